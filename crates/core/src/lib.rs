@@ -1,0 +1,18 @@
+#![doc = include_str!("../README.md")]
+
+mod client_address;
+mod clock;
+mod connection;
+mod nonce;
+mod random;
+mod refusal;
+mod request_id;
+mod secret;
+
+pub use client_address::{ClientAddress, Scheme};
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use connection::{CertificateSource, Connection, TlsSession};
+pub use nonce::Nonce;
+pub use refusal::Refusal;
+pub use request_id::RequestId;
+pub use secret::Secret;

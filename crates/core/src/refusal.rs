@@ -1,0 +1,246 @@
+//! The one form in which a layer says no.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+
+use crate::RequestId;
+
+/// A request that is not passed on: the status, the rule that made it so, and words for people.
+///
+/// The id in the answer is the one in the log, so that whoever is asked "why was I refused" can
+/// answer. The answer itself says nothing that the client could use to get around the rule.
+///
+/// ```
+/// use http::{HeaderMap, StatusCode, header::ACCEPT};
+/// use panoply_core::Refusal;
+///
+/// let refusal = Refusal::new(StatusCode::BAD_GATEWAY, "app/away", "The app is not running.");
+/// let mut asked = HeaderMap::new();
+/// asked.insert(ACCEPT, "application/json".parse()?);
+/// let answer = refusal.into_response(&asked);
+/// assert_eq!(answer.headers()["content-type"], "application/problem+json");
+/// # Ok::<(), http::header::InvalidHeaderValue>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    status: StatusCode,
+    rule: &'static str,
+    detail: Cow<'static, str>,
+    retry_after: Option<Duration>,
+    id: Option<RequestId>,
+}
+
+impl Refusal {
+    /// A refusal by `rule` (an id such as `intake/host`), explained to the client by `detail`.
+    pub fn new(
+        status: StatusCode,
+        rule: &'static str,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            status,
+            rule,
+            detail: detail.into(),
+            retry_after: None,
+            id: None,
+        }
+    }
+
+    /// When the client may try again; written rounded up to whole seconds, one at least.
+    #[must_use]
+    pub fn with_retry_after(mut self, after: Duration) -> Self {
+        self.retry_after = Some(after);
+        self
+    }
+
+    /// The id of the request, shown to the client.
+    #[must_use]
+    pub fn with_id(mut self, id: RequestId) -> Self {
+        self.id = Some(id);
+        self
+    }
+
+    /// The status of the answer.
+    pub const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The rule that refused.
+    pub const fn rule(&self) -> &'static str {
+        self.rule
+    }
+
+    /// The answer, in the form that the request's `Accept` asks for: a page, a problem document
+    /// (RFC 9457) or plain text.
+    pub fn into_response(self, request: &HeaderMap) -> Response<Bytes> {
+        let (content_type, body) = match Form::asked_for(request) {
+            Form::Html => ("text/html; charset=utf-8", self.page()),
+            Form::Problem => ("application/problem+json", self.problem()),
+            Form::Text => ("text/plain; charset=utf-8", self.text()),
+        };
+        let mut response = Response::new(Bytes::new());
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(after) = self.retry_after {
+            let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+        }
+        *response.body_mut() = Bytes::from(body);
+        response
+    }
+
+    fn reason(&self) -> &'static str {
+        self.status.canonical_reason().unwrap_or("Refused")
+    }
+
+    fn page(&self) -> String {
+        let status = self.status.as_u16();
+        let reason = self.reason();
+        let detail = escape_html(&self.detail);
+        let id = self
+            .id
+            .map(|id| format!("<p><small>Request {id}</small></p>"));
+        format!(
+            "<!doctype html><html lang=en><meta charset=utf-8>\
+             <meta name=viewport content=\"width=device-width\"><meta name=robots content=noindex>\
+             <title>{status} {reason}</title>\
+             <style>:root{{color-scheme:light dark}}body{{font:1.1rem/1.5 system-ui,sans-serif;\
+             max-width:34rem;margin:18vh auto;padding:0 1.5rem}}h1{{font-size:1.5rem}}\
+             small{{opacity:.65}}</style>\
+             <h1>{status} {reason}</h1><p>{detail}</p>{}</html>\n",
+            id.unwrap_or_default()
+        )
+    }
+
+    fn problem(&self) -> String {
+        let mut json = format!(
+            "{{\"type\":\"about:blank\",\"title\":\"{}\",\"status\":{},\"detail\":\"{}\"",
+            self.reason(),
+            self.status.as_u16(),
+            escape_json(&self.detail)
+        );
+        if let Some(id) = self.id {
+            json.push_str(",\"instance\":\"urn:panoply:request:");
+            json.push_str(&id.to_string());
+            json.push('"');
+        }
+        json.push_str("}\n");
+        json
+    }
+
+    fn text(&self) -> String {
+        let id = self
+            .id
+            .map(|id| format!("Request {id}\n"))
+            .unwrap_or_default();
+        format!(
+            "{} {}\n{}\n{id}",
+            self.status.as_u16(),
+            self.reason(),
+            self.detail
+        )
+    }
+}
+
+/// The forms an answer can take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Html,
+    Problem,
+    Text,
+}
+
+impl Form {
+    /// The first form that `Accept` names; a browser names `text/html` first, curl nothing.
+    fn asked_for(request: &HeaderMap) -> Self {
+        let accept = request
+            .get(ACCEPT)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or("");
+        let form = |range: &str| {
+            let media = range.split(';').next().unwrap_or("").trim();
+            match media.to_ascii_lowercase().as_str() {
+                "text/html" | "application/xhtml+xml" => Some(Self::Html),
+                "application/json" | "application/problem+json" => Some(Self::Problem),
+                "text/plain" => Some(Self::Text),
+                _ => None,
+            }
+        };
+        accept.split(',').find_map(form).unwrap_or(Self::Text)
+    }
+}
+
+fn escape_html(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}
+
+fn escape_json(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '"' => escaped.push_str("\\\""),
+            '\\' => escaped.push_str("\\\\"),
+            control if control.is_control() => {
+                // A control character is below U+00A0: two of the four digits say it all.
+                escaped.push_str("\\u00");
+                let nibbles = [u32::from(control) >> 4, u32::from(control) & 15];
+                escaped.extend(nibbles.into_iter().filter_map(|n| char::from_digit(n, 16)));
+            }
+            plain => escaped.push(plain),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(accept: &'static str) -> (String, String) {
+        let mut request = HeaderMap::new();
+        request.insert(ACCEPT, HeaderValue::from_static(accept));
+        let refusal = Refusal::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "limits/login",
+            "Wait <\"a\\ bit\n>",
+        )
+        .with_id(RequestId::from_bytes([7; 12]))
+        .with_retry_after(Duration::from_millis(1));
+        let response = refusal.into_response(&request);
+        assert_eq!(response.headers()["retry-after"], "1");
+        assert_eq!(response.headers()["cache-control"], "no-store");
+        let media = response.headers()["content-type"]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        (media, String::from_utf8(response.body().to_vec()).unwrap())
+    }
+
+    #[test]
+    fn answers_in_the_form_asked_for() {
+        let (media, page) =
+            answer("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8");
+        assert_eq!(media, "text/html; charset=utf-8");
+        assert!(page.contains("Wait &lt;&quot;a\\ bit"), "{page}");
+        assert!(page.contains("070707070707070707070707"), "{page}");
+
+        let (media, problem) = answer("application/json, text/plain, */*");
+        assert_eq!(media, "application/problem+json");
+        assert!(
+            problem.contains(r#""detail":"Wait <\"a\\ bit\u000a>""#),
+            "{problem}"
+        );
+
+        assert_eq!(answer("*/*").0, "text/plain; charset=utf-8");
+    }
+}

@@ -1,0 +1,68 @@
+//! The id that ties a log line, an answer and a refusal together.
+
+use std::fmt;
+
+use crate::random;
+
+/// The id of one request: 96 random bits, written as 24 hexadecimal digits.
+///
+/// ```
+/// use panoply_core::RequestId;
+///
+/// let id = RequestId::random()?;
+/// assert_eq!(id.to_string().len(), 24);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RequestId([u8; 12]);
+
+impl RequestId {
+    /// Makes a fresh id.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system has no random bytes.
+    pub fn random() -> Result<Self, impl std::error::Error + Send + Sync + 'static> {
+        random::bytes().map(Self)
+    }
+
+    /// An id of the caller's own making, which must be as good as unique.
+    pub const fn from_bytes(bytes: [u8; 12]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 24 digits as ASCII, without an allocation.
+    pub fn digits(&self) -> [u8; 24] {
+        const HEX: [u8; 16] = *b"0123456789abcdef";
+        let digit = |nibble: u8| HEX.get(usize::from(nibble & 15)).copied().unwrap_or(b'0');
+        let mut digits = [0; 24];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(self.0) {
+            pair.copy_from_slice(&[digit(byte >> 4), digit(byte)]);
+        }
+        digits
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RequestId({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_are_what_display_prints() {
+        let id = RequestId::from_bytes([0, 1, 9, 10, 15, 16, 127, 128, 200, 254, 255, 77]);
+        assert_eq!(id.to_string().as_bytes(), id.digits());
+        assert_eq!(id.to_string(), "0001090a0f107f80c8feff4d");
+    }
+}
