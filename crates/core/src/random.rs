@@ -13,3 +13,10 @@ pub(crate) fn bytes<const N: usize>() -> Result<[u8; N], NoRandom> {
     getrandom::fill(&mut bytes)?;
     Ok(bytes)
 }
+
+/// `N` rows of `M` random bytes each, in one draw.
+pub(crate) fn rows<const M: usize, const N: usize>() -> Result<[[u8; M]; N], NoRandom> {
+    let mut rows = [[0; M]; N];
+    getrandom::fill(rows.as_flattened_mut())?;
+    Ok(rows)
+}

@@ -75,7 +75,7 @@ impl Refusal {
     }
 
     /// The answer, in the form that the request's `Accept` asks for: a page, a problem document
-    /// (RFC 9457) or plain text.
+    /// (RFC 9457) or plain text. The refusal itself goes along in the extensions, for the log.
     pub fn into_response(self, request: &HeaderMap) -> Response<Bytes> {
         let (content_type, body) = match Form::asked_for(request) {
             Form::Html => ("text/html; charset=utf-8", self.page()),
@@ -93,6 +93,7 @@ impl Refusal {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
         }
         *response.body_mut() = Bytes::from(body);
+        response.extensions_mut().insert(self);
         response
     }
 

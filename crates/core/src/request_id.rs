@@ -26,6 +26,16 @@ impl RequestId {
         random::bytes().map(Self)
     }
 
+    /// Makes `N` fresh ids from one draw of random bytes, for those who need many.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system has no random bytes.
+    pub fn batch<const N: usize>()
+    -> Result<[Self; N], impl std::error::Error + Send + Sync + 'static> {
+        random::rows().map(|rows: [[u8; 12]; N]| rows.map(Self))
+    }
+
     /// An id of the caller's own making, which must be as good as unique.
     pub const fn from_bytes(bytes: [u8; 12]) -> Self {
         Self(bytes)

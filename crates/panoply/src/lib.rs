@@ -1,1 +1,5 @@
-//! Being built.
+#![doc = include_str!("../README.md")]
+
+pub mod trace;
+
+pub use panoply_core::SystemClock;

@@ -1,0 +1,99 @@
+//! The body that knows when an exchange is over.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Buf as _;
+use http::Method;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use super::{Exchange, TraceLayer};
+
+/// An exchange under way.
+#[derive(Debug)]
+pub(super) struct Record {
+    pub(super) exchange: Exchange,
+    pub(super) started: Duration,
+    pub(super) layer: TraceLayer,
+}
+
+impl Record {
+    pub(super) fn elapsed(&self) -> Duration {
+        self.layer.clock.monotonic().saturating_sub(self.started)
+    }
+
+    fn finish(mut self, aborted: bool) {
+        self.exchange.duration = self.elapsed();
+        self.exchange.aborted = aborted;
+        self.layer.observer.answered(&self.exchange);
+    }
+}
+
+pin_project! {
+    /// A response's body, counted as it passes, that reports its exchange when it ends or is
+    /// dropped; its frames are not touched.
+    #[derive(Debug)]
+    pub struct TracedBody<B>
+    where
+        B: Body,
+    {
+        #[pin]
+        inner: B,
+        record: Option<Record>,
+    }
+
+    impl<B: Body> PinnedDrop for TracedBody<B> {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            if let Some(record) = this.record.take() {
+                // Whoever knows the length stops asking once it has it all.
+                let complete = this.inner.is_end_stream()
+                    || record.exchange.method == Method::HEAD
+                    || this.inner.size_hint().exact() == Some(0);
+                record.finish(!complete);
+            }
+        }
+    }
+}
+
+impl<B: Body> TracedBody<B> {
+    pub(super) fn new(inner: B, record: Option<Record>) -> Self {
+        Self { inner, record }
+    }
+}
+
+impl<B: Body> Body for TracedBody<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let this = self.project();
+        let frame = ready!(this.inner.poll_frame(cx));
+        match &frame {
+            Some(Ok(frame)) => {
+                if let (Some(record), Some(data)) = (this.record.as_mut(), frame.data_ref()) {
+                    record.exchange.bytes += data.remaining() as u64;
+                }
+            }
+            Some(Err(_)) | None => {
+                if let Some(record) = this.record.take() {
+                    record.finish(frame.is_some());
+                }
+            }
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}

@@ -1,0 +1,43 @@
+//! The layer.
+
+use std::sync::Arc;
+
+use panoply_core::Clock;
+use tower_layer::Layer;
+
+use super::ids::Ids;
+use super::{Observer, TraceService};
+
+/// Gives every request an id and tells an [`Observer`] how it was answered.
+///
+/// The id is put into the request's extensions as [`panoply_core::RequestId`] and onto the answer
+/// as `X-Request-Id`. An id that the client sent is not believed, so that nobody can choose what
+/// the log says.
+#[derive(Debug, Clone)]
+pub struct TraceLayer {
+    pub(super) observer: Arc<dyn Observer>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) ids: Arc<Ids>,
+}
+
+impl TraceLayer {
+    /// Reports to `observer`, with times from `clock`.
+    pub fn new(observer: Arc<dyn Observer>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            observer,
+            clock,
+            ids: Arc::default(),
+        }
+    }
+}
+
+impl<S> Layer<S> for TraceLayer {
+    type Service = TraceService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        TraceService {
+            inner,
+            layer: self.clone(),
+        }
+    }
+}

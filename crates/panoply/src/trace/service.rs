@@ -1,0 +1,101 @@
+//! The service and its future.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use http::header::{HOST, USER_AGENT};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use http_body::Body;
+use panoply_core::{ClientAddress, Refusal};
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use super::body::Record;
+use super::{Exchange, TraceLayer, TracedBody};
+
+/// The service that [`TraceLayer`] makes.
+#[derive(Debug, Clone)]
+pub struct TraceService<S> {
+    pub(super) inner: S,
+    pub(super) layer: TraceLayer,
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for TraceService<S>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    ResBody: Body,
+{
+    type Response = Response<TracedBody<ResBody>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        let id = self.layer.ids.next();
+        let started = self.layer.clock.monotonic();
+        let exchange = Exchange {
+            id,
+            client: request.extensions().get().map(ClientAddress::ip),
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            host: request.headers().get(HOST).cloned(),
+            user_agent: request.headers().get(USER_AGENT).cloned(),
+            version: request.version(),
+            status: StatusCode::OK,
+            bytes: 0,
+            duration: Duration::ZERO,
+            first_byte: Duration::ZERO,
+            rule: None,
+            aborted: false,
+        };
+        request.extensions_mut().insert(id);
+        let record = Record {
+            exchange,
+            started,
+            layer: self.layer.clone(),
+        };
+        ResponseFuture {
+            inner: self.inner.call(request),
+            record: Some(record),
+        }
+    }
+}
+
+pin_project! {
+    /// The future of [`TraceService`].
+    #[derive(Debug)]
+    pub struct ResponseFuture<F> {
+        #[pin]
+        inner: F,
+        record: Option<Record>,
+    }
+}
+
+impl<F, B, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    B: Body,
+{
+    type Output = Result<Response<TracedBody<B>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        const ID: HeaderName = HeaderName::from_static("x-request-id");
+        let this = self.project();
+        let mut response = ready!(this.inner.poll(cx))?;
+        let record = this.record.take().map(|mut record| {
+            record.exchange.first_byte = record.elapsed();
+            record.exchange.status = response.status();
+            record.exchange.rule = response.extensions().get().map(Refusal::rule);
+            if let Ok(id) = HeaderValue::from_bytes(&record.exchange.id.digits()) {
+                response.headers_mut().insert(ID, id);
+            }
+            record
+        });
+        Poll::Ready(Ok(response.map(|body| TracedBody::new(body, record))))
+    }
+}

@@ -1,0 +1,88 @@
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use panoply_core::{ManualClock, Refusal, RequestId};
+use tower::{ServiceBuilder, ServiceExt as _, service_fn};
+
+use super::{Exchange, Observer, TraceLayer};
+
+#[derive(Debug, Default)]
+struct Seen(Mutex<Vec<Exchange>>);
+
+impl Observer for Seen {
+    fn answered(&self, exchange: &Exchange) {
+        self.0.lock().unwrap().push(exchange.clone());
+    }
+}
+
+async fn exchange(method: Method, read: bool, refuse: bool) -> Exchange {
+    let clock = ManualClock::new();
+    let seen = Arc::new(Seen::default());
+    let moved = clock.clone();
+    let app = service_fn(move |request: Request<()>| {
+        moved.advance(Duration::from_millis(5));
+        let id = *request.extensions().get::<RequestId>().unwrap();
+        let response = if refuse {
+            let refusal = Refusal::new(StatusCode::FORBIDDEN, "test/no", "No.").with_id(id);
+            refusal.into_response(&HeaderMap::new())
+        } else {
+            Response::new(Bytes::from_static(b"hello"))
+        };
+        async move { Ok::<_, Infallible>(response.map(Full::new)) }
+    });
+    let service = ServiceBuilder::new()
+        .layer(TraceLayer::new(seen.clone(), Arc::new(clock.clone())))
+        .service(app);
+    let request = Request::builder()
+        .method(method)
+        .uri("/a?secret=1")
+        .body(())
+        .unwrap();
+    let response = service.oneshot(request).await.unwrap();
+    let id = response.headers()["x-request-id"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    clock.advance(Duration::from_millis(7));
+    if read {
+        response.into_body().collect().await.unwrap();
+    } else {
+        drop(response);
+    }
+    let seen = seen.0.lock().unwrap();
+    assert_eq!(seen.len(), 1, "an exchange is told of once");
+    assert_eq!(seen[0].id.to_string(), id);
+    seen[0].clone()
+}
+
+#[tokio::test]
+async fn tells_of_a_whole_answer() {
+    let told = exchange(Method::GET, true, false).await;
+    assert_eq!(
+        (told.status, told.bytes, told.aborted),
+        (StatusCode::OK, 5, false)
+    );
+    assert_eq!(told.first_byte, Duration::from_millis(5));
+    assert_eq!(told.duration, Duration::from_millis(12));
+}
+
+#[tokio::test]
+async fn tells_of_an_answer_that_nobody_read() {
+    let told = exchange(Method::GET, false, false).await;
+    assert!(told.aborted);
+    assert_eq!(told.bytes, 0);
+    assert!(!exchange(Method::HEAD, false, false).await.aborted);
+}
+
+#[tokio::test]
+async fn tells_the_rule_of_a_refusal() {
+    let told = exchange(Method::GET, true, true).await;
+    assert_eq!(
+        (told.rule, told.status),
+        (Some("test/no"), StatusCode::FORBIDDEN)
+    );
+}
