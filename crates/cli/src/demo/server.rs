@@ -28,7 +28,7 @@ const CONNECTIONS: usize = 256;
 const HEAD_BYTES: usize = 64 * 1024;
 const HEAD_TIME: Duration = Duration::from_secs(30);
 const BODY_TIME: Duration = Duration::from_secs(10);
-const CONNECTION_TIME: Duration = Duration::from_secs(600);
+const CONNECTION_TIME: Duration = Duration::from_mins(10);
 const LAST_ANSWER_TIME: Duration = Duration::from_secs(10);
 
 /// Answers with `handler` whatever `listener` accepts, until the future is dropped.

@@ -37,7 +37,9 @@ impl StartPage {
         let ca = urls.ca.as_deref();
         Self {
             start: start(urls).into(),
-            trust: ca.map_or_else(String::new, trust).into(),
+            trust: ca
+                .map_or_else(String::new, |ca| trust(ca, &urls.guarded))
+                .into(),
             policy: policy(urls),
             ca: urls.ca.clone(),
         }
@@ -123,12 +125,13 @@ fn start(urls: &DemoUrls) -> String {
     )
 }
 
-fn trust(ca: &Path) -> String {
+fn trust(ca: &Path, guarded: &str) -> String {
     fill(
         include_str!("start/trust.html"),
         &[
             ("path", Slot::Text(&ca.display().to_string())),
             ("word", Slot::Text(&shell_word(ca))),
+            ("guarded", Slot::Text(guarded.trim_end_matches('/'))),
         ],
     )
 }
