@@ -1,1 +1,22 @@
-//! Being built.
+#![doc = include_str!("../README.md")]
+
+mod config;
+mod date;
+mod domain;
+mod error;
+mod files;
+mod info;
+mod local;
+mod mode;
+mod pem;
+mod server;
+mod table;
+mod tls;
+mod warning;
+
+pub use config::{CertificateFiles, TlsConfig};
+pub use error::{At, Error, Nearest};
+pub use info::{CertificateInfo, Fingerprint};
+pub use mode::{Mode, Profile};
+pub use tls::{Refresh, Tls};
+pub use warning::Warning;

@@ -1,0 +1,209 @@
+//! The `[tls]` table.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use panoply_core::Clock;
+use serde::Deserialize;
+
+use crate::domain;
+use crate::error::{At, Error};
+use crate::files::FilePair;
+use crate::local::Local;
+use crate::mode::{Mode, Profile};
+use crate::server;
+use crate::tls::{Sources, Tls};
+
+/// The `[tls]` table of `panoply.toml`.
+///
+/// ```
+/// use panoply_tls::{Mode, TlsConfig};
+///
+/// let config: TlsConfig = toml::from_str(r#"
+///     certificate = "/etc/ssl/shop.example.pem"
+///     key = "/etc/ssl/private/shop.example.key"
+/// "#)?;
+/// assert_eq!(config.effective_mode(), Mode::Files);
+/// # Ok::<(), toml::de::Error>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TlsConfig {
+    mode: Option<Mode>,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+    certificates: Vec<CertificateFiles>,
+    domains: Vec<String>,
+    profile: Profile,
+}
+
+/// A certificate chain and its key, each a PEM file.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CertificateFiles {
+    certificate: PathBuf,
+    key: PathBuf,
+}
+
+impl CertificateFiles {
+    /// The chain in `certificate`, the server's own certificate first, and its key in `key`.
+    pub fn new(certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        Self {
+            certificate: certificate.into(),
+            key: key.into(),
+        }
+    }
+}
+
+impl TlsConfig {
+    /// The default: a certificate from the local authority, the intermediate profile.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Where certificates come from. Default: `files` when files are named, else `local`.
+    #[must_use]
+    pub fn mode(mut self, mode: Mode) -> Self {
+        self.mode = Some(mode);
+        self
+    }
+
+    /// The files of the default certificate: PEM, the chain with the server's own certificate
+    /// first, and its key unencrypted. In TOML: `certificate` and `key`.
+    #[must_use]
+    pub fn certificate(mut self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        self.certificate = Some(certificate.into());
+        self.key = Some(key.into());
+        self
+    }
+
+    /// Several pairs of files, chosen by the name the client asks for. The first is the default,
+    /// unless [`certificate`](Self::certificate) names one.
+    #[must_use]
+    pub fn certificates(mut self, files: impl IntoIterator<Item = CertificateFiles>) -> Self {
+        self.certificates = files.into_iter().collect();
+        self
+    }
+
+    /// The domains that are served: lower-case, ASCII, without scheme and port; `*.shop.example`
+    /// and IP addresses are accepted. The local authority issues for them, beside `localhost`,
+    /// `127.0.0.1` and `::1`; with files, one that no certificate covers makes a warning.
+    #[must_use]
+    pub fn domains(mut self, domains: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.domains = domains.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Versions and cipher suites. Default: [`Profile::Intermediate`].
+    #[must_use]
+    pub fn profile(mut self, profile: Profile) -> Self {
+        self.profile = profile;
+        self
+    }
+
+    /// The mode that is in force.
+    pub fn effective_mode(&self) -> Mode {
+        match self.mode {
+            Some(mode) => mode,
+            None if self.names_files() => Mode::Files,
+            None => Mode::Local,
+        }
+    }
+
+    /// The domains as they were given.
+    pub fn domain_names(&self) -> &[String] {
+        &self.domains
+    }
+
+    /// Puts `directory` before every path that is relative.
+    #[must_use]
+    pub fn relative_to(mut self, directory: &Path) -> Self {
+        let own = self.certificate.iter_mut().chain(&mut self.key);
+        let listed = self
+            .certificates
+            .iter_mut()
+            .flat_map(|files| [&mut files.certificate, &mut files.key]);
+        own.chain(listed)
+            .for_each(|path| *path = directory.join(&*path));
+        self
+    }
+
+    /// Checks everything, reads or makes the certificates, and builds what a listener needs;
+    /// nothing when the mode is `off`. The local authority is kept in `state`, which is made when
+    /// it is missing and needed.
+    ///
+    /// # Errors
+    ///
+    /// When a setting is wrong, a file cannot be used, or the state directory is not in order.
+    pub fn build(self, state: &Path, clock: Arc<dyn Clock>) -> Result<Option<Tls>, Error> {
+        self.domains
+            .iter()
+            .try_for_each(|name| domain::check(name))?;
+        let mode = self.effective_mode();
+        if mode != Mode::Files && self.names_files() {
+            return Err(Error::UnusedCertificate(mode));
+        }
+        let provider = Arc::new(server::provider());
+        let sources = match mode {
+            Mode::Off => return Ok(None),
+            Mode::Local => {
+                let local = Local::open(state, &self.domains, Arc::clone(&provider), clock.wall())?;
+                Sources::new(Vec::new(), Some(local))
+            }
+            Mode::Files => {
+                let open =
+                    |(certificate, key)| FilePair::open(certificate, key, Arc::clone(&provider));
+                let pairs = self.pairs()?.into_iter().map(open);
+                Sources::new(pairs.collect::<Result<_, _>>()?, None)
+            }
+        };
+        Tls::new(sources, self.domains, self.profile, provider, clock).map(Some)
+    }
+
+    fn names_files(&self) -> bool {
+        self.certificate.is_some() || self.key.is_some() || !self.certificates.is_empty()
+    }
+
+    fn pairs(&self) -> Result<Vec<(At, At)>, Error> {
+        let mut pairs = Vec::new();
+        match (&self.certificate, &self.key) {
+            (Some(certificate), Some(key)) => {
+                pairs.push((
+                    At::setting("certificate", certificate),
+                    At::setting("key", key),
+                ));
+            }
+            (Some(_), None) => {
+                return Err(Error::HalfPair {
+                    given: "certificate",
+                    missing: "key",
+                    what: "private key",
+                });
+            }
+            (None, Some(_)) => {
+                return Err(Error::HalfPair {
+                    given: "key",
+                    missing: "certificate",
+                    what: "certificate chain",
+                });
+            }
+            (None, None) => {}
+        }
+        for (position, files) in self.certificates.iter().enumerate() {
+            pairs.push((
+                At::setting(
+                    format!("certificates.{position}.certificate"),
+                    &files.certificate,
+                ),
+                At::setting(format!("certificates.{position}.key"), &files.key),
+            ));
+        }
+        match pairs.is_empty() {
+            true => Err(Error::NoCertificate),
+            false => Ok(pairs),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,85 @@
+//! Domain names as the configuration writes them.
+
+use std::net::IpAddr;
+
+use crate::error::Error;
+
+/// Checks that `text` is a domain name in the form in which certificates hold it: lower-case,
+/// ASCII (A-labels, RFC 5890 §2.3.2.1), its first label perhaps `*`; or an IP address.
+pub(crate) fn check(text: &str) -> Result<(), Error> {
+    if is_valid(text) {
+        return Ok(());
+    }
+    let bare = bare(text);
+    let instead = if bare != text && is_valid(&bare) {
+        format!("`{bare}`")
+    } else if text.is_ascii() {
+        "a name such as `shop.example`".to_owned()
+    } else {
+        "its ASCII form, such as `xn--bcher-kva.example` for `bücher.example`".to_owned()
+    };
+    Err(Error::Domain {
+        domain: text.to_owned(),
+        why: complaint(text),
+        instead,
+    })
+}
+
+fn complaint(text: &str) -> &'static str {
+    if text.trim().is_empty() {
+        "is empty"
+    } else if !text.is_ascii() {
+        "is not ASCII"
+    } else if text.contains("://") {
+        "is a URL"
+    } else if text.contains('/') {
+        "has a path"
+    } else if text.contains(char::is_whitespace) {
+        "has a space in it"
+    } else if text.contains(':') {
+        "has a port"
+    } else if text.contains(|c: char| c.is_ascii_uppercase()) {
+        "has upper-case letters"
+    } else if text.ends_with('.') {
+        "ends in a dot"
+    } else if text.contains('*') {
+        "has a `*` that is not the whole first label"
+    } else {
+        "is not a domain name"
+    }
+}
+
+/// What of `text` may have been meant.
+fn bare(text: &str) -> String {
+    let text = text.trim();
+    let text = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let text = text.split(['/', '?', '#']).next().unwrap_or(text);
+    let text = text.rsplit_once('@').map_or(text, |(_, rest)| rest);
+    let text = match text.strip_prefix('[').and_then(|t| t.split_once(']')) {
+        Some((address, _)) => address,
+        None if text.parse::<IpAddr>().is_ok() => text,
+        None => text.split(':').next().unwrap_or(text),
+    };
+    text.trim_end_matches('.').to_ascii_lowercase()
+}
+
+fn is_valid(text: &str) -> bool {
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return address.to_string() == text;
+    }
+    let name = text.strip_prefix("*.").unwrap_or(text);
+    let last = name.rsplit('.').next().unwrap_or(name);
+    text.len() <= 253 && name.split('.').all(is_label) && !is_number(last)
+}
+
+fn is_label(label: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    (1..=63).contains(&label.len())
+        && label.bytes().all(allowed)
+        && !label.starts_with('-')
+        && !label.ends_with('-')
+}
+
+fn is_number(label: &str) -> bool {
+    label.bytes().all(|b| b.is_ascii_digit())
+}

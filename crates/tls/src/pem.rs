@@ -1,0 +1,154 @@
+//! Reads PEM files, and says what is wrong with those that are not right.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::sync::Arc;
+
+use panoply_core::CertificateSource;
+use rustls::InconsistentKeys;
+use rustls::crypto::CryptoProvider;
+use rustls::sign::CertifiedKey;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use zeroize::Zeroizing;
+
+use crate::error::{At, Error};
+use crate::info::CertificateInfo;
+use crate::table::Entry;
+
+/// No chain and no key comes near it; a device or a log file named by mistake does.
+const MAX_LEN: u64 = 1024 * 1024;
+
+const CERTIFICATE: &str = "CERTIFICATE";
+const PRIVATE_KEY: &str = "PRIVATE KEY";
+
+/// Reads a whole file of at most [`MAX_LEN`] bytes.
+pub(crate) fn read(at: &At) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let file = File::open(at.path()).map_err(at.io("read"))?;
+    let mut content = Zeroizing::new(Vec::new());
+    file.take(MAX_LEN + 1)
+        .read_to_end(&mut content)
+        .map_err(at.io("read"))?;
+    if content.len() as u64 > MAX_LEN {
+        return Err(Error::TooLarge { at: at.clone() });
+    }
+    Ok(content)
+}
+
+/// All certificates of a PEM file, the server's own first.
+pub(crate) fn chain(pem: &[u8], at: &At) -> Result<Vec<CertificateDer<'static>>, Error> {
+    check_armour(pem, at, CERTIFICATE)?;
+    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(pem)
+        .collect::<Result<_, _>>()
+        .map_err(|source| Error::Damaged {
+            at: at.clone(),
+            source,
+        })?;
+    if chain.is_empty() {
+        return Err(Error::Lacks {
+            at: at.clone(),
+            wanted: "certificate (`-----BEGIN CERTIFICATE-----`)",
+            hint: match has(pem, PRIVATE_KEY) {
+                true => ", but a private key; were `certificate` and `key` swapped?",
+                false => "",
+            },
+        });
+    }
+    Ok(chain)
+}
+
+/// The first private key of a PEM file: PKCS #8, PKCS #1 or SEC 1.
+pub(crate) fn private_key(pem: &[u8], at: &At) -> Result<PrivateKeyDer<'static>, Error> {
+    check_armour(pem, at, PRIVATE_KEY)?;
+    if has(pem, "ENCRYPTED PRIVATE KEY") || contains(pem, b"Proc-Type: 4,ENCRYPTED") {
+        return Err(Error::EncryptedKey { at: at.clone() });
+    }
+    match PrivateKeyDer::from_pem_slice(pem) {
+        Ok(key) => Ok(key),
+        Err(rustls_pki_types::pem::Error::NoItemsFound) => Err(Error::Lacks {
+            at: at.clone(),
+            wanted: "private key (`-----BEGIN PRIVATE KEY-----`)",
+            hint: match has(pem, CERTIFICATE) {
+                true => ", but a certificate; were `certificate` and `key` swapped?",
+                false => "",
+            },
+        }),
+        Err(source) => Err(Error::Damaged {
+            at: at.clone(),
+            source,
+        }),
+    }
+}
+
+/// Puts a chain and its key together, if they belong together.
+pub(crate) fn entry(
+    certificate: (&At, &[u8]),
+    key: (&At, &[u8]),
+    source: CertificateSource,
+    provider: &CryptoProvider,
+) -> Result<Arc<Entry>, Error> {
+    let chain = chain(certificate.1, certificate.0)?;
+    let infos = chain.iter().zip(1..).map(|(der, position)| {
+        CertificateInfo::read(der, source).map_err(|source| Error::Certificate {
+            at: certificate.0.clone(),
+            position,
+            source,
+        })
+    });
+    let infos = infos.collect::<Result<Vec<_>, _>>()?;
+    let private_key = private_key(key.1, key.0)?;
+    let pair = CertifiedKey::from_der(chain, private_key, provider).map_err(|source| {
+        let at = key.0.clone();
+        match source {
+            rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => Error::Mismatch {
+                at,
+                certificate: certificate.0.path().to_owned(),
+            },
+            source => Error::Key { at, source },
+        }
+    })?;
+    let info = infos.into_iter().next().ok_or_else(|| Error::Empty {
+        at: certificate.0.clone(),
+        label: CERTIFICATE,
+    })?;
+    Ok(Arc::new(Entry {
+        key: Arc::new(pair),
+        info,
+    }))
+}
+
+fn check_armour(pem: &[u8], at: &At, label: &'static str) -> Result<(), Error> {
+    let at = || at.clone();
+    if pem.trim_ascii().is_empty() {
+        Err(Error::Empty { at: at(), label })
+    } else if contains(pem, b"-----BEGIN ") {
+        Ok(())
+    } else if is_der(pem) {
+        let kind = if label == CERTIFICATE { "x509" } else { "pkey" };
+        let (at, path) = (at(), at().path().display().to_string());
+        let command = format!("openssl {kind} -inform DER -in {path} -out {path}.pem");
+        Err(Error::Der { at, command })
+    } else {
+        Err(Error::NotPem { at: at(), label })
+    }
+}
+
+/// Whether it begins as a SEQUENCE whose length in two bytes or one fits (X.690 §8.1).
+fn is_der(bytes: &[u8]) -> bool {
+    match bytes {
+        [0x30, 0x82, high, low, rest @ ..] => {
+            rest.len() >= usize::from(u16::from_be_bytes([*high, *low]))
+        }
+        [0x30, 0x81, length, rest @ ..] => rest.len() >= usize::from(*length),
+        [0x30, length, rest @ ..] => *length < 0x80 && rest.len() >= usize::from(*length),
+        _ => false,
+    }
+}
+
+fn has(pem: &[u8], label: &str) -> bool {
+    contains(pem, format!("{label}-----").as_bytes())
+}
+
+fn contains(bytes: &[u8], needle: &[u8]) -> bool {
+    bytes.windows(needle.len()).any(|window| window == needle)
+}

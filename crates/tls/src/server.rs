@@ -1,0 +1,87 @@
+//! What rustls is told: versions, suites, groups, tickets.
+
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use panoply_core::Clock;
+use rustls::crypto::aws_lc_rs::{self, Ticketer, cipher_suite, kx_group};
+use rustls::crypto::{CryptoProvider, SupportedKxGroup};
+use rustls::server::{NoServerSessionStorage, ResolvesServerCert};
+use rustls::time_provider::TimeProvider;
+use rustls::version::{TLS12, TLS13};
+use rustls::{ServerConfig, SupportedCipherSuite, SupportedProtocolVersion};
+use rustls_pki_types::UnixTime;
+
+use crate::error::Error;
+use crate::mode::Profile;
+
+/// Mozilla's order. All of them have forward secrecy and AEAD.
+static CIPHER_SUITES: [SupportedCipherSuite; 9] = [
+    cipher_suite::TLS13_AES_128_GCM_SHA256,
+    cipher_suite::TLS13_AES_256_GCM_SHA384,
+    cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
+    cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+    cipher_suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+    cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+    cipher_suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+    cipher_suite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+    cipher_suite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+];
+
+/// The hybrid first: what is recorded today must not be readable by a quantum computer later.
+static GROUPS: [&dyn SupportedKxGroup; 4] = [
+    kx_group::X25519MLKEM768,
+    kx_group::X25519,
+    kx_group::SECP256R1,
+    kx_group::SECP384R1,
+];
+
+static INTERMEDIATE: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
+static MODERN: [&SupportedProtocolVersion; 1] = [&TLS13];
+
+pub(crate) fn provider() -> CryptoProvider {
+    CryptoProvider {
+        cipher_suites: CIPHER_SUITES.to_vec(),
+        kx_groups: GROUPS.to_vec(),
+        ..aws_lc_rs::default_provider()
+    }
+}
+
+pub(crate) fn config(
+    provider: Arc<CryptoProvider>,
+    profile: Profile,
+    resolver: Arc<dyn ResolvesServerCert>,
+    clock: Arc<dyn Clock>,
+) -> Result<ServerConfig, Error> {
+    let mut config = ServerConfig::builder_with_details(provider, Arc::new(Time(clock)))
+        .with_protocol_versions(versions(profile))
+        .map_err(Error::Rustls)?
+        .with_no_client_auth()
+        .with_cert_resolver(resolver);
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.ticketer = Ticketer::new().map_err(Error::Rustls)?;
+    // Tickets hold the whole state; a cache would be one more lock that all workers share.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    // Every suite is a strong one, so the client may take the one its hardware is fast at.
+    config.ignore_client_order = false;
+    // Early data can be replayed (RFC 8446 §8).
+    config.max_early_data_size = 0;
+    Ok(config)
+}
+
+fn versions(profile: Profile) -> &'static [&'static SupportedProtocolVersion] {
+    match profile {
+        Profile::Intermediate => &INTERMEDIATE,
+        Profile::Modern => &MODERN,
+    }
+}
+
+#[derive(Debug)]
+struct Time(Arc<dyn Clock>);
+
+impl TimeProvider for Time {
+    fn current_time(&self) -> Option<UnixTime> {
+        let since = self.0.wall().duration_since(UNIX_EPOCH).ok()?;
+        Some(UnixTime::since_unix_epoch(since))
+    }
+}

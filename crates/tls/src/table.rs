@@ -1,0 +1,117 @@
+//! The certificates in force, and which of them a handshake gets.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use panoply_core::CertificateSource;
+use rustls::SignatureScheme;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+
+use crate::info::{CertificateInfo, parent};
+
+/// A certificate with its key.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) key: Arc<CertifiedKey>,
+    pub(crate) info: CertificateInfo,
+}
+
+/// All certificates in force. It is never changed, only replaced as a whole, so that a handshake
+/// sees either the old state or the new one.
+#[derive(Default)]
+pub(crate) struct Table {
+    entries: Vec<Arc<Entry>>,
+    exact: HashMap<String, Vec<Arc<Entry>>>,
+    /// By what follows `*.`.
+    wildcard: HashMap<String, Vec<Arc<Entry>>>,
+}
+
+impl Table {
+    /// Of two certificates for one name the more trusted source's comes first, then the earlier.
+    pub(crate) fn new(mut entries: Vec<Arc<Entry>>) -> Self {
+        entries.sort_by_key(|entry| rank(entry.info.source()));
+        let mut table = Self::default();
+        for entry in &entries {
+            for name in entry.info.names() {
+                let (names, name) = match name.strip_prefix("*.") {
+                    Some(parent) => (&mut table.wildcard, parent),
+                    None => (&mut table.exact, name.as_str()),
+                };
+                names
+                    .entry(name.to_owned())
+                    .or_default()
+                    .push(Arc::clone(entry));
+            }
+        }
+        table.entries = entries;
+        table
+    }
+
+    pub(crate) fn entries(&self) -> &[Arc<Entry>] {
+        &self.entries
+    }
+
+    /// The certificates for `name`, best first: those with the name itself, else those with a
+    /// wildcard for it, else all.
+    pub(crate) fn find(&self, name: Option<&str>) -> &[Arc<Entry>] {
+        let exact = || self.exact.get(name?);
+        let wildcard = || self.wildcard.get(parent(name?)?);
+        exact().or_else(wildcard).unwrap_or(&self.entries)
+    }
+}
+
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let infos = self.entries.iter().map(|entry| &entry.info);
+        f.debug_list().entries(infos).finish()
+    }
+}
+
+/// What rustls asks for a certificate: the table, replaced without a lock.
+#[derive(Debug, Default)]
+pub(crate) struct Resolver(ArcSwap<Table>);
+
+impl Resolver {
+    pub(crate) fn table(&self) -> Arc<Table> {
+        self.0.load_full()
+    }
+
+    pub(crate) fn replace(&self, table: Table) {
+        self.0.store(Arc::new(table));
+    }
+
+    /// Where the certificate for `name` comes from.
+    pub(crate) fn source(&self, name: Option<&str>) -> Option<CertificateSource> {
+        let table = self.0.load();
+        table.find(name).first().map(|entry| entry.info.source())
+    }
+
+    fn choose(&self, name: Option<&str>, schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        let table = self.0.load();
+        let found = table.find(name);
+        // An RSA and an ECDSA certificate may stand side by side under one name.
+        let usable = |entry: &&Arc<Entry>| entry.key.key.choose_scheme(schemes).is_some();
+        let entry = found.iter().find(usable).or(found.first())?;
+        Some(Arc::clone(&entry.key))
+    }
+}
+
+impl ResolvesServerCert for Resolver {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.choose(hello.server_name(), hello.signature_schemes())
+    }
+}
+
+fn rank(source: CertificateSource) -> u8 {
+    match source {
+        CertificateSource::Files => 0,
+        CertificateSource::Acme => 1,
+        _ => 2,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,210 @@
+//! What a listener holds: the rustls settings, and the certificates behind them.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use panoply_core::{CertificateSource, Clock, TlsSession};
+use rustls::crypto::CryptoProvider;
+use rustls::{ServerConfig, ServerConnection};
+
+use crate::error::Error;
+use crate::files::FilePair;
+use crate::info::CertificateInfo;
+use crate::local::Local;
+use crate::mode::Profile;
+use crate::server;
+use crate::table::{Resolver, Table};
+use crate::warning::{self, Warning};
+
+/// TLS as it is in force. All workers share one; certificates are replaced underneath them
+/// without a lock and without a dropped connection.
+#[derive(Debug)]
+pub struct Tls {
+    server_config: Arc<ServerConfig>,
+    resolver: Arc<Resolver>,
+    sources: Mutex<Sources>,
+    domains: Vec<String>,
+    source: CertificateSource,
+    ca: Option<PathBuf>,
+    clock: Arc<dyn Clock>,
+}
+
+/// What a [refresh](Tls::refresh) found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refresh {
+    /// Everything is as it was.
+    Unchanged,
+    /// New certificates are in force.
+    Replaced {
+        /// The new ones.
+        certificates: Vec<CertificateInfo>,
+    },
+}
+
+impl Tls {
+    pub(crate) fn new(
+        sources: Sources,
+        domains: Vec<String>,
+        profile: Profile,
+        provider: Arc<CryptoProvider>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Error> {
+        let resolver = Arc::new(Resolver::default());
+        resolver.replace(sources.table());
+        let config = server::config(provider, profile, resolver.clone(), Arc::clone(&clock))?;
+        Ok(Self {
+            server_config: Arc::new(config),
+            source: resolver.source(None).unwrap_or(CertificateSource::Local),
+            ca: sources.local.as_ref().map(|local| local.ca().to_owned()),
+            resolver,
+            sources: Mutex::new(sources),
+            domains,
+            clock,
+        })
+    }
+
+    /// The settings for rustls; the same for every worker and for good, since certificates are
+    /// looked up anew for each handshake. Offers `h2` and `http/1.1` by ALPN.
+    pub fn server_config(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.server_config)
+    }
+
+    /// Where the default certificate comes from.
+    pub fn source(&self) -> CertificateSource {
+        self.source
+    }
+
+    /// The certificate of the local authority, for people to trust; nothing in other modes.
+    pub fn ca_certificate(&self) -> Option<&Path> {
+        self.ca.as_deref()
+    }
+
+    /// The certificates in force, the default one first.
+    pub fn certificates(&self) -> Vec<CertificateInfo> {
+        let table = self.resolver.table();
+        table
+            .entries()
+            .iter()
+            .map(|entry| entry.info.clone())
+            .collect()
+    }
+
+    /// The session of an established connection. The certificate's source is the one that the
+    /// table now has for the name; with certificates of several sources for one name, the first.
+    pub fn session(&self, connection: &ServerConnection) -> TlsSession {
+        let name = connection.server_name();
+        TlsSession::new(self.source_of(name), name.map(Arc::from))
+    }
+
+    /// Where the certificate for `name`, lower-case, comes from; without a name, the default's.
+    pub fn source_of(&self, name: Option<&str>) -> CertificateSource {
+        self.resolver.source(name).unwrap_or(self.source)
+    }
+
+    /// Reads changed files and renews the local certificate when it is time. Cheap when there is
+    /// nothing to do, but it reads files: call it every ten seconds or so, and on SIGHUP, where
+    /// blocking is allowed.
+    ///
+    /// # Errors
+    ///
+    /// When something new cannot be used. What was in force before stays so, whatever else is
+    /// good is taken, and until it is mended [`warnings`](Self::warnings) has it; each failure is
+    /// returned once, so that a log is not filled with it.
+    pub fn refresh(&self) -> Result<Refresh, Error> {
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        let (certificates, error) = sources.refresh(self.clock.wall());
+        if !certificates.is_empty() {
+            self.resolver.replace(sources.table());
+            for certificate in &certificates {
+                tracing::debug!(%certificate, "certificate replaced");
+            }
+        }
+        match error {
+            Some(error) => Err(error),
+            None if certificates.is_empty() => Ok(Refresh::Unchanged),
+            None => Ok(Refresh::Replaced { certificates }),
+        }
+    }
+
+    /// What works, but should be looked at: certificates that have expired or soon will, domains
+    /// that none is valid for, keys that lie open, files that could not be taken over.
+    pub fn warnings(&self) -> Vec<Warning> {
+        let now = self.clock.wall();
+        let certificates = self.certificates();
+        let uncovered = |name: &&String| !certificates.iter().any(|info| info.covers(name));
+        let sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        let broken = sources.troubles().into_iter().map(Warning::Broken);
+        let open = sources
+            .keys()
+            .into_iter()
+            .filter_map(|path| warning::of_key(&path));
+        broken
+            .chain(
+                certificates
+                    .iter()
+                    .flat_map(|info| warning::of_certificate(info, now)),
+            )
+            .chain(
+                self.domains
+                    .iter()
+                    .filter(uncovered)
+                    .cloned()
+                    .map(Warning::Uncovered),
+            )
+            .chain(open)
+            .collect()
+    }
+}
+
+/// Everything that puts certificates into the table.
+#[derive(Debug)]
+pub(crate) struct Sources {
+    files: Vec<FilePair>,
+    local: Option<Local>,
+}
+
+impl Sources {
+    pub(crate) fn new(files: Vec<FilePair>, local: Option<Local>) -> Self {
+        Self { files, local }
+    }
+
+    fn table(&self) -> Table {
+        let files = self.files.iter().map(FilePair::entry);
+        let all = files.chain(self.local.iter().map(Local::entry));
+        Table::new(all.cloned().collect())
+    }
+
+    /// What is new, and the first failure.
+    fn refresh(&mut self, now: std::time::SystemTime) -> (Vec<CertificateInfo>, Option<Error>) {
+        let mut new = Vec::new();
+        let mut failure = None;
+        let mut note = |result: Result<bool, Error>, info: &CertificateInfo| match result {
+            Ok(true) => new.push(info.clone()),
+            Ok(false) => {}
+            Err(error) => _ = failure.get_or_insert(error),
+        };
+        for pair in &mut self.files {
+            let result = pair.refresh();
+            note(result, &pair.entry().info);
+        }
+        if let Some(local) = &mut self.local {
+            let result = local.refresh(now);
+            note(result, &local.entry().info);
+        }
+        (new, failure)
+    }
+
+    fn troubles(&self) -> Vec<String> {
+        let files = self.files.iter().filter_map(FilePair::trouble);
+        let all = files.chain(self.local.iter().filter_map(Local::trouble));
+        all.map(str::to_owned).collect()
+    }
+
+    fn keys(&self) -> Vec<PathBuf> {
+        let files = self.files.iter().map(|pair| pair.key_path().to_owned());
+        files
+            .chain(self.local.iter().flat_map(Local::key_paths))
+            .collect()
+    }
+}
