@@ -1,0 +1,187 @@
+//! The commented `panoply.toml`.
+//!
+//! A comment that is prose begins with `# `, a setting that is commented out with `#` alone, so
+//! that taking one character away puts it in force.
+
+use toml_edit::{Array, Value};
+
+use super::app::{App, Start, one_line};
+
+const WIDTH: usize = 96;
+
+/// The file for `app`.
+pub(super) fn render(app: &App) -> String {
+    let mut page = Page::default();
+    let name = app.name.as_deref().map_or("your app", |name| name);
+    page.prose(&format!("Panoply for {name}, written by `panoply init`."));
+    page.prose("");
+    page.prose(&format!("Seen: {}", app.made_with));
+    for (file, what) in &app.seen {
+        page.prose(&format!("  {file}: {what}"));
+    }
+    page.prose("");
+    page.prose(
+        "Lines that begin with `#` and no space are settings, with their default or an example: \
+         remove that one character to set them. `panoply check` says whether the file is right, \
+         and what is in force.",
+    );
+    app_table(&mut page, app);
+    page.rest(LISTEN);
+    page.rest(HEADERS);
+    for note in &app.header_notes {
+        page.prose(note);
+    }
+    page.rest(POLICY);
+    page.rest(CLIENT);
+    for note in &app.client_notes {
+        page.prose(note);
+    }
+    page.rest(LIMITS);
+    page.text
+}
+
+fn app_table(page: &mut Page, app: &App) {
+    page.line("");
+    page.line("[app]");
+    for note in &app.start_notes {
+        page.prose(note);
+    }
+    match &app.start {
+        Start::Command(command) => {
+            page.prose("Started with a free loopback port in PORT, and again when it ends.");
+            page.line(&format!("command = {}", array(command)));
+            page.prose("Or the address of an app that somebody else starts:");
+            page.line("#upstream = \"http://127.0.0.1:3000\"");
+        }
+        Start::Upstream { port, command } => {
+            page.line(&format!("upstream = \"http://127.0.0.1:{port}\""));
+            if let Some(command) = command {
+                page.prose("Once it reads PORT, and in place of `upstream`:");
+                page.line(&format!("#command = {}", array(command)));
+            }
+        }
+        Start::Unknown => {
+            page.line("#command = [\"node\", \"server.js\"]");
+            page.prose("Or the address of an app that somebody else starts:");
+            page.line("#upstream = \"http://127.0.0.1:3000\"");
+        }
+    }
+}
+
+/// A TOML array, on one line, with every string quoted as it needs.
+fn array(words: &[String]) -> String {
+    Value::from(words.iter().collect::<Array>()).to_string()
+}
+
+#[derive(Default)]
+struct Page {
+    text: String,
+}
+
+impl Page {
+    fn line(&mut self, line: &str) {
+        self.text.push_str(line);
+        self.text.push('\n');
+    }
+
+    fn rest(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+
+    /// A comment, on as many lines as it needs; no text of the app gets out of it.
+    fn prose(&mut self, text: &str) {
+        let indent = text.len() - text.trim_start().len();
+        let start = format!("#{}", " ".repeat(indent.min(4)));
+        let mut line = start.clone();
+        for word in words(&one_line(text)) {
+            if line.len() > start.len() && line.chars().count() + word.chars().count() >= WIDTH {
+                self.line(&line);
+                line.clone_from(&start);
+            }
+            line.push(' ');
+            line.push_str(word);
+        }
+        self.line(line.trim_end());
+    }
+}
+
+/// The words of `text`; what stands between backticks is one word, to be copied whole.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let mut quoted = false;
+    text.split(move |c| {
+        quoted ^= c == '`';
+        c == ' ' && !quoted
+    })
+    .filter(|word| !word.is_empty())
+}
+
+const LISTEN: &str = r#"
+[listen]
+# Loopback only, so that nobody else sees the app before you say so. With `tls.domains` the
+# defaults are 0.0.0.0:80 and 0.0.0.0:443. Plain HTTP only redirects to HTTPS.
+#http = "127.0.0.1:8080"
+#https = "127.0.0.1:8443"
+
+[tls]
+# "local": a certificate from a CA of this computer, to develop with. "files": your own.
+# "off": none, when a proxy in front of Panoply has TLS. Default: files when named, else local.
+#mode = "local"
+# PEM, the certificate with its chain; read again when they change.
+#certificate = "/etc/ssl/shop.example/fullchain.pem"
+#key = "/etc/ssl/shop.example/privkey.pem"
+# The names of the site.
+#domains = ["shop.example"]
+"#;
+
+const HEADERS: &str = r#"
+[headers]
+# "helmet": what Helmet sends. "strict": with nonces, for the best marks. "api": for JSON only.
+# "legacy": what Helmet 3 sent.
+#preset = "helmet"
+"#;
+
+const POLICY: &str = r#"# What pages may load from elsewhere. The log names what was blocked, and the line to write here.
+#[headers.content-security-policy]
+#append = { script-src = ["https://js.stripe.com"], frame-src = ["https://js.stripe.com"] }
+
+[reports]
+# Browsers tell the gateway what the policy blocked; without that, nobody is told.
+#enabled = true
+"#;
+
+const CLIENT: &str = r#"
+[client]
+# Who may say whose request it is: the proxies in front of Panoply, a load balancer or a CDN.
+# Without any the connection's own address counts, and what clients claim is dropped.
+#trusted_proxies = ["loopback", "10.0.0.0/8"]
+# Or how many there are, when their addresses change:
+#hops = 1
+"#;
+
+const LIMITS: &str = r#"
+[limits]
+# No honest browser meets these. The largest request: its head, its headers, its body.
+#header_bytes = "32KiB"
+#header_count = 100
+#body_bytes = "100MiB"
+# A head must be complete, and a connection used again, in this time.
+#head_timeout = "10s"
+#idle_timeout = "75s"
+# The app must begin to answer in this time, or the client is told 504.
+#response_timeout = "60s"
+# Connections at once, in all and from one client.
+#connections = 10000
+#connections_per_client = 256
+# How long a stop waits for what is in flight.
+#drain = "30s"
+
+[log]
+# "auto" is text on a terminal and JSON otherwise; "text", "json".
+#format = "auto"
+# One line for each request.
+#access = true
+
+[admin]
+# Metrics and health, nowhere unless said. Keep it off the internet.
+#listen = "127.0.0.1:9100"
+"#;
