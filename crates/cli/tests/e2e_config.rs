@@ -1,0 +1,277 @@
+//! What people read: refusals of a wrong panoply.toml, the output of `check`, the file that `init` writes.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    clippy::too_many_lines,
+    reason = "a test may fail loudly, and waits by the real clock"
+)]
+
+mod support;
+
+use std::process::Output;
+
+use support::{Verdicts, panoply, root, text};
+use tempfile::TempDir;
+
+/// Runs the binary in `folder`, away from any environment of ours.
+fn run(folder: &TempDir, arguments: &[&str]) -> Output {
+    let mut command = panoply();
+    command
+        .args(arguments)
+        .current_dir(folder.path())
+        .env("NO_COLOR", "1")
+        .env("COLUMNS", "100");
+    command.output().unwrap()
+}
+
+/// What `panoply check` says of a panoply.toml, as it is printed, with its exit code.
+fn refusal(toml: &str) -> String {
+    let folder = TempDir::with_prefix("panoply-e2e-").unwrap();
+    std::fs::write(folder.path().join("panoply.toml"), toml).unwrap();
+    let output = run(&folder, &["check"]);
+    assert!(
+        !output.status.success(),
+        "accepted:\n{toml}\n{}",
+        text(&output.stdout)
+    );
+    let said = text(&output.stderr).replace(&folder.path().display().to_string(), "DIR");
+    assert!(
+        !said.contains('\u{1b}'),
+        "colours where nobody reads them: {said:?}"
+    );
+    assert!(!said.contains("panicked"), "{said}");
+    format!(
+        "exit {}\n{}",
+        output.status.code().unwrap_or(-1),
+        said.trim_end()
+    )
+}
+
+/// One snapshot a wrong file: the file first, then what is said of it.
+macro_rules! refused {
+    ($($name:ident: $toml:expr, [$($word:literal),* $(,)?];)*) => {$(
+        #[test]
+        fn $name() {
+            let said = refusal($toml);
+            // Whatever the wording, these words help.
+            $(assert!(said.contains($word), "lacks {:?}: {said}", $word);)*
+            insta::with_settings!({ description => $toml, omit_expression => true }, {
+                insta::assert_snapshot!(said);
+            });
+        }
+    )*};
+}
+
+refused! {
+    an_unknown_key: "[app]\nupstream = \"http://127.0.0.1:3000\"\nupstreem = \"x\"\n", ["panoply.toml:3", "upstreem", "upstream"];
+    an_unknown_table: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[header]\npreset = \"strict\"\n", ["header", "headers"];
+    a_wrong_type: "[app]\nupstream = 3000\n", ["panoply.toml:2", "http://127.0.0.1:3000"];
+    a_bare_number_for_a_duration: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[limits]\nhead_timeout = 10\n", ["panoply.toml:4", "10s"];
+    a_size_without_sense: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[limits]\nbody_bytes = \"10 megs\"\n", ["panoply.toml:4", "10 megs", "MB"];
+    a_bad_csp_source: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[headers.content-security-policy]\nappend = { script-src = [\"self\"] }\n", ["panoply.toml:4", "'self'"];
+    a_misspelt_csp_keyword: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[headers.content-security-policy]\nappend = { script-src = [\"'slef'\"] }\n", ["'slef'", "'self'"];
+    an_unknown_csp_directive: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[headers.content-security-policy]\nappend = { scrpt-src = [\"https:\"] }\n", ["scrpt-src", "script-src"];
+    none_beside_others: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[headers.content-security-policy]\nreplace = { img-src = [\"'none'\", \"https:\"] }\n", ["'none'"];
+    preload_with_a_short_age: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[headers.strict-transport-security]\nmax-age = \"30d\"\npreload = true\n", ["preload", "365d"];
+    an_unknown_preset: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[headers]\npreset = \"helmit\"\n", ["panoply.toml:4", "helmit", "helmet"];
+    a_bad_listen_address: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[listen]\nhttps = \"8443\"\n", ["panoply.toml:4", "127.0.0.1:8443"];
+    a_duplicate_domain: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[tls]\ndomains = [\"shop.example\", \"Shop.example\"]\n", ["shop.example"];
+    an_unknown_tls_mode: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[tls]\nmode = \"file\"\n", ["panoply.toml:4", "files"];
+    files_without_a_key: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[tls]\nmode = \"files\"\ncertificate = \"cert.pem\"\n", ["key"];
+    a_bad_trusted_proxy: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[client]\ntrusted_proxies = [\"10.0.0.0/33\"]\n", ["10.0.0.0/33"];
+    command_and_upstream: "[app]\nupstream = \"http://127.0.0.1:3000\"\ncommand = [\"node\", \"server.js\"]\n", ["command", "upstream"];
+    no_app_at_all: "[headers]\npreset = \"helmet\"\n", ["upstream"];
+    an_upstream_without_scheme: "[app]\nupstream = \"localhost:3000\"\n", ["panoply.toml:2", "http://"];
+    not_toml: "[app\nupstream = \"x\"\n", ["panoply.toml:1"];
+    a_header_with_a_newline: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[headers.content-security-policy]\nappend = { script-src = [\"https://a.example\\nX-Evil: 1\"] }\n", ["panoply.toml:4"];
+}
+
+#[test]
+fn what_check_says_of_a_good_file() {
+    let folder = TempDir::with_prefix("panoply-e2e-").unwrap();
+    let toml = "[app]\ncommand = [\"node\", \"server.js\"]\n\n[headers.content-security-policy]\n\
+        append = { script-src = [\"https://js.stripe.com\"] }\n\n[limits]\nbody_bytes = \"5MiB\"\n";
+    std::fs::write(folder.path().join("panoply.toml"), toml).unwrap();
+    let mut command = panoply();
+    command
+        .arg("check")
+        .current_dir(folder.path())
+        .env("NO_COLOR", "1")
+        .env("COLUMNS", "100");
+    command.env("PANOPLY_LOG_FORMAT", "json");
+    let output = command.output().unwrap();
+    let said = text(&output.stdout).replace(&folder.path().display().to_string(), "DIR");
+    assert!(output.status.success(), "{said}{}", text(&output.stderr));
+    assert!(
+        said.contains("https://js.stripe.com") && said.contains("5MiB"),
+        "{said}"
+    );
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn what_weakens_is_listed() {
+    let folder = TempDir::with_prefix("panoply-e2e-").unwrap();
+    let toml = "[app]\nupstream = \"http://127.0.0.1:3000\"\n[tls]\nmode = \"off\"\n[client]\n\
+        trusted_proxies = [\"0.0.0.0/0\"]\n[headers.content-security-policy]\nappend = { script-src = [\"'unsafe-inline'\"] }\n";
+    std::fs::write(folder.path().join("panoply.toml"), toml).unwrap();
+    let output = run(&folder, &["check"]);
+    let said = text(&output.stdout) + &text(&output.stderr);
+    // Either refused or accepted with the three things said aloud.
+    for word in ["unsafe-inline", "0.0.0.0/0", "off"] {
+        assert!(said.contains(word), "{word} is not mentioned: {said}");
+    }
+    insta::assert_snapshot!(said.replace(&folder.path().display().to_string(), "DIR"));
+}
+
+#[test]
+fn no_file_and_wrong_flags() {
+    let folder = TempDir::with_prefix("panoply-e2e-").unwrap();
+    let mut wrong = Verdicts::default();
+    let missing = run(&folder, &["check", "--config", "other.toml"]);
+    wrong.check(
+        !missing.status.success() && text(&missing.stderr).contains("other.toml"),
+        || text(&missing.stderr),
+    );
+    let run_missing = run(&folder, &["run", "--config", "other.toml"]);
+    wrong.check(
+        !run_missing.status.success() && text(&run_missing.stderr).contains("other.toml"),
+        || text(&run_missing.stderr),
+    );
+    let flag = run(&folder, &["run", "--upstreem", "http://127.0.0.1:1"]);
+    wrong.equal("an unknown flag", flag.status.code(), Some(2));
+    wrong.check(text(&flag.stderr).contains("--upstream"), || {
+        text(&flag.stderr)
+    });
+    let both = run(
+        &folder,
+        &[
+            "run",
+            "--upstream",
+            "http://127.0.0.1:1",
+            "--",
+            "node",
+            "server.js",
+        ],
+    );
+    wrong.check(!both.status.success(), || {
+        "both an upstream and a command".to_owned()
+    });
+    let neither = run(&folder, &["run"]);
+    wrong.check(
+        !neither.status.success() && text(&neither.stderr).contains("upstream"),
+        || text(&neither.stderr),
+    );
+    let version = run(&folder, &["--version"]);
+    wrong.check(text(&version.stdout).starts_with("panoply 0."), || {
+        text(&version.stdout)
+    });
+    wrong.settle();
+}
+
+#[test]
+fn init_writes_what_check_accepts() {
+    let mut wrong = Verdicts::default();
+    for name in ["express-login", "express-realtime", "express-files"] {
+        let folder = TempDir::with_prefix("panoply-e2e-").unwrap();
+        let example = root().join("examples").join(name);
+        let made = run(
+            &folder,
+            &["init", example.to_str().unwrap(), "--output", "-"],
+        );
+        wrong.check(made.status.success(), || {
+            format!("{name}: {}", text(&made.stderr))
+        });
+        let toml = text(&made.stdout);
+        wrong.check(
+            toml.contains("[app]") && toml.contains("command") && toml.contains('#'),
+            || toml.clone(),
+        );
+        std::fs::write(folder.path().join("panoply.toml"), &toml).unwrap();
+        let checked = run(&folder, &["check", "--config", "panoply.toml"]);
+        wrong.check(checked.status.success(), || {
+            format!("{name}: {}\n{toml}", text(&checked.stderr))
+        });
+
+        let made = run(
+            &folder,
+            &[
+                "init",
+                example.to_str().unwrap(),
+                "--output",
+                "written.toml",
+            ],
+        );
+        wrong.check(made.status.success(), || {
+            format!("{name}: {}", text(&made.stderr))
+        });
+        let written =
+            std::fs::read_to_string(folder.path().join("written.toml")).unwrap_or_default();
+        wrong.equal(&format!("{name}: --output FILE"), written, toml.clone());
+        // What somebody wrote is not overwritten.
+        std::fs::write(folder.path().join("written.toml"), "# mine\n").unwrap();
+        let again = run(
+            &folder,
+            &[
+                "init",
+                example.to_str().unwrap(),
+                "--output",
+                "written.toml",
+            ],
+        );
+        let kept = std::fs::read_to_string(folder.path().join("written.toml")).unwrap();
+        wrong.check(!again.status.success() && kept == "# mine\n", || {
+            format!("{name}: overwrote a file")
+        });
+        if name == "express-login" {
+            insta::assert_snapshot!(toml);
+        }
+    }
+    wrong.settle();
+}
+
+#[test]
+fn what_init_wrote_runs_the_app() {
+    let folder = TempDir::with_prefix("panoply-e2e-").unwrap();
+    let example = root().join("examples/express-login");
+    support::example("express-login");
+    for file in ["package.json", "server.js"] {
+        std::fs::copy(example.join(file), folder.path().join(file)).unwrap();
+    }
+    std::os::unix::fs::symlink(
+        example.join("node_modules"),
+        folder.path().join("node_modules"),
+    )
+    .unwrap();
+    let made = run(&folder, &["init"]);
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    let mut command = panoply();
+    command.args([
+        "run",
+        "--state",
+        "state",
+        "--listen-http",
+        "127.0.0.1:0",
+        "--listen-https",
+        "127.0.0.1:0",
+    ]);
+    command.current_dir(folder.path());
+    let mut process = support::Process::start(&mut command);
+    let line = process.line_with(&["panoply: ready at "], std::time::Duration::from_mins(1));
+    let origin = support::urls(&line)[0].clone();
+    let answer = support::curl(
+        &folder.path().join("state/ca.pem"),
+        &[&format!("{origin}/login")],
+    );
+    assert!(
+        answer
+            .text()
+            .contains("<form method=\"post\" action=\"/login\">"),
+        "{answer:?}"
+    );
+}

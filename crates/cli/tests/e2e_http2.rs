@@ -1,0 +1,165 @@
+//! HTTP/2 frames that no library would send, one by one and in floods.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    clippy::too_many_lines,
+    reason = "a test may fail loudly, and waits by the real clock"
+)]
+
+mod support;
+
+use std::time::Duration;
+
+use support::{Gateway, H2, Recorder, Verdicts, curl, frame};
+
+#[test]
+fn http2_frames_that_no_client_sends() {
+    let app = Recorder::start();
+    let gateway = Gateway::before(&app.origin(), "");
+    let address = gateway.address().to_owned();
+    let mut wrong = Verdicts::default();
+
+    let mut honest = H2::open(&address);
+    honest.get(1, "/honest", &[]);
+    wrong.check(honest.fate(1).is_ok(), || "an honest request".to_owned());
+    wrong.check(app.take().starts_with("GET /honest HTTP/1.1"), || {
+        "the app saw it".to_owned()
+    });
+
+    let bad: &[(&str, &[(&str, &str)])] = &[
+        ("connection", &[("connection", "keep-alive")]),
+        ("transfer-encoding", &[("transfer-encoding", "chunked")]),
+        ("upper case", &[("X-Upper", "1")]),
+        ("CR LF in a value", &[("x-a", "b\r\nX-Smuggled: 1")]),
+        ("NUL in a value", &[("x-a", "b\0c")]),
+        ("LF in a value", &[("x-a", "b\nc")]),
+        ("a colon in a name", &[("x:a", "b")]),
+        ("a space in a name", &[("x a", "b")]),
+        ("an empty name", &[("", "b")]),
+        ("te: gzip", &[("te", "gzip")]),
+        ("another host", &[("host", "b.test")]),
+        (
+            "a pseudo field after the others",
+            &[("x-a", "b"), (":path", "/other")],
+        ),
+        ("an unknown pseudo field", &[(":other", "b")]),
+        ("a length with no body", &[("content-length", "5")]),
+    ];
+    for (what, fields) in bad {
+        let mut connection = H2::open(&address);
+        connection.get(1, "/smuggle", fields);
+        let fate = connection.fate(1);
+        // Refused at the frame layer, or answered by 400; `8d` is a literal `:status` 400 of the static table (0x8c).
+        let refused = match &fate {
+            Err(how) => *how != "silence",
+            Ok(block) => block.first() == Some(&0x8c),
+        };
+        wrong.check(refused, || format!("HTTP/2, {what}: {fate:x?}"));
+        let seen = app.take();
+        wrong.check(seen.is_empty(), || {
+            format!("HTTP/2, {what}: the app saw {seen:?}")
+        });
+    }
+    for (what, path) in [
+        ("no slash", "smuggle"),
+        ("a space", "/smuggle x"),
+        ("CR LF", "/x HTTP/1.1\r\nA: b"),
+        ("empty", ""),
+    ] {
+        let mut connection = H2::open(&address);
+        connection.get(1, path, &[]);
+        let fate = connection.fate(1);
+        wrong.check(
+            !matches!(&fate, Ok(block) if block.first() == Some(&0x88)),
+            || format!(":path, {what}: {fate:x?}"),
+        );
+        wrong.check(app.take().is_empty(), || {
+            format!(":path, {what}: the app saw it")
+        });
+    }
+    let mut many = H2::open(&address);
+    let long = "x".repeat(200);
+    let fields: Vec<(&str, &str)> = (0..75).map(|_| ("x-many", long.as_str())).collect();
+    many.get(1, "/big", &fields);
+    wrong.check(many.fate(1).is_ok(), || {
+        "15 kB of fields are allowed".to_owned()
+    });
+    app.take();
+    let mut over = H2::open(&address);
+    let fields: Vec<(&str, &str)> = (0..150).map(|_| ("x-a", "b")).collect();
+    over.get(1, "/big", &fields);
+    let fate = over.fate(1);
+    wrong.check(app.take().is_empty(), || {
+        format!("150 fields reached the app: {fate:x?}")
+    });
+    wrong.settle();
+}
+
+#[test]
+fn floods_are_cut_off_in_bounded_memory() {
+    let app = Recorder::start();
+    let gateway = Gateway::before(&app.origin(), "");
+    let mut wrong = Verdicts::default();
+    let cut_off = |connection: &mut H2| {
+        while let Some(frame) = connection.next(Duration::from_secs(2)) {
+            if frame.kind == 7 {
+                return true;
+            }
+        }
+        !connection.send(&frame(6, 0, 0, &[0; 8]))
+    };
+
+    // Rapid reset: streams opened and cancelled, up to 20,000 times.
+    let mut connection = H2::open(gateway.address());
+    let mut sent = 0;
+    for stream in (1..40_001).step_by(2) {
+        if !connection.get(stream, "/reset", &[])
+            || !connection.send(&frame(3, 0, stream, &8_u32.to_be_bytes()))
+        {
+            break;
+        }
+        sent += 1;
+    }
+    wrong.check(cut_off(&mut connection), || {
+        format!("{sent} resets went unpunished")
+    });
+
+    // CONTINUATION without end.
+    let mut connection = H2::open(gateway.address());
+    connection.send(&frame(1, 0, 1, &[0x82, 0x87, 0x84]));
+    let part = [&[0_u8, 3][..], b"x-a", &[100][..], &[b'y'; 100][..]]
+        .concat()
+        .repeat(100);
+    for _ in 0..2000 {
+        if !connection.send(&frame(9, 0, 1, &part)) {
+            break;
+        }
+    }
+    wrong.check(cut_off(&mut connection), || {
+        "20 MB of CONTINUATION went unpunished".to_owned()
+    });
+
+    // SETTINGS and PING, each of which asks for an answer.
+    for kind in [4, 6] {
+        let mut connection = H2::open(gateway.address());
+        let payload: &[u8] = if kind == 6 { &[0; 8] } else { &[] };
+        let burst = frame(kind, 0, 0, payload).repeat(1000);
+        for _ in 0..100 {
+            if !connection.send(&burst) {
+                break;
+            }
+        }
+    }
+    let peak = gateway.process.peak_memory_kib();
+    wrong.check(peak < 100 * 1024, || {
+        format!("peak memory {peak} KiB after the floods")
+    });
+    let answer = curl(&gateway.ca(), &[&gateway.url("/after")]);
+    wrong.equal("afterwards", answer.status, 200);
+    wrong.settle();
+}

@@ -1,0 +1,34 @@
+// An app that says who it is, dies when told, and boots as slowly as BOOT_MS says.
+import { createServer } from 'node:http';
+import { setTimeout as pause } from 'node:timers/promises';
+
+await pause(Number(process.env.BOOT_MS ?? 0));
+const server = createServer(async (req, res) => {
+  const url = new URL(req.url, 'http://app');
+  if (url.pathname === '/die') {
+    process.exit(Number(url.searchParams.get('status') ?? 7));
+  } else if (url.pathname === '/slow') {
+    for (let line = 1; line <= Number(url.searchParams.get('chunks') ?? 10); line += 1) {
+      res.write(`line ${line}\n`);
+      await pause(Number(url.searchParams.get('pause') ?? 200));
+    }
+    res.end('end\n');
+  } else if (url.pathname === '/inline') {
+    res.setHeader('Content-Type', 'text/html');
+    res.end('<!doctype html><title>still</title><script>document.title = "ran";</script>');
+  } else {
+    res.setHeader('Content-Type', 'text/html');
+    res.end(`pid ${process.pid}\n`);
+  }
+});
+for (const signal of ['SIGTERM', 'SIGINT']) {
+  process.on(signal, () => {
+    console.log(`moody got ${signal}`);
+    server.close(() => process.exit(0));
+    server.closeIdleConnections();
+  });
+}
+server.listen(process.env.PORT, '127.0.0.1', () => {
+  console.log(`moody stdout ${process.env.PORT}`);
+  console.error('moody stderr');
+});

@@ -1,0 +1,124 @@
+// What is done in the browser, one function a scenario; what they return is judged by the Rust tests.
+import { setTimeout as pause } from 'node:timers/promises';
+
+/** The login example, by hand: a wrong password, the right one, the account, out again. */
+export async function login({ visit }, origin) {
+  const page = await visit(`${origin}/account`);
+  const sentTo = new URL(page.url()).pathname;
+  const attempt = async (name, password) => {
+    await page.fill('[name=username]', name);
+    await page.fill('[name=password]', password);
+    await Promise.all([page.waitForNavigation(), page.click('button')]);
+  };
+  await attempt('ada', 'wrong');
+  const wrong = await page.textContent('#message');
+  await attempt('ada', 'lovelace');
+  const user = await page.textContent('#user');
+  const at = new URL(page.url()).pathname;
+  const cookies = await page.context().cookies();
+  await Promise.all([page.waitForNavigation(), page.click('button')]);
+  await page.goto(`${origin}/account`);
+  return { sentTo, wrong, user, at, cookies, afterLogout: new URL(page.url()).pathname, said: page.said };
+}
+
+/** The realtime page: its own script file, its socket and its events under the default policy. */
+export async function realtime({ visit }, origin) {
+  const page = await visit(`${origin}/`);
+  const read = (id) => page.evaluate((selector) => document.querySelector(selector).value, id);
+  await until(async () => (await read('#events')) === '5' && (await read('#socket')) !== 'connecting');
+  return { socket: await read('#socket'), events: await read('#events'), said: page.said };
+}
+
+/** A page with an inline script, to make the browser send a report. */
+export async function inline({ visit }, origin) {
+  const page = await visit(`${origin}/inline?secret=token`);
+  const title = await page.title();
+  await pause(1500);
+  return { title, said: page.said };
+}
+
+/** The demo's shop under attack at `origin`. */
+export async function attack({ visit, elsewhere }, origin) {
+  const seen = {};
+  const post = async (page, text) => {
+    await page.fill('#text', text);
+    await Promise.all([page.waitForNavigation(), page.click('form.sign button.primary')]);
+  };
+  const look = async (url) => {
+    const page = await visit();
+    await page.goto(`${origin}/account`);
+    await page.goto(url);
+    await pause(300);
+    return page.evaluate(() => ({
+      pwned: window.pwned ?? null,
+      alarm: document.querySelector('#alarm')?.dataset.state ?? null,
+    }));
+  };
+
+  const attacker = await visit(`${origin}/`);
+  await attacker.click('button.last');
+  await attacker.waitForLoadState();
+  await post(attacker, '<script>window.pwned = document.cookie; ran(document.cookie)</script>');
+  seen.storedScript = await look(`${origin}/`);
+  await attacker.goto(`${origin}/`);
+  await attacker.click('button.last');
+  await attacker.waitForLoadState();
+  await post(attacker, '<img src="/none" onerror="window.pwned = document.cookie; ran(document.cookie)">');
+  seen.storedHandler = await look(`${origin}/`);
+  const link = encodeURIComponent('<script>window.pwned = document.cookie; ran(document.cookie)</script>');
+  seen.reflected = await look(`${origin}/search?q=${link}`);
+
+  const page = await visit(await elsewhere(`<!doctype html><title>elsewhere</title><iframe src="${origin}/account"></iframe>`));
+  await pause(700);
+  const frame = page.frames()[1];
+  seen.framed = {
+    shown: await frame.evaluate(() => document.body.innerText.includes('Close my account')).catch(() => false),
+    url: frame.url(),
+    said: page.said,
+  };
+
+  seen.works = await shop({ visit }, origin);
+  return seen;
+}
+
+/** What an honest visitor does in the demo's shop. */
+async function shop({ visit }, origin) {
+  const page = await visit(`${origin}/`);
+  await page.click('button.last');
+  await page.waitForLoadState();
+  await page.fill('#name', 'Grace');
+  await page.locator('#text').pressSequentially('Nice mug.');
+  const counter = await page.textContent('#count');
+  await Promise.all([page.waitForNavigation(), page.click('form.sign button.primary')]);
+  const comments = await page.textContent('.comments');
+  await Promise.all([page.waitForNavigation(), page.click('form.buy button')]);
+  const basket = (await page.textContent('.product .quiet')).trim();
+  const styled = await page.evaluate(() => document.styleSheets.length);
+  const image = await page.evaluate(() => document.querySelector('.product img').naturalWidth);
+  await page.goto(`${origin}/login`);
+  const attempt = async (password) => {
+    await page.fill('#username', 'owner');
+    await page.fill('#password', password);
+    await Promise.all([page.waitForNavigation(), page.click('form button.primary')]);
+  };
+  await attempt('wrong');
+  const complaint = (await page.textContent('.complaint')).trim();
+  await attempt('letmein1');
+  const account = await page.textContent('main');
+  return {
+    counter,
+    commented: comments.includes('Grace') && comments.includes('Nice mug.'),
+    basket,
+    styled,
+    image: image > 0,
+    complaint,
+    owner: account.includes('the owner'),
+  };
+}
+
+/** Polls for up to five seconds, from outside the page, so that its policy has no say. */
+async function until(condition) {
+  for (let left = 50; left > 0 && !(await condition()); left -= 1) {
+    await pause(100);
+  }
+}

@@ -1,0 +1,250 @@
+//! `panoply run` in front of an app, with everything it needs in a folder that goes away.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::process::Process;
+use super::tools::npm_ci;
+use super::{free_port, root, scripts};
+
+/// The built binary.
+pub(crate) fn panoply() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_panoply"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("PANOPLY_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// What keeps a demo off the ports that another may hold.
+pub(crate) const DEMO_ON_FREE_PORTS: &[&str] = &["--port", "0"];
+
+/// The command that starts an example.
+pub(crate) fn example(name: &str) -> Vec<String> {
+    let folder = root().join("examples").join(name);
+    npm_ci(&folder);
+    vec![
+        "node".into(),
+        folder.join("server.js").display().to_string(),
+    ]
+}
+
+/// The command that starts one of the odd apps.
+pub(crate) fn test_app(name: &str) -> Vec<String> {
+    super::require("node");
+    vec![
+        "node".into(),
+        scripts().join("apps").join(name).display().to_string(),
+    ]
+}
+
+/// An app with nothing in front of it.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) process: Process,
+    pub(crate) port: u16,
+}
+
+impl App {
+    pub(crate) fn start(command: &[String]) -> Self {
+        let port = free_port();
+        let (program, arguments) = command.split_first().unwrap();
+        let mut process = Process::start(
+            Command::new(program)
+                .args(arguments)
+                .env("PORT", port.to_string()),
+        );
+        process.line_with(&[&port.to_string()], Duration::from_secs(20));
+        Self { process, port }
+    }
+
+    pub(crate) fn origin(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+}
+
+/// What `panoply run` is given.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    dir: TempDir,
+    arguments: Vec<String>,
+    environment: Vec<(String, String)>,
+    command: Vec<String>,
+}
+
+/// A gateway that said it is ready.
+#[derive(Debug)]
+pub(crate) struct Gateway {
+    pub(crate) process: Process,
+    /// Origin of the first URL of the ready line: https, or http where TLS is off.
+    pub(crate) origin: String,
+    /// Origin of the plain listener, when there is one beside TLS.
+    pub(crate) http: Option<String>,
+    /// Origin of the admin listener.
+    pub(crate) admin: String,
+    pub(crate) dir: TempDir,
+}
+
+impl Gateway {
+    /// Free ports, a fresh state folder, local TLS.
+    pub(crate) fn setup() -> Setup {
+        let dir = TempDir::with_prefix("panoply-e2e-").unwrap();
+        let state = dir.path().join("state").display().to_string();
+        let arguments = vec!["run".into(), "--state".into(), state];
+        Setup {
+            dir,
+            arguments,
+            environment: Vec::new(),
+            command: Vec::new(),
+        }
+    }
+
+    /// In front of an example, with `config` as its panoply.toml.
+    pub(crate) fn before_example(name: &str, config: &str) -> Self {
+        Self::setup().config(config).command(&example(name)).start()
+    }
+
+    /// In front of `upstream`.
+    pub(crate) fn before(upstream: &str, config: &str) -> Self {
+        Self::setup().config(config).upstream(upstream).start()
+    }
+
+    /// The certificate of the local CA.
+    pub(crate) fn ca(&self) -> PathBuf {
+        self.dir.path().join("state/ca.pem")
+    }
+
+    pub(crate) fn config_path(&self) -> PathBuf {
+        self.dir.path().join("panoply.toml")
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.origin)
+    }
+
+    /// `ADDRESS:PORT` of [`Gateway::origin`].
+    pub(crate) fn address(&self) -> &str {
+        authority(&self.origin)
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.address().rsplit(':').next().unwrap().parse().unwrap()
+    }
+}
+
+impl Setup {
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub(crate) fn config(mut self, toml: &str) -> Self {
+        let path = self.dir.path().join("panoply.toml");
+        std::fs::write(&path, toml).unwrap();
+        self.arguments
+            .extend(["--config".into(), path.display().to_string()]);
+        self
+    }
+
+    pub(crate) fn arguments(mut self, arguments: &[&str]) -> Self {
+        self.arguments
+            .extend(arguments.iter().map(ToString::to_string));
+        self
+    }
+
+    pub(crate) fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    pub(crate) fn upstream(self, url: &str) -> Self {
+        self.arguments(&["--upstream", url])
+    }
+
+    pub(crate) fn command(mut self, command: &[String]) -> Self {
+        self.command = command.to_vec();
+        self
+    }
+
+    /// Starts it without waiting for the ready line.
+    pub(crate) fn spawn(self) -> (Process, TempDir, u16) {
+        let admin = free_port();
+        let mut command = panoply();
+        command
+            .args(&self.arguments)
+            .args(["--admin", &format!("127.0.0.1:{admin}")]);
+        for (flag, section) in [("--listen-http", "http"), ("--listen-https", "https")] {
+            let written =
+                std::fs::read_to_string(self.dir.path().join("panoply.toml")).is_ok_and(|toml| {
+                    toml.lines()
+                        .any(|line| line.starts_with(&format!("{section} ")))
+                });
+            if !written && !self.arguments.iter().any(|argument| argument == flag) {
+                command.args([flag, "127.0.0.1:0"]);
+            }
+        }
+        if !self.command.is_empty() {
+            command.arg("--").args(&self.command);
+        }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.current_dir(self.dir.path());
+        (Process::start(&mut command), self.dir, admin)
+    }
+
+    /// Keeps its state, its CA with it, in another gateway's folder.
+    pub(crate) fn state_of(mut self, other: &Gateway) -> Self {
+        self.arguments[2] = other.dir.path().join("state").display().to_string();
+        self
+    }
+
+    /// Starts it and waits until it is ready.
+    pub(crate) fn start(self) -> Gateway {
+        let (mut process, dir, admin) = self.spawn();
+        let line = process.line_with(&["panoply: ready at "], Duration::from_mins(1));
+        let urls = urls(&line);
+        let origin = urls
+            .first()
+            .unwrap_or_else(|| panic!("no URL in {line:?}"))
+            .clone();
+        let http = urls
+            .into_iter()
+            .skip(1)
+            .find(|url| url.starts_with("http:"));
+        Gateway {
+            process,
+            origin,
+            http,
+            admin: format!("http://127.0.0.1:{admin}"),
+            dir,
+        }
+    }
+}
+
+/// Every origin that a line names.
+pub(crate) fn urls(line: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (start, _) in line.match_indices("http") {
+        let rest = &line[start..];
+        let Some((scheme, after)) = rest.split_once("://") else {
+            continue;
+        };
+        if !matches!(scheme, "http" | "https") {
+            continue;
+        }
+        let end = after.find(|c: char| !c.is_ascii_alphanumeric() && !".:[]-".contains(c));
+        let host = after[..end.unwrap_or(after.len())].trim_end_matches(['.', ':']);
+        found.push(format!("{scheme}://{host}"));
+    }
+    found
+}
+
+/// The authority of an origin.
+pub(crate) fn authority(origin: &str) -> &str {
+    origin
+        .split_once("://")
+        .map_or(origin, |(_, authority)| authority)
+}

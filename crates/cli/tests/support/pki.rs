@@ -1,0 +1,108 @@
+//! Certificates as an operator would bring them: a CA of our own and leaves, made by openssl.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::tools::{require, text};
+
+/// A CA in a folder.
+#[derive(Debug)]
+pub(crate) struct Pki {
+    folder: PathBuf,
+}
+
+impl Pki {
+    pub(crate) fn new(folder: &Path) -> Self {
+        let pki = Self {
+            folder: folder.join("pki"),
+        };
+        std::fs::create_dir_all(&pki.folder).unwrap();
+        pki.openssl(&[
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-days",
+            "30",
+            "-keyout",
+            "ca.key",
+            "-out",
+            "ca.pem",
+            "-subj",
+            "/CN=Test CA",
+            "-addext",
+            "basicConstraints=critical,CA:TRUE",
+            "-addext",
+            "keyUsage=critical,keyCertSign,cRLSign",
+        ]);
+        pki
+    }
+
+    pub(crate) fn ca(&self) -> PathBuf {
+        self.folder.join("ca.pem")
+    }
+
+    /// A leaf named `name` for `names` (`DNS:localhost,IP:127.0.0.1`): its chain and its key.
+    pub(crate) fn leaf(&self, name: &str, names: &str) -> (PathBuf, PathBuf) {
+        let [key, request, extensions, certificate] =
+            ["key", "csr", "ext", "pem"].map(|ending| format!("{name}.{ending}"));
+        std::fs::write(
+            self.folder.join(&extensions),
+            format!(
+                "subjectAltName={names}\nextendedKeyUsage=serverAuth\nbasicConstraints=CA:FALSE\n\
+                 keyUsage=critical,digitalSignature\n"
+            ),
+        )
+        .unwrap();
+        self.openssl(&[
+            "req",
+            "-new",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-keyout",
+            &key,
+            "-out",
+            &request,
+            "-subj",
+            &format!("/CN={name}"),
+        ]);
+        self.openssl(&[
+            "x509",
+            "-req",
+            "-in",
+            &request,
+            "-CA",
+            "ca.pem",
+            "-CAkey",
+            "ca.key",
+            "-CAcreateserial",
+            "-days",
+            "20",
+            "-extfile",
+            &extensions,
+            "-out",
+            &certificate,
+        ]);
+        (self.folder.join(certificate), self.folder.join(key))
+    }
+
+    fn openssl(&self, arguments: &[&str]) {
+        require("openssl");
+        let output = Command::new("openssl")
+            .args(arguments)
+            .current_dir(&self.folder)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "openssl {arguments:?}: {}",
+            text(&output.stderr)
+        );
+    }
+}
