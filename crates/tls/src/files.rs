@@ -54,15 +54,15 @@ impl FilePair {
     /// When what is new cannot be used; once for each new content.
     pub(crate) fn refresh(&mut self) -> Result<bool, Error> {
         let (seen, content) = look(&self.certificate, &self.key);
+        let held = self.held.take();
         if seen == self.decided {
-            self.held = None;
             return Ok(false);
         }
         let found =
             content.and_then(|content| content.entry(&self.certificate, &self.key, &self.provider));
         match found {
             // A chain that is being written looks like a whole one between two certificates.
-            Ok(entry) if entry.key.cert.len() < self.chain_len() && self.held != Some(seen) => {
+            Ok(entry) if entry.key.cert.len() < self.chain_len() && held != Some(seen) => {
                 self.held = Some(seen);
                 Ok(false)
             }
