@@ -150,19 +150,16 @@ pub(super) fn django(dir: &Path) -> Result<Option<App>, InitError> {
     let needs = ["requirements.txt", "pyproject.toml", "Pipfile"]
         .into_iter()
         .find(|file| read_inside(dir, file).is_some_and(|text| text.contains("gunicorn")));
-    let line = match (needs, project) {
-        (Some(file), Some(project)) => {
-            app.saw(file, "gunicorn");
-            format!("gunicorn {project}.wsgi --bind 127.0.0.1:$PORT")
-        }
-        _ => {
-            app.start_notes.push(
-                "This is Django's own development server. For production install gunicorn and \
-                 write `exec gunicorn PROJECT.wsgi --bind 127.0.0.1:$PORT`."
-                    .into(),
-            );
-            "python3 manage.py runserver --noreload 127.0.0.1:$PORT".into()
-        }
+    let line = if let (Some(file), Some(project)) = (needs, project) {
+        app.saw(file, "gunicorn");
+        format!("gunicorn {project}.wsgi --bind 127.0.0.1:$PORT")
+    } else {
+        app.start_notes.push(
+            "This is Django's own development server. For production install gunicorn and write \
+             `exec gunicorn PROJECT.wsgi --bind 127.0.0.1:$PORT`."
+                .into(),
+        );
+        "python3 manage.py runserver --noreload 127.0.0.1:$PORT".into()
     };
     app.start = Start::Command(shell(&line));
     app.client_notes.push(

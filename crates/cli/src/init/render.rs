@@ -135,8 +135,8 @@ const LISTEN: &str = r#"
 
 const HEADERS: &str = r#"
 [headers]
-# "helmet": what Helmet sends. "strict": with nonces, for the best marks. "api": for JSON only.
-# "legacy": what Helmet 3 sent.
+# "helmet": what Helmet sends. "strict": more, for apps that write Panoply's nonce into their
+# scripts. "api": for JSON alone. "legacy": with what Helmet 3 sent besides.
 #preset = "helmet"
 "#;
 

@@ -57,8 +57,8 @@ pub(super) fn port(code: &str) -> Option<Port> {
         let other = line.split_once("||").or_else(|| line.split_once("??"));
         return Some(Port::Told(other.and_then(|(_, other)| number(other))));
     }
-    if let Some(default) = destructured(code) {
-        return Some(Port::Told(default));
+    if let Some(told) = destructured(code) {
+        return Some(told);
     }
     code.match_indices(".listen(")
         .filter_map(|(at, call)| code.get(at + call.len()..))
@@ -97,7 +97,7 @@ pub(super) fn trust_proxy(code: &str) -> Option<String> {
 }
 
 /// `const { PORT = 3000 } = process.env`, with the default that stands there.
-fn destructured(code: &str) -> Option<Option<u16>> {
+fn destructured(code: &str) -> Option<Port> {
     code.match_indices("process.env").find_map(|(at, _)| {
         let before = code
             .get(..at)?
@@ -111,7 +111,7 @@ fn destructured(code: &str) -> Option<Option<u16>> {
             let default = after
                 .split_once('=')
                 .and_then(|(_, default)| number(default));
-            (!after.starts_with(is_word)).then_some(default)
+            (!after.starts_with(is_word)).then_some(Port::Told(default))
         })
     })
 }

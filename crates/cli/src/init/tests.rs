@@ -266,17 +266,15 @@ fn what_cannot_be_read_is_said() {
 /// `toml` with every setting in force that it shows; of two that exclude each other, the first.
 fn uncommented(toml: &str) -> String {
     let mut has_start = false;
-    toml.lines()
-        .map(|line| match line.strip_prefix('#') {
-            Some(setting) if !setting.is_empty() && !setting.starts_with(' ') => setting,
-            _ => line,
-        })
-        .filter(|line| {
-            let start = line.starts_with("command = ") || line.starts_with("upstream = ");
-            !start || !std::mem::replace(&mut has_start, true)
-        })
-        .map(|line| format!("{line}\n"))
-        .collect()
+    let lines = toml.lines().map(|line| match line.strip_prefix('#') {
+        Some(setting) if !setting.is_empty() && !setting.starts_with(' ') => setting,
+        _ => line,
+    });
+    let lines = lines.filter(|line| {
+        let start = line.starts_with("command = ") || line.starts_with("upstream = ");
+        !start || !std::mem::replace(&mut has_start, true)
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 #[test]

@@ -10,16 +10,18 @@ use crate::init::app::{App, read_inside};
 impl Package<'_> {
     /// Says where the app of a package without a start may be instead.
     pub(super) fn no_start(&self, app: &mut App) {
-        let mut note = "Nothing says how the app is started. Write its command here, or type it: \
-                        `panoply run -- COMMAND`."
-            .to_owned();
+        let mut notes = vec![
+            "Nothing says how the app is started. Write its command here, or type it: \
+             `panoply run -- COMMAND`."
+                .to_owned(),
+        ];
         let others: Vec<_> = ["serve", "server", "prod", "production", "dev"]
             .into_iter()
             .filter(|name| self.script(name).is_some())
             .map(|name| format!("`{} run {name}`", self.manager()))
             .collect();
         if !others.is_empty() {
-            note += &format!(" Its scripts include {}.", others.join(" and "));
+            notes.push(format!("Its scripts include {}.", others.join(" and ")));
         }
         let members = self.members();
         if !members.is_empty() {
@@ -31,12 +33,12 @@ impl Package<'_> {
                 .iter()
                 .map(|m| format!("`panoply init {m}`"))
                 .collect();
-            note += &format!(
-                " In this monorepo, perhaps you mean {}.",
+            notes.push(format!(
+                "In this monorepo, perhaps you mean {}.",
                 inits.join(" or ")
-            );
+            ));
         }
-        app.start_notes.push(note);
+        app.start_notes.push(notes.join(" "));
     }
 
     /// The packages of a monorepo that have a start script.
