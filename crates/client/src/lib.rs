@@ -1,1 +1,18 @@
-//! Being built.
+#![doc = include_str!("../README.md")]
+
+mod claims;
+mod config;
+mod error;
+#[cfg(feature = "axum")]
+mod extract;
+mod forwarded;
+mod layer;
+mod proxies;
+mod resolve;
+
+pub use config::{ClientConfig, Header};
+pub use error::Error;
+#[cfg(feature = "axum")]
+pub use extract::{Client as ClientExtractor, NoClient};
+pub use layer::{ClientLayer, ClientService};
+pub use resolve::Client;

@@ -1,0 +1,175 @@
+//! The tower layer.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use http::Request;
+use panoply_core::{Connection, Scheme};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::{Client, claims};
+
+/// Finds the client once a request and hands it on as [`panoply_core::ClientAddress`].
+///
+/// From a peer that is not trusted, every header that claims an address, host or scheme is removed:
+/// `Forwarded`, `X-Forwarded-*`, `X-Real-IP`, `True-Client-IP`, `CF-Connecting-IP` and their like.
+#[derive(Debug, Clone)]
+pub struct ClientLayer {
+    client: Arc<Client>,
+    told: Arc<AtomicBool>,
+}
+
+impl ClientLayer {
+    /// A layer that believes whom `client` believes.
+    pub fn new(client: Client) -> Self {
+        Self {
+            client: Arc::new(client),
+            told: Arc::default(),
+        }
+    }
+
+    /// What the layer believes.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    fn note<B>(&self, request: &mut Request<B>) {
+        let Some(connection) = connection(request) else {
+            if !self.told.swap(true, Ordering::Relaxed) {
+                tracing::error!(
+                    "requests carry no peer address, so no client can be told from another; serve \
+                     with into_make_service_with_connect_info::<SocketAddr>()"
+                );
+            }
+            claims::remove(request.headers_mut());
+            return;
+        };
+        let (peer, scheme) = connection;
+        let address = self.client.resolve(peer, scheme, request.headers());
+        if !self.client.trusts(peer.ip()) {
+            claims::remove(request.headers_mut());
+        }
+        request.extensions_mut().insert(address);
+    }
+}
+
+/// The peer and what it speaks to us.
+fn connection<B>(request: &Request<B>) -> Option<(std::net::SocketAddr, Scheme)> {
+    if let Some(connection) = request.extensions().get::<Connection>() {
+        let scheme = if connection.tls.is_some() {
+            Scheme::Https
+        } else {
+            Scheme::Http
+        };
+        return Some((connection.peer, scheme));
+    }
+    #[cfg(feature = "axum")]
+    if let Some(axum::extract::ConnectInfo(peer)) = request.extensions().get() {
+        let https = request.uri().scheme() == Some(&http::uri::Scheme::HTTPS);
+        return Some((*peer, if https { Scheme::Https } else { Scheme::Http }));
+    }
+    None
+}
+
+impl<S> Layer<S> for ClientLayer {
+    type Service = ClientService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        ClientService {
+            inner,
+            layer: self.clone(),
+        }
+    }
+}
+
+/// The service that [`ClientLayer`] makes.
+#[derive(Debug, Clone)]
+pub struct ClientService<S> {
+    inner: S,
+    layer: ClientLayer,
+}
+
+impl<S, B> Service<Request<B>> for ClientService<S>
+where
+    S: Service<Request<B>>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> S::Future {
+        self.layer.note(&mut request);
+        self.inner.call(request)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use panoply_core::ClientAddress;
+    use tower::{ServiceExt as _, service_fn};
+
+    use super::*;
+    use crate::ClientConfig;
+
+    async fn seen(config: ClientConfig, connection: Option<Connection>) -> Request<()> {
+        let app = service_fn(|request: Request<()>| async { Ok::<_, Infallible>(request) });
+        let service = ClientLayer::new(config.build().unwrap()).layer(app);
+        let mut request = Request::builder()
+            .header("x-forwarded-for", "203.0.113.9")
+            .header("x-real-ip", "6.6.6.6")
+            .header("accept", "*/*")
+            .body(())
+            .unwrap();
+        if let Some(connection) = connection {
+            request.extensions_mut().insert(connection);
+        }
+        service.oneshot(request).await.unwrap()
+    }
+
+    fn from(peer: &str) -> Connection {
+        Connection::new(peer.parse().unwrap(), None)
+    }
+
+    #[tokio::test]
+    async fn hands_on_the_address_and_drops_what_nobody_may_claim() {
+        let request = seen(ClientConfig::new(), Some(from("198.51.100.1:1"))).await;
+        assert_eq!(
+            request
+                .extensions()
+                .get::<ClientAddress>()
+                .unwrap()
+                .ip()
+                .to_string(),
+            "198.51.100.1"
+        );
+        assert_eq!(request.headers().len(), 1);
+
+        let trusting = ClientConfig::new().trusted_proxies(["198.51.100.0/24"]);
+        let request = seen(trusting, Some(from("198.51.100.1:1"))).await;
+        assert_eq!(
+            request
+                .extensions()
+                .get::<ClientAddress>()
+                .unwrap()
+                .ip()
+                .to_string(),
+            "203.0.113.9"
+        );
+        assert_eq!(request.headers().len(), 3);
+    }
+
+    #[tokio::test]
+    async fn makes_no_address_up() {
+        let request = seen(ClientConfig::new().hops(1), None).await;
+        assert!(request.extensions().get::<ClientAddress>().is_none());
+        assert_eq!(request.headers().len(), 1);
+    }
+}

@@ -1,0 +1,128 @@
+//! From a connection and its headers to the client.
+
+use std::net::{IpAddr, SocketAddr};
+
+use http::uri::Authority;
+use http::{HeaderMap, HeaderName};
+use panoply_core::{ClientAddress, Scheme};
+
+use crate::config::Header;
+use crate::forwarded::{self, Hop};
+use crate::proxies::Trust;
+
+const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+/// Knows whom to believe; made by [`ClientConfig::build`](crate::ClientConfig::build).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    trust: Trust,
+    header: Header,
+    ipv6_prefix: u8,
+}
+
+impl Client {
+    pub(crate) const fn new(trust: Trust, header: Header, ipv6_prefix: u8) -> Self {
+        Self {
+            trust,
+            header,
+            ipv6_prefix,
+        }
+    }
+
+    /// Whether the peer at this address is a proxy whose headers are believed.
+    pub fn trusts(&self, peer: IpAddr) -> bool {
+        self.trust.covers(peer.to_canonical(), 0)
+    }
+
+    /// The client behind `peer`, whose request came over `direct` to us.
+    ///
+    /// From a peer that is not trusted no header is read. Otherwise the entries are walked from
+    /// the nearest to the first that is not itself a trusted proxy. The scheme and the host are
+    /// those that the proxy at the same place in its list wrote; a proxy that wrote only one
+    /// value, as most do, wrote it for the client.
+    pub fn resolve(&self, peer: SocketAddr, direct: Scheme, headers: &HeaderMap) -> ClientAddress {
+        let from = peer.ip().to_canonical();
+        if !self.trust.covers(from, 0) {
+            return self.client(from, peer, direct, None);
+        }
+        match self.header {
+            Header::XForwardedFor => self.x_forwarded(from, peer, direct, headers),
+            Header::Forwarded => self.rfc_7239(from, peer, direct, headers),
+        }
+    }
+
+    fn client(
+        &self,
+        ip: IpAddr,
+        peer: SocketAddr,
+        scheme: Scheme,
+        host: Option<Authority>,
+    ) -> ClientAddress {
+        let client = ClientAddress::new(ip, peer, scheme);
+        client.with_host(host).with_ipv6_prefix(self.ipv6_prefix)
+    }
+
+    fn x_forwarded(
+        &self,
+        from: IpAddr,
+        peer: SocketAddr,
+        direct: Scheme,
+        headers: &HeaderMap,
+    ) -> ClientAddress {
+        let (ip, hops) = self.walk(from, forwarded::x_forwarded_for(headers));
+        let scheme = nth_or_first(forwarded::list(headers, &PROTO), hops);
+        let scheme = scheme.and_then(forwarded::scheme).unwrap_or(direct);
+        let host = nth_or_first(forwarded::list(headers, &HOST), hops).and_then(forwarded::host);
+        self.client(ip, peer, scheme, host)
+    }
+
+    fn rfc_7239(
+        &self,
+        from: IpAddr,
+        peer: SocketAddr,
+        direct: Scheme,
+        headers: &HeaderMap,
+    ) -> ClientAddress {
+        let hops = forwarded::rfc_7239(headers);
+        let (ip, passed) = self.walk(from, hops.iter().map(|hop| hop.address));
+        let last = hops
+            .into_iter()
+            .nth(passed.saturating_sub(1))
+            .unwrap_or_default();
+        let Hop { scheme, host, .. } = last;
+        self.client(ip, peer, scheme.unwrap_or(direct), host)
+    }
+
+    /// The last address that a trusted proxy vouches for, and how many entries were believed.
+    fn walk(&self, from: IpAddr, entries: impl Iterator<Item = Option<IpAddr>>) -> (IpAddr, usize) {
+        let mut client = from;
+        let mut believed = 0;
+        for entry in entries {
+            // The one before is a trusted proxy: what it wrote counts, if it is an address.
+            let Some(address) = entry else { break };
+            client = address;
+            believed += 1;
+            if !self.trust.covers(address, believed) {
+                break;
+            }
+        }
+        (client, believed)
+    }
+}
+
+/// The value that the proxy `hops` steps away wrote, or the only one there is.
+fn nth_or_first<'a>(mut values: impl Iterator<Item = &'a str>, hops: usize) -> Option<&'a str> {
+    let nearest = values.next()?;
+    let mut value = nearest;
+    for _ in 1..hops {
+        match values.next() {
+            Some(next) => value = next,
+            None => break,
+        }
+    }
+    Some(value)
+}
+
+#[cfg(test)]
+mod tests;
