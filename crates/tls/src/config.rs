@@ -198,10 +198,10 @@ impl TlsConfig {
                 At::setting(format!("certificates.{position}.key"), &files.key),
             ));
         }
-        match pairs.is_empty() {
-            true => Err(Error::NoCertificate),
-            false => Ok(pairs),
+        if pairs.is_empty() {
+            return Err(Error::NoCertificate);
         }
+        Ok(pairs)
     }
 }
 

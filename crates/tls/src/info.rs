@@ -91,11 +91,15 @@ impl CertificateInfo {
 
 impl fmt::Display for CertificateInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = match self.names.is_empty() {
-            true => "no name".to_owned(),
-            false => self.names.join(", "),
-        };
-        write!(f, "{names}, valid until {}", Date(self.not_after))
+        if self.names.is_empty() {
+            f.write_str("no name")?;
+        }
+        write!(
+            f,
+            "{}, valid until {}",
+            self.names.join(", "),
+            Date(self.not_after)
+        )
     }
 }
 

@@ -48,9 +48,10 @@ pub(crate) fn chain(pem: &[u8], at: &At) -> Result<Vec<CertificateDer<'static>>,
         return Err(Error::Lacks {
             at: at.clone(),
             wanted: "certificate (`-----BEGIN CERTIFICATE-----`)",
-            hint: match has(pem, PRIVATE_KEY) {
-                true => ", but a private key; were `certificate` and `key` swapped?",
-                false => "",
+            hint: if has(pem, PRIVATE_KEY) {
+                ", but a private key; were `certificate` and `key` swapped?"
+            } else {
+                ""
             },
         });
     }
@@ -68,9 +69,10 @@ pub(crate) fn private_key(pem: &[u8], at: &At) -> Result<PrivateKeyDer<'static>,
         Err(rustls_pki_types::pem::Error::NoItemsFound) => Err(Error::Lacks {
             at: at.clone(),
             wanted: "private key (`-----BEGIN PRIVATE KEY-----`)",
-            hint: match has(pem, CERTIFICATE) {
-                true => ", but a certificate; were `certificate` and `key` swapped?",
-                false => "",
+            hint: if has(pem, CERTIFICATE) {
+                ", but a certificate; were `certificate` and `key` swapped?"
+            } else {
+                ""
             },
         }),
         Err(source) => Err(Error::Damaged {

@@ -1,5 +1,7 @@
 //! Certificates from files: what is refused, what is warned of, what is taken over.
 
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails like the test")]
+
 mod support;
 
 use std::fs;
@@ -63,6 +65,7 @@ fn what_is_not_pem_is_told_apart() {
         "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
     let old = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END RSA PRIVATE KEY-----\n";
     let rubbish = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let large = vec![b'-'; 2_000_000];
     let (c, k) = (certificate.as_bytes(), key.as_bytes());
     for (certificate, key, place, message) in [
         (&b""[..], k, "certificate", "is empty"),
@@ -100,7 +103,7 @@ fn what_is_not_pem_is_told_apart() {
             "key",
             "decrypt it with `openssl pkey -in",
         ),
-        (c, &[b'-'; 2_000_000], "key", "is larger than 1 MiB"),
+        (c, &large, "key", "is larger than 1 MiB"),
     ] {
         let files = Files::write(home.path(), "shop", "", "");
         fs::write(&files.certificate, certificate).unwrap();

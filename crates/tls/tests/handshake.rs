@@ -1,5 +1,7 @@
 //! Handshakes as clients make them.
 
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails like the test")]
+
 mod support;
 
 use std::sync::Arc;

@@ -1,5 +1,6 @@
 //! Clients, handshakes in memory, and certificates made for a test.
 
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails like the test")]
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConnection};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
-pub(crate) const DAY: Duration = Duration::from_secs(86_400);
+pub(crate) const DAY: Duration = Duration::from_hours(24);
 
 #[derive(Debug)]
 struct Time(ManualClock);
@@ -160,5 +161,6 @@ impl Files {
 
 /// The names of the certificate the client was shown.
 pub(crate) fn shown(client: &ClientConnection) -> CertificateDer<'static> {
-    client.peer_certificates().unwrap()[0].clone().into_owned()
+    let chain = client.peer_certificates().unwrap();
+    chain.first().unwrap().clone().into_owned()
 }
