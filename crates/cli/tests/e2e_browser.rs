@@ -133,3 +133,44 @@ fn the_examples_work_in_a_browser() {
     wrong.check(!said.contains("Content Security Policy"), || said.clone());
     wrong.settle();
 }
+
+#[test]
+fn a_nonce_blesses_the_apps_own_script_and_no_other() {
+    let strict = "[headers]\npreset = \"strict\"\n";
+    let gateway = Gateway::setup()
+        .config(strict)
+        .command(&support::test_app("moody.mjs"))
+        .start();
+    let mut wrong = Verdicts::default();
+    let mut nonces = Vec::new();
+    for version in ["--http1.1", "--http2"] {
+        let answer = support::curl(&gateway.ca(), &[version, &gateway.url("/nonce")]);
+        let policy = answer.header("content-security-policy").unwrap_or_default();
+        let body = answer.text();
+        let nonce = body
+            .split("nonce=\"")
+            .nth(1)
+            .and_then(|rest| rest.split('"').next())
+            .unwrap_or_default();
+        wrong.check(policy.contains(&format!("'nonce-{nonce}'")), || {
+            format!("{policy} and {body}")
+        });
+        wrong.check(nonce.len() >= 22, || {
+            format!("{nonce:?} is less than 128 bits")
+        });
+        let length = answer
+            .header("content-length")
+            .and_then(|text| text.parse().ok());
+        wrong.check(
+            length.is_none_or(|length: usize| length == answer.body.len()),
+            || format!("{answer:?}"),
+        );
+        nonces.push(nonce.to_owned());
+    }
+    wrong.check(nonces[0] != nonces[1], || {
+        format!("the same nonce twice: {nonces:?}")
+    });
+    let seen = node("browser.mjs", &["nonce", &gateway.origin], None);
+    wrong.equal("what ran", seen["title"].clone(), "still own");
+    wrong.settle();
+}

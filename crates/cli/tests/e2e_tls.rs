@@ -301,9 +301,8 @@ fn wrong_files_are_refused_at_start() {
     wrong.settle();
 }
 
-/// Some ninety seconds; `cargo nextest run -p panoply-cli --run-ignored all` runs it too.
+/// Some thirty seconds.
 #[test]
-#[ignore = "testssl.sh takes over a minute"]
 fn testssl_finds_nothing() {
     require("testssl");
     let app = Recorder::start();

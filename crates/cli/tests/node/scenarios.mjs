@@ -37,6 +37,12 @@ export async function inline({ visit }, origin) {
   return { title, said: page.said };
 }
 
+/** A page whose own script bears a nonce, beside one that was injected. */
+export async function nonce({ visit }, origin) {
+  const page = await visit(`${origin}/nonce?guess=PANOPLY_NONCE`);
+  return { title: await page.title(), said: page.said };
+}
+
 /** The demo's shop under attack at `origin`. */
 export async function attack({ visit, elsewhere }, origin) {
   const seen = {};

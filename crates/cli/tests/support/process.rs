@@ -1,6 +1,7 @@
 //! A child process whose output is kept and which does not outlive its test.
 
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -20,10 +21,13 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn start(command: &mut Command) -> Self {
-        use std::os::unix::process::CommandExt as _;
+        Self::start_with_input(command, Stdio::null())
+    }
+
+    pub(crate) fn start_with_input(command: &mut Command, input: Stdio) -> Self {
         let mut child = command
             .process_group(0)
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

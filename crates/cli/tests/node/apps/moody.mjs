@@ -16,6 +16,18 @@ const server = createServer(async (req, res) => {
   } else if (url.pathname === '/inline') {
     res.setHeader('Content-Type', 'text/html');
     res.end('<!doctype html><title>still</title><script>document.title = "ran";</script>');
+  } else if (url.pathname === '/nonce') {
+    // The app's own script bears the placeholder that it was given; what was injected does not.
+    const page = `<!doctype html><title>still</title>
+<script nonce="${process.env.PANOPLY_NONCE}">document.title += " own";</script>
+<script>document.title += " injected";</script>
+<script nonce="${url.searchParams.get('guess')}">document.title += " guessed";</script>`;
+    res.setHeader('Content-Type', 'text/html');
+    res.setHeader('Content-Length', Buffer.byteLength(page));
+    for (const byte of page) {
+      res.write(byte);
+    }
+    res.end();
   } else {
     res.setHeader('Content-Type', 'text/html');
     res.end(`pid ${process.pid}\n`);

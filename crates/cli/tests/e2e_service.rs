@@ -1,0 +1,149 @@
+//! As a service: what systemd is told and hands over, IPv6, an app that speaks HTTP/2.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    clippy::too_many_lines,
+    reason = "a test may fail loudly, and waits by the real clock"
+)]
+
+mod support;
+
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixDatagram;
+use std::process::Command;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use support::{Gateway, Process, Recorder, Verdicts, curl, panoply, require, wait_for};
+
+#[test]
+fn systemd_is_told_and_its_sockets_are_taken() {
+    let app = Recorder::start();
+    let mut wrong = Verdicts::default();
+    let setup = Gateway::setup();
+    let socket_path = setup.dir().join("notify");
+    let socket = UnixDatagram::bind(&socket_path).unwrap();
+    socket
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    let mut told = String::new();
+    let mut read = |word: &str| {
+        let mut block = [0; 4096];
+        while !told.contains(word) {
+            let length = socket
+                .recv(&mut block)
+                .unwrap_or_else(|error| panic!("{word}: {error}, told: {told}"));
+            told.push_str(&support::text(&block[..length]));
+            told.push('\n');
+        }
+    };
+    let config = "[tls]\nmode = \"off\"\n";
+    let mut gateway = setup
+        .config(config)
+        .upstream(&app.origin())
+        .environment("NOTIFY_SOCKET", socket_path.to_str().unwrap())
+        .start();
+    read("READY=1");
+    gateway.process.signal(Signal::HUP);
+    read("RELOADING=1");
+    gateway.process.signal(Signal::TERM);
+    read("STOPPING=1");
+    wrong.equal(
+        "exit status",
+        gateway.process.status(Duration::from_secs(8)).code(),
+        Some(0),
+    );
+
+    // A socket bound by somebody else, handed over as file descriptor 3.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let folder = tempfile::TempDir::with_prefix("panoply-e2e-").unwrap();
+    let binary = panoply().get_program().to_str().unwrap().to_owned();
+    std::fs::write(folder.path().join("panoply.toml"), config).unwrap();
+    let script = format!(
+        "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=http exec {binary} run --state state \
+         --config panoply.toml --upstream {}",
+        app.origin()
+    );
+    let mut command = Command::new("sh");
+    command.args(["-c", &script]).current_dir(folder.path());
+    let mut process = Process::start_with_input(&mut command, OwnedFd::from(listener).into());
+    process.line_with(&["panoply: ready at "], Duration::from_secs(20));
+    let answer = curl(
+        "/dev/null".as_ref(),
+        &[&format!("http://{address}/handed-over")],
+    );
+    wrong.equal("by the socket handed over", answer.status, 200);
+    wrong.check(app.seen().contains("GET /handed-over "), || app.seen());
+    wrong.settle();
+}
+
+#[test]
+fn ipv6_is_an_address_like_any_other() {
+    assert!(
+        TcpListener::bind("[::1]:0").is_ok(),
+        "this machine has no IPv6 on loopback"
+    );
+    let gateway = Gateway::setup()
+        .config("[tls]\nmode = \"local\"\n")
+        .arguments(&["--listen-http", "[::1]:0", "--listen-https", "[::1]:0"])
+        .command(&support::example("express-files"))
+        .start();
+    let mut wrong = Verdicts::default();
+    let seen = curl(
+        &gateway.ca(),
+        &["-g", &format!("https://[::1]:{}/echo", gateway.port())],
+    )
+    .json();
+    wrong.equal("ip", seen["ip"].clone(), "::1");
+    wrong.equal("secure", seen["secure"].clone(), true);
+    wrong.equal(
+        "Host",
+        seen["headers"]["host"].clone(),
+        format!("[::1]:{}", gateway.port()),
+    );
+    let plain = gateway.http.clone().unwrap();
+    let answer = curl(&gateway.ca(), &["-g", &format!("{plain}/x")]);
+    wrong.equal(
+        "redirect",
+        answer.header("location"),
+        Some(format!("https://[::1]:{}/x", gateway.port())),
+    );
+    wrong.settle();
+}
+
+#[test]
+fn an_app_may_be_spoken_to_in_http2() {
+    require("node");
+    let app = support::App::start(&support::test_app("h2c.mjs"));
+    let gateway = Gateway::setup()
+        .config("[app]\nh2c = true\n[tls]\nmode = \"local\"\n")
+        .upstream(&app.origin())
+        .start();
+    let mut wrong = Verdicts::default();
+    for version in ["--http1.1", "--http2"] {
+        let answer = curl(
+            &gateway.ca(),
+            &[version, "-d", "hello", &gateway.url("/two?x=1")],
+        );
+        wrong.equal(version, answer.status, 200);
+        let seen = answer.json();
+        wrong.equal(version, seen["version"].clone(), "2.0");
+        wrong.equal(version, seen["body"].clone(), "hello");
+        wrong.equal(version, seen["path"].clone(), "/two?x=1");
+        wrong.equal(version, seen["authority"].as_str(), Some(gateway.address()));
+        wrong.equal(version, seen["for"].clone(), "127.0.0.1");
+    }
+    drop(app);
+    wait_for("502 once the app is gone", Duration::from_secs(3), || {
+        let answer = curl(&gateway.ca(), &[&gateway.url("/")]);
+        matches!(answer.status, 502 | 503).then_some(())
+    });
+    wrong.settle();
+}
