@@ -140,7 +140,8 @@ impl TlsConfig {
             .iter()
             .try_for_each(|name| domain::check(name))?;
         let mode = self.effective_mode();
-        if mode != Mode::Files && self.names_files() {
+        // `off` may come from a flag, over a file that names certificates.
+        if mode == Mode::Local && self.names_files() {
             return Err(Error::UnusedCertificate(mode));
         }
         let provider = Arc::new(server::provider());

@@ -164,6 +164,15 @@ pub enum Error {
         /// What the parser said.
         source: x509_parser::error::X509Error,
     },
+    /// A certificate of a kind that cannot be used.
+    #[error("{at}: its first certificate cannot be used: {source}; X.509 version 3 is wanted")]
+    #[non_exhaustive]
+    Unfit {
+        /// Where.
+        at: At,
+        /// What the library said.
+        source: rustls::Error,
+    },
     /// Key and certificate do not belong together.
     #[error(
         "{at}: does not belong to the certificate in {}; the first certificate of the file must \
@@ -247,6 +256,7 @@ impl Error {
             | Self::EncryptedKey { at }
             | Self::Key { at, .. }
             | Self::Certificate { at, .. }
+            | Self::Unfit { at, .. }
             | Self::Mismatch { at, .. }
             | Self::CaKeyMissing { at }
             | Self::CaUnfit { at, .. }

@@ -106,6 +106,10 @@ pub(crate) fn entry(
                 at,
                 certificate: certificate.0.path().to_owned(),
             },
+            rustls::Error::InvalidCertificate(_) => Error::Unfit {
+                at: certificate.0.clone(),
+                source,
+            },
             source => Error::Key { at, source },
         }
     })?;

@@ -62,8 +62,7 @@ pub(crate) fn config(
     config.ticketer = Ticketer::new().map_err(Error::Rustls)?;
     // Tickets hold the whole state; a cache would be one more lock that all workers share.
     config.session_storage = Arc::new(NoServerSessionStorage {});
-    // Every suite is a strong one, so the client may take the one its hardware is fast at.
-    config.ignore_client_order = false;
+    config.ignore_client_order = true;
     // Early data can be replayed (RFC 8446 §8).
     config.max_early_data_size = 0;
     Ok(config)

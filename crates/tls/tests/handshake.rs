@@ -11,7 +11,7 @@ use panoply_core::{CertificateSource, ManualClock};
 use panoply_tls::{CertificateFiles, Profile, TlsConfig};
 use rustls::crypto::aws_lc_rs::{self, kx_group};
 use rustls::version::{TLS12, TLS13};
-use rustls::{HandshakeKind, NamedGroup, ProtocolVersion};
+use rustls::{CipherSuite, HandshakeKind, NamedGroup, ProtocolVersion};
 use support::{Authority, client, client_with, local, shake, shown};
 
 #[test]
@@ -33,7 +33,7 @@ fn speaks_tls_1_3_with_the_post_quantum_hybrid_and_h2() {
 }
 
 #[test]
-fn the_hybrid_is_the_first_group_of_the_server() {
+fn the_order_of_the_server_counts_and_the_hybrid_is_first() {
     let (state, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
     let tls = local(state.path(), &clock, TlsConfig::new());
     let config = tls.server_config();
@@ -49,6 +49,18 @@ fn the_hybrid_is_the_first_group_of_the_server() {
         ]
     );
     assert_eq!(config.max_early_data_size, 0);
+
+    let mut provider = aws_lc_rs::default_provider();
+    provider.cipher_suites.reverse();
+    let ca = tls.ca_certificate().unwrap();
+    for (version, suite) in [
+        (&TLS13, CipherSuite::TLS13_AES_128_GCM_SHA256),
+        (&TLS12, CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256),
+    ] {
+        let client = client_with(ca, &clock, provider.clone(), &[version]);
+        let (one, _) = shake(&tls, &Arc::new(client), "localhost").unwrap();
+        assert_eq!(one.negotiated_cipher_suite().unwrap().suite(), suite);
+    }
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn the_mode_follows_from_what_is_given() {
     );
     assert_eq!(mode("mode = 'off'"), Mode::Off);
     let state = tempfile::tempdir().unwrap();
-    let off = TlsConfig::new().mode(Mode::Off);
+    let off = TlsConfig::new().mode(Mode::Off).certificate("a", "b");
     assert!(
         off.build(state.path(), Arc::new(ManualClock::new()))
             .unwrap()
