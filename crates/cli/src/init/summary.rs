@@ -102,13 +102,10 @@ impl fmt::Display for Summary {
         if self.dir != Path::new(".") && !self.dir.as_os_str().is_empty() {
             writeln!(f, "  cd {}", self.dir.display())?;
         }
-        writeln!(f, "  panoply check{flag}")?;
-        let command = if app.start == Start::Unknown {
-            " -- COMMAND"
-        } else {
-            ""
-        };
-        writeln!(f, "  panoply run{flag}{command}")
+        if app.start == Start::Unknown {
+            return writeln!(f, "  panoply run{flag} -- COMMAND");
+        }
+        writeln!(f, "  panoply check{flag}\n  panoply run{flag}")
     }
 }
 

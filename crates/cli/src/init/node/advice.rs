@@ -52,8 +52,8 @@ impl Package<'_> {
         if let Some((name, version)) = helmet {
             app.saw("package.json", format!("uses {name} {version}"));
             app.header_notes.push(format!(
-                "The app uses {name}. Both can stay: what the app sets more strictly is kept. \
-                 {name}'s options can also be written here, and the package left out."
+                "The app uses {name}. Both can stay: what the app sets more strictly is kept. Or \
+                 take the package out, and write its options here as `helmet`."
             ));
         }
         if matches!(self.label, "Next.js" | "Nuxt" | "SvelteKit" | "Remix") {
