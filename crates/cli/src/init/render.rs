@@ -154,7 +154,7 @@ const CLIENT: &str = r#"
 # Who may say whose request it is: the proxies in front of Panoply, a load balancer or a CDN.
 # Without any the connection's own address counts, and what clients claim is dropped.
 #trusted_proxies = ["loopback", "10.0.0.0/8"]
-# Or how many there are, when their addresses change:
+# Or how many there are, when their addresses change and nobody else can reach Panoply:
 #hops = 1
 "#;
 

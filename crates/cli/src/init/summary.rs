@@ -38,17 +38,22 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.found(f)?;
+        self.wrote(f)?;
+        match self.path {
+            Some(_) => self.next(f),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Summary {
+    fn found(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let app = &self.app;
-        let name = app
-            .name
-            .as_deref()
-            .map(|name| format!(": {}", one_line(name)));
-        writeln!(
-            f,
-            "Found {}{}",
-            one_line(&app.made_with),
-            name.unwrap_or_default()
-        )?;
+        write!(f, "Found {}", one_line(&app.made_with))?;
+        if let Some(name) = &app.name {
+            write!(f, ": {}", one_line(name))?;
+        }
         let width = app
             .seen
             .iter()
@@ -56,31 +61,35 @@ impl fmt::Display for Summary {
             .max()
             .unwrap_or(0);
         for (file, what) in &app.seen {
-            writeln!(f, "  {:width$}  {}", one_line(file), one_line(what))?;
+            write!(f, "\n  {:width$}  {}", one_line(file), one_line(what))?;
         }
+        Ok(())
+    }
+
+    fn wrote(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.path {
-            Some(path) => writeln!(f, "\nWrote {}", path.display())?,
-            None => writeln!(f, "\nWrote the configuration to standard output")?,
+            Some(path) => write!(f, "\n\nWrote {}", path.display())?,
+            None => write!(f, "\n\nWrote the configuration to standard output")?,
         }
-        match &app.start {
+        match &self.app.start {
             Start::Command(command) => {
-                writeln!(
+                write!(
                     f,
-                    "  Panoply starts `{}` and tells it its port",
+                    "\n  Panoply starts `{}` and tells it its port",
                     shown(command)
                 )?;
             }
             Start::Upstream { port, .. } => {
-                writeln!(
+                write!(
                     f,
-                    "  The app has a port of its own: start it yourself, on {port}"
+                    "\n  The app has a port of its own: start it yourself, on {port}"
                 )?;
             }
-            Start::Unknown => writeln!(f, "  Write in it how the app is started")?,
+            Start::Unknown => write!(f, "\n  Write in it how the app is started")?,
         }
         let notes = [
-            ("[client]", &app.client_notes),
-            ("[headers]", &app.header_notes),
+            ("[client]", &self.app.client_notes),
+            ("[headers]", &self.app.header_notes),
         ];
         let notes: Vec<_> = notes
             .iter()
@@ -88,24 +97,25 @@ impl fmt::Display for Summary {
             .map(|(t, _)| *t)
             .collect();
         if !notes.is_empty() {
-            writeln!(
+            write!(
                 f,
-                "  Read in it what your app should know, at {}",
+                "\n  Read in it what your app should know, at {}",
                 notes.join(" and ")
             )?;
         }
-        if self.path.is_none() {
-            return Ok(());
+        Ok(())
+    }
+
+    fn next(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\n\nNext")?;
+        if self.dir != Path::new(".") && !self.dir.as_os_str().is_empty() {
+            write!(f, "\n  cd {}", self.dir.display())?;
         }
         let flag = self.flag();
-        writeln!(f, "\nNext")?;
-        if self.dir != Path::new(".") && !self.dir.as_os_str().is_empty() {
-            writeln!(f, "  cd {}", self.dir.display())?;
+        if self.app.start == Start::Unknown {
+            return write!(f, "\n  panoply run{flag} -- COMMAND");
         }
-        if app.start == Start::Unknown {
-            return writeln!(f, "  panoply run{flag} -- COMMAND");
-        }
-        writeln!(f, "  panoply check{flag}\n  panoply run{flag}")
+        write!(f, "\n  panoply check{flag}\n  panoply run{flag}")
     }
 }
 
