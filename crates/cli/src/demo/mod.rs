@@ -16,6 +16,11 @@ use std::{io, path::PathBuf};
 use tokio::net::TcpListener;
 
 /// Where the two faces of the demo app are found.
+///
+/// The naked one should have the start page's host and the guarded one another (`127.0.0.1` and
+/// `localhost`): cookies are kept by host and not by port, so the two would share a session; and a
+/// frame or form across sites would be without the naked app's cookie, which `SameSite` then
+/// guards by default.
 #[derive(Debug, Clone)]
 pub(crate) struct DemoUrls {
     /// The app itself, as `http://127.0.0.1:3000`.
