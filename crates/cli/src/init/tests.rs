@@ -58,6 +58,10 @@ fn command(files: &[(&str, &str)]) -> String {
     })
 }
 
+const TABLES: [&str; 9] = [
+    "app", "listen", "tls", "headers", "reports", "client", "limits", "log", "admin",
+];
+
 const EXPRESS: &str = r#"{
   "name": "shop", "version": "1.0.0",
   "scripts": { "start": "node server.js" },
@@ -277,21 +281,22 @@ fn uncommented(toml: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
+/// Apps whose files differ in what is in force.
+const APPS: [&[(&str, &str)]; 4] = [
+    &[("package.json", EXPRESS), ("server.js", SERVER)],
+    &[("package.json", EXPRESS), ("server.js", "app.listen(3000)")],
+    &[("package.json", "{}")],
+    &[("manage.py", "")],
+];
+
 #[test]
 fn each_line_is_a_setting_or_prose() {
-    for files in [
-        &[("package.json", EXPRESS), ("server.js", SERVER)][..],
-        &[("package.json", EXPRESS), ("server.js", "app.listen(3000)")],
-        &[("package.json", "{}")],
-        &[("manage.py", "")],
-    ] {
+    for files in APPS {
         let dir = app(files);
         run(dir.path(), Output::Beside, false).unwrap();
         let toml = uncommented(&written(dir.path()));
         let document: toml_edit::DocumentMut = toml.parse().unwrap();
-        for table in [
-            "app", "listen", "tls", "headers", "reports", "client", "limits", "log", "admin",
-        ] {
+        for table in TABLES {
             assert!(
                 !document[table].as_table().unwrap().is_empty(),
                 "{table} in {toml}"
@@ -301,6 +306,22 @@ fn each_line_is_a_setting_or_prose() {
             toml.lines().all(|line| line.chars().count() <= 100),
             "{toml}"
         );
+    }
+}
+
+#[test]
+fn the_gateway_knows_every_key_and_value() {
+    use panoply_gateway::config::Source;
+
+    for files in APPS {
+        let dir = app(files);
+        run(dir.path(), Output::Beside, false).unwrap();
+        let whole = dir.path().join("whole.toml");
+        fs::write(&whole, uncommented(&written(dir.path()))).unwrap();
+        for path in [whole, dir.path().join("panoply.toml")] {
+            let loaded = Source::new().file(&path).and_then(Source::load);
+            assert!(loaded.is_ok(), "{}", loaded.err().unwrap());
+        }
     }
 }
 
@@ -321,10 +342,7 @@ proptest! {
         prop_assert!(!summary.replace('\n', "").contains(char::is_control));
         let document: toml_edit::DocumentMut = written(dir.path()).parse().unwrap();
         let tables: Vec<&str> = document.iter().map(|(name, _)| name).collect();
-        prop_assert_eq!(
-            tables,
-            ["app", "listen", "tls", "headers", "reports", "client", "limits", "log", "admin"]
-        );
+        prop_assert_eq!(tables, TABLES);
         prop_assert!(document["app"].as_table().unwrap().len() <= 1);
     }
 }
