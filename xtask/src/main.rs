@@ -1,1 +1,56 @@
-fn main() {}
+//! The project's own tasks: `cargo xtask --help`.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line tool talks to whoever runs it"
+)]
+
+mod conformance;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "The project's own tasks")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Answers the recorded cases of other projects and compares.
+    Conformance {
+        /// The folder with the cases; the project's own by default.
+        dir: Option<PathBuf>,
+        /// Names each adapted case and what we do instead.
+        #[arg(long)]
+        list_adapted: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().task {
+        Task::Conformance { dir, list_adapted } => {
+            let dir = dir.unwrap_or_else(|| root().join("conformance"));
+            conformance::run(&dir, list_adapted)
+        }
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The root of the repository.
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_owned()
+}
