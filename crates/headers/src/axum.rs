@@ -1,0 +1,44 @@
+//! The nonce in an axum handler.
+
+use axum_core::extract::FromRequestParts;
+use axum_core::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::request::Parts;
+use panoply_core::Nonce;
+
+/// The nonce of this response's Content-Security-Policy, for `<script nonce="…">`.
+///
+/// ```
+/// use panoply_headers::CspNonce;
+///
+/// async fn page(CspNonce(nonce): CspNonce) -> String {
+///     format!("<script nonce=\"{}\">…</script>", nonce.as_str())
+/// }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "an extractor is taken apart in a handler's arguments"
+)]
+pub struct CspNonce(pub Nonce);
+
+impl<S: Send + Sync> FromRequestParts<S> for CspNonce {
+    type Rejection = NoNonce;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, NoNonce> {
+        parts.extensions.get().cloned().map(Self).ok_or(NoNonce(()))
+    }
+}
+
+/// There is no nonce: no [`HeadersLayer`](crate::HeadersLayer) stands around the handler, or its
+/// policy asks for none. Answered with 500, since the page would not work.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no nonce: put `'nonce'` into the `script-src` of the policy around this handler")]
+pub struct NoNonce(());
+
+impl IntoResponse for NoNonce {
+    fn into_response(self) -> Response {
+        tracing::error!("{self}");
+        StatusCode::INTERNAL_SERVER_ERROR.into_response()
+    }
+}

@@ -1,0 +1,41 @@
+//! The service.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use tower_service::Service;
+
+use super::ResponseFuture;
+use crate::render::Rendered;
+
+/// A service whose responses get headers; made by a [`HeadersLayer`](crate::HeadersLayer).
+#[derive(Debug, Clone)]
+pub struct HeadersService<S> {
+    inner: S,
+    rendered: Arc<Rendered>,
+}
+
+impl<S> HeadersService<S> {
+    pub(super) const fn new(inner: S, rendered: Arc<Rendered>) -> Self {
+        Self { inner, rendered }
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for HeadersService<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+{
+    type Response = Response<R>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let plan = self.rendered.plan(&mut request);
+        ResponseFuture::new(self.inner.call(request), Arc::clone(&self.rendered), plan)
+    }
+}

@@ -1,0 +1,108 @@
+//! Which of two holds when the application has set a header itself.
+
+use std::str::FromStr;
+
+use http::HeaderValue;
+
+use crate::content_security_policy::lacking;
+use crate::setting::{Checked, Value};
+use crate::{ContentSecurityPolicy, Hsts, ReferrerPolicy};
+
+/// What is sent in the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Ours in place of the application's.
+    Ours,
+    /// The application's in place of ours.
+    App,
+    /// The application's, and this after it.
+    Both(HeaderValue),
+    /// This in place of both.
+    Joined(HeaderValue),
+}
+
+impl Checked {
+    /// Settles it between ours and the values that the application has sent.
+    ///
+    /// A value that no browser understands loses. Of several values browsers take the first, join
+    /// them or ignore them all, by header; the strictest speaks for the application here.
+    pub(crate) fn settle(&self, app: &[HeaderValue]) -> Verdict {
+        match self {
+            Self::Csp(csp) if csp.add_to_app => beside(&csp.policy, app),
+            Self::Csp(_) => Verdict::App,
+            Self::Hsts(hsts) => joined_hsts(hsts, app),
+            Self::Pins(_) => Verdict::Ours,
+            Self::Value(value) => value.settle(app),
+        }
+    }
+}
+
+impl Value {
+    fn settle(&self, app: &[HeaderValue]) -> Verdict {
+        match self {
+            Self::Embedder(ours) => stricter(*ours, app),
+            Self::Opener(ours) => stricter(*ours, app),
+            Self::Resource(ours) => stricter(*ours, app),
+            Self::AgentCluster(ours) => stricter(*ours, app),
+            Self::ContentType(ours) => stricter(*ours, app),
+            Self::DnsPrefetch(ours) => stricter(*ours, app),
+            Self::Frame(ours) => stricter(*ours, app),
+            Self::CrossDomain(ours) => stricter(*ours, app),
+            Self::Download(_) | Self::Xss(_) => Verdict::Ours,
+            Self::Referrer(ours) => {
+                let app = app.iter().filter_map(ReferrerPolicy::read).min();
+                chosen(app.is_some_and(|app| app < ours.effective()))
+            }
+            Self::Cache(ours) => chosen(ours.is_met_by(app.iter())),
+            Self::Permissions(ours) => match ours.joined(app.iter()) {
+                Some(joined) => Verdict::Joined(joined),
+                None => Verdict::Ours,
+            },
+            Self::Reporting(ours) => match ours.besides(app.iter()) {
+                Some(rest) => Verdict::Both(rest),
+                None => Verdict::App,
+            },
+            Self::Integrity(_) => Verdict::App,
+        }
+    }
+}
+
+const fn chosen(app: bool) -> Verdict {
+    match app {
+        true => Verdict::App,
+        false => Verdict::Ours,
+    }
+}
+
+/// The words of each header stand in their enum from the strictest on.
+fn stricter<T: FromStr + Ord>(ours: T, app: &[HeaderValue]) -> Verdict {
+    // What follows a `;` are parameters, such as where COEP reports to.
+    let word = |value: &HeaderValue| {
+        let text = value.to_str().ok()?;
+        let word = text.split(';').next().unwrap_or(text);
+        word.trim().parse::<T>().ok()
+    };
+    let app = app.iter().filter_map(word).min();
+    chosen(app.is_some_and(|app| app <= ours))
+}
+
+fn joined_hsts(ours: &Hsts, app: &[HeaderValue]) -> Verdict {
+    // RFC 6797 §8.1: only the first field is processed.
+    match app.first().and_then(Hsts::read) {
+        None => Verdict::Ours,
+        Some(app) => Verdict::Joined(ours.joined(&app).value()),
+    }
+}
+
+fn beside(ours: &ContentSecurityPolicy, app: &[HeaderValue]) -> Verdict {
+    let texts = app.iter().filter_map(|value| value.to_str().ok());
+    let policies = texts.flat_map(|text| text.split(','));
+    let policies: Vec<_> = policies
+        .filter_map(|text| ContentSecurityPolicy::parse(text).ok())
+        .collect();
+    let second = lacking(ours, &policies);
+    match second.value() {
+        Ok(value) if !second.is_empty() => Verdict::Both(value),
+        _ => Verdict::App,
+    }
+}

@@ -1,0 +1,299 @@
+//! What a configuration gives up.
+
+use std::fmt;
+
+use crate::config::Stripped;
+use crate::scope::Prefix;
+use crate::setting::{Checked, Resolved, Value};
+use crate::{
+    ContentSecurityPolicy, CrossOriginEmbedderPolicy, Directive, Header, HeadersConfig, Hsts,
+    Keyword, Override, Preset, Source, XXssProtection,
+};
+
+/// Something that is weaker than the preset `helmet`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Weakening {
+    /// The dotted key below `[headers]` that makes it so.
+    pub key: String,
+    /// What it gives up.
+    pub why: String,
+    legacy: bool,
+}
+
+impl Weakening {
+    fn new(key: impl Into<String>, why: impl Into<String>) -> Self {
+        Self {
+            key: key.into(),
+            why: why.into(),
+            legacy: false,
+        }
+    }
+
+    /// Whether browsers have dropped what is used here, which is said at each start.
+    pub(crate) const fn is_legacy(&self) -> bool {
+        self.legacy
+    }
+
+    fn legacy(mut self) -> Self {
+        self.legacy = true;
+        self
+    }
+}
+
+impl fmt::Display for Weakening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "headers.{}: {}", self.key, self.why)
+    }
+}
+
+/// Everything that `config` gives up.
+pub(crate) fn weakenings(
+    config: &HeadersConfig,
+    site: &Resolved,
+    paths: &[(Prefix, Resolved)],
+) -> Vec<Weakening> {
+    let mut found = Vec::new();
+    if config.over == Override::Always {
+        found.push(Weakening::new(
+            "override",
+            "`always` replaces what the application sets more strictly",
+        ));
+    }
+    for name in &config.keep {
+        found.push(Weakening::new(
+            "keep",
+            format!("`{name}` tells what the site is made of"),
+        ));
+    }
+    if config.stripped == Stripped::Nothing {
+        found.push(Weakening::new("helmet.xPoweredBy", "`X-Powered-By` stays"));
+    }
+    let helmet = Preset::Helmet.resolved();
+    compare(site, &helmet, "", &mut found);
+    for (number, (_, path)) in paths.iter().enumerate() {
+        let mut of_path = Vec::new();
+        compare(path, &helmet, "", &mut of_path);
+        // What is so for the whole site has been said.
+        of_path.retain(|one| !found.contains(one));
+        for mut one in of_path {
+            one.key.insert_str(0, &format!("path.{number}."));
+            found.push(one);
+        }
+    }
+    found
+}
+
+fn compare(sent: &Resolved, helmet: &Resolved, prefix: &str, found: &mut Vec<Weakening>) {
+    for (header, base) in helmet.iter() {
+        match sent.get(header) {
+            None => found.push(Weakening::new(
+                format!("{prefix}{header}"),
+                "not sent, unless the application does",
+            )),
+            Some(Checked::Hsts(hsts)) => hsts_weakenings(hsts, found),
+            Some(checked) => word_weakening(header, checked, base, found),
+        }
+    }
+    for (header, checked) in sent.iter() {
+        match checked {
+            Checked::Csp(csp) if header == Header::ContentSecurityPolicy => {
+                if csp.report_only {
+                    found.push(Weakening::new(
+                        format!("{header}.report_only"),
+                        "violations are reported, and nothing is blocked",
+                    ));
+                }
+                csp_weakenings(&csp.policy, found);
+            }
+            Checked::Pins(_) => found.push(
+                Weakening::new(
+                    header.as_str(),
+                    "browsers dropped pins in 2018 to 2020: a lost key made a site unreachable",
+                )
+                .legacy(),
+            ),
+            Checked::Value(Value::Cache(crate::CacheControl::Helmet3)) => found.push(
+                Weakening::new(
+                    header.as_str(),
+                    "`Pragma`, `Expires` and `Surrogate-Control` are for caches of the nineties; \
+                     `no-store` alone says it",
+                )
+                .legacy(),
+            ),
+            Checked::Value(Value::Permissions(policy)) => {
+                for feature in policy.open() {
+                    let why = "any page in a frame may use it";
+                    found.push(Weakening::new(format!("{header}.{feature}"), why));
+                }
+            }
+            Checked::Value(Value::Embedder(CrossOriginEmbedderPolicy::UnsafeNone)) => {
+                found.push(Weakening::new(
+                    header.as_str(),
+                    "says the same as no header",
+                ));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Words stand in their enum from the strictest on.
+fn word_weakening(header: Header, sent: &Checked, helmet: &Checked, found: &mut Vec<Weakening>) {
+    let (Checked::Value(sent), Checked::Value(helmet)) = (sent, helmet) else {
+        return;
+    };
+    let weaker = |sent: &str, helmet: &str| {
+        Weakening::new(
+            header.as_str(),
+            format!("`{sent}` is weaker than `{helmet}`"),
+        )
+    };
+    macro_rules! words {
+        ($($variant:ident),+) => {
+            match (sent, helmet) {
+                $((Value::$variant(a), Value::$variant(b)) if a > b => {
+                    found.push(weaker(a.as_str(), b.as_str()));
+                })+
+                (Value::Referrer(a), Value::Referrer(b)) if a.effective() > b.effective() => {
+                    found.push(weaker(a.effective().as_str(), b.effective().as_str()));
+                }
+                (Value::Xss(sent), _) if *sent != XXssProtection::Off => found.push(
+                    Weakening::new(
+                        header.as_str(),
+                        "browsers dropped the script filter: it could be turned against the page",
+                    )
+                    .legacy(),
+                ),
+                _ => {}
+            }
+        };
+    }
+    words!(
+        Opener,
+        Resource,
+        AgentCluster,
+        ContentType,
+        DnsPrefetch,
+        Frame,
+        CrossDomain
+    );
+}
+
+fn hsts_weakenings(hsts: &Hsts, found: &mut Vec<Weakening>) {
+    let key = Header::StrictTransportSecurity;
+    let helmet = Hsts::default();
+    if hsts.max_age() < helmet.max_age() {
+        let days = hsts.max_age().as_secs() / (24 * 60 * 60);
+        let why = format!("browsers forget after {days} days; Helmet says 365");
+        found.push(Weakening::new(format!("{key}.max_age"), why));
+    }
+    if !hsts.includes_subdomains() {
+        let why = "subdomains may be reached over plain HTTP";
+        found.push(Weakening::new(format!("{key}.include_subdomains"), why));
+    }
+    if hsts.is_preload() && !hsts.is_preloadable() {
+        let why = "the preload list asks for 365 days and subdomains";
+        found.push(Weakening::new(format!("{key}.preload"), why));
+    }
+}
+
+fn csp_weakenings(policy: &ContentSecurityPolicy, found: &mut Vec<Weakening>) {
+    let key = |directive: Directive| format!("{}.{directive}", Header::ContentSecurityPolicy);
+    if let Err(error) = policy.check() {
+        let key = format!("{}.{}", Header::ContentSecurityPolicy, error.key());
+        // The error's own text begins with its key, which stands here already.
+        let text = error.to_string();
+        let why = text.split_once(": ").map_or(text.as_str(), |(_, why)| why);
+        found.push(Weakening::new(key, why));
+    }
+    for directive in [
+        Directive::ScriptSrc,
+        Directive::ScriptSrcElem,
+        Directive::ScriptSrcAttr,
+    ] {
+        let own = policy.sources(directive);
+        match (own, policy.effective(directive)) {
+            (None, _) if directive != Directive::ScriptSrc => {}
+            (_, None) => {
+                found.push(Weakening::new(
+                    key(directive),
+                    "scripts may come from anywhere",
+                ));
+            }
+            (_, Some(sources)) => script_weakenings(&key(directive), sources, found),
+        }
+    }
+    let open = |sources: Option<&[Source]>| sources.is_none_or(|all| all.iter().any(is_anywhere));
+    for (directive, why) in [
+        (Directive::ObjectSrc, "plug-ins may come from anywhere"),
+        (
+            Directive::BaseUri,
+            "an injected `<base>` can redirect the page's own scripts",
+        ),
+        (
+            Directive::FormAction,
+            "an injected form can send what is typed anywhere",
+        ),
+        (
+            Directive::FrameAncestors,
+            "any site may hold the page in a frame",
+        ),
+    ] {
+        if open(policy.effective(directive)) {
+            found.push(Weakening::new(key(directive), why));
+        }
+    }
+}
+
+fn script_weakenings(key: &str, sources: &[Source], found: &mut Vec<Weakening>) {
+    let has = |keyword| sources.iter().any(|source| source.is(keyword));
+    let trusted = |source: &Source| match source {
+        Source::Nonce => true,
+        Source::Text(text) => text.starts_with("'nonce-") || text.starts_with("'sha"),
+        Source::Keyword(_) => false,
+    };
+    // A nonce or a hash switches `'unsafe-inline'` off, `'strict-dynamic'` hosts and schemes too.
+    if has(Keyword::UnsafeInline) && !sources.iter().any(trusted) && !has(Keyword::StrictDynamic) {
+        found.push(Weakening::new(
+            key,
+            "`'unsafe-inline'` runs scripts that were injected",
+        ));
+    }
+    if has(Keyword::UnsafeEval) {
+        found.push(Weakening::new(
+            key,
+            "`'unsafe-eval'` runs text as a program",
+        ));
+    }
+    if !has(Keyword::StrictDynamic) {
+        for source in sources.iter().filter(|source| is_anywhere(source)) {
+            found.push(Weakening::new(
+                key,
+                format!("`{source}` lets scripts come from anywhere"),
+            ));
+        }
+    }
+    for source in sources
+        .iter()
+        .filter(|one| matches!(one, Source::Text(text) if text.starts_with("'nonce-")))
+    {
+        let why = format!("`{source}` is the same for everybody, and so protects nobody");
+        found.push(Weakening::new(key, why));
+    }
+}
+
+/// Whether `source` names no place in particular.
+fn is_anywhere(source: &Source) -> bool {
+    let words = [
+        "*",
+        "http:",
+        "https:",
+        "data:",
+        "blob:",
+        "filesystem:",
+        "http://*",
+        "https://*",
+    ];
+    matches!(source, Source::Text(text) if words.contains(&text.to_ascii_lowercase().as_str()))
+}

@@ -1,0 +1,19 @@
+//! `X-Download-Options`: that a download is not opened within the site.
+//!
+//! Internet Explorer 8 only. Ours always replaces the application's.
+
+use crate::keyword::keywords;
+
+keywords! {
+    /// Whether Internet Explorer offers to open a download. Default: `noopen`.
+    pub enum XDownloadOptions, "an X-Download-Options" {
+        /// It does not.
+        Noopen = "noopen",
+    }
+}
+
+impl Default for XDownloadOptions {
+    fn default() -> Self {
+        Self::Noopen
+    }
+}
