@@ -136,7 +136,8 @@ fn the_examples_work_in_a_browser() {
 
 #[test]
 fn a_nonce_blesses_the_apps_own_script_and_no_other() {
-    let strict = "[headers]\npreset = \"strict\"\n";
+    let strict =
+        "[headers]\npreset = \"strict\"\nnonce_placeholder = \"3q2-7wAAAAB_ZmFrZW5vbmNl\"\n";
     let gateway = Gateway::setup()
         .config(strict)
         .command(&support::test_app("moody.mjs"))

@@ -153,9 +153,9 @@ fn hop_by_hop_headers_end_here_both_ways() {
     let mut wrong = Verdicts::default();
     let reply = raw(
         gateway.address(),
-        b"GET /echo HTTP/1.1\r\nHost: a.test\r\nConnection: X-Mine, close, X-Forwarded-For, Host, Cookie\r\n\
-          X-Mine: 1\r\nCookie: a=1\r\nKeep-Alive: timeout=5\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\
-          Accept: */*\r\n\r\n",
+        b"GET /echo HTTP/1.1\r\nHost: a.test\r\nX-Mine: 1\r\nCookie: a=1\r\nKeep-Alive: timeout=5\r\n\
+          Connection: X-Mine, Upgrade, HTTP2-Settings, X-Forwarded-For, Host, Cookie, close\r\n\
+          Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\nAccept: */*\r\n\r\n",
     );
     wrong.equal("status", reply.status(), 200);
     wrong.check(reply.closed, || "Connection: close was not kept".to_owned());

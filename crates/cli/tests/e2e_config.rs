@@ -45,6 +45,16 @@ fn refusal(toml: &str) -> String {
         "colours where nobody reads them: {said:?}"
     );
     assert!(!said.contains("panicked"), "{said}");
+    let first = said.lines().next().unwrap_or_default();
+    let key = first
+        .trim_start_matches("error: ")
+        .split(": ")
+        .next()
+        .unwrap_or_default();
+    assert!(
+        first.matches(&format!("{key}: ")).count() < 2,
+        "the key is said twice: {said}"
+    );
     format!(
         "exit {}\n{}",
         output.status.code().unwrap_or(-1),
@@ -77,16 +87,17 @@ refused! {
     a_misspelt_csp_keyword: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[headers.content-security-policy]\nappend = { script-src = [\"'slef'\"] }\n", ["'slef'", "'self'"];
     an_unknown_csp_directive: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[headers.content-security-policy]\nappend = { scrpt-src = [\"https:\"] }\n", ["scrpt-src", "script-src"];
     none_beside_others: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[headers.content-security-policy]\nreplace = { img-src = [\"'none'\", \"https:\"] }\n", ["'none'"];
-    preload_with_a_short_age: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[headers.strict-transport-security]\nmax-age = \"30d\"\npreload = true\n", ["preload", "365d"];
+    preload_with_a_short_age: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[headers.strict-transport-security]\nmax_age = \"30d\"\npreload = true\n", ["preload", "365d"];
     an_unknown_preset: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[headers]\npreset = \"helmit\"\n", ["panoply.toml:4", "helmit", "helmet"];
     a_bad_listen_address: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[listen]\nhttps = \"8443\"\n", ["panoply.toml:4", "127.0.0.1:8443"];
-    a_duplicate_domain: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[tls]\ndomains = [\"shop.example\", \"Shop.example\"]\n", ["shop.example"];
+    a_duplicate_domain: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[tls]\ndomains = [\"shop.example\", \"shop.example\"]\n", ["shop.example"];
     an_unknown_tls_mode: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[tls]\nmode = \"file\"\n", ["panoply.toml:4", "files"];
     files_without_a_key: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[tls]\nmode = \"files\"\ncertificate = \"cert.pem\"\n", ["key"];
     a_bad_trusted_proxy: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[client]\ntrusted_proxies = [\"10.0.0.0/33\"]\n", ["10.0.0.0/33"];
     command_and_upstream: "[app]\nupstream = \"http://127.0.0.1:3000\"\ncommand = [\"node\", \"server.js\"]\n", ["command", "upstream"];
-    no_app_at_all: "[headers]\npreset = \"helmet\"\n", ["upstream"];
     an_upstream_without_scheme: "[app]\nupstream = \"localhost:3000\"\n", ["panoply.toml:2", "http://"];
+    a_proxy_that_is_everybody: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[client]\ntrusted_proxies = [\"0.0.0.0/0\"]\n", ["0.0.0.0/0", "hops"];
+    a_placeholder_too_short: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[headers]\nnonce_placeholder = \"abc\"\n", ["panoply.toml:4", "24"];
     not_toml: "[app\nupstream = \"x\"\n", ["panoply.toml:1"];
     a_header_with_a_newline: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[headers.content-security-policy]\nappend = { script-src = [\"https://a.example\\nX-Evil: 1\"] }\n", ["panoply.toml:4"];
 }
@@ -111,19 +122,36 @@ fn what_check_says_of_a_good_file() {
         said.contains("https://js.stripe.com") && said.contains("5MiB"),
         "{said}"
     );
+    let mut wrong = Verdicts::default();
+    // With a certificate of the local authority no answer bears it.
+    wrong.check(!said.contains("strict-transport-security"), || {
+        "HSTS is promised, and not sent".to_owned()
+    });
+    wrong.check(said.contains("log.format"), || {
+        "log.format is not listed".to_owned()
+    });
+    wrong.check(said.contains("PANOPLY_LOG_FORMAT"), || {
+        "the environment is not named as a source".to_owned()
+    });
+    wrong.check(
+        said.contains("script-src") && said.contains("line 5"),
+        || "the policy's own line is not named as a source".to_owned(),
+    );
     insta::assert_snapshot!(said);
+    wrong.settle();
 }
 
 #[test]
 fn what_weakens_is_listed() {
     let folder = TempDir::with_prefix("panoply-e2e-").unwrap();
     let toml = "[app]\nupstream = \"http://127.0.0.1:3000\"\n[tls]\nmode = \"off\"\n[client]\n\
-        trusted_proxies = [\"0.0.0.0/0\"]\n[headers.content-security-policy]\nappend = { script-src = [\"'unsafe-inline'\"] }\n";
+        hops = 2\n[headers.content-security-policy]\nappend = { script-src = [\"'unsafe-inline'\"] }\n";
     std::fs::write(folder.path().join("panoply.toml"), toml).unwrap();
     let output = run(&folder, &["check"]);
     let said = text(&output.stdout) + &text(&output.stderr);
-    // Either refused or accepted with the three things said aloud.
-    for word in ["unsafe-inline", "0.0.0.0/0", "off"] {
+    // Accepted, with the three things said aloud.
+    assert!(output.status.success(), "{said}");
+    for word in ["unsafe-inline", "hops", "tls.mode"] {
         assert!(said.contains(word), "{word} is not mentioned: {said}");
     }
     insta::assert_snapshot!(said.replace(&folder.path().display().to_string(), "DIR"));

@@ -251,8 +251,8 @@ fn mdn_observatory_gives_0_naked_120_guarded_140_strict() {
     let mut wrong = Verdicts::default();
     wrong.equal("naked", before["score"].clone(), 0);
 
-    let setup = Gateway::setup();
-    let pki = Pki::new(setup.dir());
+    let folder = tempfile::TempDir::with_prefix("panoply-e2e-").unwrap();
+    let pki = Pki::new(folder.path());
     let (certificate, key) = pki.leaf("localhost", "DNS:localhost,IP:127.0.0.1");
     let files = format!(
         "[tls]\nmode = \"files\"\ncertificate = \"{}\"\nkey = \"{}\"\n",
@@ -266,7 +266,7 @@ fn mdn_observatory_gives_0_naked_120_guarded_140_strict() {
             Some(&pki.ca()),
         )
     };
-    let gateway = setup
+    let gateway = Gateway::setup()
         .config(&files)
         .command(&example("express-login"))
         .start();

@@ -254,7 +254,7 @@ fn sighup_takes_what_is_valid_and_keeps_the_old_otherwise() {
     kept.read_until("pid ");
     kept.read_until("\n");
 
-    let valid = "[tls]\nmode = \"off\"\n[headers]\nx-frame-options = { action = \"deny\" }\n";
+    let valid = "[tls]\nmode = \"off\"\n[headers]\nx-frame-options = \"DENY\"\n";
     std::fs::write(gateway.config_path(), valid).unwrap();
     gateway.process.signal(Signal::HUP);
     wait_for("the new header", Duration::from_secs(5), || {
@@ -292,7 +292,7 @@ fn sighup_takes_what_is_valid_and_keeps_the_old_otherwise() {
 
 #[test]
 fn request_ids_access_log_health_and_metrics() {
-    let mut gateway = moody("[tls]\nmode = \"off\"\n[log]\nformat = \"json\"\n");
+    let mut gateway = moody("[tls]\nmode = \"off\"\n[log]\nformat = \"json\"\nlevel = \"debug\"\n");
     let mut wrong = Verdicts::default();
     let id_of = |answer: &support::Answer| answer.header("x-request-id");
     let one = curl(
@@ -345,11 +345,17 @@ fn request_ids_access_log_health_and_metrics() {
         "a cookie's value in the log".to_owned()
     });
 
-    // A refusal is logged too, on one line, whatever bytes it had.
-    raw(gateway.address(), b"GET /re\x1b[31mfused HTTP/1.1\r\nHost: a.test\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n");
-    let line = gateway.process.line_with(&["400"], Duration::from_secs(3));
-    wrong.check(!line.contains('\u{1b}'), || {
-        format!("an escape in the log: {line:?}")
+    // A refusal is counted and told at debug, on one line, whatever bytes it had.
+    raw(
+        gateway.address(),
+        b"GET /re\x1b[31mfused HTTP/1.1\r\nHost: a.test\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+    );
+    gateway
+        .process
+        .line_with(&["intake/", "refused", "127.0.0.1"], Duration::from_secs(3));
+    let said = gateway.process.said();
+    wrong.check(!said.iter().any(|line| line.contains('\u{1b}')), || {
+        "an escape in the log".to_owned()
     });
 
     let health = curl(NULL.as_ref(), &[&format!("{}/health", gateway.admin)]);
@@ -372,6 +378,12 @@ fn request_ids_access_log_health_and_metrics() {
             .any(|line| !line.starts_with('#') && line.contains("200")),
         || text.clone(),
     );
+    let refused = text
+        .lines()
+        .find(|line| line.starts_with("panoply_refused_total"));
+    wrong.check(refused.is_some_and(|line| !line.ends_with(" 0")), || {
+        text.clone()
+    });
     // Neither is served where the public can ask.
     for path in ["/health", "/metrics"] {
         let answer = curl(NULL.as_ref(), &[&gateway.url(path)]);

@@ -159,6 +159,9 @@ fn the_same_over_tls_and_split_into_single_bytes() {
         }
         let reply = socket.read_for(Duration::from_secs(2));
         wrong.equal(&format!("byte by byte, {what}"), reply.status(), expected);
+        wrong.check(reply.closed, || {
+            format!("byte by byte, {what}: the connection stayed open")
+        });
         wrong.check(app.take().is_empty(), || format!("{what}: the app saw it"));
     }
     let mut socket = Raw::open(plain.address());

@@ -22,7 +22,14 @@ pub(crate) fn panoply() -> Command {
 }
 
 /// What keeps a demo off the ports that another may hold.
-pub(crate) const DEMO_ON_FREE_PORTS: &[&str] = &["--port", "0"];
+pub(crate) const DEMO_ON_FREE_PORTS: &[&str] = &[
+    "--guarded",
+    "127.0.0.1:0",
+    "--naked",
+    "127.0.0.1:0",
+    "--start",
+    "127.0.0.1:0",
+];
 
 /// The command that starts an example.
 pub(crate) fn example(name: &str) -> Vec<String> {
