@@ -1,5 +1,7 @@
 //! The `[client]` table.
 
+use std::fmt;
+
 use panoply_core::ClientAddress;
 use serde::Deserialize;
 
@@ -119,6 +121,17 @@ impl ClientConfig {
             None => Trust::Named(Proxies::parse(&self.trusted_proxies)?),
         };
         Ok(Client::new(trust, self.header, self.ipv6_prefix))
+    }
+}
+
+impl fmt::Display for ClientConfig {
+    /// Whom it believes, in a few words.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.hops {
+            Some(hops) => write!(f, "the nearest {hops}"),
+            None if self.trusted_proxies.is_empty() => f.write_str("nobody"),
+            None => f.write_str(&self.trusted_proxies.join(", ")),
+        }
     }
 }
 

@@ -1,1 +1,26 @@
-//! Being built.
+#![doc = include_str!("../README.md")]
+
+mod access;
+mod admin;
+mod app;
+mod body;
+pub mod config;
+mod explain;
+mod gateway;
+mod intake;
+mod listen;
+mod log;
+mod metrics;
+mod nonce;
+mod proxy;
+mod reports;
+mod service;
+mod settings;
+mod shared;
+mod wire;
+mod worker;
+
+pub use gateway::{Addresses, Error, Gateway, Outcome};
+pub use listen::ListenError;
+pub use log::start as start_log;
+pub use settings::{REPORTS_PATH, Settings, Surroundings};

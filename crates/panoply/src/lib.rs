@@ -1,5 +1,17 @@
 #![doc = include_str!("../README.md")]
 
+mod stack;
+mod suit;
 pub mod trace;
 
-pub use panoply_core::SystemClock;
+pub use panoply_client as client;
+pub use panoply_client::ClientConfig;
+pub use panoply_core::{
+    CertificateSource, ClientAddress, Clock, Connection, ManualClock, Nonce, Refusal, RequestId,
+    Scheme, Secret, SystemClock, TlsSession,
+};
+pub use panoply_headers as headers;
+pub use panoply_headers::{Directive, HeadersConfig};
+
+pub use stack::{Suit, Worn};
+pub use suit::{Error, Panoply};

@@ -1,0 +1,133 @@
+//! `[app]`: what stands behind the gateway.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, de};
+
+use super::units::{Span, as_text};
+
+/// `[app]`: a command that starts the app, or the address of one that runs already.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct AppConfig {
+    /// The command and its arguments; it is started with `PORT` set and restarted when it ends.
+    pub command: Option<Vec<String>>,
+    /// The address of an app that runs already, such as `http://127.0.0.1:3000`.
+    pub upstream: Option<Upstream>,
+    /// Whether the app speaks HTTP/2 without TLS; no by default.
+    pub h2c: bool,
+    /// How long a command may take until it accepts connections; 60 s by default.
+    pub start_timeout: Span,
+}
+
+impl AppConfig {
+    /// Whether neither a command nor an address is given.
+    pub fn is_missing(&self) -> bool {
+        self.command.is_none() && self.upstream.is_none()
+    }
+}
+
+impl Default for AppConfig {
+    fn default() -> Self {
+        Self {
+            command: None,
+            upstream: None,
+            h2c: false,
+            start_timeout: Span::seconds(60),
+        }
+    }
+}
+
+/// The host and port of an app, written as `http://127.0.0.1:3000`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upstream {
+    host: String,
+    port: u16,
+}
+
+impl Upstream {
+    /// The name or address, without brackets.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port, 80 when none was written.
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+impl FromStr for Upstream {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let bad = |hint: &str| format!("`{text}` is not the address of an app: {hint}");
+        if text.starts_with("https://") {
+            return Err(bad(
+                "the app is spoken to without TLS: write `http://…`, and keep it on \
+                            this machine or a private network",
+            ));
+        }
+        let Some(rest) = text.strip_prefix("http://") else {
+            return Err(bad("write it as `http://127.0.0.1:3000`"));
+        };
+        let authority = rest.strip_suffix('/').unwrap_or(rest);
+        if authority.contains(['/', '?', '#']) {
+            return Err(bad("leave out the path; the client's own is passed on"));
+        }
+        let authority = crate::intake::parse_host(authority.as_bytes())
+            .ok_or_else(|| bad("write it as `http://127.0.0.1:3000`"))?;
+        let host = authority
+            .host()
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_owned();
+        Ok(Self {
+            host,
+            port: authority.port_u16().unwrap_or(80),
+        })
+    }
+}
+
+impl fmt::Display for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "http://[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "http://{}:{}", self.host, self.port)
+        }
+    }
+}
+
+as_text!(
+    Upstream,
+    "the address of an app as text, such as \"http://127.0.0.1:3000\""
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn upstreams_and_what_to_write_instead() {
+        let parse = |text: &str| text.parse::<Upstream>().map(|u| u.to_string());
+        assert_eq!(
+            parse("http://127.0.0.1:3000/").unwrap(),
+            "http://127.0.0.1:3000"
+        );
+        assert_eq!(parse("http://[::1]:3000").unwrap(), "http://[::1]:3000");
+        assert_eq!(parse("http://app").unwrap(), "http://app:80");
+        for bad in [
+            "https://a",
+            "127.0.0.1:3000",
+            "http://a/b",
+            "http://u@a",
+            "http://",
+            "ftp://a",
+        ] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+}

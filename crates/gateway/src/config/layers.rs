@@ -1,0 +1,475 @@
+//! Flag before environment before file before default, and which of them a value came from.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use super::Config;
+use super::diagnose::{self, ConfigError, Place, locate, teach};
+
+/// Where a value came from.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Origin {
+    /// Nobody set it.
+    Default,
+    /// This line of the file, counted from one.
+    File(usize),
+    /// This environment variable.
+    Env(String),
+    /// This flag.
+    Flag(String),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File(line) => write!(f, "line {line}"),
+            Self::Env(name) | Self::Flag(name) => f.write_str(name),
+        }
+    }
+}
+
+/// What the configuration is read from, lowest precedence first.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Source {
+    file: Option<(PathBuf, String)>,
+    env: Vec<(String, String)>,
+    flags: Vec<(String, String, Value)>,
+}
+
+/// A configuration as it was written, whole, with the origin of every value that was set.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Loaded {
+    /// The values, not yet checked against each other.
+    pub config: Config,
+    source: Source,
+    table: Table,
+    origins: BTreeMap<String, Origin>,
+}
+
+impl Source {
+    /// Nothing but defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Reads `path`.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read.
+    pub fn file(mut self, path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let message = format!("{} cannot be read: {error}", path.display());
+            ConfigError::plain(message).with_help("`panoply init` writes one for your app")
+        })?;
+        self.file = Some((path.to_owned(), text));
+        Ok(self)
+    }
+
+    /// Takes the variables that begin with `PANOPLY_`: `PANOPLY_LISTEN_HTTPS` is `listen.https`.
+    #[must_use]
+    pub fn env(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        self.env.extend(variables.into_iter().filter(|(name, _)| {
+            name.starts_with("PANOPLY_") && !RESERVED.contains(&name.as_str())
+        }));
+        self.env.sort();
+        self
+    }
+
+    /// Sets the value at the dotted `path`, as the flag `name` says.
+    #[must_use]
+    pub fn flag(mut self, name: &str, path: &str, value: impl Into<Value>) -> Self {
+        self.flags
+            .push((name.to_owned(), path.to_owned(), value.into()));
+        self
+    }
+
+    /// Puts the layers on top of each other.
+    ///
+    /// # Errors
+    ///
+    /// When a key or a value is wrong, with the place where it was written.
+    pub fn load(self) -> Result<Loaded, ConfigError> {
+        let mut table = Table::new();
+        let mut origins = BTreeMap::new();
+        if let Some((path, text)) = &self.file {
+            table = parse_file(path, text)?;
+            note_lines(&table, text, "", &mut origins);
+        }
+        for (name, text) in &self.env {
+            let path = env_path(name)?;
+            let value = env_value(name, &path, text)?;
+            set(
+                &mut table,
+                &mut origins,
+                &path,
+                value,
+                Origin::Env(name.clone()),
+            );
+        }
+        for (name, path, value) in &self.flags {
+            check(&single(path, value.clone()), || {
+                Place::Named(format!("`{name}`"))
+            })?;
+            set(
+                &mut table,
+                &mut origins,
+                path,
+                value.clone(),
+                Origin::Flag(name.clone()),
+            );
+        }
+        let config = check(&table, || Place::Nowhere)?;
+        Ok(Loaded {
+            config,
+            source: self,
+            table,
+            origins,
+        })
+    }
+}
+
+/// Variables of ours that are no settings.
+const RESERVED: [&str; 3] = ["PANOPLY_CONFIG", "PANOPLY_STATE", "PANOPLY_NONCE"];
+
+impl Loaded {
+    /// Where the value at the dotted `path` came from.
+    pub fn origin(&self, path: &str) -> Origin {
+        self.origins.get(path).cloned().unwrap_or(Origin::Default)
+    }
+
+    /// The same configuration with one more flag on top.
+    ///
+    /// # Errors
+    ///
+    /// When the value is wrong.
+    pub fn with_flag(
+        &self,
+        name: &str,
+        path: &str,
+        value: impl Into<Value>,
+    ) -> Result<Self, ConfigError> {
+        self.source.clone().flag(name, path, value).load()
+    }
+
+    /// The text that somebody wrote at the dotted `path`.
+    pub fn text(&self, path: &str) -> Option<&str> {
+        let (tables, key) = path.rsplit_once('.').unwrap_or(("", path));
+        let mut table = &self.table;
+        for name in tables.split('.').filter(|name| !name.is_empty()) {
+            table = table.get(name)?.as_table()?;
+        }
+        table.get(key)?.as_str()
+    }
+
+    /// Every value that somebody set, by its path.
+    pub fn set(&self) -> impl Iterator<Item = (&str, &Origin)> {
+        self.origins
+            .iter()
+            .map(|(path, origin)| (path.as_str(), origin))
+    }
+
+    /// The file that was read.
+    pub fn file(&self) -> Option<&Path> {
+        self.source.file.as_ref().map(|(path, _)| path.as_path())
+    }
+
+    /// An error about the value at the dotted `path`, shown where that was written.
+    pub fn error(&self, path: &str, message: impl Into<String>) -> ConfigError {
+        let near = |path: &str| {
+            let mut path = path;
+            loop {
+                if let Some(origin) = self.origins.get(path) {
+                    return Some(origin);
+                }
+                path = path.rsplit_once('.')?.0;
+            }
+        };
+        let place = match (near(path), &self.source.file) {
+            (Some(Origin::Env(name) | Origin::Flag(name)), _) => Place::Named(format!("`{name}`")),
+            (_, Some((file, text))) => match locate(text, path) {
+                Some(span) => Place::File {
+                    path: file.clone(),
+                    text: text.clone(),
+                    span,
+                },
+                None => Place::Nowhere,
+            },
+            _ => Place::Nowhere,
+        };
+        ConfigError::new(message, place, None)
+    }
+}
+
+fn parse_file(path: &Path, text: &str) -> Result<Table, ConfigError> {
+    let at = |span: Option<std::ops::Range<usize>>, message: &str| {
+        let (message, help) = teach(message);
+        let span = span.unwrap_or(0..text.len().min(1));
+        let place = Place::File {
+            path: path.to_owned(),
+            text: text.to_owned(),
+            span,
+        };
+        ConfigError::new(message, place, help)
+    };
+    let table: Table = toml::from_str(text).map_err(|e| at(e.span(), e.message()))?;
+    toml::from_str::<Config>(text).map_err(|e| at(e.span(), e.message()))?;
+    Ok(table)
+}
+
+fn check(table: &Table, place: impl Fn() -> Place) -> Result<Config, ConfigError> {
+    Config::deserialize(table.clone()).map_err(|error| {
+        let (message, help) = teach(error.message());
+        ConfigError::new(message, place(), help)
+    })
+}
+
+/// The path that an environment variable names: the setting whose name reads the same.
+fn env_path(name: &str) -> Result<String, ConfigError> {
+    let plain = |path: &str| path.replace(['.', '-'], "_").to_ascii_uppercase();
+    let asked = name.strip_prefix("PANOPLY_").unwrap_or(name);
+    if let Some(path) = SETTINGS.iter().find(|path| plain(path) == asked) {
+        return Ok((*path).to_owned());
+    }
+    let names: Vec<String> = SETTINGS
+        .iter()
+        .map(|path| format!("PANOPLY_{}", plain(path)))
+        .collect();
+    let lower: Vec<String> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
+    let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
+    let near = diagnose::nearest(name, &lower).map(str::to_ascii_uppercase);
+    let error = ConfigError::plain(format!("unknown environment variable `{name}`"));
+    Err(error.with_help(match near {
+        Some(near) => format!("did you mean `{near}`? Otherwise unset it"),
+        None => "settings are named like `PANOPLY_LISTEN_HTTPS`; unset it".to_owned(),
+    }))
+}
+
+/// The dotted paths of the settings that an environment variable can name.
+const SETTINGS: [&str; 34] = [
+    "admin.listen",
+    "app.command",
+    "app.h2c",
+    "app.start_timeout",
+    "app.upstream",
+    "client.header",
+    "client.hops",
+    "client.trusted_proxies",
+    "headers.override",
+    "headers.preset",
+    "limits.body_bytes",
+    "limits.connections",
+    "limits.connections_per_client",
+    "limits.drain",
+    "limits.head_timeout",
+    "limits.header_bytes",
+    "limits.header_count",
+    "limits.idle_timeout",
+    "limits.response_timeout",
+    "limits.stall_timeout",
+    "limits.streams",
+    "listen.http",
+    "listen.https",
+    "listen.workers",
+    "log.access",
+    "log.format",
+    "log.level",
+    "reports.enabled",
+    "tls.certificate",
+    "tls.domains",
+    "tls.key",
+    "tls.mode",
+    "tls.profile",
+    "limits.stream_resets",
+];
+
+/// A variable's text as the first of these that the setting takes: text, a TOML value, a list.
+fn env_value(name: &str, path: &str, text: &str) -> Result<Value, ConfigError> {
+    let list = || {
+        let items = text.split(',').map(|item| Value::from(item.trim()));
+        Value::Array(items.filter(|item| item.as_str() != Some("")).collect())
+    };
+    let toml = || {
+        toml::from_str::<Table>(&format!("x = {text}"))
+            .ok()?
+            .remove("x")
+    };
+    let place = || Place::Named(format!("`{name}`"));
+    let fits = |value: &Value| check(&single(path, value.clone()), place);
+    let as_text = Value::from(text);
+    let Err(error) = fits(&as_text) else {
+        return Ok(as_text);
+    };
+    [toml(), Some(list())]
+        .into_iter()
+        .flatten()
+        .find(|v| fits(v).is_ok())
+        .ok_or(error)
+}
+
+fn join(path: &str, key: &str) -> String {
+    if path.is_empty() {
+        key.to_owned()
+    } else {
+        format!("{path}.{key}")
+    }
+}
+
+/// A table that holds one value at the dotted `path`.
+fn single(path: &str, value: Value) -> Table {
+    let mut table = Table::new();
+    insert(&mut table, path, value);
+    table
+}
+
+fn insert(table: &mut Table, path: &str, value: Value) {
+    match path.split_once('.') {
+        None => {
+            table.insert(path.to_owned(), value);
+        }
+        Some((key, rest)) => {
+            let inner = table
+                .entry(key)
+                .or_insert_with(|| Value::Table(Table::new()));
+            if !inner.is_table() {
+                *inner = Value::Table(Table::new());
+            }
+            if let Value::Table(inner) = inner {
+                insert(inner, rest, value);
+            }
+        }
+    }
+}
+
+fn set(
+    table: &mut Table,
+    origins: &mut BTreeMap<String, Origin>,
+    path: &str,
+    value: Value,
+    origin: Origin,
+) {
+    // A command and an address exclude each other: the later layer's word counts.
+    let other = match path {
+        "app.command" => Some("upstream"),
+        "app.upstream" => Some("command"),
+        _ => None,
+    };
+    if let (Some(other), Some(Value::Table(app))) = (other, table.get_mut("app")) {
+        app.remove(other);
+        origins.remove(&join("app", other));
+    }
+    insert(table, path, value);
+    origins.retain(|set, _| !set.starts_with(&format!("{path}.")));
+    origins.insert(path.to_owned(), origin);
+}
+
+fn note_lines(table: &Table, text: &str, path: &str, origins: &mut BTreeMap<String, Origin>) {
+    for (key, value) in table {
+        let path = join(path, key);
+        match value {
+            Value::Table(table) if !table.is_empty() => note_lines(table, text, &path, origins),
+            _ => {
+                let start = locate(text, &path).map_or(0, |span| span.start);
+                let line = text
+                    .get(..start)
+                    .map_or(1, |before| before.matches('\n').count() + 1);
+                origins.insert(path, Origin::File(line));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(text: &str) -> Source {
+        Source {
+            file: Some(("panoply.toml".into(), text.to_owned())),
+            ..Source::default()
+        }
+    }
+
+    fn env(name: &str, value: &str) -> [(String, String); 1] {
+        [(name.to_owned(), value.to_owned())]
+    }
+
+    #[test]
+    fn a_flag_beats_the_environment_beats_the_file_beats_the_default() {
+        let file = "[listen]\nhttp = \"127.0.0.1:1\"\n\n[app]\nupstream = \"http://a:1\"\n";
+        let path = "listen.http";
+        let http = |loaded: &Loaded| loaded.config.listen.http.unwrap().to_string();
+
+        let loaded = source(file).load().unwrap();
+        assert_eq!(
+            (http(&loaded).as_str(), loaded.origin(path)),
+            ("127.0.0.1:1", Origin::File(2))
+        );
+        let loaded = source(file)
+            .env(env("PANOPLY_LISTEN_HTTP", "127.0.0.1:2"))
+            .load()
+            .unwrap();
+        assert_eq!(http(&loaded), "127.0.0.1:2");
+        assert_eq!(loaded.origin(path).to_string(), "PANOPLY_LISTEN_HTTP");
+        let loaded = source(file)
+            .env(env("PANOPLY_LISTEN_HTTP", "127.0.0.1:2"))
+            .flag("--listen-http", path, "127.0.0.1:3")
+            .load()
+            .unwrap();
+        assert_eq!(http(&loaded), "127.0.0.1:3");
+        assert_eq!(
+            loaded.origin(path),
+            Origin::Flag("--listen-http".to_owned())
+        );
+        assert_eq!(loaded.origin("listen.https"), Origin::Default);
+    }
+
+    #[test]
+    fn a_command_given_later_replaces_an_upstream() {
+        let loaded = source("[app]\nupstream = \"http://a:1\"\n")
+            .flag("COMMAND", "app.command", vec!["node"])
+            .load()
+            .unwrap();
+        assert_eq!(loaded.config.app.upstream, None);
+        assert_eq!(loaded.origin("app.upstream"), Origin::Default);
+    }
+
+    #[test]
+    fn environment_values_take_the_form_their_setting_has() {
+        let load = |name: &str, value: &str| Source::new().env(env(name, value)).load();
+        assert!(
+            !load("PANOPLY_LOG_ACCESS", "false")
+                .unwrap()
+                .config
+                .log
+                .access
+        );
+        let command = load("PANOPLY_APP_COMMAND", "node, server.js")
+            .unwrap()
+            .config
+            .app
+            .command;
+        assert_eq!(command.unwrap(), ["node", "server.js"]);
+        let workers = load("PANOPLY_LISTEN_WORKERS", "3")
+            .unwrap()
+            .config
+            .listen
+            .workers;
+        assert_eq!(workers.unwrap().get(), 3);
+        let error = load("PANOPLY_LISTEN_HTPPS", "1").unwrap_err().to_string();
+        assert!(
+            error.contains("did you mean `PANOPLY_LISTEN_HTTPS`"),
+            "{error}"
+        );
+        let error = load("PANOPLY_LISTEN_HTTP", "80").unwrap_err().to_string();
+        assert!(error.contains("set by `PANOPLY_LISTEN_HTTP`"), "{error}");
+    }
+}

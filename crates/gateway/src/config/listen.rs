@@ -1,0 +1,111 @@
+//! `[listen]`: addresses.
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, de};
+
+use super::units::as_text;
+
+/// `[listen]`: where clients connect.
+///
+/// Without a domain the defaults are 127.0.0.1:8080 and 127.0.0.1:8443, with one 0.0.0.0:80 and
+/// 0.0.0.0:443.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct ListenConfig {
+    /// Plain HTTP, which only redirects to HTTPS unless TLS is off; `"off"` for none.
+    pub http: Option<Address>,
+    /// HTTPS.
+    pub https: Option<Address>,
+    /// Threads that serve connections; one a core by default.
+    pub workers: Option<std::num::NonZeroUsize>,
+}
+
+/// An address to listen on: `127.0.0.1:8443`, `[::1]:443`, `:8080` for every IPv4 address, or
+/// `off`. Port 0 takes a free one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Address {
+    /// Listen here.
+    On(SocketAddr),
+    /// Do not listen.
+    Off,
+}
+
+impl Address {
+    /// The socket's address, unless it is off.
+    pub const fn socket(self) -> Option<SocketAddr> {
+        match self {
+            Self::On(address) => Some(address),
+            Self::Off => None,
+        }
+    }
+}
+
+impl FromStr for Address {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "off" {
+            return Ok(Self::Off);
+        }
+        if let Ok(address) = text.parse() {
+            return Ok(Self::On(address));
+        }
+        let port = text.strip_prefix(':').unwrap_or(text).parse().ok();
+        let any = port.filter(|_| text.starts_with(':'));
+        if let Some(port) = any {
+            return Ok(Self::On(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))));
+        }
+        let hint = match (port, text.split_once(':')) {
+            (Some(port), _) => format!("write `127.0.0.1:{port}`, or `:{port}` for all addresses"),
+            (None, Some(("localhost", port))) => format!("write `127.0.0.1:{port}`"),
+            _ if text.contains("://") => "write the address alone, as `127.0.0.1:8443`".to_owned(),
+            _ => "write it as `127.0.0.1:8443`, `[::1]:8443`, `:8443` or `off`".to_owned(),
+        };
+        Err(format!("`{text}` is not an address to listen on: {hint}"))
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::On(address) => address.fmt(f),
+            Self::Off => f.write_str("off"),
+        }
+    }
+}
+
+as_text!(Address, "an address as text, such as \"127.0.0.1:8443\"");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_and_what_to_write_instead() {
+        let parse = |text: &str| text.parse::<Address>().map(|a| a.to_string());
+        assert_eq!(parse("[::1]:443").unwrap(), "[::1]:443");
+        assert_eq!(parse(":8080").unwrap(), "0.0.0.0:8080");
+        assert_eq!(parse("off").unwrap(), "off");
+        assert!(
+            parse("8080")
+                .unwrap_err()
+                .ends_with("write `127.0.0.1:8080`, or `:8080` for all addresses")
+        );
+        assert!(
+            parse("localhost:80")
+                .unwrap_err()
+                .ends_with("write `127.0.0.1:80`")
+        );
+        assert!(
+            parse("http://127.0.0.1:80")
+                .unwrap_err()
+                .ends_with("as `127.0.0.1:8443`")
+        );
+        assert!(parse(":99999").is_err());
+    }
+}

@@ -1,0 +1,125 @@
+//! `panoply.toml`: everything that can be set, each with a default that is safe.
+//!
+//! A [`Config`] is what was written; [`Settings`](crate::Settings) is what is in force, checked
+//! whole before any port is bound.
+
+mod app;
+mod diagnose;
+mod layers;
+mod limits;
+mod listen;
+mod units;
+
+use panoply_client::ClientConfig;
+use panoply_headers::HeadersConfig;
+use panoply_tls::TlsConfig;
+use serde::Deserialize;
+
+pub use app::{AppConfig, Upstream};
+pub use diagnose::ConfigError;
+pub use layers::{Loaded, Origin, Source};
+pub use limits::LimitsConfig;
+pub use listen::{Address, ListenConfig};
+pub use units::{ByteSize, Span};
+
+/// The whole of `panoply.toml`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct Config {
+    /// The app: a command to start, or the address of one that runs.
+    pub app: AppConfig,
+    /// Where to listen.
+    pub listen: ListenConfig,
+    /// Certificates.
+    pub tls: TlsConfig,
+    /// Response headers.
+    pub headers: HeadersConfig,
+    /// Whose word on the client's address is taken.
+    pub client: ClientConfig,
+    /// Bounds on everything a client may send or make us wait for.
+    pub limits: LimitsConfig,
+    /// What is logged, and how.
+    pub log: LogConfig,
+    /// Metrics and health, on a listener of their own.
+    pub admin: AdminConfig,
+    /// Reports of what the Content-Security-Policy blocked.
+    pub reports: ReportsConfig,
+}
+
+/// `[log]`: what is logged, on standard error.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct LogConfig {
+    /// How a line looks; by default text on a terminal and JSON otherwise.
+    pub format: LogFormat,
+    /// Whether each request gets a line; yes by default.
+    pub access: bool,
+    /// From which level on: `error`, `warn`, `info` (default), `debug` or `trace`.
+    pub level: LogLevel,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self {
+            format: LogFormat::Auto,
+            access: true,
+            level: LogLevel::Info,
+        }
+    }
+}
+
+/// The form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum LogFormat {
+    /// Text on a terminal, JSON otherwise.
+    Auto,
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The least severe events that are logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum LogLevel {
+    /// Somebody must act.
+    Error,
+    /// Something is away, or is about to be.
+    Warn,
+    /// What the gateway does.
+    Info,
+    /// Each refusal, each connection that ended early.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+/// `[admin]`: the listener for metrics and health.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct AdminConfig {
+    /// Where it listens, such as `127.0.0.1:9100`; nowhere by default.
+    pub listen: Option<Address>,
+}
+
+/// `[reports]`: whether browsers are asked to report what the policy blocked.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct ReportsConfig {
+    /// Reports come to the gateway itself and are explained in the log; yes by default.
+    pub enabled: bool,
+}
+
+impl Default for ReportsConfig {
+    fn default() -> Self {
+        Self { enabled: true }
+    }
+}

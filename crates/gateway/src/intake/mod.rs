@@ -1,0 +1,82 @@
+//! What a request must be before any other room sees it.
+
+mod host;
+mod sanitize;
+
+use http::header::{CONNECTION, HOST};
+use http::uri::{Authority, Parts, PathAndQuery, Scheme};
+use http::{HeaderValue, Method, Request, StatusCode, Uri, Version};
+use panoply_core::Refusal;
+
+pub(crate) use host::parse as parse_host;
+
+/// Makes sure of one method, one host and one target, and removes headers that only mislead.
+///
+/// An absolute target is brought into origin form, so that every rule and the app see one path.
+pub(crate) fn admit<B>(request: &mut Request<B>) -> Result<(), Refusal> {
+    if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
+        let detail = "This server does not take requests of this method.";
+        return Err(Refusal::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "intake/method",
+            detail,
+        ));
+    }
+    let host = host::of(request)
+        .map_err(|(rule, detail)| Refusal::new(StatusCode::BAD_REQUEST, rule, detail))?;
+    if request.version() <= Version::HTTP_11 && request.uri().authority().is_some() {
+        *request.uri_mut() = origin_form(request.uri());
+    }
+    if let Some(host) = host.filter(|_| !request.headers().contains_key(HOST))
+        && let Ok(host) = HeaderValue::from_str(host.as_str())
+    {
+        request.headers_mut().insert(HOST, host);
+    }
+    sanitize::headers(request.headers_mut());
+    Ok(())
+}
+
+/// Whether the connection must end with the answer to a refused request.
+pub(crate) fn closes(refusal: &Refusal) -> bool {
+    let status = refusal.status();
+    refusal.rule().starts_with("intake/") || status == StatusCode::PAYLOAD_TOO_LARGE
+}
+
+/// Tells the client that no further request is read from this connection.
+pub(crate) fn close<B>(response: &mut http::Response<B>, version: Version) {
+    if version <= Version::HTTP_11 {
+        response
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+}
+
+fn origin_form(uri: &Uri) -> Uri {
+    let slash = || PathAndQuery::from_static("/");
+    Uri::from(uri.path_and_query().cloned().unwrap_or_else(slash))
+}
+
+/// The same target under `https`, for the host the client asked for and the `port` we listen on.
+pub(crate) fn https_location<B>(request: &Request<B>, port: u16) -> Option<HeaderValue> {
+    let host = request
+        .headers()
+        .get(HOST)?
+        .to_str()
+        .ok()?
+        .parse::<Authority>()
+        .ok()?;
+    let host = host.host();
+    let authority = if port == 443 {
+        host.to_owned()
+    } else {
+        format!("{host}:{port}")
+    };
+    let mut parts = Parts::default();
+    parts.scheme = Some(Scheme::HTTPS);
+    parts.authority = Some(authority.parse().ok()?);
+    parts.path_and_query = origin_form(request.uri()).into_parts().path_and_query;
+    HeaderValue::try_from(Uri::from_parts(parts).ok()?.to_string()).ok()
+}
+
+#[cfg(test)]
+mod tests;

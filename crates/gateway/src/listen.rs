@@ -1,0 +1,84 @@
+//! Sockets: bound here, or handed over by systemd.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+
+use listenfd::ListenFd;
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// Connections that the kernel keeps until a worker takes them.
+const BACKLOG: i32 = 1024;
+
+/// Why a listener could not be had.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}: {source}{}", hint(.source))]
+pub struct ListenError {
+    address: SocketAddr,
+    source: io::Error,
+}
+
+fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "; another program listens there: choose another address",
+        io::ErrorKind::PermissionDenied => {
+            "; a port below 1024 needs root or CAP_NET_BIND_SERVICE: choose one above, or have \
+             systemd pass the socket"
+        }
+        io::ErrorKind::AddrNotAvailable => "; this machine has no such address",
+        _ => "",
+    }
+}
+
+/// One socket for each of `workers` on `address`, so that each core accepts for itself.
+///
+/// # Errors
+///
+/// When the address is taken, forbidden, or not this machine's.
+pub(crate) fn bind(address: SocketAddr, workers: usize) -> Result<Vec<TcpListener>, ListenError> {
+    let failed = |source| ListenError { address, source };
+    if address.port() != 0 {
+        // Two gateways that share the port would share the clients too: without SO_REUSEPORT this
+        // fails when anybody listens there already.
+        socket(address, false).map_err(failed)?;
+    }
+    let first = socket(address, true).map_err(failed)?;
+    let bound = first.local_addr().map_err(failed)?;
+    let rest = (1..workers).map(|_| socket(bound, true));
+    std::iter::once(Ok(first))
+        .chain(rest)
+        .collect::<io::Result<_>>()
+        .map_err(failed)
+}
+
+fn socket(address: SocketAddr, share: bool) -> io::Result<TcpListener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    socket.set_reuse_address(true)?;
+    if share {
+        socket.set_reuse_port(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// The sockets that systemd passed (`sd_listen_fds(3)`), in the order of its unit.
+///
+/// # Errors
+///
+/// When one of them is no TCP listener.
+pub(crate) fn inherited() -> io::Result<Vec<TcpListener>> {
+    let mut passed = ListenFd::from_env();
+    let listeners = (0..passed.len()).map(|index| passed.take_tcp_listener(index));
+    let listeners: Vec<_> = listeners
+        .filter_map(Result::transpose)
+        .collect::<io::Result<_>>()?;
+    for listener in &listeners {
+        listener.set_nonblocking(true)?;
+    }
+    Ok(listeners)
+}

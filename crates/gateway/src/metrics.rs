@@ -1,0 +1,169 @@
+//! Counters, gauges and one histogram, for Prometheus.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use metrics::{
+    Counter, Gauge, Histogram, Key, KeyName, Label, Level, Metadata, Recorder as _, Unit,
+};
+use metrics_exporter_prometheus::{
+    Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
+};
+use panoply::trace::Exchange;
+
+/// Where everything is counted; a counter costs one atomic addition.
+pub(crate) struct Metrics {
+    recorder: PrometheusRecorder,
+    statuses: [Counter; 5],
+    duration: Histogram,
+    bytes: Counter,
+    connections: Gauge,
+    accepted: Counter,
+    handshakes_failed: Counter,
+    log_lost: Counter,
+    app_up: Gauge,
+}
+
+impl std::fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+/// Upper bounds of the histogram's buckets, in seconds.
+const BUCKETS: [f64; 10] = [0.001, 0.005, 0.01, 0.025, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
+
+const META: Metadata<'static> = Metadata::new("panoply", Level::INFO, None);
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let duration = "panoply_request_duration_seconds";
+        let builder = PrometheusBuilder::new();
+        // Ten bounds are never none, which is all that can be refused.
+        let builder = builder
+            .set_buckets_for_metric(Matcher::Full(duration.to_owned()), &BUCKETS)
+            .unwrap_or_else(|_| PrometheusBuilder::new());
+        let recorder = builder.build_recorder();
+        for (name, unit, help) in [
+            (
+                "panoply_requests_total",
+                None,
+                "Requests answered, by class of status",
+            ),
+            (
+                "panoply_refused_total",
+                None,
+                "Requests and connections refused, by rule",
+            ),
+            (
+                duration,
+                Some(Unit::Seconds),
+                "From a request's head to the end of its answer",
+            ),
+            (
+                "panoply_sent_bytes_total",
+                Some(Unit::Bytes),
+                "Bytes of answers' bodies",
+            ),
+            ("panoply_accepted_total", None, "Connections accepted"),
+            (
+                "panoply_handshakes_failed_total",
+                None,
+                "TLS handshakes that failed",
+            ),
+            (
+                "panoply_log_lines_lost_total",
+                None,
+                "Access log lines that nobody read in time",
+            ),
+        ] {
+            if name.ends_with("_total") {
+                recorder.describe_counter(KeyName::from(name), unit, help.into());
+            } else {
+                recorder.describe_histogram(KeyName::from(name), unit, help.into());
+            }
+        }
+        for (name, help) in [
+            ("panoply_connections", "Connections open now"),
+            (
+                "panoply_app_up",
+                "Whether the app accepts connections (1) or not (0)",
+            ),
+        ] {
+            recorder.describe_gauge(KeyName::from(name), None, help.into());
+        }
+        let counter = |name: &'static str| recorder.register_counter(&Key::from_name(name), &META);
+        let gauge = |name: &'static str| recorder.register_gauge(&Key::from_name(name), &META);
+        let status = |class: &'static str| {
+            let labels = vec![Label::new("status", class)];
+            recorder.register_counter(&Key::from_parts("panoply_requests_total", labels), &META)
+        };
+        Self {
+            statuses: ["1xx", "2xx", "3xx", "4xx", "5xx"].map(status),
+            duration: recorder.register_histogram(&Key::from_name(duration), &META),
+            bytes: counter("panoply_sent_bytes_total"),
+            connections: gauge("panoply_connections"),
+            accepted: counter("panoply_accepted_total"),
+            handshakes_failed: counter("panoply_handshakes_failed_total"),
+            log_lost: counter("panoply_log_lines_lost_total"),
+            app_up: gauge("panoply_app_up"),
+            recorder,
+        }
+    }
+
+    /// A handle that prints everything.
+    pub(crate) fn handle(&self) -> PrometheusHandle {
+        self.recorder.handle()
+    }
+
+    pub(crate) fn answered(&self, exchange: &Exchange) {
+        self.status(exchange.status).increment(1);
+        self.duration.record(exchange.duration.as_secs_f64());
+        self.bytes.increment(exchange.bytes);
+        if let Some(rule) = exchange.rule {
+            self.refused(rule);
+        }
+    }
+
+    fn status(&self, status: StatusCode) -> &Counter {
+        let [informational, success, redirect, client, server] = &self.statuses;
+        match status.as_u16() {
+            ..200 => informational,
+            200..300 => success,
+            300..400 => redirect,
+            400..500 => client,
+            500.. => server,
+        }
+    }
+
+    /// One refusal by `rule`.
+    pub(crate) fn refused(&self, rule: &'static str) {
+        let labels = vec![Label::new("rule", rule)];
+        let key = Key::from_parts("panoply_refused_total", labels);
+        self.recorder.register_counter(&key, &META).increment(1);
+    }
+
+    pub(crate) fn opened(&self) {
+        self.accepted.increment(1);
+        self.connections.increment(1.0);
+    }
+
+    pub(crate) fn closed(&self) {
+        self.connections.decrement(1.0);
+    }
+
+    pub(crate) fn handshake_failed(&self) {
+        self.handshakes_failed.increment(1);
+    }
+
+    pub(crate) fn log_line_lost(&self) {
+        self.log_lost.increment(1);
+    }
+
+    pub(crate) fn app(&self, up: bool) {
+        self.app_up.set(if up { 1.0 } else { 0.0 });
+    }
+
+    /// How often the histogram's raw values are folded into its buckets.
+    pub(crate) const UPKEEP: Duration = Duration::from_secs(5);
+}

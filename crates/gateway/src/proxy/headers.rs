@@ -1,0 +1,185 @@
+//! Which headers go on, and which end here.
+
+use std::time::Duration;
+
+use http::header::{
+    CONNECTION, EXPECT, FORWARDED, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
+    TRANSFER_ENCODING, UPGRADE,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Version};
+use panoply_core::{ClientAddress, RequestId};
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Removes what belongs to one connection only (RFC 9110 §7.6.1), and every header named so.
+fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    if headers.contains_key(CONNECTION) {
+        let named: Vec<HeaderName> = headers
+            .get_all(CONNECTION)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .filter_map(|name| name.trim().parse().ok())
+            // A client must not be able to have these removed on their way to the app.
+            .filter(|name| *name != HOST && *name != CONNECTION)
+            .collect();
+        for name in named {
+            headers.remove(name);
+        }
+        headers.remove(CONNECTION);
+    }
+    for name in [KEEP_ALIVE, PROXY_CONNECTION, TRANSFER_ENCODING, UPGRADE] {
+        headers.remove(name);
+    }
+}
+
+/// The protocol that a request asks to change to, if it is one that may pass.
+///
+/// `h2c` may not: the requests inside it would reach the app unseen.
+pub(crate) fn upgrade(headers: &HeaderMap, version: Version) -> Option<HeaderValue> {
+    let protocol = headers.get(UPGRADE)?;
+    let asked = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|token| token.trim().eq_ignore_ascii_case("upgrade"));
+    let named = protocol.to_str().ok()?;
+    let plain = !named.contains(',') && !named.trim().to_ascii_lowercase().starts_with("h2c");
+    (version == Version::HTTP_11 && asked && plain).then(|| protocol.clone())
+}
+
+/// Makes a client's headers those that the app is sent.
+pub(super) fn to_app(
+    headers: &mut HeaderMap,
+    client: Option<&ClientAddress>,
+    id: Option<&RequestId>,
+    host: Option<HeaderValue>,
+    upgrade: Option<HeaderValue>,
+) {
+    let trailers = headers.get(TE).is_some_and(|te| {
+        let named = |te: &str| {
+            te.split(',')
+                .any(|t| t.trim().eq_ignore_ascii_case("trailers"))
+        };
+        te.to_str().is_ok_and(named)
+    });
+    strip_hop_by_hop(headers);
+    for name in [TE, EXPECT, PROXY_AUTHORIZATION, FORWARDED] {
+        headers.remove(name);
+    }
+    if trailers {
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+        headers.insert(CONNECTION, HeaderValue::from_static("te"));
+    }
+    if let Some(protocol) = upgrade {
+        headers.insert(UPGRADE, protocol);
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    }
+    if let Some(client) = client {
+        if let Ok(ip) = HeaderValue::try_from(client.ip().to_string()) {
+            headers.insert(FORWARDED_FOR, ip);
+        }
+        let scheme = HeaderValue::from_static(client.scheme().as_str());
+        headers.insert(FORWARDED_PROTO, scheme);
+    }
+    let forwarded = client.and_then(ClientAddress::forwarded_host);
+    let forwarded = forwarded.and_then(|host| HeaderValue::from_str(host.as_str()).ok());
+    if let Some(host) = forwarded.or_else(|| host.clone()) {
+        headers.insert(FORWARDED_HOST, host);
+    }
+    if let Some(host) = host {
+        headers.insert(HOST, host);
+    }
+    if let Some(id) = id.and_then(|id| HeaderValue::from_bytes(&id.digits()).ok()) {
+        headers.insert(REQUEST_ID, id);
+    }
+}
+
+/// Makes the app's headers those that the client is sent.
+pub(super) fn to_client(headers: &mut HeaderMap, switching: bool) {
+    let upgrade = switching.then(|| headers.remove(UPGRADE)).flatten();
+    strip_hop_by_hop(headers);
+    for name in [TE, PROXY_AUTHENTICATE] {
+        headers.remove(name);
+    }
+    if let Some(protocol) = upgrade {
+        headers.insert(UPGRADE, protocol);
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    }
+}
+
+/// How long the app keeps a connection, by its `Keep-Alive: timeout=5` (RFC 2068 §19.7.1.1).
+pub(super) fn keep_alive(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(KEEP_ALIVE)?.to_str().ok()?;
+    let timeout = |part: &str| part.trim().strip_prefix("timeout=")?.parse().ok();
+    value.split(',').find_map(timeout).map(Duration::from_secs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let value = |v| HeaderValue::from_static(v);
+        pairs
+            .iter()
+            .map(|(n, v)| (HeaderName::from_static(n), value(v)))
+            .collect()
+    }
+
+    #[test]
+    fn what_connection_names_ends_here() {
+        let mut map = headers(&[
+            ("host", "a.test"),
+            ("connection", "close, X-Secret-Hop, host"),
+            ("x-secret-hop", "1"),
+            ("keep-alive", "timeout=5"),
+            ("proxy-authorization", "Basic x"),
+            ("te", "gzip, trailers"),
+            ("upgrade", "h2c"),
+            ("transfer-encoding", "chunked"),
+            ("accept", "*/*"),
+        ]);
+        to_app(
+            &mut map,
+            None,
+            None,
+            Some(HeaderValue::from_static("a.test")),
+            None,
+        );
+        let mut names: Vec<_> = map.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(
+            names,
+            ["accept", "connection", "host", "te", "x-forwarded-host"]
+        );
+        assert_eq!(map[TE], "trailers");
+    }
+
+    #[test]
+    fn only_a_plain_upgrade_of_http_1_1_passes() {
+        let ask = |protocol, connection, version| {
+            let map = headers(&[("upgrade", protocol), ("connection", connection)]);
+            upgrade(&map, version).is_some()
+        };
+        assert!(ask("websocket", "keep-alive, Upgrade", Version::HTTP_11));
+        assert!(!ask("websocket", "keep-alive", Version::HTTP_11));
+        assert!(!ask("h2c", "Upgrade, HTTP2-Settings", Version::HTTP_11));
+        assert!(!ask("websocket, h2c", "Upgrade", Version::HTTP_11));
+        assert!(!ask("websocket", "upgrade", Version::HTTP_10));
+    }
+
+    #[test]
+    fn keep_alive_is_read_as_the_app_means_it() {
+        let keep = |value| keep_alive(&headers(&[("keep-alive", value)]));
+        assert_eq!(keep("timeout=5"), Some(Duration::from_secs(5)));
+        assert_eq!(keep("max=100, timeout=72"), Some(Duration::from_secs(72)));
+        assert_eq!(keep("timeout=x"), None);
+    }
+}

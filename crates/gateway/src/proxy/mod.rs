@@ -1,0 +1,85 @@
+//! From a request that may pass to the app's answer.
+
+mod forward;
+mod headers;
+mod pool;
+
+use std::future::Future;
+use std::io;
+
+use http::StatusCode;
+use panoply_core::Refusal;
+
+pub(crate) use forward::{Upstream, forward};
+pub(crate) use headers::upgrade;
+pub(crate) use pool::{Lease, Pool};
+
+/// Runs hyper's own tasks on the worker's thread.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Local;
+
+impl<F> hyper::rt::Executor<F> for Local
+where
+    F: Future + 'static,
+{
+    fn execute(&self, future: F) {
+        tokio::task::spawn_local(async move {
+            future.await;
+        });
+    }
+}
+
+/// Why the app gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// Nobody listens at its address.
+    #[error("the app does not accept connections")]
+    Away(#[source] io::Error),
+    /// It took too long to accept a connection.
+    #[error("the app did not accept a connection in time")]
+    ConnectTimeout,
+    /// It closed the connection, or what it sent is not HTTP.
+    #[error("the app broke off, or its answer is not HTTP")]
+    Broken(#[source] hyper::Error),
+    /// It did not begin to answer in time.
+    #[error("the app did not begin to answer in time")]
+    Timeout,
+    /// The client's own request broke off or was refused on the way.
+    #[error("the request's body could not be passed on")]
+    Body(crate::body::Fault),
+}
+
+impl Failure {
+    /// What the client is told.
+    pub(crate) fn refusal(&self) -> Refusal {
+        use crate::body::Fault;
+        let (status, rule, detail) = match self {
+            Self::Away(_) | Self::ConnectTimeout => (
+                StatusCode::BAD_GATEWAY,
+                "app/away",
+                "The application behind this address is not running at the moment.",
+            ),
+            Self::Broken(_) => (
+                StatusCode::BAD_GATEWAY,
+                "app/broken-answer",
+                "The application behind this address broke off its answer.",
+            ),
+            Self::Timeout => (
+                StatusCode::GATEWAY_TIMEOUT,
+                "app/timeout",
+                "The application behind this address took too long to answer.",
+            ),
+            Self::Body(Fault::TooLarge) => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "limits/body-bytes",
+                "The request's body is larger than this server accepts.",
+            ),
+            Self::Body(Fault::Broken) => (
+                StatusCode::BAD_REQUEST,
+                "intake/body",
+                "The request's body is not well-formed, or ended early.",
+            ),
+        };
+        Refusal::new(status, rule, detail)
+    }
+}

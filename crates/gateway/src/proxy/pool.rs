@@ -1,0 +1,171 @@
+//! One worker's connections to the app.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::net::SocketAddr;
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::TokioIo;
+use panoply_core::Clock;
+use tokio::net::TcpStream;
+
+use super::{Failure, Local};
+use crate::body::RequestBody;
+
+/// A connection that carries one request at a time.
+pub(super) type Sender = http1::SendRequest<RequestBody>;
+
+/// The most idle connections that are kept.
+const MOST_IDLE: usize = 256;
+
+/// How long an idle connection is kept when the app does not say: Node closes its own after 5 s.
+const KEEP: Duration = Duration::from_secs(4);
+
+/// Longest wait for the app to accept a connection; it is on this machine or near it.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// Keep-alive connections to one address, the last one used first.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    address: Cell<Option<SocketAddr>>,
+    idle: RefCell<Vec<Idle>>,
+    shared: RefCell<Option<http2::SendRequest<RequestBody>>>,
+    clock: Rc<dyn Clock>,
+}
+
+#[derive(Debug)]
+struct Idle {
+    sender: Sender,
+    until: Duration,
+}
+
+impl Pool {
+    pub(crate) fn new(clock: Rc<dyn Clock>) -> Self {
+        Self {
+            address: Cell::new(None),
+            idle: RefCell::default(),
+            shared: RefCell::default(),
+            clock,
+        }
+    }
+
+    /// Sends to `address` from now on.
+    pub(crate) fn move_to(&self, address: SocketAddr) {
+        if self.address.replace(Some(address)) != Some(address) {
+            self.idle.borrow_mut().clear();
+            self.shared.borrow_mut().take();
+        }
+    }
+
+    /// Closes what has been idle for too long.
+    pub(crate) fn sweep(&self) {
+        let now = self.clock.monotonic();
+        self.idle
+            .borrow_mut()
+            .retain(|idle| idle.until > now && !idle.sender.is_closed());
+    }
+
+    /// A connection that has been used before and still stands.
+    pub(super) async fn reuse(&self) -> Option<Sender> {
+        loop {
+            let idle = self.idle.borrow_mut().pop()?;
+            let mut sender = idle.sender;
+            if idle.until <= self.clock.monotonic() || sender.is_closed() {
+                continue;
+            }
+            // Given back at the last byte of a body, it may have a turn to go before it is ready.
+            if sender.is_ready() || sender.ready().await.is_ok() {
+                return Some(sender);
+            }
+        }
+    }
+
+    /// A new connection.
+    pub(super) async fn connect(&self) -> Result<Sender, Failure> {
+        let (sender, connection) = http1::Builder::new()
+            .max_headers(256)
+            .handshake(TokioIo::new(self.dial().await?))
+            .await
+            .map_err(Failure::Broken)?;
+        tokio::task::spawn_local(async move {
+            if let Err(error) = connection.with_upgrades().await {
+                tracing::trace!(%error, "a connection to the app ended");
+            }
+        });
+        Ok(sender)
+    }
+
+    /// The one HTTP/2 connection that all requests share.
+    pub(super) async fn multiplexed(&self) -> Result<http2::SendRequest<RequestBody>, Failure> {
+        if let Some(sender) = self
+            .shared
+            .borrow()
+            .as_ref()
+            .filter(|sender| !sender.is_closed())
+        {
+            return Ok(sender.clone());
+        }
+        let (sender, connection) = http2::Builder::new(Local)
+            .handshake(TokioIo::new(self.dial().await?))
+            .await
+            .map_err(Failure::Broken)?;
+        tokio::task::spawn_local(connection);
+        self.shared.borrow_mut().replace(sender.clone());
+        Ok(sender)
+    }
+
+    async fn dial(&self) -> Result<TcpStream, Failure> {
+        let address = self
+            .address
+            .get()
+            .ok_or_else(|| Failure::Away(io::ErrorKind::NotConnected.into()))?;
+        let dial = tokio::time::timeout(CONNECT, TcpStream::connect(address));
+        let stream = dial
+            .await
+            .map_err(|_| Failure::ConnectTimeout)?
+            .map_err(Failure::Away)?;
+        // Without it the last bytes of a head may wait for an acknowledgement.
+        stream.set_nodelay(true).map_err(Failure::Away)?;
+        Ok(stream)
+    }
+}
+
+/// A connection on which an answer is being read; dropped early, it is closed.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    pool: Weak<Pool>,
+    address: Option<SocketAddr>,
+    sender: Sender,
+    keep: Duration,
+}
+
+impl Lease {
+    /// `keep` is how long the app said it keeps the connection open.
+    pub(super) fn new(pool: &Rc<Pool>, sender: Sender, keep: Option<Duration>) -> Self {
+        // Ours closes first, so that no request meets a closing connection.
+        let keep = keep.map_or(KEEP, |keep| keep.saturating_sub(Duration::from_secs(1)));
+        Self {
+            pool: Rc::downgrade(pool),
+            address: pool.address.get(),
+            sender,
+            keep,
+        }
+    }
+
+    /// The answer has been read to its end: the connection can carry another request.
+    pub(crate) fn give_back(self) {
+        let Some(pool) = self.pool.upgrade() else {
+            return;
+        };
+        let mut idle = pool.idle.borrow_mut();
+        let wanted = pool.address.get() == self.address && idle.len() < MOST_IDLE;
+        if wanted && !self.keep.is_zero() && !self.sender.is_closed() {
+            idle.push(Idle {
+                sender: self.sender,
+                until: pool.clock.monotonic() + self.keep,
+            });
+        }
+    }
+}

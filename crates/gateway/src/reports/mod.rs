@@ -1,0 +1,70 @@
+//! What browsers say the Content-Security-Policy blocked.
+//!
+//! Anybody can send a report, so each is hostile input: small, parsed into a few short fields, and
+//! handed to one task through a queue that drops what it cannot hold.
+
+mod ledger;
+mod parse;
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use panoply_core::Refusal;
+use tokio::sync::mpsc;
+
+use crate::body::{RequestBody, ResponseBody};
+
+pub(crate) use ledger::explain;
+pub(crate) use parse::Report;
+
+/// The largest body of reports that is read, in bytes.
+const MAX_BODY: usize = 64 << 10;
+
+/// Takes the reports in a request; the answer says nothing of what became of them.
+pub(crate) async fn receive(
+    request: Request<RequestBody>,
+    reports: &mpsc::Sender<Report>,
+) -> Result<Response<ResponseBody>, Refusal> {
+    let refuse = |status, detail: &'static str| Refusal::new(status, "reports/malformed", detail);
+    if request.method() != Method::POST {
+        return Err(refuse(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "Reports are sent by POST.",
+        ));
+    }
+    let media = request
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let media = media
+        .unwrap_or("")
+        .split(';')
+        .next()
+        .unwrap_or("")
+        .trim()
+        .to_ascii_lowercase();
+    let body = match Limited::new(request.into_body(), MAX_BODY).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => {
+            return Err(refuse(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "The report is too large.",
+            ));
+        }
+        Err(_) => return Err(refuse(StatusCode::BAD_REQUEST, "The report broke off.")),
+    };
+    let parsed = parse::parse(&media, &body).ok_or_else(|| {
+        refuse(
+            StatusCode::BAD_REQUEST,
+            "The report is not one of a Content-Security-Policy.",
+        )
+    })?;
+    for report in parsed {
+        // A flood of reports is dropped here; the first ones have been told of already.
+        let _ = reports.try_send(report);
+    }
+    let mut response = Response::new(ResponseBody::from(Bytes::new()));
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    Ok(response)
+}

@@ -1,0 +1,144 @@
+//! The innermost service: a request that the suit has let in, to the app and back.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::LOCATION;
+use http::{HeaderValue, Request, Response, StatusCode};
+use panoply_core::{ClientAddress, Connection, Refusal, RequestId};
+use tower_service::Service;
+
+use crate::body::{RequestBody, ResponseBody};
+use crate::proxy::{self, Failure, Pool, Upstream};
+use crate::settings::{Live, REPORTS_PATH};
+use crate::shared::{AppState, Shared};
+use crate::{intake, reports};
+
+/// Takes a request through intake, redirect and reports to the app.
+#[derive(Debug, Clone)]
+pub(crate) struct AppService(Rc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    shared: Arc<Shared>,
+    live: Arc<Live>,
+    pool: Rc<Pool>,
+    upstream: Upstream,
+}
+
+impl AppService {
+    pub(crate) fn new(shared: Arc<Shared>, live: Arc<Live>, pool: Rc<Pool>) -> Self {
+        let upstream = Upstream {
+            response_timeout: live.response_timeout,
+            h2c: live.h2c,
+            placeholder: live.placeholder.as_deref().map(Rc::from),
+        };
+        Self(Rc::new(Inner {
+            shared,
+            live,
+            pool,
+            upstream,
+        }))
+    }
+}
+
+impl Service<Request<RequestBody>> for AppService {
+    type Response = Response<ResponseBody>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>>>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
+        let inner = Rc::clone(&self.0);
+        Box::pin(async move { Ok(inner.answer(request).await) })
+    }
+}
+
+impl Inner {
+    async fn answer(&self, mut request: Request<RequestBody>) -> Response<ResponseBody> {
+        let version = request.version();
+        let id = request.extensions().get::<RequestId>().copied();
+        let accept = request.headers().get(http::header::ACCEPT).cloned();
+        match self.pass(&mut request).await {
+            Ok(answer) => answer,
+            Err(refusal) => {
+                tracing::debug!(rule = refusal.rule(), "refused");
+                let closes = intake::closes(&refusal);
+                let refusal = id.into_iter().fold(refusal, Refusal::with_id);
+                let mut asked = http::HeaderMap::new();
+                asked.extend(accept.map(|accept| (http::header::ACCEPT, accept)));
+                let mut response = refusal.into_response(&asked).map(ResponseBody::from);
+                if closes {
+                    intake::close(&mut response, version);
+                }
+                response
+            }
+        }
+    }
+
+    async fn pass(
+        &self,
+        request: &mut Request<RequestBody>,
+    ) -> Result<Response<ResponseBody>, Refusal> {
+        intake::admit(request)?;
+        if let Some(redirect) = self.redirect(request) {
+            return Ok(redirect);
+        }
+        let limit = self.live.limits.body_bytes;
+        if http_body::Body::size_hint(request.body()).lower() > limit {
+            return Err(Failure::Body(crate::body::Fault::TooLarge).refusal());
+        }
+        if self.live.reports && request.uri().path() == REPORTS_PATH {
+            return reports::receive(take(request), &self.shared.reports).await;
+        }
+        match **self.shared.app.load() {
+            AppState::Up(address) => self.pool.move_to(address),
+            AppState::Starting => {
+                let detail = "The application behind this address is starting. Try again shortly.";
+                return Err(
+                    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "app/starting", detail)
+                        .with_retry_after(Duration::from_secs(1)),
+                );
+            }
+        }
+        proxy::forward(&self.pool, &self.upstream, take(request))
+            .await
+            .map_err(|failure| {
+                let cause = std::error::Error::source(&failure).map(tracing::field::display);
+                tracing::debug!(error = %failure, cause, "the app gave no answer");
+                failure.refusal()
+            })
+    }
+
+    /// On plain HTTP, the way to HTTPS, unless a trusted proxy says the client came by it.
+    fn redirect(&self, request: &Request<RequestBody>) -> Option<Response<ResponseBody>> {
+        let port = self.shared.https_port?;
+        let plain = request.extensions().get::<Connection>()?.tls.is_none();
+        let by_https = request
+            .extensions()
+            .get()
+            .is_some_and(ClientAddress::is_https);
+        if !plain || by_https {
+            return None;
+        }
+        let location: HeaderValue = intake::https_location(request, port)?;
+        let mut response = Response::new(ResponseBody::from(Bytes::new()));
+        *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
+        response.headers_mut().insert(LOCATION, location);
+        Some(response)
+    }
+}
+
+/// The request itself, an empty one left in its place.
+fn take(request: &mut Request<RequestBody>) -> Request<RequestBody> {
+    std::mem::replace(request, Request::new(RequestBody::empty()))
+}

@@ -1,0 +1,273 @@
+//! What is in force: the configuration, checked whole before any port is bound.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use panoply::{Clock, Panoply, Suit};
+use panoply_tls::Tls;
+
+use crate::config::{Address, ConfigError, Loaded, LogConfig, Upstream};
+use crate::wire::Patience;
+
+/// Where browsers are asked to send reports.
+pub const REPORTS_PATH: &str = "/.well-known/panoply/reports";
+
+/// A configuration that has been checked: nothing in it can fail any more but the world.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Settings {
+    pub(crate) app: App,
+    pub(crate) http: Option<SocketAddr>,
+    pub(crate) https: Option<SocketAddr>,
+    pub(crate) admin: Option<SocketAddr>,
+    pub(crate) workers: usize,
+    pub(crate) live: Live,
+    pub(crate) log: LogConfig,
+    pub(crate) drain: Duration,
+    pub(crate) domains: Vec<String>,
+}
+
+/// The part of the settings that a reload can change.
+#[derive(Debug, Clone)]
+pub(crate) struct Live {
+    pub(crate) suit: Suit,
+    pub(crate) tls: Option<Arc<Tls>>,
+    pub(crate) limits: Limits,
+    pub(crate) response_timeout: Duration,
+    pub(crate) h2c: bool,
+    pub(crate) placeholder: Option<Arc<str>>,
+    pub(crate) reports: bool,
+    pub(crate) access_log: bool,
+}
+
+/// Bounds, in the form that the workers use.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) header_bytes: usize,
+    pub(crate) header_count: usize,
+    pub(crate) body_bytes: u64,
+    pub(crate) patience: Patience,
+    pub(crate) connections: u32,
+    pub(crate) connections_per_client: u32,
+    pub(crate) streams: u32,
+    pub(crate) stream_resets: usize,
+}
+
+/// What stands behind the gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum App {
+    /// A command of ours to start.
+    Command {
+        command: Vec<String>,
+        start_timeout: Duration,
+    },
+    /// Somebody else's.
+    Upstream(Upstream),
+}
+
+/// What settings are built from besides the configuration.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Surroundings {
+    /// The directory that holds what must last.
+    pub state: PathBuf,
+    /// The source of time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Surroundings {
+    /// State in `state`, time from `clock`.
+    pub fn new(state: &Path, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            state: state.to_owned(),
+            clock,
+        }
+    }
+}
+
+impl Settings {
+    /// Checks `loaded` as a whole.
+    ///
+    /// In TLS mode `local` this makes the authority and its certificate in the state directory.
+    ///
+    /// # Errors
+    ///
+    /// When values exclude each other or name something that is not there.
+    pub fn build(loaded: &Loaded, around: &Surroundings) -> Result<Self, ConfigError> {
+        let config = loaded.config.clone();
+        let tls = config
+            .tls
+            .clone()
+            .build(&around.state, Arc::clone(&around.clock));
+        // Its message begins with the key.
+        let tls =
+            tls.map_err(|error| loaded.error(&format!("tls.{}", error.key()), error.to_string()))?;
+        let tls = tls.map(Arc::new);
+        let suit = suit(loaded)?;
+        let has_domain = !config.tls.domain_names().is_empty();
+        let default = |port, with_domain| {
+            let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, with_domain));
+            let own = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+            Address::On(if has_domain { any } else { own })
+        };
+        let http = config.listen.http.unwrap_or(default(8080, 80)).socket();
+        let https = config.listen.https.unwrap_or(default(8443, 443)).socket();
+        let https = https.filter(|_| tls.is_some());
+        if http.is_none() && https.is_none() {
+            return Err(loaded
+                .error(
+                    "listen",
+                    "nothing to listen on: `http` is off, and so is TLS or `https`",
+                )
+                .with_help("give `listen.http` or `listen.https` an address"));
+        }
+        if http.is_some() && http == https && http.is_some_and(|address| address.port() != 0) {
+            return Err(loaded
+                .error(
+                    "listen.https",
+                    "`listen.http` and `listen.https` are the same address",
+                )
+                .with_help("give each a port of its own, or turn one `\"off\"`"));
+        }
+        let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Ok(Self {
+            app: app(loaded)?,
+            http,
+            https,
+            admin: config.admin.listen.and_then(Address::socket),
+            workers: config
+                .listen
+                .workers
+                .map_or_else(cores, std::num::NonZero::get),
+            live: Live {
+                limits: limits(loaded)?,
+                placeholder: suit.headers().nonce_placeholder().map(Arc::from),
+                suit,
+                tls,
+                response_timeout: config.limits.response_timeout.get(),
+                h2c: config.app.h2c,
+                reports: config.reports.enabled,
+                access_log: config.log.access,
+            },
+            drain: config.limits.drain.get(),
+            domains: config.tls.domain_names().to_vec(),
+            log: config.log,
+        })
+    }
+
+    /// How and what to log.
+    pub const fn log(&self) -> &LogConfig {
+        &self.log
+    }
+
+    /// The layers in force.
+    pub const fn suit(&self) -> &Suit {
+        &self.live.suit
+    }
+
+    /// The certificates in force, unless TLS is off.
+    pub fn tls(&self) -> Option<&Tls> {
+        self.live.tls.as_deref()
+    }
+
+    /// The names the app is served under.
+    pub fn domains(&self) -> &[String] {
+        &self.domains
+    }
+
+    /// The addresses of the plain, the TLS and the admin listener.
+    pub const fn listeners(&self) -> [Option<SocketAddr>; 3] {
+        [self.http, self.https, self.admin]
+    }
+}
+
+/// The layers, with reports coming back to the gateway.
+fn suit(loaded: &Loaded) -> Result<Suit, ConfigError> {
+    let config = &loaded.config;
+    let mut headers = config.headers.clone();
+    if config.reports.enabled {
+        headers = headers.reports_to(REPORTS_PATH);
+    }
+    let suit = Panoply::recommended()
+        .headers(headers)
+        .client(config.client.clone())
+        .build();
+    suit.map_err(|error| {
+        let path = error.key();
+        let report = loaded.error(&path, format!("{path}: {error}"));
+        match error.help() {
+            Some(help) => report.with_help(help),
+            None => report,
+        }
+    })
+}
+
+fn app(loaded: &Loaded) -> Result<App, ConfigError> {
+    let app = &loaded.config.app;
+    match (&app.command, &app.upstream) {
+        (Some(_), Some(_)) => Err(loaded
+            .error("app", "`app.command` and `app.upstream` exclude each other")
+            .with_help("keep `command` to have the app started, or `upstream` if it runs already")),
+        (Some(command), None)
+            if command
+                .first()
+                .is_none_or(|program| program.trim().is_empty()) =>
+        {
+            Err(loaded
+                .error("app.command", "`app.command` is empty")
+                .with_help("write the program and its arguments: `[\"node\", \"server.js\"]`"))
+        }
+        (Some(command), None) => Ok(App::Command {
+            command: command.clone(),
+            start_timeout: app.start_timeout.get(),
+        }),
+        (None, Some(upstream)) => Ok(App::Upstream(upstream.clone())),
+        (None, None) => Err(loaded.error("app", "there is no app to guard").with_help(
+            "say how to start it, `panoply run -- node server.js`, or where it runs, \
+                 `panoply run --upstream http://127.0.0.1:3000`",
+        )),
+    }
+}
+
+fn limits(loaded: &Loaded) -> Result<Limits, ConfigError> {
+    let limits = &loaded.config.limits;
+    let count = |n: std::num::NonZeroU32| usize::try_from(n.get()).unwrap_or(usize::MAX);
+    let header_bytes = usize::try_from(limits.header_bytes.get()).unwrap_or(usize::MAX);
+    // hyper reads heads in buffers of 8 KiB; beyond a megabyte nobody means it.
+    if !(8 << 10..=1 << 20).contains(&header_bytes) {
+        let message = format!(
+            "limits.header_bytes: {} is out of range",
+            limits.header_bytes
+        );
+        let error = loaded.error("limits.header_bytes", message);
+        return Err(error.with_help("write a size from `8KiB` to `1MiB`"));
+    }
+    for (key, span) in [
+        ("head_timeout", limits.head_timeout),
+        ("idle_timeout", limits.idle_timeout),
+        ("stall_timeout", limits.stall_timeout),
+        ("response_timeout", limits.response_timeout),
+    ] {
+        if span.get() < Duration::from_secs(1) {
+            let path = format!("limits.{key}");
+            let error = loaded.error(&path, format!("{path}: {span} is too short"));
+            return Err(error.with_help("write at least `1s`"));
+        }
+    }
+    Ok(Limits {
+        header_bytes,
+        header_count: count(limits.header_count),
+        body_bytes: limits.body_bytes.get(),
+        patience: Patience {
+            head: limits.head_timeout.get(),
+            quiet: limits.idle_timeout.get(),
+            stall: limits.stall_timeout.get(),
+        },
+        connections: limits.connections.get(),
+        connections_per_client: limits.connections_per_client.get(),
+        streams: limits.streams.get(),
+        stream_resets: count(limits.stream_resets),
+    })
+}

@@ -1,0 +1,158 @@
+//! What all threads of the gateway share: read-only, atomic, or off the hot path.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use panoply::Clock;
+use tokio::sync::{mpsc, watch};
+
+use crate::access::AccessLog;
+use crate::metrics::Metrics;
+use crate::reports::Report;
+use crate::settings::Live;
+
+/// One gateway.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) live: ArcSwap<Live>,
+    pub(crate) app: ArcSwap<AppState>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) access: AccessLog,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) draining: watch::Sender<bool>,
+    pub(crate) reports: mpsc::Sender<Report>,
+    pub(crate) https_port: Option<u16>,
+    census: Census,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        live: Live,
+        metrics: Arc<Metrics>,
+        access: AccessLog,
+        clock: Arc<dyn Clock>,
+        reports: mpsc::Sender<Report>,
+        https_port: Option<u16>,
+    ) -> Self {
+        Self {
+            live: ArcSwap::from_pointee(live),
+            app: ArcSwap::from_pointee(AppState::Starting),
+            metrics,
+            access,
+            clock,
+            draining: watch::Sender::new(false),
+            reports,
+            https_port,
+            census: Census::default(),
+        }
+    }
+
+    /// A place for one more connection from `client`, unless there are too many.
+    pub(crate) fn admit(self: &Arc<Self>, client: Option<IpAddr>) -> Result<Seat, &'static str> {
+        let limits = self.live.load().limits;
+        self.census
+            .enter(client, limits.connections, limits.connections_per_client)?;
+        self.metrics.opened();
+        Ok(Seat {
+            shared: Arc::clone(self),
+            client,
+        })
+    }
+}
+
+/// Whether the app can be reached, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum AppState {
+    /// It has been started and does not accept connections yet, for the first time or again.
+    Starting,
+    /// It accepts connections here.
+    Up(SocketAddr),
+}
+
+/// The connections that are open, in all and by client.
+#[derive(Debug, Default)]
+struct Census {
+    all: AtomicU32,
+    // As many entries as there are connections at most.
+    by_client: Mutex<HashMap<IpAddr, u32>>,
+}
+
+impl Census {
+    fn enter(&self, client: Option<IpAddr>, all: u32, each: u32) -> Result<(), &'static str> {
+        if self.all.fetch_add(1, Ordering::AcqRel) >= all {
+            self.all.fetch_sub(1, Ordering::AcqRel);
+            return Err("limits/connections");
+        }
+        let Some(client) = client else { return Ok(()) };
+        let mut by_client = self
+            .by_client
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let count = by_client.entry(client).or_default();
+        if *count >= each {
+            drop(by_client);
+            self.all.fetch_sub(1, Ordering::AcqRel);
+            return Err("limits/connections-per-client");
+        }
+        *count += 1;
+        Ok(())
+    }
+
+    fn leave(&self, client: Option<IpAddr>) {
+        self.all.fetch_sub(1, Ordering::AcqRel);
+        let Some(client) = client else { return };
+        let mut by_client = self
+            .by_client
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = by_client.get_mut(&client) {
+            *count -= 1;
+            if *count == 0 {
+                by_client.remove(&client);
+            }
+        }
+    }
+}
+
+/// A connection's place; given up when dropped.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    shared: Arc<Shared>,
+    client: Option<IpAddr>,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.shared.metrics.closed();
+        self.shared.census.leave(self.client);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_census_counts_exactly_and_forgets() {
+        let census = Census::default();
+        let [a, b]: [IpAddr; 2] = [[10, 0, 0, 1].into(), [10, 0, 0, 2].into()];
+        assert_eq!(census.enter(Some(a), 3, 2), Ok(()));
+        assert_eq!(census.enter(Some(a), 3, 2), Ok(()));
+        assert_eq!(
+            census.enter(Some(a), 3, 2),
+            Err("limits/connections-per-client")
+        );
+        assert_eq!(census.enter(Some(b), 3, 2), Ok(()));
+        assert_eq!(census.enter(None, 3, 2), Err("limits/connections"));
+        census.leave(Some(a));
+        assert_eq!(census.enter(None, 3, 2), Ok(()));
+        for client in [Some(a), Some(b), None] {
+            census.leave(client);
+        }
+        assert_eq!(census.all.load(Ordering::Relaxed), 0);
+        assert!(census.by_client.lock().unwrap().is_empty());
+    }
+}

@@ -1,0 +1,409 @@
+//! What hyper lets through and a gateway must not, caught on the raw bytes.
+//!
+//! hyper forgives forms of HTTP/1 that two servers in a row may read differently, and tidies them
+//! up before any layer can see them: a `Content-Length` beside `Transfer-Encoding` is dropped, a
+//! repeated length is folded into one, a bare LF ends a line. [`Framing`] follows the bytes of a
+//! connection just far enough to tell heads from bodies and refuses those forms (RFC 9112 §2.2,
+//! §5, §6.3). It never decides where a message ends for the app: that is hyper's word alone.
+
+use memchr::memchr;
+
+/// A form of request that is refused on sight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Violation {
+    /// A line that ends in LF alone.
+    BareLf,
+    /// A CR that no LF follows.
+    BareCr,
+    /// A header line that begins with white space (RFC 9112 §5.2).
+    ObsFold,
+    /// A header line without a colon, without a name, or with a space before the colon.
+    HeaderName,
+    /// A second `Content-Length`, or one that is not a plain number.
+    ContentLength,
+    /// `Transfer-Encoding` other than exactly one `chunked`, or in HTTP/1.0.
+    TransferEncoding,
+    /// Both `Content-Length` and `Transfer-Encoding`.
+    BothLengths,
+}
+
+impl Violation {
+    /// The rule's id, as the log and the metrics name it.
+    pub(crate) const fn rule(self) -> &'static str {
+        match self {
+            Self::BareLf => "intake/bare-lf",
+            Self::BareCr => "intake/bare-cr",
+            Self::ObsFold => "intake/obs-fold",
+            Self::HeaderName => "intake/header-name",
+            Self::ContentLength => "intake/content-length",
+            Self::TransferEncoding => "intake/transfer-encoding",
+            Self::BothLengths => "intake/both-lengths",
+        }
+    }
+}
+
+/// Where in the stream of a client's bytes we are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Between the first byte of a request line and the empty line after the headers.
+    Head,
+    /// Inside a body of known length, this many bytes before its end.
+    Sized(u64),
+    /// In the line that gives a chunk's size.
+    ChunkSize,
+    /// Inside a chunk and the CRLF after it, this many bytes before its end.
+    Chunk(u64),
+    /// In the trailer section.
+    Trailers,
+    /// Nothing more to follow: the connection is a tunnel, or hyper is about to refuse it.
+    Blind,
+}
+
+/// Follows one HTTP/1 connection's incoming bytes.
+#[derive(Debug)]
+pub(crate) struct Framing {
+    state: State,
+    /// The part of the current line that came with earlier reads.
+    carry: Vec<u8>,
+    head: Head,
+}
+
+/// What the lines of the current head have said.
+#[derive(Debug, Default, Clone, Copy)]
+struct Head {
+    started: bool,
+    http_10: bool,
+    length: Option<u64>,
+    chunked: bool,
+}
+
+/// The longest line that is followed; hyper refuses longer heads before they get here.
+const MAX_CARRY: usize = 1 << 20;
+
+impl Framing {
+    pub(crate) const fn new() -> Self {
+        let head = Head {
+            started: false,
+            http_10: false,
+            length: None,
+            chunked: false,
+        };
+        Self {
+            state: State::Head,
+            carry: Vec::new(),
+            head,
+        }
+    }
+
+    /// Whether a head has begun and not ended.
+    pub(crate) fn in_head(&self) -> bool {
+        self.state == State::Head && (self.head.started || !self.carry.is_empty())
+    }
+
+    /// Whether a body has begun and not ended.
+    pub(crate) const fn in_body(&self) -> bool {
+        matches!(
+            self.state,
+            State::Sized(_) | State::ChunkSize | State::Chunk(_) | State::Trailers
+        )
+    }
+
+    /// Follows the stream no longer.
+    pub(crate) fn stop(&mut self) {
+        self.state = State::Blind;
+        self.carry = Vec::new();
+    }
+
+    /// Follows `bytes`, or says how many of them came before what must be refused.
+    pub(crate) fn follow(&mut self, bytes: &[u8]) -> Result<(), (usize, Violation)> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            match &mut self.state {
+                State::Blind => break,
+                State::Sized(left) => {
+                    skip(left, &mut rest);
+                    if *left == 0 {
+                        self.state = State::Head;
+                    }
+                }
+                State::Chunk(left) => {
+                    skip(left, &mut rest);
+                    if *left == 0 {
+                        self.state = State::ChunkSize;
+                    }
+                }
+                State::Head | State::ChunkSize | State::Trailers => {
+                    let begun = bytes.len() - rest.len();
+                    let Some(end) = memchr(b'\n', rest) else {
+                        self.keep(rest);
+                        break;
+                    };
+                    let (piece, after) = rest.split_at(end);
+                    rest = after.get(1..).unwrap_or(&[]);
+                    self.line(piece)
+                        .map_err(|violation| (begun + end, violation))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, piece: &[u8]) {
+        if self.carry.len() + piece.len() > MAX_CARRY {
+            self.stop();
+        } else {
+            self.carry.extend_from_slice(piece);
+        }
+    }
+
+    /// One line, whose LF has been found; `piece` is what the current read holds of it.
+    fn line(&mut self, piece: &[u8]) -> Result<(), Violation> {
+        if self.carry.is_empty() {
+            return self.whole_line(piece);
+        }
+        let mut line = std::mem::take(&mut self.carry);
+        line.extend_from_slice(piece);
+        self.whole_line(&line)
+    }
+
+    fn whole_line(&mut self, line: &[u8]) -> Result<(), Violation> {
+        let stripped = line.strip_suffix(b"\r");
+        match self.state {
+            State::Head => {
+                let line = stripped.ok_or(Violation::BareLf)?;
+                if memchr(b'\r', line).is_some() {
+                    return Err(Violation::BareCr);
+                }
+                if line.is_empty() {
+                    self.end_of_head();
+                    Ok(())
+                } else {
+                    self.head.line(line)
+                }
+            }
+            // Bad chunks are hyper's to refuse; after one there is nothing left to follow.
+            State::ChunkSize => {
+                match stripped.and_then(chunk_size) {
+                    Some(0) => self.state = State::Trailers,
+                    Some(size) => self.state = State::Chunk(size.saturating_add(2)),
+                    None => self.stop(),
+                }
+                Ok(())
+            }
+            State::Trailers => {
+                if stripped.unwrap_or(line).is_empty() {
+                    self.state = State::Head;
+                }
+                Ok(())
+            }
+            State::Sized(_) | State::Chunk(_) | State::Blind => Ok(()),
+        }
+    }
+
+    fn end_of_head(&mut self) {
+        if !self.head.started {
+            return; // an empty line before a request is allowed (RFC 9112 §2.2)
+        }
+        let head = std::mem::take(&mut self.head);
+        self.state = match (head.chunked, head.length) {
+            (true, _) => State::ChunkSize,
+            (false, Some(length)) if length > 0 => State::Sized(length),
+            (false, _) => State::Head,
+        };
+    }
+}
+
+impl Head {
+    fn line(&mut self, line: &[u8]) -> Result<(), Violation> {
+        if !self.started {
+            self.started = true;
+            self.http_10 = line.ends_with(b"HTTP/1.0");
+            return Ok(());
+        }
+        if matches!(line.first(), Some(b' ' | b'\t')) {
+            return Err(Violation::ObsFold);
+        }
+        let colon = memchr(b':', line).ok_or(Violation::HeaderName)?;
+        let (name, value) = line.split_at(colon);
+        if matches!(name.last(), None | Some(b' ' | b'\t')) {
+            return Err(Violation::HeaderName);
+        }
+        let value = value.get(1..).unwrap_or(&[]).trim_ascii();
+        if name.eq_ignore_ascii_case(b"content-length") {
+            if self.chunked {
+                return Err(Violation::BothLengths);
+            }
+            if self
+                .length
+                .replace(plain_number(value).ok_or(Violation::ContentLength)?)
+                .is_some()
+            {
+                return Err(Violation::ContentLength);
+            }
+        } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
+            if self.length.is_some() {
+                return Err(Violation::BothLengths);
+            }
+            let again = std::mem::replace(&mut self.chunked, true);
+            if again || self.http_10 || !value.eq_ignore_ascii_case(b"chunked") {
+                return Err(Violation::TransferEncoding);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Takes as much of `rest` as is `left`.
+fn skip(left: &mut u64, rest: &mut &[u8]) {
+    let take = usize::try_from(*left).map_or(rest.len(), |left| left.min(rest.len()));
+    *left -= take as u64;
+    *rest = rest.get(take..).unwrap_or(&[]);
+}
+
+/// A `Content-Length`: digits alone (RFC 9110 §8.6), nineteen at most.
+fn plain_number(value: &[u8]) -> Option<u64> {
+    let digits = !value.is_empty() && value.len() <= 19 && value.iter().all(u8::is_ascii_digit);
+    digits
+        .then_some(value)
+        .and_then(|value| std::str::from_utf8(value).ok()?.parse().ok())
+}
+
+/// The size in a chunk's first line (RFC 9112 §7.1).
+fn chunk_size(line: &[u8]) -> Option<u64> {
+    let size = line.split(|byte| *byte == b';').next()?.trim_ascii_end();
+    let hex = !size.is_empty() && size.len() <= 15 && size.iter().all(u8::is_ascii_hexdigit);
+    hex.then(|| std::str::from_utf8(size).ok())
+        .flatten()
+        .and_then(|s| u64::from_str_radix(s, 16).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn follow(bytes: &[u8]) -> Result<(), Violation> {
+        Framing::new()
+            .follow(bytes)
+            .map_err(|(_, violation)| violation)
+    }
+
+    #[test]
+    fn refuses_what_two_servers_may_read_differently() {
+        let cases: [(&str, Violation); 17] = [
+            (
+                "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+                Violation::BothLengths,
+            ),
+            (
+                "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+                Violation::BothLengths,
+            ),
+            (
+                "Content-Length: 5\r\nContent-Length: 5\r\n",
+                Violation::ContentLength,
+            ),
+            ("Content-Length: 5, 5\r\n", Violation::ContentLength),
+            ("Content-Length: +5\r\n", Violation::ContentLength),
+            ("Content-Length: 0x5\r\n", Violation::ContentLength),
+            ("Content-Length:\r\n", Violation::ContentLength),
+            (
+                "Content-Length: 99999999999999999999\r\n",
+                Violation::ContentLength,
+            ),
+            (
+                "Transfer-Encoding: xchunked\r\n",
+                Violation::TransferEncoding,
+            ),
+            (
+                "Transfer-Encoding: chunked, chunked\r\n",
+                Violation::TransferEncoding,
+            ),
+            (
+                "Transfer-Encoding: identity\r\n",
+                Violation::TransferEncoding,
+            ),
+            (
+                "tRANSFER-eNCODING: chunked\r\nTransfer-Encoding: x\r\n",
+                Violation::TransferEncoding,
+            ),
+            ("X: a\r\n b\r\n", Violation::ObsFold),
+            ("X : a\r\n", Violation::HeaderName),
+            ("nothing\r\n", Violation::HeaderName),
+            ("X: a\nY: b\r\n", Violation::BareLf),
+            ("X: a\rY: b\r\n", Violation::BareCr),
+        ];
+        for (headers, violation) in cases {
+            let request = format!("POST / HTTP/1.1\r\nHost: a\r\n{headers}\r\n");
+            assert_eq!(follow(request.as_bytes()), Err(violation), "{headers:?}");
+            let second = format!("GET / HTTP/1.1\r\nHost: a\r\n\r\n{request}");
+            assert_eq!(
+                follow(second.as_bytes()),
+                Err(violation),
+                "second on the line: {headers:?}"
+            );
+        }
+        let old = b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n";
+        assert_eq!(follow(old), Err(Violation::TransferEncoding));
+    }
+
+    #[test]
+    fn lets_whole_requests_pass_one_after_another() {
+        let requests = b"\r\nPOST / HTTP/1.1\r\nHost: a\r\nContent-Length: 12\r\n\r\n\n\r folded\n x\
+            POST /b HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n\r\n5;x=y\r\na\nb\n\r\r\n0\r\nT: 1\r\n\r\n\
+            GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+        let mut framing = Framing::new();
+        assert_eq!(framing.follow(requests), Ok(()));
+        assert!(!framing.in_head() && !framing.in_body());
+    }
+
+    fn request() -> impl Strategy<Value = Vec<u8>> {
+        let sized = prop::collection::vec(any::<u8>(), 0..64).prop_map(|body| {
+            let head = format!(
+                "PUT /x HTTP/1.1\r\nHost: h\r\ncontent-length: {}\r\n\r\n",
+                body.len()
+            );
+            [head.into_bytes(), body].concat()
+        });
+        let chunks = prop::collection::vec(prop::collection::vec(any::<u8>(), 1..32), 0..4);
+        let chunked = chunks.prop_map(|chunks| {
+            let mut request = b"PUT /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+            for chunk in chunks {
+                request.extend(format!("{:X};e\r\n", chunk.len()).into_bytes());
+                request.extend(chunk);
+                request.extend(b"\r\n");
+            }
+            request.extend(b"0\r\nTrailer: x\r\n\r\n");
+            request
+        });
+        prop_oneof![sized, chunked]
+    }
+
+    proptest! {
+        #[test]
+        fn however_the_bytes_are_cut(
+            requests in prop::collection::vec(request(), 1..5),
+            cuts in prop::collection::vec(1_usize..40, 1..50),
+        ) {
+            let stream = requests.concat();
+            let mut framing = Framing::new();
+            let (mut rest, mut cuts) = (stream.as_slice(), cuts.iter().cycle());
+            while !rest.is_empty() {
+                let (piece, after) = rest.split_at(rest.len().min(*cuts.next().unwrap()));
+                prop_assert_eq!(framing.follow(piece), Ok(()));
+                rest = after;
+            }
+            prop_assert!(!framing.in_head() && !framing.in_body());
+            prop_assert_eq!(
+                framing.follow(b"GET / HTTP/1.1\r\nA : b\r\n").map_err(|v| v.1),
+                Err(Violation::HeaderName)
+            );
+        }
+
+        #[test]
+        fn never_panics(stream: Vec<u8>) {
+            let _ = follow(&stream);
+        }
+    }
+}

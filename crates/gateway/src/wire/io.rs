@@ -1,0 +1,111 @@
+//! The stream between the listener and hyper.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::framing::Framing;
+use super::watch::Watch;
+
+/// A connection whose bytes are followed by [`Framing`] and whose waits are noted in [`Watch`].
+///
+/// When a request must be refused, the byte that makes it so is replaced by NUL, which no head may
+/// hold, and nothing after it is passed on. hyper then finishes the answers before it, answers
+/// 400, and closes: the order of answers stays its own affair.
+#[derive(Debug)]
+pub(crate) struct Wire<T> {
+    stream: T,
+    framing: Framing,
+    watch: Arc<Watch>,
+}
+
+impl<T> Wire<T> {
+    /// Follows HTTP/1 on `stream`.
+    pub(crate) fn http1(stream: T, watch: Arc<Watch>) -> Self {
+        Self {
+            stream,
+            framing: Framing::new(),
+            watch,
+        }
+    }
+
+    /// Only watches the time: HTTP/2 has frames, and hyper checks those.
+    pub(crate) fn http2(stream: T, watch: Arc<Watch>) -> Self {
+        let mut wire = Self::http1(stream, watch);
+        wire.framing.stop();
+        wire
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Wire<T> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buf.filled().len();
+        let read = Pin::new(&mut this.stream).poll_read(cx, buf);
+        if this.watch.is_tunnel() {
+            return read;
+        }
+        this.watch
+            .set_read_stalled(read.is_pending() && this.framing.in_body());
+        ready!(read)?;
+        if this.watch.violation().is_some() {
+            // The client may go on talking; hyper is told that it has hung up.
+            buf.set_filled(before);
+            return Poll::Ready(Ok(()));
+        }
+        let came = buf.filled().get(before..).unwrap_or(&[]);
+        if let Err((good, violation)) = this.framing.follow(came) {
+            this.watch.set_violation(violation);
+            buf.set_filled(before + good);
+            buf.put_slice(&[0]);
+        }
+        this.watch.set_in_head(this.framing.in_head());
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Wire<T> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.stream).poll_write(cx, buf);
+        this.watch.set_write_stalled(written.is_pending());
+        written
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
+        this.watch.set_write_stalled(written.is_pending());
+        written
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let flushed = Pin::new(&mut this.stream).poll_flush(cx);
+        this.watch.set_write_stalled(flushed.is_pending());
+        flushed
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,209 @@
+//! One accepted connection, from its first byte to its last.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{Request, Response, StatusCode};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use panoply_core::Connection;
+use pin_project_lite::pin_project;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tower_service::Service as _;
+
+use super::io::Wire;
+use super::tunnel;
+use super::watch::{InFlight, Watch};
+use crate::body::RequestBody;
+use crate::proxy::{self, Local};
+use crate::worker::{Answer, Arrival, Slot, Worker};
+
+/// What every request of one connection needs.
+#[derive(Debug)]
+struct Line {
+    worker: Rc<Worker>,
+    connection: Connection,
+    watch: Arc<Watch>,
+    slot: Slot,
+}
+
+/// Serves `stream` until it ends, is aborted, or the worker drains.
+pub(crate) async fn serve(
+    worker: Rc<Worker>,
+    stream: TcpStream,
+    arrival: Arrival,
+    watch: Arc<Watch>,
+    slot: Slot,
+) {
+    let Arrival { peer, tls } = arrival;
+    let line = |tls| {
+        let connection = Connection::new(peer, tls);
+        Rc::new(Line {
+            worker: Rc::clone(&worker),
+            connection,
+            watch: Arc::clone(&watch),
+            slot,
+        })
+    };
+    let Some(tls) = tls else {
+        return http_1(line(None), stream).await;
+    };
+    watch.set_in_head(true);
+    let acceptor = tokio_rustls::TlsAcceptor::from(tls.server_config());
+    let stream = match acceptor.accept(stream).await {
+        Ok(stream) => stream,
+        Err(error) => {
+            worker.metrics().handshake_failed();
+            return tracing::debug!(%peer, %error, "a TLS handshake failed");
+        }
+    };
+    watch.set_in_head(false);
+    let session = stream.get_ref().1;
+    let speaks_h2 = session.alpn_protocol() == Some(b"h2");
+    let line = line(Some(tls.session(session)));
+    if speaks_h2 {
+        http_2(line, stream).await;
+    } else {
+        http_1(line, stream).await;
+    }
+}
+
+async fn http_1<T>(line: Rc<Line>, stream: T)
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let limits = line.worker.limits();
+    let wire = Wire::http1(stream, Arc::clone(&line.watch));
+    let mut builder = http1::Builder::new();
+    builder
+        .max_headers(limits.header_count)
+        .max_header_size(limits.header_bytes)
+        .half_close(false)
+        // Heads have a limit of their own, in `Watch`.
+        .header_read_timeout(None);
+    let service = service_fn(|request| answer(Rc::clone(&line), request));
+    let served = builder
+        .serve_connection(TokioIo::new(wire), service)
+        .with_upgrades();
+    let mut served = std::pin::pin!(served);
+    let mut draining = std::pin::pin!(line.worker.draining());
+    let ended = tokio::select! {
+        ended = served.as_mut() => ended,
+        () = draining.as_mut() => {
+            served.as_mut().graceful_shutdown();
+            served.await
+        }
+    };
+    if let Some(violation) = line.watch.violation() {
+        line.refused(violation.rule());
+    } else if let Err(error) = ended {
+        line.ended(&error);
+    }
+}
+
+async fn http_2<T>(line: Rc<Line>, stream: T)
+where
+    T: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    let limits = line.worker.limits();
+    let wire = Wire::http2(stream, Arc::clone(&line.watch));
+    let inner = Rc::clone(&line);
+    let service = service_fn(move |request| answer(Rc::clone(&inner), request));
+    let served = http2::Builder::new(Local)
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.streams)
+        .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
+        .max_pending_accept_reset_streams(limits.stream_resets)
+        .serve_connection(TokioIo::new(wire), service);
+    let mut served = std::pin::pin!(served);
+    let mut draining = std::pin::pin!(line.worker.draining());
+    let ended = tokio::select! {
+        ended = served.as_mut() => ended,
+        () = draining.as_mut() => {
+            served.as_mut().graceful_shutdown();
+            served.await
+        }
+    };
+    if let Err(error) = ended {
+        line.ended(&error);
+    }
+}
+
+impl Line {
+    fn refused(&self, rule: &'static str) {
+        self.worker.metrics().refused(rule);
+        tracing::debug!(client.ip = %self.connection.peer.ip(), rule, verdict = "refused");
+    }
+
+    fn ended(&self, error: &hyper::Error) {
+        if error.is_parse() {
+            self.refused("intake/malformed");
+        } else {
+            let ip = self.connection.peer.ip();
+            tracing::debug!(client.ip = %ip, %error, "a connection ended early");
+        }
+    }
+}
+
+/// Hands a request to the stack and its answer to the client, or opens a tunnel between them.
+async fn answer(
+    line: Rc<Line>,
+    mut request: Request<Incoming>,
+) -> Result<Response<Held<Answer>>, Infallible> {
+    let in_flight = line.watch.begin();
+    let upgrade = proxy::upgrade(request.headers(), request.version())
+        .map(|_| hyper::upgrade::on(&mut request));
+    let limit = line.worker.limits().body_bytes;
+    let mut request = request.map(|body| RequestBody::new(body, limit));
+    request.extensions_mut().insert(line.connection.clone());
+    let mut response = line.worker.stack().call(request).await?;
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS
+        && let Some(client) = upgrade
+    {
+        // The client speaks next, and no longer HTTP.
+        line.watch.tunnel();
+        tunnel::open(
+            client,
+            hyper::upgrade::on(&mut response),
+            Rc::clone(&line.slot),
+        );
+    }
+    Ok(response.map(|inner| Held { inner, in_flight }))
+}
+
+pin_project! {
+    /// A body that keeps its request in flight until it has been sent.
+    #[derive(Debug)]
+    struct Held<B> {
+        #[pin]
+        inner: B,
+        in_flight: InFlight,
+    }
+}
+
+impl<B: Body> Body for Held<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        self.project().inner.poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}

@@ -1,0 +1,253 @@
+//! Time limits on connections, at no cost for each request.
+//!
+//! A timer a connection that is reset on every request costs more than all else the gateway does
+//! for it. Here a connection only notes what it waits for and since which tick; one sweep a worker
+//! every [`TICK`] ends those that have waited too long. Limits are therefore kept to within a tick.
+
+use std::cell::RefCell;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::task::AbortHandle;
+
+use super::framing::Violation;
+
+/// How often connections are looked at.
+pub(crate) const TICK: Duration = Duration::from_millis(250);
+
+/// How long a connection may wait for what.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// From a head's first byte, or from the accept of a connection that wants TLS, to its end.
+    pub(crate) head: Duration,
+    /// Between requests.
+    pub(crate) quiet: Duration,
+    /// For the next byte of a body, in either direction.
+    pub(crate) stall: Duration,
+}
+
+/// What one connection is waiting for, in ticks.
+///
+/// One thread alone writes it; the atomics are there because hyper hands an upgraded stream on
+/// only when it could be sent elsewhere.
+#[derive(Debug, Default)]
+pub(crate) struct Watch {
+    now: Arc<AtomicU32>,
+    in_flight: AtomicU32,
+    in_head: AtomicBool,
+    tunnel: AtomicBool,
+    quiet_since: AtomicU32,
+    head_since: AtomicU32,
+    read_stalled: Stall,
+    write_stalled: Stall,
+    violation: OnceLock<Violation>,
+}
+
+impl Watch {
+    /// A request's head has been read; the guard is held until its answer is out.
+    pub(crate) fn begin(self: &Arc<Self>) -> InFlight {
+        self.in_flight.fetch_add(1, Relaxed);
+        InFlight(Arc::clone(self))
+    }
+
+    /// The connection carries some other protocol now, which may be silent as long as it likes.
+    pub(crate) fn tunnel(&self) {
+        self.tunnel.store(true, Relaxed);
+    }
+
+    pub(crate) fn is_tunnel(&self) -> bool {
+        self.tunnel.load(Relaxed)
+    }
+
+    fn is_idle(&self) -> bool {
+        self.in_flight.load(Relaxed) == 0 && !self.in_head.load(Relaxed)
+    }
+
+    /// A head, or a TLS handshake, has begun or ended.
+    pub(crate) fn set_in_head(&self, in_head: bool) {
+        let was = self.in_head.load(Relaxed);
+        if was != in_head {
+            self.in_head.store(in_head, Relaxed);
+            let since = if in_head {
+                &self.head_since
+            } else {
+                &self.quiet_since
+            };
+            since.store(self.now(), Relaxed);
+        }
+    }
+
+    /// The client has been asked for bytes of a body and has none yet, or has sent some.
+    pub(crate) fn set_read_stalled(&self, stalled: bool) {
+        self.read_stalled.set(stalled, self.now());
+    }
+
+    /// The client does not take what is to be sent, or has taken some.
+    pub(crate) fn set_write_stalled(&self, stalled: bool) {
+        self.write_stalled.set(stalled, self.now());
+    }
+
+    /// The client has sent what is refused.
+    pub(crate) fn set_violation(&self, violation: Violation) {
+        // Nothing is read after the first.
+        let _ = self.violation.set(violation);
+    }
+
+    pub(crate) fn violation(&self) -> Option<Violation> {
+        self.violation.get().copied()
+    }
+
+    fn now(&self) -> u32 {
+        self.now.load(Relaxed)
+    }
+
+    /// The limit that has been passed, if one has.
+    fn overdue(&self, patience: Patience) -> Option<&'static str> {
+        let waited = |since: u32| TICK * self.now().wrapping_sub(since);
+        let stalled = |stall: &Stall| stall.since().is_some_and(|at| waited(at) > patience.stall);
+        if self.is_tunnel() {
+            None
+        } else if self.in_head.load(Relaxed)
+            && waited(self.head_since.load(Relaxed)) > patience.head
+        {
+            Some("limits/head-timeout")
+        } else if stalled(&self.write_stalled) {
+            Some("limits/slow-reader")
+        } else if stalled(&self.read_stalled) {
+            Some("limits/slow-body")
+        } else if self.is_idle() && waited(self.quiet_since.load(Relaxed)) > patience.quiet {
+            Some("limits/idle")
+        } else {
+            None
+        }
+    }
+}
+
+/// Since when something has not moved; zero while it does.
+#[derive(Debug, Default)]
+struct Stall(AtomicU32);
+
+impl Stall {
+    fn set(&self, stalled: bool, now: u32) {
+        let since = self.0.load(Relaxed);
+        if stalled && since == 0 {
+            self.0.store(now.max(1), Relaxed);
+        } else if !stalled && since != 0 {
+            self.0.store(0, Relaxed);
+        }
+    }
+
+    fn since(&self) -> Option<u32> {
+        Some(self.0.load(Relaxed)).filter(|since| *since != 0)
+    }
+}
+
+/// A request under way on a connection.
+#[derive(Debug)]
+pub(crate) struct InFlight(Arc<Watch>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Relaxed);
+        self.0.quiet_since.store(self.0.now(), Relaxed);
+    }
+}
+
+/// All connections of one worker.
+#[derive(Debug, Default)]
+pub(crate) struct Sweeper {
+    now: Arc<AtomicU32>,
+    watched: RefCell<Vec<(Arc<Watch>, AbortHandle)>>,
+}
+
+impl Sweeper {
+    /// A watch for a connection that has just been accepted.
+    pub(crate) fn watch(&self) -> Arc<Watch> {
+        let watch = Watch {
+            now: Arc::clone(&self.now),
+            ..Watch::default()
+        };
+        watch.quiet_since.store(watch.now(), Relaxed);
+        Arc::new(watch)
+    }
+
+    /// Ends the task behind `handle` once `watch` is overdue.
+    pub(crate) fn add(&self, watch: Arc<Watch>, handle: AbortHandle) {
+        self.watched.borrow_mut().push((watch, handle));
+    }
+
+    /// Connections, and tunnels apart, that had not ended at the last tick.
+    pub(crate) fn serving(&self) -> usize {
+        let busy = |(_, handle): &&(Arc<Watch>, AbortHandle)| !handle.is_finished();
+        self.watched.borrow().iter().filter(busy).count()
+    }
+
+    /// One tick has passed: ends what is overdue and calls `ended` with the limit it has passed.
+    pub(crate) fn tick(&self, patience: Patience, mut ended: impl FnMut(&'static str)) {
+        self.now.fetch_add(1, Relaxed);
+        self.watched.borrow_mut().retain(|(watch, handle)| {
+            if handle.is_finished() {
+                return false;
+            }
+            let overdue = watch.overdue(patience);
+            if let Some(limit) = overdue {
+                handle.abort();
+                ended(limit);
+            }
+            overdue.is_none()
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Patience = Patience {
+        head: Duration::from_secs(1),
+        quiet: Duration::from_secs(2),
+        stall: Duration::from_secs(2),
+    };
+
+    fn after(watch: &Watch, sweeper: &Sweeper, ticks: u32) -> Option<&'static str> {
+        sweeper.now.fetch_add(ticks, Relaxed);
+        watch.overdue(PATIENCE)
+    }
+
+    #[test]
+    fn each_limit_by_its_name() {
+        let sweeper = Sweeper::default();
+        let watch = sweeper.watch();
+        assert_eq!(after(&watch, &sweeper, 8), None);
+        assert_eq!(after(&watch, &sweeper, 1), Some("limits/idle"));
+
+        watch.set_in_head(true);
+        assert_eq!(after(&watch, &sweeper, 4), None);
+        watch.set_in_head(true);
+        assert_eq!(
+            after(&watch, &sweeper, 1),
+            Some("limits/head-timeout"),
+            "a byte buys no time"
+        );
+
+        watch.set_in_head(false);
+        let request = watch.begin();
+        assert_eq!(
+            after(&watch, &sweeper, 1000),
+            None,
+            "an answer may take its time"
+        );
+        watch.set_read_stalled(true);
+        assert_eq!(after(&watch, &sweeper, 9), Some("limits/slow-body"));
+        watch.set_read_stalled(false);
+        watch.set_write_stalled(true);
+        assert_eq!(after(&watch, &sweeper, 9), Some("limits/slow-reader"));
+        watch.set_write_stalled(false);
+        drop(request);
+        assert_eq!(after(&watch, &sweeper, 8), None);
+        watch.tunnel();
+        assert_eq!(after(&watch, &sweeper, 100_000), None);
+    }
+}

@@ -1,0 +1,222 @@
+//! One core: a listener, a runtime, a pool of connections to the app, nothing shared that is hot.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use panoply::trace::TracedBody;
+use panoply::{Clock, Worn};
+use panoply_tls::Tls;
+use tokio::net::{TcpListener, TcpStream};
+use tower_layer::Layer as _;
+
+use crate::access::WorkerLog;
+use crate::body::ResponseBody;
+use crate::metrics::Metrics;
+use crate::proxy::Pool;
+use crate::service::AppService;
+use crate::settings::{Limits, Live};
+use crate::shared::{Seat, Shared};
+use crate::wire::{self, Patience, Sweeper, TICK};
+
+/// The whole stack, down to the app.
+pub(crate) type Stack = Worn<AppService>;
+
+/// The body of an answer as it leaves the stack.
+pub(crate) type Answer = TracedBody<ResponseBody>;
+
+/// What a connection holds as long as it, or the tunnel it became, is open.
+pub(crate) type Slot = Rc<Seat>;
+
+/// A listener's socket, and whether TLS is spoken on it.
+#[derive(Debug)]
+pub(crate) struct Door {
+    pub(crate) listener: std::net::TcpListener,
+    pub(crate) tls: bool,
+}
+
+/// Who has come in through which door.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    pub(crate) peer: SocketAddr,
+    pub(crate) tls: Option<Arc<Tls>>,
+}
+
+/// One thread's share of the gateway.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    shared: Arc<Shared>,
+    pool: Rc<Pool>,
+    sweeper: Sweeper,
+    log: Arc<WorkerLog>,
+    current: RefCell<(Arc<Live>, Stack)>,
+}
+
+impl Worker {
+    fn new(shared: Arc<Shared>) -> Rc<Self> {
+        let clock: Rc<dyn Clock> = Rc::new(Arc::clone(&shared.clock));
+        let pool = Rc::new(Pool::new(clock));
+        let log = Arc::new(shared.access.worker(Arc::clone(&shared.metrics)));
+        let live = shared.live.load_full();
+        let stack = stack(&shared, &live, &pool, &log);
+        let current = RefCell::new((live, stack));
+        Rc::new(Self {
+            shared,
+            pool,
+            sweeper: Sweeper::default(),
+            log,
+            current,
+        })
+    }
+
+    /// The stack in force, made anew after a reload.
+    pub(crate) fn stack(&self) -> Stack {
+        let live = self.shared.live.load();
+        let mut current = self.current.borrow_mut();
+        if !Arc::ptr_eq(&current.0, &live) {
+            let made = stack(&self.shared, &live, &self.pool, &self.log);
+            *current = (Arc::clone(&live), made);
+        }
+        current.1.clone()
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        self.shared.live.load().limits
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.shared.metrics
+    }
+
+    /// Resolves once the gateway is to stop.
+    pub(crate) fn draining(&self) -> impl Future<Output = ()> + use<> {
+        let mut draining = self.shared.draining.subscribe();
+        async move {
+            // Without a sender there is nobody left to serve for.
+            let _ = draining.wait_for(|draining| *draining).await;
+        }
+    }
+
+    fn accept(self: &Rc<Self>, stream: TcpStream, peer: SocketAddr, tls: bool) {
+        let live = self.shared.live.load();
+        let seat = match self.shared.admit(live.suit.client_to_count(peer)) {
+            Ok(seat) => seat,
+            Err(rule) => {
+                self.metrics().refused(rule);
+                return tracing::debug!(client.ip = %peer.ip(), rule, "refused");
+            }
+        };
+        // Small answers go out at once instead of waiting for an acknowledgement.
+        if let Err(error) = stream.set_nodelay(true) {
+            return tracing::debug!(%error, "a connection ended before it began");
+        }
+        let arrival = Arrival {
+            peer,
+            tls: live.tls.clone().filter(|_| tls),
+        };
+        let watch = self.sweeper.watch();
+        let served = wire::serve(
+            Rc::clone(self),
+            stream,
+            arrival,
+            Arc::clone(&watch),
+            Rc::new(seat),
+        );
+        let task = tokio::task::spawn_local(served);
+        self.sweeper.add(watch, task.abort_handle());
+    }
+
+    fn sweep(&self, draining: bool) {
+        let mut patience = self.limits().patience;
+        if draining {
+            // Whoever has no request under way has nothing to wait for.
+            patience = Patience {
+                quiet: Duration::ZERO,
+                ..patience
+            };
+        }
+        self.sweeper
+            .tick(patience, |rule| self.metrics().refused(rule));
+        self.pool.sweep();
+        self.log.flush();
+    }
+}
+
+fn stack(shared: &Arc<Shared>, live: &Arc<Live>, pool: &Rc<Pool>, log: &Arc<WorkerLog>) -> Stack {
+    let observer = Arc::new(log.observer(live.access_log));
+    let suit = live
+        .suit
+        .clone()
+        .observed(observer, Arc::clone(&shared.clock));
+    suit.layer(AppService::new(
+        Arc::clone(shared),
+        Arc::clone(live),
+        Rc::clone(pool),
+    ))
+}
+
+/// Serves on this thread until the gateway drains and the last connection is gone, or until
+/// `grace` has passed after that.
+pub(crate) fn run(shared: Arc<Shared>, doors: Vec<Door>, grace: Duration) -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build_local(tokio::runtime::LocalOptions::default())?;
+    runtime.block_on(async move {
+        let worker = Worker::new(shared);
+        let mut accepting = Vec::new();
+        for door in doors {
+            let listener = TcpListener::from_std(door.listener)?;
+            accepting.push(tokio::task::spawn_local(accept(
+                Rc::clone(&worker),
+                listener,
+                door.tls,
+            )));
+        }
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut draining = std::pin::pin!(worker.draining());
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => worker.sweep(false),
+                () = draining.as_mut() => break,
+            }
+        }
+        let clock = &worker.shared.clock;
+        let deadline = clock.monotonic() + grace;
+        for task in accepting {
+            // Ends by itself: it watches the same signal.
+            let _ = task.await;
+        }
+        while worker.sweeper.serving() > 0 && clock.monotonic() < deadline {
+            ticks.tick().await;
+            worker.sweep(true);
+        }
+        worker.log.flush();
+        Ok(())
+    })
+}
+
+async fn accept(worker: Rc<Worker>, listener: TcpListener, tls: bool) {
+    let mut draining = std::pin::pin!(worker.draining());
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = draining.as_mut() => break,
+        };
+        match accepted {
+            Ok((stream, peer)) => worker.accept(stream, peer, tls),
+            Err(error) => {
+                // Out of file descriptors: connections that end will free some.
+                tracing::error!(%error, "cannot accept connections");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+    // What the kernel has accepted already would be reset with the listener.
+    while let Some(Ok((stream, peer))) = futures_util::FutureExt::now_or_never(listener.accept()) {
+        worker.accept(stream, peer, tls);
+    }
+}
