@@ -1,1 +1,56 @@
-fn main() {}
+#![doc = include_str!("../README.md")]
+
+mod args;
+mod check;
+mod demo;
+mod guard;
+mod init;
+mod show;
+mod source;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::{Cli, Command, InitArgs};
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Run(args) => guard::run(&args.settings),
+        Command::Demo(args) => show::run(&args),
+        Command::Init(args) => write_config(args),
+        Command::Check(args) => check::run(&args),
+    }
+}
+
+/// Prints to standard error, as the last thing that is done.
+#[expect(clippy::print_stderr, reason = "what a person must read")]
+fn fail(message: impl std::fmt::Display) -> ExitCode {
+    eprintln!("{message}");
+    ExitCode::from(2)
+}
+
+/// Prints to standard output, what was asked for.
+#[expect(clippy::print_stdout, reason = "what was asked for")]
+fn say(message: impl std::fmt::Display) {
+    println!("{message}");
+}
+
+/// `panoply init`.
+fn write_config(args: InitArgs) -> ExitCode {
+    let output = init::Output::from(args.output);
+    let to_stdout = output == init::Output::Stdout;
+    match init::run(&args.dir, output, args.force) {
+        // The file itself is on standard output then, and may be piped.
+        Ok(summary) if to_stdout => note(summary),
+        Ok(summary) => say(summary),
+        Err(error) => return fail(format!("error: {error}")),
+    }
+    ExitCode::SUCCESS
+}
+
+/// Prints to standard error, beside what was asked for.
+#[expect(clippy::print_stderr, reason = "what a person may want to read")]
+fn note(message: impl std::fmt::Display) {
+    eprintln!("{message}");
+}

@@ -1,0 +1,101 @@
+//! What a person types.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Everything that should stand between the internet and a web app in production.
+#[derive(Debug, Parser)]
+#[command(
+    name = "panoply",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Guard an app: start it, or find it where it runs, and serve it to the world
+    #[command(after_help = RUN_EXAMPLES)]
+    Run(RunArgs),
+    /// Show a naive app, naked and guarded, side by side
+    Demo(DemoArgs),
+    /// Look at an app and write a commented panoply.toml for it
+    Init(InitArgs),
+    /// Check a configuration, and print what is in force and where each value came from
+    Check(SettingArgs),
+}
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  panoply run -- node server.js                  starts the app with PORT set, at https://localhost:8443
+  panoply run --upstream http://127.0.0.1:3000   the app already runs
+  panoply run --config panoply.toml              everything from the file";
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) settings: SettingArgs,
+}
+
+/// Flags that stand above the environment and the file.
+#[derive(Debug, Args)]
+pub(crate) struct SettingArgs {
+    /// The configuration file; ./panoply.toml is read when it is there
+    #[arg(long, value_name = "FILE", env = "PANOPLY_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// The directory that holds what must last: the local authority and its certificate
+    #[arg(long, value_name = "DIR", env = "PANOPLY_STATE")]
+    pub(crate) state: Option<PathBuf>,
+    /// An app that already runs
+    #[arg(long, value_name = "URL", conflicts_with = "command")]
+    pub(crate) upstream: Option<String>,
+    /// A name the app is served under; listens on ports 80 and 443 then
+    #[arg(long = "domain", value_name = "NAME")]
+    pub(crate) domains: Vec<String>,
+    /// Where plain HTTP is answered with the way to HTTPS [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen_http: Option<String>,
+    /// Where HTTPS is served [default: 127.0.0.1:8443]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen_https: Option<String>,
+    /// Where metrics and health are served [default: nowhere]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) admin: Option<String>,
+    /// The command that starts the app, with its arguments
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Where the guarded app is served
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8443")]
+    pub(crate) guarded: String,
+    /// Where the naked app is served
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:3000")]
+    pub(crate) naked: String,
+    /// Where the page that tells what to try is served
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8000")]
+    pub(crate) start: String,
+    /// The directory that holds the local authority
+    #[arg(long, value_name = "DIR", env = "PANOPLY_STATE")]
+    pub(crate) state: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// The app's directory
+    #[arg(default_value = ".")]
+    pub(crate) dir: PathBuf,
+    /// Where to write, `-` for standard output [default: DIR/panoply.toml]
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Replace a file that is there
+    #[arg(long)]
+    pub(crate) force: bool,
+}

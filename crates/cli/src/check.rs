@@ -1,0 +1,87 @@
+//! `panoply check`.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use panoply_core::SystemClock;
+use panoply_gateway::config::{ConfigError, Loaded};
+use panoply_gateway::{Settings, Surroundings};
+
+use crate::args::SettingArgs;
+use crate::{fail, say, source};
+
+/// Prints what is in force, where it came from, and what is weaker than it could be.
+pub(crate) fn run(args: &SettingArgs) -> ExitCode {
+    // Looking must not make an authority where there is none.
+    let scratch = match tempfile::tempdir() {
+        Ok(scratch) => scratch,
+        Err(error) => return fail(format!("error: no temporary directory: {error}")),
+    };
+    let state = source::state(args.state.as_deref());
+    let state = if state.exists() {
+        state
+    } else {
+        scratch.path().to_owned()
+    };
+    let around = Surroundings::new(&state, Arc::new(SystemClock::new()));
+    match source::load(args).and_then(|loaded| report(loaded, &around)) {
+        Ok(report) => {
+            say(report.trim_end());
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(error.for_stderr()),
+    }
+}
+
+fn report(loaded: Loaded, around: &Surroundings) -> Result<String, ConfigError> {
+    // A file may leave the app to the command line, as `panoply run -- …` does.
+    let app_is_missing = loaded.config.app.is_missing();
+    let loaded = if app_is_missing {
+        loaded.with_flag("check", "app.upstream", "http://127.0.0.1:1")?
+    } else {
+        loaded
+    };
+    let settings = Settings::build(&loaded, around)?;
+    let mut text = match loaded.file() {
+        Some(path) => format!("{} is valid.\n", path.display()),
+        None => "No file was read; the defaults are valid.\n".to_owned(),
+    };
+    if app_is_missing {
+        text.push_str(
+            "It names no app: give one to `panoply run`, after `--` or with `--upstream`.\n",
+        );
+    }
+    text.push_str("\nIn force, and where each value comes from:\n");
+    for (path, value, origin) in settings.explain(&loaded) {
+        if app_is_missing && path == "app.upstream" {
+            continue;
+        }
+        line(&mut text, format_args!("  {path:<30} {value:<34} {origin}"));
+    }
+    text.push_str("\nHeaders of every answer over HTTPS:\n");
+    let mut prefix = "/".to_owned();
+    for header in settings.suit().headers().describe() {
+        if header.path != prefix {
+            prefix.clone_from(&header.path);
+            line(&mut text, format_args!("below {prefix}:"));
+        }
+        line(
+            &mut text,
+            format_args!("  {}: {}", header.name, header.value),
+        );
+    }
+    let weakenings = settings.weakenings(&loaded);
+    if !weakenings.is_empty() {
+        text.push_str("\nWeaker than the defaults, because the configuration says so:\n");
+        for (key, why) in weakenings {
+            line(&mut text, format_args!("  {key}: {why}"));
+        }
+    }
+    Ok(text)
+}
+
+fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {
+    // Writing to a string does not fail.
+    let _ = writeln!(text, "{arguments}");
+}

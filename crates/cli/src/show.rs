@@ -1,0 +1,108 @@
+//! `panoply demo`.
+
+use std::net::{SocketAddr, TcpListener};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use panoply_core::SystemClock;
+use panoply_gateway::config::Source;
+use panoply_gateway::{Gateway, Settings, Surroundings};
+
+use crate::args::DemoArgs;
+use crate::demo::{self, DemoUrls};
+use crate::{fail, guard, say, source};
+
+/// Serves the naive app naked, guarded, and explained, until a signal says stop.
+pub(crate) fn run(args: &DemoArgs) -> ExitCode {
+    let bound = listen("--naked", &args.naked)
+        .and_then(|naked| listen("--start", &args.start).map(|start| (naked, start)));
+    let ((naked, naked_at), (start, start_at)) = match bound {
+        Ok(bound) => bound,
+        Err(message) => return fail(message),
+    };
+    let state = source::state(args.state.as_deref());
+    let around = Surroundings::new(&state, Arc::new(SystemClock::new()));
+    let settings = Source::new()
+        .flag("--guarded", "listen.https", args.guarded.clone())
+        .flag("--guarded", "listen.http", "off")
+        .flag("--naked", "app.upstream", format!("http://{naked_at}"))
+        .flag("demo", "log.level", "warn")
+        .flag("demo", "log.access", false)
+        .load()
+        .and_then(|loaded| Settings::build(&loaded, &around));
+    let settings = match settings {
+        Ok(settings) => settings,
+        Err(error) => return fail(error.for_stderr()),
+    };
+    panoply_gateway::start_log(settings.log());
+    let ca = settings
+        .tls()
+        .and_then(|tls| tls.ca_certificate())
+        .map(std::path::Path::to_owned);
+    let gateway = match Gateway::bind(settings, around) {
+        Ok(gateway) => gateway,
+        Err(error) => return fail(format!("error: {error}")),
+    };
+    let guarded = gateway.addresses().https.map(local).unwrap_or_default();
+    let urls = DemoUrls {
+        // Another host than the guarded one, or the two would share their cookies.
+        naked: format!("http://{naked_at}"),
+        guarded: format!("https://{guarded}"),
+        ca,
+    };
+    let line = format!(
+        "panoply: demo ready, open http://{} (naked {}, guarded {})",
+        start_at, urls.naked, urls.guarded
+    );
+    let served = std::thread::Builder::new()
+        .name("demo".to_owned())
+        .spawn(move || serve(naked, start, urls));
+    if let Err(error) = served {
+        return fail(format!("error: the demo cannot be served: {error}"));
+    }
+    let reload = || Source::new().load();
+    guard::finish(gateway.run(|| say(line), reload))
+}
+
+/// A loopback address by the name that a local certificate is for.
+fn local(address: SocketAddr) -> String {
+    if address.ip().is_loopback() {
+        format!("localhost:{}", address.port())
+    } else {
+        address.to_string()
+    }
+}
+
+fn listen(flag: &str, address: &str) -> Result<(TcpListener, SocketAddr), String> {
+    let parsed = address.parse::<SocketAddr>().map_err(|_| {
+        format!("error: `{flag} {address}` is not an address: write it as `127.0.0.1:3000`")
+    })?;
+    let bind = || {
+        let listener = TcpListener::bind(parsed)?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    };
+    bind().map_err(|error: std::io::Error| {
+        format!(
+            "error: cannot listen on {parsed}: {error}; choose another with `{flag} 127.0.0.1:0`"
+        )
+    })
+}
+
+/// Serves the app and the start page; the process ends with the gateway.
+fn serve(naked: TcpListener, start: TcpListener, urls: DemoUrls) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let served = runtime.and_then(|runtime| {
+        runtime.block_on(async move {
+            let naked = tokio::net::TcpListener::from_std(naked)?;
+            let start = tokio::net::TcpListener::from_std(start)?;
+            tokio::try_join!(demo::serve_app(naked), demo::serve_start_page(start, urls))
+        })
+    });
+    if let Err(error) = served {
+        tracing::error!(%error, "the demo is no longer served");
+    }
+}

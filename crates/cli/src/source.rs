@@ -1,0 +1,57 @@
+//! From flags to a configuration.
+
+use std::path::{Path, PathBuf};
+
+use panoply_gateway::config::{ConfigError, Loaded, Source};
+
+use crate::args::SettingArgs;
+
+/// Reads everything that a configuration is made of, as it is now.
+pub(crate) fn load(args: &SettingArgs) -> Result<Loaded, ConfigError> {
+    let mut source = Source::new();
+    if let Some(path) = file(args) {
+        source = source.file(&path)?;
+    }
+    let text = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    source = source.env(text);
+    let single = [
+        ("--upstream", "app.upstream", &args.upstream),
+        ("--listen-http", "listen.http", &args.listen_http),
+        ("--listen-https", "listen.https", &args.listen_https),
+        ("--admin", "admin.listen", &args.admin),
+    ];
+    for (flag, path, value) in single {
+        if let Some(value) = value {
+            source = source.flag(flag, path, value.clone());
+        }
+    }
+    if !args.domains.is_empty() {
+        source = source.flag("--domain", "tls.domains", args.domains.clone());
+    }
+    if !args.command.is_empty() {
+        source = source.flag("-- COMMAND", "app.command", args.command.clone());
+    }
+    source.load()
+}
+
+fn file(args: &SettingArgs) -> Option<PathBuf> {
+    let usual = || Some(PathBuf::from("panoply.toml")).filter(|path| path.exists());
+    args.config.clone().or_else(usual)
+}
+
+/// The state directory: the one that was named, else the user's own, else one beside us.
+pub(crate) fn state(named: Option<&Path>) -> PathBuf {
+    let variable = |name| {
+        std::env::var_os(name)
+            .filter(|v| !v.is_empty())
+            .map(PathBuf::from)
+    };
+    named
+        .map(Path::to_owned)
+        // systemd's StateDirectory=
+        .or_else(|| variable("STATE_DIRECTORY"))
+        .or_else(|| variable("XDG_STATE_HOME").map(|home| home.join("panoply")))
+        .or_else(|| variable("HOME").map(|home| home.join(".local/state/panoply")))
+        .unwrap_or_else(|| PathBuf::from("panoply-state"))
+}
