@@ -5,7 +5,7 @@ mod headers;
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result as Checked};
 use serde_json::Value;
 
 /// How one file of cases went.
@@ -33,7 +33,7 @@ const RUNNERS: [(&str, Runner); 3] = [
 /// # Errors
 ///
 /// When `dir` holds no known file, or one that is no JSON.
-pub(crate) fn run(dir: &Path, list_adapted: bool) -> Result<bool> {
+pub(crate) fn run(dir: &Path, list_adapted: bool) -> Checked<bool> {
     let mut found = 0;
     let mut failures = 0;
     for (name, runner) in RUNNERS {
@@ -67,6 +67,24 @@ pub(crate) fn run(dir: &Path, list_adapted: bool) -> Result<bool> {
 }
 
 impl Outcome {
+    /// Asks `judge` for each case: `Ok(true)` passed, `Ok(false)` adapted, `Err` failed and why.
+    fn of(file: &Value, judge: impl Fn(&Value) -> Result<bool, String>) -> Self {
+        let mut outcome = Self::default();
+        let cases = file.get("cases").and_then(Value::as_array);
+        for (number, case) in cases.into_iter().flatten().enumerate() {
+            let name = match case.get("name").and_then(Value::as_str) {
+                Some(name) => name.to_owned(),
+                None => format!("{number}: {case}"),
+            };
+            match judge(case) {
+                Ok(true) => outcome.passed.push(name),
+                Ok(false) => outcome.adapted.push(name),
+                Err(why) => outcome.failed.push((name, why)),
+            }
+        }
+        outcome
+    }
+
     fn line(&self, file: &str) -> String {
         format!(
             "{file}: {} passed, {} failed, {} adapted",
@@ -77,14 +95,14 @@ impl Outcome {
     }
 }
 
-fn read(path: &Path) -> Result<Value> {
+fn read(path: &Path) -> Checked<Value> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
     serde_json::from_str(&text).with_context(|| format!("parsing {}", path.display()))
 }
 
 /// The JSON files in `dir` that nobody runs yet, in order.
-fn others(dir: &Path) -> Result<Vec<String>> {
+fn others(dir: &Path) -> Checked<Vec<String>> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(dir).with_context(|| format!("listing {}", dir.display()))? {
         let name = entry?.file_name().to_string_lossy().into_owned();
