@@ -137,8 +137,8 @@ fn what_check_says_of_a_good_file() {
         said.contains("script-src") && said.contains("line 5"),
         || "the policy's own line is not named as a source".to_owned(),
     );
-    insta::assert_snapshot!(said);
     wrong.settle();
+    insta::assert_snapshot!(said);
 }
 
 #[test]
@@ -154,6 +154,12 @@ fn what_weakens_is_listed() {
     for word in ["unsafe-inline", "hops", "tls.mode"] {
         assert!(said.contains(word), "{word} is not mentioned: {said}");
     }
+    let hops = said
+        .lines()
+        .find(|line| line.trim_start().starts_with("client."))
+        .unwrap_or_default();
+    assert!(hops.ends_with("line 6"), "the source of `hops`: {hops}");
+    assert!(!said.contains("over HTTPS"), "there is no HTTPS: {said}");
     insta::assert_snapshot!(said.replace(&folder.path().display().to_string(), "DIR"));
 }
 
