@@ -6,6 +6,7 @@
     reason = "a command line tool talks to whoever runs it"
 )]
 
+mod check;
 mod conformance;
 
 use std::path::{Path, PathBuf};
@@ -22,6 +23,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Task {
+    /// Runs everything that must hold before a change lands, and installs what it needs.
+    Test(check::Options),
     /// Answers the recorded cases of other projects and compares.
     Conformance {
         /// The folder with the cases; the project's own by default.
@@ -34,6 +37,7 @@ enum Task {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
+        Task::Test(options) => check::run(&root(), options),
         Task::Conformance { dir, list_adapted } => {
             let dir = dir.unwrap_or_else(|| root().join("conformance"));
             conformance::run(&dir, list_adapted)

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::Config;
-use super::diagnose::{self, ConfigError, Place, locate, teach};
+use super::diagnose::{ConfigError, Place, locate, teach};
+use super::{Config, env};
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,7 +78,7 @@ impl Source {
     #[must_use]
     pub fn env(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
         self.env.extend(variables.into_iter().filter(|(name, _)| {
-            name.starts_with("PANOPLY_") && !RESERVED.contains(&name.as_str())
+            name.starts_with("PANOPLY_") && !env::RESERVED.contains(&name.as_str())
         }));
         self.env.sort();
         self
@@ -105,8 +105,8 @@ impl Source {
             note_lines(&table, text, "", &mut origins);
         }
         for (name, text) in &self.env {
-            let path = env_path(name)?;
-            let value = env_value(name, &path, text)?;
+            let path = env::path(name)?;
+            let value = env::value(name, &path, text)?;
             set(
                 &mut table,
                 &mut origins,
@@ -136,9 +136,6 @@ impl Source {
         })
     }
 }
-
-/// Variables of ours that are no settings.
-const RESERVED: [&str; 3] = ["PANOPLY_CONFIG", "PANOPLY_STATE", "PANOPLY_NONCE"];
 
 impl Loaded {
     /// Where the value at the dotted `path` came from.
@@ -225,94 +222,11 @@ fn parse_file(path: &Path, text: &str) -> Result<Table, ConfigError> {
     Ok(table)
 }
 
-fn check(table: &Table, place: impl Fn() -> Place) -> Result<Config, ConfigError> {
+pub(super) fn check(table: &Table, place: impl Fn() -> Place) -> Result<Config, ConfigError> {
     Config::deserialize(table.clone()).map_err(|error| {
         let (message, help) = teach(error.message());
         ConfigError::new(message, place(), help)
     })
-}
-
-/// The path that an environment variable names: the setting whose name reads the same.
-fn env_path(name: &str) -> Result<String, ConfigError> {
-    let plain = |path: &str| path.replace(['.', '-'], "_").to_ascii_uppercase();
-    let asked = name.strip_prefix("PANOPLY_").unwrap_or(name);
-    if let Some(path) = SETTINGS.iter().find(|path| plain(path) == asked) {
-        return Ok((*path).to_owned());
-    }
-    let names: Vec<String> = SETTINGS
-        .iter()
-        .map(|path| format!("PANOPLY_{}", plain(path)))
-        .collect();
-    let lower: Vec<String> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
-    let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
-    let near = diagnose::nearest(name, &lower).map(str::to_ascii_uppercase);
-    let error = ConfigError::plain(format!("unknown environment variable `{name}`"));
-    Err(error.with_help(match near {
-        Some(near) => format!("did you mean `{near}`? Otherwise unset it"),
-        None => "settings are named like `PANOPLY_LISTEN_HTTPS`; unset it".to_owned(),
-    }))
-}
-
-/// The dotted paths of the settings that an environment variable can name.
-const SETTINGS: [&str; 34] = [
-    "admin.listen",
-    "app.command",
-    "app.h2c",
-    "app.start_timeout",
-    "app.upstream",
-    "client.header",
-    "client.hops",
-    "client.trusted_proxies",
-    "headers.override",
-    "headers.preset",
-    "limits.body_bytes",
-    "limits.connections",
-    "limits.connections_per_client",
-    "limits.drain",
-    "limits.head_timeout",
-    "limits.header_bytes",
-    "limits.header_count",
-    "limits.idle_timeout",
-    "limits.response_timeout",
-    "limits.stall_timeout",
-    "limits.streams",
-    "listen.http",
-    "listen.https",
-    "listen.workers",
-    "log.access",
-    "log.format",
-    "log.level",
-    "reports.enabled",
-    "tls.certificate",
-    "tls.domains",
-    "tls.key",
-    "tls.mode",
-    "tls.profile",
-    "limits.stream_resets",
-];
-
-/// A variable's text as the first of these that the setting takes: text, a TOML value, a list.
-fn env_value(name: &str, path: &str, text: &str) -> Result<Value, ConfigError> {
-    let list = || {
-        let items = text.split(',').map(|item| Value::from(item.trim()));
-        Value::Array(items.filter(|item| item.as_str() != Some("")).collect())
-    };
-    let toml = || {
-        toml::from_str::<Table>(&format!("x = {text}"))
-            .ok()?
-            .remove("x")
-    };
-    let place = || Place::Named(format!("`{name}`"));
-    let fits = |value: &Value| check(&single(path, value.clone()), place);
-    let as_text = Value::from(text);
-    let Err(error) = fits(&as_text) else {
-        return Ok(as_text);
-    };
-    [toml(), Some(list())]
-        .into_iter()
-        .flatten()
-        .find(|v| fits(v).is_ok())
-        .ok_or(error)
 }
 
 fn join(path: &str, key: &str) -> String {
@@ -324,7 +238,7 @@ fn join(path: &str, key: &str) -> String {
 }
 
 /// A table that holds one value at the dotted `path`.
-fn single(path: &str, value: Value) -> Table {
+pub(super) fn single(path: &str, value: Value) -> Table {
     let mut table = Table::new();
     insert(&mut table, path, value);
     table
@@ -388,88 +302,4 @@ fn note_lines(table: &Table, text: &str, path: &str, origins: &mut BTreeMap<Stri
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn source(text: &str) -> Source {
-        Source {
-            file: Some(("panoply.toml".into(), text.to_owned())),
-            ..Source::default()
-        }
-    }
-
-    fn env(name: &str, value: &str) -> [(String, String); 1] {
-        [(name.to_owned(), value.to_owned())]
-    }
-
-    #[test]
-    fn a_flag_beats_the_environment_beats_the_file_beats_the_default() {
-        let file = "[listen]\nhttp = \"127.0.0.1:1\"\n\n[app]\nupstream = \"http://a:1\"\n";
-        let path = "listen.http";
-        let http = |loaded: &Loaded| loaded.config.listen.http.unwrap().to_string();
-
-        let loaded = source(file).load().unwrap();
-        assert_eq!(
-            (http(&loaded).as_str(), loaded.origin(path)),
-            ("127.0.0.1:1", Origin::File(2))
-        );
-        let loaded = source(file)
-            .env(env("PANOPLY_LISTEN_HTTP", "127.0.0.1:2"))
-            .load()
-            .unwrap();
-        assert_eq!(http(&loaded), "127.0.0.1:2");
-        assert_eq!(loaded.origin(path).to_string(), "PANOPLY_LISTEN_HTTP");
-        let loaded = source(file)
-            .env(env("PANOPLY_LISTEN_HTTP", "127.0.0.1:2"))
-            .flag("--listen-http", path, "127.0.0.1:3")
-            .load()
-            .unwrap();
-        assert_eq!(http(&loaded), "127.0.0.1:3");
-        assert_eq!(
-            loaded.origin(path),
-            Origin::Flag("--listen-http".to_owned())
-        );
-        assert_eq!(loaded.origin("listen.https"), Origin::Default);
-    }
-
-    #[test]
-    fn a_command_given_later_replaces_an_upstream() {
-        let loaded = source("[app]\nupstream = \"http://a:1\"\n")
-            .flag("COMMAND", "app.command", vec!["node"])
-            .load()
-            .unwrap();
-        assert_eq!(loaded.config.app.upstream, None);
-        assert_eq!(loaded.origin("app.upstream"), Origin::Default);
-    }
-
-    #[test]
-    fn environment_values_take_the_form_their_setting_has() {
-        let load = |name: &str, value: &str| Source::new().env(env(name, value)).load();
-        assert!(
-            !load("PANOPLY_LOG_ACCESS", "false")
-                .unwrap()
-                .config
-                .log
-                .access
-        );
-        let command = load("PANOPLY_APP_COMMAND", "node, server.js")
-            .unwrap()
-            .config
-            .app
-            .command;
-        assert_eq!(command.unwrap(), ["node", "server.js"]);
-        let workers = load("PANOPLY_LISTEN_WORKERS", "3")
-            .unwrap()
-            .config
-            .listen
-            .workers;
-        assert_eq!(workers.unwrap().get(), 3);
-        let error = load("PANOPLY_LISTEN_HTPPS", "1").unwrap_err().to_string();
-        assert!(
-            error.contains("did you mean `PANOPLY_LISTEN_HTTPS`"),
-            "{error}"
-        );
-        let error = load("PANOPLY_LISTEN_HTTP", "80").unwrap_err().to_string();
-        assert!(error.contains("set by `PANOPLY_LISTEN_HTTP`"), "{error}");
-    }
-}
+mod tests;

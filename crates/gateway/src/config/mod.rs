@@ -5,6 +5,7 @@
 
 mod app;
 mod diagnose;
+mod env;
 mod layers;
 mod limits;
 mod listen;

@@ -1,0 +1,92 @@
+//! Settings named by environment variables.
+
+use toml::{Table, Value};
+
+use super::diagnose::{self, ConfigError, Place};
+use super::layers::{check, single};
+
+/// Variables of ours that are no settings.
+pub(super) const RESERVED: [&str; 3] = ["PANOPLY_CONFIG", "PANOPLY_STATE", "PANOPLY_NONCE"];
+
+/// The path that an environment variable names: the setting whose name reads the same.
+pub(super) fn path(name: &str) -> Result<String, ConfigError> {
+    let plain = |path: &str| path.replace(['.', '-'], "_").to_ascii_uppercase();
+    let asked = name.strip_prefix("PANOPLY_").unwrap_or(name);
+    if let Some(path) = SETTINGS.iter().find(|path| plain(path) == asked) {
+        return Ok((*path).to_owned());
+    }
+    let names: Vec<String> = SETTINGS
+        .iter()
+        .map(|path| format!("PANOPLY_{}", plain(path)))
+        .collect();
+    let lower: Vec<String> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
+    let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
+    let near = diagnose::nearest(name, &lower).map(str::to_ascii_uppercase);
+    let error = ConfigError::plain(format!("unknown environment variable `{name}`"));
+    Err(error.with_help(match near {
+        Some(near) => format!("did you mean `{near}`? Otherwise unset it"),
+        None => "settings are named like `PANOPLY_LISTEN_HTTPS`; unset it".to_owned(),
+    }))
+}
+
+/// A variable's text as the first of these that the setting takes: text, a TOML value, a list.
+pub(super) fn value(name: &str, path: &str, text: &str) -> Result<Value, ConfigError> {
+    let list = || {
+        let items = text.split(',').map(|item| Value::from(item.trim()));
+        Value::Array(items.filter(|item| item.as_str() != Some("")).collect())
+    };
+    let toml = || {
+        toml::from_str::<Table>(&format!("x = {text}"))
+            .ok()?
+            .remove("x")
+    };
+    let place = || Place::Named(format!("`{name}`"));
+    let fits = |value: &Value| check(&single(path, value.clone()), place);
+    let as_text = Value::from(text);
+    let Err(error) = fits(&as_text) else {
+        return Ok(as_text);
+    };
+    [toml(), Some(list())]
+        .into_iter()
+        .flatten()
+        .find(|v| fits(v).is_ok())
+        .ok_or(error)
+}
+
+/// The dotted paths of the settings that an environment variable can name.
+const SETTINGS: [&str; 34] = [
+    "admin.listen",
+    "app.command",
+    "app.h2c",
+    "app.start_timeout",
+    "app.upstream",
+    "client.header",
+    "client.hops",
+    "client.trusted_proxies",
+    "headers.override",
+    "headers.preset",
+    "limits.body_bytes",
+    "limits.connections",
+    "limits.connections_per_client",
+    "limits.drain",
+    "limits.head_timeout",
+    "limits.header_bytes",
+    "limits.header_count",
+    "limits.idle_timeout",
+    "limits.response_timeout",
+    "limits.stall_timeout",
+    "limits.streams",
+    "listen.http",
+    "listen.https",
+    "listen.workers",
+    "log.access",
+    "log.format",
+    "log.level",
+    "reports.enabled",
+    "tls.certificate",
+    "tls.domains",
+    "tls.key",
+    "tls.mode",
+    "tls.profile",
+    "limits.stream_resets",
+];

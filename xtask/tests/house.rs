@@ -1,0 +1,119 @@
+//! The rules of the house that the compiler does not know.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use cargo_metadata::{Metadata, MetadataCommand};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .to_owned()
+}
+
+fn metadata() -> Metadata {
+    MetadataCommand::new()
+        .current_dir(root())
+        .no_deps()
+        .exec()
+        .unwrap()
+}
+
+/// The files that git knows below the root, without those of other kinds than `ending`.
+fn files(ending: &str) -> Vec<PathBuf> {
+    let listed = Command::new("git")
+        .args(["ls-files"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    listed
+        .lines()
+        .filter(|file| file.ends_with(ending))
+        .map(|file| root().join(file))
+        .collect()
+}
+
+#[test]
+fn a_crate_depends_on_lower_ranks_only() {
+    let metadata = metadata();
+    let packages = || {
+        metadata
+            .packages
+            .iter()
+            .filter(|package| package.name.as_str() != "xtask")
+    };
+    let ranks: BTreeMap<&str, u64> = packages()
+        .map(|package| {
+            let rank = package.metadata["panoply"]["rank"].as_u64();
+            (
+                package.name.as_str(),
+                rank.unwrap_or_else(|| panic!("{} has no rank", package.name)),
+            )
+        })
+        .collect();
+    assert!(ranks.len() >= 7);
+    for package in packages() {
+        let own = ranks[package.name.as_str()];
+        for dependency in &package.dependencies {
+            if let Some(other) = ranks.get(dependency.name.as_str()) {
+                let arrow = format!("{} ({own}) -> {} ({other})", package.name, dependency.name);
+                assert!(*other < own, "an arrow points up: {arrow}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_crate_has_the_lints_of_the_workspace() {
+    for package in metadata().packages {
+        let manifest = std::fs::read_to_string(&package.manifest_path).unwrap();
+        assert!(
+            manifest.contains("[lints]\nworkspace = true"),
+            "{}",
+            package.manifest_path
+        );
+    }
+}
+
+#[test]
+fn files_stay_of_a_size_that_can_be_read() {
+    for file in files(".rs") {
+        let Ok(text) = std::fs::read_to_string(&file) else {
+            continue;
+        };
+        let lines = text.lines().count();
+        let excused = text
+            .lines()
+            .take(6)
+            .any(|line| line.starts_with("//! Long because"));
+        assert!(
+            lines <= 600,
+            "{} has {lines} lines; split it",
+            file.display()
+        );
+        assert!(
+            lines <= 400 || excused || file.components().any(|part| part.as_os_str() == "tests"),
+            "{} has {lines} lines: split it, or say `//! Long because …` in its first lines",
+            file.display()
+        );
+    }
+}
+
+#[test]
+fn nothing_points_out_of_the_repository() {
+    // Put together here, or this file would find itself.
+    let out = ["../", "shared"].concat();
+    let found = Command::new("git")
+        .args(["grep", "-nIF", "-e", &out, "--", "."])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(
+        found.stdout.is_empty(),
+        "{}",
+        String::from_utf8_lossy(&found.stdout)
+    );
+}
