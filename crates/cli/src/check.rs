@@ -59,9 +59,20 @@ fn report(loaded: Loaded, around: &Surroundings) -> Result<String, ConfigError> 
         }
         line(&mut text, format_args!("  {path:<30} {value:<34} {origin}"));
     }
-    text.push_str("\nHeaders of every answer over HTTPS:\n");
+    text.push_str("\nHeaders of every answer to a client that came by HTTPS:\n");
     let mut prefix = "/".to_owned();
+    let stand_in = settings
+        .tls()
+        .is_some_and(|tls| tls.ca_certificate().is_some());
+    let holds_back = stand_in
+        && loaded
+            .value("headers.strict-transport-security.local")
+            .is_none();
     for header in settings.suit().headers().describe() {
+        if holds_back && header.name == "strict-transport-security" {
+            text.push_str("  (no Strict-Transport-Security: the certificate is a local one)\n");
+            continue;
+        }
         if header.path != prefix {
             prefix.clone_from(&header.path);
             line(&mut text, format_args!("below {prefix}:"));

@@ -31,7 +31,14 @@ impl Settings {
                 "headers.preset",
                 loaded.text("headers.preset").unwrap_or("helmet").to_owned(),
             ),
-            ("client.trusted_proxies", config.client.to_string()),
+            (
+                if loaded.origin("client.hops") == Origin::Default {
+                    "client.trusted_proxies"
+                } else {
+                    "client.hops"
+                },
+                config.client.to_string(),
+            ),
             ("limits.header_bytes", limits.header_bytes.to_string()),
             ("limits.header_count", limits.header_count.to_string()),
             ("limits.body_bytes", limits.body_bytes.to_string()),
@@ -50,13 +57,32 @@ impl Settings {
             ("limits.streams", limits.streams.to_string()),
             ("limits.stream_resets", limits.stream_resets.to_string()),
             ("limits.drain", limits.drain.to_string()),
+            (
+                "log.format",
+                loaded.text("log.format").unwrap_or("auto").to_owned(),
+            ),
+            (
+                "log.level",
+                loaded.text("log.level").unwrap_or("info").to_owned(),
+            ),
             ("log.access", config.log.access.to_string()),
             ("admin.listen", address(admin)),
             ("reports.enabled", config.reports.enabled.to_string()),
         ];
         let explained =
             |(path, value): (&str, String)| (path.to_owned(), value, loaded.origin(path));
-        known.into_iter().map(explained).collect()
+        let mut all: Vec<_> = known.into_iter().map(explained).collect();
+        // What else was written, with the text of it.
+        for (path, origin) in loaded.set() {
+            if !all.iter().any(|(known, ..)| known == path) {
+                all.push((
+                    path.to_owned(),
+                    loaded.value(path).unwrap_or_default(),
+                    origin.clone(),
+                ));
+            }
+        }
+        all
     }
 
     /// Everything that is weaker than the defaults because somebody wrote it so, and why it is.

@@ -90,6 +90,12 @@ impl Inner {
         request: &mut Request<RequestBody>,
     ) -> Result<Response<ResponseBody>, Refusal> {
         intake::admit(request)?;
+        if request.headers().len() > self.live.limits.header_count {
+            // HTTP/1 heads are counted by hyper, HTTP/2 ones only by their size.
+            let detail = "The request has more headers than this server accepts.";
+            let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+            return Err(Refusal::new(status, "limits/header-count", detail));
+        }
         if let Some(redirect) = self.redirect(request) {
             return Ok(redirect);
         }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use panoply::{Clock, Panoply, Suit};
+use panoply::{Clock, Nonce, Panoply, Suit};
 use panoply_tls::Tls;
 
 use crate::config::{Address, ConfigError, Loaded, LogConfig, Upstream};
@@ -75,14 +75,19 @@ pub struct Surroundings {
     pub state: PathBuf,
     /// The source of time.
     pub clock: Arc<dyn Clock>,
+    /// The placeholder that an app of ours is told at start, the same across reloads.
+    placeholder: Option<Arc<str>>,
 }
 
 impl Surroundings {
     /// State in `state`, time from `clock`.
     pub fn new(state: &Path, clock: Arc<dyn Clock>) -> Self {
+        // Without random bytes no policy with a nonce can be sent either.
+        let placeholder = Nonce::random().ok().map(|nonce| Arc::from(nonce.as_str()));
         Self {
             state: state.to_owned(),
             clock,
+            placeholder,
         }
     }
 }
@@ -106,6 +111,15 @@ impl Settings {
             tls.map_err(|error| loaded.error(&format!("tls.{}", error.key()), error.to_string()))?;
         let tls = tls.map(Arc::new);
         let suit = suit(loaded)?;
+        let app = app(loaded)?;
+        let domains = config.tls.domain_names();
+        let twice = |(at, name): &(usize, &String)| domains.iter().take(*at).any(|d| d == *name);
+        if let Some((_, name)) = domains.iter().enumerate().find(twice) {
+            let message = format!("tls.domains: `{name}` is named twice");
+            return Err(loaded
+                .error("tls.domains", message)
+                .with_help("leave one of them out"));
+        }
         let has_domain = !config.tls.domain_names().is_empty();
         let default = |port, with_domain| {
             let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, with_domain));
@@ -132,8 +146,9 @@ impl Settings {
                 .with_help("give each a port of its own, or turn one `\"off\"`"));
         }
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let placeholder = placeholder(&suit, &app, around);
         Ok(Self {
-            app: app(loaded)?,
+            app,
             http,
             https,
             admin: config.admin.listen.and_then(Address::socket),
@@ -143,7 +158,7 @@ impl Settings {
                 .map_or_else(cores, std::num::NonZero::get),
             live: Live {
                 limits: limits(loaded)?,
-                placeholder: suit.headers().nonce_placeholder().map(Arc::from),
+                placeholder,
                 suit,
                 tls,
                 response_timeout: config.limits.response_timeout.get(),
@@ -183,6 +198,14 @@ impl Settings {
     }
 }
 
+/// What the app writes where the nonce belongs: as configured, else one that only the app is told.
+fn placeholder(suit: &Suit, app: &App, around: &Surroundings) -> Option<Arc<str>> {
+    let headers = suit.headers();
+    let told = headers.uses_nonce() && matches!(app, App::Command { .. });
+    let made = || around.placeholder.clone().filter(|_| told);
+    headers.nonce_placeholder().map(Arc::from).or_else(made)
+}
+
 /// The layers, with reports coming back to the gateway.
 fn suit(loaded: &Loaded) -> Result<Suit, ConfigError> {
     let config = &loaded.config;
@@ -196,11 +219,12 @@ fn suit(loaded: &Loaded) -> Result<Suit, ConfigError> {
         .build();
     suit.map_err(|error| {
         let path = error.key();
-        let report = loaded.error(&path, format!("{path}: {error}"));
-        match error.help() {
-            Some(help) => report.with_help(help),
-            None => report,
-        }
+        // Those of headers begin with the key and end with the advice.
+        let message = match &error {
+            panoply::Error::Headers(error) => error.to_string(),
+            _ => format!("{path}: {error}"),
+        };
+        loaded.error(&path, message)
     })
 }
 

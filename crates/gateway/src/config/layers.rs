@@ -159,12 +159,21 @@ impl Loaded {
 
     /// The text that somebody wrote at the dotted `path`.
     pub fn text(&self, path: &str) -> Option<&str> {
+        self.at(path)?.as_str()
+    }
+
+    /// The value that somebody wrote at the dotted `path`, as TOML.
+    pub fn value(&self, path: &str) -> Option<String> {
+        self.at(path).map(ToString::to_string)
+    }
+
+    fn at(&self, path: &str) -> Option<&Value> {
         let (tables, key) = path.rsplit_once('.').unwrap_or(("", path));
         let mut table = &self.table;
         for name in tables.split('.').filter(|name| !name.is_empty()) {
             table = table.get(name)?.as_table()?;
         }
-        table.get(key)?.as_str()
+        table.get(key)
     }
 
     /// Every value that somebody set, by its path.

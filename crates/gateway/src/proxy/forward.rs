@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use panoply_core::{ClientAddress, Nonce, RequestId};
 
 use super::pool::{Lease, Pool, Sender};
-use super::{Failure, headers};
+use super::{Failure, cookies, headers};
 use crate::body::{Progress, RequestBody, ResponseBody};
 use crate::nonce::Stamped;
 
@@ -36,6 +36,10 @@ pub(crate) async fn forward(
     let upgrade = headers::upgrade(request.headers(), request.version());
     let upgrade = upgrade.filter(|_| !upstream.h2c);
     let nonce = request.extensions_mut().remove::<Nonce>();
+    let by_https = request
+        .extensions()
+        .get()
+        .is_some_and(ClientAddress::is_https);
     prepare(&mut request, upgrade, upstream);
     let progress = request.body().progress();
     let answer = if upstream.h2c {
@@ -49,7 +53,11 @@ pub(crate) async fn forward(
         let reusable = answer.status() != StatusCode::SWITCHING_PROTOCOLS;
         (answer, reusable.then(|| Lease::new(pool, sender, keep)))
     };
-    Ok(answered(answer, nonce, upstream))
+    let mut answer = answered(answer, nonce, upstream);
+    if by_https {
+        cookies::secure(answer.headers_mut());
+    }
+    Ok(answer)
 }
 
 /// Makes the request what the app is to see.
@@ -143,7 +151,7 @@ async fn exchange(
             Err(Unanswered::Broken(error)) => {
                 let again = again.filter(|_| error.is_incomplete_message() || error.is_closed());
                 let Some(again) = again else {
-                    return Err(Failure::Broken(error));
+                    return Err(Unanswered::Broken(error).failure(progress));
                 };
                 request = again.request();
             }

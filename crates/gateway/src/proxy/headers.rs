@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::header::{
-    CONNECTION, EXPECT, FORWARDED, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
+    CONNECTION, COOKIE, EXPECT, FORWARDED, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
     TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
@@ -96,8 +96,24 @@ pub(super) fn to_app(
     if let Some(host) = host {
         headers.insert(HOST, host);
     }
+    join_cookies(headers);
     if let Some(id) = id.and_then(|id| HeaderValue::from_bytes(&id.digits()).ok()) {
         headers.insert(REQUEST_ID, id);
+    }
+}
+
+/// Makes one line of the crumbs that HTTP/2 allows (RFC 9113 §8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let mut crumbs = headers.get_all(COOKIE).iter();
+    if let (Some(_), Some(_)) = (crumbs.next(), crumbs.next()) {
+        let crumbs: Vec<&[u8]> = headers
+            .get_all(COOKIE)
+            .iter()
+            .map(HeaderValue::as_bytes)
+            .collect();
+        if let Ok(line) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..])) {
+            headers.insert(COOKIE, line);
+        }
     }
 }
 

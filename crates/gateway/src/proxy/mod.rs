@@ -1,5 +1,6 @@
 //! From a request that may pass to the app's answer.
 
+mod cookies;
 mod forward;
 mod headers;
 mod pool;

@@ -44,13 +44,14 @@ pub(crate) async fn receive(
         .unwrap_or("")
         .trim()
         .to_ascii_lowercase();
+    let too_large = || refuse(StatusCode::PAYLOAD_TOO_LARGE, "The report is too large.");
+    if http_body::Body::size_hint(request.body()).lower() > MAX_BODY as u64 {
+        return Err(too_large());
+    }
     let body = match Limited::new(request.into_body(), MAX_BODY).collect().await {
         Ok(body) => body.to_bytes(),
         Err(error) if error.is::<LengthLimitError>() => {
-            return Err(refuse(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "The report is too large.",
-            ));
+            return Err(too_large());
         }
         Err(_) => return Err(refuse(StatusCode::BAD_REQUEST, "The report broke off.")),
     };

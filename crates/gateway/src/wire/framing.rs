@@ -11,6 +11,8 @@ use memchr::memchr;
 /// A form of request that is refused on sight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Violation {
+    /// A request line with a `#`, which belongs to no request target (RFC 9112 §3.2).
+    Target,
     /// A line that ends in LF alone.
     BareLf,
     /// A CR that no LF follows.
@@ -31,6 +33,7 @@ impl Violation {
     /// The rule's id, as the log and the metrics name it.
     pub(crate) const fn rule(self) -> &'static str {
         match self {
+            Self::Target => "intake/target",
             Self::BareLf => "intake/bare-lf",
             Self::BareCr => "intake/bare-cr",
             Self::ObsFold => "intake/obs-fold",
@@ -218,7 +221,11 @@ impl Head {
         if !self.started {
             self.started = true;
             self.http_10 = line.ends_with(b"HTTP/1.0");
-            return Ok(());
+            return if memchr(b'#', line).is_some() {
+                Err(Violation::Target)
+            } else {
+                Ok(())
+            };
         }
         if matches!(line.first(), Some(b' ' | b'\t')) {
             return Err(Violation::ObsFold);
@@ -344,6 +351,7 @@ mod tests {
                 "second on the line: {headers:?}"
             );
         }
+        assert_eq!(follow(b"GET /x#y HTTP/1.1\r\n"), Err(Violation::Target));
         let old = b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n";
         assert_eq!(follow(old), Err(Violation::TransferEncoding));
     }

@@ -20,7 +20,12 @@ pub(crate) struct Wire<T> {
     stream: T,
     framing: Framing,
     watch: Arc<Watch>,
+    /// What hyper has still to be given of [`POISON`].
+    poison: &'static [u8],
 }
+
+/// No head may hold NUL; the empty line makes hyper look even at a head that came in pieces.
+const POISON: &[u8] = b"\0\r\n\r\n";
 
 impl<T> Wire<T> {
     /// Follows HTTP/1 on `stream`.
@@ -29,7 +34,15 @@ impl<T> Wire<T> {
             stream,
             framing: Framing::new(),
             watch,
+            poison: &[],
         }
+    }
+
+    fn give_poison(&mut self, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let (now, later) = self.poison.split_at(self.poison.len().min(buf.remaining()));
+        buf.put_slice(now);
+        self.poison = later;
+        Poll::Ready(Ok(()))
     }
 
     /// Only watches the time: HTTP/2 has frames, and hyper checks those.
@@ -47,6 +60,9 @@ impl<T: AsyncRead + Unpin> AsyncRead for Wire<T> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if !this.poison.is_empty() {
+            return this.give_poison(buf);
+        }
         let before = buf.filled().len();
         let read = Pin::new(&mut this.stream).poll_read(cx, buf);
         if this.watch.is_tunnel() {
@@ -64,7 +80,8 @@ impl<T: AsyncRead + Unpin> AsyncRead for Wire<T> {
         if let Err((good, violation)) = this.framing.follow(came) {
             this.watch.set_violation(violation);
             buf.set_filled(before + good);
-            buf.put_slice(&[0]);
+            this.poison = POISON;
+            return this.give_poison(buf);
         }
         this.watch.set_in_head(this.framing.in_head());
         Poll::Ready(Ok(()))
