@@ -78,6 +78,11 @@ impl<B: Body> Body for TracedBody<B> {
             Some(Ok(frame)) => {
                 if let (Some(record), Some(data)) = (this.record.as_mut(), frame.data_ref()) {
                     record.exchange.bytes += data.remaining() as u64;
+                } else if frame.is_trailers()
+                    && let Some(record) = this.record.take()
+                {
+                    // Nothing comes after trailers, so nobody asks again.
+                    record.finish(false);
                 }
             }
             Some(Err(_)) | None => {
