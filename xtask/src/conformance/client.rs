@@ -50,12 +50,13 @@ fn judge(case: &Value) -> Result<bool, String> {
         // Express hands on whatever stands there; ours is the last good one before it.
         None => {
             let expected = believed(&client, peer, list.unwrap_or_default());
-            match expected == found.ip() {
-                true => Ok(false),
-                false => Err(format!(
+            if expected == found.ip() {
+                Ok(false)
+            } else {
+                Err(format!(
                     "found {}, expected {expected} for {theirs:?}",
                     found.ip()
-                )),
+                ))
             }
         }
     }
@@ -84,18 +85,18 @@ fn believed(client: &Client, peer: SocketAddr, list: &str) -> IpAddr {
         .rsplit(',')
         .map(str::trim)
         .filter(|entry| !entry.is_empty());
-    let mut last = peer.ip();
+    let mut reached = peer.ip();
     for entry in entries {
         let bare = entry.parse::<SocketAddr>().map(|address| address.ip()).ok();
         match address(entry).or(bare) {
-            Some(ip) => last = ip,
+            Some(ip) => reached = ip,
             None => break,
         }
-        if !client.trusts(last) {
+        if !client.trusts(reached) {
             break;
         }
     }
-    last.to_canonical()
+    reached.to_canonical()
 }
 
 /// Express's setting, said our way.

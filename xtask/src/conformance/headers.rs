@@ -70,17 +70,17 @@ fn answer(
     app: Option<&Map<String, Value>>,
     legacy: bool,
 ) -> Result<Sent, String> {
-    let mut set: Vec<(String, String)> = Vec::new();
+    let mut given: Vec<(String, String)> = Vec::new();
     if !legacy {
-        set.push(("x-powered-by".to_owned(), "Express".to_owned()));
+        given.push(("x-powered-by".to_owned(), "Express".to_owned()));
     }
     for (name, value) in app.into_iter().flatten() {
-        set.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
-        set.push((name.to_lowercase(), text(value)));
+        given.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+        given.push((name.to_lowercase(), text(value)));
     }
     let inner = service_fn(move |_: Request<()>| {
         let mut response = Response::builder();
-        for (name, value) in &set {
+        for (name, value) in &given {
             response = response.header(name, value);
         }
         let response = response.body(()).unwrap_or_else(|_| Response::new(()));
