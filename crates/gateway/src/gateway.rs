@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle as Task, LocalSet};
 
@@ -17,11 +16,9 @@ use crate::listen::{self, ListenError};
 use crate::metrics::Metrics;
 use crate::settings::{App, Settings, Surroundings};
 use crate::shared::{AppState, Shared};
+use crate::signals::{Asked, Signals};
 use crate::worker::{self, Door};
-use crate::{admin, log, reports};
-
-/// How often certificates are looked at: files may have changed, a local one may be due.
-const REFRESH: Duration = Duration::from_secs(10);
+use crate::{admin, background, log, reports};
 
 /// Reports that wait to be explained; more are dropped.
 const REPORTS: usize = 256;
@@ -202,8 +199,8 @@ impl Gateway {
         let mut signals = Signals::new().map_err(system("signals"))?;
         let mut background = vec![
             tokio::task::spawn_local(reports::explain(incoming)),
-            tokio::task::spawn_local(keep_certificates(Arc::clone(&shared))),
-            tokio::task::spawn_local(upkeep(metrics.handle())),
+            tokio::task::spawn_local(background::keep_certificates(Arc::clone(&shared))),
+            tokio::task::spawn_local(background::upkeep(metrics.handle())),
         ];
         if let Some(listener) = self.admin {
             let listener =
@@ -261,36 +258,6 @@ impl Gateway {
         };
         background.iter().for_each(Task::abort);
         outcome
-    }
-}
-
-/// What a signal asks for.
-enum Asked {
-    Stop,
-    Reload,
-}
-
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hangup: Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
-    }
-
-    async fn next(&mut self) -> Asked {
-        tokio::select! {
-            _ = self.terminate.recv() => Asked::Stop,
-            _ = self.interrupt.recv() => Asked::Stop,
-            _ = self.hangup.recv() => Asked::Reload,
-        }
     }
 }
 
@@ -385,29 +352,4 @@ fn apply(
         }
     }
     log::notify_ready();
-}
-
-/// Reads changed certificate files and renews the local certificate.
-async fn keep_certificates(shared: Arc<Shared>) {
-    let mut again = tokio::time::interval(REFRESH);
-    loop {
-        again.tick().await;
-        let tls = shared.live.load().tls.clone();
-        let Some(tls) = tls else { continue };
-        let refreshed = tokio::task::spawn_blocking(move || tls.refresh()).await;
-        match refreshed {
-            Ok(Ok(refresh)) => log::refreshed(&refresh),
-            Ok(Err(error)) => tracing::error!(%error, "the certificates stay as they were"),
-            Err(error) => tracing::error!(%error, "the certificates could not be looked at"),
-        }
-    }
-}
-
-/// Folds the histogram's raw values into its buckets, or they would grow without end.
-async fn upkeep(handle: metrics_exporter_prometheus::PrometheusHandle) {
-    let mut again = tokio::time::interval(Metrics::UPKEEP);
-    loop {
-        again.tick().await;
-        handle.run_upkeep();
-    }
 }

@@ -3,6 +3,7 @@
 mod access;
 mod admin;
 mod app;
+mod background;
 mod body;
 pub mod config;
 mod explain;
@@ -17,6 +18,7 @@ mod reports;
 mod service;
 mod settings;
 mod shared;
+mod signals;
 mod wire;
 mod worker;
 
