@@ -8,22 +8,18 @@ use crate::keyword::keywords;
 
 keywords! {
     /// Whether an answer may be kept. Only the presets `api` and `legacy` say so for every answer.
+    #[derive(Default)]
     pub enum CacheControl, "a Cache-Control" {
         /// Nowhere, with everything that Helmet 3's `noCache` said to old caches besides:
         /// `Pragma`, `Expires` and `Surrogate-Control`.
         Helmet3 = "no-store, no-cache, must-revalidate, proxy-revalidate",
         /// Nowhere.
+        #[default]
         NoStore = "no-store",
         /// Not used again without asking.
         NoCache = "no-cache",
         /// By the browser only.
         Private = "private",
-    }
-}
-
-impl Default for CacheControl {
-    fn default() -> Self {
-        Self::NoStore
     }
 }
 

@@ -8,8 +8,10 @@ use crate::keyword::keywords;
 
 keywords! {
     /// Which windows can reach the page's own. Default: `same-origin`.
+    #[derive(Default)]
     pub enum CrossOriginOpenerPolicy, "a Cross-Origin-Opener-Policy" {
         /// Those of the same origin only.
+        #[default]
         SameOrigin = "same-origin",
         /// None that opened it; those that it opens itself.
         NoopenerAllowPopups = "noopener-allow-popups",
@@ -17,11 +19,5 @@ keywords! {
         SameOriginAllowPopups = "same-origin-allow-popups",
         /// All: as if the header were not there.
         UnsafeNone = "unsafe-none",
-    }
-}
-
-impl Default for CrossOriginOpenerPolicy {
-    fn default() -> Self {
-        Self::SameOrigin
     }
 }

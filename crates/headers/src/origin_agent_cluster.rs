@@ -6,16 +6,12 @@ use crate::keyword::keywords;
 
 keywords! {
     /// Whether the origin asks for a process of its own. Default: `?1`.
+    #[derive(Default)]
     pub enum OriginAgentCluster, "an Origin-Agent-Cluster" {
         /// Apart from other origins of the same site.
+        #[default]
         Keyed = "?1",
         /// Together with them, so that `document.domain` can be set.
         Shared = "?0",
-    }
-}
-
-impl Default for OriginAgentCluster {
-    fn default() -> Self {
-        Self::Keyed
     }
 }

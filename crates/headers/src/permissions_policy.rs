@@ -133,11 +133,11 @@ impl fmt::Display for PermissionsPolicy {
 }
 
 fn member(feature: &str, origins: &[Box<str>]) -> String {
-    let word = |origin: &Box<str>| match &**origin {
+    let word = |origin: &str| match origin {
         word @ ("self" | "src" | "*") => word.to_owned(),
         origin => format!("\"{origin}\""),
     };
-    let words: Vec<_> = origins.iter().map(word).collect();
+    let words: Vec<_> = origins.iter().map(|origin| word(origin)).collect();
     match words.as_slice() {
         [all] if all == "*" => format!("{feature}=*"),
         words => format!("{feature}=({})", words.join(" ")),

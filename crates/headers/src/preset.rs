@@ -12,8 +12,10 @@ use crate::{
 
 keywords! {
     /// A set of policies to start from. Default: `helmet`.
+    #[derive(Default)]
     pub enum Preset, "a preset" {
         /// What Helmet 8.3.0 sends, byte for byte, less what plain HTTP must not carry.
+        #[default]
         Helmet = "helmet",
         /// For applications that write our nonce into their scripts: the most that MDN's
         /// Observatory gives, and nothing that Google's CSP Evaluator finds fault with.
@@ -22,12 +24,6 @@ keywords! {
         Api = "api",
         /// What Helmet 3 sent besides: `noCache` and the script filter. Each use warns.
         Legacy = "legacy",
-    }
-}
-
-impl Default for Preset {
-    fn default() -> Self {
-        Self::Helmet
     }
 }
 

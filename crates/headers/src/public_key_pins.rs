@@ -103,9 +103,10 @@ pub struct PublicKeyPins(PublicKeyPinsConfig);
 impl PublicKeyPins {
     /// The header they are sent in.
     pub(crate) fn name(&self) -> HeaderName {
-        HeaderName::from_static(match self.0.report_only {
-            true => "public-key-pins-report-only",
-            false => "public-key-pins",
+        HeaderName::from_static(if self.0.report_only {
+            "public-key-pins-report-only"
+        } else {
+            "public-key-pins"
         })
     }
 

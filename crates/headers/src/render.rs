@@ -109,9 +109,10 @@ impl Rendered {
     pub(crate) fn plan<B>(&self, request: &mut Request<B>) -> Plan {
         let path = request.uri().path();
         let known = |(prefix, _): &(Prefix, Scope)| prefix.holds(path);
-        let number = match self.paths.is_empty() || is_ambiguous(path) {
-            true => None,
-            false => self.paths.iter().position(known),
+        let number = if self.paths.is_empty() || is_ambiguous(path) {
+            None
+        } else {
+            self.paths.iter().position(known)
         };
         let clear = self.clear_on.iter().any(|one| one.is(path));
         let channel = Channel::of(request);
@@ -119,9 +120,10 @@ impl Rendered {
         let authenticated = self.no_store_with_cookie
             && (headers.contains_key(COOKIE) || headers.contains_key(AUTHORIZATION));
         let variant = self.scope(number).variant(channel);
-        let nonce = match variant.nonces.is_empty() {
-            true => None,
-            false => nonce_of(request),
+        let nonce = if variant.nonces.is_empty() {
+            None
+        } else {
+            nonce_of(request)
         };
         Plan {
             path: number,
@@ -313,10 +315,7 @@ impl Channel {
             None if connection.is_some() => tls.is_some(),
             None => request.uri().scheme() == Some(&http::uri::Scheme::HTTPS),
         };
-        match https {
-            true => Self::Https,
-            false => Self::Plain,
-        }
+        if https { Self::Https } else { Self::Plain }
     }
 }
 

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use crate::Error;
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const DAY: Duration = Duration::from_hours(24);
 
 /// What is said of HSTS; what is left out stays as it would be: the preset's, or for a path the
 /// site's.

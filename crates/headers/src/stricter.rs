@@ -68,14 +68,11 @@ impl Value {
 }
 
 const fn chosen(app: bool) -> Verdict {
-    match app {
-        true => Verdict::App,
-        false => Verdict::Ours,
-    }
+    if app { Verdict::App } else { Verdict::Ours }
 }
 
 /// The words of each header stand in their enum from the strictest on.
-fn stricter<T: FromStr + Ord>(ours: T, app: &[HeaderValue]) -> Verdict {
+fn stricter<T: FromStr + Ord + Copy>(ours: T, app: &[HeaderValue]) -> Verdict {
     // What follows a `;` are parameters, such as where COEP reports to.
     let word = |value: &HeaderValue| {
         let text = value.to_str().ok()?;

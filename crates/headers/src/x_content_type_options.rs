@@ -6,14 +6,10 @@ use crate::keyword::keywords;
 
 keywords! {
     /// Keeps browsers from guessing. Default: `nosniff`.
+    #[derive(Default)]
     pub enum XContentTypeOptions, "an X-Content-Type-Options" {
         /// No guessing.
+        #[default]
         Nosniff = "nosniff",
-    }
-}
-
-impl Default for XContentTypeOptions {
-    fn default() -> Self {
-        Self::Nosniff
     }
 }

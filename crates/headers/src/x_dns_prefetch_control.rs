@@ -6,16 +6,12 @@ use crate::keyword::keywords;
 
 keywords! {
     /// Whether a page's links are told to the DNS. Default: `off`.
+    #[derive(Default)]
     pub enum XDnsPrefetchControl, "an X-DNS-Prefetch-Control" {
         /// Only those that are followed.
+        #[default]
         Off = "off",
         /// All: a little faster, and the resolver learns what a page links to.
         On = "on",
-    }
-}
-
-impl Default for XDnsPrefetchControl {
-    fn default() -> Self {
-        Self::Off
     }
 }

@@ -6,14 +6,10 @@ use crate::keyword::keywords;
 
 keywords! {
     /// Whether Internet Explorer offers to open a download. Default: `noopen`.
+    #[derive(Default)]
     pub enum XDownloadOptions, "an X-Download-Options" {
         /// It does not.
+        #[default]
         Noopen = "noopen",
-    }
-}
-
-impl Default for XDownloadOptions {
-    fn default() -> Self {
-        Self::Noopen
     }
 }

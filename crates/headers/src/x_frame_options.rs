@@ -7,16 +7,12 @@ use crate::keyword::keywords;
 
 keywords! {
     /// Who may hold the page in a frame. Default: `SAMEORIGIN`.
+    #[derive(Default)]
     pub enum XFrameOptions, "an X-Frame-Options" {
         /// Nobody.
         Deny = "DENY",
         /// Pages of the same origin.
+        #[default]
         SameOrigin = "SAMEORIGIN",
-    }
-}
-
-impl Default for XFrameOptions {
-    fn default() -> Self {
-        Self::SameOrigin
     }
 }

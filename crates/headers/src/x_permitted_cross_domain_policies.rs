@@ -7,8 +7,10 @@ use crate::keyword::keywords;
 
 keywords! {
     /// Which policy files are followed. Default: `none`.
+    #[derive(Default)]
     pub enum XPermittedCrossDomainPolicies, "an X-Permitted-Cross-Domain-Policies" {
         /// None on the whole host.
+        #[default]
         None = "none",
         /// Not this response.
         NoneThisResponse = "none-this-response",
@@ -20,11 +22,5 @@ keywords! {
         ByFtpFilename = "by-ftp-filename",
         /// All.
         All = "all",
-    }
-}
-
-impl Default for XPermittedCrossDomainPolicies {
-    fn default() -> Self {
-        Self::None
     }
 }

@@ -7,18 +7,14 @@ use crate::keyword::keywords;
 
 keywords! {
     /// What an old browser's filter does. Default: `0`.
+    #[derive(Default)]
     pub enum XXssProtection, "an X-XSS-Protection" {
         /// Nothing.
+        #[default]
         Off = "0",
         /// Takes out what looks injected; opens holes of its own.
         Filter = "1",
         /// Does not show the page; as Helmet 3 sent it, and the preset `legacy` does.
         Block = "1; mode=block",
-    }
-}
-
-impl Default for XXssProtection {
-    fn default() -> Self {
-        Self::Off
     }
 }

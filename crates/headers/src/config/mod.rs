@@ -18,17 +18,13 @@ use setters::policy_setters;
 
 keywords! {
     /// Which of two holds when the application has set a header itself. Default: the stricter.
+    #[derive(Default)]
     pub enum Override, "a rule for what the application sets" {
         /// The stricter of the application's and ours; each header's module says which that is.
+        #[default]
         Stricter = "stricter",
         /// Ours, as with Helmet.
         Always = "always",
-    }
-}
-
-impl Default for Override {
-    fn default() -> Self {
-        Self::Stricter
     }
 }
 
@@ -205,7 +201,11 @@ impl HeadersConfig {
         self
     }
 
-    /// Whether the policy, for the site or some path, asks for a nonce.
+    /// Checks everything and renders it once.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that is wrong, with its key.
     pub fn build(&self) -> Result<Headers, Error> {
         Headers::new(self)
     }
@@ -216,3 +216,6 @@ impl HeadersConfig {
 impl PathConfig {
     policy_setters!();
 }
+
+#[cfg(test)]
+mod tests;

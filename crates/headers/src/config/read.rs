@@ -110,7 +110,7 @@ impl<'de> Visitor<'de> for ConfigVisitor {
                     config.paths = pairs.collect();
                 }
                 Key::Option("clear_site_data_on") => {
-                    config.clear_site_data_on = map.next_value()?
+                    config.clear_site_data_on = map.next_value()?;
                 }
                 Key::Option("clear_site_data") => {
                     config.clear_site_data = Some(map.next_value()?);

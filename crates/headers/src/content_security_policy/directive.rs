@@ -9,7 +9,7 @@ keywords! {
         DefaultSrc = "default-src",
         /// Workers and frames (§6.1.1).
         ChildSrc = "child-src",
-        /// What scripts may connect to: fetch, WebSocket, EventSource (§6.1.2).
+        /// What scripts may connect to: `fetch`, WebSocket, `EventSource` (§6.1.2).
         ConnectSrc = "connect-src",
         /// Fonts (§6.1.4).
         FontSrc = "font-src",

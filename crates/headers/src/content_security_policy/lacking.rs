@@ -45,6 +45,14 @@ pub(crate) fn lacking(
             second.set(Name::Known(directive), sources.to_vec());
         }
     }
+    // A worker is asked of `script-src` after `child-src`: where ours would speak by that detour, the
+    // application's own words are repeated, which narrows nothing.
+    for directive in FETCHES {
+        let said = app.iter().find_map(|one| one.effective(directive));
+        if let (Some(said), Some(_)) = (said, second.effective(directive)) {
+            second.set(Name::Known(directive), said.to_vec());
+        }
+    }
     for (name, sources) in &ours.directives {
         let fetch = matches!(name, Name::Known(one)
             if *one == Directive::DefaultSrc || one.fallback().is_some());

@@ -11,9 +11,10 @@ use crate::{ContentSecurityPolicy, CspConfig, Directive, Error, Source};
 pub(super) fn read(options: &Json, strict: bool) -> Result<CspConfig, Error> {
     let report_only = property(options, "reportOnly")?.is_some_and(is_truthy);
     let use_defaults = options.get("useDefaults").is_none_or(is_truthy);
-    let base = match use_defaults {
-        true => crate::preset::helmet_csp(),
-        false => ContentSecurityPolicy::default(),
+    let base = if use_defaults {
+        crate::preset::helmet_csp()
+    } else {
+        ContentSecurityPolicy::default()
     };
     let policy = directives(options.get("directives"), base)?;
     let config = CspConfig::new().policy(policy).report_only(report_only);

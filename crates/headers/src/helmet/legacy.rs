@@ -9,8 +9,8 @@ use crate::config::Stripped;
 use crate::setting::{Setting, Value};
 use crate::{
     CacheControl, Error, Header, HeadersConfig, HstsConfig, Preset, PublicKeyPinsConfig,
-    XContentTypeOptions, XDnsPrefetchControl, XDownloadOptions, XFrameOptions,
-    XPermittedCrossDomainPolicies, XXssProtection,
+    XContentTypeOptions, XDownloadOptions, XFrameOptions, XPermittedCrossDomainPolicies,
+    XXssProtection,
 };
 
 const MIDDLEWARES: [&str; 10] = [
@@ -66,10 +66,7 @@ fn value(middleware: &str, options: &Json) -> Result<(Header, Setting), Error> {
             (Header::XContentTypeOptions, value)
         }
         "dnsPrefetchControl" => {
-            let control = match options.get("allow").is_some_and(is_truthy) {
-                true => XDnsPrefetchControl::On,
-                false => XDnsPrefetchControl::Off,
-            };
+            let control = super::dns_prefetch(options.get("allow"));
             (Header::XDnsPrefetchControl, Value::DnsPrefetch(control))
         }
         "frameguard" => (Header::XFrameOptions, Value::Frame(frame(options)?)),
@@ -114,7 +111,7 @@ fn pins(options: &Json) -> Result<PublicKeyPinsConfig, Error> {
             pins = list
                 .iter()
                 .map(to_text)
-                .fold(pins, |all, pin| all.sha256(pin))
+                .fold(pins, PublicKeyPinsConfig::sha256);
         }
         None | Some(Json::Null) => {}
         Some(other) => {
@@ -146,7 +143,7 @@ fn seconds(age: &Json) -> Result<Duration, Error> {
 }
 
 fn hsts(options: &Json) -> Result<HstsConfig, Error> {
-    const HALF_A_YEAR: Duration = Duration::from_secs(180 * 24 * 60 * 60);
+    const HALF_A_YEAR: Duration = Duration::from_hours(180 * 24);
     if options.get("maxage").is_some() {
         return Err(Error::unknown("an option", "maxage", ["maxAge"].into_iter()).at("maxage"));
     }

@@ -170,11 +170,7 @@ fn setting(header: Header, option: Option<&Json>, strict: bool) -> Result<Settin
         Header::ReferrerPolicy => Value::Referrer(referrer(options)?),
         Header::XFrameOptions => Value::Frame(frame(options)?),
         Header::XDnsPrefetchControl => {
-            let allow = property(options, "allow")?.is_some_and(is_truthy);
-            Value::DnsPrefetch(match allow {
-                true => XDnsPrefetchControl::On,
-                false => XDnsPrefetchControl::Off,
-            })
+            Value::DnsPrefetch(dns_prefetch(property(options, "allow")?))
         }
         // These take no options: whatever stands there switches them on.
         Header::OriginAgentCluster => Value::AgentCluster(OriginAgentCluster::Keyed),
@@ -212,10 +208,17 @@ fn word<T: Copy>(
     })
 }
 
+fn dns_prefetch(allow: Option<&Json>) -> XDnsPrefetchControl {
+    if allow.is_some_and(is_truthy) {
+        XDnsPrefetchControl::On
+    } else {
+        XDnsPrefetchControl::Off
+    }
+}
+
 fn frame(options: &Json) -> Result<XFrameOptions, Error> {
-    let found = match property(options, "action")? {
-        None => return Ok(XFrameOptions::SameOrigin),
-        Some(found) => found,
+    let Some(found) = property(options, "action")? else {
+        return Ok(XFrameOptions::SameOrigin);
     };
     match found.as_str().map(str::to_uppercase).as_deref() {
         Some("DENY") => Ok(XFrameOptions::Deny),

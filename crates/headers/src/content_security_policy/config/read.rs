@@ -98,10 +98,10 @@ impl<'de> Deserialize<'de> for Words {
             }
 
             fn visit_bool<E: de::Error>(self, on: bool) -> Result<Words, E> {
-                match on {
-                    true => Ok(Words(Vec::new())),
-                    false => Err(E::custom("name the directive in `remove` to take it away")),
+                if on {
+                    return Ok(Words(Vec::new()));
                 }
+                Err(E::custom("name the directive in `remove` to take it away"))
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Words, E> {
