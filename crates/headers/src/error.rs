@@ -113,6 +113,10 @@ impl Error {
             Self::Character { found, .. } if found.is_ascii_control() => {
                 "write the value on one line, without control characters".to_owned()
             }
+            Self::Character {
+                found: ';' | ',' | ' ',
+                ..
+            } => "write each source, name or path by itself".to_owned(),
             Self::Character { .. } => {
                 "write host names in punycode (`xn--…`), and percent-encode paths".to_owned()
             }

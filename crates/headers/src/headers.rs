@@ -86,6 +86,10 @@ impl Headers {
             }
             paths.push((prefix, settings.resolve(&site, &preset).map_err(at)?));
         }
+        one_report_only(&site)?;
+        for (number, (_, path)) in paths.iter().enumerate() {
+            one_report_only(path).map_err(|error| error.at(&format!("path.{number}")))?;
+        }
         if let Some(path) = &config.reports_to {
             let at = |error: Error| error.at("reports_to");
             report_to(&mut site, path).map_err(at)?;
@@ -158,6 +162,22 @@ impl Headers {
     }
 }
 
+/// A policy that is only reported and a second one that only reports would share one header.
+fn one_report_only(resolved: &Resolved) -> Result<(), Error> {
+    let second = Header::ContentSecurityPolicyReportOnly;
+    match resolved.get(Header::ContentSecurityPolicy) {
+        Some(Checked::Csp(csp)) if csp.report_only && resolved.get(second).is_some() => {
+            let error = Error::Twice {
+                key: "report_only".to_owned(),
+                found: second.to_string(),
+                other: Some(second.to_string()),
+            };
+            Err(error.at(Header::ContentSecurityPolicy.as_str()))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn in_force(site: &Resolved, paths: &[(Prefix, Resolved)]) -> Result<Vec<HeaderInForce>, Error> {
     let mut all = Vec::new();
     let paths = paths
@@ -181,6 +201,12 @@ fn in_force(site: &Resolved, paths: &[(Prefix, Resolved)]) -> Result<Vec<HeaderI
 fn report_to(resolved: &mut Resolved, path: &str) -> Result<(), Error> {
     const ENDPOINT: &str = "panoply";
     check_characters(path, &[';', ',', ' '])?;
+    if !path.starts_with('/') || path.starts_with("//") {
+        return Err(Error::form(
+            "a path such as \"/reports\"",
+            format!("{path:?}"),
+        ));
+    }
     let named = match resolved.get(Header::ReportingEndpoints) {
         Some(Checked::Value(Value::Reporting(endpoints))) => endpoints.clone(),
         _ => ReportingEndpoints::new(),

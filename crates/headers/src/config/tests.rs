@@ -32,7 +32,6 @@ fn everything_at_once() {
         reporting-endpoints = { main = "https://r.example/" }
         cache-control = "private"
         integrity-policy = { blocked_destinations = ["script"], endpoints = ["main"] }
-        content-security-policy-report-only = "default-src 'self'"
         remove = ["X-Foo"]
         keep = ["Server"]
         clear_site_data_on = ["/logout"]
@@ -106,6 +105,8 @@ fn wrong_tables_teach() {
         "[[path]]\nprefix = \"/a\"\npreset = \"api\"",
         "[[path]]\nprefix = \"/a\"\n[[path]]\nprefix = \"/a/\"",
         "[[path]]\nprefix = \"/a\"\ncontent-security-policy = { append = { img-src = \"x:y:z\" } }",
+        "content-security-policy = { report_only = true }\n\
+         content-security-policy-report-only = \"img-src *\"",
         "helmet = { frameguards = true }",
         "helmet = { contentSecurityPolicy = { directives = { scriptSrc = [\"'slef'\"] } } }",
         "preset = \"api\"\nhelmet = {}",
@@ -124,6 +125,15 @@ fn a_helmet_object_inline() {
     let hsts = value(text, "strict-transport-security");
     assert_eq!(hsts.as_deref(), Some("max-age=7; includeSubDomains"));
     assert_eq!(value(text, "x-xss-protection"), None);
+}
+
+#[test]
+fn a_second_policy_that_only_reports() {
+    let text = "content-security-policy-report-only = { append = { img-src = \"https:\" } }";
+    let second = value(text, "content-security-policy-report-only").unwrap();
+    assert!(second.contains(";img-src 'self' data: https:;"), "{second}");
+    let first = value(text, "content-security-policy");
+    assert_eq!(first, value("", "content-security-policy"));
 }
 
 #[test]

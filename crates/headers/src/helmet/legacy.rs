@@ -9,11 +9,10 @@ use crate::config::Stripped;
 use crate::setting::{Setting, Value};
 use crate::{
     CacheControl, Error, Header, HeadersConfig, HstsConfig, Preset, PublicKeyPinsConfig,
-    XContentTypeOptions, XDownloadOptions, XFrameOptions, XPermittedCrossDomainPolicies,
-    XXssProtection,
+    XContentTypeOptions, XDownloadOptions, XFrameOptions, XXssProtection,
 };
 
-const MIDDLEWARES: [&str; 10] = [
+const MIDDLEWARES: [&str; 11] = [
     "dnsPrefetchControl",
     "frameguard",
     "hidePoweredBy",
@@ -23,6 +22,7 @@ const MIDDLEWARES: [&str; 10] = [
     "noCache",
     "noSniff",
     "permittedCrossDomainPolicies",
+    "referrerPolicy",
     "xssFilter",
 ];
 
@@ -70,16 +70,15 @@ fn value(middleware: &str, options: &Json) -> Result<(Header, Setting), Error> {
             (Header::XDnsPrefetchControl, Value::DnsPrefetch(control))
         }
         "frameguard" => (Header::XFrameOptions, Value::Frame(frame(options)?)),
+        "referrerPolicy" => {
+            let policy = super::referrer(options)?;
+            (Header::ReferrerPolicy, Value::Referrer(policy))
+        }
         "xssFilter" => (Header::XXssProtection, Value::Xss(xss(options)?)),
         "permittedCrossDomainPolicies" => {
-            let policies = match options.get("permittedPolicies") {
-                None => XPermittedCrossDomainPolicies::None,
-                Some(word) => word.as_str().unwrap_or_default().parse()?,
-            };
-            (
-                Header::XPermittedCrossDomainPolicies,
-                Value::CrossDomain(policies),
-            )
+            let policies = super::cross_domain(options)?;
+            let value = Value::CrossDomain(policies);
+            (Header::XPermittedCrossDomainPolicies, value)
         }
         other => {
             let names = MIDDLEWARES.into_iter();

@@ -157,16 +157,7 @@ fn setting(header: Header, option: Option<&Json>, strict: bool) -> Result<Settin
                 CrossOriginResourcePolicy::CrossOrigin,
             ],
         )?),
-        Header::XPermittedCrossDomainPolicies => {
-            let words = &[
-                XPermittedCrossDomainPolicies::None,
-                XPermittedCrossDomainPolicies::MasterOnly,
-                XPermittedCrossDomainPolicies::ByContentType,
-                XPermittedCrossDomainPolicies::All,
-            ];
-            let as_str = XPermittedCrossDomainPolicies::as_str;
-            Value::CrossDomain(word(options, "permittedPolicies", as_str, words)?)
-        }
+        Header::XPermittedCrossDomainPolicies => Value::CrossDomain(cross_domain(options)?),
         Header::ReferrerPolicy => Value::Referrer(referrer(options)?),
         Header::XFrameOptions => Value::Frame(frame(options)?),
         Header::XDnsPrefetchControl => {
@@ -206,6 +197,17 @@ fn word<T: Copy>(
         let words = words.iter().map(|word| as_str(*word));
         Error::unknown("a policy", &found, words).at(name)
     })
+}
+
+fn cross_domain(options: &Json) -> Result<XPermittedCrossDomainPolicies, Error> {
+    let words = &[
+        XPermittedCrossDomainPolicies::None,
+        XPermittedCrossDomainPolicies::MasterOnly,
+        XPermittedCrossDomainPolicies::ByContentType,
+        XPermittedCrossDomainPolicies::All,
+    ];
+    let as_str = XPermittedCrossDomainPolicies::as_str;
+    word(options, "permittedPolicies", as_str, words)
 }
 
 fn dns_prefetch(allow: Option<&Json>) -> XDnsPrefetchControl {
@@ -253,3 +255,6 @@ fn referrer(options: &Json) -> Result<ReferrerPolicy, Error> {
         Some(text) => Ok(token(text)?.into()),
     }
 }
+
+#[cfg(test)]
+mod tests;
