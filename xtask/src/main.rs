@@ -6,6 +6,7 @@
     reason = "a command line tool talks to whoever runs it"
 )]
 
+mod bench;
 mod check;
 mod conformance;
 
@@ -25,6 +26,8 @@ struct Arguments {
 enum Task {
     /// Runs everything that must hold before a change lands, and installs what it needs.
     Test(check::Options),
+    /// Measures beside named peers, in one run; writes docs/benchmarks.md.
+    Bench(bench::Options),
     /// Answers the recorded cases of other projects and compares.
     Conformance {
         /// The folder with the cases; the project's own by default.
@@ -38,6 +41,7 @@ enum Task {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Test(options) => check::run(&root(), options),
+        Task::Bench(options) => bench::run(options),
         Task::Conformance { dir, list_adapted } => {
             let dir = dir.unwrap_or_else(|| root().join("conformance"));
             conformance::run(&dir, list_adapted)

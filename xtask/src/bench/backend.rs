@@ -1,0 +1,65 @@
+//! The app behind every proxy: 1 KB answers, as fast as hyper gives them.
+
+use std::convert::Infallible;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use anyhow::{Context as _, Result};
+use bytes::Bytes;
+use http::{HeaderValue, Response, header};
+use http_body_util::Full;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use socket2::{Domain, Socket, Type};
+
+static BODY: [u8; 1024] = [b'x'; 1024];
+
+/// Starts the app on a thread a core, for as long as the process lives.
+pub(super) fn start() -> Result<SocketAddr> {
+    let first = listener(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+    let address = first.local_addr()?;
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let mut listeners = vec![first];
+    for _ in 1..cores {
+        listeners.push(listener(address)?);
+    }
+    for listener in listeners {
+        std::thread::spawn(move || serve(listener));
+    }
+    Ok(address)
+}
+
+fn listener(address: SocketAddr) -> Result<std::net::TcpListener> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.set_reuse_port(true)?;
+    socket.set_nonblocking(true)?;
+    socket
+        .bind(&address.into())
+        .context("binding the app's port")?;
+    socket.listen(1024)?;
+    Ok(socket.into())
+}
+
+fn serve(listener: std::net::TcpListener) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let local = tokio::task::LocalSet::new();
+    local.block_on(&runtime, async move {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        loop {
+            let (stream, _) = listener.accept().await?;
+            stream.set_nodelay(true)?;
+            let service = service_fn(|_| async { Ok::<_, Infallible>(answer()) });
+            let served = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+            tokio::task::spawn_local(served);
+        }
+    })
+}
+
+fn answer() -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from_static(&BODY)));
+    let text = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, text);
+    response
+}

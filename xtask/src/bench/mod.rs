@@ -1,0 +1,190 @@
+//! `cargo xtask bench`: figures beside named peers, in one run on one machine.
+
+mod backend;
+mod page;
+mod peers;
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+
+use self::peers::Peer;
+use crate::root;
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum What {
+    /// The gateway beside nginx, haproxy and caddy.
+    Gateway,
+    /// The cost of a response's headers beside other Rust layers.
+    Headers,
+}
+
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(crate) struct Options {
+    /// Both when not said.
+    what: Option<What>,
+    /// Seconds of load for each measurement.
+    #[arg(long, default_value_t = 5)]
+    seconds: u32,
+    /// Rounds, in each of which every proxy has its turn.
+    #[arg(long, default_value_t = 5)]
+    rounds: u32,
+}
+
+/// One measurement.
+#[derive(Debug, Clone, Copy)]
+struct Sample {
+    requests: f64,
+    p99: f64,
+    memory: f64,
+}
+
+/// The medians of one proxy.
+#[derive(Debug)]
+struct Row {
+    name: String,
+    median: Sample,
+}
+
+/// Measures, prints, and writes `docs/benchmarks.md`.
+///
+/// # Errors
+///
+/// When a program is missing, or a load gives errors.
+pub(crate) fn run(options: Options) -> Result<bool> {
+    if options.what != Some(What::Gateway) {
+        cargo(&[
+            "bench",
+            "--package",
+            "panoply-headers",
+            "--bench",
+            "headers",
+        ])?;
+    }
+    if options.what == Some(What::Headers) {
+        return Ok(true);
+    }
+    if cfg!(debug_assertions) {
+        // The app behind the proxies must not be the slowest of them.
+        let (seconds, rounds) = (options.seconds.to_string(), options.rounds.to_string());
+        let again = [
+            "run",
+            "--release",
+            "--package",
+            "xtask",
+            "--",
+            "bench",
+            "gateway",
+        ];
+        let how = ["--seconds", seconds.as_str(), "--rounds", rounds.as_str()];
+        return cargo(&[again.as_slice(), how.as_slice()].concat()).map(|()| true);
+    }
+    cargo(&["build", "--release", "--package", "panoply-cli"])?;
+    let app = backend::start()?;
+    let scratch = tempfile::tempdir()?;
+    certificate(scratch.path())?;
+    let bare = load(&format!("http://{app}/"), options.seconds)?;
+    let mut tables = Vec::new();
+    for tls in [false, true] {
+        let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); Peer::ALL.len()];
+        for round in 0..options.rounds {
+            for (peer, samples) in Peer::ALL.into_iter().zip(&mut samples) {
+                eprintln!("round {}, tls {tls}: {}", round + 1, peer.name());
+                let running = peers::start(peer, app, tls, scratch.path())?;
+                // The first second is for warming up.
+                load(&running.url, 1)?;
+                let mut sample = load(&running.url, options.seconds)?;
+                sample.memory = running.memory();
+                samples.push(sample);
+            }
+        }
+        let rows = Peer::ALL.into_iter().zip(samples);
+        let rows = rows.map(|(peer, samples)| Row {
+            name: peer.name().to_owned(),
+            median: median(&samples),
+        });
+        tables.push((tls, rows.collect::<Vec<_>>()));
+    }
+    let page = page::render(options.seconds, options.rounds, bare, &tables);
+    print!("{}", page::figures(bare, &tables));
+    std::fs::write(root().join("docs/benchmarks.md"), page)?;
+    Ok(true)
+}
+
+/// wrk, 64 connections: requests a second and the 99th percentile in milliseconds.
+fn load(url: &str, seconds: u32) -> Result<Sample> {
+    let output = Command::new("wrk")
+        .args(["-t2", "-c64", "--latency", &format!("-d{seconds}s"), url])
+        .stdin(Stdio::null())
+        .output()
+        .context("wrk cannot be started: install it, for example with `apt-get install wrk`")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let after = |label: &str| {
+        let line = text
+            .lines()
+            .find(|line| line.trim_start().starts_with(label))?;
+        line.trim_start()
+            .strip_prefix(label)?
+            .split_whitespace()
+            .next()
+            .map(str::to_owned)
+    };
+    if let Some(bad) = after("Non-2xx") {
+        bail!("{url} answered with errors: {bad}");
+    }
+    let requests = after("Requests/sec:")
+        .context("wrk measured nothing")?
+        .parse()?;
+    let p99 = after("99%").context("wrk gave no percentiles")?;
+    let split = p99
+        .find(|c: char| c.is_ascii_alphabetic())
+        .unwrap_or(p99.len());
+    let (number, unit) = p99.split_at(split);
+    let factor = match unit {
+        "us" => 0.001,
+        "s" => 1000.0,
+        _ => 1.0,
+    };
+    Ok(Sample {
+        requests,
+        p99: number.parse::<f64>()? * factor,
+        memory: 0.0,
+    })
+}
+
+fn median(samples: &[Sample]) -> Sample {
+    let middle = |value: fn(&Sample) -> f64| {
+        let mut values: Vec<f64> = samples.iter().map(value).collect();
+        values.sort_by(f64::total_cmp);
+        values.get(values.len() / 2).copied().unwrap_or(0.0)
+    };
+    Sample {
+        requests: middle(|sample| sample.requests),
+        p99: middle(|sample| sample.p99),
+        memory: middle(|sample| sample.memory),
+    }
+}
+
+fn certificate(directory: &Path) -> Result<()> {
+    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let made = rcgen::generate_simple_self_signed(names)?;
+    let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    std::fs::write(directory.join("cert.pem"), &certificate)?;
+    std::fs::write(directory.join("key.pem"), &key)?;
+    std::fs::write(directory.join("both.pem"), certificate + &key)?;
+    Ok(())
+}
+
+fn cargo(arguments: &[&str]) -> Result<()> {
+    let status = Command::new("cargo")
+        .args(arguments)
+        .current_dir(root())
+        .status()?;
+    if status.success() {
+        Ok(())
+    } else {
+        bail!("cargo {} failed", arguments.join(" "))
+    }
+}

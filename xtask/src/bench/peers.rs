@@ -1,0 +1,310 @@
+//! The proxies that are compared, each set to do the same.
+
+use std::fmt::Write as _;
+use std::io::{BufRead as _, BufReader};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::root;
+
+/// The headers that each of them adds, as Helmet does.
+const HEADERS: [(&str, &str); 10] = [
+    (
+        "Content-Security-Policy",
+        "default-src 'self';base-uri 'self';font-src 'self' https: data:;form-action 'self';frame-ancestors 'self';img-src 'self' data:;object-src 'none';script-src 'self';script-src-attr 'none';style-src 'self' https: 'unsafe-inline';upgrade-insecure-requests",
+    ),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Origin-Agent-Cluster", "?1"),
+    ("Referrer-Policy", "no-referrer"),
+    (
+        "Strict-Transport-Security",
+        "max-age=31536000; includeSubDomains",
+    ),
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-DNS-Prefetch-Control", "off"),
+    ("X-Frame-Options", "SAMEORIGIN"),
+    ("X-Permitted-Cross-Domain-Policies", "none"),
+];
+
+/// Who is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Peer {
+    Panoply,
+    PanoplyLogging,
+    Nginx,
+    Haproxy,
+    Caddy,
+}
+
+impl Peer {
+    pub(super) const ALL: [Self; 5] = [
+        Self::Panoply,
+        Self::PanoplyLogging,
+        Self::Nginx,
+        Self::Haproxy,
+        Self::Caddy,
+    ];
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Panoply => "panoply",
+            Self::PanoplyLogging => "panoply, with its access log",
+            Self::Nginx => "nginx",
+            Self::Haproxy => "haproxy",
+            Self::Caddy => "caddy",
+        }
+    }
+
+    /// The version, as the program itself says it.
+    pub(super) fn version(self) -> String {
+        let (program, flag) = match self {
+            Self::Panoply | Self::PanoplyLogging => return env!("CARGO_PKG_VERSION").to_owned(),
+            Self::Nginx => ("nginx", "-v"),
+            Self::Haproxy => ("haproxy", "-v"),
+            Self::Caddy => ("caddy", "version"),
+        };
+        let Ok(output) = Command::new(program).arg(flag).output() else {
+            return "?".to_owned();
+        };
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said).into_owned();
+        let digits = said.split(|c: char| !c.is_ascii_digit() && c != '.');
+        digits
+            .into_iter()
+            .find(|word| word.contains('.'))
+            .unwrap_or("?")
+            .to_owned()
+    }
+}
+
+/// One proxy that runs; it is killed when dropped.
+pub(super) struct Running {
+    child: Child,
+    pub(super) url: String,
+}
+
+impl Running {
+    /// Resident memory of it and its children, in MB.
+    pub(super) fn memory(&self) -> f64 {
+        let own = self.child.id();
+        let Ok(entries) = std::fs::read_dir("/proc") else {
+            return 0.0;
+        };
+        let mut pages = 0_u64;
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let Some(id) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else {
+                continue;
+            };
+            let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+            let after = stat.rsplit(')').next().unwrap_or_default();
+            let parent = after
+                .split_whitespace()
+                .nth(1)
+                .and_then(|id| id.parse::<u32>().ok());
+            if id == own || parent == Some(own) {
+                let memory = std::fs::read_to_string(entry.path().join("statm"));
+                let memory = memory.unwrap_or_default();
+                pages += memory
+                    .split(' ')
+                    .nth(1)
+                    .and_then(|n| n.parse::<u64>().ok())
+                    .unwrap_or(0);
+            }
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+        let megabytes = (pages * 4096) as f64 / 1e6;
+        megabytes
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // nginx ends its workers only when asked.
+        let id = self.child.id().to_string();
+        let _ = Command::new("kill").args(["-TERM", &id]).status();
+        std::thread::sleep(Duration::from_millis(200));
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Starts `peer` in front of `app`, with files in `directory`.
+pub(super) fn start(peer: Peer, app: SocketAddr, tls: bool, directory: &Path) -> Result<Running> {
+    let port = free_port()?;
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let dir = directory.display();
+    let scheme = if tls { "https" } else { "http" };
+    let url = format!("{scheme}://127.0.0.1:{port}/");
+    let (file, text) = match peer {
+        Peer::Panoply | Peer::PanoplyLogging => ("panoply.toml", panoply(peer, tls, port, &dir)),
+        Peer::Nginx => ("nginx.conf", nginx(app, tls, port, cores, &dir)),
+        Peer::Haproxy => ("haproxy.cfg", haproxy(app, tls, port, cores, &dir)),
+        Peer::Caddy => ("Caddyfile", caddy(app, tls, port, &dir)),
+    };
+    let config = directory.join(file);
+    std::fs::write(&config, text)?;
+    let mut command = match peer {
+        Peer::Panoply | Peer::PanoplyLogging => {
+            let mut command = Command::new(root().join("target/release/panoply"));
+            command.args(["run", "--upstream", &format!("http://{app}"), "--config"]);
+            command
+                .arg(&config)
+                .arg("--state")
+                .arg(directory.join("state"));
+            command
+        }
+        Peer::Nginx => {
+            let mut command = Command::new("nginx");
+            command.arg("-c").arg(&config).arg("-p").arg(directory);
+            command
+        }
+        Peer::Haproxy => {
+            let mut command = Command::new("haproxy");
+            command.arg("-db").arg("-f").arg(&config);
+            command
+        }
+        Peer::Caddy => {
+            let mut command = Command::new("caddy");
+            command
+                .args(["run", "--adapter", "caddyfile", "--config"])
+                .arg(&config);
+            command.env("HOME", directory);
+            command
+        }
+    };
+    command.stdin(Stdio::null()).stderr(Stdio::null());
+    let ours = matches!(peer, Peer::Panoply | Peer::PanoplyLogging);
+    command.stdout(if ours { Stdio::piped() } else { Stdio::null() });
+    let mut child = command
+        .spawn()
+        .with_context(|| format!("starting {}", peer.name()))?;
+    if let Some(output) = child.stdout.take() {
+        let mut line = String::new();
+        BufReader::new(output).read_line(&mut line)?;
+    }
+    let running = Running { child, url };
+    wait_for(port).with_context(|| format!("{} does not listen", peer.name()))?;
+    Ok(running)
+}
+
+fn panoply(peer: Peer, tls: bool, port: u16, dir: &dyn std::fmt::Display) -> String {
+    let (listen, mode) = if tls {
+        let files = format!("certificate = \"{dir}/cert.pem\"\nkey = \"{dir}/key.pem\"");
+        (
+            format!("http = \"off\"\nhttps = \"127.0.0.1:{port}\""),
+            files,
+        )
+    } else {
+        (
+            format!("http = \"127.0.0.1:{port}\""),
+            "mode = \"off\"".to_owned(),
+        )
+    };
+    let access = peer == Peer::PanoplyLogging;
+    format!(
+        "[listen]\n{listen}\n[tls]\n{mode}\n[log]\naccess = {access}\n[limits]\n\
+         connections_per_client = 4096\n"
+    )
+}
+
+fn nginx(
+    app: SocketAddr,
+    tls: bool,
+    port: u16,
+    cores: usize,
+    dir: &dyn std::fmt::Display,
+) -> String {
+    let mut added = String::new();
+    for (name, value) in HEADERS {
+        let _ = writeln!(added, "    add_header {name} \"{value}\" always;");
+    }
+    let listen = if tls {
+        format!(
+            "listen 127.0.0.1:{port} ssl reuseport; ssl_certificate {dir}/cert.pem; \
+             ssl_certificate_key {dir}/key.pem; ssl_protocols TLSv1.2 TLSv1.3; ssl_session_cache shared:s:10m;"
+        )
+    } else {
+        format!("listen 127.0.0.1:{port} reuseport;")
+    };
+    format!(
+        "daemon off; worker_processes {cores}; pid {dir}/nginx.pid; error_log /dev/null crit;\n\
+         events {{ worker_connections 4096; }}\n\
+         http {{\n  access_log off; server_tokens off; keepalive_requests 10000000;\n\
+           client_body_temp_path {dir}/b; proxy_temp_path {dir}/p; fastcgi_temp_path {dir}/f; \
+           uwsgi_temp_path {dir}/u; scgi_temp_path {dir}/s;\n\
+           upstream app {{ server {app}; keepalive 128; keepalive_requests 10000000; }}\n\
+           server {{ {listen}\n{added}    location / {{ proxy_pass http://app; proxy_http_version 1.1; \
+           proxy_set_header Connection \"\"; proxy_set_header Host $host; \
+           proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Forwarded-Proto $scheme; \
+           proxy_hide_header X-Powered-By; }}\n  }}\n}}\n"
+    )
+}
+
+fn haproxy(
+    app: SocketAddr,
+    tls: bool,
+    port: u16,
+    cores: usize,
+    dir: &dyn std::fmt::Display,
+) -> String {
+    let mut added = String::new();
+    for (name, value) in HEADERS {
+        let value = value.replace('\'', "\\'").replace(' ', "\\ ");
+        let _ = writeln!(added, "  http-response set-header {name} {value}");
+    }
+    let bind = if tls {
+        format!("ssl crt {dir}/both.pem")
+    } else {
+        String::new()
+    };
+    format!(
+        "global\n  nbthread {cores}\n  maxconn 4096\ndefaults\n  mode http\n  timeout client 30s\n  \
+         timeout server 30s\n  timeout connect 5s\n  http-reuse always\nfrontend f\n  \
+         bind 127.0.0.1:{port} {bind}\n  option forwardfor\n  \
+         http-request set-header X-Forwarded-Proto https if {{ ssl_fc }}\n{added}  \
+         http-response del-header X-Powered-By\n  default_backend b\nbackend b\n  server s {app}\n"
+    )
+}
+
+fn caddy(app: SocketAddr, tls: bool, port: u16, dir: &dyn std::fmt::Display) -> String {
+    let mut added = String::new();
+    for (name, value) in HEADERS {
+        let _ = writeln!(added, "    {name} \"{value}\"");
+    }
+    let (site, certificate) = if tls {
+        (
+            format!("https://127.0.0.1:{port}"),
+            format!("  tls {dir}/cert.pem {dir}/key.pem\n"),
+        )
+    } else {
+        (format!("http://127.0.0.1:{port}"), String::new())
+    };
+    format!(
+        "{{\n  admin off\n  auto_https off\n}}\n{site} {{\n{certificate}  header {{\n{added}    \
+         -X-Powered-By\n  }}\n  reverse_proxy {app}\n}}\n"
+    )
+}
+
+fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
+        .local_addr()?
+        .port())
+}
+
+#[expect(clippy::disallowed_methods, reason = "a bound on waiting")]
+fn wait_for(port: u16) -> Result<()> {
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_secs(10) {
+        if std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    bail!("nothing accepts connections on port {port}")
+}
