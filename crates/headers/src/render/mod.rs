@@ -1,0 +1,138 @@
+//! What does not vary between responses, made once.
+
+use http::header::{
+    AUTHORIZATION, CACHE_CONTROL, COOKIE, EXPIRES, PRAGMA, STRICT_TRANSPORT_SECURITY,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
+
+mod join;
+mod plan;
+mod variant;
+
+use self::join::join;
+pub(crate) use self::plan::Plan;
+use self::plan::{Channel, nonce_of};
+use self::variant::Scope;
+use crate::Error;
+use crate::removal::Removal;
+use crate::scope::{Prefix, is_ambiguous};
+use crate::setting::Resolved;
+
+/// Everything that is sent, for the site and for each path.
+#[derive(Debug)]
+pub(crate) struct Rendered {
+    site: Scope,
+    /// The longest prefix first.
+    paths: Vec<(Prefix, Scope)>,
+    removal: Removal,
+    always: bool,
+    no_store_with_cookie: bool,
+    clear_on: Vec<Prefix>,
+    clear: HeaderValue,
+}
+
+impl Rendered {
+    pub(crate) fn new(
+        site: &Resolved,
+        paths: &[(Prefix, Resolved)],
+        removal: Removal,
+    ) -> Result<Self, Error> {
+        let scope = |(prefix, path): &(Prefix, Resolved)| Ok((prefix.clone(), Scope::new(path)?));
+        let mut paths = paths.iter().map(scope).collect::<Result<Vec<_>, Error>>()?;
+        paths.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
+        Ok(Self {
+            site: Scope::new(site)?,
+            paths,
+            removal,
+            always: false,
+            no_store_with_cookie: false,
+            clear_on: Vec::new(),
+            clear: HeaderValue::from_static("\"*\""),
+        })
+    }
+
+    pub(crate) fn over(mut self, always: bool) -> Self {
+        self.always = always;
+        self
+    }
+
+    pub(crate) fn no_store_with_cookie(mut self, on: bool) -> Self {
+        self.no_store_with_cookie = on;
+        self
+    }
+
+    pub(crate) fn clear(mut self, on: Vec<Prefix>, value: HeaderValue) -> Self {
+        self.clear_on = on;
+        self.clear = value;
+        self
+    }
+
+    pub(crate) fn uses_nonce(&self) -> bool {
+        let scopes = self.paths.iter().map(|(_, scope)| scope);
+        scopes.chain([&self.site]).any(Scope::uses_nonce)
+    }
+
+    /// Decides what the answer to `request` gets, and puts a nonce into it when one is asked for.
+    pub(crate) fn plan<B>(&self, request: &mut Request<B>) -> Plan {
+        let path = request.uri().path();
+        let known = |(prefix, _): &(Prefix, Scope)| prefix.holds(path);
+        let number = if self.paths.is_empty() || is_ambiguous(path) {
+            None
+        } else {
+            self.paths.iter().position(known)
+        };
+        let clear = self.clear_on.iter().any(|one| one.is(path));
+        let channel = Channel::of(request);
+        let headers = request.headers();
+        let authenticated = self.no_store_with_cookie
+            && (headers.contains_key(COOKIE) || headers.contains_key(AUTHORIZATION));
+        let variant = self.scope(number).variant(channel);
+        let nonce = if variant.nonces.is_empty() {
+            None
+        } else {
+            nonce_of(request)
+        };
+        Plan {
+            path: number,
+            channel,
+            nonce,
+            authenticated,
+            clear,
+        }
+    }
+
+    /// Puts the headers of `plan` on a response.
+    pub(crate) fn apply(&self, plan: &Plan, status: StatusCode, headers: &mut HeaderMap) {
+        let scope = self.scope(plan.path);
+        let variant = scope.variant(plan.channel);
+        let app = std::mem::replace(headers, variant.template.clone());
+        if let Some(nonce) = &plan.nonce {
+            for (name, pieces) in &variant.nonces {
+                headers.insert(name, pieces.render(nonce));
+            }
+        }
+        let contested = join(app, headers, &self.removal);
+        for (name, values) in contested.into_iter().filter(|_| !self.always) {
+            variant.settle(name, values, headers);
+        }
+        if plan.channel == Channel::Local && !scope.has_local_hsts() {
+            headers.remove(STRICT_TRANSPORT_SECURITY);
+        }
+        if plan.authenticated
+            && ![CACHE_CONTROL, EXPIRES, PRAGMA]
+                .iter()
+                .any(|name| headers.contains_key(name))
+        {
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
+        if plan.clear && !status.is_client_error() && !status.is_server_error() {
+            let name = HeaderName::from_static("clear-site-data");
+            headers.entry(name).or_insert_with(|| self.clear.clone());
+        }
+    }
+
+    fn scope(&self, path: Option<usize>) -> &Scope {
+        let path = path.and_then(|number| self.paths.get(number));
+        path.map_or(&self.site, |(_, scope)| scope)
+    }
+}
