@@ -9,6 +9,7 @@
 mod bench;
 mod check;
 mod conformance;
+mod fuzz;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -26,6 +27,8 @@ struct Arguments {
 enum Task {
     /// Runs everything that must hold before a change lands, and installs what it needs.
     Test(check::Options),
+    /// Runs the fuzz targets, each for a while.
+    Fuzz(fuzz::Options),
     /// Measures beside named peers, in one run; writes docs/benchmarks.md.
     Bench(bench::Options),
     /// Answers the recorded cases of other projects and compares.
@@ -41,6 +44,7 @@ enum Task {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Test(options) => check::run(&root(), options),
+        Task::Fuzz(options) => fuzz::run(&root(), &options),
         Task::Bench(options) => bench::run(options),
         Task::Conformance { dir, list_adapted } => {
             let dir = dir.unwrap_or_else(|| root().join("conformance"));

@@ -82,6 +82,16 @@ fn report(loaded: Loaded, around: &Surroundings) -> Result<String, ConfigError> 
             format_args!("  {}: {}", header.name, header.value),
         );
     }
+    let warnings = settings
+        .tls()
+        .map(panoply_gateway::certificate_warnings)
+        .unwrap_or_default();
+    if !warnings.is_empty() {
+        text.push_str("\nCertificates to look at:\n");
+        for warning in warnings {
+            line(&mut text, format_args!("  {warning}"));
+        }
+    }
     let weakenings = settings.weakenings(&loaded);
     if !weakenings.is_empty() {
         text.push_str("\nWeaker than the defaults, because the configuration says so:\n");

@@ -8,6 +8,7 @@ mod init;
 mod show;
 mod source;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -30,10 +31,9 @@ fn fail(message: impl std::fmt::Display) -> ExitCode {
     ExitCode::from(2)
 }
 
-/// Prints to standard output, what was asked for.
-#[expect(clippy::print_stdout, reason = "what was asked for")]
+/// Prints to standard output, what was asked for; whoever has closed it does not want it.
 fn say(message: impl std::fmt::Display) {
-    println!("{message}");
+    let _ = writeln!(std::io::stdout(), "{message}");
 }
 
 /// `panoply init`.

@@ -13,16 +13,24 @@ const REFRESH: Duration = Duration::from_secs(10);
 /// Reads changed certificate files and renews the local certificate.
 pub(crate) async fn keep_certificates(shared: Arc<Shared>) {
     let mut again = tokio::time::interval(REFRESH);
+    let mut told = Vec::new();
     loop {
         again.tick().await;
         let tls = shared.live.load().tls.clone();
         let Some(tls) = tls else { continue };
+        let looked_at = Arc::clone(&tls);
         let refreshed = tokio::task::spawn_blocking(move || tls.refresh()).await;
         match refreshed {
             Ok(Ok(refresh)) => log::refreshed(&refresh),
             Ok(Err(error)) => tracing::error!(%error, "the certificates stay as they were"),
             Err(error) => tracing::error!(%error, "the certificates could not be looked at"),
         }
+        // Each once, and again when it comes back.
+        let warnings = crate::certificate_warnings(&looked_at);
+        for warning in warnings.iter().filter(|warning| !told.contains(*warning)) {
+            tracing::warn!("{warning}");
+        }
+        told = warnings;
     }
 }
 

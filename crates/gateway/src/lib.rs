@@ -22,6 +22,11 @@ mod signals;
 mod wire;
 mod worker;
 
+/// What should be looked at about certificates, a sentence each.
+pub fn certificate_warnings(tls: &panoply_tls::Tls) -> Vec<String> {
+    tls.warnings().iter().map(ToString::to_string).collect()
+}
+
 pub use gateway::{Addresses, Error, Gateway, Outcome};
 pub use listen::ListenError;
 pub use log::start as start_log;

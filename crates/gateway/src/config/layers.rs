@@ -74,6 +74,13 @@ impl Source {
         Ok(self)
     }
 
+    /// Takes `text` as if it had been read from `path`.
+    #[must_use]
+    pub fn text(mut self, path: impl Into<PathBuf>, text: impl Into<String>) -> Self {
+        self.file = Some((path.into(), text.into()));
+        self
+    }
+
     /// Takes the variables that begin with `PANOPLY_`: `PANOPLY_LISTEN_HTTPS` is `listen.https`.
     #[must_use]
     pub fn env(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
