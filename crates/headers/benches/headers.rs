@@ -3,6 +3,8 @@
 //! The response begins with what an app usually sets. `as_it_is` is the cost of that alone, which
 //! all others carry too.
 
+#![expect(clippy::expect_used, reason = "a preset is always sound")]
+
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::pin::pin;

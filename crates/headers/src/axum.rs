@@ -42,3 +42,25 @@ impl IntoResponse for NoNonce {
         StatusCode::INTERNAL_SERVER_ERROR.into_response()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_handler_gets_the_nonce_or_500() {
+        let (mut parts, ()) = Request::new(()).into_parts();
+        let refused = CspNonce::from_request_parts(&mut parts, &())
+            .await
+            .unwrap_err();
+        let status = refused.into_response().status();
+        assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+
+        let nonce = Nonce::random().unwrap();
+        parts.extensions.insert(nonce.clone());
+        let found = CspNonce::from_request_parts(&mut parts, &()).await;
+        assert_eq!(found, Ok(CspNonce(nonce)));
+    }
+}

@@ -28,8 +28,16 @@ impl Checked {
     /// them or ignore them all, by header; the strictest speaks for the application here.
     pub(crate) fn settle(&self, app: &[HeaderValue]) -> Verdict {
         match self {
-            Self::Csp(csp) if csp.add_to_app => beside(&csp.policy, app),
-            Self::Csp(_) => Verdict::App,
+            Self::Csp(csp) => {
+                let policies = policies(app);
+                if !policies.iter().any(ContentSecurityPolicy::is_understood) {
+                    Verdict::Ours
+                } else if csp.add_to_app {
+                    beside(&csp.policy, &policies)
+                } else {
+                    Verdict::App
+                }
+            }
             Self::Hsts(hsts) => joined_hsts(hsts, app),
             Self::Pins(_) => Verdict::Ours,
             Self::Value(value) => value.settle(app),
@@ -91,13 +99,17 @@ fn joined_hsts(ours: &Hsts, app: &[HeaderValue]) -> Verdict {
     }
 }
 
-fn beside(ours: &ContentSecurityPolicy, app: &[HeaderValue]) -> Verdict {
+/// A comma ends a policy and begins another.
+fn policies(app: &[HeaderValue]) -> Vec<ContentSecurityPolicy> {
     let texts = app.iter().filter_map(|value| value.to_str().ok());
-    let policies = texts.flat_map(|text| text.split(','));
-    let policies: Vec<_> = policies
-        .filter_map(|text| ContentSecurityPolicy::parse(text).ok())
-        .collect();
-    let second = lacking(ours, &policies);
+    let parts = texts.flat_map(|text| text.split(','));
+    parts
+        .filter_map(|part| ContentSecurityPolicy::parse(part).ok())
+        .collect()
+}
+
+fn beside(ours: &ContentSecurityPolicy, app: &[ContentSecurityPolicy]) -> Verdict {
+    let second = lacking(ours, app);
     match second.value() {
         Ok(value) if !second.is_empty() => Verdict::Both(value),
         _ => Verdict::App,

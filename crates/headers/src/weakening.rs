@@ -297,3 +297,52 @@ fn is_anywhere(source: &Source) -> bool {
     ];
     matches!(source, Source::Text(text) if words.contains(&text.to_ascii_lowercase().as_str()))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{CspConfig, Directive, Headers, HeadersConfig};
+
+    fn keys(config: &HeadersConfig) -> Vec<String> {
+        let headers = config.build().unwrap();
+        headers
+            .weakenings()
+            .iter()
+            .map(|one| one.key.clone())
+            .collect()
+    }
+
+    fn of_policy(change: impl FnOnce(CspConfig) -> CspConfig) -> Vec<String> {
+        keys(&Headers::helmet().csp(change))
+    }
+
+    #[test]
+    fn presets_are_not_weak() {
+        for config in [Headers::helmet(), Headers::strict(), Headers::api()] {
+            assert_eq!(keys(&config), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn each_hole_in_a_policy_is_named() {
+        let script = "content-security-policy.script-src";
+        for weak in ["'unsafe-inline'", "'unsafe-eval'", "*", "https:", "data:"] {
+            let found = of_policy(|policy| policy.append(Directive::ScriptSrc, weak));
+            assert_eq!(found, [script], "{weak}");
+        }
+        let nonce = "'nonce' 'unsafe-inline'";
+        let harmless = of_policy(|policy| policy.append(Directive::ScriptSrc, nonce));
+        assert_eq!(harmless, [""; 0], "a nonce switches 'unsafe-inline' off");
+        for (directive, key) in [
+            (
+                Directive::FrameAncestors,
+                "content-security-policy.frame-ancestors",
+            ),
+            (Directive::BaseUri, "content-security-policy.base-uri"),
+            (Directive::FormAction, "content-security-policy.form-action"),
+        ] {
+            assert_eq!(of_policy(|policy| policy.remove(directive)), [key]);
+        }
+        let reported = of_policy(|policy| policy.report_only(true));
+        assert_eq!(reported, ["content-security-policy.report_only"]);
+    }
+}

@@ -17,7 +17,8 @@ type Sent = BTreeMap<String, String>;
 /// Helmet 8: `options` to the headers of the answer.
 pub(crate) fn run(file: &Value) -> Outcome {
     Outcome::of(file, |case| {
-        let config = HeadersConfig::from_helmet(case.get("options").unwrap_or(&Value::Null));
+        let none = Value::Object(Map::new());
+        let config = HeadersConfig::from_helmet(case.get("options").unwrap_or(&none));
         judge(case, config)
     })
 }

@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use insta::assert_snapshot;
 
 use crate::{Error, Headers, HeadersConfig};
@@ -112,7 +114,7 @@ fn wrong_tables_teach() {
         "preset = \"api\"\nhelmet = {}",
     ] {
         let error = read(wrong).expect_err(wrong);
-        said.push_str(&format!("{wrong}\n{error}\n\n"));
+        write!(said, "{wrong}\n{error}\n\n").unwrap();
     }
     assert_snapshot!(said);
 }

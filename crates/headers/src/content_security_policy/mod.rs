@@ -87,6 +87,12 @@ impl ContentSecurityPolicy {
         self.directives.is_empty()
     }
 
+    /// Whether browsers understand any of it.
+    pub(crate) fn is_understood(&self) -> bool {
+        let known = |(name, _): &(Name, _)| matches!(name, Name::Known(_));
+        self.directives.iter().any(known)
+    }
+
     /// Whether it asks for a fresh nonce for each request.
     pub fn uses_nonce(&self) -> bool {
         self.directives

@@ -211,6 +211,8 @@ async fn the_stricter_stays() {
             "max-age=99999999; includeSubDomains; preload",
         ),
         ("content-security-policy", "default-src *", "default-src *"),
+        ("content-security-policy", "", HELMET_CSP),
+        ("content-security-policy", "nonsense 'self'", HELMET_CSP),
     ];
     for (name, app, expected) in cases {
         assert_eq!(
