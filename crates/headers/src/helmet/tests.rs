@@ -24,6 +24,10 @@ fn keys_lead_to_the_place() {
     let (key, text) = error(&json!({ "contentSecurityPolicy": { "directives": directives } }));
     assert_eq!(key, "helmet.contentSecurityPolicy.directives.scriptSrc");
     assert!(text.contains("write `\"'self'\"`"), "{text}");
+    let twice = json!({ "imgSrc": ["*"], "img-src": ["'self'"] });
+    let (key, text) = error(&json!({ "contentSecurityPolicy": { "directives": twice } }));
+    assert_eq!(key, "helmet.contentSecurityPolicy.directives.img-src");
+    assert!(text.contains("`img-src` is said twice"), "{text}");
     let (key, text) = error(&json!({ "hsts": { "includeSubdomains": true } }));
     assert_eq!(key, "helmet.hsts.includeSubdomains");
     assert!(text.contains("did you mean `includeSubDomains`?"), "{text}");
