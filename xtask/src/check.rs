@@ -1,21 +1,30 @@
 //! `cargo xtask test`: everything that must hold before a change lands.
 
+use std::io::IsTerminal as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
-/// Programs that the tests start, and the Debian package that each is in.
-const TOOLS: [(&str, &str); 7] = [
+use crate::install::{self, Tool};
+
+/// Programs that the tests start.
+const TOOLS: [Tool; 10] = [
+    ("git", "git"),
     ("curl", "curl"),
     ("openssl", "openssl"),
     ("chromium", "chromium"),
     ("h2load", "nghttp2-client"),
     ("testssl", "testssl.sh"),
     ("cmake", "cmake"),
+    ("kill", "procps"),
     ("node", "nodejs"),
+    ("npm", "npm"),
 ];
+
+/// Where cargo-deny takes the advisories from.
+const ADVISORIES: &str = "https://github.com/rustsec/advisory-db";
 
 /// How much of it is run, and what may be installed on the way.
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -31,17 +40,16 @@ pub(crate) struct Options {
 /// One thing that must hold.
 struct Step {
     name: &'static str,
-    program: &'static str,
-    arguments: &'static [&'static str],
-    environment: &'static [(&'static str, &'static str)],
+    arguments: Vec<&'static str>,
+    environment: Option<(&'static str, &'static str)>,
 }
 
-const fn cargo(name: &'static str, arguments: &'static [&'static str]) -> Step {
+/// A call of cargo; its arguments separated by spaces.
+fn cargo(name: &'static str, arguments: &'static str) -> Step {
     Step {
         name,
-        program: "cargo",
-        arguments,
-        environment: &[],
+        arguments: arguments.split(' ').collect(),
+        environment: None,
     }
 }
 
@@ -55,158 +63,118 @@ const fn cargo(name: &'static str, arguments: &'static [&'static str]) -> Step {
     reason = "it tells a person how long a step took"
 )]
 pub(crate) fn run(root: &Path, options: Options) -> Result<bool> {
-    prepare(options)?;
-    let mut steps = vec![
-        cargo("formatting", &["fmt", "--all", "--check"]),
-        cargo(
-            "lints",
-            &[
-                "clippy",
-                "--workspace",
-                "--all-targets",
-                "--all-features",
-                "--",
-                "-D",
-                "warnings",
-            ],
-        ),
-        Step {
-            environment: &[("RUSTDOCFLAGS", "-D warnings")],
-            ..cargo(
-                "documentation",
-                &["doc", "--workspace", "--no-deps", "--all-features"],
-            )
-        },
-        cargo(
-            "licences and sources",
-            &["deny", "check", "bans", "licenses", "sources"],
-        ),
-        cargo(
-            "conformance",
-            &["run", "--quiet", "--package", "xtask", "--", "conformance"],
-        ),
-        cargo(
-            "examples in the documentation",
-            &["test", "--doc", "--workspace", "--all-features"],
-        ),
-    ];
-    let nextest = has("cargo-nextest");
-    steps.push(match (nextest, options.fast) {
-        (true, false) => cargo(
-            "tests",
-            &[
-                "nextest",
-                "run",
-                "--workspace",
-                "--all-features",
-                "--no-fail-fast",
-            ],
-        ),
-        (true, true) => cargo(
-            "unit tests",
-            &[
-                "nextest",
-                "run",
-                "--workspace",
-                "--all-features",
-                "--lib",
-                "--bins",
-            ],
-        ),
-        (false, false) => cargo(
-            "tests",
-            &[
-                "test",
-                "--workspace",
-                "--all-features",
-                "--lib",
-                "--bins",
-                "--tests",
-            ],
-        ),
-        (false, true) => cargo(
-            "unit tests",
-            &["test", "--workspace", "--all-features", "--lib", "--bins"],
-        ),
-    });
+    let begun = Instant::now();
+    let mut skipped = Vec::new();
+    let steps = steps(options, &mut skipped)?;
     let mut failed = Vec::new();
-    for step in &steps {
-        println!("== {}", step.name);
+    for (number, step) in steps.iter().enumerate() {
+        println!("== {}/{} {}", number + 1, steps.len(), step.name);
         let started = Instant::now();
-        let status = Command::new(step.program)
-            .args(step.arguments)
-            .envs(step.environment.iter().copied())
-            .current_dir(root)
-            .stdin(Stdio::null())
-            .status()
-            .with_context(|| format!("`{}` cannot be started", step.program))?;
-        println!("== {} took {} s", step.name, started.elapsed().as_secs());
-        if !status.success() {
+        let holds = step.run(root)?;
+        let word = if holds { "ok" } else { "FAILED" };
+        let seconds = started.elapsed().as_secs();
+        println!("== {} {word} after {seconds} s", step.name);
+        if !holds {
             failed.push(step.name);
         }
     }
-    println!(
-        "{} passed, {} failed",
-        steps.len() - failed.len(),
-        failed.len()
-    );
-    for name in &failed {
-        eprintln!("failed: {name}");
+    for (what, why) in &skipped {
+        println!("not run: {what}: {why}");
+    }
+    let (all, minutes) = (steps.len(), begun.elapsed().as_secs() / 60);
+    if failed.is_empty() {
+        println!("all {all} steps hold, {minutes} min");
+    } else {
+        let names = failed.join(", ");
+        println!("{} of {all} steps failed: {names}", failed.len());
     }
     Ok(failed.is_empty())
 }
 
-/// Sees to it that what the steps need is there.
-fn prepare(options: Options) -> Result<()> {
-    let missing: Vec<_> = TOOLS.iter().filter(|(program, _)| !has(program)).collect();
-    if !missing.is_empty() && !options.fast {
-        let packages: Vec<&str> = missing.iter().map(|(_, package)| *package).collect();
-        let list = packages.join(" ");
-        if options.no_install || !is_root() || !has("apt-get") {
-            bail!("the tests need {list}: install them, for example with `apt-get install {list}`");
+impl Step {
+    fn run(&self, root: &Path) -> Result<bool> {
+        let mut command = Command::new("cargo");
+        command.args(&self.arguments).current_dir(root);
+        command.envs(self.environment).stdin(Stdio::null());
+        if !std::io::stdout().is_terminal() {
+            // Nobody watches: only what went wrong is worth a line.
+            command.env("CARGO_TERM_QUIET", "true");
+            command.env("NEXTEST_STATUS_LEVEL", "slow");
+            command.env("NEXTEST_FINAL_STATUS_LEVEL", "flaky");
         }
-        println!("== installing {list}");
-        let quiet = ["-qq", "-o=Dpkg::Use-Pty=0"];
-        succeed(Command::new("apt-get").args(quiet).arg("update"))?;
-        let install = ["install", "--yes", "--no-install-recommends"];
-        succeed(
-            Command::new("apt-get")
-                .args(quiet)
-                .args(install)
-                .args(&packages)
-                .env("DEBIAN_FRONTEND", "noninteractive")
-                .stdout(Stdio::null()),
-        )?;
+        let status = command.status().context("`cargo` cannot be started")?;
+        Ok(status.success())
     }
-    if !has("cargo-deny") {
-        if options.no_install {
-            bail!("the licences are checked by cargo-deny: `cargo install --locked cargo-deny`");
-        }
-        println!("== installing cargo-deny");
-        succeed(Command::new("cargo").args(["install", "--quiet", "--locked", "cargo-deny"]))?;
-    }
-    Ok(())
 }
 
-fn succeed(command: &mut Command) -> Result<()> {
-    let status = command
-        .stdin(Stdio::null())
-        .status()
-        .with_context(|| format!("{command:?}"))?;
-    if status.success() {
-        Ok(())
+/// What is run, once what it needs is there; what is left out goes to `skipped` with the reason.
+fn steps(options: Options, skipped: &mut Vec<(&'static str, &'static str)>) -> Result<Vec<Step>> {
+    let Options { fast, no_install } = options;
+    if !fast {
+        install::packages(&TOOLS, !no_install)?;
+        install::subcommand("cargo-deny", !no_install)?;
+    }
+    let mut steps = vec![
+        cargo("formatting", "fmt --all --check"),
+        cargo(
+            "lints",
+            "clippy --workspace --all-targets --all-features -- -D warnings",
+        ),
+        Step {
+            environment: Some(("RUSTDOCFLAGS", "-D warnings")),
+            ..cargo("documentation", "doc --workspace --no-deps --all-features")
+        },
+    ];
+    if install::has("cargo-deny") {
+        steps.push(cargo(
+            "licences and sources",
+            "deny check --hide-inclusion-graph bans licenses sources",
+        ));
     } else {
-        bail!("{command:?} ended with {status}")
+        skipped.push(("licences and sources", "cargo-deny is not installed"));
     }
+    if fast {
+        skipped.push(("advisories, browsers and servers", "--fast"));
+    } else if reachable(ADVISORIES) {
+        steps.push(cargo("advisories", "deny check advisories"));
+    } else {
+        skipped.push(("advisories", "their database cannot be reached from here"));
+    }
+    steps.push(cargo(
+        "conformance",
+        "run --quiet --package xtask -- conformance",
+    ));
+    steps.push(cargo(
+        "examples in the documentation",
+        "test --doc --workspace --all-features",
+    ));
+    steps.push(match (install::has("cargo-nextest"), fast) {
+        (true, false) => cargo(
+            "tests",
+            "nextest run --workspace --all-features --no-fail-fast",
+        ),
+        (true, true) => cargo(
+            "unit tests",
+            "nextest run --workspace --all-features --lib --bins --test house",
+        ),
+        (false, false) => cargo(
+            "tests",
+            "test --workspace --all-features --no-fail-fast --lib --bins --tests",
+        ),
+        (false, true) => cargo(
+            "unit tests",
+            "test --workspace --all-features --lib --bins --test house",
+        ),
+    });
+    Ok(steps)
 }
 
-/// Whether a program of this name is in `PATH`.
-fn has(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|directory| directory.join(program).is_file())
-}
-
-fn is_root() -> bool {
-    let id = Command::new("id").arg("-u").output();
-    id.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+/// Whether git can talk to a repository within ten seconds.
+fn reachable(repository: &str) -> bool {
+    let asked = Command::new("timeout")
+        .args(["10", "git", "ls-remote", "--quiet", repository, "HEAD"])
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .stdin(Stdio::null())
+        .output();
+    asked.is_ok_and(|output| output.status.success())
 }

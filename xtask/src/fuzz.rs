@@ -5,6 +5,8 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::install;
+
 /// Every target below `fuzz/`.
 const TARGETS: [&str; 4] = ["forwarded", "config", "csp", "helmet"];
 
@@ -30,6 +32,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<bool> {
             TARGETS.join(", ")
         );
     }
+    install::subcommand("cargo-fuzz", true)?;
     let mut found = Vec::new();
     for target in TARGETS
         .into_iter()
@@ -44,7 +47,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<bool> {
             .current_dir(root)
             .env("RUSTC_BOOTSTRAP", "1")
             .status()
-            .context("cargo-fuzz is needed: `cargo install --locked cargo-fuzz`")?;
+            .context("`cargo` cannot be started")?;
         if !status.success() {
             found.push(target);
         }

@@ -10,6 +10,7 @@ mod bench;
 mod check;
 mod conformance;
 mod fuzz;
+mod install;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

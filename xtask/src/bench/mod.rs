@@ -10,7 +10,16 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, bail};
 
 use self::peers::Peer;
+use crate::install::{self, Tool};
 use crate::root;
+
+/// The peers, and what loads them.
+const TOOLS: [Tool; 4] = [
+    ("wrk", "wrk"),
+    ("nginx", "nginx"),
+    ("haproxy", "haproxy"),
+    ("caddy", "caddy"),
+];
 
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -66,6 +75,7 @@ pub(crate) fn run(options: Options) -> Result<bool> {
     if options.what == Some(What::Headers) {
         return Ok(true);
     }
+    install::packages(&TOOLS, true)?;
     if cfg!(debug_assertions) {
         // The app behind the proxies must not be the slowest of them.
         let (seconds, rounds) = (options.seconds.to_string(), options.rounds.to_string());

@@ -16,13 +16,14 @@ pub(super) fn render(
     let versions = peers
         .map(|peer| format!("{} {}", peer.name(), peer.version()))
         .join(", ");
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let mut page = String::new();
     let _ = write!(
         page,
         "# Benchmarks\n\n\
          Made by `cargo xtask bench gateway --seconds {seconds} --rounds {rounds}`, which anyone can \
          run again. Only the ratios within one table mean anything: all of it, the load, the proxy \
-         and the app, runs on the same two cores.\n\n\
+         and the app, runs on the same {cores} cores.\n\n\
          wrk with 64 connections that are kept alive, answers of 1 KB, HTTP/1.1; the proxies take \
          turns, {rounds} rounds of {seconds} s each after a second of warming up; medians. Each adds \
          Helmet's headers, keeps its connections to the app, and passes the client's address on. \
