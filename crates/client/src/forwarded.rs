@@ -9,6 +9,9 @@ use panoply_core::Scheme;
 /// Entries that are looked at; a longer list is not a chain of proxies but an attack.
 pub(crate) const MOST_HOPS: usize = 64;
 
+/// Pairs in one element; RFC 7239 knows four.
+const MOST_PAIRS: usize = 16;
+
 /// What one proxy says of who spoke to it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Hop {
@@ -70,23 +73,22 @@ pub(crate) fn address(entry: &[u8]) -> Option<IpAddr> {
 
 /// The elements of `Forwarded` (RFC 7239 §4), the nearest first; one that does not parse says
 /// nothing, which ends the walk there.
-pub(crate) fn rfc_7239(headers: &HeaderMap) -> Vec<Hop> {
-    let lines = headers.get_all(header::FORWARDED).iter();
-    let mut hops: Vec<Hop> = Vec::new();
-    for line in lines {
-        let elements = split_quoted(line.as_bytes(), b',');
-        hops.extend(elements.map(|element| element.and_then(hop).unwrap_or_default()));
-    }
-    hops.reverse();
-    hops.truncate(MOST_HOPS);
-    hops
+///
+/// They are read from the right, so that nothing a client wrote, such as a quote that stays open,
+/// changes how the elements are read that proxies have added behind it.
+pub(crate) fn rfc_7239(headers: &HeaderMap) -> impl Iterator<Item = Hop> {
+    let lines = headers.get_all(header::FORWARDED).iter().rev();
+    let elements = lines.flat_map(|line| rsplit_unquoted(line.as_bytes(), b','));
+    elements
+        .map(|element| element.and_then(hop).unwrap_or_default())
+        .take(MOST_HOPS)
 }
 
 /// One element: pairs separated by semicolons, each name at most once.
 fn hop(element: &[u8]) -> Option<Hop> {
     let mut hop = Hop::default();
     let mut seen: Vec<String> = Vec::new();
-    for pair in split_quoted(element, b';') {
+    for pair in rsplit_unquoted(element, b';') {
         let pair = pair?.trim_ascii();
         if pair.is_empty() {
             continue;
@@ -95,7 +97,7 @@ fn hop(element: &[u8]) -> Option<Hop> {
         let (name, value) = pair.split_at(equals);
         let name = std::str::from_utf8(name).ok()?.to_ascii_lowercase();
         let value = unquote(value.get(1..)?)?;
-        if seen.contains(&name) {
+        if seen.len() == MOST_PAIRS || seen.contains(&name) {
             return None;
         }
         match name.as_str() {
@@ -109,27 +111,31 @@ fn hop(element: &[u8]) -> Option<Hop> {
     Some(hop)
 }
 
-/// Splits at `separator` outside of quotes; `None` for the last piece when a quote stays open.
-fn split_quoted(text: &[u8], separator: u8) -> impl Iterator<Item = Option<&[u8]>> {
+/// Splits from the right at `separator` outside of quotes; `None` for the leftmost piece when a
+/// quote stays open in it.
+fn rsplit_unquoted(text: &[u8], separator: u8) -> impl Iterator<Item = Option<&[u8]>> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {
         let text = rest?;
-        let (mut quoted, mut escaped) = (false, false);
-        for (index, byte) in text.iter().enumerate() {
-            match byte {
-                _ if escaped => escaped = false,
-                b'\\' if quoted => escaped = true,
-                b'"' => quoted = !quoted,
-                byte if *byte == separator && !quoted => {
-                    rest = text.get(index + 1..);
-                    return Some(text.get(..index));
-                }
-                _ => {}
+        let mut quoted = false;
+        for (index, byte) in text.iter().enumerate().rev() {
+            if *byte == b'"' && !is_escaped(text, index) {
+                quoted = !quoted;
+            } else if *byte == separator && !quoted {
+                rest = text.get(..index);
+                return Some(text.get(index + 1..));
             }
         }
         rest = None;
         Some((!quoted).then_some(text))
     })
+}
+
+/// Whether an odd number of backslashes stands before `index`.
+fn is_escaped(text: &[u8], index: usize) -> bool {
+    let before = text.get(..index).unwrap_or_default();
+    let backslashes = before.iter().rev().take_while(|byte| **byte == b'\\');
+    backslashes.count() % 2 == 1
 }
 
 /// A token as it is, or a quoted string without its quotes and escapes (RFC 9110 §5.6.4).
@@ -160,7 +166,7 @@ mod tests {
     fn hops(value: &str) -> Vec<Hop> {
         let mut headers = HeaderMap::new();
         headers.insert(header::FORWARDED, HeaderValue::from_str(value).unwrap());
-        rfc_7239(&headers)
+        rfc_7239(&headers).collect()
     }
 
     #[test]
@@ -197,11 +203,7 @@ mod tests {
         assert_eq!(read[1].address, Some("192.0.2.60".parse().unwrap()));
         assert_eq!(read[1].scheme, Some(Scheme::Https));
         assert_eq!(read[1].host.as_ref().unwrap(), "a.test");
-        assert_eq!(
-            hops(r#"for="1.2.3.4, for=5.6.7.8"#),
-            [Hop::default()],
-            "an open quote"
-        );
+        assert_eq!(hops(r#"for="1.2.3.4"#), [Hop::default()], "an open quote");
         assert_eq!(
             hops("for=1.2.3.4;for=5.6.7.8"),
             [Hop::default()],
@@ -212,9 +214,31 @@ mod tests {
             Some("1.2.3.4".parse().unwrap())
         );
         assert_eq!(hops("for=unknown")[0].address, None);
+        let separators = r#"for=192.0.2.1, for=192.0.2.2;host="a,b;c\"";proto=https"#;
+        assert_eq!(hops(separators).len(), 2, "separators in quotes are text");
+        assert_eq!(hops(separators)[0].scheme, Some(Scheme::Https));
+        let pairs = |count: u8| {
+            let pairs: String = (0..count).map(|number| format!("a{number}=;")).collect();
+            hops(&format!("{pairs}for=192.0.2.1"))[0].address.is_some()
+        };
+        assert_eq!((pairs(15), pairs(16)), (true, false));
     }
 
     proptest! {
+        #[test]
+        fn what_a_client_wrote_does_not_change_what_a_proxy_added(
+            client in r#"([ -~]|["\\\\,;=]){0,60}"#,
+            proxy in prop_oneof![
+                Just("for=203.0.113.9"),
+                Just("For=\"203.0.113.9:4711\";proto=https"),
+                Just("host=\"a,b\";for=203.0.113.9"),
+                Just("by=\"x\\\"y\";for=203.0.113.9"),
+            ],
+        ) {
+            let found = hops(&format!("{client}, {proxy}"));
+            prop_assert_eq!(found[0].address, Some("203.0.113.9".parse().unwrap()));
+        }
+
         #[test]
         fn nothing_panics_and_everything_is_bounded(value in "[ -~]{0,400}") {
             prop_assert!(hops(&value).len() <= MOST_HOPS);

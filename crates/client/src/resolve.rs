@@ -84,13 +84,17 @@ impl Client {
         direct: Scheme,
         headers: &HeaderMap,
     ) -> ClientAddress {
-        let hops = forwarded::rfc_7239(headers);
-        let (ip, passed) = self.walk(from, hops.iter().map(|hop| hop.address));
-        let last = hops
-            .into_iter()
-            .nth(passed.saturating_sub(1))
-            .unwrap_or_default();
-        let Hop { scheme, host, .. } = last;
+        // The last that is believed, or the nearest, which a trusted proxy wrote in any case.
+        let mut last: Option<Hop> = None;
+        let addresses = forwarded::rfc_7239(headers).map(|hop| {
+            let address = hop.address;
+            if address.is_some() || last.is_none() {
+                last = Some(hop);
+            }
+            address
+        });
+        let (ip, _) = self.walk(from, addresses);
+        let Hop { scheme, host, .. } = last.unwrap_or_default();
         self.client(ip, peer, scheme.unwrap_or(direct), host)
     }
 

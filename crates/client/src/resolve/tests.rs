@@ -158,6 +158,32 @@ fn forwarded_is_believed_only_when_it_is_the_one_that_is_read() {
     );
 }
 
+#[test]
+fn an_open_quote_does_not_hide_the_client_behind_the_proxy() {
+    let config = trusting("loopback").header(Header::Forwarded);
+    let forged = [("forwarded", r#"for="x, for=203.0.113.9;proto=https"#)];
+    let client = resolve(config, "127.0.0.1", &forged);
+    assert_eq!(client.ip().to_string(), "203.0.113.9");
+    assert!(client.is_https());
+}
+
+#[test]
+fn an_unnamed_client_keeps_the_words_of_the_proxy_before_it() {
+    let config = trusting("loopback, 10.0.0.0/8").header(Header::Forwarded);
+    let list = "for=_hidden;proto=http;host=evil.test, for=10.0.0.7;proto=https;host=a.test";
+    let client = resolve(config.clone(), "127.0.0.1", &[("forwarded", list)]);
+    assert_eq!(client.ip().to_string(), "10.0.0.7");
+    assert!(client.is_https());
+    assert_eq!(client.forwarded_host().unwrap(), "a.test");
+
+    let nearest = [("forwarded", "for=unknown;proto=https")];
+    let client = resolve(config, "127.0.0.1", &nearest);
+    assert_eq!(
+        (client.ip().to_string().as_str(), client.is_https()),
+        ("127.0.0.1", true)
+    );
+}
+
 proptest! {
     #[test]
     fn the_client_is_the_peer_or_stands_in_the_list(list in "[0-9a-f:., \\[\\]x]{0,80}", hops in 0_u8..5) {
