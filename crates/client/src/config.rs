@@ -4,6 +4,7 @@ use std::fmt;
 
 use panoply_core::ClientAddress;
 use serde::Deserialize;
+use serde::de::{Deserializer, SeqAccess, Visitor};
 
 use crate::proxies::{Proxies, Trust};
 use crate::{Client, Error};
@@ -20,6 +21,7 @@ use crate::{Client, Error};
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct ClientConfig {
+    #[serde(deserialize_with = "proxies")]
     trusted_proxies: Vec<String>,
     hops: Option<u8>,
     header: Header,
@@ -135,6 +137,32 @@ impl fmt::Display for ClientConfig {
     }
 }
 
+/// Reads the list; what else is written there learns what to write.
+fn proxies<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    struct Entries;
+
+    impl<'de> Visitor<'de> for Entries {
+        type Value = Vec<String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(
+                "a list of the proxies to trust, such as [\"loopback\", \"10.0.0.0/8\"] \
+                 (everybody cannot be trusted; to count proxies, write `hops`)",
+            )
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<String>, A::Error> {
+            let mut entries = Vec::new();
+            while let Some(entry) = list.next_element()? {
+                entries.push(entry);
+            }
+            Ok(entries)
+        }
+    }
+
+    deserializer.deserialize_seq(Entries)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,7 +202,17 @@ mod tests {
             .hops(1)
             .build();
         assert_eq!(both.unwrap_err(), Error::Both);
-        assert!(parse("trusted_proxies = true").is_err());
+        for halves in ["0.0.0.0/1, 128.0.0.0/1", "loopback, ::/1, 8000::/1"] {
+            assert!(matches!(error(halves), Error::Everybody { .. }), "{halves}");
+        }
+        for wrong in ["true", "1", "\"loopback\""] {
+            let error = parse(&format!("trusted_proxies = {wrong}")).unwrap_err();
+            assert!(
+                error.to_string().contains("such as [\"loopback\""),
+                "{error}"
+            );
+        }
+        assert!(parse("trusted_proxies = [\"loopback\"]").is_ok());
         assert!(
             parse("trust = 1")
                 .unwrap_err()

@@ -63,6 +63,12 @@ impl Proxies {
             }
             networks.push(network);
         }
+        // `0.0.0.0/1` beside `128.0.0.0/1` is everybody too.
+        let networks = IpNet::aggregate(&networks);
+        if networks.iter().any(|network| network.prefix_len() == 0) {
+            let entry = entries.join(", ");
+            return Err(Error::Everybody { entry });
+        }
         Ok(Self(networks))
     }
 
