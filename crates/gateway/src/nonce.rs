@@ -19,7 +19,8 @@ pin_project! {
     pub(crate) struct Stamped<B> {
         #[pin]
         inner: B,
-        stamp: Stamp,
+        // Boxed, so that answers without one are small: they are moved a dozen times.
+        stamp: Box<Stamp>,
         // What must be passed on after the bytes that were held back.
         after: Option<Frame<Bytes>>,
         ended: bool,
@@ -30,7 +31,7 @@ impl<B> Stamped<B> {
     pub(crate) fn new(inner: B, placeholder: &str, nonce: &Nonce) -> Self {
         Self {
             inner,
-            stamp: Stamp::new(placeholder, nonce),
+            stamp: Box::new(Stamp::new(placeholder, nonce)),
             after: None,
             ended: false,
         }

@@ -64,11 +64,11 @@ impl Service<Request<RequestBody>> for AppService {
 }
 
 impl Inner {
-    async fn answer(&self, mut request: Request<RequestBody>) -> Response<ResponseBody> {
+    async fn answer(&self, request: Request<RequestBody>) -> Response<ResponseBody> {
         let version = request.version();
         let id = request.extensions().get::<RequestId>().copied();
         let accept = request.headers().get(http::header::ACCEPT).cloned();
-        match self.pass(&mut request).await {
+        match self.pass(request).await {
             Ok(answer) => answer,
             Err(refusal) => {
                 tracing::debug!(rule = refusal.rule(), "refused");
@@ -87,16 +87,16 @@ impl Inner {
 
     async fn pass(
         &self,
-        request: &mut Request<RequestBody>,
+        mut request: Request<RequestBody>,
     ) -> Result<Response<ResponseBody>, Refusal> {
-        intake::admit(request)?;
+        intake::admit(&mut request)?;
         if request.headers().len() > self.live.limits.header_count {
             // HTTP/1 heads are counted by hyper, HTTP/2 ones only by their size.
             let detail = "The request has more headers than this server accepts.";
             let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
             return Err(Refusal::new(status, "limits/header-count", detail));
         }
-        if let Some(redirect) = self.redirect(request) {
+        if let Some(redirect) = self.redirect(&request) {
             return Ok(redirect);
         }
         let limit = self.live.limits.body_bytes;
@@ -104,7 +104,7 @@ impl Inner {
             return Err(Failure::Body(crate::body::Fault::TooLarge).refusal());
         }
         if self.live.reports && request.uri().path() == REPORTS_PATH {
-            return reports::receive(take(request), &self.shared.reports).await;
+            return reports::receive(request, &self.shared.reports).await;
         }
         match **self.shared.app.load() {
             AppState::Up(address) => self.pool.move_to(address),
@@ -116,7 +116,7 @@ impl Inner {
                 );
             }
         }
-        proxy::forward(&self.pool, &self.upstream, take(request))
+        proxy::forward(&self.pool, &self.upstream, request)
             .await
             .map_err(|failure| {
                 let cause = std::error::Error::source(&failure).map(tracing::field::display);
@@ -142,9 +142,4 @@ impl Inner {
         response.headers_mut().insert(LOCATION, location);
         Some(response)
     }
-}
-
-/// The request itself, an empty one left in its place.
-fn take(request: &mut Request<RequestBody>) -> Request<RequestBody> {
-    std::mem::replace(request, Request::new(RequestBody::empty()))
 }

@@ -1,20 +1,23 @@
 //! One core: a listener, a runtime, a pool of connections to the app, nothing shared that is hot.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Request;
+use hyper::body::Incoming;
 use panoply::trace::TracedBody;
 use panoply::{Clock, Worn};
 use panoply_tls::Tls;
 use tokio::net::{TcpListener, TcpStream};
 use tower_layer::Layer as _;
+use tower_service::Service;
 
 use crate::access::WorkerLog;
-use crate::body::ResponseBody;
+use crate::body::{RequestBody, ResponseBody};
 use crate::metrics::Metrics;
 use crate::proxy::Pool;
 use crate::service::AppService;
@@ -27,6 +30,9 @@ pub(crate) type Stack = Worn<AppService>;
 
 /// The body of an answer as it leaves the stack.
 pub(crate) type Answer = TracedBody<ResponseBody>;
+
+/// The stack's answer, under way.
+type Answering = <Stack as Service<Request<RequestBody>>>::Future;
 
 /// What a connection holds as long as it, or the tunnel it became, is open.
 pub(crate) type Slot = Rc<Seat>;
@@ -53,6 +59,7 @@ pub(crate) struct Worker {
     sweeper: Sweeper,
     log: Arc<WorkerLog>,
     current: RefCell<(Arc<Live>, Stack)>,
+    drains: Cell<bool>,
 }
 
 impl Worker {
@@ -69,22 +76,31 @@ impl Worker {
             sweeper: Sweeper::default(),
             log,
             current,
+            drains: Cell::new(false),
         })
     }
 
-    /// The stack in force, made anew after a reload.
-    pub(crate) fn stack(&self) -> Stack {
+    /// Hands a request to the stack in force, which is made anew after a reload.
+    pub(crate) fn call(&self, request: Request<Incoming>) -> Answering {
         let live = self.shared.live.load();
         let mut current = self.current.borrow_mut();
         if !Arc::ptr_eq(&current.0, &live) {
             let made = stack(&self.shared, &live, &self.pool, &self.log);
             *current = (Arc::clone(&live), made);
         }
-        current.1.clone()
+        let limit = live.limits.body_bytes;
+        current
+            .1
+            .call(request.map(|body| RequestBody::new(body, limit)))
     }
 
     pub(crate) fn limits(&self) -> Limits {
         self.shared.live.load().limits
+    }
+
+    /// Whether connections are to end with the answer that is under way.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.drains.get()
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {
@@ -184,6 +200,7 @@ pub(crate) fn run(shared: Arc<Shared>, doors: Vec<Door>, grace: Duration) -> std
                 () = draining.as_mut() => break,
             }
         }
+        worker.drains.set(true);
         let clock = &worker.shared.clock;
         let deadline = clock.monotonic() + grace;
         for task in accepting {

@@ -27,7 +27,7 @@ pub(crate) fn admit<B>(request: &mut Request<B>) -> Result<(), Refusal> {
     if request.version() <= Version::HTTP_11 && request.uri().authority().is_some() {
         *request.uri_mut() = origin_form(request.uri());
     }
-    if let Some(host) = host.filter(|_| !request.headers().contains_key(HOST))
+    if let Some(host) = host
         && let Ok(host) = HeaderValue::from_str(host.as_str())
     {
         request.headers_mut().insert(HOST, host);

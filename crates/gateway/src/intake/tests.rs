@@ -141,4 +141,10 @@ proptest! {
             prop_assert!(!authority.as_str().contains(['@', '/', '?', '#', ',', ' ']));
         }
     }
+
+    #[test]
+    fn the_short_way_to_a_host_leads_to_the_same(value in "[a-z0-9.:_@\\[\\]-]{0,12}(:[0-9]{0,6})?") {
+        let parsed = host::parse(value.as_bytes()).is_some();
+        prop_assert_eq!(host::is_host(value.as_bytes()), parsed, "{}", value);
+    }
 }

@@ -1,7 +1,9 @@
 //! One request to the app and its answer back.
 
+use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, ETAG, LAST_MODIFIED};
@@ -11,6 +13,7 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use panoply_core::{ClientAddress, Nonce, RequestId};
 
+use super::deadlines::Deadline;
 use super::pool::{Lease, Pool, Sender};
 use super::{Failure, cookies, headers};
 use crate::body::{Progress, RequestBody, ResponseBody};
@@ -45,7 +48,7 @@ pub(crate) async fn forward(
     let answer = if upstream.h2c {
         let mut sender = pool.multiplexed().await?;
         let send = sender.try_send_request(request);
-        let answer = within(upstream.response_timeout, &progress, send).await;
+        let answer = within(pool, upstream.response_timeout, &progress, send).await;
         (answer.map_err(|error| error.failure(&progress))?, None)
     } else {
         let (answer, sender) = exchange(pool, upstream, request, &progress).await?;
@@ -142,10 +145,11 @@ async fn exchange(
     mut request: Request<RequestBody>,
     progress: &Progress,
 ) -> Result<(Response<Incoming>, Sender), Failure> {
+    let limit = upstream.response_timeout;
     if let Some(mut sender) = pool.reuse().await {
         let again = Again::of(&request);
         let send = sender.try_send_request(request);
-        match within(upstream.response_timeout, progress, send).await {
+        match within(pool, limit, progress, send).await {
             Ok(answer) => return Ok((answer, sender)),
             Err(Unanswered::Unsent(unsent)) => request = *unsent,
             Err(Unanswered::Broken(error)) => {
@@ -160,7 +164,7 @@ async fn exchange(
     }
     let mut sender = pool.connect().await?;
     let send = sender.try_send_request(request);
-    let answer = within(upstream.response_timeout, progress, send).await;
+    let answer = within(pool, limit, progress, send).await;
     Ok((answer.map_err(|error| error.failure(progress))?, sender))
 }
 
@@ -183,6 +187,7 @@ impl Unanswered {
 
 /// Waits for an answer's head; as long as the request's own body moves, the wait begins anew.
 async fn within(
+    pool: &Pool,
     limit: Duration,
     progress: &Progress,
     answer: impl Future<
@@ -193,19 +198,32 @@ async fn within(
     >,
 ) -> Result<Response<Incoming>, Unanswered> {
     let mut answer = pin!(answer);
-    loop {
-        let before = progress.mark();
-        match tokio::time::timeout(limit, answer.as_mut()).await {
-            Ok(Ok(answer)) => return Ok(answer),
-            Ok(Err(mut error)) => {
-                let unsent = error.take_message();
-                let unsent = unsent.map(|request| Unanswered::Unsent(Box::new(request)));
-                return Err(unsent.unwrap_or_else(|| Unanswered::Broken(error.into_error())));
-            }
-            // A body that stalls is the client's fault and has a limit of its own.
-            Err(_) if progress.mark() != before || !progress.mark().1 => {}
-            Err(_) => return Err(Unanswered::Late),
+    let deadline: Deadline = pool.deadline(limit);
+    let mut mark = progress.mark();
+    let answered = poll_fn(|cx| {
+        if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
+            return Poll::Ready(Some(answer));
         }
+        if !deadline.has_passed(cx.waker()) {
+            return Poll::Pending;
+        }
+        // A body that stalls is the client's fault and has a limit of its own.
+        let before = std::mem::replace(&mut mark, progress.mark());
+        if mark == before && mark.1 {
+            return Poll::Ready(None);
+        }
+        deadline.renew(limit);
+        deadline.has_passed(cx.waker());
+        Poll::Pending
+    });
+    match answered.await {
+        Some(Ok(answer)) => Ok(answer),
+        Some(Err(mut error)) => {
+            let unsent = error.take_message();
+            let unsent = unsent.map(|request| Unanswered::Unsent(Box::new(request)));
+            Err(unsent.unwrap_or_else(|| Unanswered::Broken(error.into_error())))
+        }
+        None => Err(Unanswered::Late),
     }
 }
 

@@ -11,6 +11,7 @@ use hyper_util::rt::TokioIo;
 use panoply_core::Clock;
 use tokio::net::TcpStream;
 
+use super::deadlines::{Deadline, Deadlines};
 use super::{Failure, Local};
 use crate::body::RequestBody;
 
@@ -32,6 +33,7 @@ pub(crate) struct Pool {
     address: Cell<Option<SocketAddr>>,
     idle: RefCell<Vec<Idle>>,
     shared: RefCell<Option<http2::SendRequest<RequestBody>>>,
+    deadlines: Rc<Deadlines>,
     clock: Rc<dyn Clock>,
 }
 
@@ -43,12 +45,15 @@ struct Idle {
 
 impl Pool {
     pub(crate) fn new(clock: Rc<dyn Clock>) -> Self {
-        Self {
+        let pool = Self {
             address: Cell::new(None),
             idle: RefCell::default(),
             shared: RefCell::default(),
+            deadlines: Rc::default(),
             clock,
-        }
+        };
+        pool.sweep();
+        pool
     }
 
     /// Sends to `address` from now on.
@@ -59,12 +64,18 @@ impl Pool {
         }
     }
 
-    /// Closes what has been idle for too long.
+    /// Closes what has been idle for too long, and ends waits that have lasted too long.
     pub(crate) fn sweep(&self) {
         let now = self.clock.monotonic();
+        self.deadlines.sweep(now);
         self.idle
             .borrow_mut()
             .retain(|idle| idle.until > now && !idle.sender.is_closed());
+    }
+
+    /// A wait of at most `limit`.
+    pub(super) fn deadline(&self, limit: Duration) -> Deadline {
+        self.deadlines.wait(limit)
     }
 
     /// A connection that has been used before and still stands.
@@ -72,7 +83,7 @@ impl Pool {
         loop {
             let idle = self.idle.borrow_mut().pop()?;
             let mut sender = idle.sender;
-            if idle.until <= self.clock.monotonic() || sender.is_closed() {
+            if idle.until <= self.deadlines.now() || sender.is_closed() {
                 continue;
             }
             // Given back at the last byte of a body, it may have a turn to go before it is ready.
@@ -82,10 +93,12 @@ impl Pool {
         }
     }
 
-    /// A new connection.
+    /// A new connection, in a task of its own: driving it from the request's task was measured and
+    /// gains nothing.
     pub(super) async fn connect(&self) -> Result<Sender, Failure> {
+        // With another number of headers than hyper's own 100, its parser makes a table on the heap
+        // for every answer.
         let (sender, connection) = http1::Builder::new()
-            .max_headers(256)
             .handshake(TokioIo::new(self.dial().await?))
             .await
             .map_err(Failure::Broken)?;
@@ -162,10 +175,9 @@ impl Lease {
         let mut idle = pool.idle.borrow_mut();
         let wanted = pool.address.get() == self.address && idle.len() < MOST_IDLE;
         if wanted && !self.keep.is_zero() && !self.sender.is_closed() {
-            idle.push(Idle {
-                sender: self.sender,
-                until: pool.clock.monotonic() + self.keep,
-            });
+            let until = pool.deadlines.now() + self.keep;
+            let sender = self.sender;
+            idle.push(Idle { sender, until });
         }
     }
 }

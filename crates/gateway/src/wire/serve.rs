@@ -1,6 +1,7 @@
 //! One accepted connection, from its first byte to its last.
 
 use std::convert::Infallible;
+use std::future::{Future as _, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -16,14 +17,16 @@ use panoply_core::Connection;
 use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tower_service::Service as _;
 
 use super::io::Wire;
 use super::tunnel;
 use super::watch::{InFlight, Watch};
-use crate::body::RequestBody;
 use crate::proxy::{self, Local};
 use crate::worker::{Answer, Arrival, Slot, Worker};
+
+/// The most headers that hyper parses without a table on the heap for every request. A lower limit
+/// is held by [`AppService`](crate::service::AppService), which counts those of HTTP/2 too.
+const PARSED: usize = 100;
 
 /// What every request of one connection needs.
 #[derive(Debug)]
@@ -82,8 +85,10 @@ where
     let limits = line.worker.limits();
     let wire = Wire::http1(stream, Arc::clone(&line.watch));
     let mut builder = http1::Builder::new();
+    if limits.header_count > PARSED {
+        builder.max_headers(limits.header_count);
+    }
     builder
-        .max_headers(limits.header_count)
         .max_header_size(limits.header_bytes)
         .half_close(false)
         // Heads have a limit of their own, in `Watch`.
@@ -93,14 +98,15 @@ where
         .serve_connection(TokioIo::new(wire), service)
         .with_upgrades();
     let mut served = std::pin::pin!(served);
-    let mut draining = std::pin::pin!(line.worker.draining());
-    let ended = tokio::select! {
-        ended = served.as_mut() => ended,
-        () = draining.as_mut() => {
+    let mut last = false;
+    let ended = poll_fn(|cx| {
+        // Whoever has no request under way is ended by the sweeper, so nobody has to be woken.
+        if line.worker.is_draining() && !std::mem::replace(&mut last, true) {
             served.as_mut().graceful_shutdown();
-            served.await
         }
-    };
+        served.as_mut().poll(cx)
+    });
+    let ended = ended.await;
     if let Some(violation) = line.watch.violation() {
         line.refused(violation.rule());
     } else if let Err(error) = ended {
@@ -160,10 +166,8 @@ async fn answer(
     let in_flight = line.watch.begin();
     let upgrade = proxy::upgrade(request.headers(), request.version())
         .map(|_| hyper::upgrade::on(&mut request));
-    let limit = line.worker.limits().body_bytes;
-    let mut request = request.map(|body| RequestBody::new(body, limit));
     request.extensions_mut().insert(line.connection.clone());
-    let mut response = line.worker.stack().call(request).await?;
+    let mut response = line.worker.call(request).await?;
     if response.status() == StatusCode::SWITCHING_PROTOCOLS
         && let Some(client) = upgrade
     {

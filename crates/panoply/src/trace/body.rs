@@ -1,6 +1,7 @@
 //! The body that knows when an exchange is over.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -9,25 +10,26 @@ use http::Method;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::{Exchange, TraceLayer};
+use super::Exchange;
+use super::layer::Shared;
 
 /// An exchange under way.
 #[derive(Debug)]
 pub(super) struct Record {
     pub(super) exchange: Exchange,
     pub(super) started: Duration,
-    pub(super) layer: TraceLayer,
+    pub(super) shared: Arc<Shared>,
 }
 
 impl Record {
     pub(super) fn elapsed(&self) -> Duration {
-        self.layer.clock.monotonic().saturating_sub(self.started)
+        self.shared.clock.monotonic().saturating_sub(self.started)
     }
 
     fn finish(mut self, aborted: bool) {
         self.exchange.duration = self.elapsed();
         self.exchange.aborted = aborted;
-        self.layer.observer.answered(&self.exchange);
+        self.shared.observer.answered(&self.exchange);
     }
 }
 
@@ -41,7 +43,7 @@ pin_project! {
     {
         #[pin]
         inner: B,
-        record: Option<Record>,
+        record: Option<Box<Record>>,
     }
 
     impl<B: Body> PinnedDrop for TracedBody<B> {
@@ -59,7 +61,7 @@ pin_project! {
 }
 
 impl<B: Body> TracedBody<B> {
-    pub(super) fn new(inner: B, record: Option<Record>) -> Self {
+    pub(super) fn new(inner: B, record: Option<Box<Record>>) -> Self {
         Self { inner, record }
     }
 }

@@ -14,20 +14,24 @@ use super::{Observer, TraceService};
 /// as `X-Request-Id`. An id that the client sent is not believed, so that nobody can choose what
 /// the log says.
 #[derive(Debug, Clone)]
-pub struct TraceLayer {
+pub struct TraceLayer(pub(super) Arc<Shared>);
+
+/// What all exchanges need; one count of references for each of them, not three.
+#[derive(Debug)]
+pub(super) struct Shared {
     pub(super) observer: Arc<dyn Observer>,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) ids: Arc<Ids>,
+    pub(super) ids: Ids,
 }
 
 impl TraceLayer {
     /// Reports to `observer`, with times from `clock`.
     pub fn new(observer: Arc<dyn Observer>, clock: Arc<dyn Clock>) -> Self {
-        Self {
+        Self(Arc::new(Shared {
             observer,
             clock,
-            ids: Arc::default(),
-        }
+            ids: Ids::default(),
+        }))
     }
 }
 
@@ -37,7 +41,7 @@ impl<S> Layer<S> for TraceLayer {
     fn layer(&self, inner: S) -> Self::Service {
         TraceService {
             inner,
-            layer: self.clone(),
+            shared: Arc::clone(&self.0),
         }
     }
 }

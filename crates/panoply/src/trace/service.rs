@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -13,13 +14,14 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::body::Record;
-use super::{Exchange, TraceLayer, TracedBody};
+use super::layer::Shared;
+use super::{Exchange, TracedBody};
 
 /// The service that [`TraceLayer`] makes.
 #[derive(Debug, Clone)]
 pub struct TraceService<S> {
     pub(super) inner: S,
-    pub(super) layer: TraceLayer,
+    pub(super) shared: Arc<Shared>,
 }
 
 impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for TraceService<S>
@@ -36,8 +38,8 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let id = self.layer.ids.next();
-        let started = self.layer.clock.monotonic();
+        let id = self.shared.ids.next();
+        let started = self.shared.clock.monotonic();
         let exchange = Exchange {
             id,
             client: request.extensions().get().map(ClientAddress::ip),
@@ -54,11 +56,12 @@ where
             aborted: false,
         };
         request.extensions_mut().insert(id);
-        let record = Record {
+        // Boxed, since it is handed on with the answer through all that stands outside.
+        let record = Box::new(Record {
             exchange,
             started,
-            layer: self.layer.clone(),
-        };
+            shared: Arc::clone(&self.shared),
+        });
         ResponseFuture {
             inner: self.inner.call(request),
             record: Some(record),
@@ -72,7 +75,7 @@ pin_project! {
     pub struct ResponseFuture<F> {
         #[pin]
         inner: F,
-        record: Option<Record>,
+        record: Option<Box<Record>>,
     }
 }
 
