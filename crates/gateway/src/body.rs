@@ -13,6 +13,7 @@ use pin_project_lite::pin_project;
 
 use crate::nonce::Stamped;
 use crate::proxy::Lease;
+use crate::wire::Outlet;
 
 /// Why a request's body could not be passed on whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +54,7 @@ pub(crate) struct RequestBody {
     inner: Option<Incoming>,
     left: u64,
     progress: Rc<Progress>,
+    trailers: Outlet,
 }
 
 impl RequestBody {
@@ -63,6 +65,7 @@ impl RequestBody {
             inner: Some(inner),
             left: limit,
             progress,
+            trailers: Outlet::default(),
         }
     }
 
@@ -74,11 +77,17 @@ impl RequestBody {
             inner: None,
             left: 0,
             progress,
+            trailers: Outlet::default(),
         }
     }
 
     pub(crate) fn progress(&self) -> Rc<Progress> {
         Rc::clone(&self.progress)
+    }
+
+    /// Where its trailers go, from now on.
+    pub(crate) fn set_trailers(&mut self, outlet: Outlet) {
+        self.trailers = outlet;
     }
 
     fn refuse(&self, fault: Fault) -> Poll<Option<Result<Frame<Bytes>, Refused>>> {
@@ -112,8 +121,11 @@ impl Body for RequestBody {
             Some(left) => self.left = left,
             None => return self.refuse(Fault::TooLarge),
         }
-        self.progress.ended.set(self.is_end_stream());
-        Poll::Ready(Some(Ok(frame)))
+        let frame = self.trailers.pass(frame);
+        self.progress
+            .ended
+            .set(frame.is_none() || self.is_end_stream());
+        Poll::Ready(frame.map(Ok))
     }
 
     fn is_end_stream(&self) -> bool {

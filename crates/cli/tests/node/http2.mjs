@@ -28,7 +28,7 @@ const exchange = async (headers, { body = '', trailers } = {}) => {
 {
   const { trailers, text } = await exchange({ ':path': '/trailers', te: 'trailers' });
   out.trailersDown = { trailers, text };
-  const sent = await exchange({ ':path': '/upload', ':method': 'PUT', trailer: 'x-digest' }, { body: 'bytes', trailers: { 'x-digest': 'feed' } });
+  const sent = await exchange({ ':path': '/upload', ':method': 'PUT' }, { body: 'bytes', trailers: { 'x-digest': 'feed' } });
   const { trailers: seen, bytes } = JSON.parse(sent.text);
   out.trailersUp = { trailers: seen, bytes };
 }

@@ -196,11 +196,12 @@ fn request_length(buffer: &[u8]) -> Option<usize> {
             .map(|value| value.trim().to_owned())
     };
     if field("transfer-encoding:").is_some() {
-        let end = buffer[head..]
-            .windows(5)
-            .position(|window| window == b"0\r\n\r\n")?
-            + 5;
-        return Some(head + end);
+        let find = |from: usize, what: &[u8]| {
+            let mut windows = buffer[from..].windows(what.len());
+            Some(from + windows.position(|window| window == what)?)
+        };
+        let last = find(head - 2, b"\r\n0\r\n")?;
+        return Some(find(last + 3, b"\r\n\r\n")? + 4);
     }
     let body = field("content-length:")
         .and_then(|value| value.parse().ok())

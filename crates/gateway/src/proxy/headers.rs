@@ -8,6 +8,8 @@ use http::header::{CONNECTION, COOKIE, HOST, TE, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 use panoply_core::{ClientAddress, RequestId};
 
+use crate::wire::trailers_welcome;
+
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -69,13 +71,7 @@ pub(super) fn to_app(
     host: Option<HeaderValue>,
     upgrade: Option<HeaderValue>,
 ) {
-    let trailers = headers.get(TE).is_some_and(|te| {
-        let named = |te: &str| {
-            te.split(',')
-                .any(|t| t.trim().eq_ignore_ascii_case("trailers"))
-        };
-        te.to_str().is_ok_and(named)
-    });
+    let trailers = trailers_welcome(headers);
     strip_hop_by_hop(headers, |name| {
         matches!(name, "te" | "expect" | "proxy-authorization" | "forwarded")
     });

@@ -4,9 +4,12 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::client::conn::{http1, http2};
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::client::conn::{TrySendError, http1, http2};
 use hyper_util::rt::TokioIo;
 use panoply_core::Clock;
 use tokio::net::TcpStream;
@@ -14,9 +17,29 @@ use tokio::net::TcpStream;
 use super::deadlines::{Deadline, Deadlines};
 use super::{Failure, Local};
 use crate::body::RequestBody;
+use crate::wire::{Outlet, Trailers, Trailing, in_chunks};
 
 /// A connection that carries one request at a time.
-pub(super) type Sender = http1::SendRequest<RequestBody>;
+#[derive(Debug)]
+pub(super) struct Sender {
+    inner: http1::SendRequest<RequestBody>,
+    trailers: Arc<Trailers>,
+}
+
+impl Sender {
+    /// Sends `request`, with trailers if it has any.
+    pub(super) fn try_send_request(
+        &mut self,
+        mut request: Request<RequestBody>,
+    ) -> impl Future<Output = Result<Response<Incoming>, TrySendError<Request<RequestBody>>>> + use<>
+    {
+        if in_chunks(request.headers(), request.body()) {
+            let outlet = Outlet::Stream(Arc::clone(&self.trailers));
+            request.body_mut().set_trailers(outlet);
+        }
+        self.inner.try_send_request(request)
+    }
+}
 
 /// The most idle connections that are kept.
 const MOST_IDLE: usize = 256;
@@ -70,7 +93,7 @@ impl Pool {
         self.deadlines.sweep(now);
         self.idle
             .borrow_mut()
-            .retain(|idle| idle.until > now && !idle.sender.is_closed());
+            .retain(|idle| idle.until > now && !idle.sender.inner.is_closed());
     }
 
     /// A wait of at most `limit`.
@@ -83,11 +106,11 @@ impl Pool {
         loop {
             let idle = self.idle.borrow_mut().pop()?;
             let mut sender = idle.sender;
-            if idle.until <= self.deadlines.now() || sender.is_closed() {
+            if idle.until <= self.deadlines.now() || sender.inner.is_closed() {
                 continue;
             }
             // Given back at the last byte of a body, it may have a turn to go before it is ready.
-            if sender.is_ready() || sender.ready().await.is_ok() {
+            if sender.inner.is_ready() || sender.inner.ready().await.is_ok() {
                 return Some(sender);
             }
         }
@@ -96,10 +119,12 @@ impl Pool {
     /// A new connection, in a task of its own: driving it from the request's task was measured and
     /// gains nothing.
     pub(super) async fn connect(&self) -> Result<Sender, Failure> {
+        let trailers = Arc::<Trailers>::default();
+        let stream = Trailing::new(self.dial().await?, Arc::clone(&trailers));
         // With another number of headers than hyper's own 100, its parser makes a table on the heap
         // for every answer.
-        let (sender, connection) = http1::Builder::new()
-            .handshake(TokioIo::new(self.dial().await?))
+        let (inner, connection) = http1::Builder::new()
+            .handshake(TokioIo::new(stream))
             .await
             .map_err(Failure::Broken)?;
         tokio::task::spawn_local(async move {
@@ -107,7 +132,7 @@ impl Pool {
                 tracing::trace!(%error, "a connection to the app ended");
             }
         });
-        Ok(sender)
+        Ok(Sender { inner, trailers })
     }
 
     /// The one HTTP/2 connection that all requests share.
@@ -174,7 +199,7 @@ impl Lease {
         };
         let mut idle = pool.idle.borrow_mut();
         let wanted = pool.address.get() == self.address && idle.len() < MOST_IDLE;
-        if wanted && !self.keep.is_zero() && !self.sender.is_closed() {
+        if wanted && !self.keep.is_zero() && !self.sender.inner.is_closed() {
             let until = pool.deadlines.now() + self.keep;
             let sender = self.sender;
             idle.push(Idle { sender, until });

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::framing::Framing;
+use super::trailers::Trailing;
 use super::watch::Watch;
 
 /// A connection whose bytes are followed by [`Framing`] and whose waits are noted in [`Watch`].
@@ -17,7 +18,7 @@ use super::watch::Watch;
 /// 400, and closes: the order of answers stays its own affair.
 #[derive(Debug)]
 pub(crate) struct Wire<T> {
-    stream: T,
+    stream: Trailing<T>,
     framing: Framing,
     watch: Arc<Watch>,
     /// What hyper has still to be given of [`POISON`].
@@ -31,7 +32,7 @@ impl<T> Wire<T> {
     /// Follows HTTP/1 on `stream`.
     pub(crate) fn http1(stream: T, watch: Arc<Watch>) -> Self {
         Self {
-            stream,
+            stream: Trailing::new(stream, Arc::clone(watch.trailers())),
             framing: Framing::new(),
             watch,
             poison: &[],

@@ -3,8 +3,10 @@
 mod framing;
 mod io;
 mod serve;
+mod trailers;
 mod tunnel;
 mod watch;
 
 pub(crate) use serve::serve;
+pub(crate) use trailers::{Outlet, Trailers, Trailing, in_chunks, welcome as trailers_welcome};
 pub(crate) use watch::{Patience, Sweeper, TICK};

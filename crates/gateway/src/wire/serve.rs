@@ -5,9 +5,10 @@ use std::future::{Future as _, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use http::{Request, Response, StatusCode};
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -19,6 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::io::Wire;
+use super::trailers::{self, Outlet};
 use super::tunnel;
 use super::watch::{InFlight, Watch};
 use crate::proxy::{self, Local};
@@ -166,6 +168,8 @@ async fn answer(
     let in_flight = line.watch.begin();
     let upgrade = proxy::upgrade(request.headers(), request.version())
         .map(|_| hyper::upgrade::on(&mut request));
+    let keeps_trailers =
+        request.version() == Version::HTTP_11 && trailers::welcome(request.headers());
     request.extensions_mut().insert(line.connection.clone());
     let mut response = line.worker.call(request).await?;
     if response.status() == StatusCode::SWITCHING_PROTOCOLS
@@ -179,7 +183,17 @@ async fn answer(
             Rc::clone(&line.slot),
         );
     }
-    Ok(response.map(|inner| Held { inner, in_flight }))
+    let in_chunks = keeps_trailers && trailers::in_chunks(response.headers(), response.body());
+    let trailers = if in_chunks {
+        Outlet::Stream(Arc::clone(line.watch.trailers()))
+    } else {
+        Outlet::Body
+    };
+    Ok(response.map(|inner| Held {
+        inner,
+        in_flight,
+        trailers,
+    }))
 }
 
 pin_project! {
@@ -189,10 +203,11 @@ pin_project! {
         #[pin]
         inner: B,
         in_flight: InFlight,
+        trailers: Outlet,
     }
 }
 
-impl<B: Body> Body for Held<B> {
+impl<B: Body<Data = Bytes>> Body for Held<B> {
     type Data = B::Data;
     type Error = B::Error;
 
@@ -200,7 +215,9 @@ impl<B: Body> Body for Held<B> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        self.project().inner.poll_frame(cx)
+        let this = self.project();
+        let frame = ready!(this.inner.poll_frame(cx)?);
+        Poll::Ready(frame.and_then(|frame| this.trailers.pass(frame)).map(Ok))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 
 use super::framing::Violation;
+use super::trailers::Trailers;
 
 /// How often connections are looked at.
 pub(crate) const TICK: Duration = Duration::from_millis(250);
@@ -43,6 +44,7 @@ pub(crate) struct Watch {
     read_stalled: Stall,
     write_stalled: Stall,
     violation: OnceLock<Violation>,
+    trailers: Arc<Trailers>,
 }
 
 impl Watch {
@@ -97,6 +99,11 @@ impl Watch {
 
     pub(crate) fn violation(&self) -> Option<Violation> {
         self.violation.get().copied()
+    }
+
+    /// Where an answer leaves its trailers.
+    pub(crate) const fn trailers(&self) -> &Arc<Trailers> {
+        &self.trailers
     }
 
     fn now(&self) -> u32 {
