@@ -67,11 +67,13 @@ impl Inner {
     async fn answer(&self, request: Request<RequestBody>) -> Response<ResponseBody> {
         let version = request.version();
         let id = request.extensions().get::<RequestId>().copied();
+        let client = request.extensions().get().map(ClientAddress::ip);
         let accept = request.headers().get(http::header::ACCEPT).cloned();
         match self.pass(request).await {
             Ok(answer) => answer,
             Err(refusal) => {
-                tracing::debug!(rule = refusal.rule(), "refused");
+                let ip = client.map(tracing::field::display);
+                tracing::debug!(client.ip = ip, rule = refusal.rule(), verdict = "refused");
                 let closes = intake::closes(&refusal);
                 let refusal = id.into_iter().fold(refusal, Refusal::with_id);
                 let mut asked = http::HeaderMap::new();
@@ -89,7 +91,10 @@ impl Inner {
         &self,
         mut request: Request<RequestBody>,
     ) -> Result<Response<ResponseBody>, Refusal> {
-        intake::admit(&mut request)?;
+        if let Err(refusal) = intake::admit(&mut request) {
+            // A head that hyper could not read has no host; why it was refused comes with it.
+            return Err(request.extensions_mut().remove().unwrap_or(refusal));
+        }
         if request.headers().len() > self.live.limits.header_count {
             // HTTP/1 heads are counted by hyper, HTTP/2 ones only by their size.
             let detail = "The request has more headers than this server accepts.";

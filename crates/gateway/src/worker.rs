@@ -80,18 +80,27 @@ impl Worker {
         })
     }
 
-    /// Hands a request to the stack in force, which is made anew after a reload.
+    /// Hands a request to the stack in force.
     pub(crate) fn call(&self, request: Request<Incoming>) -> Answering {
+        self.with_stack(|stack, limits| {
+            stack.call(request.map(|body| RequestBody::new(body, limits.body_bytes)))
+        })
+    }
+
+    /// Hands over a request of our own, in place of one that could not be read.
+    pub(crate) fn call_without_body(&self, request: Request<()>) -> Answering {
+        self.with_stack(|stack, _| stack.call(request.map(|()| RequestBody::empty())))
+    }
+
+    /// The stack is made anew after a reload.
+    fn with_stack<T>(&self, call: impl FnOnce(&mut Stack, &Limits) -> T) -> T {
         let live = self.shared.live.load();
         let mut current = self.current.borrow_mut();
         if !Arc::ptr_eq(&current.0, &live) {
             let made = stack(&self.shared, &live, &self.pool, &self.log);
             *current = (Arc::clone(&live), made);
         }
-        let limit = live.limits.body_bytes;
-        current
-            .1
-            .call(request.map(|body| RequestBody::new(body, limit)))
+        call(&mut current.1, &live.limits)
     }
 
     pub(crate) fn limits(&self) -> Limits {
@@ -105,6 +114,10 @@ impl Worker {
 
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.shared.metrics
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.shared.clock
     }
 
     /// Resolves once the gateway is to stop.

@@ -9,13 +9,15 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::framing::Framing;
 use super::trailers::Trailing;
+use super::voice;
 use super::watch::Watch;
 
 /// A connection whose bytes are followed by [`Framing`] and whose waits are noted in [`Watch`].
 ///
 /// When a request must be refused, the byte that makes it so is replaced by NUL, which no head may
 /// hold, and nothing after it is passed on. hyper then finishes the answers before it, answers
-/// 400, and closes: the order of answers stays its own affair.
+/// 400, and closes: the order of answers stays its own affair. Its bare answer is replaced by ours,
+/// here and whenever else hyper refuses a head by itself.
 #[derive(Debug)]
 pub(crate) struct Wire<T> {
     stream: Trailing<T>,
@@ -23,6 +25,9 @@ pub(crate) struct Wire<T> {
     watch: Arc<Watch>,
     /// What hyper has still to be given of [`POISON`].
     poison: &'static [u8],
+    /// Whether hyper may have words of its own, and how many of ours went out instead of them.
+    speaks: bool,
+    spoken: usize,
 }
 
 /// No head may hold NUL; the empty line makes hyper look even at a head that came in pieces.
@@ -36,6 +41,8 @@ impl<T> Wire<T> {
             framing: Framing::new(),
             watch,
             poison: &[],
+            speaks: true,
+            spoken: 0,
         }
     }
 
@@ -50,6 +57,7 @@ impl<T> Wire<T> {
     pub(crate) fn http2(stream: T, watch: Arc<Watch>) -> Self {
         let mut wire = Self::http1(stream, watch);
         wire.framing.stop();
+        wire.speaks = false;
         wire
     }
 }
@@ -89,6 +97,36 @@ impl<T: AsyncRead + Unpin> AsyncRead for Wire<T> {
     }
 }
 
+impl<T: AsyncWrite + Unpin> Wire<T> {
+    /// The status, where `bytes` are a refusal of hyper's own.
+    fn refusal(&self, bytes: &[u8]) -> Option<u16> {
+        if !self.speaks || self.watch.voice().is_ours() || self.watch.is_tunnel() {
+            return None;
+        }
+        voice::refusal(bytes)
+    }
+
+    /// Writes our refusal instead of hyper's, whose `length` bytes are then taken for written.
+    fn refuse(
+        &mut self,
+        cx: &mut Context<'_>,
+        status: u16,
+        length: usize,
+    ) -> Poll<io::Result<usize>> {
+        // Whoever polls hyper looks after each poll whether words are wanted.
+        let Some(words) = self.watch.voice().instead(status) else {
+            return Poll::Pending;
+        };
+        while let Some(rest @ [_, ..]) = words.get(self.spoken..) {
+            match ready!(Pin::new(&mut self.stream).poll_write(cx, rest))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                written => self.spoken += written,
+            }
+        }
+        Poll::Ready(Ok(length))
+    }
+}
+
 impl<T: AsyncWrite + Unpin> AsyncWrite for Wire<T> {
     fn poll_write(
         self: Pin<&mut Self>,
@@ -96,7 +134,10 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Wire<T> {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let written = Pin::new(&mut this.stream).poll_write(cx, buf);
+        let written = match this.refusal(buf) {
+            Some(status) => this.refuse(cx, status, buf.len()),
+            None => Pin::new(&mut this.stream).poll_write(cx, buf),
+        };
         this.watch.set_write_stalled(written.is_pending());
         written
     }
@@ -107,7 +148,10 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Wire<T> {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let written = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
+        let written = match bufs.first().and_then(|first| this.refusal(first)) {
+            Some(status) => this.refuse(cx, status, bufs.iter().map(|buf| buf.len()).sum()),
+            None => Pin::new(&mut this.stream).poll_write_vectored(cx, bufs),
+        };
         this.watch.set_write_stalled(written.is_pending());
         written
     }
@@ -120,6 +164,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Wire<T> {
         let this = self.get_mut();
         let flushed = Pin::new(&mut this.stream).poll_flush(cx);
         this.watch.set_write_stalled(flushed.is_pending());
+        this.watch.voice().end();
         flushed
     }
 

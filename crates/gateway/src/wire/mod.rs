@@ -2,9 +2,11 @@
 
 mod framing;
 mod io;
+mod refusal;
 mod serve;
 mod trailers;
 mod tunnel;
+mod voice;
 mod watch;
 
 pub(crate) use serve::serve;

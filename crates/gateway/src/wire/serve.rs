@@ -20,6 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::io::Wire;
+use super::refusal;
 use super::trailers::{self, Outlet};
 use super::tunnel;
 use super::watch::{InFlight, Watch};
@@ -101,14 +102,27 @@ where
         .with_upgrades();
     let mut served = std::pin::pin!(served);
     let mut last = false;
-    let ended = poll_fn(|cx| {
-        // Whoever has no request under way is ended by the sweeper, so nobody has to be woken.
-        if line.worker.is_draining() && !std::mem::replace(&mut last, true) {
-            served.as_mut().graceful_shutdown();
+    let ended = loop {
+        let next = poll_fn(|cx| {
+            // Whoever has no request under way is ended by the sweeper: nobody has to be woken.
+            if line.worker.is_draining() && !std::mem::replace(&mut last, true) {
+                served.as_mut().graceful_shutdown();
+            }
+            // hyper first: what it wants is looked at each time after.
+            match (served.as_mut().poll(cx), line.watch.voice().wanted()) {
+                (Poll::Ready(ended), _) => Poll::Ready(Ok(ended)),
+                (Poll::Pending, Some(status)) => Poll::Ready(Err(status)),
+                (Poll::Pending, None) => Poll::Pending,
+            }
+        });
+        match next.await {
+            Ok(ended) => break ended,
+            Err(status) => line.refuse(status).await,
         }
-        served.as_mut().poll(cx)
-    });
-    let ended = ended.await;
+    };
+    if line.watch.voice().has_spoken() {
+        return;
+    }
     if let Some(violation) = line.watch.violation() {
         line.refused(violation.rule());
     } else if let Err(error) = ended {
@@ -145,6 +159,13 @@ where
 }
 
 impl Line {
+    /// Makes ready what is said instead of a refusal of hyper's own.
+    async fn refuse(&self, status: StatusCode) {
+        let violation = self.watch.violation();
+        let words = refusal::answer(&self.worker, &self.connection, status, violation).await;
+        self.watch.voice().give(words);
+    }
+
     fn refused(&self, rule: &'static str) {
         self.worker.metrics().refused(rule);
         tracing::debug!(client.ip = %self.connection.peer.ip(), rule, verdict = "refused");
@@ -189,6 +210,7 @@ async fn answer(
     } else {
         Outlet::Body
     };
+    line.watch.voice().begin();
     Ok(response.map(|inner| Held {
         inner,
         in_flight,
@@ -217,6 +239,7 @@ impl<B: Body<Data = Bytes>> Body for Held<B> {
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let this = self.project();
         let frame = ready!(this.inner.poll_frame(cx)?);
+        this.in_flight.voice().begin();
         Poll::Ready(frame.and_then(|frame| this.trailers.pass(frame)).map(Ok))
     }
 

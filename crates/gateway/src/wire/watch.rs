@@ -14,6 +14,7 @@ use tokio::task::AbortHandle;
 
 use super::framing::Violation;
 use super::trailers::Trailers;
+use super::voice::Voice;
 
 /// How often connections are looked at.
 pub(crate) const TICK: Duration = Duration::from_millis(250);
@@ -45,6 +46,7 @@ pub(crate) struct Watch {
     write_stalled: Stall,
     violation: OnceLock<Violation>,
     trailers: Arc<Trailers>,
+    voice: Voice,
 }
 
 impl Watch {
@@ -106,6 +108,10 @@ impl Watch {
         &self.trailers
     }
 
+    pub(super) const fn voice(&self) -> &Voice {
+        &self.voice
+    }
+
     fn now(&self) -> u32 {
         self.now.load(Relaxed)
     }
@@ -154,6 +160,12 @@ impl Stall {
 /// A request under way on a connection.
 #[derive(Debug)]
 pub(crate) struct InFlight(Arc<Watch>);
+
+impl InFlight {
+    pub(super) fn voice(&self) -> &Voice {
+        self.0.voice()
+    }
+}
 
 impl Drop for InFlight {
     fn drop(&mut self) {

@@ -1,0 +1,214 @@
+//! Heads that cannot be read get an answer like every refusal: dressed, counted and logged, once.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    clippy::too_many_lines,
+    reason = "a test may fail loudly, and waits by the real clock"
+)]
+
+mod support;
+
+use std::time::Duration;
+
+use support::{Gateway, Raw, Recorder, Verdicts, curl, raw, statuses};
+
+const PLAIN: &str = "[tls]\nmode = \"off\"\n";
+
+const HONEST: &str = "GET /honest HTTP/1.1\r\nHost: a.test\r\n\r\n";
+
+/// How often each rule has refused.
+fn refused(gateway: &Gateway, rule: &str) -> u64 {
+    let metrics = curl(
+        "/dev/null".as_ref(),
+        &[&format!("{}/metrics", gateway.admin)],
+    )
+    .text();
+    let counter = format!("panoply_refused_total{{rule=\"{rule}\"}} ");
+    metrics
+        .lines()
+        .find_map(|line| line.strip_prefix(&counter)?.parse().ok())
+        .unwrap_or(0)
+}
+
+#[test]
+fn each_form_is_answered_dressed_counted_and_logged_once() {
+    let app = Recorder::start();
+    let mut gateway = Gateway::before(&app.origin(), PLAIN);
+    let mut wrong = Verdicts::default();
+    let host = "Host: a.test\r\n";
+    let long = "x".repeat(40_000);
+    let endless = "x".repeat(70_000);
+    let chunked = format!("POST /c HTTP/1.1\r\n{host}Transfer-Encoding: chunked\r\n\r\n");
+    let forms = [
+        (
+            "intake/both-lengths",
+            400,
+            format!(
+                "POST / HTTP/1.1\r\n{host}Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+            ),
+        ),
+        (
+            "intake/bare-lf",
+            400,
+            "GET / HTTP/1.1\nHost: a.test\n\n".to_owned(),
+        ),
+        (
+            "intake/obs-fold",
+            400,
+            format!("GET / HTTP/1.1\r\n{host}X-A: b\r\n c\r\n\r\n"),
+        ),
+        (
+            "intake/header-name",
+            400,
+            format!("GET / HTTP/1.1\r\n{host}X-A : b\r\n\r\n"),
+        ),
+        (
+            "intake/malformed",
+            400,
+            format!("G(T / HTTP/1.1\r\n{host}\r\n"),
+        ),
+        (
+            "intake/malformed",
+            400,
+            format!("GET / HTTP/3.0\r\n{host}\r\n"),
+        ),
+        ("intake/malformed", 400, "GET /\r\n\r\n".to_owned()),
+        (
+            "intake/malformed",
+            400,
+            format!("GET / HTTP/1.1\r\n{host}X-A: a\0b\r\n\r\n"),
+        ),
+        (
+            "intake/malformed",
+            400,
+            "\u{16}\u{3}\u{1}\u{2}\0\u{1}\0\u{1}\r\n\r\n".to_owned(),
+        ),
+        (
+            "limits/head",
+            431,
+            format!("GET / HTTP/1.1\r\n{host}X-A: {long}\r\n\r\n"),
+        ),
+        (
+            "limits/head",
+            431,
+            format!("GET / HTTP/1.1\r\n{host}{}\r\n", "X-A: b\r\n".repeat(101)),
+        ),
+        (
+            "limits/head",
+            431,
+            format!("GET /{endless} HTTP/1.1\r\n{host}\r\n"),
+        ),
+        (
+            "intake/body",
+            400,
+            format!("{chunked}zz\r\nhello\r\n0\r\n\r\n"),
+        ),
+        ("intake/no-host", 400, "GET / HTTP/1.1\r\n\r\n".to_owned()),
+    ];
+    for (rule, status, sent) in forms {
+        let what = format!("{rule}, {:?}", sent.get(..30).unwrap_or(&sent));
+        let before = refused(&gateway, rule);
+        let reply = raw(gateway.address(), sent.as_bytes());
+        let text = reply.text();
+        wrong.equal(&what, statuses(&text), vec![status]);
+        wrong.check(reply.closed, || format!("{what}: left open"));
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_default();
+        let head = head.to_ascii_lowercase();
+        for name in [
+            "content-security-policy: ",
+            "x-content-type-options: nosniff",
+            "x-frame-options: ",
+            "connection: close",
+            "cache-control: no-store",
+            "content-type: text/plain",
+            "date: ",
+        ] {
+            wrong.equal(
+                &format!("{what}: {name}"),
+                head.matches(&format!("\r\n{name}")).count(),
+                1,
+            );
+        }
+        let id = body.trim_end().rsplit(' ').next().unwrap_or_default();
+        wrong.check(
+            !id.is_empty() && head.contains(&format!("x-request-id: {id}")),
+            || format!("{what}: {id:?} is not the id in {text:?}"),
+        );
+        let length = format!("\r\ncontent-length: {}", body.len());
+        wrong.check(head.contains(&length), || format!("{what}: {head:?}"));
+        let line = gateway.process.line_with(&[id], Duration::from_secs(3));
+        wrong.check(line.contains(rule) && line.contains("127.0.0.1"), || {
+            line.clone()
+        });
+        wrong.equal(
+            &format!("{what}: counted"),
+            refused(&gateway, rule) - before,
+            1,
+        );
+    }
+    wrong.settle();
+}
+
+#[test]
+fn what_was_asked_before_is_answered_first() {
+    let app = Recorder::start();
+    let gateway = Gateway::before(&app.origin(), PLAIN);
+    let mut wrong = Verdicts::default();
+    for bad in ["GET / HTTP/1.1\nHost: a.test\n\n", "G(T / HTTP/1.1\r\n\r\n"] {
+        let reply = raw(
+            gateway.address(),
+            format!("{HONEST}{HONEST}{bad}").as_bytes(),
+        );
+        wrong.equal("in one piece", statuses(&reply.text()), vec![200, 200, 400]);
+        wrong.check(reply.closed, || format!("{bad:?}: left open"));
+
+        let mut socket = Raw::open(gateway.address());
+        socket.send(HONEST.as_bytes());
+        socket.read_until("\r\n\r\nok\n");
+        socket.send(bad.as_bytes());
+        let reply = socket.read_for(Duration::from_secs(2));
+        wrong.equal("on a kept connection", statuses(&reply.text()), vec![400]);
+        wrong.check(reply.text().contains("content-security-policy"), || {
+            reply.text()
+        });
+    }
+    wrong.settle();
+}
+
+#[test]
+fn what_the_app_says_is_never_taken_for_it() {
+    let mut wrong = Verdicts::default();
+    // An app's body that reads as hyper's own refusal, and its bare 400.
+    let bare = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+    let body = format!("{:x}\r\n{bare}\r\n", bare.len());
+    let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let sized = format!(
+        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{bare}",
+        bare.len()
+    );
+    for answer in [format!("{head}{body}{body}0\r\n\r\n"), sized] {
+        let app = Recorder::answering(&answer);
+        let gateway = Gateway::before(&app.origin(), PLAIN);
+        let reply = raw(gateway.address(), HONEST.as_bytes()).text();
+        let times = answer.matches(bare).count();
+        wrong.equal(&answer, reply.matches(bare).count(), times);
+        wrong.check(!reply.contains("not well-formed"), || reply.clone());
+    }
+    let app = Recorder::answering("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+    let gateway = Gateway::before(&app.origin(), PLAIN);
+    let reply = raw(gateway.address(), HONEST.repeat(2).as_bytes()).text();
+    wrong.equal("the app's own 400", statuses(&reply), vec![400, 400]);
+    wrong.check(!reply.contains("not well-formed"), || reply.clone());
+    // 100 Continue is hyper's own, and no refusal.
+    let mut socket = Raw::open(gateway.address());
+    socket.send(
+        b"POST / HTTP/1.1\r\nHost: a.test\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n",
+    );
+    socket.read_until("HTTP/1.1 100 Continue\r\n\r\n");
+    wrong.settle();
+}
