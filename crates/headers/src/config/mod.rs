@@ -123,8 +123,9 @@ impl HeadersConfig {
     ///
     /// # Errors
     ///
-    /// What Helmet 3 refuses, and middlewares that set headers which browsers no longer know at all
-    /// (`expectCt`, `featurePolicy`).
+    /// What Helmet 3 refuses, middlewares that set headers which browsers no longer know at all
+    /// (`expectCt`, `featurePolicy`), and `hidePoweredBy` with `setTo`: the header is taken off, not
+    /// made up.
     pub fn from_helmet3(middleware: &str, options: &serde_json::Value) -> Result<Self, Error> {
         crate::helmet::legacy::read(middleware, options)
             .map_err(|error| error.at(middleware).at("helmet"))

@@ -40,6 +40,13 @@ pub(crate) fn read(middleware: &str, options: &Json) -> Result<HeadersConfig, Er
     config.stripped = Stripped::Nothing;
     let (header, setting) = match middleware {
         "hidePoweredBy" => {
+            if options.get("setTo").is_some_and(is_truthy) {
+                let error = Error::source(
+                    "a made-up `X-Powered-By` hides nothing: scanners try their attacks anyway",
+                    "leave `setTo` out, and the header is taken off",
+                );
+                return Err(error.at("setTo"));
+            }
             config.stripped = Stripped::PoweredBy;
             return Ok(config);
         }

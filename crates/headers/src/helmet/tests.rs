@@ -113,6 +113,21 @@ fn json() -> impl Strategy<Value = Json> {
     })
 }
 
+#[test]
+fn a_made_up_powered_by_is_refused_and_nothing_said_is_not() {
+    let read = |options| HeadersConfig::from_helmet3("hidePoweredBy", &options);
+    let error = read(serde_json::json!({ "setTo": "PHP 4.2.0" })).unwrap_err();
+    assert_eq!(error.key(), "helmet.hidePoweredBy.setTo");
+    insta::assert_snapshot!(error);
+    for options in [
+        Json::Null,
+        serde_json::json!({}),
+        serde_json::json!({ "setTo": "" }),
+    ] {
+        assert!(read(options).is_ok());
+    }
+}
+
 proptest! {
     /// Whatever is read can be built: what cannot be sent is refused when it is read.
     #[test]
