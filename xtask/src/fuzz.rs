@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::install;
 
 /// Every target below `fuzz/`.
-const TARGETS: [&str; 4] = ["forwarded", "config", "csp", "helmet"];
+const TARGETS: [&str; 5] = ["forwarded", "framing", "config", "csp", "helmet"];
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {

@@ -7,6 +7,9 @@ mod background;
 mod body;
 pub mod config;
 mod explain;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gateway;
 mod intake;
 mod listen;

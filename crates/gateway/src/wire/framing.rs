@@ -27,6 +27,10 @@ pub(crate) enum Violation {
     TransferEncoding,
     /// Both `Content-Length` and `Transfer-Encoding`.
     BothLengths,
+    /// A chunk whose size is not up to sixteen hexadecimal digits.
+    ChunkSize,
+    /// A line longer than any that hyper reads.
+    LongLine,
 }
 
 impl Violation {
@@ -41,6 +45,8 @@ impl Violation {
             Self::ContentLength => "intake/content-length",
             Self::TransferEncoding => "intake/transfer-encoding",
             Self::BothLengths => "intake/both-lengths",
+            Self::ChunkSize => "intake/chunk-size",
+            Self::LongLine => "intake/long-line",
         }
     }
 }
@@ -58,7 +64,7 @@ enum State {
     Chunk(u64),
     /// In the trailer section.
     Trailers,
-    /// Nothing more to follow: the connection is a tunnel, or hyper is about to refuse it.
+    /// Nothing more to follow: the connection is a tunnel.
     Blind,
 }
 
@@ -138,7 +144,7 @@ impl Framing {
                 State::Head | State::ChunkSize | State::Trailers => {
                     let begun = bytes.len() - rest.len();
                     let Some(end) = memchr(b'\n', rest) else {
-                        self.keep(rest);
+                        self.keep(rest).map_err(|violation| (begun, violation))?;
                         break;
                     };
                     let (piece, after) = rest.split_at(end);
@@ -151,12 +157,12 @@ impl Framing {
         Ok(())
     }
 
-    fn keep(&mut self, piece: &[u8]) {
+    fn keep(&mut self, piece: &[u8]) -> Result<(), Violation> {
         if self.carry.len() + piece.len() > MAX_CARRY {
-            self.stop();
-        } else {
-            self.carry.extend_from_slice(piece);
+            return Err(Violation::LongLine);
         }
+        self.carry.extend_from_slice(piece);
+        Ok(())
     }
 
     /// One line, whose LF has been found; `piece` is what the current read holds of it.
@@ -184,17 +190,22 @@ impl Framing {
                     self.head.line(line)
                 }
             }
-            // Bad chunks are hyper's to refuse; after one there is nothing left to follow.
+            // Whatever is not followed here hyper must not follow either.
             State::ChunkSize => {
-                match stripped.and_then(chunk_size) {
-                    Some(0) => self.state = State::Trailers,
-                    Some(size) => self.state = State::Chunk(size.saturating_add(2)),
-                    None => self.stop(),
-                }
+                let size = stripped.and_then(chunk_size);
+                self.state = match size.ok_or(Violation::ChunkSize)? {
+                    0 => State::Trailers,
+                    size => State::Chunk(size.saturating_add(2)),
+                };
                 Ok(())
             }
+            // hyper takes a bare LF for the end of the fields, but not for that of the message.
             State::Trailers => {
-                if stripped.unwrap_or(line).is_empty() {
+                let line = stripped.ok_or(Violation::BareLf)?;
+                if memchr(b'\r', line).is_some() {
+                    return Err(Violation::BareCr);
+                }
+                if line.is_empty() {
                     self.state = State::Head;
                 }
                 Ok(())
@@ -278,7 +289,7 @@ fn plain_number(value: &[u8]) -> Option<u64> {
 /// The size in a chunk's first line (RFC 9112 §7.1).
 fn chunk_size(line: &[u8]) -> Option<u64> {
     let size = line.split(|byte| *byte == b';').next()?.trim_ascii_end();
-    let hex = !size.is_empty() && size.len() <= 15 && size.iter().all(u8::is_ascii_hexdigit);
+    let hex = !size.is_empty() && size.len() <= 16 && size.iter().all(u8::is_ascii_hexdigit);
     hex.then(|| std::str::from_utf8(size).ok())
         .flatten()
         .and_then(|s| u64::from_str_radix(s, 16).ok())

@@ -16,7 +16,8 @@ use super::watch::Watch;
 ///
 /// When a request must be refused, the byte that makes it so is replaced by NUL, which no head may
 /// hold, and nothing after it is passed on. hyper then finishes the answers before it, answers
-/// 400, and closes: the order of answers stays its own affair. Its bare answer is replaced by ours,
+/// 400, and closes: the order of answers stays its own affair. In a body the stream ends there, and
+/// whoever reads the body learns that it is broken. hyper's bare answer is replaced by ours,
 /// here and whenever else hyper refuses a head by itself.
 #[derive(Debug)]
 pub(crate) struct Wire<T> {
@@ -72,6 +73,9 @@ impl<T: AsyncRead + Unpin> AsyncRead for Wire<T> {
         if !this.poison.is_empty() {
             return this.give_poison(buf);
         }
+        if this.watch.violation().is_some() && this.framing.in_body() {
+            return Poll::Ready(Ok(()));
+        }
         let before = buf.filled().len();
         let read = Pin::new(&mut this.stream).poll_read(cx, buf);
         if this.watch.is_tunnel() {
@@ -89,6 +93,10 @@ impl<T: AsyncRead + Unpin> AsyncRead for Wire<T> {
         if let Err((good, violation)) = this.framing.follow(came) {
             this.watch.set_violation(violation);
             buf.set_filled(before + good);
+            if this.framing.in_body() {
+                // Some byte of poison may be allowed there; an end before the end is not.
+                return Poll::Ready(Ok(()));
+            }
             this.poison = POISON;
             return this.give_poison(buf);
         }

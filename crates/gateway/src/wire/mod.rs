@@ -9,6 +9,10 @@ mod tunnel;
 mod voice;
 mod watch;
 
+#[cfg(fuzzing)]
+pub(crate) use framing::Framing;
+#[cfg(fuzzing)]
+pub(crate) use io::Wire;
 pub(crate) use serve::serve;
 pub(crate) use trailers::{Outlet, Trailers, Trailing, in_chunks, welcome as trailers_welcome};
 pub(crate) use watch::{Patience, Sweeper, TICK};

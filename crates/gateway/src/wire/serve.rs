@@ -123,10 +123,11 @@ where
     if line.watch.voice().has_spoken() {
         return;
     }
-    if let Some(violation) = line.watch.violation() {
-        line.refused(violation.rule());
-    } else if let Err(error) = ended {
-        line.ended(&error);
+    if let Err(error) = ended {
+        match line.watch.violation() {
+            Some(violation) => line.refused(violation.rule()),
+            None => line.ended(&error),
+        }
     }
 }
 

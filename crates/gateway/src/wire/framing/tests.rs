@@ -100,6 +100,40 @@ fn request() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![sized, chunked]
 }
 
+#[test]
+fn no_chunk_size_ends_the_check() {
+    let chunk = |size| {
+        let head = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let smuggled = "GET / HTTP/1.1\r\nX : y\r\n\r\n";
+        follow(format!("{head}{size}\r\nhello\r\n0\r\n\r\n{smuggled}").as_bytes())
+    };
+    for size in ["5", "0005;a=b", "0000000000000005", "5 \t"] {
+        assert_eq!(chunk(size), Err(Violation::HeaderName), "{size}");
+    }
+    for size in ["00000000000000005", "", "0x5", "5 5", "+5", "-1", "5\n"] {
+        assert_eq!(chunk(size), Err(Violation::ChunkSize), "{size}");
+    }
+}
+
+#[test]
+fn a_bare_line_end_does_not_end_the_trailers() {
+    for (trailers, violation) in [
+        ("\n", Violation::BareLf),
+        ("X: a\n\r\n", Violation::BareLf),
+        ("X: a\r\n\n", Violation::BareLf),
+        ("X: a\rb\r\n\r\n", Violation::BareCr),
+    ] {
+        let request =
+            format!("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n{trailers}");
+        let smuggled = "GET / HTTP/1.1\r\nContent-Length: 9\r\n\r\n";
+        assert_eq!(
+            follow(format!("{request}{smuggled}").as_bytes()),
+            Err(violation),
+            "{trailers:?}"
+        );
+    }
+}
+
 proptest! {
     #[test]
     fn however_the_bytes_are_cut(
