@@ -17,6 +17,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+/// The gateway's own, so that what is measured beside it has it too.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "The project's own tasks")]
 struct Arguments {
@@ -32,6 +36,9 @@ enum Task {
     Fuzz(fuzz::Options),
     /// Measures beside named peers, in one run; writes docs/benchmarks.md.
     Bench(bench::Options),
+    /// A proxy of hyper alone, which `bench` measures.
+    #[command(hide = true)]
+    BareProxy(bench::bare::Options),
     /// Answers the recorded cases of other projects and compares.
     Conformance {
         /// The folder with the cases; the project's own by default.
@@ -47,6 +54,7 @@ fn main() -> ExitCode {
         Task::Test(options) => check::run(&root(), options),
         Task::Fuzz(options) => fuzz::run(&root(), &options),
         Task::Bench(options) => bench::run(options),
+        Task::BareProxy(options) => bench::bare::run(options),
         Task::Conformance { dir, list_adapted } => {
             let dir = dir.unwrap_or_else(|| root().join("conformance"));
             conformance::run(&dir, list_adapted)

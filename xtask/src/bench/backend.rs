@@ -29,7 +29,7 @@ pub(super) fn start() -> Result<SocketAddr> {
     Ok(address)
 }
 
-fn listener(address: SocketAddr) -> Result<std::net::TcpListener> {
+pub(super) fn listener(address: SocketAddr) -> Result<std::net::TcpListener> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     socket.set_reuse_port(true)?;
     socket.set_nonblocking(true)?;

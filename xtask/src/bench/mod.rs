@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: figures beside named peers, in one run on one machine.
 
 mod backend;
+pub(crate) mod bare;
 mod page;
 mod peers;
 
@@ -101,6 +102,9 @@ pub(crate) fn run(options: Options) -> Result<bool> {
         let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); Peer::ALL.len()];
         for round in 0..options.rounds {
             for (peer, samples) in Peer::ALL.into_iter().zip(&mut samples) {
+                if tls && peer == Peer::Bare {
+                    continue;
+                }
                 eprintln!("round {}, tls {tls}: {}", round + 1, peer.name());
                 let running = peers::start(peer, app, tls, scratch.path())?;
                 // The first second is for warming up.
@@ -111,6 +115,7 @@ pub(crate) fn run(options: Options) -> Result<bool> {
             }
         }
         let rows = Peer::ALL.into_iter().zip(samples);
+        let rows = rows.filter(|(_, samples)| !samples.is_empty());
         let rows = rows.map(|(peer, samples)| Row {
             name: peer.name().to_owned(),
             median: median(&samples),

@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::root;
 
 /// The headers that each of them adds, as Helmet does.
-const HEADERS: [(&str, &str); 10] = [
+pub(super) const HEADERS: [(&str, &str); 10] = [
     (
         "Content-Security-Policy",
         "default-src 'self';base-uri 'self';font-src 'self' https: data:;form-action 'self';frame-ancestors 'self';img-src 'self' data:;object-src 'none';script-src 'self';script-src-attr 'none';style-src 'self' https: 'unsafe-inline';upgrade-insecure-requests",
@@ -36,15 +36,17 @@ const HEADERS: [(&str, &str); 10] = [
 pub(super) enum Peer {
     Panoply,
     PanoplyLogging,
+    Bare,
     Nginx,
     Haproxy,
     Caddy,
 }
 
 impl Peer {
-    pub(super) const ALL: [Self; 5] = [
+    pub(super) const ALL: [Self; 6] = [
         Self::Panoply,
         Self::PanoplyLogging,
+        Self::Bare,
         Self::Nginx,
         Self::Haproxy,
         Self::Caddy,
@@ -54,6 +56,7 @@ impl Peer {
         match self {
             Self::Panoply => "panoply",
             Self::PanoplyLogging => "panoply, with its access log",
+            Self::Bare => "a bare hyper proxy",
             Self::Nginx => "nginx",
             Self::Haproxy => "haproxy",
             Self::Caddy => "caddy",
@@ -63,7 +66,9 @@ impl Peer {
     /// The version, as the program itself says it.
     pub(super) fn version(self) -> String {
         let (program, flag) = match self {
-            Self::Panoply | Self::PanoplyLogging => return env!("CARGO_PKG_VERSION").to_owned(),
+            Self::Panoply | Self::PanoplyLogging | Self::Bare => {
+                return env!("CARGO_PKG_VERSION").to_owned();
+            }
             Self::Nginx => ("nginx", "-v"),
             Self::Haproxy => ("haproxy", "-v"),
             Self::Caddy => ("caddy", "version"),
@@ -143,6 +148,7 @@ pub(super) fn start(peer: Peer, app: SocketAddr, tls: bool, directory: &Path) ->
     let url = format!("{scheme}://127.0.0.1:{port}/");
     let (file, text) = match peer {
         Peer::Panoply | Peer::PanoplyLogging => ("panoply.toml", panoply(peer, tls, port, &dir)),
+        Peer::Bare => ("bare.txt", String::new()),
         Peer::Nginx => ("nginx.conf", nginx(app, tls, port, cores, &dir)),
         Peer::Haproxy => ("haproxy.cfg", haproxy(app, tls, port, cores, &dir)),
         Peer::Caddy => ("Caddyfile", caddy(app, tls, port, &dir)),
@@ -157,6 +163,11 @@ pub(super) fn start(peer: Peer, app: SocketAddr, tls: bool, directory: &Path) ->
                 .arg(&config)
                 .arg("--state")
                 .arg(directory.join("state"));
+            command
+        }
+        Peer::Bare => {
+            let mut command = Command::new(std::env::current_exe()?);
+            command.args(["bare-proxy", &format!("127.0.0.1:{port}"), &app.to_string()]);
             command
         }
         Peer::Nginx => {
@@ -179,7 +190,7 @@ pub(super) fn start(peer: Peer, app: SocketAddr, tls: bool, directory: &Path) ->
         }
     };
     command.stdin(Stdio::null()).stderr(Stdio::null());
-    let ours = matches!(peer, Peer::Panoply | Peer::PanoplyLogging);
+    let ours = matches!(peer, Peer::Panoply | Peer::PanoplyLogging | Peer::Bare);
     command.stdout(if ours { Stdio::piped() } else { Stdio::null() });
     let mut child = command
         .spawn()
