@@ -3,6 +3,7 @@
 mod client_address;
 mod clock;
 mod connection;
+mod counters;
 mod nonce;
 mod random;
 mod refusal;
@@ -12,6 +13,10 @@ mod secret;
 pub use client_address::{ClientAddress, Scheme};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use connection::{CertificateSource, Connection, TlsSession};
+pub use counters::{
+    Action, Block, BlockId, CounterKey, CounterKeys, CounterStore, Decision, Lock, Moment, Op,
+    Receipt, Record, Release, Reply, Rule, State, StoreError, Subject,
+};
 pub use nonce::Nonce;
 pub use refusal::Refusal;
 pub use request_id::RequestId;
