@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cargo_metadata::{Metadata, MetadataCommand};
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -62,7 +62,9 @@ fn a_crate_depends_on_lower_ranks_only() {
         for dependency in &package.dependencies {
             if let Some(other) = ranks.get(dependency.name.as_str()) {
                 let arrow = format!("{} ({own}) -> {} ({other})", package.name, dependency.name);
-                assert!(*other < own, "an arrow points up: {arrow}");
+                // The suite that stores are tested with is of their own rank.
+                let test = dependency.kind == DependencyKind::Development && *other == own;
+                assert!(*other < own || test, "an arrow points up: {arrow}");
             }
         }
     }

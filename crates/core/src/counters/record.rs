@@ -325,7 +325,8 @@ fn gcra(before: Option<Record>, rule: &Rule, cost: u32, now: Moment) -> (Option<
     if !allowed {
         return (before, state);
     }
-    let record = Record::new(0, Moment(end), lock_end, 0);
+    // The count is for a store that can keep no more than that.
+    let record = Record::new(taken(end), Moment(end), lock_end, 0);
     (Some(record), state)
 }
 

@@ -1,0 +1,10 @@
+#![doc = include_str!("../README.md")]
+
+mod builder;
+mod shard;
+mod sketch;
+mod slot;
+mod store;
+
+pub use builder::MemoryStoreBuilder;
+pub use store::MemoryStore;

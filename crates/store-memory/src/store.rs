@@ -1,0 +1,242 @@
+//! The store: many shards, and decisions that touch several of them at once.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use panoply_core::{
+    Action, Block, BlockId, Clock, CounterKey, CounterStore, Decision, Moment, Op, Record, Release,
+    Reply, State,
+};
+use smallvec::SmallVec;
+
+use crate::MemoryStoreBuilder;
+use crate::shard::{Bounds, Shard};
+use crate::slot::{Kind, high};
+
+const SHARDS: usize = 16;
+
+/// Counters in the memory of this process.
+///
+/// Clones share the counters.
+#[derive(Clone)]
+pub struct MemoryStore {
+    shards: Arc<[Mutex<Shard>; SHARDS]>,
+    clock: Arc<dyn Clock>,
+}
+
+/// The shards of one decision, locked in the order of their numbers so that none waits for another
+/// in a circle.
+type Locked<'a> = SmallVec<[(usize, MutexGuard<'a, Shard>); 8]>;
+
+impl MemoryStore {
+    /// Settings other than the defaults.
+    pub fn builder() -> MemoryStoreBuilder {
+        MemoryStoreBuilder::default()
+    }
+
+    pub(crate) fn new(settings: MemoryStoreBuilder) -> Self {
+        let bounds = Bounds {
+            keys: settings.max_keys.max(1024) / SHARDS,
+            row: settings.sketch_bytes.max(64 * 1024) / SHARDS / 4,
+        };
+        Self {
+            shards: Arc::new(std::array::from_fn(|_| Mutex::new(Shard::new(bounds)))),
+            clock: settings.clock,
+        }
+    }
+
+    /// How many counters are kept exactly.
+    pub fn len(&self) -> usize {
+        self.each(Shard::len).sum()
+    }
+
+    /// Whether nothing is counted.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes that are held for counters, blocks and sketches.
+    pub fn bytes(&self) -> usize {
+        self.each(Shard::bytes).sum()
+    }
+
+    fn each<'a, T>(&'a self, look: impl Fn(&Shard) -> T + 'a) -> impl Iterator<Item = T> + 'a {
+        self.shards.iter().map(move |shard| look(&lock(shard)))
+    }
+
+    fn now(&self) -> Moment {
+        let micros = self.clock.monotonic().as_micros();
+        // Zero is what has always been over, so time starts behind it.
+        Moment::from_micros(u64::try_from(micros).unwrap_or(u64::MAX - 1) + 1)
+    }
+
+    fn shard(&self, key: CounterKey) -> (usize, MutexGuard<'_, Shard>) {
+        let number = shard_of(key);
+        let [first, ..] = &*self.shards;
+        (number, lock(self.shards.get(number).unwrap_or(first)))
+    }
+
+    /// Takes all locks that the operations need, lowest number first.
+    fn lock_all(&self, ops: &[Op<'_>]) -> Locked<'_> {
+        let mut needed = [false; SHARDS];
+        for op in ops {
+            for key in std::iter::once(op.key).chain(op.action.member()) {
+                if let Some(shard) = needed.get_mut(shard_of(key)) {
+                    *shard = true;
+                }
+            }
+        }
+        let shards = self.shards.iter().enumerate().zip(needed);
+        shards
+            .filter(|(_, needed)| *needed)
+            .map(|((number, shard), _)| (number, lock(shard)))
+            .collect()
+    }
+
+    fn decide_one(&self, op: &Op<'_>, now: Moment) -> Decision {
+        let (_, mut shard) = self.shard(op.key);
+        let before = shard.load(op, now);
+        let (after, state) = Record::apply(before, op.rule, &op.action, false, now);
+        let granted = state.allowed || !op.action.is_condition();
+        if granted && !matches!(op.action, Action::Get) {
+            shard.save(op, after, now);
+        }
+        Decision::new(now, SmallVec::from_slice(&[state]), granted)
+    }
+
+    fn decide_all(&self, ops: &[Op<'_>], now: Moment) -> Decision {
+        let mut shards = self.lock_all(ops);
+        let mut planned: SmallVec<[Planned; 4]> = SmallVec::new();
+        let mut granted = true;
+        for op in ops {
+            let plan = plan(&mut shards, op, now);
+            granted &= plan.state.allowed || !op.action.is_condition();
+            planned.push(plan);
+        }
+        for (op, plan) in ops.iter().zip(&mut planned) {
+            if granted {
+                write(&mut shards, op, plan, now);
+            } else if plan.state.allowed {
+                plan.state = Record::apply(plan.before, op.rule, &Action::Get, false, now).1;
+            }
+        }
+        Decision::new(
+            now,
+            planned.iter().map(|plan| plan.state).collect(),
+            granted,
+        )
+    }
+}
+
+/// What an operation would do.
+struct Planned {
+    before: Option<Record>,
+    after: Option<Record>,
+    member: Option<Record>,
+    state: State,
+}
+
+fn plan(shards: &mut Locked<'_>, op: &Op<'_>, now: Moment) -> Planned {
+    let before = at(shards, op.key).and_then(|shard| shard.load(op, now));
+    let member = op
+        .action
+        .member()
+        .and_then(|key| at(shards, key)?.load_member(key));
+    let counted = op.action.member().is_some()
+        && Record::counted(member.as_ref(), before.as_ref(), &op.action, now);
+    let (after, state) = Record::apply(before, op.rule, &op.action, counted, now);
+    Planned {
+        before,
+        after,
+        member,
+        state,
+    }
+}
+
+fn write(shards: &mut Locked<'_>, op: &Op<'_>, plan: &Planned, now: Moment) {
+    if matches!(op.action, Action::Get) {
+        return;
+    }
+    if let Some(shard) = at(shards, op.key) {
+        shard.save(op, plan.after, now);
+    }
+    let Some((member, set)) = op.action.member().zip(plan.after) else {
+        return;
+    };
+    let record = Record::apply_member(plan.member, &set, &op.action, now);
+    if let Some(shard) = at(shards, member) {
+        shard.save_member(member.to_bits(), record, Kind::member_of(op), now);
+    }
+}
+
+fn at<'a>(shards: &'a mut Locked<'_>, key: CounterKey) -> Option<&'a mut Shard> {
+    let wanted = shard_of(key);
+    let found = shards.iter_mut().find(|(number, _)| *number == wanted);
+    found.map(|(_, shard)| &mut **shard)
+}
+
+fn shard_of(key: CounterKey) -> usize {
+    usize::try_from(high(key.to_bits()) >> 60).unwrap_or(0)
+}
+
+fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::builder().build()
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore")
+            .field("keys", &self.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl CounterStore for MemoryStore {
+    fn decide<'a>(&'a self, ops: &[Op<'_>]) -> Reply<'a, Decision> {
+        let now = self.now();
+        let decision = match ops {
+            [op] if op.action.member().is_none() => self.decide_one(op, now),
+            ops => self.decide_all(ops, now),
+        };
+        Reply::ready(Ok(decision))
+    }
+
+    fn blocks(&self, after: Option<BlockId>, most: usize) -> Reply<'_, Vec<Block>> {
+        let now = self.now();
+        let mut blocks: Vec<Block> = Vec::new();
+        for shard in self.shards.iter() {
+            let shard = lock(shard);
+            let behind = |block: &Block| after.is_none_or(|after| block.id() > after);
+            blocks.extend(shard.blocks(now).filter(behind));
+        }
+        blocks.sort_by_key(Block::id);
+        blocks.truncate(most);
+        Reply::ready(Ok(blocks))
+    }
+
+    fn release(&self, which: Release) -> Reply<'_, usize> {
+        let now = self.now();
+        let meant = |block: &Block| match which {
+            Release::Id(id) => block.id() == id,
+            Release::Client(address) => block.subject.address() == Some(address),
+            _ => false,
+        };
+        let mut released = 0;
+        for shard in self.shards.iter() {
+            let mut shard = lock(shard);
+            let blocks = shard.blocks(now).filter(meant);
+            let found: Vec<u128> = blocks.map(|block| block.key.to_bits()).collect();
+            for key in &found {
+                shard.remove(*key);
+            }
+            released += found.len();
+        }
+        Reply::ready(Ok(released))
+    }
+}
