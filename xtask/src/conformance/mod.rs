@@ -2,6 +2,7 @@
 
 mod client;
 mod headers;
+mod limits;
 
 use std::path::Path;
 
@@ -22,10 +23,11 @@ pub(crate) struct Outcome {
 type Runner = fn(&Value) -> Outcome;
 
 /// The files we know, and who runs them.
-const RUNNERS: [(&str, Runner); 3] = [
+const RUNNERS: [(&str, Runner); 4] = [
     ("headers.json", headers::run),
     ("headers-legacy.json", headers::run_legacy),
     ("client-address.json", client::run),
+    ("limits.json", limits::run),
 ];
 
 /// Runs every known file in `dir`; `true` when no case failed.

@@ -1,0 +1,16 @@
+#![doc = include_str!("../README.md")]
+
+mod error;
+mod insured;
+mod limiter;
+mod login;
+mod time;
+
+pub use error::Error;
+pub use insured::{Insured, InsuredConfig};
+pub use limiter::{
+    Burst, Limiter, LimiterConfig, Lists, Queue, QueueError, Rejection, Standing, Union,
+    UnionRejection,
+};
+pub use login::{Attempt, Claim, Denied, Device, LoginGuard, LoginRules, Refused};
+pub use time::Counter;

@@ -1,0 +1,462 @@
+//! The guard itself: attempts are reserved, then settled.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use panoply_core::{
+    Action, Block, BlockId, CounterKey, CounterKeys, CounterStore, Decision, Op, Receipt, Release,
+    Rule, Secret, StoreError, Subject,
+};
+use smallvec::SmallVec;
+
+use super::device::{Device, DeviceSeal};
+use super::name::normalised;
+use super::rules::LoginRules;
+use crate::Error;
+
+/// Counts login attempts before they are made, so that no guess slips through.
+///
+/// Every attempt is reserved in all of its counters at once, and refused if one of them is full. A
+/// failure keeps what was reserved, a success gives it back. Clones share the counters.
+#[derive(Debug, Clone)]
+pub struct LoginGuard(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    store: Arc<dyn CounterStore>,
+    keys: CounterKeys,
+    seal: DeviceSeal,
+    rules: LoginRules,
+    realm: String,
+}
+
+/// Who tries to log in.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    client: IpAddr,
+    users: Vec<String>,
+    device: Option<Device>,
+}
+
+/// An attempt that may be made. Settle it with [`succeed`](Self::succeed),
+/// [`give_back`](Self::give_back) or [`fail`](Self::fail); dropped, it counts as failed, since that
+/// is what was reserved.
+#[derive(Debug)]
+#[must_use = "an attempt that is dropped counts as failed"]
+pub struct Attempt {
+    guard: LoginGuard,
+    taken: SmallVec<[Taken; 5]>,
+    claim: Claim,
+}
+
+/// What an attempt took from one counter.
+#[derive(Debug, Clone, Copy)]
+struct Taken {
+    key: CounterKey,
+    rule: Which,
+    member: Option<CounterKey>,
+    receipt: Receipt,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Which {
+    Pair,
+    Client,
+    User,
+    Names,
+    Ever,
+    Device,
+}
+
+/// Why an attempt may not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Denied {
+    /// Too many failures.
+    #[error("too many failed logins")]
+    Refused(Refused),
+    /// The store could not be asked.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Which rule refused, and until when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refused {
+    /// The rule, such as `login/pair`.
+    pub rule: &'static str,
+    /// The id under which the block is listed.
+    pub block: BlockId,
+    /// The count.
+    pub count: i64,
+    /// How much longer; none means until it is released.
+    pub retry_after: Option<Duration>,
+}
+
+impl Claim {
+    /// A client; give [`ClientAddress::network`](panoply_core::ClientAddress::network).
+    pub const fn new(client: IpAddr) -> Self {
+        Self {
+            client,
+            users: Vec::new(),
+            device: None,
+        }
+    }
+
+    /// A user name as it was sent. Given several, as an app might read any of them, each counts.
+    #[must_use]
+    pub fn user(mut self, name: &str) -> Self {
+        let name = normalised(name);
+        if !name.is_empty() && !self.users.contains(&name) {
+            self.users.push(name);
+        }
+        self
+    }
+
+    /// A device cookie that came along.
+    #[must_use]
+    pub fn device(mut self, device: Option<Device>) -> Self {
+        self.device = device;
+        self
+    }
+
+    /// The user names, normalised.
+    pub fn users(&self) -> &[String] {
+        &self.users
+    }
+
+    /// The user name, if there is exactly one.
+    pub fn only_user(&self) -> Option<&str> {
+        match self.users.as_slice() {
+            [user] => Some(user),
+            _ => None,
+        }
+    }
+}
+
+/// The operations of one decision, and what they are about.
+type Plan = SmallVec<[(CounterKey, Which, Option<CounterKey>, Subject); 5]>;
+
+impl LoginGuard {
+    /// A guard with `rules` on `store`. Nodes that share a store share the secret, of 16 bytes at
+    /// least; guards of one realm count together.
+    ///
+    /// # Errors
+    ///
+    /// When the secret is too short.
+    pub fn new(
+        store: Arc<dyn CounterStore>,
+        secret: &Secret,
+        rules: LoginRules,
+        realm: impl Into<String>,
+    ) -> Result<Self, Error> {
+        let (keys, seal) = super::device::derive(secret)?;
+        Ok(Self(Arc::new(Inner {
+            store,
+            keys,
+            seal,
+            rules,
+            realm: realm.into(),
+        })))
+    }
+
+    /// Reserves an attempt of `user` from `client`.
+    ///
+    /// # Errors
+    ///
+    /// When a rule refuses it, or the store fails.
+    pub async fn attempt(&self, client: IpAddr, user: &str) -> Result<Attempt, Denied> {
+        self.claim(Claim::new(client).user(user)).await
+    }
+
+    /// Reserves an attempt.
+    ///
+    /// A known device is let in by its own counter alone. When that is full, it is treated as an
+    /// unknown one.
+    ///
+    /// # Errors
+    ///
+    /// When a rule refuses it, or the store fails.
+    pub async fn claim(&self, claim: Claim) -> Result<Attempt, Denied> {
+        if let Some(plan) = self.device_plan(&claim) {
+            let decision = self.reserve(&plan).await?;
+            if decision.is_granted() {
+                return Ok(self.granted(plan, &decision, claim));
+            }
+        }
+        let plan = self.plan(&claim);
+        let decision = self.reserve(&plan).await?;
+        if decision.is_granted() {
+            Ok(self.granted(plan, &decision, claim))
+        } else {
+            Err(Denied::Refused(Self::refused(&plan, &decision)))
+        }
+    }
+
+    /// The blocks in force, see [`CounterStore::blocks`].
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn blocks(
+        &self,
+        after: Option<BlockId>,
+        most: usize,
+    ) -> Result<Vec<Block>, StoreError> {
+        self.0.store.blocks(after, most).await
+    }
+
+    /// Releases blocks, see [`CounterStore::release`].
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn release(&self, which: Release) -> Result<usize, StoreError> {
+        self.0.store.release(which).await
+    }
+
+    /// Blocks a client by hand for `time`, or until it is released.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn block(
+        &self,
+        client: IpAddr,
+        time: Option<Duration>,
+    ) -> Result<BlockId, StoreError> {
+        let fallback = LoginRules::default();
+        let rules = [&self.0.rules.client, &fallback.client];
+        let Some(rule) = rules.into_iter().flatten().next() else {
+            return Err(StoreError::permanent(
+                "there is no rule to block a client by",
+            ));
+        };
+        let key = self.key(Which::Client, &[&bytes_of(client)]);
+        let op = Op::new(key, rule, Action::Block { time }).about(Subject::Client(client));
+        self.0.store.decide(&[op]).await?;
+        Ok(BlockId::of(key))
+    }
+
+    /// The device that a cookie stands for, if it is one of ours.
+    pub fn device(&self, cookie: &str) -> Option<Device> {
+        self.0.seal.open(cookie)
+    }
+
+    fn rule(&self, which: Which) -> Option<&Rule> {
+        let rules = &self.0.rules;
+        match which {
+            Which::Pair => rules.pair.as_ref(),
+            Which::Client => rules.client.as_ref(),
+            Which::User => rules.user.as_ref(),
+            Which::Names => rules.names.as_ref(),
+            Which::Ever => rules.ever.as_ref(),
+            Which::Device => rules.device.as_ref(),
+        }
+    }
+
+    fn key(&self, which: Which, parts: &[&[u8]]) -> CounterKey {
+        let realm = self.0.realm.as_bytes();
+        let parts: SmallVec<[&[u8]; 4]> = std::iter::once(realm)
+            .chain(parts.iter().copied())
+            .collect();
+        self.0.keys.key(which.name(), &parts)
+    }
+
+    fn device_plan(&self, claim: &Claim) -> Option<Plan> {
+        let device = claim.device.as_ref()?;
+        let user = claim.only_user()?;
+        if device.user() != self.user_key(user) || self.0.rules.device.is_none() {
+            return None;
+        }
+        let key = self.key(Which::Device, &[device.id()]);
+        Some(SmallVec::from_iter([(
+            key,
+            Which::Device,
+            None,
+            Subject::User,
+        )]))
+    }
+
+    fn plan(&self, claim: &Claim) -> Plan {
+        let address = bytes_of(claim.client);
+        let client = Subject::Client(claim.client);
+        let mut plan = Plan::new();
+        plan.push((
+            self.key(Which::Client, &[&address]),
+            Which::Client,
+            None,
+            client,
+        ));
+        if !claim.users.is_empty() {
+            // Several names in one request are one combination, which counts as one name.
+            let mut sorted: Vec<&[u8]> = claim.users.iter().map(String::as_bytes).collect();
+            sorted.sort_unstable();
+            sorted.push(&address);
+            let member = self.0.keys.key("login/name", &sorted);
+            let set = self.key(Which::Names, &[&address]);
+            plan.push((set, Which::Names, Some(member), client));
+        }
+        for user in &claim.users {
+            let user = user.as_bytes();
+            let pair = self.key(Which::Pair, &[user, &address]);
+            plan.push((pair, Which::Pair, None, Subject::UserFrom(claim.client)));
+            for which in [Which::User, Which::Ever] {
+                plan.push((self.key(which, &[user]), which, None, Subject::User));
+            }
+        }
+        plan.retain(|(_, which, ..)| self.rule(*which).is_some());
+        plan
+    }
+
+    fn user_key(&self, user: &str) -> CounterKey {
+        let realm = self.0.realm.as_bytes();
+        self.0
+            .keys
+            .key("login/device user", &[realm, user.as_bytes()])
+    }
+
+    async fn reserve(&self, plan: &Plan) -> Result<Decision, StoreError> {
+        let ops: SmallVec<[Op<'_>; 5]> = plan
+            .iter()
+            .filter_map(|&(key, which, member, subject)| {
+                let action = Action::Reserve { cost: 1, member };
+                Some(Op::new(key, self.rule(which)?, action).about(subject))
+            })
+            .collect();
+        self.0.store.decide(&ops).await
+    }
+
+    fn granted(&self, plan: Plan, decision: &Decision, claim: Claim) -> Attempt {
+        let taken = plan.into_iter().zip(decision.states());
+        let taken = taken.map(|((key, rule, member, _), state)| Taken {
+            key,
+            rule,
+            member,
+            receipt: state.receipt,
+        });
+        Attempt {
+            guard: self.clone(),
+            taken: taken.collect(),
+            claim,
+        }
+    }
+
+    /// The refusal that lasts longest.
+    fn refused(plan: &Plan, decision: &Decision) -> Refused {
+        // Of those that last equally long the first, which is the narrowest: reversed, since the
+        // greatest is the last of equals.
+        let refusals = plan.iter().zip(decision.states()).rev();
+        let longest = refusals
+            .filter(|(_, state)| !state.allowed)
+            .max_by_key(|(_, state)| state.until);
+        let Some(((key, which, ..), state)) = longest else {
+            // Unreachable: a decision is refused by one of its operations.
+            return Refused {
+                rule: "login",
+                block: BlockId::of(CounterKey::from_bits(0)),
+                count: 0,
+                retry_after: Some(Duration::ZERO),
+            };
+        };
+        Refused {
+            rule: which.name(),
+            block: BlockId::of(*key),
+            count: state.count,
+            retry_after: decision.wait(state),
+        }
+    }
+}
+
+impl Which {
+    const fn name(self) -> &'static str {
+        use super::rules::{CLIENT, DEVICE, EVER, NAMES, PAIR, USER};
+        match self {
+            Self::Pair => PAIR,
+            Self::Client => CLIENT,
+            Self::User => USER,
+            Self::Names => NAMES,
+            Self::Ever => EVER,
+            Self::Device => DEVICE,
+        }
+    }
+}
+
+impl Attempt {
+    /// The login was right: nothing of it counts, and the failures of this user from this client
+    /// are forgotten. Gives the cookie by which this device will be known, unless the request held
+    /// several user names, of which it is not known which was right.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails; the attempt then still counts.
+    pub async fn succeed(self) -> Result<Option<String>, StoreError> {
+        let sure = self.claim.only_user();
+        self.settle(sure.is_some()).await?;
+        let Some(user) = sure.filter(|_| self.guard.0.rules.device.is_some()) else {
+            return Ok(None);
+        };
+        let guard = &self.guard;
+        Ok(guard.0.seal.seal(guard.user_key(user), self.claim.device))
+    }
+
+    /// The login was wrong: what was reserved stays counted. The same as dropping it.
+    pub fn fail(self) {
+        drop(self);
+    }
+
+    /// Neither right nor wrong, as when the app failed: nothing of it counts.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails; the attempt then still counts.
+    pub async fn give_back(self) -> Result<(), StoreError> {
+        self.settle(false).await
+    }
+
+    /// Who tries.
+    pub const fn who(&self) -> &Claim {
+        &self.claim
+    }
+
+    async fn settle(&self, forget: bool) -> Result<(), StoreError> {
+        let ops: SmallVec<[Op<'_>; 5]> = self
+            .taken
+            .iter()
+            .filter_map(|taken| {
+                let consecutive = matches!(taken.rule, Which::Pair | Which::Ever | Which::Device);
+                let action = if forget && consecutive {
+                    Action::Forget
+                } else {
+                    Action::Refund {
+                        cost: 1,
+                        member: taken.member,
+                        receipt: taken.receipt,
+                    }
+                };
+                Some(Op::new(taken.key, self.guard.rule(taken.rule)?, action))
+            })
+            .collect();
+        self.guard.0.store.decide(&ops).await.map(drop)
+    }
+}
+
+fn bytes_of(address: IpAddr) -> [u8; 17] {
+    let mut bytes = [0; 17];
+    let (kind, rest) = bytes.split_at_mut(1);
+    match address {
+        IpAddr::V4(address) => {
+            kind.fill(4);
+            for (to, from) in rest.iter_mut().zip(address.octets()) {
+                *to = from;
+            }
+        }
+        IpAddr::V6(address) => {
+            kind.fill(6);
+            rest.copy_from_slice(&address.octets());
+        }
+    }
+    bytes
+}

@@ -1,0 +1,60 @@
+//! One user name, however it is written.
+
+use unicode_normalization::UnicodeNormalization as _;
+
+/// The name by which a user is counted: compatible forms made one (NFKC), without case, trimmed.
+pub(super) fn normalised(name: &str) -> String {
+    // Up and down again folds what lower case alone leaves apart: ß and SS, ς and σ.
+    let folded: String = name
+        .nfkc()
+        .flat_map(char::to_uppercase)
+        .flat_map(char::to_lowercase)
+        .nfkc()
+        .collect();
+    let outside = |c: char| c.is_whitespace() || c.is_control() || INVISIBLE.contains(&c);
+    folded.trim_matches(outside).to_owned()
+}
+
+/// What has no width, and so is trimmed like a space.
+const INVISIBLE: [char; 5] = ['\u{200b}', '\u{200c}', '\u{200d}', '\u{2060}', '\u{feff}'];
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn forms_of_one_name_are_one() {
+        let forms = [
+            (
+                "alice",
+                &[
+                    "Alice",
+                    " ALICE\t",
+                    "ａｌｉｃｅ",
+                    "\u{feff}alice\u{200b}",
+                    "alice\0",
+                ][..],
+            ),
+            ("strasse", &["Straße", "STRASSE", "strasſe"]),
+            ("josé", &["Jose\u{301}", "JOSÉ"]),
+            ("σίσυφοσ", &["Σίσυφος", "ΣΊΣΥΦΟΣ"]),
+            ("fi", &["ﬁ", "FI"]),
+        ];
+        for (name, forms) in forms {
+            for form in forms {
+                assert_eq!(normalised(form), normalised(name), "{form:?}");
+            }
+        }
+        assert_ne!(normalised("alice"), normalised("alice2"));
+    }
+
+    proptest! {
+        #[test]
+        fn normalising_again_changes_nothing(name: String) {
+            let once = normalised(&name);
+            prop_assert_eq!(normalised(&once), once);
+        }
+    }
+}

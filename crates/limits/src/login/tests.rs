@@ -1,0 +1,216 @@
+//! What each row of the table does.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use panoply_core::{ManualClock, Release, Secret};
+use panoply_store_memory::MemoryStore;
+
+use super::*;
+use crate::Counter;
+
+const HOUR: Duration = Duration::from_hours(1);
+
+struct Site {
+    guard: LoginGuard,
+    clock: ManualClock,
+}
+
+impl Site {
+    fn new(rules: LoginRules) -> Self {
+        let clock = ManualClock::new();
+        let store = Arc::new(MemoryStore::builder().clock(clock.clone()).build());
+        let secret = Secret::new(vec![7; 32]);
+        Self {
+            guard: LoginGuard::new(store, &secret, rules, "test").unwrap(),
+            clock,
+        }
+    }
+
+    async fn fails(&self, client: IpAddr, user: &str) -> Result<(), Refused> {
+        match self.guard.attempt(client, user).await {
+            Ok(attempt) => {
+                attempt.fail();
+                Ok(())
+            }
+            Err(Denied::Refused(refused)) => Err(refused),
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+fn client(number: u32) -> IpAddr {
+    IpAddr::V4((0x0a00_0000 + number).into())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_a_thousand_guesses_ten_are_made() {
+    let site = Site::new(LoginRules::default());
+    let mut guesses = tokio::task::JoinSet::new();
+    for _ in 0..1000 {
+        let guard = site.guard.clone();
+        guesses.spawn(async move {
+            let attempt = guard.attempt(client(1), "alice").await.ok();
+            tokio::task::yield_now().await;
+            attempt.map(Attempt::fail).is_some()
+        });
+    }
+    let made = guesses.join_all().await.into_iter().filter(|made| *made);
+    assert_eq!(made.count(), 10);
+    let refused = site.fails(client(1), "alice").await.unwrap_err();
+    assert_eq!((refused.rule, refused.count), ("login/pair", 10));
+    assert_eq!(refused.retry_after, Some(HOUR));
+}
+
+#[tokio::test]
+async fn a_success_forgets_the_pair_and_counts_against_nobody() {
+    let site = Site::new(LoginRules::default());
+    for _ in 0..9 {
+        site.fails(client(1), "alice").await.unwrap();
+    }
+    for _ in 0..200 {
+        let attempt = site.guard.attempt(client(1), " Alice").await.unwrap();
+        assert!(attempt.succeed().await.unwrap().is_some());
+    }
+    site.fails(client(1), "alice").await.unwrap();
+    assert!(site.guard.blocks(None, 9).await.unwrap().is_empty());
+    // The nine failures still count for the user from everywhere.
+    let refused = site.fails(client(2), "alice").await.unwrap_err();
+    assert_eq!(refused.rule, "login/user");
+}
+
+#[tokio::test]
+async fn a_client_is_blocked_for_a_day_after_a_hundred() {
+    let site = Site::new(LoginRules::default());
+    for number in 0..100 {
+        let user = format!("user{}", number % 9);
+        let result = site.fails(client(1), &user).await;
+        if result.is_err() {
+            site.clock.advance(HOUR);
+            site.fails(client(1), &format!("other{number}")).await.ok();
+        }
+    }
+    let listed = site.guard.blocks(None, 1000).await.unwrap();
+    assert!(!listed.is_empty());
+
+    let site = Site::new(
+        LoginRules::none()
+            .client(Some(Counter::new(100, 24 * HOUR).lock(24 * HOUR)))
+            .unwrap(),
+    );
+    for number in 0..100 {
+        site.fails(client(1), &number.to_string()).await.unwrap();
+    }
+    let refused = site.fails(client(1), "new").await.unwrap_err();
+    assert_eq!(refused.rule, "login/client");
+    site.fails(client(2), "new").await.unwrap();
+    site.clock.advance(24 * HOUR);
+    site.fails(client(1), "new").await.unwrap();
+}
+
+#[tokio::test]
+async fn ten_names_block_a_client_and_again_for_longer() {
+    let site = Site::new(LoginRules::default());
+    for name in 0..10 {
+        site.fails(client(1), &format!("user{name}")).await.unwrap();
+        if name == 3 {
+            site.fails(client(1), "user3").await.unwrap();
+        }
+    }
+    let refused = site.fails(client(1), "user3").await.unwrap_err();
+    assert_eq!(refused.rule, "login/names");
+    assert_eq!(refused.retry_after, Some(HOUR / 6));
+    site.clock.advance(HOUR / 6);
+    for name in 10..20 {
+        site.fails(client(1), &format!("user{name}")).await.unwrap();
+    }
+    let refused = site.fails(client(1), "x").await.unwrap_err();
+    assert_eq!(refused.retry_after, Some(HOUR / 3));
+}
+
+#[tokio::test]
+async fn nobody_can_lock_a_known_device_out() {
+    let site = Site::new(LoginRules::default());
+    let attempt = site.guard.attempt(client(1), "alice").await.unwrap();
+    let cookie = attempt.succeed().await.unwrap().unwrap();
+    for number in 0..50 {
+        site.fails(client(100 + number), "alice").await.ok();
+    }
+    site.guard.block(client(1), None).await.unwrap();
+    assert!(site.fails(client(1), "alice").await.is_err());
+    let device = site.guard.device(&cookie);
+    let own = || Claim::new(client(1)).user("alice").device(device);
+    for _ in 0..10 {
+        site.guard.claim(own()).await.unwrap().fail();
+    }
+    let denied = site.guard.claim(own()).await;
+    assert!(denied.is_err(), "its own lane is full as well");
+    let other = Claim::new(client(1)).user("bob").device(device);
+    assert!(
+        site.guard.claim(other).await.is_err(),
+        "another user's cookie"
+    );
+}
+
+#[tokio::test]
+async fn several_names_all_count_and_none_is_cleared() {
+    let site = Site::new(LoginRules::default());
+    let both = || Claim::new(client(1)).user("victim").user("me");
+    for _ in 0..9 {
+        site.fails(client(1), "victim").await.unwrap();
+    }
+    let attempt = site.guard.claim(both()).await.unwrap();
+    assert_eq!(attempt.succeed().await.unwrap(), None);
+    site.fails(client(1), "victim").await.unwrap();
+    let refused = site.fails(client(1), "victim").await.unwrap_err();
+    assert_eq!(refused.rule, "login/pair");
+    assert!(site.guard.claim(both()).await.is_err());
+}
+
+#[tokio::test]
+async fn what_is_given_back_does_not_count_and_what_is_dropped_does() {
+    let site = Site::new(LoginRules::default());
+    for _ in 0..50 {
+        let attempt = site.guard.attempt(client(1), "alice").await.unwrap();
+        attempt.give_back().await.unwrap();
+    }
+    for _ in 0..10 {
+        drop(site.guard.attempt(client(1), "alice").await.unwrap());
+    }
+    assert!(site.guard.attempt(client(1), "alice").await.is_err());
+}
+
+#[tokio::test]
+async fn a_count_without_end_waits_for_its_release() {
+    let rules = LoginRules::none()
+        .ever(Some(Counter::without_window(3)))
+        .unwrap();
+    let site = Site::new(rules);
+    for number in 0..3 {
+        site.fails(client(number), "alice").await.unwrap();
+        site.clock.advance(10_000 * HOUR);
+    }
+    let refused = site.fails(client(9), "alice").await.unwrap_err();
+    assert_eq!((refused.rule, refused.retry_after), ("login/ever", None));
+    let released = site.guard.release(Release::Id(refused.block)).await;
+    assert_eq!(released.unwrap(), 1);
+    site.fails(client(9), "alice").await.unwrap();
+}
+
+#[test]
+fn rules_that_make_no_sense_are_refused() {
+    let wrong = [
+        (Counter::new(0, HOUR), "`pair` has 0 points"),
+        (Counter::new(1, Duration::ZERO), "`window` of no time"),
+        (
+            Counter::new(1, HOUR).lock(HOUR).longest(HOUR / 2),
+            "shorter than the first",
+        ),
+        (Counter::new(1, HOUR).longest(HOUR), "`lock` is missing"),
+    ];
+    for (counter, told) in wrong {
+        let error = LoginRules::none().pair(Some(counter)).unwrap_err();
+        assert!(error.to_string().contains(told), "{error}");
+    }
+}
