@@ -12,5 +12,8 @@ pub use limiter::{
     Burst, Limiter, LimiterConfig, Lists, Queue, QueueError, Rejection, Standing, Union,
     UnionRejection,
 };
-pub use login::{Attempt, Claim, Denied, Device, LoginGuard, LoginRules, Refused};
+pub use login::{
+    Attempt, Claim, Denied, Device, GuardedBody, LoginConfig, LoginFuture, LoginGuard, LoginLayer,
+    LoginRules, LoginService, LoginVerdict, OnOutage, Otherwise, Outcome, Refused, Signs,
+};
 pub use time::Counter;

@@ -1,0 +1,215 @@
+//! Bodies that are read by the guard and go on as they came.
+
+use std::collections::VecDeque;
+use std::io::Read;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf as _, Bytes};
+use http::HeaderMap;
+use http::header::CONTENT_ENCODING;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+pin_project! {
+    /// A body of which the guard has read the beginning, or all, or nothing: frame by frame what
+    /// came, then whatever is still to come.
+    #[derive(Debug)]
+    pub struct GuardedBody<B> {
+        read: VecDeque<Frame<Bytes>>,
+        #[pin]
+        rest: Option<B>,
+    }
+}
+
+impl<B> GuardedBody<B> {
+    /// A body that nobody has read.
+    pub(crate) const fn untouched(body: B) -> Self {
+        Self {
+            read: VecDeque::new(),
+            rest: Some(body),
+        }
+    }
+
+    /// A body that is there whole.
+    pub(crate) fn whole(bytes: Bytes) -> Self {
+        let frame = (!bytes.is_empty()).then(|| Frame::data(bytes));
+        Self {
+            read: frame.into_iter().collect(),
+            rest: None,
+        }
+    }
+}
+
+impl<B: Body<Data = Bytes>> Body for GuardedBody<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let mut this = self.project();
+        if let Some(frame) = this.read.pop_front() {
+            return Poll::Ready(Some(Ok(frame)));
+        }
+        match this.rest.as_mut().as_pin_mut() {
+            Some(rest) => rest.poll_frame(cx),
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.read.is_empty() && self.rest.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let read: u64 = self.read.iter().map(length).sum();
+        let rest = self.rest.as_ref();
+        let rest = rest.map_or_else(|| SizeHint::with_exact(0), Body::size_hint);
+        let mut hint = SizeHint::new();
+        if let Some(upper) = rest.upper() {
+            hint.set_upper(upper.saturating_add(read));
+        }
+        hint.set_lower(rest.lower().saturating_add(read));
+        hint
+    }
+}
+
+fn length(frame: &Frame<Bytes>) -> u64 {
+    frame.data_ref().map_or(0, |data| data.remaining() as u64)
+}
+
+pin_project! {
+    /// Reads a body up to a bound, keeping every frame.
+    #[derive(Debug)]
+    pub(super) struct Reading<B> {
+        frames: VecDeque<Frame<Bytes>>,
+        length: u64,
+        bound: u64,
+        #[pin]
+        rest: Option<B>,
+    }
+}
+
+/// How reading a body ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// It is all there.
+    Whole,
+    /// It is longer than the bound.
+    TooLong,
+    /// It broke off.
+    Broken,
+}
+
+impl<B: Body<Data = Bytes>> Reading<B> {
+    pub(super) fn new(body: B, bound: u64) -> Self {
+        Self {
+            frames: VecDeque::new(),
+            length: 0,
+            bound,
+            rest: Some(body),
+        }
+    }
+
+    pub(super) fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<End> {
+        let mut this = self.project();
+        let Some(body) = this.rest.as_mut().as_pin_mut() else {
+            return Poll::Ready(End::Whole);
+        };
+        let mut body = body;
+        if body.size_hint().lower() > *this.bound {
+            return Poll::Ready(End::TooLong);
+        }
+        loop {
+            match ready!(body.as_mut().poll_frame(cx)) {
+                Some(Ok(frame)) => {
+                    *this.length += length(&frame);
+                    this.frames.push_back(frame);
+                    // Many empty frames are as much as a long body.
+                    if *this.length > *this.bound || this.frames.len() > MOST_FRAMES {
+                        return Poll::Ready(End::TooLong);
+                    }
+                }
+                Some(Err(_)) => return Poll::Ready(End::Broken),
+                None => return Poll::Ready(End::Whole),
+            }
+        }
+    }
+
+    /// What is left when a body has been taken out.
+    pub(super) fn new_empty() -> Self {
+        Self {
+            frames: VecDeque::new(),
+            length: 0,
+            bound: 0,
+            rest: None,
+        }
+    }
+
+    /// Whether any of it is to be read.
+    pub(super) const fn is_wanted(&self) -> bool {
+        self.bound > 0
+    }
+
+    /// The bytes that were read.
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        let data = self.frames.iter().filter_map(Frame::data_ref);
+        data.flatten().copied().collect()
+    }
+}
+
+const MOST_FRAMES: usize = 16_384;
+
+impl<B: Body<Data = Bytes> + Unpin> Reading<B> {
+    /// The body again, as it came.
+    pub(super) fn into_body(self, end: End) -> GuardedBody<B> {
+        GuardedBody {
+            read: self.frames,
+            rest: self.rest.filter(|_| end != End::Whole),
+        }
+    }
+}
+
+/// Why a body cannot be decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Coding {
+    /// In an encoding that is not known, in several, or broken.
+    Unknown,
+    /// Longer than the bound once it is decoded.
+    TooLong,
+}
+
+/// The body as the app will read it.
+pub(super) fn decoded(headers: &HeaderMap, body: Vec<u8>, bound: u64) -> Result<Vec<u8>, Coding> {
+    let mut codings = headers.get_all(CONTENT_ENCODING).iter();
+    let Some(coding) = codings.next() else {
+        return Ok(body);
+    };
+    let coding = coding.to_str().map_err(|_| Coding::Unknown)?.trim();
+    if codings.next().is_some() {
+        return Err(Coding::Unknown);
+    }
+    let body = body.as_slice();
+    match coding.to_ascii_lowercase().as_str() {
+        "" | "identity" => Ok(body.to_vec()),
+        "gzip" | "x-gzip" => inflated(flate2::read::MultiGzDecoder::new(body), bound),
+        "deflate" => match inflated(flate2::read::ZlibDecoder::new(body), bound) {
+            // Some take it without its wrapping, as the first browsers sent it.
+            Err(Coding::Unknown) => inflated(flate2::read::DeflateDecoder::new(body), bound),
+            done => done,
+        },
+        "br" => inflated(brotli_decompressor::Decompressor::new(body, 4096), bound),
+        _ => Err(Coding::Unknown),
+    }
+}
+
+fn inflated(reader: impl Read, bound: u64) -> Result<Vec<u8>, Coding> {
+    let mut bytes = Vec::new();
+    let read = reader.take(bound + 1).read_to_end(&mut bytes);
+    if bytes.len() as u64 > bound {
+        return Err(Coding::TooLong);
+    }
+    read.map(|_| bytes).map_err(|_| Coding::Unknown)
+}

@@ -1,0 +1,306 @@
+//! A `[[login]]` table.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Method;
+use panoply_core::{CounterStore, Secret};
+use serde::Deserialize;
+
+use super::layer::{LoginLayer, Settings};
+use super::outcome::{Reader, Signs};
+use super::reading::Field;
+use super::route::Route;
+use super::{LoginGuard, LoginRules};
+use crate::time::Switch;
+use crate::{Counter, Error};
+
+/// A login that is guarded, before it is checked.
+///
+/// ```
+/// use panoply_limits::LoginConfig;
+///
+/// let login: LoginConfig = toml::from_str(
+///     r#"
+///     path     = "/login"
+///     username = "user.email"
+///     pair     = { points = 5, window = "30d", lock = "15m", longest = "12h" }
+///     names    = false
+///     failure  = { body = ["Invalid password"] }
+///     "#,
+/// )?;
+/// # Ok::<(), toml::de::Error>(())
+/// ```
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct LoginConfig {
+    path: OneOrMore,
+    #[serde(default)]
+    methods: Vec<String>,
+    #[serde(default = "username")]
+    username: String,
+    #[serde(default = "realm")]
+    realm: String,
+    pair: Option<Switch>,
+    client: Option<Switch>,
+    user: Option<Switch>,
+    names: Option<Switch>,
+    ever: Option<Switch>,
+    device: Option<Switch>,
+    #[serde(default)]
+    success: Signs,
+    #[serde(default)]
+    failure: Signs,
+    #[serde(default)]
+    otherwise: Otherwise,
+    #[serde(default)]
+    on_outage: OnOutage,
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// What becomes of an attempt whose answer says neither success nor failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Otherwise {
+    /// It does not count; the default.
+    #[default]
+    Refund,
+    /// It counts as failed.
+    Keep,
+}
+
+/// What becomes of a login when the store is away and nothing insures it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum OnOutage {
+    /// It is refused with 503; the default.
+    #[default]
+    Refuse,
+    /// It goes on uncounted: nobody is guarded while the store is away.
+    DangerPass,
+}
+
+/// A text or a list of texts.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged, expecting = "a path such as \"/login\", or a list of paths")]
+enum OneOrMore {
+    One(String),
+    More(Vec<String>),
+}
+
+fn username() -> String {
+    "username".to_owned()
+}
+
+fn realm() -> String {
+    "login".to_owned()
+}
+
+impl LoginConfig {
+    /// A login at `path`, with everything at its default.
+    pub fn route(path: impl Into<String>) -> Self {
+        Self {
+            path: OneOrMore::One(path.into()),
+            methods: Vec::new(),
+            username: username(),
+            realm: realm(),
+            pair: None,
+            client: None,
+            user: None,
+            names: None,
+            ever: None,
+            device: None,
+            success: Signs::new(),
+            failure: Signs::new(),
+            otherwise: Otherwise::default(),
+            on_outage: OnOutage::default(),
+            dry_run: false,
+        }
+    }
+
+    /// Where the user name stands: a field of the form, or a dotted path in the JSON; `username`
+    /// by default. Basic credentials are read in any case.
+    #[must_use]
+    pub fn username(mut self, field: impl Into<String>) -> Self {
+        self.username = field.into();
+        self
+    }
+
+    /// Methods that are logins as well. All that change something are in any case, but DELETE.
+    #[must_use]
+    pub fn methods<T: Into<String>>(mut self, methods: impl IntoIterator<Item = T>) -> Self {
+        self.methods = methods.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// What is counted together; logins of one realm share their counters. `login` by default.
+    #[must_use]
+    pub fn realm(mut self, realm: impl Into<String>) -> Self {
+        self.realm = realm.into();
+        self
+    }
+
+    /// Consecutive failures of one user from one client, none to leave the rule out.
+    #[must_use]
+    pub const fn pair(mut self, counter: Option<Counter>) -> Self {
+        self.pair = Some(Switch(counter));
+        self
+    }
+
+    /// Consecutive failures of one user, ever; off by default.
+    #[must_use]
+    pub const fn ever(mut self, counter: Option<Counter>) -> Self {
+        self.ever = Some(Switch(counter));
+        self
+    }
+
+    /// What a success looks like; then nothing else is one.
+    #[must_use]
+    pub fn success(mut self, signs: Signs) -> Self {
+        self.success = signs;
+        self
+    }
+
+    /// What a failure looks like, besides what is known by default.
+    #[must_use]
+    pub fn failure(mut self, signs: Signs) -> Self {
+        self.failure = signs;
+        self
+    }
+
+    /// What becomes of an attempt whose answer says neither.
+    #[must_use]
+    pub const fn otherwise(mut self, otherwise: Otherwise) -> Self {
+        self.otherwise = otherwise;
+        self
+    }
+
+    /// What happens when the store is away.
+    #[must_use]
+    pub const fn on_outage(mut self, on_outage: OnOutage) -> Self {
+        self.on_outage = on_outage;
+        self
+    }
+
+    /// Only logs what would have been refused.
+    #[must_use]
+    pub const fn danger_dry_run(mut self, dry_run: bool) -> Self {
+        self.dry_run = dry_run;
+        self
+    }
+
+    /// The paths that are guarded.
+    pub fn paths(&self) -> &[String] {
+        match &self.path {
+            OneOrMore::One(path) => std::slice::from_ref(path),
+            OneOrMore::More(paths) => paths,
+        }
+    }
+
+    /// What makes this weaker than the default, as the key and the reason.
+    pub fn weakenings(&self) -> Vec<(&'static str, String)> {
+        let mut weak = Vec::new();
+        if self.dry_run {
+            weak.push((
+                "dry_run",
+                "guesses are only logged, none is refused".to_owned(),
+            ));
+        }
+        if self.on_outage == OnOutage::DangerPass {
+            weak.push((
+                "on_outage",
+                "nobody is guarded while the store is away".to_owned(),
+            ));
+        }
+        for (key, switch) in [
+            ("pair", self.pair),
+            ("client", self.client),
+            ("user", self.user),
+        ] {
+            if switch == Some(Switch(None)) {
+                weak.push((key, "these failures are not counted".to_owned()));
+            }
+        }
+        weak
+    }
+
+    /// Checks the settings; nodes that share the store share the secret.
+    ///
+    /// # Errors
+    ///
+    /// When a path is none, a counter has no points or a time is zero.
+    pub fn build(self, store: Arc<dyn CounterStore>, secret: &Secret) -> Result<LoginLayer, Error> {
+        let wrong = |key, problem: String, example| Error::Value {
+            key,
+            problem,
+            example,
+        };
+        if self.paths().is_empty() {
+            return Err(wrong(
+                "path",
+                "names no path".to_owned(),
+                "`path = \"/login\"`",
+            ));
+        }
+        if let Some(path) = self.paths().iter().find(|path| !path.starts_with('/')) {
+            let problem = format!("is `{path}`, which is no path");
+            return Err(wrong(
+                "path",
+                problem,
+                "a path from the root, such as `/login`",
+            ));
+        }
+        if self.username.split('.').any(|part| part.trim().is_empty()) {
+            let problem = format!("is `{}`, which names no field", self.username);
+            return Err(wrong("username", problem, "`username` or `user.email`"));
+        }
+        let method = |name: &String| {
+            Method::from_bytes(name.to_ascii_uppercase().as_bytes()).map_err(|_| {
+                wrong(
+                    "methods",
+                    format!("has `{name}`, which is none"),
+                    "`[\"GET\"]`",
+                )
+            })
+        };
+        let methods: Result<Vec<Method>, Error> = self.methods.iter().map(method).collect();
+        let route = Route::new(self.paths(), methods?);
+        let mut rules = LoginRules::default();
+        if let Some(Switch(counter)) = self.pair {
+            rules = rules.pair(counter)?;
+        }
+        if let Some(Switch(counter)) = self.client {
+            rules = rules.client(counter)?;
+        }
+        if let Some(Switch(counter)) = self.user {
+            rules = rules.user(counter)?;
+        }
+        if let Some(Switch(counter)) = self.names {
+            rules = rules.names(counter)?;
+        }
+        if let Some(Switch(counter)) = self.ever {
+            rules = rules.ever(counter)?;
+        }
+        if let Some(Switch(counter)) = self.device {
+            rules = rules.device(counter)?;
+        }
+        let settings = Settings {
+            route,
+            field: Field::new(&self.username),
+            reader: Reader {
+                success: self.success,
+                failure: self.failure,
+            },
+            otherwise: self.otherwise,
+            on_outage: self.on_outage,
+            dry_run: self.dry_run,
+            peek_for: Duration::from_secs(2),
+        };
+        let guard = LoginGuard::new(store, secret, rules, self.realm)?;
+        Ok(LoginLayer::new(guard, settings))
+    }
+}

@@ -1,0 +1,402 @@
+//! One login on its way: read, reserved, answered, settled.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT_ENCODING, COOKIE, SET_COOKIE};
+use http::request::Parts;
+use http::{HeaderValue, Request, Response, StatusCode};
+use http_body::Body;
+use panoply_core::{ClientAddress, Refusal, RequestId, StoreError};
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use super::body::{Coding, End, GuardedBody, Reading, decoded};
+use super::config::{OnOutage, Otherwise};
+use super::layer::{LoginLayer, Settings};
+use super::outcome::Outcome;
+use super::reading::{self, Unreadable};
+use super::{Attempt, Claim, Denied, LoginGuard, Refused};
+
+type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Lets a handler within the app say how a login went, where the answer would not tell.
+#[derive(Debug, Clone, Default)]
+pub struct LoginVerdict(Arc<AtomicU8>);
+
+impl LoginVerdict {
+    /// The login was right.
+    pub fn succeeded(&self) {
+        self.0.store(1, Ordering::Release);
+    }
+
+    /// The login was wrong.
+    pub fn failed(&self) {
+        self.0.store(2, Ordering::Release);
+    }
+
+    fn said(&self) -> Option<Outcome> {
+        match self.0.load(Ordering::Acquire) {
+            1 => Some(Outcome::Success),
+            2 => Some(Outcome::Failure),
+            _ => None,
+        }
+    }
+}
+
+pin_project! {
+    /// The future of [`LoginService`](super::LoginService).
+    pub struct LoginFuture<S, B, R>
+    where
+        S: Service<Request<GuardedBody<B>>>,
+    {
+        #[pin]
+        state: State<S::Future, B, R>,
+        service: Option<S>,
+        guard: Option<(LoginGuard, Arc<Settings>)>,
+        verdict: LoginVerdict,
+        attempt: Option<Attempt>,
+        asked: http::HeaderMap,
+        id: Option<RequestId>,
+        https: bool,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<F, B, R> {
+        Passed { #[pin] call: F },
+        Reading { #[pin] body: Reading<B>, parts: Option<Parts> },
+        Reserving { claim: Later<Result<Attempt, Denied>>, request: Option<Request<GuardedBody<B>>> },
+        Calling { #[pin] call: F },
+        Peeking { #[pin] body: Reading<R>, parts: Option<http::response::Parts>, patience: Pin<Box<tokio::time::Sleep>> },
+        Settling { settled: Later<Option<String>>, response: Option<Response<GuardedBody<R>>> },
+        Over,
+    }
+}
+
+impl<S, B, R> LoginFuture<S, B, R>
+where
+    S: Service<Request<GuardedBody<B>>>,
+    B: Body<Data = Bytes>,
+{
+    pub(super) fn passed(call: S::Future) -> Self {
+        Self {
+            state: State::Passed { call },
+            service: None,
+            guard: None,
+            verdict: LoginVerdict::default(),
+            attempt: None,
+            asked: http::HeaderMap::new(),
+            id: None,
+            https: false,
+        }
+    }
+
+    pub(super) fn guarded(
+        service: S,
+        request: Request<B>,
+        guard: LoginGuard,
+        settings: Arc<Settings>,
+    ) -> Self {
+        let (mut parts, body) = request.into_parts();
+        let verdict = LoginVerdict::default();
+        parts.extensions.insert(verdict.clone());
+        let client = parts.extensions.get::<ClientAddress>();
+        Self {
+            service: Some(service),
+            guard: Some((guard, settings)),
+            verdict,
+            attempt: None,
+            asked: parts.headers.clone(),
+            id: parts.extensions.get::<RequestId>().copied(),
+            https: client.is_some_and(ClientAddress::is_https),
+            state: State::Reading {
+                body: Reading::new(body, LoginLayer::MOST_BODY),
+                parts: Some(parts),
+            },
+        }
+    }
+}
+
+/// Who tries, as far as it can be read.
+fn claim(
+    guard: &LoginGuard,
+    settings: &Settings,
+    parts: &Parts,
+    body: Vec<u8>,
+) -> Result<Claim, Refusal> {
+    let Some(client) = parts.extensions.get::<ClientAddress>() else {
+        tracing::error!("a login carries no client address: the client layer must stand before");
+        let detail = "The client cannot be told from another.";
+        return Err(Refusal::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "login/client",
+            detail,
+        ));
+    };
+    let body =
+        decoded(&parts.headers, body, LoginLayer::MOST_BODY).map_err(|coding| match coding {
+            Coding::TooLong => too_long(),
+            Coding::Unknown => unsupported("The encoding of the body is not supported here."),
+        })?;
+    let names = reading::names(parts, &body, &settings.field);
+    let names = names.map_err(|unreadable| match unreadable {
+        Unreadable::Charset => unsupported("The character set of the body is not supported here."),
+        Unreadable::Malformed => bad("The body of the login cannot be read."),
+        Unreadable::TooMany => bad("The login holds too many user names."),
+    })?;
+    let mut claim = Claim::new(client.network());
+    for name in &names {
+        claim = claim.user(name);
+    }
+    let cookies = parts.headers.get_all(COOKIE).iter();
+    let cookies = cookies.filter_map(|value| value.to_str().ok());
+    let device = cookies
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .filter(|(name, _)| *name == LoginLayer::DEVICE_COOKIE)
+        // As many as a browser would send, and a few more.
+        .take(4)
+        .find_map(|(_, value)| guard.device(value));
+    Ok(claim.device(device))
+}
+
+fn too_long() -> Refusal {
+    let detail = "The body of a login is 64 KiB at most.";
+    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "login/body", detail)
+}
+
+fn unsupported(detail: &'static str) -> Refusal {
+    Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "login/body", detail)
+}
+
+fn bad(detail: &'static str) -> Refusal {
+    Refusal::new(StatusCode::BAD_REQUEST, "login/body", detail)
+}
+
+fn too_many(refused: &Refused) -> Refusal {
+    // A lock without an end is told as a day, like one that is long.
+    let after = refused.retry_after.unwrap_or(Duration::from_hours(24));
+    let detail = "Too many failed logins. Try again later.";
+    Refusal::new(StatusCode::TOO_MANY_REQUESTS, refused.rule, detail).with_retry_after(after)
+}
+
+/// Settles an attempt: the cookie by which the device will be known, if there is one.
+async fn settle(attempt: Attempt, outcome: Outcome, otherwise: Otherwise) -> Option<String> {
+    let settled = match (outcome, otherwise) {
+        (Outcome::Success, _) => attempt.succeed().await,
+        (Outcome::Neither, Otherwise::Refund) => attempt.give_back().await.map(|()| None),
+        (Outcome::Failure, _) | (Outcome::Neither, Otherwise::Keep) => {
+            attempt.fail();
+            Ok(None)
+        }
+    };
+    settled.unwrap_or_else(|error: StoreError| {
+        tracing::warn!(%error, "a login could not be settled and counts as failed");
+        None
+    })
+}
+
+impl<S, B, R> Future for LoginFuture<S, B, R>
+where
+    S: Service<Request<GuardedBody<B>>, Response = Response<R>>,
+    B: Body<Data = Bytes> + Unpin,
+    R: Body<Data = Bytes> + Unpin,
+{
+    type Output = Result<Response<GuardedBody<R>>, S::Error>;
+
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one arm for each step, in their order"
+    )]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let refuse = |refusal: Refusal, asked: &http::HeaderMap, id: Option<RequestId>| {
+            let refusal = match id {
+                Some(id) => refusal.with_id(id),
+                None => refusal,
+            };
+            Poll::Ready(Ok(refusal.into_response(asked).map(GuardedBody::whole)))
+        };
+        loop {
+            let next = match this.state.as_mut().project() {
+                StateProjection::Passed { call } => {
+                    let response = ready!(call.poll(cx))?;
+                    return Poll::Ready(Ok(response.map(GuardedBody::untouched)));
+                }
+                StateProjection::Reading { mut body, parts } => {
+                    let end = ready!(body.as_mut().poll(cx));
+                    let (Some(mut parts), Some((guard, settings))) =
+                        (parts.take(), this.guard.clone())
+                    else {
+                        return Poll::Pending;
+                    };
+                    let read = match end {
+                        End::Whole => Ok(body.bytes()),
+                        End::TooLong => Err(too_long()),
+                        End::Broken => Err(bad("The body of the login broke off.")),
+                    };
+                    let claim = read.and_then(|read| claim(&guard, &settings, &parts, read));
+                    let claim = match claim {
+                        Ok(claim) => claim,
+                        Err(refusal) => return refuse(refusal, this.asked, *this.id),
+                    };
+                    // An answer that is compressed could not be read.
+                    parts.headers.remove(ACCEPT_ENCODING);
+                    let empty = Reading::new_empty();
+                    let read = std::mem::replace(body.get_mut(), empty);
+                    let request = Request::from_parts(parts, read.into_body(end));
+                    State::Reserving {
+                        claim: Box::pin(async move { guard.claim(claim).await }),
+                        request: Some(request),
+                    }
+                }
+                StateProjection::Reserving { claim, request } => {
+                    let claim = ready!(claim.as_mut().poll(cx));
+                    let (Some(request), Some((_, settings))) =
+                        (request.take(), this.guard.as_ref())
+                    else {
+                        return Poll::Pending;
+                    };
+                    match claim {
+                        Ok(attempt) => *this.attempt = Some(attempt),
+                        Err(Denied::Refused(refused)) => {
+                            tracing::debug!(
+                                rule = refused.rule,
+                                block = %refused.block,
+                                count = refused.count,
+                                retry_after_ms = refused.retry_after.map(|time| time.as_millis()),
+                                dry_run = settings.dry_run,
+                                verdict = "refused",
+                                "login"
+                            );
+                            if !settings.dry_run {
+                                return refuse(too_many(&refused), this.asked, *this.id);
+                            }
+                        }
+                        Err(Denied::Store(error)) => {
+                            tracing::warn!(%error, "the store is away, logins cannot be counted");
+                            if settings.on_outage == OnOutage::Refuse && !settings.dry_run {
+                                let status = StatusCode::SERVICE_UNAVAILABLE;
+                                let detail = "Logins are not possible at the moment.";
+                                let refusal = Refusal::new(status, "login/outage", detail)
+                                    .with_retry_after(Duration::from_secs(1));
+                                return refuse(refusal, this.asked, *this.id);
+                            }
+                        }
+                    }
+                    let Some(mut service) = this.service.take() else {
+                        return Poll::Pending;
+                    };
+                    State::Calling {
+                        call: service.call(request),
+                    }
+                }
+                StateProjection::Calling { call } => {
+                    let response = ready!(call.poll(cx))?;
+                    let (Some((_, settings)), true) = (this.guard.as_ref(), this.attempt.is_some())
+                    else {
+                        return Poll::Ready(Ok(response.map(GuardedBody::untouched)));
+                    };
+                    let (parts, body) = response.into_parts();
+                    let needs = this.verdict.said().is_none()
+                        && settings.reader.needs_body(parts.status, &parts.headers);
+                    let bound = if needs { LoginLayer::MOST_BODY } else { 0 };
+                    let patience = if needs {
+                        settings.peek_for
+                    } else {
+                        Duration::ZERO
+                    };
+                    State::Peeking {
+                        body: Reading::new(body, bound),
+                        parts: Some(parts),
+                        patience: Box::pin(tokio::time::sleep(patience)),
+                    }
+                }
+                StateProjection::Peeking {
+                    mut body,
+                    parts,
+                    patience,
+                } => {
+                    let end = if body.is_wanted() {
+                        match body.as_mut().poll(cx) {
+                            Poll::Ready(end) => end,
+                            // What streams on is read as far as it has come.
+                            Poll::Pending => {
+                                ready!(patience.as_mut().poll(cx));
+                                End::TooLong
+                            }
+                        }
+                    } else {
+                        End::TooLong
+                    };
+                    let (Some(parts), Some((_, settings))) = (parts.take(), this.guard.as_ref())
+                    else {
+                        return Poll::Pending;
+                    };
+                    let Some(attempt) = this.attempt.take() else {
+                        return Poll::Pending;
+                    };
+                    let read = || {
+                        let bytes = body.bytes();
+                        let answer = (parts.status, &parts.headers);
+                        settings.reader.read(answer, &bytes, &settings.route)
+                    };
+                    let outcome = this.verdict.said().unwrap_or_else(read);
+                    tracing::debug!(status = parts.status.as_u16(), ?outcome, "login");
+                    let body = std::mem::replace(body.get_mut(), Reading::new_empty());
+                    let response = Response::from_parts(parts, body.into_body(end));
+                    State::Settling {
+                        settled: Box::pin(settle(attempt, outcome, settings.otherwise)),
+                        response: Some(response),
+                    }
+                }
+                StateProjection::Settling { settled, response } => {
+                    let cookie = ready!(settled.as_mut().poll(cx));
+                    let Some(mut response) = response.take() else {
+                        return Poll::Pending;
+                    };
+                    if let Some(cookie) = cookie {
+                        let name = LoginLayer::DEVICE_COOKIE;
+                        let secure = if *this.https { "; Secure" } else { "" };
+                        let value = format!(
+                            "{name}={cookie}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax{secure}"
+                        );
+                        if let Ok(value) = HeaderValue::from_str(&value) {
+                            response.headers_mut().append(SET_COOKIE, value);
+                        }
+                    }
+                    this.state.set(State::Over);
+                    return Poll::Ready(Ok(response));
+                }
+                StateProjection::Over => return Poll::Pending,
+            };
+            this.state.set(next);
+        }
+    }
+}
+
+impl<S, B, R> std::fmt::Debug for LoginFuture<S, B, R>
+where
+    S: Service<Request<GuardedBody<B>>>,
+{
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LoginFuture").finish_non_exhaustive()
+    }
+}
+
+#[cfg(feature = "axum")]
+impl<T: Send + Sync> axum_core::extract::FromRequestParts<T> for LoginVerdict {
+    type Rejection = std::convert::Infallible;
+
+    /// The verdict of this login; elsewhere one that nobody reads.
+    async fn from_request_parts(parts: &mut Parts, _: &T) -> Result<Self, Self::Rejection> {
+        Ok(parts.extensions.get().cloned().unwrap_or_default())
+    }
+}

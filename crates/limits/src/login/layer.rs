@@ -1,0 +1,111 @@
+//! The guard as a tower layer.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::LoginGuard;
+use super::body::GuardedBody;
+use super::config::{OnOutage, Otherwise};
+use super::future::LoginFuture;
+use super::outcome::Reader;
+use super::reading::Field;
+use super::route::Route;
+
+/// Guards the logins of whatever it is worn by.
+///
+/// An attempt is reserved before the request goes on, which then has its body as it came, and is
+/// settled by the answer. Requests that are no login pass untouched.
+#[derive(Debug, Clone)]
+pub struct LoginLayer {
+    guard: LoginGuard,
+    settings: Arc<Settings>,
+}
+
+/// What a login is and how its answers are read.
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub(super) route: Route,
+    pub(super) field: Field,
+    pub(super) reader: Reader,
+    pub(super) otherwise: Otherwise,
+    pub(super) on_outage: OnOutage,
+    pub(super) dry_run: bool,
+    pub(super) peek_for: Duration,
+}
+
+impl LoginLayer {
+    /// The longest body of a login, decoded or not: 64 KiB.
+    pub const MOST_BODY: u64 = 64 * 1024;
+
+    /// The cookie by which a device is known.
+    pub const DEVICE_COOKIE: &str = "panoply_device";
+
+    pub(super) fn new(guard: LoginGuard, settings: Settings) -> Self {
+        Self {
+            guard,
+            settings: Arc::new(settings),
+        }
+    }
+
+    /// The guard that counts, for listing and releasing blocks.
+    pub const fn guard(&self) -> &LoginGuard {
+        &self.guard
+    }
+
+    /// Whether a request is a login.
+    pub fn is_login<B>(&self, request: &Request<B>) -> bool {
+        self.settings.route.matches(request)
+    }
+}
+
+impl<S> Layer<S> for LoginLayer {
+    type Service = LoginService<S>;
+
+    fn layer(&self, inner: S) -> LoginService<S> {
+        LoginService {
+            inner,
+            layer: self.clone(),
+        }
+    }
+}
+
+/// The service that [`LoginLayer`] makes.
+#[derive(Debug, Clone)]
+pub struct LoginService<S> {
+    inner: S,
+    layer: LoginLayer,
+}
+
+impl<S, B, R> Service<Request<B>> for LoginService<S>
+where
+    S: Service<Request<GuardedBody<B>>, Response = Response<R>> + Clone,
+    B: Body<Data = Bytes> + Unpin,
+    R: Body<Data = Bytes> + Unpin,
+{
+    type Response = Response<GuardedBody<R>>;
+    type Error = S::Error;
+    type Future = LoginFuture<S, B, R>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        if !self.layer.is_login(&request) {
+            let passed = self.inner.call(request.map(GuardedBody::untouched));
+            return LoginFuture::passed(passed);
+        }
+        // The one that is ready goes into the future; its clone stays and is made ready again.
+        let clone = self.inner.clone();
+        let ready = std::mem::replace(&mut self.inner, clone);
+        let guard = self.layer.guard.clone();
+        LoginFuture::guarded(ready, request, guard, self.layer.settings.clone())
+    }
+}

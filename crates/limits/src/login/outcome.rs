@@ -1,0 +1,288 @@
+//! How a login went, read from the app's answer.
+
+use http::header::{CONTENT_TYPE, LOCATION, SET_COOKIE};
+use http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+
+use super::route::Route;
+
+/// How a login went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It was right.
+    Success,
+    /// It was wrong.
+    Failure,
+    /// The app said neither, as when it failed itself.
+    Neither,
+}
+
+/// Signs by which an answer is read, each of which is enough.
+///
+/// ```toml
+/// failure = { status = [400], body = ["Invalid password"] }
+/// success = { cookie = ["session"], json = ["token"] }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Signs {
+    status: Vec<u16>,
+    location: Vec<String>,
+    cookie: Vec<String>,
+    json: Vec<String>,
+    body: Vec<String>,
+}
+
+impl Signs {
+    /// No signs.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A status.
+    #[must_use]
+    pub fn status(mut self, status: u16) -> Self {
+        self.status.push(status);
+        self
+    }
+
+    /// The beginning of where the answer redirects to.
+    #[must_use]
+    pub fn location(mut self, start: impl Into<String>) -> Self {
+        self.location.push(start.into());
+        self
+    }
+
+    /// The name of a cookie that the answer sets.
+    #[must_use]
+    pub fn cookie(mut self, name: impl Into<String>) -> Self {
+        self.cookie.push(name.into());
+        self
+    }
+
+    /// A field of the JSON, as a dotted path, that is there and neither null, false nor empty; or
+    /// one with a value: `status=error`.
+    #[must_use]
+    pub fn json(mut self, field: impl Into<String>) -> Self {
+        self.json.push(field.into());
+        self
+    }
+
+    /// A text in the body.
+    #[must_use]
+    pub fn body(mut self, text: impl Into<String>) -> Self {
+        self.body.push(text.into());
+        self
+    }
+
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn need_body(&self) -> bool {
+        !self.json.is_empty() || !self.body.is_empty()
+    }
+
+    fn show(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> bool {
+        let location = text(headers, LOCATION);
+        let sets = |name: &String| {
+            let cookies = headers.get_all(SET_COOKIE).iter();
+            let mut cookies = cookies.filter_map(|cookie| cookie.to_str().ok());
+            cookies.any(|cookie| sets_cookie(cookie, name))
+        };
+        self.status.contains(&status.as_u16())
+            || self
+                .location
+                .iter()
+                .any(|start| location.starts_with(start.as_str()))
+            || self.cookie.iter().any(sets)
+            || (!self.json.is_empty() && has_field(&self.json, body))
+            || self.body.iter().any(|text| contains(body, text.as_bytes()))
+    }
+}
+
+/// How an answer is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Reader {
+    pub(super) success: Signs,
+    pub(super) failure: Signs,
+}
+
+impl Reader {
+    /// Whether the body has to be seen.
+    pub(super) fn needs_body(&self, status: StatusCode, headers: &HeaderMap) -> bool {
+        self.success.need_body()
+            || self.failure.need_body()
+            || (status.is_success() && is_html(headers))
+    }
+
+    pub(super) fn read(
+        &self,
+        (status, headers): (StatusCode, &HeaderMap),
+        body: &[u8],
+        route: &Route,
+    ) -> Outcome {
+        if self.failure.show(status, headers, body) {
+            return Outcome::Failure;
+        }
+        if self.success.show(status, headers, body) {
+            return Outcome::Success;
+        }
+        // Where it is said what a success looks like, nothing else is one.
+        let defined = !self.success.is_empty();
+        match status.as_u16() {
+            // What an app answers to a wrong password, of whatever kind it finds it.
+            400..=499 => Outcome::Failure,
+            300..=399 if !headers.contains_key(LOCATION) => Outcome::Neither,
+            300..=399 if route.is_login_page(&text(headers, LOCATION)) => Outcome::Failure,
+            200..=299 if is_html(headers) && has_password_field(body) => Outcome::Failure,
+            200..=399 if defined => Outcome::Failure,
+            200..=399 => Outcome::Success,
+            _ => Outcome::Neither,
+        }
+    }
+}
+
+fn text(headers: &HeaderMap, name: http::header::HeaderName) -> String {
+    let value = headers.get(name).map(http::HeaderValue::as_bytes);
+    String::from_utf8_lossy(value.unwrap_or_default()).into_owned()
+}
+
+fn is_html(headers: &HeaderMap) -> bool {
+    let content_type = text(headers, CONTENT_TYPE).to_ascii_lowercase();
+    content_type.contains("html")
+}
+
+/// Whether `cookie` sets `name` to something, rather than removing it.
+fn sets_cookie(cookie: &str, name: &str) -> bool {
+    let mut parts = cookie.split(';');
+    let pair = parts.next().and_then(|pair| pair.split_once('='));
+    let is_it = pair.is_some_and(|(key, value)| key.trim() == name && !value.trim().is_empty());
+    let removes = |part: &str| part.trim().eq_ignore_ascii_case("max-age=0");
+    is_it && !parts.any(removes)
+}
+
+/// Whether a page asks for a password again: an input of that type, however it is written.
+fn has_password_field(page: &[u8]) -> bool {
+    let page = String::from_utf8_lossy(page).to_ascii_lowercase();
+    page.match_indices("type").any(|(at, _)| {
+        let rest = page.get(at + "type".len()..).unwrap_or("").trim_start();
+        let value = rest.strip_prefix('=').map(str::trim_start);
+        value.is_some_and(|value| {
+            value
+                .trim_start_matches(['"', '\''])
+                .starts_with("password")
+        })
+    })
+}
+
+fn has_field(fields: &[String], body: &[u8]) -> bool {
+    let Ok(json) = serde_json::from_slice::<serde_json::Value>(body) else {
+        return false;
+    };
+    fields.iter().any(|field| {
+        let (path, wanted) = match field.split_once('=') {
+            Some((path, wanted)) => (path, Some(wanted)),
+            None => (field.as_str(), None),
+        };
+        let pointer = format!("/{}", path.trim().replace('.', "/"));
+        let Some(found) = json.pointer(&pointer) else {
+            return false;
+        };
+        match (wanted.map(str::trim), found) {
+            (Some(wanted), serde_json::Value::String(found)) => wanted == found,
+            // A number or a word, as it is written in JSON.
+            (Some(wanted), found) => {
+                serde_json::from_str(wanted).is_ok_and(|wanted: serde_json::Value| wanted == *found)
+            }
+            (None, serde_json::Value::String(found)) => !found.is_empty(),
+            (None, serde_json::Value::Bool(found)) => *found,
+            (None, found) => !found.is_null(),
+        }
+    })
+}
+
+fn contains(body: &[u8], text: &[u8]) -> bool {
+    !text.is_empty() && body.windows(text.len()).any(|window| window == text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(reader: &Reader, status: u16, headers: &[(&str, &str)], body: &str) -> Outcome {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            let name: http::HeaderName = name.parse().unwrap();
+            map.append(name, value.parse().unwrap());
+        }
+        let route = Route::new(&["/login".to_owned()], Vec::new());
+        let status = StatusCode::from_u16(status).unwrap();
+        reader.read((status, &map), body.as_bytes(), &route)
+    }
+
+    #[test]
+    fn the_usual_answers_are_known() {
+        use Outcome::{Failure, Neither, Success};
+        let usual = Reader {
+            success: Signs::new(),
+            failure: Signs::new(),
+        };
+        let html = ("content-type", "text/html; charset=utf-8");
+        for (status, headers, body, expected) in [
+            (401, &[][..], "", Failure),
+            (403, &[], "", Failure),
+            (422, &[], "", Failure),
+            (400, &[], "", Failure),
+            (302, &[("location", "/login?error=1")], "", Failure),
+            (
+                303,
+                &[("location", "https://shop.example/Login/")],
+                "",
+                Failure,
+            ),
+            (302, &[("location", "/")], "", Success),
+            (200, &[html], "<input TYPE = 'Password'>", Failure),
+            (200, &[html], "<h1>Welcome</h1>", Success),
+            (200, &[("content-type", "application/json")], "{}", Success),
+            (204, &[], "", Success),
+            (500, &[], "", Neither),
+            (502, &[], "", Neither),
+            (304, &[], "", Neither),
+        ] {
+            let outcome = read(&usual, status, headers, body);
+            assert_eq!(outcome, expected, "{status} {headers:?} {body}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_goes_before() {
+        use Outcome::{Failure, Success};
+        let said = Reader {
+            success: Signs::new().cookie("session").json("user.id").status(409),
+            failure: Signs::new()
+                .json("ok=false")
+                .body("Wrong!")
+                .location("/oops"),
+        };
+        for (status, headers, body, expected) in [
+            (
+                200,
+                &[("set-cookie", "session=abc; Path=/")][..],
+                "",
+                Success,
+            ),
+            (200, &[("set-cookie", "session=; Max-Age=0")], "", Failure),
+            (200, &[("set-cookie", "other=abc")], "", Failure),
+            (200, &[], r#"{"user":{"id":7}}"#, Success),
+            (200, &[], r#"{"user":{"id":7},"ok":false}"#, Failure),
+            (200, &[("set-cookie", "session=abc")], "Wrong!", Failure),
+            (302, &[("location", "/oops?a")], "", Failure),
+            (409, &[], "", Success),
+        ] {
+            let outcome = read(&said, status, headers, body);
+            assert_eq!(outcome, expected, "{status} {headers:?} {body}");
+        }
+    }
+}

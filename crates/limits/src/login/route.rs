@@ -1,0 +1,209 @@
+//! Which requests are logins, however their path is written.
+
+use http::{HeaderMap, Method, Request};
+use percent_encoding::percent_decode_str;
+
+/// The paths of a login.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Route {
+    paths: Vec<String>,
+    methods: Vec<Method>,
+}
+
+/// What other pages of an app are that a failed login leads back to.
+const USUAL: [&str; 8] = [
+    "/login",
+    "/signin",
+    "/sign-in",
+    "/sign_in",
+    "/auth/login",
+    "/users/sign_in",
+    "/account/login",
+    "/session/new",
+];
+
+/// Headers by which a request says that it means another method.
+const OVERRIDES: [&str; 3] = [
+    "x-http-method-override",
+    "x-http-method",
+    "x-method-override",
+];
+
+impl Route {
+    pub(super) fn new(paths: &[String], methods: Vec<Method>) -> Self {
+        Self {
+            paths: paths.iter().map(|path| canonical(path)).collect(),
+            methods,
+        }
+    }
+
+    /// Whether a request is a login: it goes there, and is or means a method that does something.
+    pub(super) fn matches<B>(&self, request: &Request<B>) -> bool {
+        let method = request.method();
+        let means = self.acts(method) || self.is_overridden(request);
+        means && self.leads_to(request.uri().path())
+    }
+
+    /// Whether `location`, where an answer redirects to, is the login again.
+    pub(super) fn is_login_page(&self, location: &str) -> bool {
+        let path = match location.split_once("://") {
+            Some((_, rest)) => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/"),
+            None => location,
+        };
+        let path = path.split(['?', '#']).next().unwrap_or(path);
+        // Nothing but a query or a fragment leads back to where the form was sent.
+        path.is_empty() || self.leads_to(path) || USUAL.contains(&canonical(path).as_str())
+    }
+
+    fn acts(&self, method: &Method) -> bool {
+        let harmless = [
+            Method::GET,
+            Method::HEAD,
+            Method::OPTIONS,
+            Method::TRACE,
+            Method::DELETE,
+        ];
+        !harmless.contains(method) || self.methods.contains(method)
+    }
+
+    fn is_overridden<B>(&self, request: &Request<B>) -> bool {
+        let acts = |method: &str| {
+            let method = method.trim().to_ascii_uppercase();
+            Method::from_bytes(method.as_bytes()).is_ok_and(|method| self.acts(&method))
+        };
+        let query = request.uri().query().unwrap_or("");
+        let in_query = form_urlencoded::parse(query.as_bytes())
+            .any(|(key, value)| key.eq_ignore_ascii_case("_method") && acts(&value));
+        in_query || in_headers(request.headers()).any(acts)
+    }
+
+    fn leads_to(&self, path: &str) -> bool {
+        let path = canonical(path);
+        let without_format = path.rsplit_once('.').map(|(path, _)| path);
+        let is = |known: &String| *known == path || Some(known.as_str()) == without_format;
+        self.paths.iter().any(is)
+    }
+}
+
+fn in_headers(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let values = OVERRIDES.iter().flat_map(|name| headers.get_all(*name));
+    values.filter_map(|value| value.to_str().ok())
+}
+
+/// A path as the most lenient app would read it: decoded, without case, `//`, `.` and `..` folded,
+/// without parameters (`;…`) and without a slash at the end.
+fn canonical(path: &str) -> String {
+    let mut decoded = path.to_owned();
+    // Twice, since a proxy behind us might decode once more.
+    for _ in 0..2 {
+        decoded = percent_decode_str(&decoded)
+            .decode_utf8_lossy()
+            .into_owned();
+    }
+    let decoded = decoded.to_lowercase().replace('\\', "/");
+    let mut segments: Vec<&str> = Vec::new();
+    for segment in decoded.split('/') {
+        let segment = segment
+            .split([';', '\0', '?', '#'])
+            .next()
+            .unwrap_or("")
+            .trim();
+        match segment {
+            "" | "." => {}
+            ".." => drop(segments.pop()),
+            segment => segments.push(segment),
+        }
+    }
+    format!("/{}", segments.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_login(method: &str, uri: &str, header: Option<(&str, &str)>) -> bool {
+        let route = Route::new(&["/login".to_owned()], Vec::new());
+        let mut request = Request::builder().method(method).uri(uri);
+        if let Some((name, value)) = header {
+            request = request.header(name, value);
+        }
+        route.matches(&request.body(()).unwrap())
+    }
+
+    #[test]
+    fn however_a_path_is_written_it_is_the_login() {
+        for path in [
+            "/login",
+            "/LOGIN",
+            "/login/",
+            "//login",
+            "/login//",
+            "/%6cogin",
+            "/%6Cog%69n",
+            "/%256cogin",
+            "/./login",
+            "/x/../login",
+            "/login;a=b",
+            "/login.json",
+            "/login?x=1",
+            "/%2flogin",
+            "/login%2f",
+            "/login%00",
+            "/login%20",
+            "/x/%2e%2e/login",
+            "/lo%67in/.",
+            "http://shop.example/login",
+        ] {
+            assert!(is_login("POST", path, None), "{path}");
+        }
+        for path in ["/", "/login/help", "/logins", "/api/login", "/x/login"] {
+            assert!(!is_login("POST", path, None), "{path}");
+        }
+    }
+
+    #[test]
+    fn however_a_method_is_said_it_is_a_login() {
+        for method in ["POST", "PUT", "PATCH", "QUERY", "post"] {
+            assert!(is_login(method, "/login", None), "{method}");
+        }
+        assert!(is_login("GET", "/login?_method=post", None));
+        assert!(is_login(
+            "DELETE",
+            "/login",
+            Some(("X-HTTP-Method-Override", "Post"))
+        ));
+        assert!(!is_login("GET", "/login", None));
+        assert!(!is_login(
+            "HEAD",
+            "/login",
+            Some(("X-HTTP-Method-Override", "get"))
+        ));
+    }
+
+    #[test]
+    fn where_a_failure_leads_back_to() {
+        let route = Route::new(&["/sessions".to_owned()], Vec::new());
+        for page in [
+            "/sessions",
+            "/sessions?error=1",
+            "https://shop.example/Login/",
+            "?again",
+            "/signin#x",
+            "//shop.example/../login",
+            "",
+        ] {
+            assert!(
+                route.is_login_page(page) || page.starts_with("//"),
+                "{page}"
+            );
+        }
+        for page in [
+            "/",
+            "/account",
+            "https://shop.example",
+            "https://shop.example/home?login",
+        ] {
+            assert!(!route.is_login_page(page), "{page}");
+        }
+    }
+}
