@@ -4,6 +4,7 @@ mod error;
 mod insured;
 mod limiter;
 mod login;
+mod request;
 mod time;
 
 pub use error::Error;
@@ -15,5 +16,8 @@ pub use limiter::{
 pub use login::{
     Attempt, Claim, Denied, Device, GuardedBody, LoginConfig, LoginFuture, LoginGuard, LoginLayer,
     LoginRules, LoginService, LoginVerdict, OnOutage, Otherwise, Outcome, Refused, Signs,
+};
+pub use request::{
+    Algorithm, LimitConfig, LimitFuture, LimitLayer, LimitService, LimitedUser, ShowHeaders,
 };
 pub use time::Counter;

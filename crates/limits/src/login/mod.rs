@@ -19,6 +19,7 @@ pub use future::{LoginFuture, LoginVerdict};
 pub use guard::{Attempt, Claim, Denied, LoginGuard, Refused};
 pub use layer::{LoginLayer, LoginService};
 pub use outcome::{Outcome, Signs};
+pub(crate) use route::canonical;
 pub use rules::LoginRules;
 
 #[cfg(test)]

@@ -92,7 +92,7 @@ fn in_headers(headers: &HeaderMap) -> impl Iterator<Item = &str> {
 
 /// A path as the most lenient app would read it: decoded, without case, `//`, `.` and `..` folded,
 /// without parameters (`;…`) and without a slash at the end.
-fn canonical(path: &str) -> String {
+pub(crate) fn canonical(path: &str) -> String {
     let mut decoded = path.to_owned();
     // Twice, since a proxy behind us might decode once more.
     for _ in 0..2 {

@@ -1,0 +1,271 @@
+//! A `[[limit]]` table.
+
+use http::{HeaderName, Method};
+use panoply_core::Rule;
+use serde::Deserialize;
+
+use super::layer::{Key, Limit};
+use crate::Error;
+use crate::login::canonical;
+use crate::time::Time;
+
+/// A limit of requests, before it is checked.
+///
+/// ```
+/// use panoply_limits::LimitConfig;
+///
+/// let limit: LimitConfig = toml::from_str(
+///     r#"
+///     path   = "/api/"
+///     points = 100
+///     window = "1m"
+///     key    = ["client", "header:x-api-key"]
+///     "#,
+/// )?;
+/// # Ok::<(), toml::de::Error>(())
+/// ```
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct LimitConfig {
+    name: Option<String>,
+    #[serde(default = "root")]
+    path: String,
+    #[serde(default)]
+    methods: Vec<String>,
+    points: i64,
+    window: Time,
+    #[serde(default = "client")]
+    key: Keys,
+    #[serde(default = "one")]
+    cost: u32,
+    #[serde(default)]
+    algorithm: Algorithm,
+    #[serde(default)]
+    headers: ShowHeaders,
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// How points come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Algorithm {
+    /// All at once, when the window that the first request opened is over; the default.
+    #[default]
+    Window,
+    /// One after another, evenly: the generic cell rate algorithm.
+    Gcra,
+}
+
+/// Which headers tell a client how it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ShowHeaders {
+    /// `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers); the default.
+    #[default]
+    Standard,
+    /// `X-RateLimit-Limit`, `-Remaining` and `-Reset`, the last in seconds from now.
+    Legacy,
+    /// Both.
+    Both,
+    /// None, but `Retry-After` where a request is refused.
+    None,
+}
+
+/// A kind of key or several.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "`client`, `user`, `path`, `header:NAME`, or a list of them"
+)]
+enum Keys {
+    One(String),
+    More(Vec<String>),
+}
+
+fn root() -> String {
+    "/".to_owned()
+}
+
+fn client() -> Keys {
+    Keys::One("client".to_owned())
+}
+
+const fn one() -> u32 {
+    1
+}
+
+impl LimitConfig {
+    /// `points` in a `window` for each client, for every path.
+    pub fn new(points: u32, window: std::time::Duration) -> Self {
+        Self {
+            name: None,
+            path: root(),
+            methods: Vec::new(),
+            points: points.into(),
+            window: Time(window),
+            key: client(),
+            cost: one(),
+            algorithm: Algorithm::default(),
+            headers: ShowHeaders::default(),
+            dry_run: false,
+        }
+    }
+
+    /// The name in the headers and the log; the path by default.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// The path, and what lies below it if it ends with a slash.
+    #[must_use]
+    pub fn path(mut self, path: impl Into<String>) -> Self {
+        self.path = path.into();
+        self
+    }
+
+    /// The methods that count; all by default.
+    #[must_use]
+    pub fn methods<T: Into<String>>(mut self, methods: impl IntoIterator<Item = T>) -> Self {
+        self.methods = methods.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Whose points these are, in one word or several together: `client` (the default), `user` (see
+    /// [`LimitedUser`](super::LimitedUser)), `path`, `header:NAME`. Where there is no user or no
+    /// such header, the client counts in its place.
+    #[must_use]
+    pub fn key<T: Into<String>>(mut self, key: impl IntoIterator<Item = T>) -> Self {
+        self.key = Keys::More(key.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// How many points a request takes; one by default.
+    #[must_use]
+    pub const fn cost(mut self, cost: u32) -> Self {
+        self.cost = cost;
+        self
+    }
+
+    /// How points come back.
+    #[must_use]
+    pub const fn algorithm(mut self, algorithm: Algorithm) -> Self {
+        self.algorithm = algorithm;
+        self
+    }
+
+    /// Which headers tell a client how it stands.
+    #[must_use]
+    pub const fn headers(mut self, headers: ShowHeaders) -> Self {
+        self.headers = headers;
+        self
+    }
+
+    /// Only logs what would have been refused.
+    #[must_use]
+    pub const fn danger_dry_run(mut self, dry_run: bool) -> Self {
+        self.dry_run = dry_run;
+        self
+    }
+
+    pub(super) fn check(self) -> Result<Limit, Error> {
+        let wrong = |key, problem: String, example| Error::Value {
+            key,
+            problem,
+            example,
+        };
+        if self.points < 1 {
+            let problem = format!("is {}, which lets nobody through", self.points);
+            return Err(wrong("points", problem, "`points = 100`"));
+        }
+        if self.window.0 < std::time::Duration::from_millis(1) {
+            let problem = "is no time at all".to_owned();
+            return Err(wrong("window", problem, "`window = \"1m\"`"));
+        }
+        if self.cost == 0 || i64::from(self.cost) > self.points {
+            let problem = format!("is {} of {} points", self.cost, self.points);
+            return Err(wrong("cost", problem, "`cost = 1`, or at most the points"));
+        }
+        if !self.path.starts_with('/') {
+            let problem = format!("is `{}`, which is no path", self.path);
+            return Err(wrong(
+                "path",
+                problem,
+                "a path from the root, such as `/api/`",
+            ));
+        }
+        let name = self.name.unwrap_or_else(|| self.path.clone());
+        let plain = |c: char| matches!(c, ' '..='~') && !matches!(c, '"' | '\\');
+        if name.is_empty() || name.len() > 64 || !name.chars().all(plain) {
+            let problem = "must be one to 64 printable characters, without quotes".to_owned();
+            return Err(wrong("name", problem, "`name = \"api\"`"));
+        }
+        let words = match self.key {
+            Keys::One(word) => vec![word],
+            Keys::More(words) => words,
+        };
+        let keys: Result<Vec<Key>, Error> = words.iter().map(|word| key(word)).collect();
+        let keys = keys?;
+        if keys.is_empty() {
+            let problem = "names nothing".to_owned();
+            return Err(wrong(
+                "key",
+                problem,
+                "`client`, `user`, `path` or `header:NAME`",
+            ));
+        }
+        let method = |name: &String| {
+            Method::from_bytes(name.to_ascii_uppercase().as_bytes()).map_err(|_| {
+                wrong(
+                    "methods",
+                    format!("has `{name}`, which is none"),
+                    "`[\"POST\"]`",
+                )
+            })
+        };
+        let methods: Result<Vec<Method>, Error> = self.methods.iter().map(method).collect();
+        Ok(Limit {
+            below: self.path.ends_with('/'),
+            path: canonical(&self.path),
+            methods: methods?,
+            rule: Rule::new(name, self.points, self.window.0),
+            keys,
+            cost: self.cost,
+            algorithm: self.algorithm,
+            headers: self.headers,
+            dry_run: self.dry_run,
+        })
+    }
+}
+
+fn key(word: &str) -> Result<Key, Error> {
+    let wrong = |hint: String| Error::Value {
+        key: "key",
+        problem: format!("has `{word}`, by which nothing is counted{hint}"),
+        example: "`client`, `user`, `path` or `header:NAME`",
+    };
+    match word {
+        "client" => Ok(Key::Client),
+        "user" => Ok(Key::User),
+        "path" => Ok(Key::Path),
+        word => {
+            if let Some(name) = word.strip_prefix("header:") {
+                let name = HeaderName::try_from(name.trim());
+                return name.map(Key::Header).map_err(|_| wrong(String::new()));
+            }
+            let nearness = |known: &str| strsim::jaro_winkler(known, word);
+            let known = ["client", "user", "path", "header:"];
+            let near = known
+                .into_iter()
+                .max_by(|one, other| nearness(one).total_cmp(&nearness(other)));
+            let near = near.filter(|near| nearness(near) > 0.7);
+            let hint = near.map(|near| format!(" (did you mean `{near}`?)"));
+            Err(wrong(hint.unwrap_or_default()))
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Limits of requests as a layer around an app.
+
+#![expect(clippy::unwrap_used, reason = "a test says no by panicking")]
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Empty;
+use panoply_core::{ClientAddress, CounterKeys, ManualClock, Scheme};
+use panoply_limits::{Algorithm, GuardedBody, LimitConfig, LimitLayer, LimitedUser, ShowHeaders};
+use panoply_store_memory::MemoryStore;
+use tower::{Layer as _, ServiceExt as _, service_fn};
+
+type Body = Empty<Bytes>;
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+fn layer(clock: &ManualClock, limits: impl IntoIterator<Item = LimitConfig>) -> LimitLayer {
+    let store = MemoryStore::builder().clock(clock.clone()).build();
+    LimitLayer::new(limits, Arc::new(store), CounterKeys::new([7; 16])).unwrap()
+}
+
+fn request(path: &str) -> Request<Body> {
+    let mut request = Request::get(path).body(Empty::new()).unwrap();
+    let client = ClientAddress::direct("203.0.113.9:1".parse().unwrap(), Scheme::Http);
+    request.extensions_mut().insert(client);
+    request
+}
+
+async fn ask(layer: &LimitLayer, request: Request<Body>) -> Response<GuardedBody<Body>> {
+    let app = service_fn(|_| async { Ok::<_, Infallible>(Response::new(Empty::new())) });
+    layer.layer(app).oneshot(request).await.unwrap()
+}
+
+fn header<'a>(answer: &'a Response<GuardedBody<Body>>, name: &str) -> &'a str {
+    answer.headers()[name].to_str().unwrap()
+}
+
+#[tokio::test]
+async fn points_are_spent_and_told() {
+    let clock = ManualClock::new();
+    let limit = LimitConfig::new(2, MINUTE)
+        .path("/api/")
+        .name("burst")
+        .headers(ShowHeaders::Both);
+    let layer = layer(&clock, [limit]);
+    let answer = ask(&layer, request("/api/x")).await;
+    assert_eq!(header(&answer, "ratelimit-policy"), "\"burst\";q=2;w=60");
+    assert_eq!(header(&answer, "ratelimit"), "\"burst\";r=1;t=60");
+    assert_eq!(header(&answer, "x-ratelimit-remaining"), "1");
+    clock.advance(MINUTE / 2);
+    assert_eq!(ask(&layer, request("//API/%79")).await.status(), 200);
+    let refused = ask(&layer, request("/api")).await;
+    assert_eq!(refused.status(), 429);
+    assert_eq!(header(&refused, "retry-after"), "30");
+    assert_eq!(header(&refused, "ratelimit"), "\"burst\";r=0;t=30");
+    assert_eq!(ask(&layer, request("/apis")).await.headers().len(), 0);
+    clock.advance(MINUTE / 2);
+    assert_eq!(ask(&layer, request("/api/x")).await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_refusal_by_one_spends_nothing_of_another() {
+    let clock = ManualClock::new();
+    let narrow = LimitConfig::new(1, MINUTE).path("/a");
+    let wide = LimitConfig::new(3, MINUTE * 60).path("/");
+    let layer = layer(&clock, [narrow, wide]);
+    for _ in 0..5 {
+        ask(&layer, request("/a")).await;
+    }
+    let answer = ask(&layer, request("/b")).await;
+    assert_eq!(header(&answer, "ratelimit"), "\"/\";r=1;t=3600");
+}
+
+#[tokio::test]
+async fn a_rate_gives_points_back_one_by_one() {
+    let clock = ManualClock::new();
+    let layer = layer(
+        &clock,
+        [LimitConfig::new(60, MINUTE).algorithm(Algorithm::Gcra)],
+    );
+    for _ in 0..60 {
+        assert_eq!(ask(&layer, request("/")).await.status(), 200);
+    }
+    let refused = ask(&layer, request("/")).await;
+    assert_eq!(
+        (refused.status().as_u16(), header(&refused, "retry-after")),
+        (429, "1")
+    );
+    clock.advance(Duration::from_secs(2));
+    assert_eq!(ask(&layer, request("/")).await.status(), 200);
+    assert_eq!(ask(&layer, request("/")).await.status(), 200);
+    assert_eq!(ask(&layer, request("/")).await.status(), 429);
+}
+
+#[tokio::test]
+async fn whose_points_they_are() {
+    let clock = ManualClock::new();
+    let limit = LimitConfig::new(1, MINUTE).key(["user", "header:x-api-key", "path"]);
+    let layer = layer(&clock, [limit]);
+    let with = |user: &str, key: &'static str, path: &str| {
+        let mut request = request(path);
+        request.extensions_mut().insert(LimitedUser::new(user));
+        request
+            .headers_mut()
+            .insert("x-api-key", http::HeaderValue::from_static(key));
+        request
+    };
+    assert_eq!(ask(&layer, with("alice", "1", "/")).await.status(), 200);
+    assert_eq!(ask(&layer, with("alice", "1", "/")).await.status(), 429);
+    for other in [
+        with("bob", "1", "/"),
+        with("alice", "2", "/"),
+        with("alice", "1", "/x"),
+    ] {
+        assert_eq!(ask(&layer, other).await.status(), 200);
+    }
+    assert_eq!(ask(&layer, request("/")).await.status(), 200);
+    assert_eq!(ask(&layer, request("/")).await.status(), 429);
+}
+
+#[test]
+fn a_table_that_is_wrong_says_what_to_write() {
+    let store = || Arc::new(MemoryStore::default());
+    for (table, told) in [
+        (
+            "points = 0\nwindow = \"1m\"",
+            "`points` is 0, which lets nobody through",
+        ),
+        ("points = 1\nwindow = \"0s\"", "`window` is no time at all"),
+        (
+            "points = 1\nwindow = \"1m\"\ncost = 2",
+            "`cost` is 2 of 1 points",
+        ),
+        (
+            "points = 1\nwindow = \"1m\"\nkey = \"clinet\"",
+            "did you mean `client`?",
+        ),
+        (
+            "points = 1\nwindow = \"1m\"\nkey = \"header:\"",
+            "`client`, `user`, `path` or",
+        ),
+        (
+            "points = 1\nwindow = \"1m\"\npath = \"api\"",
+            "`path` is `api`, which is no path",
+        ),
+        (
+            "points = 1\nwindow = \"1m\"\nname = \"a\\\"b\"",
+            "without quotes",
+        ),
+    ] {
+        let config: LimitConfig = toml::from_str(table).unwrap();
+        let error = LimitLayer::new([config], store(), CounterKeys::new([0; 16])).unwrap_err();
+        assert!(error.to_string().contains(told), "{error}");
+    }
+    for (table, told) in [
+        ("points = 1", "missing field `window`"),
+        ("points = 1\nwindow = 60", "a time with its unit"),
+        (
+            "points = 1\nwindow = \"1m\"\nkey = 1",
+            "`client`, `user`, `path`, `header:NAME`",
+        ),
+        (
+            "points = 1\nwindow = \"1m\"\nalgorithm = \"x\"",
+            "`window` or `gcra`",
+        ),
+    ] {
+        let error = toml::from_str::<LimitConfig>(table)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(told), "{error}");
+    }
+}

@@ -1,0 +1,365 @@
+//! The login guard as a layer around an app.
+
+#![expect(clippy::unwrap_used, reason = "a test says no by panicking")]
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt as _, Full};
+use panoply_core::{ClientAddress, ManualClock, Scheme, Secret};
+use panoply_limits::{GuardedBody, LoginConfig, LoginLayer, LoginVerdict, Signs};
+use panoply_store_memory::MemoryStore;
+use tower::{Layer as _, ServiceExt as _, service_fn};
+
+type Body = Full<Bytes>;
+type Answer = Response<GuardedBody<Body>>;
+type Headers<'a> = &'a [(&'a str, &'a str)];
+
+/// An app that knows one password, and what it has seen.
+#[derive(Clone, Default)]
+struct App {
+    tried: Arc<AtomicUsize>,
+}
+
+impl App {
+    async fn answer(
+        self,
+        request: Request<GuardedBody<Body>>,
+    ) -> Result<Response<Body>, Infallible> {
+        self.tried.fetch_add(1, Ordering::SeqCst);
+        let verdict = request.extensions().get::<LoginVerdict>().cloned();
+        let body = request.into_body().collect().await.unwrap().to_bytes();
+        let text = String::from_utf8_lossy(&body).into_owned();
+        let mut response = Response::new(Full::new(body));
+        if text.contains("broken") {
+            *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+        } else if text.contains("told") {
+            verdict.unwrap().failed();
+        } else if !text.contains("right") {
+            *response.status_mut() = http::StatusCode::UNAUTHORIZED;
+        }
+        Ok(response)
+    }
+}
+
+struct Site {
+    layer: LoginLayer,
+    app: App,
+    clock: ManualClock,
+}
+
+impl Site {
+    fn new(config: LoginConfig) -> Self {
+        let clock = ManualClock::new();
+        let store = MemoryStore::builder().clock(clock.clone()).build();
+        let secret = Secret::new(vec![7; 32]);
+        Self {
+            layer: config.build(Arc::new(store), &secret).unwrap(),
+            app: App::default(),
+            clock,
+        }
+    }
+
+    async fn ask(&self, request: Request<Body>) -> Answer {
+        let app = self.app.clone();
+        let service = self
+            .layer
+            .layer(service_fn(move |request| app.clone().answer(request)));
+        service.oneshot(request).await.unwrap()
+    }
+
+    async fn post(&self, body: impl Into<Bytes>) -> Answer {
+        self.ask(login(body, &[])).await
+    }
+
+    fn tried(&self) -> usize {
+        self.app.tried.swap(0, Ordering::SeqCst)
+    }
+}
+
+fn from(client: &str, request: &mut Request<Body>) {
+    let peer: SocketAddr = client.parse().unwrap();
+    let client = ClientAddress::direct(peer, Scheme::Https);
+    request.extensions_mut().insert(client);
+}
+
+fn login(body: impl Into<Bytes>, headers: Headers<'_>) -> Request<Body> {
+    let mut request = Request::post("/login");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let mut request = request.body(Full::new(body.into())).unwrap();
+    from("203.0.113.9:1", &mut request);
+    request
+}
+
+fn gzipped(text: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::read::GzEncoder::new(text, flate2::Compression::fast());
+    let mut packed = Vec::new();
+    std::io::Read::read_to_end(&mut encoder, &mut packed).unwrap();
+    packed
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_a_thousand_at_once_the_app_sees_ten() {
+    let site = Arc::new(Site::new(LoginConfig::route("/login")));
+    let mut guesses = tokio::task::JoinSet::new();
+    for number in 0..1000 {
+        let site = site.clone();
+        guesses.spawn(async move { site.post(format!("username=alice&password={number}")).await });
+    }
+    let refused = guesses.join_all().await;
+    let refused = refused.iter().filter(|answer| answer.status() == 429);
+    assert_eq!(refused.count(), 990);
+    assert_eq!(site.tried(), 10);
+    let answer = site.post("username=alice&password=right").await;
+    assert_eq!(answer.status(), 429);
+    assert_eq!(answer.headers()["retry-after"], "3600");
+    site.clock.advance(Duration::from_hours(1));
+    assert_eq!(
+        site.post("username=alice&password=right").await.status(),
+        200
+    );
+}
+
+#[tokio::test]
+async fn however_a_name_is_written_it_is_one() {
+    let site = Site::new(LoginConfig::route("/login"));
+    let json = ("content-type", "application/json");
+    let gzip = ("content-encoding", "gzip");
+    let ways: [(&[u8], Headers<'_>); 12] = [
+        (b"username=alice", &[]),
+        (b"username=ALICE+", &[]),
+        (b"user%6eame=%61lice", &[]),
+        (b"username[]=alice", &[]),
+        (b"username=x&username=alice", &[]),
+        (br#"{"username":"Alice"}"#, &[json]),
+        (
+            br#"{"username":"alice","username":"y"}"#,
+            &[("content-type", "text/plain")],
+        ),
+        (br#"{"username":["alice"]}"#, &[json]),
+        (&gzipped(b"username=alice"), &[gzip]),
+        (&gzipped(br#"{"username":"alice"}"#), &[gzip, json]),
+        (b"", &[("authorization", "Basic QWxpY2U6eA==")]),
+        ("username=ａｌｉｃｅ".as_bytes(), &[]),
+    ];
+    for (body, headers) in ways {
+        site.ask(login(body.to_vec(), headers)).await;
+    }
+    assert_eq!(site.tried(), 10);
+}
+
+#[tokio::test]
+async fn a_body_goes_on_as_it_came() {
+    let site = Site::new(LoginConfig::route("/login"));
+    let packed = gzipped(b"username=bob&password=right");
+    let request = login(packed.clone(), &[("content-encoding", "gzip")]);
+    let answer = site.ask(request).await;
+    assert_eq!(
+        answer.into_body().collect().await.unwrap().to_bytes(),
+        packed
+    );
+    let body = "username=bob&x=%41&right";
+    let answer = site.post(body).await;
+    assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), body);
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_refused() {
+    let site = Site::new(LoginConfig::route("/login"));
+    let long = vec![b'x'; 64 * 1024 + 1];
+    let json = ("content-type", "application/json");
+    let cases: [(Vec<u8>, Headers<'_>, u16); 7] = [
+        (long.clone(), &[], 413),
+        (gzipped(&long), &[("content-encoding", "gzip")], 413),
+        (vec![1], &[("content-encoding", "zstd")], 415),
+        (vec![1], &[("content-encoding", "gzip, gzip")], 415),
+        (vec![1], &[("content-encoding", "gzip")], 415),
+        (
+            vec![1],
+            &[("content-type", "application/json; charset=utf-16")],
+            415,
+        ),
+        (b"{".to_vec(), &[json], 400),
+    ];
+    for (body, headers, status) in cases {
+        assert_eq!(
+            site.ask(login(body, headers)).await.status(),
+            status,
+            "{headers:?}"
+        );
+    }
+    assert_eq!(site.tried(), 0);
+}
+
+#[tokio::test]
+async fn what_is_no_login_passes_untouched() {
+    let site = Site::new(LoginConfig::route("/login"));
+    for _ in 0..50 {
+        let request = Request::get("/login").body(Full::default()).unwrap();
+        site.ask(request).await;
+        let request = Request::post("/comment")
+            .body(Full::from("username=alice"))
+            .unwrap();
+        assert_eq!(site.ask(request).await.status(), 401);
+    }
+    assert_eq!(site.tried(), 100);
+}
+
+#[tokio::test]
+async fn the_answer_settles_and_the_app_may_say() {
+    let site = Site::new(LoginConfig::route("/login"));
+    for _ in 0..30 {
+        site.post("username=alice&broken").await;
+    }
+    assert_eq!(site.tried(), 30);
+    for _ in 0..9 {
+        site.post("username=alice&told").await;
+    }
+    for _ in 0..30 {
+        assert_eq!(site.post("username=bob&right").await.status(), 200);
+    }
+    site.post("username=alice&told").await;
+    assert_eq!(site.post("username=alice&right").await.status(), 429);
+}
+
+#[tokio::test]
+async fn a_known_device_gets_in_while_its_user_is_attacked() {
+    let site = Site::new(LoginConfig::route("/login"));
+    let answer = site.post("username=alice&right").await;
+    let cookie = answer.headers()["set-cookie"].to_str().unwrap().to_owned();
+    assert!(
+        cookie.contains("; HttpOnly; SameSite=Lax; Secure"),
+        "{cookie}"
+    );
+    let cookie = cookie.split(';').next().unwrap().to_owned();
+    for number in 0..200 {
+        let mut request = login("username=alice&wrong", &[]);
+        from(&format!("198.51.{number}.1:1"), &mut request);
+        site.ask(request).await;
+    }
+    assert_eq!(site.tried(), 11);
+    assert_eq!(site.post("username=alice&right").await.status(), 429);
+    let request = login(
+        "username=alice&right",
+        &[("cookie", &format!("a=b; {cookie}"))],
+    );
+    assert_eq!(site.ask(request).await.status(), 200);
+    let other = login("username=bob&wrong", &[("cookie", &cookie)]);
+    assert_eq!(site.ask(other).await.status(), 401);
+}
+
+#[tokio::test]
+async fn an_unknown_user_is_answered_as_a_known_one() {
+    let site = Site::new(LoginConfig::route("/login"));
+    let mut answers = Vec::new();
+    for user in ["alice", "ghost"] {
+        let mut told = Vec::new();
+        for _ in 0..12 {
+            let answer = site.post(format!("username={user}&wrong")).await;
+            assert!(
+                !answer
+                    .headers()
+                    .keys()
+                    .any(|name| name.as_str().contains("ratelimit"))
+            );
+            told.push((
+                answer.status(),
+                answer.headers().get("retry-after").cloned(),
+            ));
+        }
+        answers.push(told);
+    }
+    assert_eq!(answers[0], answers[1]);
+}
+
+#[tokio::test]
+async fn a_dry_run_refuses_nobody() {
+    let site = Site::new(LoginConfig::route("/login").danger_dry_run(true));
+    for _ in 0..20 {
+        assert_eq!(site.post("username=alice").await.status(), 401);
+    }
+    assert_eq!(site.tried(), 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_streams_is_not_held_back() {
+    let config = LoginConfig::route("/login").failure(Signs::new().body("wrong"));
+    let store = Arc::new(MemoryStore::default());
+    let layer = config.build(store, &Secret::new(vec![7; 32])).unwrap();
+    let (mut sender, body) = http_body_util::channel::Channel::<Bytes, Infallible>::new(4);
+    let body = Arc::new(std::sync::Mutex::new(Some(body)));
+    let app = service_fn(move |_: Request<GuardedBody<Body>>| {
+        let body = body.lock().unwrap().take().unwrap();
+        async move { Ok::<_, Infallible>(Response::new(body)) }
+    });
+    sender.send_data(Bytes::from_static(b"one ")).await.unwrap();
+    let answer = layer
+        .layer(app)
+        .oneshot(login("username=alice", &[]))
+        .await
+        .unwrap();
+    sender.send_data(Bytes::from_static(b"two")).await.unwrap();
+    drop(sender);
+    assert_eq!(
+        answer.into_body().collect().await.unwrap().to_bytes(),
+        "one two"
+    );
+}
+
+#[test]
+fn a_table_that_is_wrong_says_what_to_write() {
+    for (table, told) in [
+        ("path = 7", "a path such as \"/login\""),
+        (
+            "path = \"/login\"\nwindow = \"1h\"",
+            "expected one of `path`",
+        ),
+        ("path = \"/login\"\npair = true", "or false for none"),
+        (
+            "path = \"/login\"\npair = { points = 1, window = 90 }",
+            "a time with its unit",
+        ),
+        (
+            "path = \"/login\"\npair = { points = 1, window = \"fast\" }",
+            "such as \"90s\"",
+        ),
+        ("path = \"/login\"\npair = { point = 1 }", "`points`"),
+        (
+            "path = \"/login\"\notherwise = \"drop\"",
+            "`refund` or `keep`",
+        ),
+    ] {
+        let error = toml::from_str::<LoginConfig>(table)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(told), "{error}");
+    }
+    let store = || Arc::new(MemoryStore::default());
+    for (table, told) in [
+        ("path = \"login\"", "`path` is `login`, which is no path"),
+        ("path = []", "`path` names no path"),
+        ("path = \"/l\"\nusername = \"a..b\"", "`username` is `a..b`"),
+        (
+            "path = \"/l\"\nclient = { points = 0, window = \"1d\" }",
+            "`client` has 0 points",
+        ),
+        (
+            "path = \"/l\"\nuser = { points = 1, window = \"0s\" }",
+            "no time at all",
+        ),
+    ] {
+        let config: LoginConfig = toml::from_str(table).unwrap();
+        let error = config
+            .build(store(), &Secret::new(vec![7; 32]))
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(told), "{error}");
+    }
+}
