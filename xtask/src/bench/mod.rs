@@ -2,6 +2,7 @@
 
 mod backend;
 pub(crate) mod bare;
+mod limits;
 mod page;
 mod peers;
 
@@ -29,11 +30,13 @@ pub(crate) enum What {
     Gateway,
     /// The cost of a response's headers beside other Rust layers.
     Headers,
+    /// Counting in memory beside rate-limiter-flexible and governor.
+    Limits,
 }
 
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(crate) struct Options {
-    /// Both when not said.
+    /// All when not said.
     what: Option<What>,
     /// Seconds of load for each measurement.
     #[arg(long, default_value_t = 5)]
@@ -64,7 +67,10 @@ struct Row {
 ///
 /// When a program is missing, or a load gives errors.
 pub(crate) fn run(options: Options) -> Result<bool> {
-    if options.what != Some(What::Gateway) {
+    if matches!(options.what, None | Some(What::Limits)) {
+        limits::run()?;
+    }
+    if matches!(options.what, None | Some(What::Headers)) {
         cargo(&[
             "bench",
             "--package",
@@ -73,7 +79,7 @@ pub(crate) fn run(options: Options) -> Result<bool> {
             "headers",
         ])?;
     }
-    if options.what == Some(What::Headers) {
+    if !matches!(options.what, None | Some(What::Gateway)) {
         return Ok(true);
     }
     install::packages(&TOOLS, true)?;
@@ -124,7 +130,15 @@ pub(crate) fn run(options: Options) -> Result<bool> {
     }
     let page = page::render(options.seconds, options.rounds, bare, &tables);
     print!("{}", page::figures(bare, &tables));
-    std::fs::write(root().join("docs/benchmarks.md"), page)?;
+    // The other section of the page is made by another run.
+    let path = root().join("docs/benchmarks.md");
+    let before = std::fs::read_to_string(&path).unwrap_or_default();
+    let kept = before.find(limits::TITLE).and_then(|at| before.get(at..));
+    let page = match kept {
+        Some(kept) => format!("{}\n\n{kept}", page.trim_end()),
+        None => page,
+    };
+    std::fs::write(path, page)?;
     Ok(true)
 }
 
