@@ -90,6 +90,12 @@ impl Shard {
             return;
         };
         let locked = record.is_locked(now);
+        if let Some(slot) = self.find_mut(key)
+            && slot.is_noted() == locked
+        {
+            slot.set(&record);
+            return;
+        }
         // Who adds a block by hand may go beyond the bound, an attacker may not.
         let by_hand = matches!(op.action, Action::Block { .. });
         if locked && !by_hand && !self.may_note(key, now) {
@@ -100,19 +106,16 @@ impl Shard {
         if !self.put(key, &record, kind, now) {
             return;
         }
-        let noted = self.find(key).is_some_and(Slot::is_noted);
-        if locked && !noted {
+        if locked {
             let note = Note {
                 rule: op.rule.name().into(),
                 subject: op.subject,
             };
             self.notes.insert(key, note);
-        } else if noted && !locked {
+        } else {
             self.notes.remove(&key);
         }
-        if locked != noted
-            && let Some(slot) = self.find_mut(key)
-        {
+        if let Some(slot) = self.find_mut(key) {
             slot.note(locked);
         }
     }

@@ -65,9 +65,8 @@ impl MemoryStore {
     }
 
     fn now(&self) -> Moment {
-        let micros = self.clock.monotonic().as_micros();
         // Zero is what has always been over, so time starts behind it.
-        Moment::from_micros(u64::try_from(micros).unwrap_or(u64::MAX - 1) + 1)
+        Moment::from_micros(1).after(Some(self.clock.monotonic()))
     }
 
     fn shard(&self, key: CounterKey) -> (usize, MutexGuard<'_, Shard>) {

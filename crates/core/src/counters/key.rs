@@ -1,9 +1,9 @@
 //! The name under which a counter is kept.
 
 use std::fmt;
-use std::hash::Hasher as _;
 
-use siphasher::sip128::{Hasher128 as _, SipHasher24};
+use siphasher::sip128::SipHasher24;
+use smallvec::SmallVec;
 
 use crate::random;
 
@@ -73,12 +73,14 @@ impl CounterKeys {
 
     /// The key of what `rule` counts by `parts`; where one part ends and the next begins matters.
     pub fn key(&self, rule: &str, parts: &[&[u8]]) -> CounterKey {
-        let mut hasher = SipHasher24::new_with_key(&self.0);
+        // Put together first: hashing piece by piece takes twice as long.
+        let mut text: SmallVec<[u8; 128]> = SmallVec::new();
         for part in std::iter::once(&rule.as_bytes()).chain(parts) {
-            hasher.write(&(part.len() as u64).to_le_bytes());
-            hasher.write(part);
+            text.extend_from_slice(&(part.len() as u64).to_le_bytes());
+            text.extend_from_slice(part);
         }
-        CounterKey(hasher.finish128().as_u128())
+        let hash = SipHasher24::new_with_key(&self.0).hash(&text);
+        CounterKey(hash.as_u128())
     }
 }
 

@@ -293,17 +293,21 @@ fn gcra(before: Option<Record>, rule: &Rule, cost: u32, now: Moment) -> (Option<
     let points = u64::try_from(rule.points()).unwrap_or(0).max(1);
     let window = rule.window().map_or(u64::MAX, micros);
     let arrival = before.map_or(now, |record| record.window_end.max(now));
-    let spread = |points: u64, of: u64| {
-        let share = u128::from(window) * u128::from(points) / u128::from(of);
-        u64::try_from(share).unwrap_or(u64::MAX)
+    let share = match window.checked_mul(cost.into()) {
+        Some(product) => product / points,
+        None => wide(window, cost.into(), points),
     };
-    let after = arrival.0.saturating_add(spread(cost.into(), points));
+    let after = arrival.0.saturating_add(share);
     let latest = now.0.saturating_add(window);
     let lock_end = before.map_or(Moment::ZERO, |record| record.lock_end);
     let locked = lock_end > now;
     let taken = |end: u64| {
-        let ahead = u128::from(end.saturating_sub(now.0)) * u128::from(points);
-        i64::try_from(ahead.div_ceil(u128::from(window.max(1)))).unwrap_or(i64::MAX)
+        let ahead = end.saturating_sub(now.0);
+        let taken = match ahead.checked_mul(points) {
+            Some(product) => product.div_ceil(window.max(1)),
+            None => wide(ahead, points, window.max(1)).saturating_add(1),
+        };
+        i64::try_from(taken).unwrap_or(i64::MAX)
     };
     let allowed = after <= latest && !locked;
     let end = if allowed { after } else { arrival.0 };
@@ -328,6 +332,12 @@ fn gcra(before: Option<Record>, rule: &Rule, cost: u32, now: Moment) -> (Option<
     // The count is for a store that can keep no more than that.
     let record = Record::new(taken(end), Moment(end), lock_end, 0);
     (Some(record), state)
+}
+
+/// A product that is too large for 64 bits, divided.
+fn wide(one: u64, other: u64, by: u64) -> u64 {
+    let quotient = u128::from(one) * u128::from(other) / u128::from(by);
+    u64::try_from(quotient).unwrap_or(u64::MAX)
 }
 
 fn consume(
@@ -365,5 +375,6 @@ fn consume(
 }
 
 fn micros(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+    let whole = time.as_secs().saturating_mul(1_000_000);
+    whole.saturating_add(time.subsec_micros().into())
 }
