@@ -7,7 +7,7 @@ use panoply_core::{
     Action, Block, BlockId, Clock, CounterKey, CounterStore, Decision, Moment, Op, Record, Release,
     Reply, State,
 };
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use crate::MemoryStoreBuilder;
 use crate::shard::{Bounds, Shard};
@@ -100,7 +100,7 @@ impl MemoryStore {
         if granted && !matches!(op.action, Action::Get) {
             shard.save(op, after, now);
         }
-        Decision::new(now, SmallVec::from_slice(&[state]), granted)
+        Decision::new(now, smallvec![state], granted)
     }
 
     fn decide_all(&self, ops: &[Op<'_>], now: Moment) -> Decision {

@@ -10,7 +10,7 @@ use super::Moment;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
     now: Moment,
-    states: SmallVec<[State; 4]>,
+    states: SmallVec<[State; 1]>,
     granted: bool,
 }
 
@@ -78,7 +78,7 @@ impl State {
 
 impl Decision {
     /// A decision made at `now` by the store's clock.
-    pub const fn new(now: Moment, states: SmallVec<[State; 4]>, granted: bool) -> Self {
+    pub const fn new(now: Moment, states: SmallVec<[State; 1]>, granted: bool) -> Self {
         Self {
             now,
             states,
