@@ -17,6 +17,7 @@ pub(crate) struct Shard {
     sketches: [Sketch; 4],
     bounds: Bounds,
     swept: usize,
+    looked_at: usize,
     notes_swept: Moment,
     dice: u64,
 }
@@ -47,6 +48,7 @@ impl Shard {
             sketches: Default::default(),
             bounds,
             swept: 0,
+            looked_at: 0,
             notes_swept: Moment::ZERO,
             dice: 0x2545_f491_4f6c_dd1d,
         }
@@ -55,9 +57,10 @@ impl Shard {
     /// The record of an operation's own key.
     pub(crate) fn load(&mut self, op: &Op<'_>, now: Moment) -> Option<Record> {
         let key = op.key.to_bits();
-        if let Some(slot) = self.find(key) {
-            let record = slot.record();
-            return Some(record).filter(|record| record.end() > now);
+        if let Some(place) = self.place(key) {
+            self.looked_at = place;
+            let record = self.slots.get(place).map(Slot::record);
+            return record.filter(|record| record.end() > now);
         }
         let kind = Kind::of(op.rule);
         let sketch = self.sketch(kind.span)?;
@@ -305,6 +308,14 @@ impl Shard {
     }
 
     fn place(&self, key: u128) -> Option<usize> {
+        // What is written was mostly just read.
+        if self
+            .slots
+            .get(self.looked_at)
+            .is_some_and(|slot| slot.is(key))
+        {
+            return Some(self.looked_at);
+        }
         let is = |place: &u32| {
             self.slots
                 .get(*place as usize)

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use governor::{Quota, RateLimiter};
-use panoply_core::{Action, CounterKeys, CounterStore, Lock, Op, Rule};
+use panoply_core::{Action, CounterKey, CounterKeys, CounterStore, Lock, Op, Rule};
 use panoply_store_memory::MemoryStore;
 
 use crate::root;
@@ -52,10 +52,13 @@ pub(super) fn run() -> Result<()> {
     let rate = Rule::new("rate", points, Duration::from_secs(1));
     let rules = ["pair", "client", "user"]
         .map(|name| Rule::new(name, points, hour).lock(Lock::doubling(hour, hour)));
-    let stores: Vec<MemoryStore> = (0..3).map(|_| MemoryStore::default()).collect();
-    let [one, two, three] = stores.as_slice() else {
-        anyhow::bail!("three stores were made");
+    let stores: Vec<MemoryStore> = (0..4).map(|_| MemoryStore::default()).collect();
+    let [one, two, three, four] = stores.as_slice() else {
+        anyhow::bail!("four stores were made");
     };
+    let made: Vec<CounterKey> = (0..KEYS)
+        .map(|number| keys.key("limit", &[&address(number).octets()]))
+        .collect();
     let granted = |store: &MemoryStore, ops: &[Op<'_>]| {
         let decided = store.decide(ops).now();
         decided.is_ok_and(|decided| decided.is_ok_and(|decision| decision.is_granted()))
@@ -68,6 +71,13 @@ pub(super) fn run() -> Result<()> {
             Box::new(|number| {
                 let key = keys.key("limit", &[&address(number).octets()]);
                 granted(one, &[Op::reserve(key, &window)])
+            }),
+        ),
+        (
+            "panoply, a window, keys made before",
+            Box::new(|number| {
+                let key = made.get(number as usize % made.len()).copied();
+                key.is_some_and(|key| granted(four, &[Op::reserve(key, &window)]))
             }),
         ),
         (
@@ -107,7 +117,7 @@ pub(super) fn run() -> Result<()> {
             }
         }
     }
-    let bytes = [Some(ours()?), None, None, Some(governors()?)];
+    let bytes = [Some(ours()?), None, None, None, Some(governors()?)];
     let mut rows: Vec<Row> = work
         .iter()
         .zip(rates)

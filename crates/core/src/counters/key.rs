@@ -76,7 +76,7 @@ impl CounterKeys {
         let all = || std::iter::once(rule.as_bytes()).chain(parts.iter().copied());
         let mut short = [0; 96];
         let mut long = Vec::new();
-        let length: usize = all().map(|part| part.len() + 8).sum();
+        let length: usize = all().map(|part| part.len() + LENGTH).sum();
         let text = if let Some(text) = short.get_mut(..length) {
             text
         } else {
@@ -85,8 +85,9 @@ impl CounterKeys {
         };
         let mut rest = &mut *text;
         for part in all() {
-            let (size, behind) = rest.split_at_mut(8);
-            size.copy_from_slice(&(part.len() as u64).to_le_bytes());
+            let (size, behind) = rest.split_at_mut(LENGTH);
+            let length = u32::try_from(part.len()).unwrap_or(u32::MAX);
+            size.copy_from_slice(&length.to_le_bytes());
             let (place, behind) = behind.split_at_mut(part.len());
             place.copy_from_slice(part);
             rest = behind;
@@ -95,6 +96,9 @@ impl CounterKeys {
         CounterKey(hash.as_u128())
     }
 }
+
+/// The bytes in which a part's length is said.
+const LENGTH: usize = 4;
 
 impl fmt::Debug for CounterKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
