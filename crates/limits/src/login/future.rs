@@ -3,7 +3,6 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -21,33 +20,9 @@ use super::config::{OnOutage, Otherwise};
 use super::layer::{LoginLayer, Settings};
 use super::outcome::Outcome;
 use super::reading::{self, Unreadable};
-use super::{Attempt, Claim, Denied, LoginGuard, Refused};
+use super::{Attempt, Claim, Denied, LoginGuard, LoginVerdict, Refused};
 
 type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
-
-/// Lets a handler within the app say how a login went, where the answer would not tell.
-#[derive(Debug, Clone, Default)]
-pub struct LoginVerdict(Arc<AtomicU8>);
-
-impl LoginVerdict {
-    /// The login was right.
-    pub fn succeeded(&self) {
-        self.0.store(1, Ordering::Release);
-    }
-
-    /// The login was wrong.
-    pub fn failed(&self) {
-        self.0.store(2, Ordering::Release);
-    }
-
-    fn said(&self) -> Option<Outcome> {
-        match self.0.load(Ordering::Acquire) {
-            1 => Some(Outcome::Success),
-            2 => Some(Outcome::Failure),
-            _ => None,
-        }
-    }
-}
 
 pin_project! {
     /// The future of [`LoginService`](super::LoginService).
@@ -388,15 +363,5 @@ where
 {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("LoginFuture").finish_non_exhaustive()
-    }
-}
-
-#[cfg(feature = "axum")]
-impl<T: Send + Sync> axum_core::extract::FromRequestParts<T> for LoginVerdict {
-    type Rejection = std::convert::Infallible;
-
-    /// The verdict of this login; elsewhere one that nobody reads.
-    async fn from_request_parts(parts: &mut Parts, _: &T) -> Result<Self, Self::Rejection> {
-        Ok(parts.extensions.get().cloned().unwrap_or_default())
     }
 }

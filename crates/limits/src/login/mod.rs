@@ -1,6 +1,7 @@
 //! The login guard: no guess slips through.
 
 mod body;
+mod claim;
 mod config;
 mod device;
 mod future;
@@ -11,16 +12,19 @@ mod outcome;
 mod reading;
 mod route;
 mod rules;
+mod verdict;
 
 pub use body::GuardedBody;
+pub use claim::{Claim, Denied, Refused};
 pub use config::{LoginConfig, OnOutage, Otherwise};
 pub use device::Device;
-pub use future::{LoginFuture, LoginVerdict};
-pub use guard::{Attempt, Claim, Denied, LoginGuard, Refused};
+pub use future::LoginFuture;
+pub use guard::{Attempt, LoginGuard};
 pub use layer::{LoginLayer, LoginService};
 pub use outcome::{Outcome, Signs};
 pub(crate) use route::canonical;
 pub use rules::LoginRules;
+pub use verdict::LoginVerdict;
 
 #[cfg(test)]
 mod tests;
