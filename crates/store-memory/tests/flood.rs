@@ -47,8 +47,8 @@ impl Flood {
         self.store.decide(&ops).now().unwrap().unwrap().is_granted()
     }
 
-    fn tries(&self, rule: &Rule, who: &str) -> usize {
-        let op = Op::reserve(self.key(rule, who, 0), rule);
+    fn tries(&self, rule: &Rule, who: &str, number: u64) -> usize {
+        let op = Op::reserve(self.key(rule, who, number), rule);
         let granted = |_: &i32| {
             self.store
                 .decide(&[op])
@@ -67,9 +67,13 @@ fn flood(attempts: u64, max_keys: usize, sketch_bytes: usize, bound: usize) {
         assert!(flood.fail("locked", 0));
     }
     assert!(!flood.fail("locked", 0));
-    assert_eq!(flood.tries(&flood.user, "full"), 10);
+    assert_eq!(flood.tries(&flood.user, "full", 0), 10);
     for _ in 0..7 {
         assert!(flood.fail("halfway", 0));
+    }
+    // As cold as what the flood sends, so that they are evicted with it.
+    for number in 0..50 {
+        assert!(flood.fail("cold", number));
     }
     for number in 0..attempts {
         assert!(flood.fail("flood", number), "attempt {number} was refused");
@@ -80,9 +84,13 @@ fn flood(attempts: u64, max_keys: usize, sketch_bytes: usize, bound: usize) {
             assert!(bytes <= bound, "{bytes} bytes after {number}");
         }
     }
-    assert_eq!(flood.tries(&flood.user, "full"), 0);
-    assert_eq!(flood.tries(&flood.user, "halfway"), 3);
-    assert_eq!(flood.tries(&flood.pair, "halfway"), 3);
+    assert_eq!(flood.tries(&flood.user, "full", 0), 0);
+    assert_eq!(flood.tries(&flood.user, "halfway", 0), 3);
+    assert_eq!(flood.tries(&flood.pair, "halfway", 0), 3);
+    for number in 0..50 {
+        let left = flood.tries(&flood.pair, "cold", number);
+        assert!((7..=9).contains(&left), "{left} tries are left to {number}");
+    }
     let refused = (0..100_000)
         .filter(|number| !flood.fail("honest", *number))
         .count();
