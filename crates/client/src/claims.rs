@@ -2,29 +2,38 @@
 
 use http::{HeaderMap, HeaderName};
 
-/// Headers that some proxy, CDN or framework is known to read a client's address, host or scheme
-/// from, apart from those that begin with `x-forwarded-`.
-const CLAIMS: [&str; 16] = [
+/// Headers that some proxy, CDN or framework is known to read a client's address, host, scheme or
+/// target from, apart from those that begin with `x-forwarded-`.
+const CLAIMS: [&str; 24] = [
     "cf-connecting-ip",
     "cf-connecting-ipv6",
     "client-ip",
     "fastly-client-ip",
     "forwarded",
     "forwarded-for",
+    "front-end-https",
     "true-client-ip",
+    "x-azure-clientip",
+    "x-azure-socketip",
     "x-client-ip",
     "x-cluster-client-ip",
+    "x-envoy-external-address",
     "x-forwarded",
     "x-host",
     "x-original-forwarded-for",
     "x-original-host",
+    "x-original-url",
     "x-originating-ip",
+    "x-proxyuser-ip",
     "x-real-ip",
     "x-remote-ip",
+    "x-rewrite-url",
+    "x-url-scheme",
 ];
 
-/// Whether a header says on whose behalf, or how, a request was first made.
-fn is_claim(name: &HeaderName) -> bool {
+/// Whether a header says on whose behalf, or how, a request was first made, such as
+/// `X-Forwarded-For` or `CF-Connecting-IP`. Only what a trusted proxy says so may be believed.
+pub fn is_claim(name: &HeaderName) -> bool {
     let name = name.as_str();
     let may_be = matches!(name.as_bytes().first(), Some(b'c' | b'f' | b't' | b'x'));
     may_be && (name.starts_with("x-forwarded-") || CLAIMS.binary_search(&name).is_ok())

@@ -10,6 +10,7 @@ mod layer;
 mod proxies;
 mod resolve;
 
+pub use claims::is_claim;
 pub use config::{ClientConfig, Header};
 pub use error::Error;
 #[cfg(feature = "axum")]

@@ -15,6 +15,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use http::header::{CONTENT_LENGTH, TE};
 use http::{HeaderMap, HeaderName};
 use http_body::Body;
+use panoply_client::is_claim;
 
 pub(crate) use outlet::Outlet;
 pub(crate) use stream::Trailing;
@@ -81,15 +82,18 @@ fn permit(fields: &mut HeaderMap) {
 /// What frames, routes, authenticates, modifies or describes a message must be known before its
 /// content (RFC 9110 §6.5.1); what says who is calling is ours to say; for `_` see the intake.
 fn is_forbidden(name: &HeaderName) -> bool {
+    if is_claim(name) {
+        return true;
+    }
     let name = name.as_str();
     name.contains('_')
-        || ["x-forwarded-", "proxy-", "if-", "access-control-"]
+        || ["proxy-", "if-", "access-control-"]
             .iter()
             .any(|prefix| name.starts_with(prefix))
         || FORBIDDEN.contains(&name)
 }
 
-const FORBIDDEN: [&str; 44] = [
+const FORBIDDEN: [&str; 41] = [
     "age",
     "allow",
     "alt-svc",
@@ -108,7 +112,6 @@ const FORBIDDEN: [&str; 44] = [
     "date",
     "expect",
     "expires",
-    "forwarded",
     "host",
     "keep-alive",
     "location",
@@ -129,10 +132,8 @@ const FORBIDDEN: [&str; 44] = [
     "via",
     "warning",
     "www-authenticate",
-    "x-client-ip",
     "x-frame-options",
     "x-powered-by",
-    "x-real-ip",
     "x-request-id",
 ];
 
