@@ -198,7 +198,7 @@ impl Gateway {
         ));
         let mut signals = Signals::new().map_err(system("signals"))?;
         let mut background = vec![
-            tokio::task::spawn_local(reports::explain(incoming)),
+            tokio::task::spawn_local(reports::explain(incoming, Arc::clone(&shared.clock))),
             tokio::task::spawn_local(background::keep_certificates(Arc::clone(&shared))),
             tokio::task::spawn_local(background::upkeep(metrics.handle())),
         ];
@@ -317,8 +317,16 @@ async fn start_app(shared: &Arc<Shared>, settings: &Settings, stop: &tokio::sync
             .await
         }
         App::Upstream(upstream) => {
-            app::follow(Arc::clone(shared), upstream).await;
-            stop.notified().await;
+            // A name is followed for as long as the gateway runs, an address until it is known.
+            let stopped = stop.notified();
+            let follow = app::follow(Arc::clone(shared), upstream);
+            tokio::select! {
+                () = stopped => {}
+                () = async {
+                    follow.await;
+                    std::future::pending::<()>().await;
+                } => {}
+            }
             Ended::Stopped
         }
     }

@@ -1,7 +1,9 @@
 //! Each page and directive told of once, with the line that would allow what was blocked.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
+use panoply_core::Clock;
 use tokio::sync::mpsc;
 
 use super::parse::Report;
@@ -9,11 +11,15 @@ use super::parse::Report;
 /// Pages and directives that are remembered as told of; beyond them silence, said once.
 const MOST_TOLD: usize = 1000;
 
+/// After this all of them are told of anew, so that a stranger who makes up reports can silence the
+/// genuine ones no longer than that.
+const PERIOD: Duration = Duration::from_hours(1);
+
 /// Logs each new report with what to write into `panoply.toml`, until no more can come.
-pub(crate) async fn explain(mut reports: mpsc::Receiver<Report>) {
+pub(crate) async fn explain(mut reports: mpsc::Receiver<Report>, clock: impl Clock) {
     let mut ledger = Ledger::default();
     while let Some(report) = reports.recv().await {
-        match ledger.note(&report) {
+        match ledger.note(&report, clock.monotonic()) {
             Told::Now => tracing::warn!(
                 page = report.page,
                 directive = report.directive,
@@ -23,7 +29,7 @@ pub(crate) async fn explain(mut reports: mpsc::Receiver<Report>) {
                 advice(&report)
             ),
             Told::Full => tracing::warn!(
-                "more than {MOST_TOLD} different reports: no further ones are logged"
+                "more than {MOST_TOLD} different reports: no further ones are logged for an hour"
             ),
             Told::Before => {}
         }
@@ -41,10 +47,17 @@ enum Told {
 struct Ledger {
     told: HashSet<(String, String)>,
     full: bool,
+    since: Duration,
 }
 
 impl Ledger {
-    fn note(&mut self, report: &Report) -> Told {
+    fn note(&mut self, report: &Report, now: Duration) -> Told {
+        if now.saturating_sub(self.since) >= PERIOD {
+            *self = Self {
+                since: now,
+                ..Self::default()
+            };
+        }
         let key = (report.page.clone(), report.directive.clone());
         if self.told.contains(&key) {
             Told::Before
@@ -136,9 +149,12 @@ mod tests {
     #[test]
     fn once_a_page_and_directive_and_bounded() {
         let mut ledger = Ledger::default();
-        assert_eq!(ledger.note(&report("img-src", "https://a.test")), Told::Now);
         assert_eq!(
-            ledger.note(&report("img-src", "https://b.test")),
+            ledger.note(&report("img-src", "https://a.test"), Duration::ZERO),
+            Told::Now
+        );
+        assert_eq!(
+            ledger.note(&report("img-src", "https://b.test"), Duration::ZERO),
             Told::Before
         );
         for n in 0..MOST_TOLD - 1 {
@@ -146,10 +162,17 @@ mod tests {
                 page: n.to_string(),
                 ..report("img-src", "x")
             };
-            assert_eq!(ledger.note(&page), Told::Now);
+            assert_eq!(ledger.note(&page, Duration::ZERO), Told::Now);
         }
-        assert_eq!(ledger.note(&report("font-src", "x")), Told::Full);
-        assert_eq!(ledger.note(&report("font-src", "x")), Told::Before);
+        assert_eq!(
+            ledger.note(&report("font-src", "x"), Duration::ZERO),
+            Told::Full
+        );
+        assert_eq!(
+            ledger.note(&report("font-src", "x"), Duration::ZERO),
+            Told::Before
+        );
+        assert_eq!(ledger.note(&report("font-src", "x"), PERIOD), Told::Now);
     }
 
     #[test]

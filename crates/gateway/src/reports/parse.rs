@@ -124,8 +124,13 @@ fn path(page: &str) -> Option<String> {
 /// The origin of a URL, which is what a policy would allow; a word as it is.
 fn origin(blocked: &str) -> String {
     let uri: Option<http::Uri> = blocked.parse().ok();
-    let origin = uri.and_then(|uri| Some(format!("{}://{}", uri.scheme_str()?, uri.authority()?)));
+    let origin = uri.and_then(|uri| Some(format!("{}://{}", uri.scheme_str()?, host_of(&uri)?)));
     tame(&origin.unwrap_or_else(|| blocked.to_owned()))
+}
+
+/// Without the user's name and password, which no log may hold.
+fn host_of(uri: &http::Uri) -> Option<&str> {
+    uri.authority()?.as_str().rsplit('@').next()
 }
 
 /// Printable ASCII of bounded length, so that no report can forge a log line or paint a terminal.
