@@ -112,6 +112,7 @@ fn steps(options: Options, skipped: &mut Vec<(&'static str, &'static str)>) -> R
     let Options { fast, no_install } = options;
     if !fast {
         install::packages(&TOOLS, !no_install)?;
+        install::node(!no_install)?;
         install::subcommand("cargo-deny", !no_install)?;
     }
     let mut steps = vec![

@@ -51,6 +51,31 @@ pub(crate) fn subcommand(name: &str, may_install: bool) -> Result<()> {
     succeed(Command::new("cargo").args(["install", "--quiet", "--locked", name]))
 }
 
+/// Makes sure of a Node that is new enough: Debian 12 has 18, the browser's driver wants 20.
+///
+/// # Errors
+///
+/// When it is too old and cannot be replaced.
+pub(crate) fn node(may_install: bool) -> Result<()> {
+    let version = Command::new("node").arg("--version").output()?.stdout;
+    let version = String::from_utf8_lossy(&version).trim().to_owned();
+    let major = version.trim_start_matches('v').split('.').next();
+    if major
+        .and_then(|major| major.parse().ok())
+        .is_some_and(|major: u32| major >= 20)
+    {
+        return Ok(());
+    }
+    if !may_install || !is_root() {
+        bail!(
+            "this needs Node 20 or newer, and here is {version}: `npm install --global node@22`, \
+             or see nodejs.org"
+        );
+    }
+    println!("== installing Node 22 beside {version}");
+    succeed(Command::new("npm").args(["install", "--global", "--no-fund", "--silent", "node@22"]))
+}
+
 fn succeed(command: &mut Command) -> Result<()> {
     let status = command
         .stdin(Stdio::null())

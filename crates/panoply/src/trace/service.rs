@@ -17,7 +17,7 @@ use super::body::Record;
 use super::layer::Shared;
 use super::{Exchange, TracedBody};
 
-/// The service that [`TraceLayer`] makes.
+/// The service that [`TraceLayer`](super::TraceLayer) makes.
 #[derive(Debug, Clone)]
 pub struct TraceService<S> {
     pub(super) inner: S,
