@@ -30,11 +30,17 @@ pub(crate) struct Progress {
     fault: Cell<Option<Fault>>,
     frames: Cell<u64>,
     ended: Cell<bool>,
+    waits: Cell<bool>,
 }
 
 impl Progress {
     pub(crate) fn fault(&self) -> Option<Fault> {
         self.fault.get()
+    }
+
+    /// Whether the client has been asked for more and has not sent it yet.
+    pub(crate) fn waits_for_client(&self) -> bool {
+        self.waits.get()
     }
 
     /// A number that grows as the body passes, and whether all of it has.
@@ -107,7 +113,9 @@ impl Body for RequestBody {
         let Some(inner) = self.inner.as_mut() else {
             return Poll::Ready(None);
         };
-        let frame = match ready!(Pin::new(inner).poll_frame(cx)) {
+        let polled = Pin::new(inner).poll_frame(cx);
+        self.progress.waits.set(polled.is_pending());
+        let frame = match ready!(polled) {
             Some(Ok(frame)) => frame,
             Some(Err(_)) => return self.refuse(Fault::Broken),
             None => {

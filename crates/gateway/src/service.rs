@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::LOCATION;
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{Request, Response, StatusCode};
 use panoply_core::{ClientAddress, Connection, Refusal, RequestId};
 use tower_service::Service;
 
@@ -102,7 +102,7 @@ impl Inner {
             return Err(Refusal::new(status, "limits/header-count", detail));
         }
         if let Some(redirect) = self.redirect(&request) {
-            return Ok(redirect);
+            return redirect;
         }
         let limit = self.live.limits.body_bytes;
         if http_body::Body::size_hint(request.body()).lower() > limit {
@@ -125,13 +125,24 @@ impl Inner {
             .await
             .map_err(|failure| {
                 let cause = std::error::Error::source(&failure).map(tracing::field::display);
-                tracing::debug!(error = %failure, cause, "the app gave no answer");
+                if matches!(
+                    failure,
+                    Failure::Broken(_) | Failure::Unasked | Failure::Coded
+                ) {
+                    // Nobody else knows why: to the app all was well.
+                    tracing::warn!(error = %failure, cause, "the app gave no answer");
+                } else {
+                    tracing::debug!(error = %failure, cause, "the app gave no answer");
+                }
                 failure.refusal()
             })
     }
 
     /// On plain HTTP, the way to HTTPS, unless a trusted proxy says the client came by it.
-    fn redirect(&self, request: &Request<RequestBody>) -> Option<Response<ResponseBody>> {
+    fn redirect(
+        &self,
+        request: &Request<RequestBody>,
+    ) -> Option<Result<Response<ResponseBody>, Refusal>> {
         let port = self.shared.https_port?;
         let plain = request.extensions().get::<Connection>()?.tls.is_none();
         let by_https = request
@@ -141,10 +152,15 @@ impl Inner {
         if !plain || by_https {
             return None;
         }
-        let location: HeaderValue = intake::https_location(request, port)?;
+        let Some(location) = intake::https_location(request, port) else {
+            // HTTP/1.0 need not say the host, and what is not known must not pass unprotected.
+            let detail = "The request does not say which host it is for.";
+            let refusal = Refusal::new(StatusCode::BAD_REQUEST, "intake/no-host", detail);
+            return Some(Err(refusal));
+        };
         let mut response = Response::new(ResponseBody::from(Bytes::new()));
         *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
         response.headers_mut().insert(LOCATION, location);
-        Some(response)
+        Some(Ok(response))
     }
 }

@@ -3,9 +3,9 @@
 mod host;
 mod sanitize;
 
-use http::header::{CONNECTION, HOST};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST};
 use http::uri::{Authority, Parts, PathAndQuery, Scheme};
-use http::{HeaderValue, Method, Request, StatusCode, Uri, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version};
 use panoply_core::Refusal;
 
 pub(crate) use host::parse as parse_host;
@@ -19,6 +19,14 @@ pub(crate) fn admit<B>(request: &mut Request<B>) -> Result<(), Refusal> {
         return Err(Refusal::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "intake/method",
+            detail,
+        ));
+    }
+    if request.version() >= Version::HTTP_2 && !is_one_length(request.headers()) {
+        let detail = "The request says its length more than once, or not as a number.";
+        return Err(Refusal::new(
+            StatusCode::BAD_REQUEST,
+            "intake/content-length",
             detail,
         ));
     }
@@ -49,6 +57,17 @@ pub(crate) fn close<B>(response: &mut http::Response<B>, version: Version) {
             .headers_mut()
             .insert(CONNECTION, HeaderValue::from_static("close"));
     }
+}
+
+/// Whether there is at most one length, and it is a plain number; on HTTP/1 the framing sees to it.
+fn is_one_length(headers: &HeaderMap) -> bool {
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    let plain = |value: &HeaderValue| match value.as_bytes() {
+        b"0" => true,
+        [b'1'..=b'9', rest @ ..] => rest.iter().all(u8::is_ascii_digit),
+        _ => false,
+    };
+    lengths.next().is_none_or(plain) && lengths.next().is_none()
 }
 
 fn origin_form(uri: &Uri) -> Uri {

@@ -6,7 +6,9 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, ETAG, LAST_MODIFIED};
+use http::header::{
+    ACCEPT_ENCODING, ACCEPT_RANGES, CONTENT_TYPE, ETAG, IF_RANGE, LAST_MODIFIED, RANGE,
+};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
 use http_body::Body as _;
@@ -38,6 +40,7 @@ pub(crate) async fn forward(
 ) -> Result<Response<ResponseBody>, Failure> {
     let upgrade = headers::upgrade(request.headers(), request.version());
     let upgrade = upgrade.filter(|_| !upstream.h2c);
+    let asked = upgrade.is_some();
     let nonce = request.extensions_mut().remove::<Nonce>();
     let by_https = request
         .extensions()
@@ -53,8 +56,20 @@ pub(crate) async fn forward(
     } else {
         let (answer, sender) = exchange(pool, upstream, request, &progress).await?;
         let keep = headers::keep_alive(answer.headers());
-        let reusable = answer.status() != StatusCode::SWITCHING_PROTOCOLS;
-        (answer, reusable.then(|| Lease::new(pool, sender, keep)))
+        let switching = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
+        if switching && !asked {
+            return Err(Failure::Unasked);
+        }
+        if headers::is_coded(answer.headers()) {
+            return Err(Failure::Coded);
+        }
+        let lease = if switching {
+            sender.release();
+            None
+        } else {
+            Some(Lease::new(pool, sender, keep, progress))
+        };
+        (answer, lease)
     };
     let mut answer = answered(answer, nonce, upstream);
     if by_https {
@@ -80,11 +95,23 @@ fn prepare(request: &mut Request<RequestBody>, upgrade: Option<HeaderValue>, ups
         .or_else(|| authority.and_then(Result::ok));
     headers::to_app(map, client.as_ref(), id.as_ref(), host, upgrade);
     if upstream.placeholder.is_some() {
-        // A compressed page cannot be stamped.
-        map.remove(ACCEPT_ENCODING);
+        // A compressed page cannot be stamped, nor part of one.
+        for name in [ACCEPT_ENCODING, RANGE, IF_RANGE] {
+            map.remove(name);
+        }
     }
     if upstream.h2c {
         map.remove(header::CONNECTION);
+    }
+    if !upstream.h2c && !request.body().is_end_stream() {
+        // hyper drops the body of a GET of unknown length unless it is told.
+        let headers = request.headers_mut();
+        if !headers.contains_key(header::CONTENT_LENGTH) {
+            headers.insert(
+                header::TRANSFER_ENCODING,
+                HeaderValue::from_static("chunked"),
+            );
+        }
     }
     let target = target.unwrap_or_else(|| PathAndQuery::from_static("/"));
     let host = request
@@ -153,7 +180,8 @@ async fn exchange(
             Ok(answer) => return Ok((answer, sender)),
             Err(Unanswered::Unsent(unsent)) => request = *unsent,
             Err(Unanswered::Broken(error)) => {
-                let again = again.filter(|_| error.is_incomplete_message() || error.is_closed());
+                // No byte of an answer has come, or there would be one.
+                let again = again.filter(|_| !error.is_parse());
                 let Some(again) = again else {
                     return Err(Unanswered::Broken(error).failure(progress));
                 };
@@ -207,9 +235,9 @@ async fn within(
         if !deadline.has_passed(cx.waker()) {
             return Poll::Pending;
         }
-        // A body that stalls is the client's fault and has a limit of its own.
+        // A client that stalls has a limit of its own; an app that does not read is late.
         let before = std::mem::replace(&mut mark, progress.mark());
-        if mark == before && mark.1 {
+        if mark == before && !progress.waits_for_client() {
             return Poll::Ready(None);
         }
         deadline.renew(limit);
@@ -245,8 +273,9 @@ fn answered(
         .filter(|_| is_html(&parts.headers));
     let body = if let Some((placeholder, nonce)) = stamp {
         // A page with a nonce is another page each time: it must not be revalidated as the same.
-        parts.headers.remove(ETAG);
-        parts.headers.remove(LAST_MODIFIED);
+        for name in [ETAG, LAST_MODIFIED, ACCEPT_RANGES] {
+            parts.headers.remove(name);
+        }
         ResponseBody::Stamped {
             body: Stamped::new(body, placeholder, &nonce),
             lease,

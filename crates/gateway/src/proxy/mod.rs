@@ -46,6 +46,12 @@ pub(crate) enum Failure {
     /// It did not begin to answer in time.
     #[error("the app did not begin to answer in time")]
     Timeout,
+    /// It switched protocols for a request that did not ask for it.
+    #[error("the app answered 101 to a request that asked for no other protocol")]
+    Unasked,
+    /// Its body is in a transfer coding that nobody asked for.
+    #[error("the app's answer has a transfer coding other than chunked")]
+    Coded,
     /// The client's own request broke off or was refused on the way.
     #[error("the request's body could not be passed on")]
     Body(crate::body::Fault),
@@ -61,7 +67,7 @@ impl Failure {
                 "app/away",
                 "The application behind this address is not running at the moment.",
             ),
-            Self::Broken(_) => (
+            Self::Broken(_) | Self::Unasked | Self::Coded => (
                 StatusCode::BAD_GATEWAY,
                 "app/broken-answer",
                 "The application behind this address broke off its answer.",

@@ -13,10 +13,11 @@ use hyper::client::conn::{TrySendError, http1, http2};
 use hyper_util::rt::TokioIo;
 use panoply_core::Clock;
 use tokio::net::TcpStream;
+use tokio::task::AbortHandle;
 
 use super::deadlines::{Deadline, Deadlines};
 use super::{Failure, Local};
-use crate::body::RequestBody;
+use crate::body::{Progress, RequestBody};
 use crate::wire::{Outlet, Trailers, Trailing, in_chunks};
 
 /// A connection that carries one request at a time.
@@ -24,9 +25,30 @@ use crate::wire::{Outlet, Trailers, Trailing, in_chunks};
 pub(super) struct Sender {
     inner: http1::SendRequest<RequestBody>,
     trailers: Arc<Trailers>,
+    task: Task,
+}
+
+/// The task that drives a connection; it ends with this, whatever it waits for.
+///
+/// Without that a connection to an app that does not read would hold the client's body, and with it
+/// the client's own connection, long after the client has been told that the app is late.
+#[derive(Debug)]
+struct Task(Option<AbortHandle>);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        if let Some(task) = &self.0 {
+            task.abort();
+        }
+    }
 }
 
 impl Sender {
+    /// Lets the connection go on by itself, until what it is doing is done.
+    pub(super) fn release(mut self) {
+        self.task.0.take();
+    }
+
     /// Sends `request`, with trailers if it has any.
     pub(super) fn try_send_request(
         &mut self,
@@ -46,6 +68,9 @@ const MOST_IDLE: usize = 256;
 
 /// How long an idle connection is kept when the app does not say: Node closes its own after 5 s.
 const KEEP: Duration = Duration::from_secs(4);
+
+/// The longest time that is believed.
+const LONGEST_KEEP: Duration = Duration::from_hours(1);
 
 /// Longest wait for the app to accept a connection; it is on this machine or near it.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -127,12 +152,17 @@ impl Pool {
             .handshake(TokioIo::new(stream))
             .await
             .map_err(Failure::Broken)?;
-        tokio::task::spawn_local(async move {
+        let task = tokio::task::spawn_local(async move {
             if let Err(error) = connection.with_upgrades().await {
                 tracing::trace!(%error, "a connection to the app ended");
             }
         });
-        Ok(Sender { inner, trailers })
+        let task = Task(Some(task.abort_handle()));
+        Ok(Sender {
+            inner,
+            trailers,
+            task,
+        })
     }
 
     /// The one HTTP/2 connection that all requests share.
@@ -177,18 +207,27 @@ pub(crate) struct Lease {
     address: Option<SocketAddr>,
     sender: Sender,
     keep: Duration,
+    request: Rc<Progress>,
 }
 
 impl Lease {
-    /// `keep` is how long the app said it keeps the connection open.
-    pub(super) fn new(pool: &Rc<Pool>, sender: Sender, keep: Option<Duration>) -> Self {
+    /// `keep` is how long the app said it keeps the connection open; `request` says whether the
+    /// request has been sent to its end.
+    pub(super) fn new(
+        pool: &Rc<Pool>,
+        sender: Sender,
+        keep: Option<Duration>,
+        request: Rc<Progress>,
+    ) -> Self {
         // Ours closes first, so that no request meets a closing connection.
         let keep = keep.map_or(KEEP, |keep| keep.saturating_sub(Duration::from_secs(1)));
+        let keep = keep.min(LONGEST_KEEP);
         Self {
             pool: Rc::downgrade(pool),
             address: pool.address.get(),
             sender,
             keep,
+            request,
         }
     }
 
@@ -198,6 +237,11 @@ impl Lease {
             return;
         };
         let mut idle = pool.idle.borrow_mut();
+        if !self.request.mark().1 {
+            // Its answer came early, and the request may still be wanted; the next one must not
+            // wait for that.
+            return self.sender.release();
+        }
         let wanted = pool.address.get() == self.address && idle.len() < MOST_IDLE;
         if wanted && !self.keep.is_zero() && !self.sender.inner.is_closed() {
             let until = pool.deadlines.now() + self.keep;

@@ -1,0 +1,178 @@
+//! Apps that do not behave: what they do must stay between them and whoever asked.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "a test may fail loudly, and waits by the real clock"
+)]
+
+mod support;
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use support::{Gateway, Raw, Recorder, Verdicts, ask, wait_for};
+
+const PLAIN: &str = "[tls]\nmode = \"off\"\n";
+
+/// An app whose path says how it goes wrong; it does not wait for a request's body.
+fn odd_app() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            thread::spawn(move || serve(stream));
+        }
+    });
+    port
+}
+
+fn serve(mut stream: TcpStream) {
+    let mut seen = Vec::new();
+    let mut block = [0; 4096];
+    for turn in 0.. {
+        while !seen.windows(4).any(|window| window == b"\r\n\r\n") {
+            match stream.read(&mut block) {
+                Ok(read @ 1..) => seen.extend_from_slice(&block[..read]),
+                _ => return,
+            }
+        }
+        let head = String::from_utf8_lossy(&seen).into_owned();
+        let path = head.split(' ').nth(1).unwrap_or("");
+        let ok = |more: &str| format!("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n{more}\r\nok");
+        let answer = match path {
+            "/unread" => {
+                thread::sleep(Duration::from_secs(30));
+                return;
+            }
+            "/reset" if turn > 0 => {
+                let socket = socket2::SockRef::from(&stream);
+                socket.set_linger(Some(Duration::ZERO)).unwrap();
+                return;
+            }
+            "/long" => ok("Keep-Alive: timeout=18446744073709551615\r\n"),
+            "/switch" => {
+                "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"
+                    .into()
+            }
+            "/coded" => {
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\nConnection: close\r\n\r\nzz".into()
+            }
+            _ => ok(""),
+        };
+        seen.clear();
+        if stream.write_all(answer.as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+fn get(gateway: &Gateway, path: &str) -> u16 {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n");
+    ask(gateway.address(), request.as_bytes()).status()
+}
+
+#[test]
+fn an_upload_that_was_answered_early_keeps_nobody_waiting() {
+    let gateway = Gateway::before(&format!("http://127.0.0.1:{}", odd_app()), PLAIN);
+    let mut wrong = Verdicts::default();
+    let mut slow = Vec::new();
+    for _ in 0..4 {
+        let mut socket = Raw::open(gateway.address());
+        socket.send(b"POST /early HTTP/1.1\r\nHost: a.test\r\nContent-Length: 100000\r\n\r\nx");
+        socket.read_until("ok");
+        slow.push(socket);
+    }
+    for n in 0..12 {
+        wrong.equal(&format!("request {n}"), get(&gateway, "/other"), 200);
+    }
+    drop(slow);
+    wrong.settle();
+}
+
+#[test]
+fn an_app_that_does_not_read_is_late() {
+    let config = format!("{PLAIN}[limits]\nresponse_timeout = \"1s\"\n");
+    let gateway = Gateway::before(&format!("http://127.0.0.1:{}", odd_app()), &config);
+    let mut socket = Raw::open(gateway.address());
+    let head = "POST /unread HTTP/1.1\r\nHost: a.test\r\nContent-Length: 30000000\r\n\r\n";
+    let reply = socket.talk([head.as_bytes(), &vec![b'x'; 30_000_000]].concat());
+    assert_eq!(reply.status(), 504, "{}", reply.text());
+    assert!(reply.closed, "nobody reads the rest");
+}
+
+#[test]
+fn what_is_harmless_is_asked_again_after_a_reset() {
+    let gateway = Gateway::before(&format!("http://127.0.0.1:{}", odd_app()), PLAIN);
+    let mut wrong = Verdicts::default();
+    for n in 0..6 {
+        wrong.equal(&format!("request {n}"), get(&gateway, "/reset"), 200);
+    }
+    wrong.settle();
+}
+
+#[test]
+fn what_no_app_may_answer_is_a_bad_gateway() {
+    let gateway = Gateway::before(&format!("http://127.0.0.1:{}", odd_app()), PLAIN);
+    let mut wrong = Verdicts::default();
+    wrong.equal("101 that nobody asked for", get(&gateway, "/switch"), 502);
+    wrong.equal(
+        "a coding that nobody asked for",
+        get(&gateway, "/coded"),
+        502,
+    );
+    for _ in 0..3 {
+        wrong.equal("a keep-alive for ever", get(&gateway, "/long"), 200);
+    }
+    let panicked = gateway
+        .process
+        .said()
+        .iter()
+        .any(|line| line.contains("panicked"));
+    wrong.check(!panicked, || gateway.process.said().join("\n"));
+    wrong.settle();
+}
+
+#[test]
+fn the_body_of_a_get_in_chunks_arrives() {
+    let app = Recorder::start();
+    let gateway = Gateway::before(&app.origin(), PLAIN);
+    let request = "GET /search HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n\
+                   5\r\nhello\r\n0\r\n\r\n";
+    assert_eq!(ask(gateway.address(), request.as_bytes()).status(), 200);
+    let seen = app.seen();
+    assert!(seen.contains("5\r\nhello\r\n0\r\n\r\n"), "{seen}");
+}
+
+#[test]
+fn parts_of_a_page_that_is_stamped_are_not_asked_for() {
+    let app = Recorder::start();
+    let config = format!(
+        "{PLAIN}[headers]\npreset = \"strict\"\nnonce_placeholder = \"0123456789abcdefghijklmn\"\n"
+    );
+    let gateway = Gateway::before(&app.origin(), &config);
+    let request = "GET / HTTP/1.1\r\nHost: a.test\r\nRange: bytes=0-35\r\nIf-Range: \"x\"\r\n\r\n";
+    assert_eq!(ask(gateway.address(), request.as_bytes()).status(), 200);
+    let seen = app.seen().to_ascii_lowercase();
+    assert!(!seen.contains("range"), "{seen}");
+}
+
+#[test]
+fn sigterm_ends_a_gateway_before_a_name() {
+    let origin = format!("http://localhost:{}", odd_app());
+    let mut gateway = Gateway::before(&origin, PLAIN);
+    assert_eq!(get(&gateway, "/"), 200);
+    gateway.process.signal(Signal::TERM);
+    let status = gateway.process.status(Duration::from_secs(10));
+    assert!(status.success(), "{status}");
+    wait_for("the port to close", Duration::from_secs(5), || {
+        TcpStream::connect(gateway.address()).is_err().then_some(())
+    });
+}
