@@ -13,6 +13,7 @@ use super::units::{Span, as_text};
 #[non_exhaustive]
 pub struct AppConfig {
     /// The command and its arguments; it is started with `PORT` set and restarted when it ends.
+    #[serde(deserialize_with = "words")]
     pub command: Option<Vec<String>>,
     /// The address of an app that runs already, such as `http://127.0.0.1:3000`.
     pub upstream: Option<Upstream>,
@@ -20,6 +21,36 @@ pub struct AppConfig {
     pub h2c: bool,
     /// How long a command may take until it accepts connections; 60 s by default.
     pub start_timeout: Span,
+}
+
+/// A list of words; whoever writes a line as for a shell is told how the list would be.
+fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+    struct Words;
+
+    impl<'de> de::Visitor<'de> for Words {
+        type Value = Vec<String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list of words such as [\"node\", \"server.js\"]")
+        }
+
+        fn visit_str<E: de::Error>(self, line: &str) -> Result<Vec<String>, E> {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            Err(E::custom(format!(
+                "a command is a list with one string for each word: write {words:?}"
+            )))
+        }
+
+        fn visit_seq<A: de::SeqAccess<'de>>(self, mut list: A) -> Result<Vec<String>, A::Error> {
+            let mut words = Vec::new();
+            while let Some(word) = list.next_element()? {
+                words.push(word);
+            }
+            Ok(words)
+        }
+    }
+
+    deserializer.deserialize_any(Words).map(Some)
 }
 
 impl AppConfig {
@@ -109,6 +140,17 @@ as_text!(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_written_as_a_line_is_told_as_a_list() {
+        let read = |toml: &str| toml::from_str::<AppConfig>(toml);
+        let command = read("command = [\"node\", \"server.js\"]").unwrap().command;
+        assert_eq!(command.unwrap(), ["node", "server.js"]);
+        let error = read("command = \"node server.js\"")
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("write [\"node\", \"server.js\"]"), "{error}");
+    }
 
     #[test]
     fn upstreams_and_what_to_write_instead() {
