@@ -176,3 +176,20 @@ fn sigterm_ends_a_gateway_before_a_name() {
         TcpStream::connect(gateway.address()).is_err().then_some(())
     });
 }
+
+#[test]
+fn the_answer_to_an_upload_that_is_too_long_is_not_lost() {
+    let config = format!("{PLAIN}[limits]\nbody_bytes = \"100kB\"\n");
+    let gateway = Gateway::before(&format!("http://127.0.0.1:{}", odd_app()), &config);
+    let mut wrong = Verdicts::default();
+    let head = "POST /x HTTP/1.1\r\nHost: a.test\r\nContent-Length: 3000000\r\n\r\n";
+    for n in 0..20 {
+        let mut socket = Raw::open(gateway.address());
+        // All of it is sent before the answer is looked at, as by a client that cannot do both.
+        let sent = socket.send(&[head.as_bytes(), &vec![b'x'; 3_000_000]].concat());
+        wrong.check(sent, || format!("upload {n} was cut off"));
+        let reply = socket.read_for(Duration::from_secs(5));
+        wrong.equal(&format!("upload {n}"), reply.status(), 413);
+    }
+    wrong.settle();
+}

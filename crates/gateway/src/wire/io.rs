@@ -29,7 +29,12 @@ pub(crate) struct Wire<T> {
     /// Whether hyper may have words of its own, and how many of ours went out instead of them.
     speaks: bool,
     spoken: usize,
+    /// Bytes that were taken after the answer.
+    lingered: usize,
 }
+
+/// What is taken at most of a request that has been answered: 4 MiB.
+const MOST_LINGERED: usize = 4 << 20;
 
 /// No head may hold NUL; the empty line makes hyper look even at a head that came in pieces.
 const POISON: &[u8] = b"\0\r\n\r\n";
@@ -44,6 +49,7 @@ impl<T> Wire<T> {
             poison: &[],
             speaks: true,
             spoken: 0,
+            lingered: 0,
         }
     }
 
@@ -105,6 +111,24 @@ impl<T: AsyncRead + Unpin> AsyncRead for Wire<T> {
     }
 }
 
+impl<T: AsyncRead + Unpin> Wire<T> {
+    /// Takes what the client still sends, until it has seen the answer and closes.
+    ///
+    /// A socket that is closed over unread bytes is reset by the kernel, and the answer is lost on
+    /// its way. For how long is bounded by the limit on connections that are idle.
+    fn linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut block = [0; 4096];
+        while self.lingered < MOST_LINGERED {
+            let mut buf = ReadBuf::new(&mut block);
+            match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buf)) {
+                Ok(()) if !buf.filled().is_empty() => self.lingered += buf.filled().len(),
+                _ => break,
+            }
+        }
+        Poll::Ready(())
+    }
+}
+
 impl<T: AsyncWrite + Unpin> Wire<T> {
     /// The status, where `bytes` are a refusal of hyper's own.
     fn refusal(&self, bytes: &[u8]) -> Option<u16> {
@@ -135,7 +159,7 @@ impl<T: AsyncWrite + Unpin> Wire<T> {
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Wire<T> {
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<T> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -177,6 +201,12 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Wire<T> {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+        let this = self.get_mut();
+        ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
+        if this.watch.is_tunnel() || !(this.framing.in_body() || this.watch.violation().is_some()) {
+            return Poll::Ready(Ok(()));
+        }
+        ready!(this.linger(cx));
+        Poll::Ready(Ok(()))
     }
 }
