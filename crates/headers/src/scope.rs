@@ -37,6 +37,18 @@ impl Prefix {
         below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
+    /// Whether an application that minds no case might take `path` for the prefix or one below it.
+    fn may_hold(&self, path: &str) -> bool {
+        let same = |start: &str| start.eq_ignore_ascii_case(&self.0);
+        path.get(..self.0.len()).is_some_and(same)
+            && matches!(path.as_bytes().get(self.0.len()), None | Some(b'/'))
+    }
+
+    /// Whether an application might take a path with these readings for one under the prefix.
+    pub(crate) fn may_hold_any(&self, readings: &[String]) -> bool {
+        readings.iter().any(|path| self.may_hold(path))
+    }
+
     /// Whether `path` is the prefix itself.
     pub(crate) fn is(&self, path: &str) -> bool {
         *self.0 == *path.strip_suffix('/').unwrap_or(path)
@@ -61,6 +73,32 @@ pub(crate) fn is_ambiguous(path: &str) -> bool {
         || (path.contains('%') && path.as_bytes().windows(3).any(encoded))
 }
 
+/// What applications make of an ambiguous path: with steps up left as they are, and taken.
+pub(crate) fn readings(path: &str) -> [String; 2] {
+    let plain = path
+        .replace("%2e", ".")
+        .replace("%2E", ".")
+        .replace("%2f", "/")
+        .replace("%2F", "/")
+        .replace("%5c", "/")
+        .replace("%5C", "/")
+        .replace('\\', "/");
+    let (mut kept, mut taken) = (String::new(), Vec::new());
+    for segment in plain.split('/') {
+        let segment = segment.split(';').next().unwrap_or(segment);
+        match segment {
+            "" | "." => continue,
+            ".." => {
+                taken.pop();
+            }
+            name => taken.push(name),
+        }
+        kept.push('/');
+        kept.push_str(segment);
+    }
+    [kept, format!("/{}", taken.join("/"))]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,6 +116,24 @@ mod tests {
         assert!(embed.is("/embed") && embed.is("/embed/") && !embed.is("/embed/a"));
         for bad in ["embed", "", "/a/../b", "/a b", "/a?b", "/a%2f"] {
             assert!(Prefix::new(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_an_application_might_read() {
+        for path in [
+            "/ADMIN/x",
+            "//admin",
+            "/admin;v=1/x",
+            "/a/%2e%2E/admin",
+            "/admin%2Fx",
+            "/a/..\\admin",
+            "/admin/../x",
+        ] {
+            let admin = Prefix::new("/admin").unwrap();
+            assert!(admin.may_hold_any(&readings(path)), "{path}");
+            let other = Prefix::new("/administration").unwrap();
+            assert!(!other.may_hold_any(&readings(path)), "{path}");
         }
     }
 

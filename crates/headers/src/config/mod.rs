@@ -141,8 +141,9 @@ impl HeadersConfig {
     /// What is different for `prefix` and the paths below it: `/embed` is for `/embed` and
     /// `/embed/a`, not for `/embedded`. The longest prefix that fits is followed.
     ///
-    /// A path in which `..`, a backslash, or an encoded slash or dot hides gets the site's own
-    /// policies, since the application may take it for another path than we do.
+    /// A path that an application could read as one below the prefix, because of its case or because
+    /// `..`, `//`, `;`, a backslash, or an encoded slash or dot is in it, gets the site's own
+    /// headers, and those of the prefix where they are stricter.
     #[must_use]
     pub fn path(mut self, prefix: &str, change: impl FnOnce(PathConfig) -> PathConfig) -> Self {
         let path = change(PathConfig::default());

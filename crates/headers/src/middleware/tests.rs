@@ -393,6 +393,41 @@ async fn paths_have_their_own() {
 }
 
 #[tokio::test]
+async fn a_stricter_path_cannot_be_spelled_away() {
+    let config = || {
+        Headers::helmet()
+            .csp(|policy| policy.append(Directive::ScriptSrc, "'unsafe-inline'"))
+            .path("/admin", |admin| {
+                admin
+                    .frame_options(XFrameOptions::Deny)
+                    .csp(|policy| policy.replace(Directive::ScriptSrc, "'self'"))
+            })
+    };
+    for path in [
+        "/admin",
+        "/ADMIN/x",
+        "/admin//x",
+        "/admin/x;y",
+        "/admin/x%2fy",
+        "/a/../admin",
+    ] {
+        let response = answer(config(), https(path), &[]).await;
+        let headers = response.headers();
+        assert_eq!(headers["x-frame-options"], "DENY", "{path}");
+        let mut policies = headers.get_all("content-security-policy").iter();
+        let strict = |policy: &http::HeaderValue| {
+            let policy = policy.to_str().unwrap();
+            policy.contains("script-src 'self';")
+        };
+        assert!(policies.any(strict), "{path}");
+    }
+    let response = answer(config(), https("/other//admin"), &[]).await;
+    assert_eq!(response.headers()["x-frame-options"], "SAMEORIGIN");
+    let policies = response.headers().get_all("content-security-policy");
+    assert_eq!(policies.iter().count(), 1);
+}
+
+#[tokio::test]
 async fn answers_to_somebody_are_not_kept() {
     let config = || Headers::helmet().no_store_with_cookie(true);
     let with = |name: &'static str| {

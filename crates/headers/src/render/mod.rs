@@ -15,7 +15,7 @@ use self::plan::{Channel, nonce_of};
 use self::variant::Scope;
 use crate::Error;
 use crate::removal::Removal;
-use crate::scope::{Prefix, is_ambiguous};
+use crate::scope::{Prefix, is_ambiguous, readings};
 use crate::setting::Resolved;
 
 /// Everything that is sent, for the site and for each path.
@@ -81,6 +81,7 @@ impl Rendered {
         } else {
             self.paths.iter().position(known)
         };
+        let doubted = self.doubted(path, number);
         let clear = self.clear_on.iter().any(|one| one.is(path));
         let channel = Channel::of(request);
         let headers = request.headers();
@@ -94,6 +95,7 @@ impl Rendered {
         };
         Plan {
             path: number,
+            doubted,
             channel,
             nonce,
             authenticated,
@@ -115,6 +117,10 @@ impl Rendered {
         for (name, values) in contested.into_iter().filter(|_| !self.always) {
             variant.settle(name, values, headers);
         }
+        let doubted = plan.doubted.iter().filter_map(|one| self.paths.get(*one));
+        for (_, doubted) in doubted {
+            doubted.variant(plan.channel).tighten(headers);
+        }
         if plan.channel == Channel::Local && !scope.has_local_hsts() {
             headers.remove(STRICT_TRANSPORT_SECURITY);
         }
@@ -129,6 +135,22 @@ impl Rendered {
             let name = HeaderName::from_static("clear-site-data");
             headers.entry(name).or_insert_with(|| self.clear.clone());
         }
+    }
+
+    /// The paths beside `chosen` that an application might read in `path`: without case, and, where
+    /// the path is ambiguous, in whatever way it may be cleaned up.
+    fn doubted(&self, path: &str, chosen: Option<usize>) -> Vec<usize> {
+        if self.paths.is_empty() {
+            return Vec::new();
+        }
+        let readings = readings(path);
+        // The longest stand first: one that is chosen is more to the point than those behind it.
+        let before = chosen.unwrap_or(self.paths.len());
+        let might = |(number, (prefix, _)): (usize, &(Prefix, Scope))| {
+            prefix.may_hold_any(&readings).then_some(number)
+        };
+        let paths = self.paths.iter().enumerate().take(before);
+        paths.filter_map(might).collect()
     }
 
     fn scope(&self, path: Option<usize>) -> &Scope {

@@ -8,6 +8,8 @@ use panoply_core::{CertificateSource, ClientAddress, Connection, Nonce};
 pub(crate) struct Plan {
     /// Which of the paths, or the site.
     pub(super) path: Option<usize>,
+    /// Paths that the application might take the request's for; what is stricter there holds too.
+    pub(super) doubted: Vec<usize>,
     pub(super) channel: Channel,
     pub(super) nonce: Option<Nonce>,
     pub(super) authenticated: bool,

@@ -1,5 +1,6 @@
 //! The headers of the site or of one path, made once.
 
+use http::header::{CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY_REPORT_ONLY};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::plan::Channel;
@@ -107,6 +108,27 @@ impl Variant {
             Verdict::Both(value) => {
                 replace(headers, &name, app);
                 headers.append(name, value);
+            }
+        }
+    }
+}
+
+impl Variant {
+    /// Makes `headers` as strict as these would be; what is stricter already stays.
+    pub(super) fn tighten(&self, headers: &mut HeaderMap) {
+        for (name, value) in &self.template {
+            let there: Vec<HeaderValue> = headers.get_all(name).iter().cloned().collect();
+            if there.contains(value) {
+                continue;
+            }
+            if *name == CONTENT_SECURITY_POLICY || *name == CONTENT_SECURITY_POLICY_REPORT_ONLY {
+                // Of several policies all hold.
+                headers.append(name, value.clone());
+                continue;
+            }
+            headers.insert(name, value.clone());
+            if !there.is_empty() {
+                self.settle(name.clone(), there, headers);
             }
         }
     }
