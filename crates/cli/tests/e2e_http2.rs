@@ -15,7 +15,7 @@ mod support;
 
 use std::time::Duration;
 
-use support::{Gateway, H2, Recorder, Verdicts, curl, frame};
+use support::{Gateway, H2, Recorder, Verdicts, curl, frame, wait_for};
 
 #[test]
 fn http2_frames_that_no_client_sends() {
@@ -162,4 +162,27 @@ fn floods_are_cut_off_in_bounded_memory() {
     let answer = curl(&gateway.ca(), &[&gateway.url("/after")]);
     wrong.equal("afterwards", answer.status, 200);
     wrong.settle();
+}
+
+#[test]
+fn an_upload_that_stalls_is_given_up() {
+    let app = Recorder::start();
+    let config = "[limits]\nresponse_timeout = \"1s\"\nstall_timeout = \"1s\"\n";
+    let gateway = Gateway::before(&app.origin(), config);
+    let mut connection = H2::open(gateway.address());
+    let fields = [
+        (":method", "POST"),
+        (":scheme", "https"),
+        (":authority", "localhost"),
+        (":path", "/"),
+        ("content-length", "100"),
+    ];
+    assert!(connection.headers(1, false, &fields));
+    wait_for("the line that says why", Duration::from_secs(15), || {
+        let said = gateway.process.said();
+        said.iter()
+            .any(|line| line.contains("limits/slow-body") && line.contains("408"))
+            .then_some(())
+    });
+    assert!(connection.fate(1).is_ok(), "an answer of 408");
 }

@@ -22,6 +22,8 @@ pub(crate) enum Fault {
     TooLarge,
     /// The client sent something that is no body, or went away.
     Broken,
+    /// The client sent nothing more.
+    Stalled,
 }
 
 /// What has happened to a request's body so far; shared between the body and who sends it.
@@ -41,6 +43,11 @@ impl Progress {
     /// Whether the client has been asked for more and has not sent it yet.
     pub(crate) fn waits_for_client(&self) -> bool {
         self.waits.get()
+    }
+
+    /// Nobody waits for the client any longer.
+    pub(crate) fn give_up(&self) {
+        self.fault.set(Some(Fault::Stalled));
     }
 
     /// A number that grows as the body passes, and whether all of it has.

@@ -36,6 +36,7 @@ impl AppService {
     pub(crate) fn new(shared: Arc<Shared>, live: Arc<Live>, pool: Rc<Pool>) -> Self {
         let upstream = Upstream {
             response_timeout: live.response_timeout,
+            stall_timeout: live.limits.patience.stall,
             h2c: live.h2c,
             placeholder: live.placeholder.as_deref().map(Rc::from),
         };

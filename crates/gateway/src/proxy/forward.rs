@@ -26,6 +26,8 @@ use crate::nonce::Stamped;
 pub(crate) struct Upstream {
     /// Longest wait for the head of an answer, counted from the last byte of the request.
     pub(crate) response_timeout: Duration,
+    /// Longest wait for a client that has been asked for more of its request.
+    pub(crate) stall_timeout: Duration,
     /// Whether the app speaks HTTP/2 without TLS.
     pub(crate) h2c: bool,
     /// What the app writes where the nonce belongs.
@@ -51,7 +53,7 @@ pub(crate) async fn forward(
     let answer = if upstream.h2c {
         let mut sender = pool.multiplexed().await?;
         let send = sender.try_send_request(request);
-        let answer = within(pool, upstream.response_timeout, &progress, send).await;
+        let answer = within(pool, upstream, &progress, send).await;
         (answer.map_err(|error| error.failure(&progress))?, None)
     } else {
         let (answer, sender) = exchange(pool, upstream, request, &progress).await?;
@@ -172,11 +174,10 @@ async fn exchange(
     mut request: Request<RequestBody>,
     progress: &Progress,
 ) -> Result<(Response<Incoming>, Sender), Failure> {
-    let limit = upstream.response_timeout;
     if let Some(mut sender) = pool.reuse().await {
         let again = Again::of(&request);
         let send = sender.try_send_request(request);
-        match within(pool, limit, progress, send).await {
+        match within(pool, upstream, progress, send).await {
             Ok(answer) => return Ok((answer, sender)),
             Err(Unanswered::Unsent(unsent)) => request = *unsent,
             Err(Unanswered::Broken(error)) => {
@@ -192,7 +193,7 @@ async fn exchange(
     }
     let mut sender = pool.connect().await?;
     let send = sender.try_send_request(request);
-    let answer = within(pool, limit, progress, send).await;
+    let answer = within(pool, upstream, progress, send).await;
     Ok((answer.map_err(|error| error.failure(progress))?, sender))
 }
 
@@ -216,7 +217,7 @@ impl Unanswered {
 /// Waits for an answer's head; as long as the request's own body moves, the wait begins anew.
 async fn within(
     pool: &Pool,
-    limit: Duration,
+    upstream: &Upstream,
     progress: &Progress,
     answer: impl Future<
         Output = Result<
@@ -226,8 +227,11 @@ async fn within(
     >,
 ) -> Result<Response<Incoming>, Unanswered> {
     let mut answer = pin!(answer);
+    let limit = upstream.response_timeout;
     let deadline: Deadline = pool.deadline(limit);
     let mut mark = progress.mark();
+    let mut stalled = false;
+    let stall = upstream.stall_timeout;
     let answered = poll_fn(|cx| {
         if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
             return Poll::Ready(Some(answer));
@@ -235,12 +239,17 @@ async fn within(
         if !deadline.has_passed(cx.waker()) {
             return Poll::Pending;
         }
-        // A client that stalls has a limit of its own; an app that does not read is late.
+        // Over HTTP/1.1 a client that stalls has a limit of its own, which is looked at before.
         let before = std::mem::replace(&mut mark, progress.mark());
         if mark == before && !progress.waits_for_client() {
             return Poll::Ready(None);
         }
-        deadline.renew(limit);
+        if mark == before && std::mem::replace(&mut stalled, true) {
+            progress.give_up();
+            return Poll::Ready(None);
+        }
+        stalled &= mark == before;
+        deadline.renew(if stalled { stall } else { limit });
         deadline.has_passed(cx.waker());
         Poll::Pending
     });

@@ -82,6 +82,11 @@ impl Failure {
                 "limits/body-bytes",
                 "The request's body is larger than this server accepts.",
             ),
+            Self::Body(Fault::Stalled) => (
+                StatusCode::REQUEST_TIMEOUT,
+                "limits/slow-body",
+                "The rest of the request did not come in time.",
+            ),
             Self::Body(Fault::Broken) => (
                 StatusCode::BAD_REQUEST,
                 "intake/body",
