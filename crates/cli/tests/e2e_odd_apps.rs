@@ -193,3 +193,13 @@ fn the_answer_to_an_upload_that_is_too_long_is_not_lost() {
     }
     wrong.settle();
 }
+
+#[test]
+fn nothing_without_a_host_gets_past_the_redirect() {
+    let app = Recorder::start();
+    let gateway = Gateway::before(&app.origin(), "");
+    let plain = gateway.http.clone().expect("a plain listener");
+    let address = plain.trim_start_matches("http://");
+    assert_eq!(ask(address, b"GET /x HTTP/1.0\r\n\r\n").status(), 400);
+    assert_eq!(app.seen(), "");
+}

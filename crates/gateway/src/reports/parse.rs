@@ -152,6 +152,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_was_blocked_is_named_without_credentials() {
+        assert_eq!(origin("https://user:pw@a.test/x?y"), "https://a.test");
+        assert_eq!(origin("https://a.test:8443/x"), "https://a.test:8443");
+        assert_eq!(origin("inline"), "inline");
+    }
+
+    #[test]
     fn both_forms_say_the_same() {
         let old = br#"{"csp-report":{"document-uri":"https://a.test/p?token=1",
             "violated-directive":"script-src-elem 'self'","effective-directive":"script-src-elem",
