@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
-use crate::RequestId;
+use crate::{BlockId, RequestId};
 
 /// A request that is not passed on: the status, the rule that made it so, and words for people.
 ///
@@ -32,6 +32,7 @@ pub struct Refusal {
     detail: Cow<'static, str>,
     retry_after: Option<Duration>,
     id: Option<RequestId>,
+    block: Option<BlockId>,
 }
 
 impl Refusal {
@@ -47,6 +48,7 @@ impl Refusal {
             detail: detail.into(),
             retry_after: None,
             id: None,
+            block: None,
         }
     }
 
@@ -62,6 +64,40 @@ impl Refusal {
     pub fn with_id(mut self, id: RequestId) -> Self {
         self.id = Some(id);
         self
+    }
+
+    /// The block that made it so, for the log; the client is not told.
+    #[must_use]
+    pub const fn with_block(mut self, block: BlockId) -> Self {
+        self.block = Some(block);
+        self
+    }
+
+    /// The block that made it so, if it was one.
+    pub const fn block(&self) -> Option<BlockId> {
+        self.block
+    }
+
+    /// The id of the request.
+    pub const fn id(&self) -> Option<RequestId> {
+        self.id
+    }
+
+    /// When the client may try again, as `Retry-After` has it: in whole seconds, one at least.
+    pub fn retry_after_seconds(&self) -> Option<u64> {
+        let after = self.retry_after?;
+        let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+        Some(seconds.max(1))
+    }
+
+    /// The words for the client, escaped for a page.
+    pub fn detail_as_html(&self) -> String {
+        escape_html(&self.detail)
+    }
+
+    /// The words for the client, escaped for a JSON string.
+    pub fn detail_as_json(&self) -> String {
+        escape_json(&self.detail)
     }
 
     /// The status of the answer.
@@ -88,9 +124,8 @@ impl Refusal {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some(after) = self.retry_after {
-            let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
-            headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+        if let Some(seconds) = self.retry_after_seconds() {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         *response.body_mut() = Bytes::from(body);
         response.extensions_mut().insert(self);

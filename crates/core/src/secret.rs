@@ -5,6 +5,8 @@ use std::fmt;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
+use crate::random;
+
 /// A key or password: never printed, compared in constant time, wiped when dropped.
 ///
 /// ```
@@ -21,6 +23,15 @@ impl Secret {
     /// Takes the bytes over.
     pub fn new(bytes: Vec<u8>) -> Self {
         Self(Zeroizing::new(bytes))
+    }
+
+    /// 32 bytes that nobody knows.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system has no random bytes.
+    pub fn random() -> Result<Self, impl std::error::Error + Send + Sync + 'static> {
+        random::bytes::<32>().map(|bytes| Self::new(bytes.to_vec()))
     }
 
     /// The bytes themselves; what is done with them is the caller's responsibility.

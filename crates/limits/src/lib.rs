@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod blocklist;
 mod error;
 mod insured;
 mod limiter;
@@ -7,6 +8,7 @@ mod login;
 mod request;
 mod time;
 
+pub use blocklist::{BlockFuture, BlockLayer, BlockService, Blocklist};
 pub use error::Error;
 pub use insured::{Insured, InsuredConfig};
 pub use limiter::{
@@ -15,7 +17,8 @@ pub use limiter::{
 };
 pub use login::{
     Attempt, Claim, Denied, Device, GuardedBody, LoginConfig, LoginFuture, LoginGuard, LoginLayer,
-    LoginRules, LoginService, LoginVerdict, OnOutage, Otherwise, Outcome, Refused, Signs,
+    LoginReport, LoginRules, LoginService, LoginVerdict, OnOutage, Otherwise, Outcome, Refused,
+    Signs, counter_keys,
 };
 pub use request::{
     Algorithm, LimitConfig, LimitFuture, LimitLayer, LimitService, LimitedUser, ShowHeaders,

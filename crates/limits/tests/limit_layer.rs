@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::Empty;
+use http_body_util::Full;
 use panoply_core::{ClientAddress, CounterKeys, ManualClock, Scheme};
-use panoply_limits::{Algorithm, GuardedBody, LimitConfig, LimitLayer, LimitedUser, ShowHeaders};
+use panoply_limits::{Algorithm, LimitConfig, LimitLayer, LimitedUser, ShowHeaders};
 use panoply_store_memory::MemoryStore;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
-type Body = Empty<Bytes>;
+type Body = Full<Bytes>;
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -24,18 +24,18 @@ fn layer(clock: &ManualClock, limits: impl IntoIterator<Item = LimitConfig>) -> 
 }
 
 fn request(path: &str) -> Request<Body> {
-    let mut request = Request::get(path).body(Empty::new()).unwrap();
+    let mut request = Request::get(path).body(Full::default()).unwrap();
     let client = ClientAddress::direct("203.0.113.9:1".parse().unwrap(), Scheme::Http);
     request.extensions_mut().insert(client);
     request
 }
 
-async fn ask(layer: &LimitLayer, request: Request<Body>) -> Response<GuardedBody<Body>> {
-    let app = service_fn(|_| async { Ok::<_, Infallible>(Response::new(Empty::new())) });
+async fn ask(layer: &LimitLayer, request: Request<Body>) -> Response<Body> {
+    let app = service_fn(|_| async { Ok::<_, Infallible>(Response::new(Full::default())) });
     layer.layer(app).oneshot(request).await.unwrap()
 }
 
-fn header<'a>(answer: &'a Response<GuardedBody<Body>>, name: &str) -> &'a str {
+fn header<'a>(answer: &'a Response<Body>, name: &str) -> &'a str {
     answer.headers()[name].to_str().unwrap()
 }
 

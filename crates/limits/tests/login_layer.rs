@@ -345,7 +345,10 @@ fn a_table_that_is_wrong_says_what_to_write() {
     for (table, told) in [
         ("path = \"login\"", "`path` is `login`, which is no path"),
         ("path = []", "`path` names no path"),
-        ("path = \"/l\"\nusername = \"a..b\"", "`username` is `a..b`"),
+        (
+            "path = \"/l\"\nusername = \"a..b\"",
+            "`username` has `a..b`",
+        ),
         (
             "path = \"/l\"\nclient = { points = 0, window = \"1d\" }",
             "`client` has 0 points",

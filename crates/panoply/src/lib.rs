@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod pages;
 mod stack;
 mod suit;
 pub mod trace;
@@ -13,5 +14,7 @@ pub use panoply_core::{
 pub use panoply_headers as headers;
 pub use panoply_headers::{Directive, HeadersConfig};
 
-pub use stack::{Suit, Worn};
+pub use panoply_limits as limits;
+pub use panoply_limits::{LimitConfig, LoginConfig};
+pub use stack::{Dressed, Guarded, Inside, Outside, Suit, Worn};
 pub use suit::{Error, Panoply};

@@ -5,30 +5,77 @@ use std::sync::Arc;
 use panoply_client::{ClientLayer, ClientService};
 use panoply_core::{ClientAddress, Clock, Scheme};
 use panoply_headers::{Headers, HeadersService};
+use panoply_limits::{
+    BlockLayer, BlockService, LimitLayer, LimitService, LoginLayer, LoginService,
+};
 use tower::ServiceBuilder;
 use tower_layer::Layer;
 
+use crate::pages::{PagesLayer, PagesService};
 use crate::trace::{Observer, TraceLayer, TraceService};
 
 /// Every layer, ready to be worn by a service; made by [`Panoply::build`](crate::Panoply::build).
 #[derive(Debug, Clone)]
 pub struct Suit {
-    pub(crate) client: ClientLayer,
-    pub(crate) trace: TraceLayer,
-    pub(crate) headers: Headers,
+    pub(crate) outside: Outside,
+    pub(crate) inside: Inside,
 }
 
 /// A service inside the whole suit.
-pub type Worn<S> = ClientService<TraceService<HeadersService<S>>>;
+pub type Worn<S> = Dressed<Guarded<S>>;
+
+/// A service inside the layers that refuse nothing.
+pub type Dressed<S> = ClientService<TraceService<HeadersService<PagesService<S>>>>;
+
+/// A service inside the layers that may refuse a request.
+pub type Guarded<S> = BlockService<LimitService<LoginService<S>>>;
+
+/// The layers that refuse nothing and see every answer.
+#[derive(Debug, Clone)]
+pub struct Outside {
+    pub(crate) client: ClientLayer,
+    pub(crate) trace: TraceLayer,
+    pub(crate) headers: Headers,
+    pub(crate) pages: PagesLayer,
+}
+
+/// The layers that may refuse a request.
+#[derive(Debug, Clone)]
+pub struct Inside {
+    pub(crate) blocks: BlockLayer,
+    pub(crate) limits: LimitLayer,
+    pub(crate) login: LoginLayer,
+}
 
 impl<S> Layer<S> for Suit {
     type Service = Worn<S>;
 
     fn layer(&self, app: S) -> Worn<S> {
+        self.outside.layer(self.inside.layer(app))
+    }
+}
+
+impl<S> Layer<S> for Outside {
+    type Service = Dressed<S>;
+
+    fn layer(&self, inner: S) -> Dressed<S> {
         ServiceBuilder::new() // a request reads down, its answer reads up
             .layer(&self.client) // down: ClientAddress; outermost, since it refuses nothing and all need it
             .layer(&self.trace) // down: RequestId; up: one record, of refusals too
             .layer(self.headers.layer()) // down: Nonce; up: headers, on 403, 429 and 502 as well
+            .layer(&self.pages) // up: the site's own page in place of a refusal's
+            .service(inner)
+    }
+}
+
+impl<S> Layer<S> for Inside {
+    type Service = Guarded<S>;
+
+    fn layer(&self, app: S) -> Guarded<S> {
+        ServiceBuilder::new()
+            .layer(&self.blocks) // down: 403; first, since it costs nothing
+            .layer(&self.limits) // down: 429; before logins, whose bodies have to be read
+            .layer(&self.login) // down: the attempt is reserved, 429; up: it is settled
             .service(app)
     }
 }
@@ -37,19 +84,35 @@ impl Suit {
     /// Reports every exchange to `observer`, with times from `clock`.
     #[must_use]
     pub fn observed(mut self, observer: Arc<dyn Observer>, clock: Arc<dyn Clock>) -> Self {
-        self.trace = TraceLayer::new(observer, clock);
+        self.outside.trace = TraceLayer::new(observer, clock);
         self
     }
 
+    /// The layers that refuse nothing; something of one's own may stand between them and
+    /// [`inside`](Self::inside).
+    pub const fn outside(&self) -> &Outside {
+        &self.outside
+    }
+
+    /// The layers that may refuse a request.
+    pub const fn inside(&self) -> &Inside {
+        &self.inside
+    }
+
     /// The headers that answers get.
-    pub fn headers(&self) -> &Headers {
-        &self.headers
+    pub const fn headers(&self) -> &Headers {
+        &self.outside.headers
+    }
+
+    /// The clients that are blocked by hand, and the way to release any block.
+    pub const fn blocklist(&self) -> &panoply_limits::Blocklist {
+        self.inside.blocks.list()
     }
 
     /// What counts as one client on a connection from `peer`: nothing when the peer is a trusted
     /// proxy, which carries the requests of many.
     pub fn client_to_count(&self, peer: std::net::SocketAddr) -> Option<std::net::IpAddr> {
-        let trusted = self.client.client().trusts(peer.ip());
+        let trusted = self.outside.client.client().trusts(peer.ip());
         (!trusted).then(|| ClientAddress::direct(peer, Scheme::Http).network())
     }
 }

@@ -3,10 +3,15 @@
 use std::sync::Arc;
 
 use panoply_client::{ClientConfig, ClientLayer};
-use panoply_core::{Clock, SystemClock};
+use panoply_core::{Clock, CounterStore, Secret, SystemClock};
 use panoply_headers::HeadersConfig;
+use panoply_limits::{
+    BlockLayer, Blocklist, LimitConfig, LimitLayer, LoginConfig, LoginLayer, counter_keys,
+};
+use panoply_store_memory::MemoryStore;
 
-use crate::Suit;
+use crate::pages::{Pages, PagesLayer};
+use crate::stack::{Inside, Outside, Suit};
 use crate::trace::{Events, Observer, TraceLayer};
 
 /// What the suit is to be, before it is checked.
@@ -15,17 +20,25 @@ use crate::trace::{Events, Observer, TraceLayer};
 pub struct Panoply {
     client: ClientConfig,
     headers: HeadersConfig,
+    pages: Pages,
+    limits: Vec<LimitConfig>,
+    logins: Vec<LoginConfig>,
+    store: Option<(Arc<dyn CounterStore>, Secret)>,
     observer: Arc<dyn Observer>,
     clock: Arc<dyn Clock>,
 }
 
 impl Panoply {
-    /// Everything at its default: Helmet's headers, no proxy trusted, exchanges told of as events
-    /// at level `debug`.
+    /// Everything at its default: Helmet's headers, no proxy trusted, the usual login paths guarded
+    /// and counted in this process's memory, exchanges told of as events at level `debug`.
     pub fn recommended() -> Self {
         Self {
             client: ClientConfig::new(),
             headers: HeadersConfig::default(),
+            pages: Pages::new(),
+            limits: Vec::new(),
+            logins: vec![LoginConfig::usual()],
+            store: None,
             observer: Arc::new(Events),
             clock: Arc::new(SystemClock::new()),
         }
@@ -42,6 +55,35 @@ impl Panoply {
     #[must_use]
     pub fn headers(mut self, headers: HeadersConfig) -> Self {
         self.headers = headers;
+        self
+    }
+
+    /// What refusals look like.
+    #[must_use]
+    pub fn pages(mut self, pages: Pages) -> Self {
+        self.pages = pages;
+        self
+    }
+
+    /// Limits of requests, none by default.
+    #[must_use]
+    pub fn limits(mut self, limits: impl IntoIterator<Item = LimitConfig>) -> Self {
+        self.limits = limits.into_iter().collect();
+        self
+    }
+
+    /// The logins to guard, in place of [`LoginConfig::usual`].
+    #[must_use]
+    pub fn logins(mut self, logins: impl IntoIterator<Item = LoginConfig>) -> Self {
+        self.logins = logins.into_iter().collect();
+        self
+    }
+
+    /// Where is counted, under keys made with `secret`, which has 16 bytes at least and is the same
+    /// on all nodes that share the store. By default the memory of this process.
+    #[must_use]
+    pub fn store(mut self, store: Arc<dyn CounterStore>, secret: Secret) -> Self {
+        self.store = Some((store, secret));
         self
     }
 
@@ -65,12 +107,44 @@ impl Panoply {
     ///
     /// When a setting is refused, with the key and what to write instead.
     pub fn build(self) -> Result<Suit, Error> {
+        let (store, secret) = match self.store {
+            Some(store) => store,
+            None => in_memory(Arc::clone(&self.clock))?,
+        };
+        let keys = counter_keys(&secret).map_err(Error::Store)?;
+        let list = Blocklist::with_clock(Arc::clone(&store), keys.clone(), self.clock.clone());
+        for (number, limit) in self.limits.iter().enumerate() {
+            limit
+                .validate()
+                .map_err(|error| Error::Limit(number, error))?;
+        }
+        let limits = LimitLayer::new(self.limits, Arc::clone(&store), keys);
+        let login = |(number, login): (usize, LoginConfig)| {
+            let layer = login.build(Arc::clone(&store), &secret);
+            layer.map_err(|error| Error::Login(number, error))
+        };
+        let logins: Result<Vec<_>, _> = self.logins.into_iter().enumerate().map(login).collect();
         Ok(Suit {
-            client: ClientLayer::new(self.client.build()?),
-            trace: TraceLayer::new(self.observer, self.clock),
-            headers: self.headers.build()?,
+            outside: Outside {
+                client: ClientLayer::new(self.client.build()?),
+                trace: TraceLayer::new(self.observer, self.clock),
+                headers: self.headers.build()?,
+                pages: PagesLayer::new(self.pages),
+            },
+            inside: Inside {
+                blocks: BlockLayer::new(list),
+                limits: limits.map_err(Error::Store)?,
+                login: LoginLayer::all(logins?),
+            },
         })
     }
+}
+
+/// A store that ends with the process, and a secret that nobody else has.
+fn in_memory(clock: Arc<dyn Clock>) -> Result<(Arc<dyn CounterStore>, Secret), Error> {
+    let secret = Secret::random().map_err(|_| Error::Store(panoply_limits::Error::NoRandom))?;
+    let store = MemoryStore::builder().clock(clock).build();
+    Ok((Arc::new(store), secret))
 }
 
 /// A setting that is refused.
@@ -83,6 +157,15 @@ pub enum Error {
     /// Of `[headers]`.
     #[error(transparent)]
     Headers(#[from] panoply_headers::Error),
+    /// Of the `[[limit]]` with this number, from zero.
+    #[error("{1}")]
+    Limit(usize, panoply_limits::Error),
+    /// Of the `[[login]]` with this number, from zero.
+    #[error("{1}")]
+    Login(usize, panoply_limits::Error),
+    /// Of `[store]`.
+    #[error(transparent)]
+    Store(panoply_limits::Error),
 }
 
 impl Error {
@@ -95,14 +178,17 @@ impl Error {
         match self {
             Self::Client(error) => join("client", error.key()),
             Self::Headers(error) => join("headers", error.key()),
+            Self::Limit(number, error) => join(&format!("limit[{number}]"), error.key()),
+            Self::Login(number, error) => join(&format!("login[{number}]"), error.key()),
+            Self::Store(error) => join("store", error.key()),
         }
     }
 
     /// What to write instead, where the message does not say it.
     pub fn help(&self) -> Option<String> {
         match self {
-            Self::Client(_) => None,
             Self::Headers(error) => error.help(),
+            _ => None,
         }
     }
 }

@@ -19,6 +19,7 @@ pin_project! {
         read: VecDeque<Frame<Bytes>>,
         #[pin]
         rest: Option<B>,
+        ended: bool,
     }
 }
 
@@ -28,15 +29,23 @@ impl<B> GuardedBody<B> {
         Self {
             read: VecDeque::new(),
             rest: Some(body),
+            ended: false,
         }
     }
 
-    /// A body that is there whole.
-    pub(crate) fn whole(bytes: Bytes) -> Self {
+    /// The frames that were read, and the body that they came from, which may have more.
+    pub fn into_parts(self) -> (VecDeque<Frame<Bytes>>, Option<B>) {
+        (self.read, self.rest)
+    }
+}
+
+impl<B> From<Bytes> for GuardedBody<B> {
+    fn from(bytes: Bytes) -> Self {
         let frame = (!bytes.is_empty()).then(|| Frame::data(bytes));
         Self {
             read: frame.into_iter().collect(),
             rest: None,
+            ended: true,
         }
     }
 }
@@ -54,18 +63,19 @@ impl<B: Body<Data = Bytes>> Body for GuardedBody<B> {
             return Poll::Ready(Some(Ok(frame)));
         }
         match this.rest.as_mut().as_pin_mut() {
-            Some(rest) => rest.poll_frame(cx),
-            None => Poll::Ready(None),
+            Some(rest) if !*this.ended => rest.poll_frame(cx),
+            _ => Poll::Ready(None),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.read.is_empty() && self.rest.as_ref().is_none_or(Body::is_end_stream)
+        let rest = self.rest.as_ref().filter(|_| !self.ended);
+        self.read.is_empty() && rest.is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
         let read: u64 = self.read.iter().map(length).sum();
-        let rest = self.rest.as_ref();
+        let rest = self.rest.as_ref().filter(|_| !self.ended);
         let rest = rest.map_or_else(|| SizeHint::with_exact(0), Body::size_hint);
         let mut hint = SizeHint::new();
         if let Some(upper) = rest.upper() {
@@ -167,7 +177,8 @@ impl<B: Body<Data = Bytes> + Unpin> Reading<B> {
     pub(super) fn into_body(self, end: End) -> GuardedBody<B> {
         GuardedBody {
             read: self.frames,
-            rest: self.rest.filter(|_| end != End::Whole),
+            rest: self.rest,
+            ended: end == End::Whole,
         }
     }
 }

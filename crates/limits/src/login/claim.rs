@@ -43,6 +43,11 @@ impl Claim {
         self
     }
 
+    /// The client.
+    pub const fn client(&self) -> IpAddr {
+        self.client
+    }
+
     /// The user names, normalised.
     pub fn users(&self) -> &[String] {
         &self.users

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::layer::{LoginLayer, Settings};
 use super::outcome::{Reader, Signs};
 use super::reading::Field;
+use super::report::Readings;
 use super::route::Route;
 use super::{LoginGuard, LoginRules};
 use crate::time::Switch;
@@ -38,8 +39,8 @@ pub struct LoginConfig {
     path: OneOrMore,
     #[serde(default)]
     methods: Vec<String>,
-    #[serde(default = "username")]
-    username: String,
+    #[serde(default)]
+    username: Option<Fields>,
     #[serde(default = "realm")]
     realm: String,
     pair: Option<Switch>,
@@ -92,8 +93,24 @@ enum OneOrMore {
     More(Vec<String>),
 }
 
-fn username() -> String {
-    "username".to_owned()
+/// A field or a list of them.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "a field such as \"email\" or \"user.email\", or a list of fields"
+)]
+enum Fields {
+    One(String),
+    More(Vec<String>),
+}
+
+impl Fields {
+    fn names(&self) -> &[String] {
+        match self {
+            Self::One(field) => std::slice::from_ref(field),
+            Self::More(fields) => fields,
+        }
+    }
 }
 
 fn realm() -> String {
@@ -106,7 +123,7 @@ impl LoginConfig {
         Self {
             path: OneOrMore::One(path.into()),
             methods: Vec::new(),
-            username: username(),
+            username: None,
             realm: realm(),
             pair: None,
             client: None,
@@ -122,11 +139,21 @@ impl LoginConfig {
         }
     }
 
-    /// Where the user name stands: a field of the form, or a dotted path in the JSON; `username`
-    /// by default. Basic credentials are read in any case.
+    /// The paths under which apps usually have their login, see [`USUAL_PATHS`](Self::USUAL_PATHS).
+    pub fn usual() -> Self {
+        let paths = Self::USUAL_PATHS.iter().map(|path| (*path).to_owned());
+        Self {
+            path: OneOrMore::More(paths.collect()),
+            ..Self::route("")
+        }
+    }
+
+    /// Where the user name stands: a field of the form, or a dotted path in the JSON. By default it
+    /// is whatever field is called `username`, `email`, `login` or another of thirty usual names,
+    /// however deep. Basic credentials are read in any case.
     #[must_use]
     pub fn username(mut self, field: impl Into<String>) -> Self {
-        self.username = field.into();
+        self.username = Some(Fields::One(field.into()));
         self
     }
 
@@ -193,6 +220,39 @@ impl LoginConfig {
         self
     }
 
+    /// Where apps usually have their login.
+    pub const USUAL_PATHS: [&str; 29] = [
+        "/login",
+        "/log-in",
+        "/log_in",
+        "/signin",
+        "/sign-in",
+        "/sign_in",
+        "/auth",
+        "/auth/login",
+        "/auth/signin",
+        "/auth/sign_in",
+        "/auth/local",
+        "/auth/callback/credentials",
+        "/api/login",
+        "/api/signin",
+        "/api/auth",
+        "/api/auth/login",
+        "/api/auth/signin",
+        "/api/auth/local",
+        "/api/auth/callback/credentials",
+        "/api/v1/login",
+        "/api/v1/auth/login",
+        "/session",
+        "/sessions",
+        "/users/sign_in",
+        "/users/login",
+        "/user/login",
+        "/account/login",
+        "/accounts/login",
+        "/wp-login.php",
+    ];
+
     /// The paths that are guarded.
     pub fn paths(&self) -> &[String] {
         match &self.path {
@@ -254,10 +314,17 @@ impl LoginConfig {
                 "a path from the root, such as `/login`",
             ));
         }
-        if self.username.split('.').any(|part| part.trim().is_empty()) {
-            let problem = format!("is `{}`, which names no field", self.username);
+        let fields = self.username.as_ref().map(Fields::names);
+        let unnamed = |field: &&String| field.split('.').any(|part| part.trim().is_empty());
+        if let Some(field) = fields.iter().copied().flatten().find(unnamed) {
+            let problem = format!("has `{field}`, which names no field");
             return Err(wrong("username", problem, "`username` or `user.email`"));
         }
+        if fields.is_some_and(<[String]>::is_empty) {
+            let example = "`username`, or leave it out for the usual names";
+            return Err(wrong("username", "names no field".to_owned(), example));
+        }
+        let field = fields.map_or(Field::Usual, Field::at);
         let method = |name: &String| {
             Method::from_bytes(name.to_ascii_uppercase().as_bytes()).map_err(|_| {
                 wrong(
@@ -290,7 +357,7 @@ impl LoginConfig {
         }
         let settings = Settings {
             route,
-            field: Field::new(&self.username),
+            field,
             reader: Reader {
                 success: self.success,
                 failure: self.failure,
@@ -298,7 +365,9 @@ impl LoginConfig {
             otherwise: self.otherwise,
             on_outage: self.on_outage,
             dry_run: self.dry_run,
+            read_for: Duration::from_secs(30),
             peek_for: Duration::from_secs(2),
+            readings: Readings::default(),
         };
         let guard = LoginGuard::new(store, secret, rules, self.realm)?;
         Ok(LoginLayer::new(guard, settings))

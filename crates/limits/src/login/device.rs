@@ -40,6 +40,15 @@ impl fmt::Debug for DeviceSeal {
 
 const BOUND_TO: &[u8] = b"panoply device cookie 1";
 
+/// The keys for all counters of nodes that share this secret, of 16 bytes at least.
+///
+/// # Errors
+///
+/// When the secret is too short.
+pub fn counter_keys(secret: &Secret) -> Result<CounterKeys, Error> {
+    derive(secret).map(|(keys, _)| keys)
+}
+
 /// The keys for counters and for device cookies, which must not be one.
 pub(super) fn derive(secret: &Secret) -> Result<(CounterKeys, DeviceSeal), Error> {
     if secret.expose().len() < 16 {

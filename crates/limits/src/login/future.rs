@@ -20,13 +20,35 @@ use super::config::{OnOutage, Otherwise};
 use super::layer::{LoginLayer, Settings};
 use super::outcome::Outcome;
 use super::reading::{self, Unreadable};
-use super::{Attempt, Claim, Denied, LoginGuard, LoginVerdict, Refused};
+use super::{Attempt, Claim, Denied, LoginGuard, LoginReport, LoginVerdict, Refused};
 
 type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 pin_project! {
     /// The future of [`LoginService`](super::LoginService).
     pub struct LoginFuture<S, B, R>
+    where
+        S: Service<Request<GuardedBody<B>>>,
+    {
+        #[pin]
+        way: Way<S, B, R>,
+    }
+}
+
+pin_project! {
+    /// What is no login goes straight on, and pays nothing for what a login needs.
+    #[project = WayProjection]
+    enum Way<S, B, R>
+    where
+        S: Service<Request<GuardedBody<B>>>,
+    {
+        Passed { #[pin] call: S::Future },
+        Guarded { guarded: Pin<Box<Guarded<S, B, R>>> },
+    }
+}
+
+pin_project! {
+    struct Guarded<S, B, R>
     where
         S: Service<Request<GuardedBody<B>>>,
     {
@@ -39,14 +61,15 @@ pin_project! {
         asked: http::HeaderMap,
         id: Option<RequestId>,
         https: bool,
+        path: String,
+        would_refuse: Option<Refused>,
     }
 }
 
 pin_project! {
     #[project = StateProjection]
     enum State<F, B, R> {
-        Passed { #[pin] call: F },
-        Reading { #[pin] body: Reading<B>, parts: Option<Parts> },
+        Reading { #[pin] body: Reading<B>, parts: Option<Parts>, patience: Pin<Box<tokio::time::Sleep>> },
         Reserving { claim: Later<Result<Attempt, Denied>>, request: Option<Request<GuardedBody<B>>> },
         Calling { #[pin] call: F },
         Peeking { #[pin] body: Reading<R>, parts: Option<http::response::Parts>, patience: Pin<Box<tokio::time::Sleep>> },
@@ -62,14 +85,7 @@ where
 {
     pub(super) fn passed(call: S::Future) -> Self {
         Self {
-            state: State::Passed { call },
-            service: None,
-            guard: None,
-            verdict: LoginVerdict::default(),
-            attempt: None,
-            asked: http::HeaderMap::new(),
-            id: None,
-            https: false,
+            way: Way::Passed { call },
         }
     }
 
@@ -83,7 +99,8 @@ where
         let verdict = LoginVerdict::default();
         parts.extensions.insert(verdict.clone());
         let client = parts.extensions.get::<ClientAddress>();
-        Self {
+        let patience = Box::pin(tokio::time::sleep(settings.read_for));
+        let guarded = Guarded {
             service: Some(service),
             guard: Some((guard, settings)),
             verdict,
@@ -91,9 +108,17 @@ where
             asked: parts.headers.clone(),
             id: parts.extensions.get::<RequestId>().copied(),
             https: client.is_some_and(ClientAddress::is_https),
+            path: parts.uri.path().to_owned(),
+            would_refuse: None,
             state: State::Reading {
                 body: Reading::new(body, LoginLayer::MOST_BODY),
                 parts: Some(parts),
+                patience,
+            },
+        };
+        Self {
+            way: Way::Guarded {
+                guarded: Box::pin(guarded),
             },
         }
     }
@@ -151,6 +176,11 @@ fn unsupported(detail: &'static str) -> Refusal {
     Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "login/body", detail)
 }
 
+fn too_slow() -> Refusal {
+    let detail = "The body of the login did not arrive in time.";
+    Refusal::new(StatusCode::REQUEST_TIMEOUT, "login/slow-body", detail)
+}
+
 fn bad(detail: &'static str) -> Refusal {
     Refusal::new(StatusCode::BAD_REQUEST, "login/body", detail)
 }
@@ -159,7 +189,9 @@ fn too_many(refused: &Refused) -> Refusal {
     // A lock without an end is told as a day, like one that is long.
     let after = refused.retry_after.unwrap_or(Duration::from_hours(24));
     let detail = "Too many failed logins. Try again later.";
-    Refusal::new(StatusCode::TOO_MANY_REQUESTS, refused.rule, detail).with_retry_after(after)
+    Refusal::new(StatusCode::TOO_MANY_REQUESTS, refused.rule, detail)
+        .with_retry_after(after)
+        .with_block(refused.block)
 }
 
 /// Settles an attempt: the cookie by which the device will be known, if there is one.
@@ -168,6 +200,10 @@ async fn settle(attempt: Attempt, outcome: Outcome, otherwise: Otherwise) -> Opt
         (Outcome::Success, _) => attempt.succeed().await,
         (Outcome::Neither, Otherwise::Refund) => attempt.give_back().await.map(|()| None),
         (Outcome::Failure, _) | (Outcome::Neither, Otherwise::Keep) => {
+            for (rule, block) in attempt.locks() {
+                let client = attempt.who().client();
+                tracing::warn!(rule, %block, client.ip = %client, "locked after too many failed logins");
+            }
             attempt.fail();
             Ok(None)
         }
@@ -186,6 +222,25 @@ where
 {
     type Output = Result<Response<GuardedBody<R>>, S::Error>;
 
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().way.project() {
+            WayProjection::Passed { call } => {
+                let response = ready!(call.poll(cx))?;
+                Poll::Ready(Ok(response.map(GuardedBody::untouched)))
+            }
+            WayProjection::Guarded { guarded } => guarded.as_mut().poll(cx),
+        }
+    }
+}
+
+impl<S, B, R> Future for Guarded<S, B, R>
+where
+    S: Service<Request<GuardedBody<B>>, Response = Response<R>>,
+    B: Body<Data = Bytes> + Unpin,
+    R: Body<Data = Bytes> + Unpin,
+{
+    type Output = Result<Response<GuardedBody<R>>, S::Error>;
+
     #[expect(
         clippy::too_many_lines,
         reason = "one arm for each step, in their order"
@@ -197,16 +252,19 @@ where
                 Some(id) => refusal.with_id(id),
                 None => refusal,
             };
-            Poll::Ready(Ok(refusal.into_response(asked).map(GuardedBody::whole)))
+            Poll::Ready(Ok(refusal.into_response(asked).map(GuardedBody::from)))
         };
         loop {
             let next = match this.state.as_mut().project() {
-                StateProjection::Passed { call } => {
-                    let response = ready!(call.poll(cx))?;
-                    return Poll::Ready(Ok(response.map(GuardedBody::untouched)));
-                }
-                StateProjection::Reading { mut body, parts } => {
-                    let end = ready!(body.as_mut().poll(cx));
+                StateProjection::Reading {
+                    mut body,
+                    parts,
+                    patience,
+                } => {
+                    let Poll::Ready(end) = body.as_mut().poll(cx) else {
+                        ready!(patience.as_mut().poll(cx));
+                        return refuse(too_slow(), this.asked, *this.id);
+                    };
                     let (Some(mut parts), Some((guard, settings))) =
                         (parts.take(), this.guard.clone())
                     else {
@@ -254,6 +312,12 @@ where
                             if !settings.dry_run {
                                 return refuse(too_many(&refused), this.asked, *this.id);
                             }
+                            tracing::warn!(
+                                rule = refused.rule,
+                                block = %refused.block,
+                                "a login would have been refused, but dry_run is on"
+                            );
+                            *this.would_refuse = Some(refused);
                         }
                         Err(Denied::Store(error)) => {
                             tracing::warn!(%error, "the store is away, logins cannot be counted");
@@ -275,9 +339,8 @@ where
                 }
                 StateProjection::Calling { call } => {
                     let response = ready!(call.poll(cx))?;
-                    let (Some((_, settings)), true) = (this.guard.as_ref(), this.attempt.is_some())
-                    else {
-                        return Poll::Ready(Ok(response.map(GuardedBody::untouched)));
+                    let Some((_, settings)) = this.guard.as_ref() else {
+                        return Poll::Pending;
                     };
                     let (parts, body) = response.into_parts();
                     let needs = this.verdict.said().is_none()
@@ -311,11 +374,9 @@ where
                     } else {
                         End::TooLong
                     };
-                    let (Some(parts), Some((_, settings))) = (parts.take(), this.guard.as_ref())
+                    let (Some(mut parts), Some((_, settings))) =
+                        (parts.take(), this.guard.as_ref())
                     else {
-                        return Poll::Pending;
-                    };
-                    let Some(attempt) = this.attempt.take() else {
                         return Poll::Pending;
                     };
                     let read = || {
@@ -323,12 +384,26 @@ where
                         let answer = (parts.status, &parts.headers);
                         settings.reader.read(answer, &bytes, &settings.route)
                     };
-                    let outcome = this.verdict.said().unwrap_or_else(read);
-                    tracing::debug!(status = parts.status.as_u16(), ?outcome, "login");
+                    let read = this.verdict.said().unwrap_or_else(read);
+                    let path = std::mem::take(this.path);
+                    settings.readings.note(&path, parts.status, read);
+                    tracing::debug!(
+                        status = parts.status.as_u16(),
+                        read_as = %read.outcome,
+                        because = read.reason,
+                        "login"
+                    );
+                    let report = LoginReport::new(read, this.would_refuse.take());
+                    parts.extensions.insert(report);
                     let body = std::mem::replace(body.get_mut(), Reading::new_empty());
                     let response = Response::from_parts(parts, body.into_body(end));
+                    let Some(attempt) = this.attempt.take() else {
+                        // Let through without being counted.
+                        this.state.set(State::Over);
+                        return Poll::Ready(Ok(response));
+                    };
                     State::Settling {
-                        settled: Box::pin(settle(attempt, outcome, settings.otherwise)),
+                        settled: Box::pin(settle(attempt, read.outcome, settings.otherwise)),
                         response: Some(response),
                     }
                 }

@@ -341,6 +341,14 @@ impl Attempt {
         self.settle(false).await
     }
 
+    /// The locks that this attempt made, as it reserved the last point of a counter; they hold
+    /// unless it succeeds.
+    pub fn locks(&self) -> impl Iterator<Item = (&'static str, BlockId)> {
+        let made = |taken: &&Taken| taken.receipt.lock_end.is_some();
+        let made = self.taken.iter().filter(made);
+        made.map(|taken| (taken.rule.name(), BlockId::of(taken.key)))
+    }
+
     /// Who tries.
     pub const fn who(&self) -> &Claim {
         &self.claim

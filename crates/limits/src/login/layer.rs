@@ -16,14 +16,20 @@ use super::config::{OnOutage, Otherwise};
 use super::future::LoginFuture;
 use super::outcome::Reader;
 use super::reading::Field;
+use super::report::Readings;
 use super::route::Route;
 
 /// Guards the logins of whatever it is worn by.
 ///
 /// An attempt is reserved before the request goes on, which then has its body as it came, and is
-/// settled by the answer. Requests that are no login pass untouched.
+/// settled by the answer, which carries a [`LoginReport`](super::LoginReport) among its extensions.
+/// Requests that are no login pass untouched.
 #[derive(Debug, Clone)]
-pub struct LoginLayer {
+pub struct LoginLayer(Arc<[Login]>);
+
+/// One login.
+#[derive(Debug, Clone)]
+struct Login {
     guard: LoginGuard,
     settings: Arc<Settings>,
 }
@@ -37,7 +43,9 @@ pub(super) struct Settings {
     pub(super) otherwise: Otherwise,
     pub(super) on_outage: OnOutage,
     pub(super) dry_run: bool,
+    pub(super) read_for: Duration,
     pub(super) peek_for: Duration,
+    pub(super) readings: Readings,
 }
 
 impl LoginLayer {
@@ -48,20 +56,35 @@ impl LoginLayer {
     pub const DEVICE_COOKIE: &str = "panoply_device";
 
     pub(super) fn new(guard: LoginGuard, settings: Settings) -> Self {
-        Self {
-            guard,
-            settings: Arc::new(settings),
-        }
+        let settings = Arc::new(settings);
+        Self(Arc::new([Login { guard, settings }]))
     }
 
-    /// The guard that counts, for listing and releasing blocks.
-    pub const fn guard(&self) -> &LoginGuard {
-        &self.guard
+    /// A layer that guards nothing.
+    pub fn none() -> Self {
+        Self(Arc::new([]))
+    }
+
+    /// The logins of all `layers`; a request belongs to the first that it fits.
+    #[must_use]
+    pub fn all(layers: impl IntoIterator<Item = Self>) -> Self {
+        let logins = layers.into_iter().flat_map(|layer| layer.0.to_vec());
+        Self(logins.collect())
+    }
+
+    /// The guards that count, one a login.
+    pub fn guards(&self) -> impl Iterator<Item = &LoginGuard> {
+        self.0.iter().map(|login| &login.guard)
     }
 
     /// Whether a request is a login.
     pub fn is_login<B>(&self, request: &Request<B>) -> bool {
-        self.settings.route.matches(request)
+        self.login(request).is_some()
+    }
+
+    fn login<B>(&self, request: &Request<B>) -> Option<&Login> {
+        let fits = |login: &&Login| login.settings.route.matches(request);
+        self.0.iter().find(fits)
     }
 }
 
@@ -98,14 +121,14 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        if !self.layer.is_login(&request) {
+        let Some(login) = self.layer.login(&request) else {
             let passed = self.inner.call(request.map(GuardedBody::untouched));
             return LoginFuture::passed(passed);
-        }
+        };
         // The one that is ready goes into the future; its clone stays and is made ready again.
         let clone = self.inner.clone();
         let ready = std::mem::replace(&mut self.inner, clone);
-        let guard = self.layer.guard.clone();
-        LoginFuture::guarded(ready, request, guard, self.layer.settings.clone())
+        let Login { guard, settings } = login.clone();
+        LoginFuture::guarded(ready, request, guard, settings)
     }
 }

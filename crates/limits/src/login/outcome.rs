@@ -1,5 +1,7 @@
 //! How a login went, read from the app's answer.
 
+use std::fmt;
+
 use http::header::{CONTENT_TYPE, LOCATION, SET_COOKIE};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
@@ -16,6 +18,23 @@ pub enum Outcome {
     Failure,
     /// The app said neither, as when it failed itself.
     Neither,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Success => "success",
+            Self::Failure => "failure",
+            Self::Neither => "neither",
+        })
+    }
+}
+
+/// How an answer was read, and by what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Read {
+    pub(super) outcome: Outcome,
+    pub(super) reason: &'static str,
 }
 
 /// Signs by which an answer is read, each of which is enough.
@@ -122,24 +141,31 @@ impl Reader {
         (status, headers): (StatusCode, &HeaderMap),
         body: &[u8],
         route: &Route,
-    ) -> Outcome {
+    ) -> Read {
+        use Outcome::{Failure, Neither, Success};
+        let read = |outcome, reason| Read { outcome, reason };
         if self.failure.show(status, headers, body) {
-            return Outcome::Failure;
+            return read(Failure, "it shows what `failure` says");
         }
         if self.success.show(status, headers, body) {
-            return Outcome::Success;
+            return read(Success, "it shows what `success` says");
         }
         // Where it is said what a success looks like, nothing else is one.
         let defined = !self.success.is_empty();
         match status.as_u16() {
             // What an app answers to a wrong password, of whatever kind it finds it.
-            400..=499 => Outcome::Failure,
-            300..=399 if !headers.contains_key(LOCATION) => Outcome::Neither,
-            300..=399 if route.is_login_page(&text(headers, LOCATION)) => Outcome::Failure,
-            200..=299 if is_html(headers) && has_password_field(body) => Outcome::Failure,
-            200..=399 if defined => Outcome::Failure,
-            200..=399 => Outcome::Success,
-            _ => Outcome::Neither,
+            400..=499 => read(Failure, "the status says so"),
+            300..=399 if !headers.contains_key(LOCATION) => read(Neither, "it leads nowhere"),
+            300..=399 if route.is_login_page(&text(headers, LOCATION)) => {
+                read(Failure, "it leads back to a login page")
+            }
+            200..=299 if is_html(headers) && has_password_field(body) => {
+                read(Failure, "the page asks for a password again")
+            }
+            200..=399 if defined => read(Failure, "it shows nothing of what `success` says"),
+            300..=399 => read(Success, "it leads elsewhere than to a login page"),
+            200..=299 => read(Success, "the status says so"),
+            _ => read(Neither, "the app itself failed"),
         }
     }
 }
@@ -219,7 +245,7 @@ mod tests {
         }
         let route = Route::new(&["/login".to_owned()], Vec::new());
         let status = StatusCode::from_u16(status).unwrap();
-        reader.read((status, &map), body.as_bytes(), &route)
+        reader.read((status, &map), body.as_bytes(), &route).outcome
     }
 
     #[test]

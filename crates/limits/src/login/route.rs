@@ -1,6 +1,6 @@
 //! Which requests are logins, however their path is written.
 
-use http::{HeaderMap, Method, Request};
+use http::{HeaderMap, HeaderName, Method, Request};
 use percent_encoding::percent_decode_str;
 
 /// The paths of a login.
@@ -23,10 +23,10 @@ const USUAL: [&str; 8] = [
 ];
 
 /// Headers by which a request says that it means another method.
-const OVERRIDES: [&str; 3] = [
-    "x-http-method-override",
-    "x-http-method",
-    "x-method-override",
+const OVERRIDES: [HeaderName; 3] = [
+    HeaderName::from_static("x-http-method-override"),
+    HeaderName::from_static("x-http-method"),
+    HeaderName::from_static("x-method-override"),
 ];
 
 impl Route {
@@ -86,7 +86,7 @@ impl Route {
 }
 
 fn in_headers(headers: &HeaderMap) -> impl Iterator<Item = &str> {
-    let values = OVERRIDES.iter().flat_map(|name| headers.get_all(*name));
+    let values = OVERRIDES.into_iter().flat_map(|name| headers.get_all(name));
     values.filter_map(|value| value.to_str().ok())
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use super::outcome::Outcome;
+use super::outcome::{Outcome, Read};
 
 /// Lets a handler within the app say how a login went, where the answer would not tell.
 #[derive(Debug, Clone, Default)]
@@ -20,12 +20,14 @@ impl LoginVerdict {
         self.0.store(2, Ordering::Release);
     }
 
-    pub(super) fn said(&self) -> Option<Outcome> {
-        match self.0.load(Ordering::Acquire) {
-            1 => Some(Outcome::Success),
-            2 => Some(Outcome::Failure),
-            _ => None,
-        }
+    pub(super) fn said(&self) -> Option<Read> {
+        let outcome = match self.0.load(Ordering::Acquire) {
+            1 => Outcome::Success,
+            2 => Outcome::Failure,
+            _ => return None,
+        };
+        let reason = "the handler said so";
+        Some(Read { outcome, reason })
     }
 }
 

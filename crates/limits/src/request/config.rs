@@ -173,6 +173,15 @@ impl LimitConfig {
         self
     }
 
+    /// Checks the settings, as [`LimitLayer::new`](super::LimitLayer::new) does.
+    ///
+    /// # Errors
+    ///
+    /// When a value would let nobody through, or everybody, or names nothing.
+    pub fn validate(&self) -> Result<(), Error> {
+        self.clone().check().map(drop)
+    }
+
     pub(super) fn check(self) -> Result<Limit, Error> {
         let wrong = |key, problem: String, example| Error::Value {
             key,

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode};
-use http_body::Body;
 use panoply_core::{
     Action, ClientAddress, CounterKey, CounterKeys, CounterStore, Decision, Op, Refusal, RequestId,
     Rule, StoreError, Subject,
@@ -21,7 +20,7 @@ use tower_service::Service;
 use super::config::{Algorithm, LimitConfig, ShowHeaders};
 use super::headers;
 use crate::Error;
-use crate::login::{GuardedBody, canonical};
+use crate::login::canonical;
 
 /// Who is logged in, for limits with the key `user`; put into the request's extensions by whoever
 /// knows.
@@ -217,9 +216,9 @@ pub struct LimitService<S> {
 impl<S, B, R> Service<Request<B>> for LimitService<S>
 where
     S: Service<Request<B>, Response = Response<R>> + Clone,
-    R: Body<Data = Bytes>,
+    R: From<Bytes>,
 {
-    type Response = Response<GuardedBody<R>>;
+    type Response = Response<R>;
     type Error = S::Error;
     type Future = LimitFuture<S, B>;
 
@@ -280,9 +279,9 @@ pin_project! {
 impl<S, B, R> Future for LimitFuture<S, B>
 where
     S: Service<Request<B>, Response = Response<R>>,
-    R: Body<Data = Bytes>,
+    R: From<Bytes>,
 {
-    type Output = Result<Response<GuardedBody<R>>, S::Error>;
+    type Output = Result<Response<R>, S::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
@@ -292,8 +291,7 @@ where
                     (ready!(decided.as_mut().poll(cx)), request.take())
                 }
                 StateProjection::Calling { call } => {
-                    let response = ready!(call.poll(cx))?;
-                    let mut response = response.map(GuardedBody::untouched);
+                    let mut response = ready!(call.poll(cx))?;
                     tell(this.told.as_ref(), response.headers_mut());
                     return Poll::Ready(Ok(response));
                 }
@@ -316,7 +314,7 @@ where
                             None => refusal,
                         };
                         let response = refusal.into_response(request.headers());
-                        let mut response = response.map(GuardedBody::whole);
+                        let mut response = response.map(R::from);
                         tell(this.told.as_ref(), response.headers_mut());
                         return Poll::Ready(Ok(response));
                     }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use http::{HeaderValue, Method, StatusCode, Uri, Version};
-use panoply_core::RequestId;
+use panoply_core::{BlockId, RequestId};
 
 /// One request and its answer, complete.
 #[derive(Debug, Clone)]
@@ -35,6 +35,8 @@ pub struct Exchange {
     pub first_byte: Duration,
     /// The rule that refused the request, if one did.
     pub rule: Option<&'static str>,
+    /// The block that refused it, if one did.
+    pub block: Option<BlockId>,
     /// Whether the answer's body ended before its time, on either side.
     pub aborted: bool,
 }
@@ -65,6 +67,7 @@ impl Observer for Events {
             bytes = exchange.bytes,
             duration_us = exchange.duration.as_micros(),
             rule = exchange.rule,
+            block = exchange.block.map(tracing::field::display),
             aborted = exchange.aborted,
             "answered"
         );

@@ -53,6 +53,7 @@ where
             duration: Duration::ZERO,
             first_byte: Duration::ZERO,
             rule: None,
+            block: None,
             aborted: false,
         };
         request.extensions_mut().insert(id);
@@ -93,7 +94,9 @@ where
         let record = this.record.take().map(|mut record| {
             record.exchange.first_byte = record.elapsed();
             record.exchange.status = response.status();
-            record.exchange.rule = response.extensions().get().map(Refusal::rule);
+            let refusal = response.extensions().get::<Refusal>();
+            record.exchange.rule = refusal.map(Refusal::rule);
+            record.exchange.block = refusal.and_then(Refusal::block);
             if let Ok(id) = HeaderValue::from_bytes(&record.exchange.id.digits()) {
                 response.headers_mut().insert(ID, id);
             }

@@ -1,5 +1,6 @@
 //! Every user name that an app might read from a request.
 
+mod field;
 mod form;
 mod json;
 mod multipart;
@@ -10,9 +11,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::request::Parts;
 
-/// Where a user name stands, as a dotted path in parts, in lower case.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Field(Vec<String>);
+pub(super) use field::Field;
 
 /// Why a body cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,28 +26,6 @@ pub(super) enum Unreadable {
 
 /// More names than this in one request are no mistake.
 const MOST_NAMES: usize = 16;
-
-impl Field {
-    pub(super) fn new(path: &str) -> Self {
-        Self(path.split('.').map(folded).collect())
-    }
-
-    /// Whether what lies at `path` is the field, or part of it: an element of a list, or a value
-    /// within an object that stands where the name should.
-    fn holds<T: AsRef<str>>(&self, path: &[T]) -> bool {
-        path.len() >= self.0.len()
-            && self
-                .0
-                .iter()
-                .zip(path)
-                .all(|(own, other)| *own == folded(other.as_ref()))
-    }
-}
-
-/// A key as the most lenient app compares it: without case, and as PHP writes dots and spaces.
-fn folded(key: &str) -> String {
-    key.trim().to_lowercase().replace([' ', '.'], "_")
-}
 
 /// The names in the query, in Basic credentials and in the body.
 pub(super) fn names(parts: &Parts, body: &[u8], field: &Field) -> Result<Vec<String>, Unreadable> {

@@ -11,7 +11,7 @@ fn read(uri: &str, content_type: &str, body: &[u8]) -> Result<Vec<String>, Unrea
         .header("content-type", content_type)
         .body(());
     let (parts, ()) = request.unwrap().into_parts();
-    names(&parts, body, &Field::new("username"))
+    names(&parts, body, &Field::at(&["username"]))
 }
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -100,7 +100,7 @@ fn json_however_it_is_called() {
         assert_eq!(read, Err(Unreadable::Malformed), "{hidden}");
     }
     assert!(read("/", "application/json", b"").unwrap().is_empty());
-    let field = Field::new("user.email");
+    let field = Field::at(&["user.email"]);
     let mut found = Vec::new();
     json::names(br#"{"user":{"email":"a"},"email":"b"}"#, &field, &mut found).unwrap();
     form::names(
@@ -176,7 +176,7 @@ fn basic_credentials() {
         let request = Request::builder().header("authorization", value).body(());
         let (parts, ()) = request.unwrap().into_parts();
         assert_eq!(
-            names(&parts, b"", &Field::new("username")).unwrap(),
+            names(&parts, b"", &Field::at(&["username"])).unwrap(),
             ["alice"]
         );
     }

@@ -1,0 +1,307 @@
+//! Clients that are blocked by hand, for every request.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use panoply_core::{
+    Action, BlockId, ClientAddress, Clock, CounterKey, CounterKeys, CounterStore, Op, Refusal,
+    Release, RequestId, Rule, StoreError, Subject, SystemClock,
+};
+use pin_project_lite::pin_project;
+use tower_layer::Layer;
+use tower_service::Service;
+
+/// The clients that somebody has blocked, on every node that shares the store.
+///
+/// The list is kept in the store and known here, so that looking a client up costs no round trip.
+/// [`refresh`](Self::refresh) it every second or so to learn what other nodes have done; it asks
+/// one counter whether there is anything to learn.
+#[derive(Debug, Clone)]
+pub struct Blocklist(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    store: Arc<dyn CounterStore>,
+    keys: CounterKeys,
+    clock: Arc<dyn Clock>,
+    known: ArcSwap<HashMap<IpAddr, Entry>>,
+    generation: AtomicI64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    id: BlockId,
+    /// By the process's clock; none is for ever.
+    until: Option<Duration>,
+}
+
+/// The rule by which a client is blocked by hand.
+const RULE: &str = "block/client";
+
+/// Of more clients than this the rest is not blocked, which the log says.
+const MOST: usize = 100_000;
+
+const PAGE: usize = 1_000;
+
+static BLOCK: LazyLock<Rule> =
+    LazyLock::new(|| Rule::new(RULE, 0, Duration::ZERO).without_window());
+
+/// Counts the changes of the list.
+static CHANGES: LazyLock<Rule> =
+    LazyLock::new(|| Rule::new("block/changes", i64::MAX, Duration::ZERO).without_window());
+
+impl Blocklist {
+    /// The list that is kept in `store`; nodes that share it share the keys' secret.
+    pub fn new(store: Arc<dyn CounterStore>, keys: CounterKeys) -> Self {
+        Self::with_clock(store, keys, SystemClock::new())
+    }
+
+    /// The same with time from `clock`.
+    pub fn with_clock(
+        store: Arc<dyn CounterStore>,
+        keys: CounterKeys,
+        clock: impl Clock + 'static,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            store,
+            keys,
+            clock: Arc::new(clock),
+            known: ArcSwap::default(),
+            generation: AtomicI64::new(i64::MIN),
+        }))
+    }
+
+    /// Blocks a client for `time`, or until it is released, in place of an earlier block.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn add(&self, client: IpAddr, time: Option<Duration>) -> Result<BlockId, StoreError> {
+        let key = self.0.keys.key(RULE, &[client.to_string().as_bytes()]);
+        let block = Op::new(key, &BLOCK, Action::Block { time }).about(Subject::Client(client));
+        self.0.store.decide(&[block, self.change()]).await?;
+        self.refresh().await?;
+        Ok(BlockId::of(key))
+    }
+
+    /// Releases blocks, those of logins as well; says how many there were.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn release(&self, which: Release) -> Result<usize, StoreError> {
+        let released = self.0.store.release(which).await?;
+        self.0.store.decide(&[self.change()]).await?;
+        self.refresh().await?;
+        Ok(released)
+    }
+
+    /// Learns what has changed in the store, if anything has.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails; what was known stays.
+    pub async fn refresh(&self) -> Result<(), StoreError> {
+        let look = Op::new(self.changes(), &CHANGES, Action::Get);
+        let generation = self.0.store.decide(&[look]).await?.state().count;
+        if self.0.generation.load(Ordering::Acquire) == generation {
+            return Ok(());
+        }
+        let mut known = HashMap::new();
+        let mut after = None;
+        loop {
+            let now = self.0.clock.monotonic();
+            let page = self.0.store.blocks(after, PAGE).await?;
+            let last = page.len() < PAGE;
+            after = page.last().map(panoply_core::Block::id);
+            for block in page.iter().filter(|block| block.rule == RULE) {
+                let until = block.left.map(|left| now.saturating_add(left));
+                let entry = Entry {
+                    id: block.id(),
+                    until,
+                };
+                known.extend(block.subject.address().map(|client| (client, entry)));
+            }
+            if known.len() > MOST {
+                tracing::warn!(
+                    most = MOST,
+                    "more clients are blocked by hand than are looked at"
+                );
+                break;
+            }
+            if last {
+                break;
+            }
+        }
+        self.0.known.store(Arc::new(known));
+        self.0.generation.store(generation, Ordering::Release);
+        Ok(())
+    }
+
+    /// The block of a client, if there is one; give [`ClientAddress::network`].
+    pub fn find(&self, client: IpAddr) -> Option<BlockId> {
+        let known = self.0.known.load();
+        if known.is_empty() {
+            return None;
+        }
+        let entry = known.get(&client)?;
+        let holds = |until: Duration| self.0.clock.monotonic() < until;
+        entry.until.is_none_or(holds).then_some(entry.id)
+    }
+
+    fn change(&self) -> Op<'static> {
+        Op::new(self.changes(), &CHANGES, Action::Add { points: 1 })
+    }
+
+    fn changes(&self) -> CounterKey {
+        self.0.keys.key(CHANGES.name(), &[])
+    }
+}
+
+/// Refuses clients that are on a [`Blocklist`], with 403.
+#[derive(Debug, Clone)]
+pub struct BlockLayer(Blocklist);
+
+impl BlockLayer {
+    /// Refuses whom `list` names.
+    pub const fn new(list: Blocklist) -> Self {
+        Self(list)
+    }
+
+    /// The list.
+    pub const fn list(&self) -> &Blocklist {
+        &self.0
+    }
+}
+
+impl<S> Layer<S> for BlockLayer {
+    type Service = BlockService<S>;
+
+    fn layer(&self, inner: S) -> BlockService<S> {
+        BlockService {
+            inner,
+            list: self.0.clone(),
+        }
+    }
+}
+
+/// The service that [`BlockLayer`] makes.
+#[derive(Debug, Clone)]
+pub struct BlockService<S> {
+    inner: S,
+    list: Blocklist,
+}
+
+impl<S, B, R> Service<Request<B>> for BlockService<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    R: From<Bytes>,
+{
+    type Response = Response<R>;
+    type Error = S::Error;
+    type Future = BlockFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let client = request.extensions().get::<ClientAddress>();
+        let block = client.and_then(|client| self.list.find(client.network()));
+        let Some(block) = block else {
+            let call = self.inner.call(request);
+            return BlockFuture {
+                state: State::Passed { call },
+            };
+        };
+        let detail = "Requests from your address are not accepted.";
+        let refusal = Refusal::new(StatusCode::FORBIDDEN, RULE, detail).with_block(block);
+        let id = request.extensions().get::<RequestId>().copied();
+        let refusal = id.into_iter().fold(refusal, Refusal::with_id);
+        BlockFuture {
+            state: State::Refused {
+                answer: Some(Box::new(refusal.into_response(request.headers()))),
+            },
+        }
+    }
+}
+
+pin_project! {
+    /// The future of [`BlockService`].
+    #[derive(Debug)]
+    pub struct BlockFuture<F> {
+        #[pin]
+        state: State<F>,
+    }
+}
+
+pin_project! {
+    #[derive(Debug)]
+    #[project = StateProjection]
+    enum State<F> {
+        Passed { #[pin] call: F },
+        Refused { answer: Option<Box<Response<Bytes>>> },
+    }
+}
+
+impl<F, R, E> Future for BlockFuture<F>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+    R: From<Bytes>,
+{
+    type Output = Result<Response<R>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().state.project() {
+            StateProjection::Passed { call } => Poll::Ready(ready!(call.poll(cx))),
+            StateProjection::Refused { answer } => match answer.take() {
+                Some(answer) => Poll::Ready(Ok(answer.map(R::from))),
+                // Polled again after the end, which a future may answer as it likes.
+                None => Poll::Pending,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use panoply_core::ManualClock;
+    use panoply_store_memory::MemoryStore;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_one_node_blocks_the_others_learn() {
+        let clock = ManualClock::new();
+        let store = Arc::new(MemoryStore::builder().clock(clock.clone()).build());
+        let node = || {
+            let keys = CounterKeys::new([7; 16]);
+            Blocklist::with_clock(store.clone(), keys, clock.clone())
+        };
+        let (one, other) = (node(), node());
+        let [bad, worse]: [IpAddr; 2] = [[203, 0, 113, 9].into(), [203, 0, 113, 10].into()];
+        let minute = Duration::from_mins(1);
+        let id = one.add(bad, Some(minute)).await.unwrap();
+        one.add(worse, None).await.unwrap();
+        assert_eq!(one.find(bad), Some(id));
+        assert_eq!(other.find(bad), None);
+        other.refresh().await.unwrap();
+        assert_eq!(other.find(bad), Some(id));
+        clock.advance(minute);
+        assert_eq!((one.find(bad), other.find(bad)), (None, None));
+        assert!(other.find(worse).is_some());
+        assert_eq!(one.release(Release::Client(worse)).await.unwrap(), 1);
+        assert_eq!(one.find(worse), None);
+        other.refresh().await.unwrap();
+        assert_eq!(other.find(worse), None);
+    }
+}
