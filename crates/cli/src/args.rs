@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use panoply_gateway::config::Span;
 
 /// Everything that should stand between the internet and a web app in production.
 #[derive(Debug, Parser)]
@@ -28,6 +29,50 @@ pub(crate) enum Command {
     Init(InitArgs),
     /// Check a configuration, and print what is in force and where each value came from
     Check(SettingArgs),
+    /// See, release and add blocks of the gateway that runs
+    #[command(after_help = BLOCKS_EXAMPLES)]
+    Blocks(BlocksArgs),
+}
+
+const BLOCKS_EXAMPLES: &str = "\
+Examples:
+  panoply blocks list                            who is blocked, by which rule, for how long
+  panoply blocks release 203.0.113.9             all blocks of a client
+  panoply blocks release 7f3a9c0b12d4e586        one block, by the id that the log has
+  panoply blocks add 203.0.113.9 --for 1d        every request of a client is refused for a day";
+
+#[derive(Debug, Args)]
+pub(crate) struct BlocksArgs {
+    /// The directory of the gateway that runs, as given to `panoply run`
+    #[arg(long, value_name = "DIR", env = "PANOPLY_STATE", global = true)]
+    pub(crate) state: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) what: BlocksCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BlocksCommand {
+    /// Print the blocks in force
+    List {
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Lift a block and forget what was counted
+    Release {
+        /// The id of a block, or the address of a client
+        #[arg(value_name = "KEY")]
+        key: String,
+    },
+    /// Refuse every request of a client
+    Add {
+        /// The client's address; of IPv6 its /64 counts as one client
+        #[arg(value_name = "ADDRESS")]
+        address: std::net::IpAddr,
+        /// For how long, such as `90s`, `1h` or `7d` [default: until it is released]
+        #[arg(long = "for", value_name = "TIME")]
+        time: Option<Span>,
+    },
 }
 
 const RUN_EXAMPLES: &str = "\

@@ -59,6 +59,7 @@ fn report(loaded: Loaded, around: &Surroundings) -> Result<String, ConfigError> 
         }
         line(&mut text, format_args!("  {path:<30} {value:<34} {origin}"));
     }
+    guarded(&mut text, &settings, &loaded);
     text.push_str("\nHeaders of every answer to a client that came by HTTPS:\n");
     let mut prefix = "/".to_owned();
     let stand_in = settings
@@ -100,6 +101,41 @@ fn report(loaded: Loaded, around: &Surroundings) -> Result<String, ConfigError> 
         }
     }
     Ok(text)
+}
+
+fn guarded(text: &mut String, settings: &Settings, loaded: &Loaded) {
+    text.push_str("\nLogins that are guarded:\n");
+    let logins = settings.logins(loaded);
+    let origin = loaded.origin("login");
+    for login in &logins {
+        wrapped(text, &format!("{login} ({origin})"));
+    }
+    if logins.is_empty() {
+        text.push_str("  (none)\n");
+    }
+    let limits = settings.request_limits(loaded);
+    if !limits.is_empty() {
+        text.push_str("\nLimits of requests:\n");
+    }
+    for limit in limits {
+        wrapped(text, &limit);
+    }
+}
+
+/// A long line, broken between words.
+fn wrapped(text: &mut String, sentence: &str) {
+    let mut width = 0;
+    for word in sentence.split(' ') {
+        if width == 0 || width + word.len() > 90 {
+            text.push_str(if width == 0 { "  " } else { "\n    " });
+            width = 4;
+        } else {
+            text.push(' ');
+        }
+        text.push_str(word);
+        width += word.len() + 1;
+    }
+    text.push('\n');
 }
 
 fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod args;
+mod blocks;
 mod check;
 mod demo;
 mod guard;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => show::run(&args),
         Command::Init(args) => write_config(args),
         Command::Check(args) => check::run(&args),
+        Command::Blocks(args) => blocks::run(&args),
     }
 }
 

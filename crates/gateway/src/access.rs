@@ -164,6 +164,8 @@ struct Line<'a> {
     request_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    block: Option<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     aborted: bool,
 }
@@ -196,6 +198,7 @@ impl<'a> Line<'a> {
             user_agent: text(&exchange.user_agent),
             request_id: exchange.id.to_string(),
             rule: exchange.rule,
+            block: exchange.block.map(|block| block.to_string()),
             aborted: exchange.aborted,
         }
     }
@@ -216,6 +219,9 @@ impl<'a> Line<'a> {
         if let Some(rule) = self.rule {
             // Writing to a string does not fail.
             let _ = write!(text, " refused by {rule}");
+        }
+        if let Some(block) = &self.block {
+            let _ = write!(text, " (block {block})");
         }
         if self.aborted {
             text.push_str(" (broken off)");

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use panoply_core::Secret;
+
 use crate::log;
 use crate::metrics::Metrics;
 use crate::shared::Shared;
+use crate::store::{Opened, is_foreign};
 
 /// How often certificates are looked at: files may have changed, a local one may be due.
 const REFRESH: Duration = Duration::from_secs(10);
@@ -31,6 +34,35 @@ pub(crate) async fn keep_certificates(shared: Arc<Shared>) {
             tracing::warn!("{warning}");
         }
         told = warnings;
+    }
+}
+
+/// How often the nodes' blocks by hand are looked at.
+const BLOCKS: Duration = Duration::from_secs(1);
+
+/// Learns of blocks that other nodes have made, and tells the metrics how the store is.
+pub(crate) async fn keep_blocks(shared: Arc<Shared>, store: Opened, secret: Secret) {
+    let mut again = tokio::time::interval(BLOCKS);
+    again.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut until_checked = 0_u32;
+    loop {
+        again.tick().await;
+        let away = store.insured.as_ref().is_some_and(|store| store.is_away());
+        shared.metrics.store(!away);
+        if away {
+            continue;
+        }
+        if let Err(error) = shared.live.load_full().suit.blocklist().refresh().await {
+            tracing::debug!(%error, "the blocks could not be looked at");
+        }
+        // Two nodes may have started at once, each sure to be the first.
+        if until_checked == 0 && is_foreign(&*store.store, &secret).await.unwrap_or(false) {
+            tracing::error!(
+                "another node uses the store with another secret: each counts alone. Give all \
+                 of them the same `store.secret`"
+            );
+        }
+        until_checked = until_checked.checked_sub(1).unwrap_or(60);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The bodies that pass through the gateway, frame by frame, never gathered.
 
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -9,6 +10,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use panoply::limits::GuardedBody;
 use pin_project_lite::pin_project;
 
 use crate::nonce::Stamped;
@@ -64,6 +66,8 @@ pub(crate) struct Refused;
 /// A request's body as the client sends it, up to a limit.
 #[derive(Debug)]
 pub(crate) struct RequestBody {
+    /// What the login guard has read, and the app is still to have.
+    read: VecDeque<Frame<Bytes>>,
     inner: Option<Incoming>,
     left: u64,
     progress: Rc<Progress>,
@@ -75,6 +79,7 @@ impl RequestBody {
         let progress = Rc::<Progress>::default();
         progress.ended.set(inner.is_end_stream());
         Self {
+            read: VecDeque::new(),
             inner: Some(inner),
             left: limit,
             progress,
@@ -87,11 +92,20 @@ impl RequestBody {
         let progress = Rc::<Progress>::default();
         progress.ended.set(true);
         Self {
+            read: VecDeque::new(),
             inner: None,
             left: 0,
             progress,
             trailers: Outlet::default(),
         }
+    }
+
+    /// The body as it came, of which the login guard may have read some or all.
+    pub(crate) fn from_guarded(body: GuardedBody<Self>) -> Self {
+        let (read, body) = body.into_parts();
+        let mut body = body.unwrap_or_else(Self::empty);
+        body.read.extend(read);
+        body
     }
 
     pub(crate) fn progress(&self) -> Rc<Progress> {
@@ -117,6 +131,11 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Refused>>> {
+        if let Some(frame) = self.read.pop_front() {
+            // Counted when it was read.
+            let frame = self.trailers.pass(frame);
+            return Poll::Ready(frame.map(Ok));
+        }
         let Some(inner) = self.inner.as_mut() else {
             return Poll::Ready(None);
         };
@@ -144,13 +163,23 @@ impl Body for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.as_ref().is_none_or(Body::is_end_stream)
+        self.read.is_empty() && self.inner.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner
-            .as_ref()
-            .map_or(SizeHint::with_exact(0), Body::size_hint)
+        let rest = self.inner.as_ref();
+        let rest = rest.map_or(SizeHint::with_exact(0), Body::size_hint);
+        if self.read.is_empty() {
+            return rest;
+        }
+        let data = self.read.iter().filter_map(Frame::data_ref);
+        let read: u64 = data.map(|data| data.len() as u64).sum();
+        let mut hint = SizeHint::new();
+        if let Some(upper) = rest.upper() {
+            hint.set_upper(upper.saturating_add(read));
+        }
+        hint.set_lower(rest.lower().saturating_add(read));
+        hint
     }
 }
 

@@ -1,6 +1,8 @@
 //! What is in force, for `panoply check`.
 
-use crate::config::{Loaded, Origin};
+use panoply::LoginConfig;
+
+use crate::config::{Loaded, Origin, StoreUrl};
 use crate::settings::{App, Settings};
 
 impl Settings {
@@ -22,6 +24,17 @@ impl Settings {
                 panoply_tls::Mode::Files => "files",
                 _ => "local",
             });
+        let store = if self.store.asked {
+            self.store.url.to_string()
+        } else {
+            "sqlite: in the state directory".to_owned()
+        };
+        // What it is, is nobody's business.
+        let secret = if config.store.secret.is_some() {
+            "(set)"
+        } else {
+            "(in the state directory)"
+        };
         let known = [
             app,
             ("listen.http", address(http)),
@@ -68,13 +81,17 @@ impl Settings {
             ("log.access", config.log.access.to_string()),
             ("admin.listen", address(admin)),
             ("reports.enabled", config.reports.enabled.to_string()),
+            ("store.url", store),
+            ("store.nodes", self.store.nodes.to_string()),
+            ("store.secret", secret.to_owned()),
         ];
         let explained =
             |(path, value): (&str, String)| (path.to_owned(), value, loaded.origin(path));
         let mut all: Vec<_> = known.into_iter().map(explained).collect();
         // What else was written, with the text of it.
         for (path, origin) in loaded.set() {
-            if !all.iter().any(|(known, ..)| known == path) {
+            let has_own_part = matches!(path, "login" | "limit");
+            if !has_own_part && !all.iter().any(|(known, ..)| known == path) {
                 all.push((
                     path.to_owned(),
                     loaded.value(path).unwrap_or_default(),
@@ -83,6 +100,20 @@ impl Settings {
             }
         }
         all
+    }
+
+    /// The logins that are guarded, a line each.
+    pub fn logins(&self, loaded: &Loaded) -> Vec<String> {
+        match &loaded.config.login {
+            None => vec![LoginConfig::usual().to_string()],
+            Some(logins) => logins.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    /// The limits of requests, a line each.
+    pub fn request_limits(&self, loaded: &Loaded) -> Vec<String> {
+        let limits = loaded.config.limit.iter();
+        limits.map(ToString::to_string).collect()
     }
 
     /// Everything that is weaker than the defaults because somebody wrote it so, and why it is.
@@ -97,6 +128,28 @@ impl Settings {
         found.extend(client.map(|(key, why)| (format!("client.{key}"), why)));
         let headers = self.suit().headers().weakenings().iter();
         found.extend(headers.map(|weak| (format!("headers.{}", weak.key), weak.why.clone())));
+        match config.login.as_deref() {
+            Some([]) => {
+                let why = "no login is guarded: guesses are only bounded by `[[limit]]`";
+                found.push(("login".to_owned(), why.to_owned()));
+            }
+            logins => {
+                for (number, login) in logins.unwrap_or_default().iter().enumerate() {
+                    let weak = login.weakenings().into_iter();
+                    found.extend(weak.map(|(key, why)| (format!("login[{number}].{key}"), why)));
+                }
+            }
+        }
+        for (number, limit) in config.limit.iter().enumerate() {
+            if limit.is_dry_run() {
+                let why = "requests beyond it are only logged, none is refused";
+                found.push((format!("limit[{number}].dry_run"), why.to_owned()));
+            }
+        }
+        if self.store.url == StoreUrl::Memory {
+            let why = "locks and counters end with the process";
+            found.push(("store.url".to_owned(), why.to_owned()));
+        }
         if !config.reports.enabled {
             let why = "what the policy blocks is not told of in the log";
             found.push(("reports.enabled".to_owned(), why.to_owned()));

@@ -17,8 +17,9 @@ use crate::metrics::Metrics;
 use crate::settings::{App, Settings, Surroundings};
 use crate::shared::{AppState, Shared};
 use crate::signals::{Asked, Signals};
+use crate::store::{self, OpenError};
 use crate::worker::{self, Door};
-use crate::{admin, background, log, reports};
+use crate::{admin, background, control, log, reports};
 
 /// Reports that wait to be explained; more are dropped.
 const REPORTS: usize = 256;
@@ -30,6 +31,9 @@ pub enum Error {
     /// A port could not be bound.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// The store could not be opened.
+    #[error(transparent)]
+    Store(#[from] OpenError),
     /// A thread, runtime, signal or passed socket could not be had.
     #[error("the operating system refused {what}")]
     System {
@@ -196,12 +200,33 @@ impl Gateway {
             reports,
             https_port,
         ));
+        let opened = store::open(&self.settings.store, &clock).await?;
+        self.around.store.fill(Arc::clone(&opened.store));
         let mut signals = Signals::new().map_err(system("signals"))?;
         let mut background = vec![
             tokio::task::spawn_local(reports::explain(incoming, Arc::clone(&shared.clock))),
             tokio::task::spawn_local(background::keep_certificates(Arc::clone(&shared))),
             tokio::task::spawn_local(background::upkeep(metrics.handle())),
         ];
+        // Before the first request: whoever is blocked stays blocked.
+        if let Err(error) = shared.live.load_full().suit.blocklist().refresh().await {
+            tracing::warn!(%error, "the blocks could not be looked at");
+        }
+        let secret = self.settings.store.secret.clone();
+        let blocks = background::keep_blocks(Arc::clone(&shared), opened, secret);
+        background.push(tokio::task::spawn_local(blocks));
+        match control::bind(&self.around.state) {
+            Ok(Some(socket)) => {
+                let store = Arc::clone(&self.around.store);
+                let serve = control::serve(socket, Arc::clone(&shared), store);
+                background.push(tokio::task::spawn_local(serve));
+            }
+            Ok(None) => tracing::warn!(
+                state = %self.around.state.display(),
+                "another gateway runs on this state directory; `panoply blocks` speaks to that one"
+            ),
+            Err(error) => tracing::warn!(%error, "`panoply blocks` will find no control socket"),
+        }
         if let Some(listener) = self.admin {
             let listener =
                 tokio::net::TcpListener::from_std(listener).map_err(system("a socket"))?;
@@ -227,7 +252,9 @@ impl Gateway {
                 }
                 signal = signals.next() => match signal {
                     Asked::Stop => break None,
-                    Asked::Reload => apply(&shared, &self.settings, &self.around, reload()),
+                    Asked::Reload => {
+                        apply(&shared, &self.settings, &self.around, reload()).await;
+                    }
                 },
             }
         };
@@ -333,7 +360,7 @@ async fn start_app(shared: &Arc<Shared>, settings: &Settings, stop: &tokio::sync
 }
 
 /// Puts a changed configuration in force, as far as it can be without a restart.
-fn apply(
+async fn apply(
     shared: &Shared,
     running: &Settings,
     around: &Surroundings,
@@ -348,9 +375,16 @@ fn apply(
                 ("listen.workers", settings.workers != running.workers),
                 ("app", settings.app != running.app),
                 ("log.format", settings.log.format != running.log.format),
+                ("store", settings.store != running.store),
             ];
             for (key, _) in stays.iter().filter(|(_, changed)| *changed) {
                 tracing::warn!(key, "a change of this takes effect only after a restart");
+            }
+            // The new list of blocks is empty until it has been looked at.
+            let refresh = settings.live.suit.blocklist().refresh();
+            let refreshed = tokio::time::timeout(Duration::from_millis(500), refresh).await;
+            if !matches!(refreshed, Ok(Ok(()))) {
+                tracing::warn!("the blocks by hand could not be looked at and follow later");
             }
             shared.live.store(Arc::new(settings.live));
             tracing::info!("the configuration has been reloaded");

@@ -6,6 +6,7 @@ mod app;
 mod background;
 mod body;
 pub mod config;
+mod control;
 mod explain;
 #[cfg(fuzzing)]
 #[doc(hidden)]
@@ -22,6 +23,7 @@ mod service;
 mod settings;
 mod shared;
 mod signals;
+mod store;
 mod wire;
 mod worker;
 
@@ -30,7 +32,9 @@ pub fn certificate_warnings(tls: &panoply_tls::Tls) -> Vec<String> {
     tls.warnings().iter().map(ToString::to_string).collect()
 }
 
+pub use control::{BlockEntry, Control, ControlError};
 pub use gateway::{Addresses, Error, Gateway, Outcome};
 pub use listen::ListenError;
 pub use log::start as start_log;
 pub use settings::{REPORTS_PATH, Settings, Surroundings};
+pub use store::OpenError;

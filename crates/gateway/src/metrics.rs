@@ -9,6 +9,7 @@ use metrics::{
 use metrics_exporter_prometheus::{
     Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
+use panoply::limits::Outcome;
 use panoply::trace::Exchange;
 
 /// Where everything is counted; a counter costs one atomic addition.
@@ -22,6 +23,8 @@ pub(crate) struct Metrics {
     handshakes_failed: Counter,
     log_lost: Counter,
     app_up: Gauge,
+    store_up: Gauge,
+    logins: [Counter; 3],
 }
 
 impl std::fmt::Debug for Metrics {
@@ -67,6 +70,11 @@ impl Metrics {
             ),
             ("panoply_accepted_total", None, "Connections accepted"),
             (
+                "panoply_logins_total",
+                None,
+                "Logins that reached the app, by how its answer was read",
+            ),
+            (
                 "panoply_handshakes_failed_total",
                 None,
                 "TLS handshakes that failed",
@@ -89,6 +97,10 @@ impl Metrics {
                 "panoply_app_up",
                 "Whether the app accepts connections (1) or not (0)",
             ),
+            (
+                "panoply_store_up",
+                "Whether the store decides (1) or the insurance in its place (0)",
+            ),
         ] {
             recorder.describe_gauge(KeyName::from(name), None, help.into());
         }
@@ -97,6 +109,10 @@ impl Metrics {
         let status = |class: &'static str| {
             let labels = vec![Label::new("status", class)];
             recorder.register_counter(&Key::from_parts("panoply_requests_total", labels), &META)
+        };
+        let login = |outcome: &'static str| {
+            let labels = vec![Label::new("outcome", outcome)];
+            recorder.register_counter(&Key::from_parts("panoply_logins_total", labels), &META)
         };
         Self {
             statuses: ["1xx", "2xx", "3xx", "4xx", "5xx"].map(status),
@@ -107,6 +123,8 @@ impl Metrics {
             handshakes_failed: counter("panoply_handshakes_failed_total"),
             log_lost: counter("panoply_log_lines_lost_total"),
             app_up: gauge("panoply_app_up"),
+            store_up: gauge("panoply_store_up"),
+            logins: ["success", "failure", "neither"].map(login),
             recorder,
         }
     }
@@ -162,6 +180,21 @@ impl Metrics {
 
     pub(crate) fn app(&self, up: bool) {
         self.app_up.set(if up { 1.0 } else { 0.0 });
+    }
+
+    pub(crate) fn store(&self, up: bool) {
+        self.store_up.set(if up { 1.0 } else { 0.0 });
+    }
+
+    /// A login that the app has answered.
+    pub(crate) fn login(&self, outcome: Outcome) {
+        let [success, failure, neither] = &self.logins;
+        let counter = match outcome {
+            Outcome::Success => success,
+            Outcome::Failure => failure,
+            _ => neither,
+        };
+        counter.increment(1);
     }
 
     /// How often the histogram's raw values are folded into its buckets.

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use panoply::{Clock, Nonce, Panoply, Suit};
+use panoply::{Clock, Nonce, Panoply, Secret, Suit};
 use panoply_tls::Tls;
 
-use crate::config::{Address, ConfigError, Loaded, LogConfig, Upstream};
+use crate::config::{Address, ConfigError, Loaded, LogConfig, StoreUrl, Upstream};
+use crate::store::{Deferred, Plan};
 use crate::wire::Patience;
 
 /// Where browsers are asked to send reports.
@@ -27,6 +28,7 @@ pub struct Settings {
     pub(crate) log: LogConfig,
     pub(crate) drain: Duration,
     pub(crate) domains: Vec<String>,
+    pub(crate) store: Plan,
 }
 
 /// The part of the settings that a reload can change.
@@ -75,6 +77,8 @@ pub struct Surroundings {
     pub state: PathBuf,
     /// The source of time.
     pub clock: Arc<dyn Clock>,
+    /// Where is counted; open once the gateway runs.
+    pub(crate) store: Arc<Deferred>,
     /// The placeholder that an app of ours is told at start, the same across reloads.
     placeholder: Option<Arc<str>>,
 }
@@ -87,6 +91,7 @@ impl Surroundings {
         Self {
             state: state.to_owned(),
             clock,
+            store: Arc::default(),
             placeholder,
         }
     }
@@ -110,7 +115,8 @@ impl Settings {
         let tls =
             tls.map_err(|error| loaded.error(&format!("tls.{}", error.key()), error.to_string()))?;
         let tls = tls.map(Arc::new);
-        let suit = suit(loaded)?;
+        let store = store_plan(loaded, around)?;
+        let suit = suit(loaded, around, &store)?;
         let app = app(loaded)?;
         let domains = config.tls.domain_names();
         let twice = |(at, name): &(usize, &String)| domains.iter().take(*at).any(|d| d == *name);
@@ -168,6 +174,7 @@ impl Settings {
             },
             drain: config.limits.drain.get(),
             domains: config.tls.domain_names().to_vec(),
+            store,
             log: config.log,
         })
     }
@@ -207,16 +214,26 @@ fn placeholder(suit: &Suit, app: &App, around: &Surroundings) -> Option<Arc<str>
 }
 
 /// The layers, with reports coming back to the gateway.
-fn suit(loaded: &Loaded) -> Result<Suit, ConfigError> {
+fn suit(loaded: &Loaded, around: &Surroundings, plan: &Plan) -> Result<Suit, ConfigError> {
     let config = &loaded.config;
     let mut headers = config.headers.clone();
     if config.reports.enabled {
         headers = headers.reports_to(REPORTS_PATH);
     }
-    let suit = Panoply::recommended()
+    let pages = config.pages.read();
+    let pages = pages.map_err(|(key, problem)| loaded.error(&key, format!("{key}: {problem}")))?;
+    let store = Arc::clone(&around.store);
+    let mut suit = Panoply::recommended()
         .headers(headers)
         .client(config.client.clone())
-        .build();
+        .pages(pages)
+        .limits(config.limit.iter().cloned())
+        .store(store, plan.secret.clone())
+        .clock(Arc::clone(&around.clock));
+    if let Some(logins) = &config.login {
+        suit = suit.logins(logins.iter().cloned());
+    }
+    let suit = suit.build();
     suit.map_err(|error| {
         let path = error.key();
         // Those of headers begin with the key and end with the advice.
@@ -225,6 +242,35 @@ fn suit(loaded: &Loaded) -> Result<Suit, ConfigError> {
             _ => format!("{path}: {error}"),
         };
         loaded.error(&path, message)
+    })
+}
+
+/// Which store is to be opened, and the secret under which everything is counted in it.
+fn store_plan(loaded: &Loaded, around: &Surroundings) -> Result<Plan, ConfigError> {
+    let config = &loaded.config.store;
+    let secret = match &config.secret {
+        Some(secret) if secret.len() < 16 => {
+            let message = format!("store.secret has {} characters", secret.len());
+            let error = loaded.error("store.secret", message);
+            return Err(error.with_help(
+                "write 16 or more that nobody can guess, such as the output of `openssl rand -hex 32`",
+            ));
+        }
+        Some(secret) => Secret::new(secret.clone().into_bytes()),
+        None => crate::store::secret(&around.state).map_err(|error| {
+            let state = around.state.display();
+            let message = format!("no secret can be kept in the state directory {state}: {error}");
+            ConfigError::plain(message).with_help("name a directory of its own with `--state DIR`")
+        })?,
+    };
+    Ok(Plan {
+        url: config
+            .url
+            .clone()
+            .unwrap_or_else(|| StoreUrl::Sqlite(around.state.join("panoply.db"))),
+        secret,
+        nodes: config.nodes.unwrap_or(std::num::NonZeroU32::MIN),
+        asked: config.url.is_some(),
     })
 }
 

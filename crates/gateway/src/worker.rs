@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use http::Request;
 use hyper::body::Incoming;
+use panoply::limits::GuardedBody;
 use panoply::trace::TracedBody;
-use panoply::{Clock, Worn};
+use panoply::{Clock, Dressed, Guarded};
 use panoply_tls::Tls;
 use tokio::net::{TcpListener, TcpStream};
 use tower_layer::Layer as _;
@@ -18,6 +19,7 @@ use tower_service::Service;
 
 use crate::access::WorkerLog;
 use crate::body::{RequestBody, ResponseBody};
+use crate::intake::Intake;
 use crate::metrics::Metrics;
 use crate::proxy::Pool;
 use crate::service::AppService;
@@ -26,10 +28,10 @@ use crate::shared::{Seat, Shared};
 use crate::wire::{self, Patience, Sweeper, TICK};
 
 /// The whole stack, down to the app.
-pub(crate) type Stack = Worn<AppService>;
+pub(crate) type Stack = Dressed<Intake<Guarded<AppService>>>;
 
 /// The body of an answer as it leaves the stack.
-pub(crate) type Answer = TracedBody<ResponseBody>;
+pub(crate) type Answer = TracedBody<GuardedBody<ResponseBody>>;
 
 /// The stack's answer, under way.
 type Answering = <Stack as Service<Request<RequestBody>>>::Future;
@@ -180,11 +182,10 @@ fn stack(shared: &Arc<Shared>, live: &Arc<Live>, pool: &Rc<Pool>, log: &Arc<Work
         .suit
         .clone()
         .observed(observer, Arc::clone(&shared.clock));
-    suit.layer(AppService::new(
-        Arc::clone(shared),
-        Arc::clone(live),
-        Rc::clone(pool),
-    ))
+    let app = AppService::new(Arc::clone(shared), live, Rc::clone(pool));
+    let guarded = suit.inside().layer(app);
+    let intake = Intake::new(guarded, Arc::clone(shared), Arc::clone(live));
+    suit.outside().layer(intake)
 }
 
 /// Serves on this thread until the gateway drains and the last connection is gone, or until

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
-use toml_edit::{Document, Item};
+use toml_edit::{Document, TableLike};
 
 /// What is wrong with a configuration, and where it was written.
 ///
@@ -153,31 +153,32 @@ pub(super) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
 /// written itself.
 pub(super) fn locate(text: &str, path: &str) -> Option<Range<usize>> {
     let document = Document::parse(text).ok()?;
-    let mut item: &Item = document.as_item();
+    let mut table: Option<&dyn TableLike> = Some(document.as_table());
     let mut found = None;
     for key in path.split('.') {
         let (name, index) = match key.strip_suffix(']').and_then(|key| key.split_once('[')) {
             Some((name, index)) => (name, index.parse::<usize>().ok()),
             None => (key, None),
         };
-        let Some(next) = item
-            .as_table_like()
-            .and_then(|table| table.get_key_value(name))
-        else {
+        let Some((key, item)) = table.and_then(|table| table.get_key_value(name)) else {
             break;
         };
-        item = next.1;
-        if let Some(element) = index.and_then(|index| element(item, index)) {
-            item = element;
+        found = item.span().or_else(|| key.span()).or(found);
+        table = item.as_table_like();
+        if let Some(index) = index {
+            // A table of `[[name]]` is no `Item` of its own.
+            if let Some(element) = item.as_array_of_tables().and_then(|all| all.get(index)) {
+                found = element.span().or(found);
+                table = Some(element);
+            } else if let Some(element) = item.as_array().and_then(|all| all.get(index)) {
+                found = element.span().or(found);
+                table = element
+                    .as_inline_table()
+                    .map(|table| table as &dyn TableLike);
+            }
         }
-        found = item.span().or_else(|| next.0.span()).or(found);
     }
     found
-}
-
-fn element(item: &Item, index: usize) -> Option<&Item> {
-    // A table in `[[name]]` is no `Item` of its own; the array stands for it.
-    item.get(index)
 }
 
 #[cfg(test)]
@@ -214,5 +215,12 @@ mod tests {
             Some("[headers.content-security-policy]")
         );
         assert_eq!(at("tls.mode"), None);
+        let text = "[[login]]\npath = \"/a\"\n\n[[login]]\npath = \"b\"\n";
+        let at = |path| locate(text, path).map(|span| &text[span]);
+        assert_eq!(at("login[1].path"), Some("\"b\""));
+        assert_eq!(at("login[0].path"), Some("\"/a\""));
+        let text = "login = [{ path = \"/a\" }, { path = \"b\" }]\n";
+        let at = |path| locate(text, path).map(|span| &text[span]);
+        assert_eq!(at("login[1].path"), Some("\"b\""));
     }
 }

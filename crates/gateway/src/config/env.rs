@@ -54,7 +54,7 @@ pub(super) fn value(name: &str, path: &str, text: &str) -> Result<Value, ConfigE
 }
 
 /// The dotted paths of the settings that an environment variable can name.
-const SETTINGS: [&str; 34] = [
+const SETTINGS: [&str; 37] = [
     "admin.listen",
     "app.command",
     "app.h2c",
@@ -83,6 +83,9 @@ const SETTINGS: [&str; 34] = [
     "log.format",
     "log.level",
     "reports.enabled",
+    "store.nodes",
+    "store.secret",
+    "store.url",
     "tls.certificate",
     "tls.domains",
     "tls.key",

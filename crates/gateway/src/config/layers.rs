@@ -200,7 +200,8 @@ impl Loaded {
         let near = |path: &str| {
             let mut path = path;
             loop {
-                if let Some(origin) = self.origins.get(path) {
+                let whole = path.split_once('[').map_or(path, |(whole, _)| whole);
+                if let Some(origin) = self.origins.get(whole) {
                     return Some(origin);
                 }
                 path = path.rsplit_once('.')?.0;

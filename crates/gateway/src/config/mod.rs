@@ -9,8 +9,11 @@ mod env;
 mod layers;
 mod limits;
 mod listen;
+mod pages;
+mod store;
 mod units;
 
+use panoply::{LimitConfig, LoginConfig};
 use panoply_client::ClientConfig;
 use panoply_headers::HeadersConfig;
 use panoply_tls::TlsConfig;
@@ -21,6 +24,8 @@ pub use diagnose::ConfigError;
 pub use layers::{Loaded, Origin, Source};
 pub use limits::LimitsConfig;
 pub use listen::{Address, ListenConfig};
+pub use pages::PagesConfig;
+pub use store::{StoreConfig, StoreUrl};
 pub use units::{ByteSize, Span};
 
 /// The whole of `panoply.toml`.
@@ -40,6 +45,14 @@ pub struct Config {
     pub client: ClientConfig,
     /// Bounds on everything a client may send or make us wait for.
     pub limits: LimitsConfig,
+    /// The logins to guard; where none is written, the paths that apps usually have.
+    pub login: Option<Vec<LoginConfig>>,
+    /// How many requests are let through, by path and client.
+    pub limit: Vec<LimitConfig>,
+    /// Where is counted.
+    pub store: StoreConfig,
+    /// Pages of the site's own in place of the gateway's.
+    pub pages: PagesConfig,
     /// What is logged, and how.
     pub log: LogConfig,
     /// Metrics and health, on a listener of their own.

@@ -2,6 +2,7 @@
 
 mod host;
 mod sanitize;
+mod service;
 
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST};
 use http::uri::{Authority, Parts, PathAndQuery, Scheme};
@@ -9,6 +10,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version};
 use panoply_core::Refusal;
 
 pub(crate) use host::parse as parse_host;
+pub(crate) use service::{Asked, Intake};
 
 /// Makes sure of one method, one host and one target, and removes headers that only mislead.
 ///

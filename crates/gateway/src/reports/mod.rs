@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use panoply::limits::GuardedBody;
 use panoply_core::Refusal;
 use tokio::sync::mpsc;
 
@@ -25,7 +26,7 @@ const MAX_BODY: usize = 64 << 10;
 pub(crate) async fn receive(
     request: Request<RequestBody>,
     reports: &mpsc::Sender<Report>,
-) -> Result<Response<ResponseBody>, Refusal> {
+) -> Result<Response<GuardedBody<ResponseBody>>, Refusal> {
     let refuse = |status, detail: &'static str| Refusal::new(status, "reports/malformed", detail);
     if request.method() != Method::POST {
         return Err(refuse(
@@ -65,7 +66,7 @@ pub(crate) async fn receive(
         // A flood of reports is dropped here; the first ones have been told of already.
         let _ = reports.try_send(report);
     }
-    let mut response = Response::new(ResponseBody::from(Bytes::new()));
+    let mut response = Response::new(GuardedBody::from(Bytes::new()));
     *response.status_mut() = StatusCode::NO_CONTENT;
     Ok(response)
 }

@@ -1,5 +1,6 @@
 //! A `[[login]]` table.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -371,5 +372,15 @@ impl LoginConfig {
         };
         let guard = LoginGuard::new(store, secret, rules, self.realm)?;
         Ok(LoginLayer::new(guard, settings))
+    }
+}
+
+impl fmt::Display for LoginConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "POST {}", self.paths().join(", "))?;
+        match &self.username {
+            None => f.write_str("; the user name is whatever field is usually called so"),
+            Some(fields) => write!(f, "; the user name is `{}`", fields.names().join("` or `")),
+        }
     }
 }

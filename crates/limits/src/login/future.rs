@@ -7,20 +7,19 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, COOKIE, SET_COOKIE};
+use http::header::{ACCEPT_ENCODING, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body::Body;
-use panoply_core::{ClientAddress, Refusal, RequestId, StoreError};
+use panoply_core::{ClientAddress, Refusal, RequestId};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::body::{Coding, End, GuardedBody, Reading, decoded};
-use super::config::{OnOutage, Otherwise};
+use super::body::{End, GuardedBody, Reading};
+use super::config::OnOutage;
 use super::layer::{LoginLayer, Settings};
-use super::outcome::Outcome;
-use super::reading::{self, Unreadable};
-use super::{Attempt, Claim, Denied, LoginGuard, LoginReport, LoginVerdict, Refused};
+use super::steps::{bad, claim, settle, too_long, too_many, too_slow};
+use super::{Attempt, Denied, LoginGuard, LoginReport, LoginVerdict, Refused};
 
 type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -122,96 +121,6 @@ where
             },
         }
     }
-}
-
-/// Who tries, as far as it can be read.
-fn claim(
-    guard: &LoginGuard,
-    settings: &Settings,
-    parts: &Parts,
-    body: Vec<u8>,
-) -> Result<Claim, Refusal> {
-    let Some(client) = parts.extensions.get::<ClientAddress>() else {
-        tracing::error!("a login carries no client address: the client layer must stand before");
-        let detail = "The client cannot be told from another.";
-        return Err(Refusal::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "login/client",
-            detail,
-        ));
-    };
-    let body =
-        decoded(&parts.headers, body, LoginLayer::MOST_BODY).map_err(|coding| match coding {
-            Coding::TooLong => too_long(),
-            Coding::Unknown => unsupported("The encoding of the body is not supported here."),
-        })?;
-    let names = reading::names(parts, &body, &settings.field);
-    let names = names.map_err(|unreadable| match unreadable {
-        Unreadable::Charset => unsupported("The character set of the body is not supported here."),
-        Unreadable::Malformed => bad("The body of the login cannot be read."),
-        Unreadable::TooMany => bad("The login holds too many user names."),
-    })?;
-    let mut claim = Claim::new(client.network());
-    for name in &names {
-        claim = claim.user(name);
-    }
-    let cookies = parts.headers.get_all(COOKIE).iter();
-    let cookies = cookies.filter_map(|value| value.to_str().ok());
-    let device = cookies
-        .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .filter(|(name, _)| *name == LoginLayer::DEVICE_COOKIE)
-        // As many as a browser would send, and a few more.
-        .take(4)
-        .find_map(|(_, value)| guard.device(value));
-    Ok(claim.device(device))
-}
-
-fn too_long() -> Refusal {
-    let detail = "The body of a login is 64 KiB at most.";
-    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "login/body", detail)
-}
-
-fn unsupported(detail: &'static str) -> Refusal {
-    Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "login/body", detail)
-}
-
-fn too_slow() -> Refusal {
-    let detail = "The body of the login did not arrive in time.";
-    Refusal::new(StatusCode::REQUEST_TIMEOUT, "login/slow-body", detail)
-}
-
-fn bad(detail: &'static str) -> Refusal {
-    Refusal::new(StatusCode::BAD_REQUEST, "login/body", detail)
-}
-
-fn too_many(refused: &Refused) -> Refusal {
-    // A lock without an end is told as a day, like one that is long.
-    let after = refused.retry_after.unwrap_or(Duration::from_hours(24));
-    let detail = "Too many failed logins. Try again later.";
-    Refusal::new(StatusCode::TOO_MANY_REQUESTS, refused.rule, detail)
-        .with_retry_after(after)
-        .with_block(refused.block)
-}
-
-/// Settles an attempt: the cookie by which the device will be known, if there is one.
-async fn settle(attempt: Attempt, outcome: Outcome, otherwise: Otherwise) -> Option<String> {
-    let settled = match (outcome, otherwise) {
-        (Outcome::Success, _) => attempt.succeed().await,
-        (Outcome::Neither, Otherwise::Refund) => attempt.give_back().await.map(|()| None),
-        (Outcome::Failure, _) | (Outcome::Neither, Otherwise::Keep) => {
-            for (rule, block) in attempt.locks() {
-                let client = attempt.who().client();
-                tracing::warn!(rule, %block, client.ip = %client, "locked after too many failed logins");
-            }
-            attempt.fail();
-            Ok(None)
-        }
-    };
-    settled.unwrap_or_else(|error: StoreError| {
-        tracing::warn!(%error, "a login could not be settled and counts as failed");
-        None
-    })
 }
 
 impl<S, B, R> Future for LoginFuture<S, B, R>

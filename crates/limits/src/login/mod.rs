@@ -13,6 +13,7 @@ mod reading;
 mod report;
 mod route;
 mod rules;
+mod steps;
 mod verdict;
 
 pub use body::GuardedBody;

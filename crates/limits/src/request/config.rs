@@ -1,5 +1,7 @@
 //! A `[[limit]]` table.
 
+use std::fmt;
+
 use http::{HeaderName, Method};
 use panoply_core::Rule;
 use serde::Deserialize;
@@ -173,6 +175,11 @@ impl LimitConfig {
         self
     }
 
+    /// Whether it only logs.
+    pub const fn is_dry_run(&self) -> bool {
+        self.dry_run
+    }
+
     /// Checks the settings, as [`LimitLayer::new`](super::LimitLayer::new) does.
     ///
     /// # Errors
@@ -249,6 +256,33 @@ impl LimitConfig {
             headers: self.headers,
             dry_run: self.dry_run,
         })
+    }
+}
+
+impl fmt::Display for LimitConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let window = humantime::format_duration(self.window.0);
+        let keys = match &self.key {
+            Keys::One(key) => key.clone(),
+            Keys::More(keys) => keys.join(" and "),
+        };
+        let methods = self.methods.join(", ");
+        let below = if self.path.ends_with('/') { "…" } else { "" };
+        if !methods.is_empty() {
+            write!(f, "{methods} ")?;
+        }
+        let Self { path, points, .. } = self;
+        write!(
+            f,
+            "{path}{below}: {points} points in {window} for each {keys}"
+        )?;
+        if self.cost > 1 {
+            write!(f, ", {} a request", self.cost)?;
+        }
+        if self.algorithm == Algorithm::Gcra {
+            f.write_str(", spread evenly")?;
+        }
+        Ok(())
     }
 }
 

@@ -1,0 +1,98 @@
+//! `panoply blocks`.
+
+use std::fmt::Write as _;
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+
+use panoply_gateway::config::Span;
+use panoply_gateway::{BlockEntry, Control, ControlError};
+
+use crate::args::{BlocksArgs, BlocksCommand};
+use crate::{fail, note, say, source};
+
+/// Asks the gateway that runs on the state directory.
+pub(crate) fn run(args: &BlocksArgs) -> ExitCode {
+    let control = Control::of(&source::state(args.state.as_deref()));
+    let done = match &args.what {
+        BlocksCommand::List { json } => list(&control, *json),
+        BlocksCommand::Release { key } => return release(&control, key),
+        BlocksCommand::Add { address, time } => {
+            let id = control.add(*address, time.map(Span::get));
+            id.map(|id| {
+                let span = time.map(|time| format!("for {time}"));
+                let span = span.unwrap_or_else(|| "until it is released".to_owned());
+                say(format_args!("blocked {address} {span} (block {id})"));
+            })
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &ControlError) -> ExitCode {
+    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
+    fail(format_args!("error: {error}{}", cause.unwrap_or_default()))
+}
+
+fn release(control: &Control, key: &str) -> ExitCode {
+    match control.release(key) {
+        Ok(0) => fail(format_args!(
+            "error: nothing is blocked by the name of `{key}`; `panoply blocks list` says what is"
+        )),
+        Ok(1) => {
+            say(format_args!("released {key}"));
+            ExitCode::SUCCESS
+        }
+        Ok(count) => {
+            say(format_args!("released {count} blocks of {key}"));
+            ExitCode::SUCCESS
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+fn list(control: &Control, json: bool) -> Result<(), ControlError> {
+    let blocks = control.blocks()?;
+    if json {
+        for block in &blocks {
+            say(serde_json::to_string(block).unwrap_or_default());
+        }
+    } else if blocks.is_empty() {
+        // A pipe gets nothing, which is what there is.
+        if std::io::stdout().is_terminal() {
+            note("nothing is blocked");
+        }
+    } else {
+        say(table(&blocks).trim_end());
+    }
+    Ok(())
+}
+
+fn table(blocks: &[BlockEntry]) -> String {
+    let mut text = String::new();
+    row(&mut text, ["BLOCK", "RULE", "WHO", "COUNT", "ENDS IN"]);
+    for block in blocks {
+        let client = block.client.map(|client| client.to_string());
+        let client = client.unwrap_or_default();
+        let who = match block.kind.as_str() {
+            "client" => client,
+            "user-from" => format!("a user from {client}"),
+            "user" => "a user".to_owned(),
+            _ => "(not kept)".to_owned(),
+        };
+        let left = block
+            .seconds_left
+            .map(|seconds| Span::seconds(seconds).to_string());
+        let left = left.unwrap_or_else(|| "(when released)".to_owned());
+        let count = block.count.to_string();
+        row(&mut text, [&block.id, &block.rule, &who, &count, &left]);
+    }
+    text
+}
+
+fn row(text: &mut String, [id, rule, who, count, left]: [&str; 5]) {
+    // Writing to a string does not fail.
+    let _ = writeln!(text, "{id:<16}  {rule:<13}  {who:<34}  {count:>5}  {left}");
+}

@@ -1,0 +1,122 @@
+//! The command's end of the socket.
+
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::net::IpAddr;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::SOCKET;
+use super::message::{Ask, BlockEntry, LONGEST, Said};
+
+/// A gateway that runs, by its state directory.
+///
+/// ```no_run
+/// use std::path::Path;
+/// use panoply_gateway::Control;
+///
+/// for block in Control::of(Path::new("state")).blocks()? {
+///     println!("{} {}", block.id, block.rule);
+/// }
+/// # Ok::<(), panoply_gateway::ControlError>(())
+/// ```
+#[derive(Debug)]
+pub struct Control(PathBuf);
+
+/// Why a gateway could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ControlError {
+    /// Nobody answers at the socket.
+    #[error("no gateway runs on the state directory {}: name the one of `panoply run` with `--state DIR`", .0.display())]
+    Nobody(PathBuf),
+    /// The directory is somebody else's.
+    #[error("{}: permission denied; a gateway is asked by the user that runs it", .0.display())]
+    Denied(PathBuf),
+    /// The socket failed.
+    #[error("the gateway broke off")]
+    Broken(#[from] io::Error),
+    /// The gateway answered that it cannot.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl Control {
+    /// The gateway that runs on this state directory.
+    pub fn of(state: &Path) -> Self {
+        Self(state.to_owned())
+    }
+
+    /// The blocks in force, in the order of their ids.
+    ///
+    /// # Errors
+    ///
+    /// When no gateway answers, or its store fails.
+    pub fn blocks(&self) -> Result<Vec<BlockEntry>, ControlError> {
+        let mut all: Vec<BlockEntry> = Vec::new();
+        loop {
+            let after = all.last().map(|block| block.id.clone());
+            match self.ask(&Ask::List { after })? {
+                Said::Blocks(page) if page.is_empty() => return Ok(all),
+                Said::Blocks(page) => all.extend(page),
+                said => return Err(unexpected(said)),
+            }
+        }
+    }
+
+    /// Blocks a client for `time`, or until it is released; gives the block's id.
+    ///
+    /// # Errors
+    ///
+    /// When no gateway answers, or its store fails.
+    pub fn add(&self, client: IpAddr, time: Option<Duration>) -> Result<String, ControlError> {
+        let seconds = time.map(|time| time.as_secs());
+        match self.ask(&Ask::Add { client, seconds })? {
+            Said::Added { id } => Ok(id),
+            said => Err(unexpected(said)),
+        }
+    }
+
+    /// Releases the block of this id, or all blocks of this client's address; says how many.
+    ///
+    /// # Errors
+    ///
+    /// When `key` is neither, no gateway answers, or its store fails.
+    pub fn release(&self, key: &str) -> Result<usize, ControlError> {
+        let ask = match key.parse() {
+            Ok(client) => Ask::ReleaseClient { client },
+            Err(_) => Ask::ReleaseId { id: key.to_owned() },
+        };
+        match self.ask(&ask)? {
+            Said::Released { count } => Ok(count),
+            said => Err(unexpected(said)),
+        }
+    }
+
+    fn ask(&self, ask: &Ask) -> Result<Said, ControlError> {
+        let stream = UnixStream::connect(self.0.join(SOCKET));
+        let mut stream = stream.map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+                ControlError::Nobody(self.0.clone())
+            }
+            io::ErrorKind::PermissionDenied => ControlError::Denied(self.0.clone()),
+            _ => ControlError::Broken(error),
+        })?;
+        let patience = Some(Duration::from_secs(15));
+        stream.set_read_timeout(patience)?;
+        stream.set_write_timeout(patience)?;
+        let mut bytes = serde_json::to_vec(ask).map_err(io::Error::other)?;
+        bytes.push(b'\n');
+        stream.write_all(&bytes)?;
+        let mut line = String::new();
+        BufReader::new(stream.take(LONGEST)).read_line(&mut line)?;
+        Ok(serde_json::from_str(&line).map_err(io::Error::other)?)
+    }
+}
+
+fn unexpected(said: Said) -> ControlError {
+    match said {
+        Said::Failed { why } => ControlError::Failed(why),
+        _ => ControlError::Failed("the gateway answered something else".to_owned()),
+    }
+}

@@ -1,0 +1,79 @@
+//! What is said over the socket, as JSON.
+
+use std::net::IpAddr;
+
+use panoply_core::{Block, Subject};
+use serde::{Deserialize, Serialize};
+
+/// A block in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct BlockEntry {
+    /// The id, as the log has it.
+    pub id: String,
+    /// The rule that blocked, such as `login/client`.
+    pub rule: String,
+    /// `client`, `user`, `user-from` (one user from one client) or `other`.
+    pub kind: String,
+    /// The client's address, where there is one.
+    pub client: Option<IpAddr>,
+    /// How much was counted.
+    pub count: i64,
+    /// How many more seconds; none means until it is released.
+    pub seconds_left: Option<u64>,
+}
+
+impl From<&Block> for BlockEntry {
+    fn from(block: &Block) -> Self {
+        let kind = match block.subject {
+            Subject::Client(_) => "client",
+            Subject::UserFrom(_) => "user-from",
+            Subject::User => "user",
+            _ => "other",
+        };
+        let left = block
+            .left
+            .map(|left| left.as_secs() + u64::from(left.subsec_nanos() > 0));
+        Self {
+            id: block.id().to_string(),
+            rule: block.rule.clone(),
+            kind: kind.to_owned(),
+            client: block.subject.address(),
+            count: block.count,
+            seconds_left: left,
+        }
+    }
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Ask {
+    /// The blocks behind an id.
+    List { after: Option<String> },
+    /// To block a client, for so many seconds or until it is released.
+    Add {
+        client: IpAddr,
+        seconds: Option<u64>,
+    },
+    /// To release the block of this id.
+    ReleaseId { id: String },
+    /// To release all blocks of a client.
+    ReleaseClient { client: IpAddr },
+}
+
+/// What is answered.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Said {
+    Blocks(Vec<BlockEntry>),
+    Added { id: String },
+    Released { count: usize },
+    Failed { why: String },
+}
+
+/// Blocks in one answer.
+pub(super) const PAGE: usize = 500;
+
+/// No message is longer, in bytes.
+pub(super) const LONGEST: u64 = 1 << 20;

@@ -1,0 +1,12 @@
+//! The way to a gateway that runs: a socket in its state directory, for whoever may enter that.
+
+mod client;
+mod message;
+mod server;
+
+pub use client::{Control, ControlError};
+pub use message::BlockEntry;
+pub(crate) use server::{bind, serve};
+
+/// The socket's name in the state directory.
+const SOCKET: &str = "control.sock";

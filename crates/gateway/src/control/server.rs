@@ -1,0 +1,147 @@
+//! The gateway's end of the socket: one line of JSON in, one out.
+
+use std::fs;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use panoply_core::{BlockId, ClientAddress, CounterStore as _, Release, Scheme};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+
+use super::SOCKET;
+use super::message::{Ask, BlockEntry, LONGEST, PAGE, Said};
+use crate::shared::Shared;
+use crate::store::Deferred;
+
+/// Longest for one exchange.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The socket, removed when the gateway ends.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        // Whoever finds it there and nobody behind it takes its place.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// The socket in `state`, in place of one that a gateway left behind; none when another gateway
+/// answers there.
+pub(crate) fn bind(state: &Path) -> io::Result<Option<Socket>> {
+    fs::create_dir_all(state)?;
+    let path = state.join(SOCKET);
+    if std::os::unix::net::UnixStream::connect(&path).is_ok() {
+        return Ok(None);
+    }
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(&path)?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+    Ok(Some(Socket { listener, path }))
+}
+
+/// Answers for as long as the gateway runs.
+pub(crate) async fn serve(socket: Socket, shared: Arc<Shared>, store: Arc<Deferred>) {
+    loop {
+        match socket.listener.accept().await {
+            Ok((stream, _)) => {
+                let (shared, store) = (Arc::clone(&shared), Arc::clone(&store));
+                tokio::task::spawn_local(async move {
+                    let answered =
+                        tokio::time::timeout(PATIENCE, exchange(stream, &shared, &store));
+                    if let Ok(Err(error)) = answered.await {
+                        tracing::debug!(%error, "a control connection ended early");
+                    }
+                });
+            }
+            Err(error) => {
+                tracing::error!(%error, "the control socket cannot accept connections");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+async fn exchange(mut stream: UnixStream, shared: &Shared, store: &Deferred) -> io::Result<()> {
+    let (reader, mut writer) = stream.split();
+    let mut line = String::new();
+    BufReader::new(reader.take(LONGEST))
+        .read_line(&mut line)
+        .await?;
+    let said = match serde_json::from_str(&line) {
+        Ok(ask) => answer(ask, shared, store).await,
+        Err(error) => Said::Failed {
+            why: format!("this gateway does not know what is asked: {error}"),
+        },
+    };
+    let mut bytes = serde_json::to_vec(&said)?;
+    bytes.push(b'\n');
+    writer.write_all(&bytes).await
+}
+
+async fn answer(ask: Ask, shared: &Shared, store: &Deferred) -> Said {
+    let live = shared.live.load_full();
+    let list = live.suit.blocklist();
+    let parsed = |id: &str| {
+        let wrong = |_| {
+            format!(
+                "`{id}` is neither a client's address nor the id of a block, 16 hexadecimal digits"
+            )
+        };
+        id.parse::<BlockId>().map_err(wrong)
+    };
+    let done = match ask {
+        Ask::List { after } => match after.as_deref().map(parsed).transpose() {
+            Ok(after) => {
+                let page = store.blocks(after, PAGE).await;
+                page.map(|page| Said::Blocks(page.iter().map(BlockEntry::from).collect()))
+            }
+            Err(why) => return Said::Failed { why },
+        },
+        Ask::Add { client, seconds } => {
+            let time = seconds.map(Duration::from_secs);
+            let client = network(client);
+            let added = list.add(client, time).await;
+            added.map(|id| {
+                tracing::info!(client.ip = %client, block = %id, "blocked by hand");
+                Said::Added { id: id.to_string() }
+            })
+        }
+        Ask::ReleaseId { id } => match parsed(&id) {
+            Ok(block) => list.release(Release::Id(block)).await.map(|count| {
+                tracing::info!(%block, count, "released by hand");
+                Said::Released { count }
+            }),
+            Err(why) => return Said::Failed { why },
+        },
+        Ask::ReleaseClient { client } => {
+            let client = network(client);
+            list.release(Release::Client(client)).await.map(|count| {
+                tracing::info!(client.ip = %client, count, "released by hand");
+                Said::Released { count }
+            })
+        }
+    };
+    done.unwrap_or_else(|error| {
+        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+        Said::Failed {
+            why: format!("{error}{}", cause.unwrap_or_default()),
+        }
+    })
+}
+
+/// What counts as one client: of IPv6 its /64.
+fn network(client: IpAddr) -> IpAddr {
+    ClientAddress::direct(SocketAddr::new(client, 0), Scheme::Http).network()
+}

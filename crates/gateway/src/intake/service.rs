@@ -1,0 +1,205 @@
+//! The way in: what a request must be, the way to HTTPS, and reports, before anything counts it.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::header::{ACCEPT, LOCATION};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
+use panoply::limits::{GuardedBody, LoginReport};
+use panoply_core::{ClientAddress, Connection, Refusal, RequestId};
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use super::{admit, close, closes, https_location};
+use crate::body::{Fault, RequestBody, ResponseBody};
+use crate::proxy::Failure;
+use crate::reports;
+use crate::settings::{Live, REPORTS_PATH};
+use crate::shared::Shared;
+
+/// An answer, whoever made it.
+type Answer = Response<GuardedBody<ResponseBody>>;
+
+/// Stands between the layers that see every answer and those that count: what is refused here, sent
+/// to HTTPS or reported is no attempt of anything.
+#[derive(Debug, Clone)]
+pub(crate) struct Intake<S> {
+    inner: S,
+    shared: Arc<Shared>,
+    live: Arc<Live>,
+}
+
+impl<S> Intake<S> {
+    pub(crate) const fn new(inner: S, shared: Arc<Shared>, live: Arc<Live>) -> Self {
+        Self {
+            inner,
+            shared,
+            live,
+        }
+    }
+
+    /// What may not pass, or is answered here.
+    fn turn_away(&self, request: &mut Request<RequestBody>) -> Option<Result<Answer, Refusal>> {
+        if let Err(refusal) = admit(request) {
+            // A head that hyper could not read has no host; why it was refused comes with it.
+            return Some(Err(request.extensions_mut().remove().unwrap_or(refusal)));
+        }
+        if request.headers().len() > self.live.limits.header_count {
+            // HTTP/1 heads are counted by hyper, HTTP/2 ones only by their size.
+            let detail = "The request has more headers than this server accepts.";
+            let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+            return Some(Err(Refusal::new(status, "limits/header-count", detail)));
+        }
+        if let Some(redirect) = self.redirect(request) {
+            return Some(redirect);
+        }
+        let limit = self.live.limits.body_bytes;
+        if http_body::Body::size_hint(request.body()).lower() > limit {
+            return Some(Err(Failure::Body(Fault::TooLarge).refusal()));
+        }
+        None
+    }
+
+    /// On plain HTTP, the way to HTTPS, unless a trusted proxy says the client came by it.
+    fn redirect(&self, request: &Request<RequestBody>) -> Option<Result<Answer, Refusal>> {
+        let port = self.shared.https_port?;
+        let plain = request.extensions().get::<Connection>()?.tls.is_none();
+        let by_https = request
+            .extensions()
+            .get()
+            .is_some_and(ClientAddress::is_https);
+        if !plain || by_https {
+            return None;
+        }
+        let Some(location) = https_location(request, port) else {
+            // HTTP/1.0 need not say the host, and what is not known must not pass unprotected.
+            let detail = "The request does not say which host it is for.";
+            let refusal = Refusal::new(StatusCode::BAD_REQUEST, "intake/no-host", detail);
+            return Some(Err(refusal));
+        };
+        let mut response = Response::new(GuardedBody::from(Bytes::new()));
+        *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
+        response.headers_mut().insert(LOCATION, location);
+        Some(Ok(response))
+    }
+}
+
+impl<S> Service<Request<RequestBody>> for Intake<S>
+where
+    S: Service<Request<RequestBody>, Response = Answer, Error = Infallible>,
+{
+    type Response = Answer;
+    type Error = Infallible;
+    type Future = IntakeFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<RequestBody>) -> Self::Future {
+        let way = match self.turn_away(&mut request) {
+            Some(Ok(answer)) => Way::Answered {
+                answer: Some(Box::new(answer)),
+            },
+            Some(Err(refusal)) => Way::Answered {
+                answer: Some(Box::new(Asked::of(&request).refuse(refusal))),
+            },
+            None if self.live.reports && request.uri().path() == REPORTS_PATH => {
+                let asked = Asked::of(&request);
+                let reports = self.shared.reports.clone();
+                Way::Reporting {
+                    reporting: Box::pin(async move {
+                        let received = reports::receive(request, &reports).await;
+                        received.unwrap_or_else(|refusal| asked.refuse(refusal))
+                    }),
+                }
+            }
+            None => Way::Passed {
+                call: self.inner.call(request),
+                shared: Arc::clone(&self.shared),
+            },
+        };
+        IntakeFuture { way }
+    }
+}
+
+pin_project! {
+    /// The future of [`Intake`].
+    pub(crate) struct IntakeFuture<F> {
+        #[pin]
+        way: Way<F>,
+    }
+}
+
+pin_project! {
+    #[project = WayProjection]
+    enum Way<F> {
+        Passed { #[pin] call: F, shared: Arc<Shared> },
+        Reporting { reporting: Pin<Box<dyn Future<Output = Answer>>> },
+        Answered { answer: Option<Box<Answer>> },
+    }
+}
+
+impl<F> Future for IntakeFuture<F>
+where
+    F: Future<Output = Result<Answer, Infallible>>,
+{
+    type Output = Result<Answer, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().way.project() {
+            WayProjection::Passed { call, shared } => {
+                let answer = ready!(call.poll(cx))?;
+                if let Some(report) = answer.extensions().get::<LoginReport>() {
+                    shared.metrics.login(report.outcome);
+                }
+                Poll::Ready(Ok(answer))
+            }
+            WayProjection::Reporting { reporting } => reporting.as_mut().poll(cx).map(Ok),
+            WayProjection::Answered { answer } => match answer.take() {
+                Some(answer) => Poll::Ready(Ok(*answer)),
+                // Polled again after the end, which a future may answer as it likes.
+                None => Poll::Pending,
+            },
+        }
+    }
+}
+
+/// What of a request its refusal depends on.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    id: Option<RequestId>,
+    accept: Option<HeaderValue>,
+    version: Version,
+}
+
+impl Asked {
+    pub(crate) fn of<B>(request: &Request<B>) -> Self {
+        Self {
+            id: request.extensions().get().copied(),
+            accept: request.headers().get(ACCEPT).cloned(),
+            version: request.version(),
+        }
+    }
+
+    /// The answer, in the form that was asked for.
+    pub(crate) fn answer(self, refusal: Refusal) -> Response<Bytes> {
+        let closes = closes(&refusal);
+        let refusal = self.id.into_iter().fold(refusal, Refusal::with_id);
+        let mut asked = HeaderMap::new();
+        asked.extend(self.accept.map(|accept| (ACCEPT, accept)));
+        let mut response = refusal.into_response(&asked);
+        if closes {
+            close(&mut response, self.version);
+        }
+        response
+    }
+
+    fn refuse(self, refusal: Refusal) -> Answer {
+        self.answer(refusal).map(GuardedBody::from)
+    }
+}

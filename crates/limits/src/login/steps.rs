@@ -1,0 +1,109 @@
+//! What a login goes through: who tries, what is answered to whom may not, how it is settled.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use http::header::COOKIE;
+use http::request::Parts;
+use panoply_core::{ClientAddress, Refusal, StoreError};
+
+use super::body::{Coding, decoded};
+use super::config::Otherwise;
+use super::layer::{LoginLayer, Settings};
+use super::outcome::Outcome;
+use super::reading::{self, Unreadable};
+use super::{Attempt, Claim, LoginGuard, Refused};
+
+/// Who tries, as far as it can be read.
+pub(super) fn claim(
+    guard: &LoginGuard,
+    settings: &Settings,
+    parts: &Parts,
+    body: Vec<u8>,
+) -> Result<Claim, Refusal> {
+    let Some(client) = parts.extensions.get::<ClientAddress>() else {
+        tracing::error!("a login carries no client address: the client layer must stand before");
+        let detail = "The client cannot be told from another.";
+        return Err(Refusal::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "login/client",
+            detail,
+        ));
+    };
+    let body =
+        decoded(&parts.headers, body, LoginLayer::MOST_BODY).map_err(|coding| match coding {
+            Coding::TooLong => too_long(),
+            Coding::Unknown => unsupported("The encoding of the body is not supported here."),
+        })?;
+    let names = reading::names(parts, &body, &settings.field);
+    let names = names.map_err(|unreadable| match unreadable {
+        Unreadable::Charset => unsupported("The character set of the body is not supported here."),
+        Unreadable::Malformed => bad("The body of the login cannot be read."),
+        Unreadable::TooMany => bad("The login holds too many user names."),
+    })?;
+    let mut claim = Claim::new(client.network());
+    for name in &names {
+        claim = claim.user(name);
+    }
+    let cookies = parts.headers.get_all(COOKIE).iter();
+    let cookies = cookies.filter_map(|value| value.to_str().ok());
+    let device = cookies
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .filter(|(name, _)| *name == LoginLayer::DEVICE_COOKIE)
+        // As many as a browser would send, and a few more.
+        .take(4)
+        .find_map(|(_, value)| guard.device(value));
+    Ok(claim.device(device))
+}
+
+pub(super) fn too_long() -> Refusal {
+    let detail = "The body of a login is 64 KiB at most.";
+    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "login/body", detail)
+}
+
+pub(super) fn unsupported(detail: &'static str) -> Refusal {
+    Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "login/body", detail)
+}
+
+pub(super) fn too_slow() -> Refusal {
+    let detail = "The body of the login did not arrive in time.";
+    Refusal::new(StatusCode::REQUEST_TIMEOUT, "login/slow-body", detail)
+}
+
+pub(super) fn bad(detail: &'static str) -> Refusal {
+    Refusal::new(StatusCode::BAD_REQUEST, "login/body", detail)
+}
+
+pub(super) fn too_many(refused: &Refused) -> Refusal {
+    // A lock without an end is told as a day, like one that is long.
+    let after = refused.retry_after.unwrap_or(Duration::from_hours(24));
+    let detail = "Too many failed logins. Try again later.";
+    Refusal::new(StatusCode::TOO_MANY_REQUESTS, refused.rule, detail)
+        .with_retry_after(after)
+        .with_block(refused.block)
+}
+
+/// Settles an attempt: the cookie by which the device will be known, if there is one.
+pub(super) async fn settle(
+    attempt: Attempt,
+    outcome: Outcome,
+    otherwise: Otherwise,
+) -> Option<String> {
+    let settled = match (outcome, otherwise) {
+        (Outcome::Success, _) => attempt.succeed().await,
+        (Outcome::Neither, Otherwise::Refund) => attempt.give_back().await.map(|()| None),
+        (Outcome::Failure, _) | (Outcome::Neither, Otherwise::Keep) => {
+            for (rule, block) in attempt.locks() {
+                let client = attempt.who().client();
+                tracing::warn!(rule, %block, client.ip = %client, "locked after too many failed logins");
+            }
+            attempt.fail();
+            Ok(None)
+        }
+    };
+    settled.unwrap_or_else(|error: StoreError| {
+        tracing::warn!(%error, "a login could not be settled and counts as failed");
+        None
+    })
+}
