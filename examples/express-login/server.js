@@ -42,7 +42,8 @@ app.get('/login', (req, res) => {
 app.post('/login', (req, res, next) => {
   const { username = '', password = '' } = req.body ?? {};
   if (!users.has(username) || users.get(username) !== password) {
-    res.status(401).send(form('Wrong name or password.'));
+    // With status 200, as many apps do: only the page tells that it was wrong.
+    res.send(form('Wrong name or password.'));
     return;
   }
   req.session.regenerate((error) => {

@@ -39,6 +39,7 @@ Examples:
   panoply blocks list                            who is blocked, by which rule, for how long
   panoply blocks release 203.0.113.9             all blocks of a client
   panoply blocks release 7f3a9c0b12d4e586        one block, by the id that the log has
+  panoply blocks release --user ada              whatever keeps a user out
   panoply blocks add 203.0.113.9 --for 1d        every request of a client is refused for a day";
 
 #[derive(Debug, Args)]
@@ -61,8 +62,11 @@ pub(crate) enum BlocksCommand {
     /// Lift a block and forget what was counted
     Release {
         /// The id of a block, or the address of a client
-        #[arg(value_name = "KEY")]
-        key: String,
+        #[arg(value_name = "KEY", required_unless_present = "user")]
+        key: Option<String>,
+        /// The failed logins of a user, from wherever
+        #[arg(long, value_name = "NAME", conflicts_with = "key")]
+        user: Option<String>,
     },
     /// Refuse every request of a client
     Add {

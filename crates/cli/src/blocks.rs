@@ -15,7 +15,13 @@ pub(crate) fn run(args: &BlocksArgs) -> ExitCode {
     let control = Control::of(&source::state(args.state.as_deref()));
     let done = match &args.what {
         BlocksCommand::List { json } => list(&control, *json),
-        BlocksCommand::Release { key } => return release(&control, key),
+        BlocksCommand::Release { key, user } => {
+            return match (key, user) {
+                (Some(key), _) => released(key, control.release(key)),
+                (None, Some(user)) => released(user, control.release_user(user)),
+                (None, None) => ExitCode::from(2),
+            };
+        }
         BlocksCommand::Add { address, time } => {
             let id = control.add(*address, time.map(Span::get));
             id.map(|id| {
@@ -36,8 +42,8 @@ fn failed(error: &ControlError) -> ExitCode {
     fail(format_args!("error: {error}{}", cause.unwrap_or_default()))
 }
 
-fn release(control: &Control, key: &str) -> ExitCode {
-    match control.release(key) {
+fn released(key: &str, count: Result<usize, ControlError>) -> ExitCode {
+    match count {
         Ok(0) => fail(format_args!(
             "error: nothing is blocked by the name of `{key}`; `panoply blocks list` says what is"
         )),

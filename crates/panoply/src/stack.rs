@@ -109,6 +109,11 @@ impl Suit {
         self.inside.blocks.list()
     }
 
+    /// The logins that are guarded.
+    pub const fn login(&self) -> &LoginLayer {
+        &self.inside.login
+    }
+
     /// What counts as one client on a connection from `peer`: nothing when the peer is a trusted
     /// proxy, which carries the requests of many.
     pub fn client_to_count(&self, peer: std::net::SocketAddr) -> Option<std::net::IpAddr> {

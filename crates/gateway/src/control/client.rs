@@ -93,6 +93,20 @@ impl Control {
         }
     }
 
+    /// Forgets the failed logins of a user and lifts the locks that came of them; says how many
+    /// counters there were.
+    ///
+    /// # Errors
+    ///
+    /// When no gateway answers, or its store fails.
+    pub fn release_user(&self, user: &str) -> Result<usize, ControlError> {
+        let user = user.to_owned();
+        match self.ask(&Ask::ReleaseUser { user })? {
+            Said::Released { count } => Ok(count),
+            said => Err(unexpected(said)),
+        }
+    }
+
     fn ask(&self, ask: &Ask) -> Result<Said, ControlError> {
         let stream = UnixStream::connect(self.0.join(SOCKET));
         let mut stream = stream.map_err(|error| match error.kind() {

@@ -58,6 +58,8 @@ pub(super) enum Ask {
     },
     /// To release the block of this id.
     ReleaseId { id: String },
+    /// To forget the failed logins of a user.
+    ReleaseUser { user: String },
     /// To release all blocks of a client.
     ReleaseClient { client: IpAddr },
 }

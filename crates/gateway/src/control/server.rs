@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use panoply_core::{BlockId, ClientAddress, CounterStore as _, Release, Scheme};
+use panoply_core::{BlockId, ClientAddress, CounterStore as _, Release, Scheme, StoreError};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 
@@ -125,6 +125,17 @@ async fn answer(ask: Ask, shared: &Shared, store: &Deferred) -> Said {
             }),
             Err(why) => return Said::Failed { why },
         },
+        Ask::ReleaseUser { user } => {
+            let mut count = 0;
+            for guard in live.suit.login().guards() {
+                match guard.release_user(&user).await {
+                    Ok(released) => count += released,
+                    Err(error) => return failed(&error),
+                }
+            }
+            tracing::info!(count, "a user was released by hand");
+            Ok(Said::Released { count })
+        }
         Ask::ReleaseClient { client } => {
             let client = network(client);
             list.release(Release::Client(client)).await.map(|count| {
@@ -133,12 +144,14 @@ async fn answer(ask: Ask, shared: &Shared, store: &Deferred) -> Said {
             })
         }
     };
-    done.unwrap_or_else(|error| {
-        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
-        Said::Failed {
-            why: format!("{error}{}", cause.unwrap_or_default()),
-        }
-    })
+    done.unwrap_or_else(|error| failed(&error))
+}
+
+fn failed(error: &StoreError) -> Said {
+    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
+    Said::Failed {
+        why: format!("{error}{}", cause.unwrap_or_default()),
+    }
 }
 
 /// What counts as one client: of IPv6 its /64.

@@ -142,6 +142,42 @@ impl LoginGuard {
         self.0.store.release(which).await
     }
 
+    /// Forgets the failures of a user, from wherever, and lifts the locks that came of them; says
+    /// how many counters there were. Only who knows the name can find them.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn release_user(&self, user: &str) -> Result<usize, StoreError> {
+        const PAGE: usize = 500;
+        let name = super::name::normalised(user);
+        let user = name.as_bytes();
+        let mut released = 0;
+        for which in [Which::User, Which::Ever] {
+            if let Some(rule) = self.rule(which) {
+                let forget = Op::new(self.key(which, &[user]), rule, Action::Forget);
+                let decision = self.0.store.decide(&[forget]).await?;
+                released += usize::from(decision.state().existed);
+            }
+        }
+        let mut after = None;
+        loop {
+            let page = self.0.store.blocks(after, PAGE).await?;
+            after = page.last().map(Block::id);
+            for block in &page {
+                let Subject::UserFrom(client) = block.subject else {
+                    continue;
+                };
+                if self.key(Which::Pair, &[user, &bytes_of(client)]) == block.key {
+                    released += self.0.store.release(Release::Id(block.id())).await?;
+                }
+            }
+            if page.len() < PAGE {
+                return Ok(released);
+            }
+        }
+    }
+
     /// Blocks a client by hand for `time`, or until it is released.
     ///
     /// # Errors

@@ -142,45 +142,65 @@ impl LimitLayer {
         self.0.keys.key(limit.rule.name(), &parts)
     }
 
-    async fn decide(self, asked: Asked, subject: Subject) -> Result<Decision, StoreError> {
-        let ops: SmallVec<[Op<'_>; 2]> = asked
-            .iter()
-            .filter_map(|(number, key)| {
-                let limit = self.0.limits.get(*number)?;
-                let cost = limit.cost;
-                let action = match limit.algorithm {
-                    Algorithm::Window => Action::Reserve { cost, member: None },
-                    Algorithm::Gcra => Action::Gcra { cost },
-                };
-                Some(Op::new(*key, &limit.rule, action).about(subject))
-            })
-            .collect();
-        self.0.store.decide(&ops).await
+    /// What is asked of limits that hold (`dry` is false) or are only tried out.
+    fn ops(&self, asked: &Asked, subject: Subject, dry: bool) -> SmallVec<[Op<'_>; 2]> {
+        let op = |(number, key): &(usize, CounterKey)| {
+            let limit = self
+                .0
+                .limits
+                .get(*number)
+                .filter(|limit| limit.dry_run == dry)?;
+            let cost = limit.cost;
+            let action = match limit.algorithm {
+                Algorithm::Window => Action::Reserve { cost, member: None },
+                Algorithm::Gcra => Action::Gcra { cost },
+            };
+            Some(Op::new(*key, &limit.rule, action).about(subject))
+        };
+        asked.iter().filter_map(op).collect()
     }
 
+    async fn decide(self, asked: Asked, subject: Subject) -> Result<Decision, StoreError> {
+        // Each by itself: what is only tried out must not undo what holds.
+        for op in self.ops(&asked, subject, true) {
+            let decision = self.0.store.decide(&[op]).await?;
+            if !decision.is_granted() {
+                tracing::warn!(
+                    limit = op.rule.name(),
+                    "a request would have been refused, but dry_run is on"
+                );
+            }
+        }
+        self.0.store.decide(&self.ops(&asked, subject, false)).await
+    }
+
+    /// The limits that hold, in the order of the decision's states.
     fn limits(&self, asked: &Asked) -> SmallVec<[&Limit; 2]> {
         let limit = |(number, _): &(usize, CounterKey)| self.0.limits.get(*number);
-        asked.iter().filter_map(limit).collect()
+        let holds = asked
+            .iter()
+            .filter_map(limit)
+            .filter(|limit| !limit.dry_run);
+        holds.collect()
     }
 
-    /// The refusal of a decision, if it is one that counts.
+    /// The refusal of a decision, if it is one.
     fn refusal(&self, asked: &Asked, decision: &Decision) -> Option<Refusal> {
         let limits = self.limits(asked);
         let refused = limits.iter().zip(decision.states());
         let (limit, state) = refused
             .filter(|(_, state)| !state.allowed)
-            .max_by_key(|(limit, state)| (!limit.dry_run, state.until))?;
+            .max_by_key(|(_, state)| state.until)?;
         let after = decision.wait(state).unwrap_or(Duration::from_hours(24));
         tracing::debug!(
             rule = limit.rule.name(),
             retry_after_ms = after.as_millis(),
-            dry_run = limit.dry_run,
             verdict = "refused",
             "limit"
         );
         let detail = "Too many requests. Try again later.";
         let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, "limits/request", detail);
-        (!limit.dry_run).then(|| refusal.with_retry_after(after))
+        Some(refusal.with_retry_after(after))
     }
 }
 
