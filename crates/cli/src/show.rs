@@ -26,7 +26,9 @@ pub(crate) fn run(args: &DemoArgs) -> ExitCode {
         .flag("--guarded", "listen.https", args.guarded.clone())
         .flag("--guarded", "listen.http", "off")
         .flag("--naked", "app.upstream", format!("http://{naked_at}"))
-        .flag("demo", "log.level", "warn")
+        .flag("demo", "log.level", "error")
+        // It forgets everything when it ends.
+        .flag("demo", "store.url", "memory:")
         .flag("demo", "log.access", false)
         .load()
         .and_then(|loaded| Settings::build(&loaded, &around));

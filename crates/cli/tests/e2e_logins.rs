@@ -17,8 +17,8 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::Value;
 use support::{
-    Answer, App, Gateway, Verdicts, curl, example, node_in, panoply, raw, require, test_app, text,
-    wait_for,
+    Answer, App, DEMO_ON_FREE_PORTS, Gateway, Process, Verdicts, curl, example, node_in, panoply,
+    raw, require, test_app, text, urls, wait_for,
 };
 
 /// How many passwords the app was shown for `user`.
@@ -101,13 +101,13 @@ fn a_locked_user_is_told_when_and_the_log_by_what() {
     let gateway = setup.config(&config).upstream(&app.origin()).start();
     let mut wrong = Verdicts::default();
     for _ in 0..10 {
-        let answer = login(&gateway, &["-d", "username=ada&password=wrong"]);
+        let answer = login(&gateway, &["-d", "username=zoltan&password=wrong"]);
         wrong.equal("a guess", answer.status, 401);
         wrong.check(answer.header("ratelimit").is_none(), || {
             "a quota is told".into()
         });
     }
-    let right = ["-d", "email=ADA%20&password=right"];
+    let right = ["-d", "email=ZOLTAN%20&password=right"];
     let refused = login(&gateway, &right);
     wrong.equal("the right password", refused.status, 429);
     wrong.equal(
@@ -154,7 +154,7 @@ fn a_locked_user_is_told_when_and_the_log_by_what() {
         told.then_some(())
     });
     let said = gateway.process.said().join("\n");
-    wrong.check(!said.to_lowercase().contains("ada"), || {
+    wrong.check(!said.to_lowercase().contains("zoltan"), || {
         "a user name is logged".into()
     });
     let metrics = curl(&gateway.ca(), &[&format!("{}/metrics", gateway.admin)]).text();
@@ -169,7 +169,7 @@ fn a_locked_user_is_told_when_and_the_log_by_what() {
     wrong.check(done && said.contains("released"), || said);
     // Her failures from everywhere still count, which only her name can find.
     wrong.equal("still", login(&gateway, &right).status, 429);
-    let (done, said, _) = blocks(&gateway, &["release", "--user", "Ada"]);
+    let (done, said, _) = blocks(&gateway, &["release", "--user", "Zoltan"]);
     wrong.check(done && said.contains("released"), || said);
     wrong.equal("released", login(&gateway, &right).status, 302);
     wrong.settle();
@@ -328,6 +328,29 @@ fn what_is_sent_to_https_is_no_attempt() {
         login(&gateway, &["-d", "username=ada&password=right"]).status,
         302
     );
+}
+
+#[test]
+fn the_demo_s_password_is_guessed_naked_and_not_guarded() {
+    let state = tempfile::tempdir().unwrap();
+    let mut command = panoply();
+    command.arg("demo").args(DEMO_ON_FREE_PORTS);
+    command.arg("--state").arg(state.path());
+    let mut demo = Process::start(&mut command);
+    let line = demo.line_with(&["demo ready"], Duration::from_mins(1));
+    let [_, naked, guarded] = urls(&line).try_into().unwrap();
+    let ca = state.path().join("ca.pem");
+    let words = "123456 password 12345678 qwerty 123456789 12345 1234 111111 1234567 dragon 123123 letmein1";
+    let guess = |origin: &str| -> Vec<u16> {
+        let url = format!("{origin}/login");
+        let one = |word| {
+            let form = format!("username=owner&password={word}");
+            curl(&ca, &[&url, "-d", &form]).status
+        };
+        words.split(' ').map(one).collect()
+    };
+    assert_eq!(guess(&naked), [[401; 11].as_slice(), &[303]].concat());
+    assert_eq!(guess(&guarded), [[401; 10].as_slice(), &[429; 2]].concat());
 }
 
 #[test]

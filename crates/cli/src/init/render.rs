@@ -36,6 +36,7 @@ pub(super) fn render(app: &App) -> String {
     for note in &app.client_notes {
         page.prose(note);
     }
+    page.rest(LOGINS);
     page.rest(LIMITS);
     page.text
 }
@@ -156,6 +157,29 @@ const CLIENT: &str = r#"
 #trusted_proxies = ["loopback", "10.0.0.0/8"]
 # Or how many there are, when their addresses change and nobody else can reach Panoply:
 #hops = 1
+"#;
+
+const LOGINS: &str = r#"
+# Without any of these the paths that logins usually have are guarded; `panoply check` lists them.
+# Ten failures of a user from one client lock for an hour, a hundred a day block the client.
+#[[login]]
+#path = "/login"
+#username = "username"
+# The first answer of each kind is logged with how it was read. If that is wrong, say what shows it:
+#failure = { body = ["Invalid password"] }
+#success = { cookie = ["session"] }
+
+# How many requests are let through.
+#[[limit]]
+#path = "/api/"
+#points = 100
+#window = "1m"
+
+[store]
+# Where failures, limits and blocks are counted. A file in the state directory unless said; several
+# nodes share Redis or PostgreSQL, and a secret.
+#url = "redis://127.0.0.1:6379"
+#secret = "the output of openssl rand -hex 32"
 "#;
 
 const LIMITS: &str = r#"

@@ -58,8 +58,8 @@ fn command(files: &[(&str, &str)]) -> String {
     })
 }
 
-const TABLES: [&str; 9] = [
-    "app", "listen", "tls", "headers", "reports", "client", "limits", "log", "admin",
+const TABLES: [&str; 10] = [
+    "app", "listen", "tls", "headers", "reports", "client", "store", "limits", "log", "admin",
 ];
 
 const EXPRESS: &str = r#"{
