@@ -1,11 +1,14 @@
-//! An axum app that wears the suit: headers with a nonce, the client's address, a record a request.
+//! An axum app that wears the suit: headers with a nonce, the client's address, a guarded
+//! login, a record a request.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
+use axum::Router;
 use axum::response::Html;
-use axum::{Router, routing::get};
+use axum::routing::{get, post};
 use panoply::client::ClientExtractor;
 use panoply::headers::{CspNonce, Headers};
+use panoply::limits::LoginVerdict;
 use panoply::{ClientConfig, Panoply};
 use tokio::net::TcpListener;
 
@@ -39,6 +42,7 @@ fn app() -> Result<Router, Error> {
     Ok(Router::new()
         .route("/", get(page))
         .route("/ip", get(ip))
+        .route("/login", post(login))
         .layer(suit))
 }
 
@@ -53,6 +57,17 @@ async fn page(CspNonce(nonce): CspNonce) -> Html<String> {
 
 async fn ip(client: ClientExtractor) -> String {
     format!("{}\n", client.ip())
+}
+
+/// The suit has counted the attempt before it is here, and settles it by the answer: 401 fails, a
+/// redirect succeeds. Where an answer does not tell, the handler says so.
+async fn login(verdict: LoginVerdict, form: String) -> &'static str {
+    if form.contains("password=open-sesame") {
+        verdict.succeeded();
+        return "Welcome.\n";
+    }
+    verdict.failed();
+    "That is not it.\n"
 }
 
 #[expect(clippy::print_stdout, reason = "says where it is")]

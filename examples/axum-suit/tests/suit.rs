@@ -34,12 +34,17 @@ impl App {
     }
 
     fn get(&self, path: &str, fields: &str) -> (String, String) {
+        self.ask("GET", path, fields, "")
+    }
+
+    fn ask(&self, method: &str, path: &str, fields: &str, body: &str) -> (String, String) {
         let mut socket = TcpStream::connect(&self.address).unwrap();
         socket
             .set_read_timeout(Some(Duration::from_secs(10)))
             .unwrap();
-        let request =
-            format!("GET {path} HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n{fields}\r\n");
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n{fields}\r\n{body}"
+        );
         socket.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
         socket.read_to_string(&mut answer).unwrap();
@@ -106,4 +111,24 @@ fn it_wears_the_suit() {
         line.contains("203.0.113.9") && line.contains("/ip"),
         "{line}"
     );
+}
+
+#[test]
+fn its_login_is_guarded() {
+    let app = App::start();
+    let login = |password: &str| {
+        let body = format!("username=ali&password={password}");
+        let length = body.len();
+        let fields = format!(
+            "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n"
+        );
+        app.ask("POST", "/login", &fields, &body).0
+    };
+    assert!(login("open-sesame").contains("panoply_device="));
+    for _ in 0..10 {
+        assert!(login("sesame").starts_with("HTTP/1.1 200"));
+    }
+    let refused = login("open-sesame");
+    assert!(refused.starts_with("HTTP/1.1 429"), "{refused}");
+    assert_eq!(header(&refused, "retry-after"), "3600");
 }
