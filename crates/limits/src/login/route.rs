@@ -39,9 +39,17 @@ impl Route {
 
     /// Whether a request is a login: it goes there, and is or means a method that does something.
     pub(super) fn matches<B>(&self, request: &Request<B>) -> bool {
-        let method = request.method();
-        let means = self.acts(method) || self.is_overridden(request);
-        means && self.leads_to(request.uri().path())
+        let path = request.uri().path();
+        if is_canonical(path)
+            && !self
+                .paths
+                .iter()
+                .any(|known| path.starts_with(known.as_str()))
+        {
+            return false;
+        }
+        let means = self.acts(request.method()) || self.is_overridden(request);
+        means && self.leads_to(path)
     }
 
     /// Whether `location`, where an answer redirects to, is the login again.
@@ -90,6 +98,23 @@ fn in_headers(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     values.filter_map(|value| value.to_str().ok())
 }
 
+/// Whether a path is certainly its own canonical form, as far as it goes: most are, and most are no
+/// login, which is then known without an allocation.
+fn is_canonical(path: &str) -> bool {
+    let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
+    let mut before = b' ';
+    for byte in path.bytes() {
+        let goes_on =
+            plain(byte) || (byte == b'/' && before != b'/') || (byte == b'.' && before != b'/');
+        // Two dots in a row may be a way up.
+        if !goes_on || (byte == b'.' && before == b'.') {
+            return false;
+        }
+        before = byte;
+    }
+    path.starts_with('/')
+}
+
 /// A path as the most lenient app would read it: decoded, without case, `//`, `.` and `..` folded,
 /// without parameters (`;…`) and without a slash at the end.
 pub(crate) fn canonical(path: &str) -> String {
@@ -119,6 +144,8 @@ pub(crate) fn canonical(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn is_login(method: &str, uri: &str, header: Option<(&str, &str)>) -> bool {
@@ -158,6 +185,24 @@ mod tests {
         }
         for path in ["/", "/login/help", "/logins", "/api/login", "/x/login"] {
             assert!(!is_login("POST", path, None), "{path}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_canonical_stays(path in "[/.a-cA-C%;_-]{0,12}") {
+            if is_canonical(&path) && path != "/" {
+                prop_assert_eq!(canonical(&path), path.trim_end_matches('/'));
+            }
+        }
+
+        #[test]
+        fn the_short_way_says_the_same(path in "/{0,2}(%6c|l|L)ogi(n|%6e)(/|/\\.|\\.json|;a|x|/\\.\\.)?") {
+            let route = Route::new(&["/login".to_owned()], Vec::new());
+            let request = Request::post(path.as_str()).body(());
+            if let Ok(request) = request {
+                prop_assert_eq!(route.matches(&request), route.leads_to(request.uri().path()));
+            }
         }
     }
 

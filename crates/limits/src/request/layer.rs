@@ -253,24 +253,25 @@ where
             return LimitFuture {
                 state: State::Calling { call },
                 told: None,
-                service: None,
             };
         }
         // The one that is ready goes into the future; its clone stays and is made ready again.
         let clone = self.inner.clone();
-        let ready = std::mem::replace(&mut self.inner, clone);
+        let service = std::mem::replace(&mut self.inner, clone);
         let subject = client.map_or(Subject::Hidden, |client| Subject::Client(client.network()));
         let decided = self.layer.clone().decide(asked.clone(), subject);
         LimitFuture {
             state: State::Deciding {
                 decided: Box::pin(decided),
-                request: Some(request),
+                waiting: Some(Box::new((service, request))),
             },
-            told: Some((self.layer.clone(), asked, None)),
-            service: Some(ready),
+            told: Some(Box::new((self.layer.clone(), asked, None))),
         }
     }
 }
+
+/// The limits that were asked, and what was decided.
+type Told = Box<(LimitLayer, Asked, Option<Decision>)>;
 
 pin_project! {
     /// The future of [`LimitService`].
@@ -279,18 +280,17 @@ pin_project! {
         S: Service<Request<B>>,
     {
         #[pin]
-        state: State<S::Future, B>,
-        told: Option<(LimitLayer, Asked, Option<Decision>)>,
-        service: Option<S>,
+        state: State<S, S::Future, B>,
+        told: Option<Told>,
     }
 }
 
 pin_project! {
     #[project = StateProjection]
-    enum State<F, B> {
+    enum State<S, F, B> {
         Deciding {
             decided: Pin<Box<dyn Future<Output = Result<Decision, StoreError>> + Send>>,
-            request: Option<Request<B>>,
+            waiting: Option<Box<(S, Request<B>)>>,
         },
         Calling { #[pin] call: F },
     }
@@ -306,17 +306,17 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {
-            let (decision, request) = match this.state.as_mut().project() {
-                StateProjection::Deciding { decided, request } => {
-                    (ready!(decided.as_mut().poll(cx)), request.take())
+            let (decision, waiting) = match this.state.as_mut().project() {
+                StateProjection::Deciding { decided, waiting } => {
+                    (ready!(decided.as_mut().poll(cx)), waiting.take())
                 }
                 StateProjection::Calling { call } => {
                     let mut response = ready!(call.poll(cx))?;
-                    tell(this.told.as_ref(), response.headers_mut());
+                    tell(this.told.as_deref(), response.headers_mut());
                     return Poll::Ready(Ok(response));
                 }
             };
-            let (Some(request), Some(mut service)) = (request, this.service.take()) else {
+            let Some((mut service, request)) = waiting.map(|waiting| *waiting) else {
                 return Poll::Pending;
             };
             match decision {
@@ -324,9 +324,9 @@ where
                     let refusal = this
                         .told
                         .as_ref()
-                        .and_then(|(layer, asked, _)| layer.refusal(asked, &decision));
-                    if let Some((_, _, told)) = this.told {
-                        *told = Some(decision);
+                        .and_then(|told| told.0.refusal(&told.1, &decision));
+                    if let Some(told) = this.told {
+                        told.2 = Some(decision);
                     }
                     if let Some(refusal) = refusal {
                         let refusal = match request.extensions().get::<RequestId>() {
@@ -335,7 +335,7 @@ where
                         };
                         let response = refusal.into_response(request.headers());
                         let mut response = response.map(R::from);
-                        tell(this.told.as_ref(), response.headers_mut());
+                        tell(this.told.as_deref(), response.headers_mut());
                         return Poll::Ready(Ok(response));
                     }
                 }
