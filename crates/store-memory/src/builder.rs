@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use panoply_core::{Clock, SystemClock};
+use panoply_core::{Clock, Moment, SystemClock};
 
 use crate::MemoryStore;
 
@@ -12,6 +12,7 @@ pub struct MemoryStoreBuilder {
     pub(crate) max_keys: usize,
     pub(crate) sketch_bytes: usize,
     pub(crate) clock: Arc<dyn Clock>,
+    start: Option<Moment>,
 }
 
 impl Default for MemoryStoreBuilder {
@@ -20,6 +21,7 @@ impl Default for MemoryStoreBuilder {
             max_keys: 256 * 1024,
             sketch_bytes: 16 * 1024 * 1024,
             clock: Arc::new(SystemClock::new()),
+            start: None,
         }
     }
 }
@@ -45,6 +47,22 @@ impl MemoryStoreBuilder {
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
         self.clock = Arc::new(clock);
         self
+    }
+
+    /// What the store's clock shows from now on, for a store whose counters come from an earlier
+    /// process; by default it counts from the zero of its clock.
+    #[must_use]
+    pub const fn starting_at(mut self, moment: Moment) -> Self {
+        self.start = Some(moment);
+        self
+    }
+
+    /// What the zero of the clock is.
+    pub(crate) fn base(&self) -> Moment {
+        let since = Moment::ZERO.after(Some(self.clock.monotonic()));
+        let start = self.start.map_or(0, Moment::as_micros);
+        // Zero is what has always been over, so time starts behind it.
+        Moment::from_micros(start.saturating_sub(since.as_micros()).max(1))
     }
 
     /// The store, empty.

@@ -7,4 +7,4 @@ mod slot;
 mod store;
 
 pub use builder::MemoryStoreBuilder;
-pub use store::MemoryStore;
+pub use store::{Kept, MemoryStore, SketchImage, Told};

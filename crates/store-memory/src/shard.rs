@@ -8,6 +8,8 @@ use panoply_core::{Action, Block, CounterKey, Moment, Op, Record, Subject};
 use crate::sketch::{Sketch, Span};
 use crate::slot::{Kind, Slot, low, revived};
 
+mod image;
+
 /// A part of the keys.
 #[derive(Debug)]
 pub(crate) struct Shard {
@@ -73,8 +75,13 @@ impl Shard {
         self.find(key.to_bits()).map(Slot::record)
     }
 
-    /// Keeps what an operation made of its key.
-    pub(crate) fn save(&mut self, op: &Op<'_>, record: Option<Record>, now: Moment) {
+    /// Keeps what an operation made of its key: what is kept, here or in the sketch.
+    pub(crate) fn save(
+        &mut self,
+        op: &Op<'_>,
+        record: Option<Record>,
+        now: Moment,
+    ) -> Option<Record> {
         let key = op.key.to_bits();
         let kind = Kind::of(op.rule);
         let known = || {
@@ -90,24 +97,24 @@ impl Shard {
         };
         let Some(record) = record.filter(|record| record.end() > now) else {
             self.remove(key);
-            return;
+            return None;
         };
         let locked = record.is_locked(now);
         if let Some(slot) = self.find_mut(key)
             && slot.is_noted() == locked
         {
             slot.set(&record);
-            return;
+            return Some(record);
         }
         // Who adds a block by hand may go beyond the bound, an attacker may not.
         let by_hand = matches!(op.action, Action::Block { .. });
         if locked && !by_hand && !self.may_note(key, now) {
             self.fold(key, &record, kind, now);
             self.remove(key);
-            return;
+            return Some(record);
         }
         if !self.put(key, &record, kind, now) {
-            return;
+            return Some(record);
         }
         if locked {
             let note = Note {
@@ -121,6 +128,7 @@ impl Shard {
         if let Some(slot) = self.find_mut(key) {
             slot.note(locked);
         }
+        Some(record)
     }
 
     pub(crate) fn save_member(

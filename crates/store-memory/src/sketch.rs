@@ -10,6 +10,7 @@ use std::time::Duration;
 use panoply_core::Moment;
 
 use crate::slot::{high, low};
+use crate::store::SketchImage;
 
 const ROWS: usize = 4;
 
@@ -123,6 +124,37 @@ impl Sketch {
         };
         self.young = Vec::new();
         self.turned = now;
+    }
+
+    /// Until when `key` may still be found, if it is.
+    pub(crate) fn stays(&self, key: u128, points: u32, now: Moment) -> Option<Moment> {
+        self.read(key, points)?;
+        let for_ever = self.period == Duration::ZERO;
+        Some(now.after((!for_ever).then(|| self.period.saturating_mul(2))))
+    }
+
+    /// The halves, as far as there is something in them.
+    pub(crate) fn images(&self, span: u8) -> impl Iterator<Item = SketchImage> + '_ {
+        let halves = [(false, &self.young), (true, &self.old)];
+        let full = halves.into_iter().filter(|(_, cells)| !cells.is_empty());
+        full.map(move |(old, cells)| {
+            SketchImage::new(span, old, self.turned, self.period, cells.clone())
+        })
+    }
+
+    /// Puts a half back; `false` if it cannot be one.
+    pub(crate) fn restore(&mut self, image: SketchImage) -> bool {
+        if image.cells.is_empty() || !image.cells.len().is_multiple_of(ROWS) {
+            return false;
+        }
+        self.turned = image.turned;
+        self.period = image.period;
+        *if image.old {
+            &mut self.old
+        } else {
+            &mut self.young
+        } = image.cells;
+        true
     }
 
     pub(crate) const fn bytes(&self) -> usize {

@@ -46,17 +46,30 @@ impl Kind {
             ..Self::of(op.rule)
         }
     }
+
+    /// As in a slot's traits; written down by other stores, so never to be changed.
+    pub(crate) const fn to_bits(self) -> u32 {
+        let member = if self.member { MEMBER } else { 0 };
+        self.points << POINTS_AT | (self.span as u32) << SPAN_AT | member
+    }
+
+    pub(crate) const fn from_bits(bits: u32) -> Self {
+        Self {
+            points: bits >> POINTS_AT,
+            span: Span::from_bits(bits >> SPAN_AT),
+            member: bits & MEMBER != 0,
+        }
+    }
 }
 
 impl Slot {
     pub(crate) fn new(key: u128, record: &Record, kind: Kind) -> Self {
-        let member = if kind.member { MEMBER } else { 0 };
         let mut slot = Self {
             key: split(key),
             window_end: 0,
             lock_end: 0,
             count: 0,
-            traits: kind.points << POINTS_AT | (kind.span as u32) << SPAN_AT | member,
+            traits: kind.to_bits(),
         };
         slot.set(record);
         slot
@@ -78,12 +91,8 @@ impl Slot {
         )
     }
 
-    pub(crate) fn kind(&self) -> Kind {
-        Kind {
-            points: self.traits >> POINTS_AT,
-            span: Span::from_bits(self.traits >> SPAN_AT),
-            member: self.traits & MEMBER != 0,
-        }
+    pub(crate) const fn kind(&self) -> Kind {
+        Kind::from_bits(self.traits)
     }
 
     pub(crate) fn is(&self, key: u128) -> bool {

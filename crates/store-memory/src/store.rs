@@ -13,6 +13,10 @@ use crate::MemoryStoreBuilder;
 use crate::shard::{Bounds, Shard};
 use crate::slot::{Kind, high};
 
+mod journal;
+
+pub use journal::{Kept, SketchImage, Told};
+
 const SHARDS: usize = 16;
 
 /// Counters in the memory of this process.
@@ -22,6 +26,8 @@ const SHARDS: usize = 16;
 pub struct MemoryStore {
     shards: Arc<[Mutex<Shard>; SHARDS]>,
     clock: Arc<dyn Clock>,
+    /// What the clock's zero is.
+    base: Moment,
 }
 
 /// The shards of one decision, locked in the order of their numbers so that none waits for another
@@ -41,6 +47,7 @@ impl MemoryStore {
         };
         Self {
             shards: Arc::new(std::array::from_fn(|_| Mutex::new(Shard::new(bounds)))),
+            base: settings.base(),
             clock: settings.clock,
         }
     }
@@ -65,8 +72,7 @@ impl MemoryStore {
     }
 
     fn now(&self) -> Moment {
-        // Zero is what has always been over, so time starts behind it.
-        Moment::from_micros(1).after(Some(self.clock.monotonic()))
+        self.base.after(Some(self.clock.monotonic()))
     }
 
     fn shard(&self, key: CounterKey) -> (usize, MutexGuard<'_, Shard>) {
@@ -92,18 +98,23 @@ impl MemoryStore {
             .collect()
     }
 
-    fn decide_one(&self, op: &Op<'_>, now: Moment) -> Decision {
+    fn decide_one(&self, op: &Op<'_>, now: Moment, tell: impl FnOnce(&Told<'_>)) -> Decision {
         let (_, mut shard) = self.shard(op.key);
         let before = shard.load(op, now);
         let (after, state) = Record::apply(before, op.rule, &op.action, false, now);
         let granted = state.allowed || !op.action.is_condition();
         if granted && !matches!(op.action, Action::Get) {
-            shard.save(op, after, now);
+            let plan = Planned {
+                after: shard.save(op, after, now),
+                ..Planned::new(before, state)
+            };
+            let (ops, planned) = (std::slice::from_ref(op), std::slice::from_ref(&plan));
+            tell(&Told::new(ops, planned, now));
         }
         Decision::new(now, smallvec![state], granted)
     }
 
-    fn decide_all(&self, ops: &[Op<'_>], now: Moment) -> Decision {
+    fn decide_all(&self, ops: &[Op<'_>], now: Moment, tell: impl FnOnce(&Told<'_>)) -> Decision {
         let mut shards = self.lock_all(ops);
         let mut planned: SmallVec<[Planned; 4]> = SmallVec::new();
         let mut granted = true;
@@ -119,6 +130,9 @@ impl MemoryStore {
                 plan.state = Record::apply(plan.before, op.rule, &Action::Get, false, now).1;
             }
         }
+        if granted {
+            tell(&Told::new(ops, &planned, now));
+        }
         Decision::new(
             now,
             planned.iter().map(|plan| plan.state).collect(),
@@ -127,12 +141,26 @@ impl MemoryStore {
     }
 }
 
-/// What an operation would do.
+/// What an operation does.
+#[derive(Debug)]
 struct Planned {
     before: Option<Record>,
     after: Option<Record>,
     member: Option<Record>,
+    member_after: Option<Record>,
     state: State,
+}
+
+impl Planned {
+    const fn new(before: Option<Record>, state: State) -> Self {
+        Self {
+            before,
+            after: before,
+            member: None,
+            member_after: None,
+            state,
+        }
+    }
 }
 
 fn plan(shards: &mut Locked<'_>, op: &Op<'_>, now: Moment) -> Planned {
@@ -145,26 +173,33 @@ fn plan(shards: &mut Locked<'_>, op: &Op<'_>, now: Moment) -> Planned {
         && Record::counted(member.as_ref(), before.as_ref(), &op.action, now);
     let (after, state) = Record::apply(before, op.rule, &op.action, counted, now);
     Planned {
-        before,
         after,
         member,
-        state,
+        member_after: member,
+        ..Planned::new(before, state)
     }
 }
 
-fn write(shards: &mut Locked<'_>, op: &Op<'_>, plan: &Planned, now: Moment) {
+/// Writes what was planned, and notes what is kept of it.
+fn write(shards: &mut Locked<'_>, op: &Op<'_>, plan: &mut Planned, now: Moment) {
     if matches!(op.action, Action::Get) {
         return;
     }
+    let set = plan.after;
     if let Some(shard) = at(shards, op.key) {
-        shard.save(op, plan.after, now);
+        plan.after = shard.save(op, set, now);
     }
-    let Some((member, set)) = op.action.member().zip(plan.after) else {
+    let Some((member, set)) = op.action.member().zip(set) else {
         return;
     };
-    let record = Record::apply_member(plan.member, &set, &op.action, now);
+    plan.member_after = Record::apply_member(plan.member, &set, &op.action, now);
     if let Some(shard) = at(shards, member) {
-        shard.save_member(member.to_bits(), record, Kind::member_of(op), now);
+        shard.save_member(
+            member.to_bits(),
+            plan.member_after,
+            Kind::member_of(op),
+            now,
+        );
     }
 }
 
@@ -198,12 +233,7 @@ impl fmt::Debug for MemoryStore {
 
 impl CounterStore for MemoryStore {
     fn decide<'a>(&'a self, ops: &[Op<'_>]) -> Reply<'a, Decision> {
-        let now = self.now();
-        let decision = match ops {
-            [op] if op.action.member().is_none() => self.decide_one(op, now),
-            ops => self.decide_all(ops, now),
-        };
-        Reply::ready(Ok(decision))
+        Reply::ready(Ok(self.decide_and_tell(ops, |_| {})))
     }
 
     fn blocks(&self, after: Option<BlockId>, most: usize) -> Reply<'_, Vec<Block>> {
@@ -220,22 +250,6 @@ impl CounterStore for MemoryStore {
     }
 
     fn release(&self, which: Release) -> Reply<'_, usize> {
-        let now = self.now();
-        let meant = |block: &Block| match which {
-            Release::Id(id) => block.id() == id,
-            Release::Client(address) => block.subject.address() == Some(address),
-            _ => false,
-        };
-        let mut released = 0;
-        for shard in self.shards.iter() {
-            let mut shard = lock(shard);
-            let blocks = shard.blocks(now).filter(meant);
-            let found: Vec<u128> = blocks.map(|block| block.key.to_bits()).collect();
-            for key in &found {
-                shard.remove(*key);
-            }
-            released += found.len();
-        }
-        Reply::ready(Ok(released))
+        Reply::ready(Ok(self.release_and_tell(which, |_| {})))
     }
 }

@@ -1,0 +1,165 @@
+//! Opening a store.
+
+use std::fs::{self, OpenOptions};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use panoply_core::{Clock, SystemClock};
+use panoply_store_memory::{MemoryStore, MemoryStoreBuilder};
+
+use crate::queue::Journal;
+use crate::sweep::Sweep;
+use crate::table::{Clocks, Table};
+use crate::writer::{Writer, wall};
+use crate::{Error, SqliteStore};
+
+/// Settings of a [`SqliteStore`].
+#[derive(Debug, Clone)]
+pub struct SqliteStoreBuilder {
+    path: PathBuf,
+    memory: MemoryStoreBuilder,
+    max_keys: usize,
+    wait: Duration,
+    clock: Arc<dyn Clock>,
+    #[cfg(test)]
+    pub(crate) pages: Arc<std::sync::atomic::AtomicU32>,
+}
+
+impl SqliteStoreBuilder {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            memory: MemoryStore::builder(),
+            max_keys: 256 * 1024,
+            wait: Duration::from_secs(2),
+            clock: Arc::new(SystemClock::new()),
+            #[cfg(test)]
+            pages: Arc::new(u32::MAX.into()),
+        }
+    }
+
+    /// How many counters are kept exactly in memory; 262,144 by default, 1,024 at least. The
+    /// database has twice as many rows at most.
+    #[must_use]
+    pub fn max_keys(mut self, keys: usize) -> Self {
+        self.max_keys = keys;
+        self.memory = self.memory.max_keys(keys);
+        self
+    }
+
+    /// The bytes of one sketch, see
+    /// [`MemoryStoreBuilder::sketch_bytes`]; 16 MiB by default.
+    #[must_use]
+    pub fn sketch_bytes(mut self, bytes: usize) -> Self {
+        self.memory = self.memory.sketch_bytes(bytes);
+        self
+    }
+
+    /// How long a database that is in use is waited for, so that a process that ends can give it
+    /// to the next; two seconds by default.
+    #[must_use]
+    pub const fn wait(mut self, time: Duration) -> Self {
+        self.wait = time;
+        self
+    }
+
+    /// Where time comes from; the system's clock by default.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Opens the database, makes it if it is not there, and takes up what was counted before.
+    ///
+    /// The file can be read and written by its owner alone. Nobody else can open it as long as the
+    /// store is there.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be used, see [`Error`].
+    pub fn open(self) -> Result<SqliteStore, Error> {
+        make(&self.path)?;
+        let says = |error| Error::of(&self.path, error);
+        let mut table = Table::open(&self.path, self.wait)?;
+        let wall = wall(&*self.clock);
+        // The store's time goes on where it was, by as much as the system's clock says. Had that
+        // been set back meanwhile, it stands still: no lock gets shorter by it.
+        let store = match table.clocks().map_err(says)? {
+            Some(kept) => kept.store.after(wall.since(kept.wall)),
+            None => wall,
+        };
+        let memory = self.memory.clock(Arc::clone(&self.clock));
+        let memory = memory.starting_at(store).build();
+        table.restore(&memory).map_err(says)?;
+        let clocks = Clocks { store, wall };
+        table
+            .write(true, |table| table.put_clocks(clocks))
+            .map_err(says)?;
+
+        let (journal, progress) = Journal::new();
+        let journal = Arc::new(journal);
+        let writer = Writer {
+            table,
+            memory: memory.clone(),
+            journal: Arc::clone(&journal),
+            progress,
+            sweep: Sweep::new(self.max_keys.max(1024) * 2),
+            clock: self.clock,
+            kept: clocks,
+            changed: false,
+            #[cfg(test)]
+            pages: self.pages,
+        };
+        let thread = std::thread::Builder::new().name("panoply-journal".to_owned());
+        let thread = thread.spawn(|| writer.run());
+        let thread = thread.map_err(|error| Error::Thread(self.path, error))?;
+        Ok(SqliteStore::new(memory, journal, thread))
+    }
+}
+
+/// Makes an empty file, or sees to it that nobody else can read the one that is there.
+///
+/// An existing file is not opened for it: closing it again would give up the locks that another
+/// store of this process holds.
+fn make(path: &Path) -> Result<(), Error> {
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    if !directory.is_dir() {
+        return Err(Error::NoDirectory {
+            path: path.to_owned(),
+            directory: directory.to_owned(),
+        });
+    }
+    if path.is_dir() {
+        return Err(Error::IsDirectory(path.to_owned()));
+    }
+    let file = |doing, source| Error::File {
+        path: path.to_owned(),
+        doing,
+        source,
+    };
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => return Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(file("made", error)),
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let found = fs::metadata(path).map_err(|error| file("looked at", error))?;
+        if found.permissions().mode() & 0o077 != 0 {
+            let mode = fs::Permissions::from_mode(0o600);
+            fs::set_permissions(path, mode).map_err(|error| file("kept from others", error))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,14 @@
+#![doc = include_str!("../README.md")]
+
+mod builder;
+mod error;
+mod queue;
+mod row;
+mod store;
+mod sweep;
+mod table;
+mod writer;
+
+pub use builder::SqliteStoreBuilder;
+pub use error::Error;
+pub use store::SqliteStore;

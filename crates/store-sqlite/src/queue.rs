@@ -1,0 +1,292 @@
+//! What waits to be written, and who waits for it.
+
+use std::mem;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use panoply_core::{CounterKey, StoreError};
+use panoply_store_memory::Kept;
+use tokio::sync::watch;
+
+use crate::row::{Row, Rows};
+
+/// How long a change may wait that nobody waits for; also how often a disk that failed is tried.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Beyond so many counters that wait, decisions wait before they are made.
+const MOST: usize = 64 * 1024;
+
+/// Beyond so many counters that nobody waits for, somebody does.
+const MOST_LAZY: usize = 16 * 1024;
+
+/// Changes on their way to the writer.
+///
+/// They lie in batches, numbered from one. A batch holds the last state of each key, and all of
+/// what a decision changed, so that the database never has half of one.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    queue: Mutex<Queue>,
+    wake: Condvar,
+    progress: watch::Receiver<Progress>,
+    waiting: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    urgent: Rows,
+    lazy: Rows,
+    flying: Arc<Rows>,
+    /// The number of the batch that is being put together.
+    number: u64,
+    synced: bool,
+    failing: bool,
+    asked: Asked,
+}
+
+/// What the writer is asked beside its batches.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Asked {
+    #[default]
+    Nothing,
+    /// To write everything.
+    Whole,
+    /// To write everything, and then to end.
+    Last,
+}
+
+/// How far the writer is.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Progress {
+    /// The last batch that was tried.
+    pub(crate) done: u64,
+    /// The last batch up to which everything is on disk.
+    pub(crate) written: u64,
+}
+
+/// What there is to write.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    pub(crate) rows: Arc<Rows>,
+    pub(crate) number: u64,
+    pub(crate) synced: bool,
+    pub(crate) last: bool,
+}
+
+/// How much a change matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Weight {
+    /// Written within [`PATIENCE`].
+    Lazy,
+    /// Written before it is answered.
+    Urgent,
+    /// On the disk itself before it is answered, or the answer is an error.
+    Lock,
+}
+
+/// What a change has to wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ticket {
+    /// Nothing.
+    None,
+    /// This batch; `must` says that it is an error when it cannot be written.
+    Batch { number: u64, must: bool },
+    /// It cannot be written at present, though it must.
+    Lost,
+}
+
+impl Journal {
+    pub(crate) fn new() -> (Self, watch::Sender<Progress>) {
+        let (sender, progress) = watch::channel(Progress::default());
+        let queue = Queue {
+            number: 1,
+            ..Queue::default()
+        };
+        let journal = Self {
+            queue: Mutex::new(queue),
+            wake: Condvar::new(),
+            progress,
+            waiting: AtomicUsize::new(0),
+        };
+        (journal, sender)
+    }
+
+    /// Puts the changes of one decision in line, which `each` tells.
+    pub(crate) fn enter(
+        &self,
+        weight: Weight,
+        each: impl FnOnce(&mut dyn FnMut(Kept<'_>)),
+    ) -> Ticket {
+        let mut queue = self.lock();
+        let must = weight == Weight::Lock;
+        if queue.failing {
+            return if must { Ticket::Lost } else { Ticket::None };
+        }
+        let urgent = weight >= Weight::Urgent || queue.lazy.len() >= MOST_LAZY;
+        let was_empty = queue.urgent.is_empty();
+        let mut any = false;
+        each(&mut |kept| {
+            any = true;
+            queue.put(&kept, urgent);
+        });
+        self.waiting
+            .store(queue.urgent.len() + queue.lazy.len(), Ordering::Release);
+        if !any || !urgent {
+            return Ticket::None;
+        }
+        queue.synced |= must;
+        let number = queue.number;
+        drop(queue);
+        if was_empty {
+            self.wake.notify_one();
+        }
+        Ticket::Batch { number, must }
+    }
+
+    /// What there is to wait for until none of `keys` is on its way any more.
+    pub(crate) fn pending(&self, mut keys: impl Iterator<Item = CounterKey>) -> Ticket {
+        let queue = self.lock();
+        let mut flies = false;
+        let waits = keys.any(|key| {
+            let key = key.to_bits();
+            flies |= queue.flying.contains_key(&key);
+            queue.urgent.contains_key(&key)
+        });
+        let number = match (waits, flies) {
+            (true, _) => queue.number,
+            (false, true) => queue.number - 1,
+            (false, false) => return Ticket::None,
+        };
+        Ticket::Batch {
+            number,
+            must: false,
+        }
+    }
+
+    /// Asks for everything to be written.
+    pub(crate) fn flush(&self) -> Ticket {
+        let mut queue = self.lock();
+        queue.asked = queue.asked.max(Asked::Whole);
+        queue.synced = true;
+        let number = queue.number;
+        drop(queue);
+        self.wake.notify_one();
+        Ticket::Batch { number, must: true }
+    }
+
+    /// Asks for everything to be written, and for no more after it.
+    pub(crate) fn close(&self) {
+        self.lock().asked = Asked::Last;
+        self.wake.notify_one();
+    }
+
+    /// Whether more should wait than is good for memory.
+    pub(crate) fn is_full(&self) -> bool {
+        self.waiting.load(Ordering::Acquire) >= MOST
+    }
+
+    pub(crate) async fn room(&self) -> Result<(), StoreError> {
+        let mut progress = self.progress.clone();
+        while self.is_full() {
+            progress.changed().await.map_err(|_| ended())?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn written(&self, ticket: Ticket) -> Result<(), StoreError> {
+        let (number, must) = match ticket {
+            Ticket::None => return Ok(()),
+            Ticket::Lost => return Err(lost()),
+            Ticket::Batch { number, must } => (number, must),
+        };
+        let mut progress = self.progress.clone();
+        let reached = progress.wait_for(|progress| progress.done >= number).await;
+        let reached = reached.map(|progress| *progress).map_err(|_| ended())?;
+        if must && reached.written < number {
+            return Err(lost());
+        }
+        Ok(())
+    }
+
+    /// For the writer: the next batch, after [`PATIENCE`] at the latest; whether it holds what
+    /// nobody waits for is for `due` to say.
+    pub(crate) fn next(&self, due: impl FnOnce() -> bool) -> Batch {
+        let idle = |queue: &mut Queue| queue.urgent.is_empty() && queue.asked == Asked::Nothing;
+        let waited = self.wake.wait_timeout_while(self.lock(), PATIENCE, idle);
+        let (mut queue, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let mut rows = mem::take(&mut queue.urgent);
+        let asked = queue.asked;
+        if asked > Asked::Nothing || due() {
+            rows.extend(mem::take(&mut queue.lazy));
+        }
+        self.waiting.store(queue.lazy.len(), Ordering::Release);
+        let rows = Arc::new(rows);
+        queue.flying = Arc::clone(&rows);
+        queue.asked = if asked == Asked::Last {
+            asked
+        } else {
+            Asked::Nothing
+        };
+        queue.number += 1;
+        Batch {
+            rows,
+            number: queue.number - 1,
+            synced: mem::take(&mut queue.synced),
+            last: asked == Asked::Last,
+        }
+    }
+
+    /// For the writer: a batch is on disk, or all that was missing.
+    pub(crate) fn landed(&self) {
+        self.lock().flying = Arc::default();
+    }
+
+    /// For the writer: nothing can be written; the number of the last batch that is lost by it.
+    ///
+    /// Memory has it all, and is written as a whole when it can be, so nothing is kept here.
+    pub(crate) fn fail(&self) -> u64 {
+        let mut queue = self.lock();
+        queue.failing = true;
+        queue.urgent = Rows::default();
+        queue.lazy = Rows::default();
+        queue.flying = Arc::default();
+        queue.synced = false;
+        queue.number += 1;
+        self.waiting.store(0, Ordering::Release);
+        queue.number - 1
+    }
+
+    /// For the writer: what changes from now on is to be written again.
+    pub(crate) fn resume(&self) {
+        self.lock().failing = false;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queue {
+    fn put(&mut self, kept: &Kept<'_>, urgent: bool) {
+        let key = kept.key.to_bits();
+        if urgent {
+            self.lazy.remove(&key);
+            self.urgent.insert(key, Row::of(kept));
+        } else if let Some(row) = self.urgent.get_mut(&key) {
+            *row = Row::of(kept);
+        } else {
+            self.lazy.insert(key, Row::of(kept));
+        }
+    }
+}
+
+fn lost() -> StoreError {
+    StoreError::permanent(
+        "the lock is in force, but could not be written down: it ends with the process; \
+         the log says what is wrong with the disk",
+    )
+}
+
+fn ended() -> StoreError {
+    StoreError::permanent("the thread that writes the counters down has ended")
+}

@@ -1,0 +1,191 @@
+//! The thread that writes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use panoply_core::{Clock, Moment, SystemClock};
+use panoply_store_memory::MemoryStore;
+use tokio::sync::watch;
+
+use crate::queue::{Batch, Journal, PATIENCE, Progress};
+use crate::sweep::Sweep;
+use crate::table::{Clocks, Table};
+
+/// How often a range of rows is looked at; 256 of them are all.
+const CHORES: Duration = Duration::from_secs(2);
+
+/// Writes what waits in the journal, one batch a transaction.
+///
+/// When the database fails, memory goes on alone. What changes meanwhile is not kept: as soon as
+/// the database can be written again, it is given all that memory has.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    pub(crate) table: Table,
+    pub(crate) memory: MemoryStore,
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) progress: watch::Sender<Progress>,
+    pub(crate) sweep: Sweep,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) kept: Clocks,
+    pub(crate) changed: bool,
+    #[cfg(test)]
+    pub(crate) pages: Arc<std::sync::atomic::AtomicU32>,
+}
+
+/// When things were done last, by a clock that nobody moves.
+#[derive(Debug)]
+struct Pace {
+    clock: SystemClock,
+    lazy: Duration,
+    chores: Duration,
+}
+
+impl Pace {
+    fn due(last: &mut Duration, every: Duration, now: Duration) -> bool {
+        let due = now.saturating_sub(*last) >= every;
+        if due {
+            *last = now;
+        }
+        due
+    }
+}
+
+impl Writer {
+    pub(crate) fn run(mut self) {
+        let mut pace = Pace {
+            clock: SystemClock::new(),
+            lazy: Duration::ZERO,
+            chores: Duration::ZERO,
+        };
+        let mut failing = false;
+        loop {
+            let now = || pace.clock.monotonic();
+            let batch = self
+                .journal
+                .next(|| Pace::due(&mut pace.lazy, PATIENCE, now()));
+            #[cfg(test)]
+            self.table
+                .limit(self.pages.load(std::sync::atomic::Ordering::SeqCst));
+            let done = if failing {
+                self.recover(&batch)
+            } else {
+                self.write(&batch)
+            };
+            let chores = !batch.last && Pace::due(&mut pace.chores, CHORES, now());
+            let done = done.and_then(|()| self.tidy(chores));
+            match done {
+                Ok(()) if failing => {
+                    failing = false;
+                    tracing::warn!(store = "sqlite", "the counters are written down again");
+                }
+                Ok(()) => {}
+                Err(error) => {
+                    let number = self.journal.fail();
+                    self.tell(|progress| progress.done = number);
+                    if !failing {
+                        failing = true;
+                        tracing::error!(
+                            store = "sqlite",
+                            error = &error as &dyn std::error::Error,
+                            "the counters cannot be written down: they go on in memory, and what \
+                             is counted from now on is forgotten when the process ends; new locks \
+                             are in force, but answered with an error; tried again every second"
+                        );
+                    }
+                }
+            }
+            if batch.last {
+                break;
+            }
+        }
+        if let Err(error) = self.keep_clocks() {
+            tracing::error!(store = "sqlite", %error, "the time could not be written down");
+        }
+        if let Err(error) = self.table.close() {
+            tracing::error!(store = "sqlite", %error, "the database could not be closed");
+        }
+    }
+
+    fn write(&mut self, batch: &Batch) -> rusqlite::Result<()> {
+        if !batch.rows.is_empty() {
+            self.table.write(batch.synced, |table| {
+                batch
+                    .rows
+                    .iter()
+                    .try_for_each(|(key, row)| table.put(*key, row))
+            })?;
+            batch.rows.keys().for_each(|key| self.sweep.spare(*key));
+            self.changed = true;
+        } else if batch.synced {
+            // Asked for everything on the disk, though there is nothing new.
+            let clocks = self.clocks();
+            self.table.write(true, |table| table.put_clocks(clocks))?;
+        }
+        self.landed(batch.number);
+        Ok(())
+    }
+
+    fn recover(&mut self, batch: &Batch) -> rusqlite::Result<()> {
+        let clocks = self.clocks();
+        self.table.write(true, |table| table.put_clocks(clocks))?;
+        // From here on changes are kept again, so that none is missed between the two.
+        self.journal.resume();
+        self.sweep.whole(&mut self.table, &self.memory)?;
+        self.landed(batch.number);
+        Ok(())
+    }
+
+    fn landed(&self, number: u64) {
+        self.journal.landed();
+        self.tell(|progress| (progress.done, progress.written) = (number, number));
+    }
+
+    fn tell(&self, change: impl FnOnce(&mut Progress)) {
+        self.progress.send_modify(change);
+    }
+
+    /// What nobody waits for.
+    fn tidy(&mut self, chores: bool) -> rusqlite::Result<()> {
+        self.sweep.step(&mut self.table, &self.memory)?;
+        if !chores {
+            return Ok(());
+        }
+        let over = self.sweep.over(&self.table, self.memory.moment())?;
+        if !over.is_empty() {
+            self.table.write(false, |table| {
+                over.iter().try_for_each(|(key, row)| table.put(*key, row))
+            })?;
+        }
+        self.keep_clocks()
+    }
+
+    /// Writes the clocks down, if something was counted since or one of them was set.
+    fn keep_clocks(&mut self) -> rusqlite::Result<()> {
+        let (now, kept) = (self.clocks(), self.kept);
+        let apart = |clocks: Clocks| {
+            i128::from(clocks.wall.as_micros()) - i128::from(clocks.store.as_micros())
+        };
+        if !self.changed && apart(now).abs_diff(apart(kept)) < CLOSE {
+            return Ok(());
+        }
+        self.table.write(false, |table| table.put_clocks(now))?;
+        (self.kept, self.changed) = (now, false);
+        Ok(())
+    }
+
+    fn clocks(&self) -> Clocks {
+        Clocks {
+            store: self.memory.moment(),
+            wall: wall(&*self.clock),
+        }
+    }
+}
+
+/// How many microseconds two clocks may differ and still be said to go together.
+const CLOSE: u128 = 500_000;
+
+/// What the system's clock shows.
+pub(crate) fn wall(clock: &dyn Clock) -> Moment {
+    let since = clock.wall().duration_since(std::time::UNIX_EPOCH);
+    Moment::ZERO.after(Some(since.unwrap_or_default()))
+}
