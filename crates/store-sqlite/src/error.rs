@@ -53,7 +53,7 @@ pub enum Error {
         .0.display()
     )]
     InUse(PathBuf),
-    /// The file is not an `SQLite` database.
+    /// The file is not an SQLite database.
     #[error("`{}` is not an SQLite database; name another file, or one that is not there yet", .0.display())]
     NotADatabase(PathBuf),
     /// The database belongs to something else.
@@ -84,7 +84,7 @@ pub enum Error {
         .0.display()
     )]
     Damaged(PathBuf, #[source] rusqlite::Error),
-    /// Anything else that `SQLite` says.
+    /// Anything else that SQLite says.
     #[error("`{}` cannot be used", .0.display())]
     Database(PathBuf, #[source] rusqlite::Error),
     /// There is no thread to be had.

@@ -12,3 +12,6 @@ mod writer;
 pub use builder::SqliteStoreBuilder;
 pub use error::Error;
 pub use store::SqliteStore;
+
+#[cfg(test)]
+mod tests;

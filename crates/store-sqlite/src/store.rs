@@ -14,7 +14,7 @@ use panoply_store_memory::MemoryStore;
 use crate::queue::{Journal, Ticket, Weight};
 use crate::{Error, SqliteStoreBuilder};
 
-/// Counters in memory, written down in `SQLite`.
+/// Counters in memory, written down in SQLite.
 ///
 /// Clones share the counters. The last that is dropped writes down what is left and gives the file
 /// back; it blocks its thread for as long.

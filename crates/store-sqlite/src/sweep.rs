@@ -7,7 +7,7 @@ use panoply_store_memory::MemoryStore;
 use crate::row::{Row, Rows};
 use crate::table::{Table, keys_in, keys_of};
 
-/// How many rows are deleted at once, so that no decision waits long for it.
+/// How many rows are deleted at once, if no more were written, so that no decision waits long.
 const AT_ONCE: usize = 1000;
 
 /// Deletes rows that are over, and those of counters that memory has folded into its sketches.
@@ -59,15 +59,25 @@ impl Sweep {
         Ok(over)
     }
 
-    /// Brings the database a step nearer to its bound.
-    pub(crate) fn step(&mut self, table: &mut Table, memory: &MemoryStore) -> rusqlite::Result<()> {
+    /// Brings the database a step nearer to its bound, after so many rows were `written`.
+    pub(crate) fn step(
+        &mut self,
+        table: &mut Table,
+        memory: &MemoryStore,
+        written: usize,
+    ) -> rusqlite::Result<()> {
         if self.doomed.is_empty() && table.rows() > self.most {
             self.doom(table, memory)?;
         }
         if self.doomed.is_empty() {
             return Ok(());
         }
-        let keys: Vec<u128> = self.doomed.iter().take(AT_ONCE).copied().collect();
+        let keys: Vec<u128> = self
+            .doomed
+            .iter()
+            .take(AT_ONCE.max(written * 2))
+            .copied()
+            .collect();
         table.write(false, |table| {
             keys.iter().try_for_each(|key| table.delete(*key))
         })?;

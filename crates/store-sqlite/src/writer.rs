@@ -72,7 +72,7 @@ impl Writer {
                 self.write(&batch)
             };
             let chores = !batch.last && Pace::due(&mut pace.chores, CHORES, now());
-            let done = done.and_then(|()| self.tidy(chores));
+            let done = done.and_then(|()| self.tidy(batch.rows.len(), chores));
             match done {
                 Ok(()) if failing => {
                     failing = false;
@@ -145,8 +145,8 @@ impl Writer {
     }
 
     /// What nobody waits for.
-    fn tidy(&mut self, chores: bool) -> rusqlite::Result<()> {
-        self.sweep.step(&mut self.table, &self.memory)?;
+    fn tidy(&mut self, written: usize, chores: bool) -> rusqlite::Result<()> {
+        self.sweep.step(&mut self.table, &self.memory, written)?;
         if !chores {
             return Ok(());
         }

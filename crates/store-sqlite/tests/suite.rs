@@ -1,7 +1,5 @@
 //! The suite that every store passes.
 
-#![expect(clippy::unwrap_used, reason = "a test says no by panicking")]
-
 use std::sync::Arc;
 
 use panoply_core::ManualClock;
