@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use crate::install::{self, Tool};
 
 /// Programs that the tests start.
-const TOOLS: [Tool; 10] = [
+const TOOLS: [Tool; 11] = [
     ("git", "git"),
     ("curl", "curl"),
     ("openssl", "openssl"),
@@ -21,6 +21,7 @@ const TOOLS: [Tool; 10] = [
     ("kill", "procps"),
     ("node", "nodejs"),
     ("npm", "npm"),
+    ("redis-server", "redis-server"),
 ];
 
 /// Where cargo-deny takes the advisories from.

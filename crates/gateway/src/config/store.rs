@@ -41,7 +41,7 @@ pub enum StoreUrl {
     Memory,
     /// `sqlite:FILE`; it is one process's own.
     Sqlite(PathBuf),
-    /// `redis://HOST`, or `rediss://` over TLS; Valkey as well.
+    /// `redis://HOST`, `rediss://` over TLS, or `unix://PATH`; Valkey as well.
     Redis(String),
     /// `postgres://USER@HOST/DATABASE`.
     Postgres(String),
@@ -70,7 +70,7 @@ impl FromStr for StoreUrl {
                 ":memory:" => Err("write `memory:` for a store that ends with the process".into()),
                 path => Ok(Self::Sqlite(PathBuf::from(path))),
             },
-            "redis" | "rediss" => whole().map(Self::Redis),
+            "redis" | "rediss" | "unix" => whole().map(Self::Redis),
             "valkey" | "valkeys" => {
                 whole().map(|url| Self::Redis(url.replacen("valkey", "redis", 1)))
             }

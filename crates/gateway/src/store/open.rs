@@ -1,24 +1,31 @@
 //! Opening the store that the configuration names.
 
+use std::error::Error;
 use std::num::NonZeroU32;
+use std::path::Path;
 use std::sync::Arc;
 
 use panoply::Clock;
+use panoply::limits::{Insured, InsuredConfig};
 use panoply_core::{CounterStore, Secret};
 use panoply_store_memory::MemoryStore;
+use panoply_store_redis::RedisStore;
+use panoply_store_sqlite::SqliteStore;
 
+use super::is_foreign;
 use crate::config::StoreUrl;
 
 /// A store that is open.
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) store: Arc<dyn CounterStore>,
-    pub(crate) insured: Option<Arc<panoply::limits::Insured>>,
+    /// The same, where an insurance stands in for it.
+    pub(crate) insured: Option<Arc<Insured>>,
 }
 
 /// Why the store could not be opened.
 #[derive(Debug, thiserror::Error)]
-#[error("store.url `{url}`: {problem}")]
+#[error("the store {url} cannot be used: {problem}")]
 pub struct OpenError {
     url: StoreUrl,
     problem: String,
@@ -35,18 +42,96 @@ pub(crate) struct Plan {
 }
 
 /// Opens the store on the runtime that calls; its tasks live there.
+///
+/// # Errors
+///
+/// When it cannot be had, or nodes with another secret use it.
 pub(crate) async fn open(plan: &Plan, clock: &Arc<dyn Clock>) -> Result<Opened, OpenError> {
-    let memory = || -> Arc<dyn CounterStore> {
-        Arc::new(MemoryStore::builder().clock(Arc::clone(clock)).build())
+    let memory = || MemoryStore::builder().clock(Arc::clone(clock)).build();
+    let own = |store: Arc<dyn CounterStore>| Opened {
+        store,
+        insured: None,
+    };
+    let shared = |store: Arc<dyn CounterStore>| {
+        let insurance = InsuredConfig::new()
+            .nodes(plan.nodes)
+            .clock(Arc::clone(clock));
+        let insured = Arc::new(insurance.build(store, Arc::new(memory())));
+        Opened {
+            store: Arc::clone(&insured) as _,
+            insured: Some(insured),
+        }
     };
     match &plan.url {
-        StoreUrl::Memory | StoreUrl::Sqlite(_) => Ok(Opened {
-            store: memory(),
-            insured: None,
-        }),
-        url => Err(OpenError {
-            url: url.clone(),
+        StoreUrl::Memory => Ok(own(Arc::new(memory()))),
+        StoreUrl::Sqlite(path) => match sqlite(path, clock, plan.asked) {
+            Ok(store) => Ok(own(Arc::new(store))),
+            Err(panoply_store_sqlite::Error::InUse(path)) if !plan.asked => {
+                tracing::warn!(
+                    path = %path.display(),
+                    "another gateway counts in the state directory: locks of this one end with it. \
+                     Give each a state directory of its own (`--state DIR`), or a store that they \
+                     share (`store.url`)"
+                );
+                Ok(own(Arc::new(memory())))
+            }
+            Err(error) => Err(plan.cannot(&error)),
+        },
+        StoreUrl::Redis(url) => {
+            let store = RedisStore::builder(url.as_str()).connect().await;
+            let store = store.map_err(|error| plan.cannot(&error))?;
+            plan.is_ours(&store).await?;
+            Ok(shared(Arc::new(store)))
+        }
+        StoreUrl::Postgres(_) => Err(OpenError {
+            url: plan.url.clone(),
             problem: "is not supported by this build".to_owned(),
         }),
+    }
+}
+
+fn sqlite(
+    path: &Path,
+    clock: &Arc<dyn Clock>,
+    asked: bool,
+) -> Result<SqliteStore, panoply_store_sqlite::Error> {
+    if !asked && let Some(state) = path.parent() {
+        // The state directory is ours to make, whatever else is not.
+        std::fs::create_dir_all(state).ok();
+    }
+    SqliteStore::builder(path).clock(Arc::clone(clock)).open()
+}
+
+impl Plan {
+    async fn is_ours(&self, store: &dyn CounterStore) -> Result<(), OpenError> {
+        match is_foreign(store, &self.secret).await {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(OpenError {
+                url: self.url.clone(),
+                problem: "nodes with another secret use it, and each would count alone: give all \
+                          nodes one `store.secret`, such as what the first has in the file \
+                          `secret` of its state directory"
+                    .to_owned(),
+            }),
+            Err(error) => Err(self.cannot(&error)),
+        }
+    }
+
+    fn cannot(&self, error: &dyn Error) -> OpenError {
+        let mut problem = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            let cause_text = cause.to_string();
+            // Some say their cause themselves.
+            if !problem.contains(&cause_text) {
+                problem.push_str(": ");
+                problem.push_str(&cause_text);
+            }
+            source = cause.source();
+        }
+        OpenError {
+            url: self.url.clone(),
+            problem,
+        }
     }
 }

@@ -1,0 +1,14 @@
+#![doc = include_str!("../README.md")]
+
+mod address;
+mod builder;
+mod dial;
+mod error;
+mod fault;
+mod keeper;
+mod store;
+mod wire;
+
+pub use builder::RedisStoreBuilder;
+pub use error::Error;
+pub use store::RedisStore;
