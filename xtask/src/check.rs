@@ -10,12 +10,13 @@ use anyhow::{Context as _, Result};
 use crate::install::{self, Tool};
 
 /// Programs that the tests start.
-const TOOLS: [Tool; 11] = [
+const TOOLS: [Tool; 12] = [
     ("git", "git"),
     ("curl", "curl"),
     ("openssl", "openssl"),
     ("chromium", "chromium"),
     ("h2load", "nghttp2-client"),
+    ("hydra", "hydra"),
     ("testssl", "testssl.sh"),
     ("cmake", "cmake"),
     ("kill", "procps"),

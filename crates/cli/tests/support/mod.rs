@@ -12,6 +12,7 @@ mod h2;
 mod pki;
 mod process;
 mod raw;
+mod redis;
 mod tools;
 
 use std::net::TcpListener;
@@ -24,6 +25,7 @@ pub(crate) use h2::{H2, frame};
 pub(crate) use pki::Pki;
 pub(crate) use process::Process;
 pub(crate) use raw::{Raw, Recorder, Reply, ask, raw, statuses};
+pub(crate) use redis::Redis;
 pub(crate) use tools::{node, node_in, npm_ci, require, text};
 
 /// The root of the repository.

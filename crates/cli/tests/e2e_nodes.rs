@@ -1,0 +1,200 @@
+//! Several gateways, a gateway that is killed, a store that goes away: ten guesses stay ten.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "a test may fail loudly, and waits by the real clock"
+)]
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use serde_json::Value;
+use support::{App, Gateway, Redis, Verdicts, curl, node, test_app, wait_for};
+
+/// How many passwords the app was shown for `user`.
+fn shown(app: &App, user: &str) -> u64 {
+    let url = format!("{}/shown?user={user}", app.origin());
+    let answer = curl(std::path::Path::new("/dev/null"), &[&url]);
+    answer.text().parse().unwrap()
+}
+
+fn guess(version: &str, number: u32, user: &str, gateways: &[&Gateway]) -> Value {
+    let number = number.to_string();
+    let mut arguments = vec![version, &number, user];
+    arguments.extend(gateways.iter().map(|gateway| gateway.origin.as_str()));
+    node("guesses.mjs", &arguments, None)
+}
+
+fn login(gateway: &Gateway, user: &str) -> (u16, Duration) {
+    let form = format!("username={user}&password=wrong");
+    let before = Instant::now();
+    let answer = curl(&gateway.ca(), &[&gateway.url("/login"), "-d", &form]);
+    (answer.status, before.elapsed())
+}
+
+/// One more guess at a gateway that has the state of another.
+fn again(gateway: &Gateway, first: &Gateway, user: &str) -> u16 {
+    let form = format!("username={user}&password=wrong");
+    curl(&first.ca(), &[&gateway.url("/login"), "-d", &form]).status
+}
+
+fn on(store: &str, more: &str) -> String {
+    format!(
+        "[tls]\nmode = \"off\"\n[store]\nurl = \"{store}\"\nsecret = \"a secret of all nodes\"\n{more}"
+    )
+}
+
+#[test]
+fn three_gateways_on_one_redis_show_the_app_ten() {
+    let redis = Redis::start();
+    let app = App::start(&test_app("logins.mjs"));
+    let config = on(&redis.url(), "nodes = 3\n");
+    let gateways = [(); 3].map(|()| Gateway::before(&app.origin(), &config));
+    let gateways: Vec<&Gateway> = gateways.iter().collect();
+    let counts = guess("1", 1000, "ada", &gateways);
+    assert_eq!(counts["401"].as_u64(), Some(10), "{counts}");
+    assert_eq!(counts["429"].as_u64(), Some(990), "{counts}");
+    assert_eq!(shown(&app, "ada"), 10);
+}
+
+#[test]
+fn nodes_with_another_secret_are_refused() {
+    let redis = Redis::start();
+    let app = App::start(&test_app("logins.mjs"));
+    let _first = Gateway::before(&app.origin(), &on(&redis.url(), ""));
+    let other = on(&redis.url(), "").replace("of all nodes", "of its own, alas");
+    let (mut process, _dir, _) = Gateway::setup()
+        .config(&other)
+        .upstream(&app.origin())
+        .spawn();
+    let status = process.status(Duration::from_secs(20));
+    assert_eq!(status.code(), Some(2));
+    let said = process.said().join("\n");
+    assert!(said.contains("nodes with another secret use it"), "{said}");
+    assert!(!said.contains("of its own, alas"), "{said}");
+}
+
+#[test]
+fn a_store_that_is_not_there_is_told_at_start() {
+    let app = App::start(&test_app("logins.mjs"));
+    let (mut process, _dir, _) = Gateway::setup()
+        .config(&on("redis://:hunter2@127.0.0.1:1", ""))
+        .upstream(&app.origin())
+        .spawn();
+    let status = process.status(Duration::from_secs(30));
+    assert_eq!(status.code(), Some(2));
+    let said = process.said().join("\n");
+    assert!(said.contains("cannot be reached"), "{said}");
+    assert!(!said.contains("hunter2"), "{said}");
+}
+
+#[test]
+fn killed_in_the_middle_the_count_goes_on() {
+    // It takes its time, so that all ten are under way when the gateway is killed.
+    let mut command = vec!["env".to_owned(), "TAKES=400".to_owned()];
+    command.extend(test_app("logins.mjs"));
+    let app = App::start(&command);
+    let mut wrong = Verdicts::default();
+    for (version, user) in [("1", "ada"), ("2", "grace"), ("1", "alan")] {
+        let config = if version == "2" {
+            ""
+        } else {
+            "[tls]\nmode = \"off\"\n"
+        };
+        let first = Gateway::before(&app.origin(), config);
+        std::thread::scope(|scope| {
+            let guesses = scope.spawn(|| match version {
+                "2" => {
+                    let ca = first.ca();
+                    let environment = [("CA", ca.to_str().unwrap())];
+                    let arguments = [version, "1000", user, &first.origin];
+                    support::node_in("guesses.mjs", &arguments, None, &environment)
+                }
+                _ => guess(version, 1000, user, &[&first]),
+            });
+            wait_for("a few guesses", Duration::from_secs(20), || {
+                (shown(&app, user) >= 4).then_some(())
+            });
+            first.process.signal(Signal::KILL);
+            guesses.join().unwrap();
+        });
+        let second = Gateway::setup()
+            .state_of(&first)
+            .config(config)
+            .upstream(&app.origin())
+            .start();
+        for _ in 0..20 {
+            again(&second, &first, user);
+        }
+        let total = shown(&app, user);
+        // Those that were reserved when it was killed may not have reached the app.
+        wrong.check((4..=10).contains(&total), || format!("{user}: {total}"));
+        wrong.equal("then", again(&second, &first, user), 429);
+    }
+    wrong.settle();
+}
+
+#[test]
+fn while_redis_is_away_the_insurance_decides() {
+    let mut redis = Redis::start();
+    let app = App::start(&test_app("logins.mjs"));
+    let config = on(&redis.url(), "nodes = 2\n");
+    let gateway = Gateway::before(&app.origin(), &config);
+    let mut wrong = Verdicts::default();
+    for _ in 0..3 {
+        wrong.equal("counted in Redis", login(&gateway, "ada").0, 401);
+    }
+    // It hangs: nobody waits for it, and half of the limit is what one of two nodes lets through.
+    redis.signal(Signal::STOP);
+    let mut passed = 0;
+    for _ in 0..20 {
+        let (status, time) = login(&gateway, "ada");
+        wrong.check(matches!(status, 401 | 429), || format!("hanging: {status}"));
+        wrong.check(time < Duration::from_secs(2), || {
+            format!("hanging: {time:?}")
+        });
+        passed += u64::from(status == 401);
+    }
+    wrong.check(passed <= 5, || format!("{passed} of 20 while it hung"));
+    let health = |line: &str| {
+        let metrics = curl(&gateway.ca(), &[&format!("{}/metrics", gateway.admin)]).text();
+        metrics.contains(line).then_some(())
+    };
+    wait_for("the metrics", Duration::from_secs(10), || {
+        health("panoply_store_up 0")
+    });
+    redis.signal(Signal::CONT);
+    wait_for("Redis again", Duration::from_secs(20), || {
+        login(&gateway, "nobody");
+        health("panoply_store_up 1")
+    });
+    // It is gone, and comes back with what it had written down.
+    redis.kill();
+    for _ in 0..20 {
+        let (status, time) = login(&gateway, "grace");
+        wrong.check(matches!(status, 401 | 429), || format!("gone: {status}"));
+        wrong.check(time < Duration::from_secs(2), || format!("gone: {time:?}"));
+    }
+    wrong.check(shown(&app, "grace") <= 5, || {
+        format!("{} while it was gone", shown(&app, "grace"))
+    });
+    redis.revive();
+    wait_for("Redis again", Duration::from_secs(20), || {
+        login(&gateway, "nobody");
+        health("panoply_store_up 1")
+    });
+    for _ in 0..20 {
+        login(&gateway, "ada");
+    }
+    let total = shown(&app, "ada");
+    wrong.check(total <= 15, || format!("{total} in all"));
+    wrong.equal("at last", login(&gateway, "ada").0, 429);
+    wrong.settle();
+}
