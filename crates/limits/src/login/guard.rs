@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use panoply_core::{
-    Action, Block, BlockId, CounterKey, CounterKeys, CounterStore, Decision, Op, Receipt, Release,
-    Rule, Secret, StoreError, Subject,
+    Action, Block, BlockId, CounterKey, CounterKeys, CounterStore, Decision, Op, Release, Rule,
+    Secret, StoreError, Subject,
 };
 use smallvec::SmallVec;
 
+use super::attempt::{Attempt, Taken};
 use super::claim::{Claim, Denied, Refused};
 use super::device::{Device, DeviceSeal};
 use super::rules::LoginRules;
@@ -20,39 +21,19 @@ use crate::Error;
 /// Every attempt is reserved in all of its counters at once, and refused if one of them is full. A
 /// failure keeps what was reserved, a success gives it back. Clones share the counters.
 #[derive(Debug, Clone)]
-pub struct LoginGuard(Arc<Inner>);
+pub struct LoginGuard(pub(super) Arc<Inner>);
 
 #[derive(Debug)]
-struct Inner {
-    store: Arc<dyn CounterStore>,
+pub(super) struct Inner {
+    pub(super) store: Arc<dyn CounterStore>,
     keys: CounterKeys,
-    seal: DeviceSeal,
-    rules: LoginRules,
+    pub(super) seal: DeviceSeal,
+    pub(super) rules: LoginRules,
     realm: String,
 }
 
-/// An attempt that may be made. Settle it with [`succeed`](Self::succeed),
-/// [`give_back`](Self::give_back) or [`fail`](Self::fail); dropped, it counts as failed, since that
-/// is what was reserved.
-#[derive(Debug)]
-#[must_use = "an attempt that is dropped counts as failed"]
-pub struct Attempt {
-    guard: LoginGuard,
-    taken: SmallVec<[Taken; 5]>,
-    claim: Claim,
-}
-
-/// What an attempt took from one counter.
-#[derive(Debug, Clone, Copy)]
-struct Taken {
-    key: CounterKey,
-    rule: Which,
-    member: Option<CounterKey>,
-    receipt: Receipt,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Which {
+pub(super) enum Which {
     Pair,
     Client,
     User,
@@ -206,7 +187,7 @@ impl LoginGuard {
         self.0.seal.open(cookie)
     }
 
-    fn rule(&self, which: Which) -> Option<&Rule> {
+    pub(super) fn rule(&self, which: Which) -> Option<&Rule> {
         let rules = &self.0.rules;
         match which {
             Which::Pair => rules.pair.as_ref(),
@@ -272,7 +253,7 @@ impl LoginGuard {
         plan
     }
 
-    fn user_key(&self, user: &str) -> CounterKey {
+    pub(super) fn user_key(&self, user: &str) -> CounterKey {
         let realm = self.0.realm.as_bytes();
         self.0
             .keys
@@ -332,7 +313,7 @@ impl LoginGuard {
 }
 
 impl Which {
-    const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         use super::rules::{CLIENT, DEVICE, EVER, NAMES, PAIR, USER};
         match self {
             Self::Pair => PAIR,
@@ -342,73 +323,6 @@ impl Which {
             Self::Ever => EVER,
             Self::Device => DEVICE,
         }
-    }
-}
-
-impl Attempt {
-    /// The login was right: nothing of it counts, and the failures of this user from this client
-    /// are forgotten. Gives the cookie by which this device will be known, unless the request held
-    /// several user names, of which it is not known which was right.
-    ///
-    /// # Errors
-    ///
-    /// When the store fails; the attempt then still counts.
-    pub async fn succeed(self) -> Result<Option<String>, StoreError> {
-        let sure = self.claim.only_user();
-        self.settle(sure.is_some()).await?;
-        let Some(user) = sure.filter(|_| self.guard.0.rules.device.is_some()) else {
-            return Ok(None);
-        };
-        let guard = &self.guard;
-        Ok(guard.0.seal.seal(guard.user_key(user), self.claim.device))
-    }
-
-    /// The login was wrong: what was reserved stays counted. The same as dropping it.
-    pub fn fail(self) {
-        drop(self);
-    }
-
-    /// Neither right nor wrong, as when the app failed: nothing of it counts.
-    ///
-    /// # Errors
-    ///
-    /// When the store fails; the attempt then still counts.
-    pub async fn give_back(self) -> Result<(), StoreError> {
-        self.settle(false).await
-    }
-
-    /// The locks that this attempt made, as it reserved the last point of a counter; they hold
-    /// unless it succeeds.
-    pub fn locks(&self) -> impl Iterator<Item = (&'static str, BlockId)> {
-        let made = |taken: &&Taken| taken.receipt.lock_end.is_some();
-        let made = self.taken.iter().filter(made);
-        made.map(|taken| (taken.rule.name(), BlockId::of(taken.key)))
-    }
-
-    /// Who tries.
-    pub const fn who(&self) -> &Claim {
-        &self.claim
-    }
-
-    async fn settle(&self, forget: bool) -> Result<(), StoreError> {
-        let ops: SmallVec<[Op<'_>; 5]> = self
-            .taken
-            .iter()
-            .filter_map(|taken| {
-                let consecutive = matches!(taken.rule, Which::Pair | Which::Ever | Which::Device);
-                let action = if forget && consecutive {
-                    Action::Forget
-                } else {
-                    Action::Refund {
-                        cost: 1,
-                        member: taken.member,
-                        receipt: taken.receipt,
-                    }
-                };
-                Some(Op::new(taken.key, self.guard.rule(taken.rule)?, action))
-            })
-            .collect();
-        self.guard.0.store.decide(&ops).await.map(drop)
     }
 }
 

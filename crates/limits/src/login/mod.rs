@@ -1,5 +1,6 @@
 //! The login guard: no guess slips through.
 
+mod attempt;
 mod body;
 mod claim;
 mod config;
@@ -16,12 +17,13 @@ mod rules;
 mod steps;
 mod verdict;
 
+pub use attempt::Attempt;
 pub use body::GuardedBody;
 pub use claim::{Claim, Denied, Refused};
 pub use config::{LoginConfig, OnOutage, Otherwise};
 pub use device::{Device, counter_keys};
 pub use future::LoginFuture;
-pub use guard::{Attempt, LoginGuard};
+pub use guard::LoginGuard;
 pub use layer::{LoginLayer, LoginService};
 pub use outcome::{Outcome, Signs};
 pub use report::LoginReport;
