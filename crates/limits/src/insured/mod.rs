@@ -1,0 +1,277 @@
+//! What holds while the store is away.
+
+mod breaker;
+mod owed;
+#[cfg(test)]
+mod tests;
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use panoply_core::{
+    Action, Block, BlockId, Clock, CounterStore, Decision, Op, Release, Reply, Rule, StoreError,
+    SystemClock,
+};
+use smallvec::SmallVec;
+
+use breaker::Breaker;
+use owed::{Owed, Owned};
+
+/// A store with an insurance: while it is away, a local store decides with the limits divided by
+/// the number of nodes, so that logins go on and no more is let through in all.
+///
+/// A decision that is not there within the deadline is made by the insurance, and so is one that
+/// the store answers with an error, whether it may pass by itself or somebody must act. After three
+/// in a row the store is left alone for a second, then tried again by one decision at a time, which
+/// waits no longer than any other.
+///
+/// What settles an attempt ([`Action::Refund`], [`Action::Forget`]) is done in both, and kept for
+/// the store while it is away: 4,096 settlements at most, beyond which an attempt stays counted.
+/// What the store may have heard of already is told again only as far as that does no harm.
+///
+/// A block that somebody adds ([`Action::Block`]) is made in both too, and is an error when the
+/// store does not take it: it then holds on this node, and only while the store is away.
+///
+/// It needs a tokio runtime, unless the store answers at once.
+#[derive(Debug)]
+pub struct Insured {
+    store: Arc<dyn CounterStore>,
+    insurance: Arc<dyn CounterStore>,
+    nodes: NonZeroU32,
+    deadline: Duration,
+    breaker: Breaker,
+    owed: Arc<Owed>,
+    instead: AtomicU64,
+}
+
+/// Settings of an [`Insured`] store.
+#[derive(Debug, Clone)]
+pub struct InsuredConfig {
+    nodes: NonZeroU32,
+    deadline: Duration,
+    pause: Duration,
+    clock: Arc<dyn Clock>,
+}
+
+/// How long a list of blocks or a release is waited for: a person asked for it.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Default for InsuredConfig {
+    fn default() -> Self {
+        Self {
+            nodes: NonZeroU32::MIN,
+            deadline: Duration::from_millis(50),
+            pause: Duration::from_secs(1),
+            clock: Arc::new(SystemClock::new()),
+        }
+    }
+}
+
+impl InsuredConfig {
+    /// One node, 50 ms, and a second of pause.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many nodes share the store; one by default.
+    #[must_use]
+    pub const fn nodes(mut self, nodes: NonZeroU32) -> Self {
+        self.nodes = nodes;
+        self
+    }
+
+    /// How long a decision is waited for; 50 ms by default.
+    #[must_use]
+    pub const fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// How long the store is left alone; a second by default.
+    #[must_use]
+    pub const fn pause(mut self, pause: Duration) -> Self {
+        self.pause = pause;
+        self
+    }
+
+    /// Where time comes from; the system's clock by default.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// `store`, insured by `insurance`.
+    pub fn build(self, store: Arc<dyn CounterStore>, insurance: Arc<dyn CounterStore>) -> Insured {
+        Insured {
+            store,
+            insurance,
+            nodes: self.nodes,
+            deadline: self.deadline,
+            breaker: Breaker::new(self.clock, self.pause),
+            owed: Arc::default(),
+            instead: AtomicU64::new(0),
+        }
+    }
+}
+
+/// What a decision is for, which says what becomes of it while the store is away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// Whether to let something through.
+    Verdict,
+    /// To settle what was let through.
+    Settlement,
+    /// To block by hand.
+    ByHand,
+}
+
+impl Purpose {
+    fn of(ops: &[Op<'_>]) -> Self {
+        let all = |test: fn(&Action) -> bool| ops.iter().all(|op| test(&op.action));
+        if all(|action| matches!(action, Action::Refund { .. } | Action::Forget)) {
+            Self::Settlement
+        } else if all(|action| matches!(action, Action::Block { .. })) {
+            Self::ByHand
+        } else {
+            Self::Verdict
+        }
+    }
+}
+
+impl Insured {
+    /// Whether the insurance decides at present.
+    pub fn is_away(&self) -> bool {
+        self.breaker.is_open()
+    }
+
+    /// How many decisions the insurance has made so far.
+    pub fn decided_instead(&self) -> u64 {
+        self.instead.load(Ordering::Relaxed)
+    }
+
+    /// Takes note of the store's answer.
+    fn heard(&self, answer: &Result<Decision, StoreError>) {
+        match answer {
+            Ok(_) => {
+                self.breaker.good();
+                self.owed.deliver(&self.store, self.deadline);
+            }
+            Err(error) => self.breaker.bad(error),
+        }
+    }
+
+    /// The insurance's decision.
+    fn instead(&self, ops: &[Op<'_>]) -> Reply<'_, Decision> {
+        self.instead.fetch_add(1, Ordering::Relaxed);
+        self.locally(ops)
+    }
+
+    fn locally(&self, ops: &[Op<'_>]) -> Reply<'_, Decision> {
+        let shares: SmallVec<[Rule; 4]> = ops
+            .iter()
+            .map(|op| op.rule.divided_by(self.nodes))
+            .collect();
+        let ops: SmallVec<[Op<'_>; 4]> = ops
+            .iter()
+            .zip(&shares)
+            .map(|(op, rule)| Op::new(op.key, rule, op.action).about(op.subject))
+            .collect();
+        self.insurance.decide(&ops)
+    }
+
+    fn verdict(&self, ops: &[Op<'_>]) -> Reply<'_, Decision> {
+        if !self.breaker.may_ask() {
+            return self.instead(ops);
+        }
+        let asked = match self.store.decide(ops).now() {
+            Ok(answer) => {
+                self.heard(&answer);
+                return match answer {
+                    Ok(decision) => Reply::ready(Ok(decision)),
+                    Err(_) => self.instead(ops),
+                };
+            }
+            Err(asked) => asked,
+        };
+        let owned: SmallVec<[Owned; 4]> = ops.iter().map(Owned::new).collect();
+        Reply::later(async move {
+            let answer = self.in_time(asked).await;
+            self.heard(&answer);
+            if answer.is_ok() {
+                return answer;
+            }
+            let ops: SmallVec<[Op<'_>; 4]> = owned.iter().map(Owned::op).collect();
+            self.instead(&ops).await
+        })
+    }
+
+    fn both(&self, ops: &[Op<'_>], purpose: Purpose) -> Reply<'_, Decision> {
+        let owned: Vec<Owned> = ops.iter().map(Owned::new).collect();
+        Reply::later(async move {
+            let ops: SmallVec<[Op<'_>; 4]> = owned.iter().map(Owned::op).collect();
+            let by_hand = purpose == Purpose::ByHand;
+            // What the insurance has never let through needs no settling there.
+            let mut local = None;
+            if by_hand || self.decided_instead() > 0 || self.is_away() {
+                local = Some(self.locally(&ops).await);
+            }
+            // Whoever blocks by hand is told how the store is.
+            let asked = self.breaker.may_ask() || by_hand;
+            let error = if asked {
+                let answer = self.in_time(self.store.decide(&ops)).await;
+                self.heard(&answer);
+                match answer {
+                    Ok(decision) => return Ok(decision),
+                    Err(error) => error,
+                }
+            } else {
+                StoreError::transient("the store is away")
+            };
+            if by_hand {
+                return Err(error);
+            }
+            let local = match local {
+                Some(local) => local,
+                None => self.locally(&ops).await,
+            };
+            drop(ops);
+            self.owed.keep(owned, asked);
+            local
+        })
+    }
+
+    async fn in_time<T>(&self, reply: Reply<'_, T>) -> Result<T, StoreError> {
+        within(self.deadline, reply).await
+    }
+}
+
+async fn within<T>(time: Duration, reply: Reply<'_, T>) -> Result<T, StoreError> {
+    let answer = tokio::time::timeout(time, reply).await;
+    answer.unwrap_or_else(|_| Err(StoreError::transient("the store took too long")))
+}
+
+impl CounterStore for Insured {
+    fn decide<'a>(&'a self, ops: &[Op<'_>]) -> Reply<'a, Decision> {
+        match Purpose::of(ops) {
+            Purpose::Verdict => self.verdict(ops),
+            purpose => self.both(ops, purpose),
+        }
+    }
+
+    fn blocks(&self, after: Option<BlockId>, most: usize) -> Reply<'_, Vec<Block>> {
+        Reply::later(async move { within(PATIENCE, self.store.blocks(after, most)).await })
+    }
+
+    fn release(&self, which: Release) -> Reply<'_, usize> {
+        Reply::later(async move {
+            // Here too, or the client would be refused again as soon as the store is away.
+            let local = self.insurance.release(which).await?;
+            Ok(within(PATIENCE, self.store.release(which))
+                .await?
+                .max(local))
+        })
+    }
+}
