@@ -98,6 +98,14 @@ refused! {
     an_upstream_without_scheme: "[app]\nupstream = \"localhost:3000\"\n", ["panoply.toml:2", "http://"];
     a_proxy_that_is_everybody: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[client]\ntrusted_proxies = [\"0.0.0.0/0\"]\n", ["0.0.0.0/0", "hops"];
     a_placeholder_too_short: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[headers]\nnonce_placeholder = \"abc\"\n", ["panoply.toml:4", "24"];
+    no_workers_at_all: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[listen]\nworkers = 0\n", ["panoply.toml:4", "from 1 up"];
+    too_many_hops: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[client]\nhops = 300\n", ["panoply.toml:4", "from 0 to 255"];
+    a_number_for_a_table: "app = 1\n", ["panoply.toml:1", "[app]"];
+    a_list_of_a_table: "[[app]]\nh2c = true\n", ["panoply.toml:1", "`[app]`"];
+    a_name_of_helmet_s: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[headers]\nframeguard = true\n", ["panoply.toml:4", "x-frame-options"];
+    a_prefix_without_a_slash: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[[headers.path]]\nprefix = \"/a\"\n[[headers.path]]\nprefix = \"embed\"\n", ["panoply.toml:6", "\"/embed\""];
+    admin_where_clients_come: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[admin]\nlisten = \"127.0.0.1:8443\"\n", ["panoply.toml:4", "admin.listen", "listen.https"];
+    a_drain_of_ages: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[limits]\ndrain = \"99999999999d\"\n", ["panoply.toml:4", "3650d"];
     not_toml: "[app\nupstream = \"x\"\n", ["panoply.toml:1"];
     a_header_with_a_newline: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[headers.content-security-policy]\nappend = { script-src = [\"https://a.example\\nX-Evil: 1\"] }\n", ["panoply.toml:4"];
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use panoply::{Clock, Nonce, Panoply, Secret, Suit};
 use panoply_tls::Tls;
 
-use crate::config::{Address, ConfigError, Loaded, LogConfig, StoreUrl, Upstream};
+use crate::config::{Address, ConfigError, Loaded, LogConfig, Origin, StoreUrl, Upstream};
 use crate::store::{Deferred, Plan};
 use crate::wire::Patience;
 
@@ -143,21 +143,22 @@ impl Settings {
                 )
                 .with_help("give `listen.http` or `listen.https` an address"));
         }
-        if http.is_some() && http == https && http.is_some_and(|address| address.port() != 0) {
-            return Err(loaded
-                .error(
-                    "listen.https",
-                    "`listen.http` and `listen.https` are the same address",
-                )
-                .with_help("give each a port of its own, or turn one `\"off\"`"));
-        }
+        let admin = config.admin.listen.and_then(Address::socket);
+        apart(
+            loaded,
+            [
+                ("listen.http", http),
+                ("listen.https", https),
+                ("admin.listen", admin),
+            ],
+        )?;
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let placeholder = placeholder(&suit, &app, around);
         Ok(Self {
             app,
             http,
             https,
-            admin: config.admin.listen.and_then(Address::socket),
+            admin,
             workers: config
                 .listen
                 .workers
@@ -272,6 +273,32 @@ fn store_plan(loaded: &Loaded, around: &Surroundings) -> Result<Plan, ConfigErro
         nodes: config.nodes.unwrap_or(std::num::NonZeroU32::MIN),
         asked: config.url.is_some(),
     })
+}
+
+/// No two listeners want one port.
+fn apart(loaded: &Loaded, listeners: [(&str, Option<SocketAddr>); 3]) -> Result<(), ConfigError> {
+    let clash = |a: SocketAddr, b: SocketAddr| {
+        let (one, other) = (a.ip(), b.ip());
+        let any = one.is_unspecified() || other.is_unspecified();
+        let meet = one == other || (any && one.is_ipv4() == other.is_ipv4());
+        a.port() != 0 && a.port() == b.port() && meet
+    };
+    for (number, (key, address)) in listeners.iter().enumerate() {
+        for (before, other) in listeners.iter().take(number) {
+            if let (Some(a), Some(b)) = (address, other)
+                && clash(*a, *b)
+            {
+                let message = format!("`{key}` ({a}) and `{before}` ({b}) want the same port");
+                // Shown where one of them was written.
+                let at = [*key, *before].into_iter();
+                let at = at.clone().find(|key| loaded.origin(key) != Origin::Default);
+                return Err(loaded
+                    .error(at.unwrap_or(key), message)
+                    .with_help("give each a port of its own, or turn one `\"off\"`"));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn app(loaded: &Loaded) -> Result<App, ConfigError> {

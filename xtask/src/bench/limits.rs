@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::hint::black_box;
 use std::net::Ipv4Addr;
 use std::num::NonZeroU32;
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -129,7 +130,8 @@ pub(super) fn run() -> Result<()> {
         })
         .collect();
     rows.push(node()?);
-    write(&rows)
+    write(&rows)?;
+    super::redis::run()
 }
 
 fn address(number: u32) -> Ipv4Addr {
@@ -179,31 +181,34 @@ fn resident() -> Result<f64> {
     Ok(f64::from(kilobytes) * 1024.0)
 }
 
-fn node() -> Result<Row> {
-    let folder = tempfile::tempdir()?;
-    let npm = [
-        "install",
-        "--silent",
-        "--no-audit",
-        "--no-fund",
-        "rate-limiter-flexible@11.4.0",
-    ];
+/// Installs packages into a folder that goes away.
+pub(super) fn npm(folder: &Path, packages: &[&str]) -> Result<()> {
     let installed = Command::new("npm")
-        .args(npm)
-        .current_dir(folder.path())
+        .args(["install", "--silent", "--no-audit", "--no-fund"])
+        .args(packages)
+        .current_dir(folder)
         .status();
+    let packages = packages.join(" ");
     ensure!(
         installed.context("npm")?.success(),
-        "npm could not install rate-limiter-flexible"
+        "npm could not install {packages}"
     );
+    Ok(())
+}
+
+/// What a script prints, as JSON.
+pub(super) fn told(command: &mut Command) -> Result<serde_json::Value> {
+    let output = command.output()?;
+    serde_json::from_slice(&output.stdout)
+        .with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+fn node() -> Result<Row> {
+    let folder = tempfile::tempdir()?;
+    npm(folder.path(), &["rate-limiter-flexible@11.4.0"])?;
     let script = folder.path().join("limits.mjs");
     std::fs::write(&script, include_str!("limits.mjs"))?;
-    let output = Command::new("node")
-        .arg("--expose-gc")
-        .arg(&script)
-        .output()?;
-    let told: serde_json::Value = serde_json::from_slice(&output.stdout)
-        .with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
+    let told = told(Command::new("node").arg("--expose-gc").arg(&script))?;
     let number = |key: &str| told.get(key).and_then(serde_json::Value::as_f64);
     Ok(Row {
         name: "rate-limiter-flexible 11.4.0 in Node, a window",

@@ -5,6 +5,7 @@ pub(crate) mod bare;
 mod limits;
 mod page;
 mod peers;
+mod redis;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -30,7 +31,7 @@ pub(crate) enum What {
     Gateway,
     /// The cost of a response's headers beside other Rust layers.
     Headers,
-    /// Counting in memory beside rate-limiter-flexible and governor.
+    /// Counting in memory and in Redis beside rate-limiter-flexible and governor.
     Limits,
 }
 

@@ -6,7 +6,10 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
-use toml_edit::{Document, TableLike};
+use serde::Deserialize as _;
+use toml::{Table, Value};
+
+use super::Config;
 
 /// What is wrong with a configuration, and where it was written.
 ///
@@ -110,21 +113,20 @@ impl std::error::Error for ConfigError {}
 /// Splits serde's own sentence into what is wrong and what to write instead.
 pub(super) fn teach(message: &str) -> (String, Option<String>) {
     let message = message.trim();
-    let unknown = ["unknown field `", "unknown variant `"]
+    let told = unknown(message).or_else(|| misfit(message));
+    told.map_or_else(
+        || (message.to_owned(), None),
+        |(message, help)| (message, Some(help)),
+    )
+}
+
+/// A key or a word that is not known.
+fn unknown(message: &str) -> Option<(String, String)> {
+    let (what, rest) = [("key", "unknown field `"), ("value", "unknown variant `")]
         .into_iter()
-        .find_map(|start| message.strip_prefix(start).map(|rest| (start, rest)));
-    let Some((start, rest)) = unknown else {
-        return (message.to_owned(), None);
-    };
-    let Some((word, rest)) = rest.split_once('`') else {
-        return (message.to_owned(), None);
-    };
+        .find_map(|(what, start)| message.strip_prefix(start).map(|rest| (what, rest)))?;
+    let (word, rest) = rest.split_once('`')?;
     let known: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
-    let what = if start.contains("field") {
-        "key"
-    } else {
-        "value"
-    };
     let nearest = nearest(word, &known).map(|near| format!("did you mean `{near}`? "));
     let list = known
         .iter()
@@ -136,7 +138,61 @@ pub(super) fn teach(message: &str) -> (String, Option<String>) {
     } else {
         format!("{}known here: {list}", nearest.unwrap_or_default())
     };
-    (format!("unknown {what} `{word}`"), Some(help))
+    Some((format!("unknown {what} `{word}`"), help))
+}
+
+/// A value of another type, or out of range; serde speaks of Rust's types there.
+fn misfit(message: &str) -> Option<(String, String)> {
+    if message == "wanted string or table" {
+        let what = "this cannot stand here".to_owned();
+        return Some((
+            what,
+            "write one of the words it takes, in quotes".to_owned(),
+        ));
+    }
+    let found = ["invalid type: ", "invalid value: "]
+        .into_iter()
+        .find_map(|start| message.strip_prefix(start))?;
+    let (found, wanted) = found.rsplit_once(", expected ")?;
+    let (kind, value) = found.split_once([' ', '\n']).unwrap_or((found, ""));
+    let found = match kind {
+        "integer" | "boolean" => value.to_owned(),
+        "floating" => value.trim_start_matches("point ").to_owned(),
+        "string" => format!("the text `{}`", value.trim_matches('"')),
+        "sequence" => "a list".to_owned(),
+        "map" => "a table".to_owned(),
+        _ => found.to_owned(),
+    };
+    let number = |range: &str| format!("a whole number {range}, without quotes");
+    let wanted = match wanted {
+        "u8" => number("from 0 to 255"),
+        "u16" => number("from 0 to 65535"),
+        "u32" | "u64" | "usize" | "i64" => number("from 0 up"),
+        _ if wanted.starts_with("a nonzero ") => number("from 1 up"),
+        "a boolean" => "`true` or `false`, without quotes".to_owned(),
+        "a string" => "text in quotes".to_owned(),
+        "a sequence" => "a list, as in `[\"a\", \"b\"]`".to_owned(),
+        "a map" => "a table, as in `{ key = \"value\" }`".to_owned(),
+        _ if wanted.starts_with("struct ") => "a table, with keys of its own".to_owned(),
+        _ => wanted.to_owned(),
+    };
+    Some((
+        format!("{found} cannot stand here"),
+        format!("write {wanted}"),
+    ))
+}
+
+/// The first key of the file that is a table by its nature and was given something else.
+pub(super) fn no_table(table: &Table) -> Option<&str> {
+    let is_table = |key: &str| {
+        let mut empty = Table::new();
+        empty.insert(key.to_owned(), Value::Table(Table::new()));
+        Config::deserialize(empty).is_ok()
+    };
+    table
+        .iter()
+        .find(|(key, value)| !value.is_table() && is_table(key))
+        .map(|(key, _)| key.as_str())
 }
 
 /// The known word most like `word`, if one is like it at all.
@@ -147,38 +203,6 @@ pub(super) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
         .copied()
         .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
     (likeness(&best) > 0.7).then_some(best)
-}
-
-/// Where the value at the dotted `path` stands in `text`; the nearest table above it if it is not
-/// written itself.
-pub(super) fn locate(text: &str, path: &str) -> Option<Range<usize>> {
-    let document = Document::parse(text).ok()?;
-    let mut table: Option<&dyn TableLike> = Some(document.as_table());
-    let mut found = None;
-    for key in path.split('.') {
-        let (name, index) = match key.strip_suffix(']').and_then(|key| key.split_once('[')) {
-            Some((name, index)) => (name, index.parse::<usize>().ok()),
-            None => (key, None),
-        };
-        let Some((key, item)) = table.and_then(|table| table.get_key_value(name)) else {
-            break;
-        };
-        found = item.span().or_else(|| key.span()).or(found);
-        table = item.as_table_like();
-        if let Some(index) = index {
-            // A table of `[[name]]` is no `Item` of its own.
-            if let Some(element) = item.as_array_of_tables().and_then(|all| all.get(index)) {
-                found = element.span().or(found);
-                table = Some(element);
-            } else if let Some(element) = item.as_array().and_then(|all| all.get(index)) {
-                found = element.span().or(found);
-                table = element
-                    .as_inline_table()
-                    .map(|table| table as &dyn TableLike);
-            }
-        }
-    }
-    found
 }
 
 #[cfg(test)]
@@ -202,25 +226,38 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_found_in_the_text() {
-        let text = "[headers]\npreset = \"helmet\"\n[headers.content-security-policy]\nappend = { script-src = [\"x\"] }\n";
-        let at = |path| locate(text, path).map(|span| &text[span]);
-        assert_eq!(at("headers.preset"), Some("\"helmet\""));
-        assert_eq!(
-            at("headers.content-security-policy.append.script-src"),
-            Some("[\"x\"]")
-        );
-        assert_eq!(
-            at("headers.content-security-policy.replace"),
-            Some("[headers.content-security-policy]")
-        );
-        assert_eq!(at("tls.mode"), None);
-        let text = "[[login]]\npath = \"/a\"\n\n[[login]]\npath = \"b\"\n";
-        let at = |path| locate(text, path).map(|span| &text[span]);
-        assert_eq!(at("login[1].path"), Some("\"b\""));
-        assert_eq!(at("login[0].path"), Some("\"/a\""));
-        let text = "login = [{ path = \"/a\" }, { path = \"b\" }]\n";
-        let at = |path| locate(text, path).map(|span| &text[span]);
-        assert_eq!(at("login[1].path"), Some("\"b\""));
+    fn no_type_of_rust_is_named() {
+        let told = |message| {
+            let (what, help) = teach(message);
+            format!("{what}; {}", help.unwrap_or_default())
+        };
+        for (message, ours) in [
+            (
+                "invalid value: integer `0`, expected a nonzero usize",
+                "`0` cannot stand here; write a whole number from 1 up, without quotes",
+            ),
+            (
+                "invalid value: integer `300`, expected u8",
+                "`300` cannot stand here; write a whole number from 0 to 255, without quotes",
+            ),
+            (
+                "invalid type: string \"a, expected b\", expected a boolean",
+                "the text `a, expected b` cannot stand here; write `true` or `false`, without quotes",
+            ),
+            (
+                "invalid type: floating point `1.5`, expected a nonzero u32",
+                "`1.5` cannot stand here; write a whole number from 1 up, without quotes",
+            ),
+            (
+                "invalid type: map, expected a sequence",
+                "a table cannot stand here; write a list, as in `[\"a\", \"b\"]`",
+            ),
+            (
+                "invalid type: sequence, expected struct AppConfig",
+                "a list cannot stand here; write a table, with keys of its own",
+            ),
+        ] {
+            assert_eq!(told(message), ours);
+        }
     }
 }

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::diagnose::{ConfigError, Place, locate, teach};
-use super::{Config, env};
+use super::diagnose::{ConfigError, Place, no_table, teach};
+use super::locate::locate;
+use super::{Config, env, file};
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,13 +65,9 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// When the file cannot be read.
+    /// When the file cannot be read, or is not UTF-8.
     pub fn file(mut self, path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            let message = format!("{} cannot be read: {error}", path.display());
-            ConfigError::plain(message).with_help("`panoply init` writes one for your app")
-        })?;
-        self.file = Some((path.to_owned(), text));
+        self.file = Some((path.to_owned(), file::read(path)?));
         Ok(self)
     }
 
@@ -197,19 +194,20 @@ impl Loaded {
 
     /// An error about the value at the dotted `path`, shown where that was written.
     pub fn error(&self, path: &str, message: impl Into<String>) -> ConfigError {
+        // The second of `[[login]]` is `login[1]` to people.
+        let path = path.replace('[', ".").replace(']', "");
         let near = |path: &str| {
             let mut path = path;
             loop {
-                let whole = path.split_once('[').map_or(path, |(whole, _)| whole);
-                if let Some(origin) = self.origins.get(whole) {
+                if let Some(origin) = self.origins.get(path) {
                     return Some(origin);
                 }
                 path = path.rsplit_once('.')?.0;
             }
         };
-        let place = match (near(path), &self.source.file) {
+        let place = match (near(&path), &self.source.file) {
             (Some(Origin::Env(name) | Origin::Flag(name)), _) => Place::Named(format!("`{name}`")),
-            (_, Some((file, text))) => match locate(text, path) {
+            (_, Some((file, text))) => match locate(text, &path) {
                 Some(span) => Place::File {
                     path: file.clone(),
                     text: text.clone(),
@@ -235,6 +233,10 @@ fn parse_file(path: &Path, text: &str) -> Result<Table, ConfigError> {
         ConfigError::new(message, place, help)
     };
     let table: Table = toml::from_str(text).map_err(|e| at(e.span(), e.message()))?;
+    if let Some(key) = no_table(&table) {
+        let error = at(locate(text, key), &format!("`{key}` is a table"));
+        return Err(error.with_help(format!("write its keys below a line `[{key}]`")));
+    }
     toml::from_str::<Config>(text).map_err(|e| at(e.span(), e.message()))?;
     Ok(table)
 }

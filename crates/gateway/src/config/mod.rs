@@ -6,9 +6,11 @@
 mod app;
 mod diagnose;
 mod env;
+mod file;
 mod layers;
 mod limits;
 mod listen;
+mod locate;
 mod pages;
 mod store;
 mod units;

@@ -72,11 +72,20 @@ impl Visitor<'_> for KeySeed {
             return Ok(Key::Header(header));
         }
         let words = headers.map(Header::as_str).chain(options);
-        Err(E::custom(Error::unknown(
-            "a header or an option of this table",
-            key,
-            words,
-        )))
+        let what = "a header or an option of this table";
+        let mut error = Error::unknown(what, key, words);
+        if let Error::Unknown { instead, .. } = &mut error {
+            if let Some(header) = crate::helmet::header_called(key) {
+                *instead = match self {
+                    Self::Site => format!("write `{header}`, or `helmet = {{ {key} = … }}`"),
+                    Self::Path => format!("write `{header}`"),
+                };
+            } else if instead.is_empty() {
+                "write a header's name in small letters, such as `x-frame-options`"
+                    .clone_into(instead);
+            }
+        }
+        Err(E::custom(error))
     }
 }
 

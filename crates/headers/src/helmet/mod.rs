@@ -115,6 +115,14 @@ fn header_of(name: &str) -> Option<Header> {
     Header::ALL.iter().find(same).copied()
 }
 
+/// The header that Helmet's option `name` is about.
+pub(crate) fn header_called(name: &str) -> Option<Header> {
+    let (name, _) = OPTIONS
+        .iter()
+        .find(|(newer, older)| *newer == name || *older == Some(name))?;
+    header_of(name)
+}
+
 fn setting(header: Header, option: Option<&Json>, strict: bool) -> Result<Setting, Error> {
     let none_said = Json::Object(Map::new());
     let options = match option {
