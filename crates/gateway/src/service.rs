@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use panoply::limits::GuardedBody;
-use panoply_core::{ClientAddress, Refusal};
+use panoply_core::Refusal;
 use tower_service::Service;
 
 use crate::body::{RequestBody, ResponseBody};
@@ -65,14 +65,9 @@ impl Service<Request<GuardedBody<RequestBody>>> for AppService {
 impl Inner {
     async fn answer(&self, request: Request<RequestBody>) -> Response<ResponseBody> {
         let asked = Asked::of(&request);
-        let client = request.extensions().get().map(ClientAddress::ip);
         match self.pass(request).await {
             Ok(answer) => answer,
-            Err(refusal) => {
-                let ip = client.map(tracing::field::display);
-                tracing::debug!(client.ip = ip, rule = refusal.rule(), verdict = "refused");
-                asked.answer(refusal).map(ResponseBody::from)
-            }
+            Err(refusal) => asked.answer(refusal).map(ResponseBody::from),
         }
     }
 

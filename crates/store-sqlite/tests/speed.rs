@@ -1,6 +1,8 @@
 //! How fast it is, beside the memory that it rests on:
 //! `cargo test --release -p panoply-store-sqlite --test speed -- --ignored --nocapture`.
 
+#![expect(clippy::unwrap_used, reason = "a test says no by panicking")]
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -172,6 +173,7 @@ where
 /// What of a request its refusal depends on.
 #[derive(Debug)]
 pub(crate) struct Asked {
+    client: Option<IpAddr>,
     id: Option<RequestId>,
     accept: Option<HeaderValue>,
     version: Version,
@@ -180,6 +182,7 @@ pub(crate) struct Asked {
 impl Asked {
     pub(crate) fn of<B>(request: &Request<B>) -> Self {
         Self {
+            client: request.extensions().get().map(ClientAddress::ip),
             id: request.extensions().get().copied(),
             accept: request.headers().get(ACCEPT).cloned(),
             version: request.version(),
@@ -188,6 +191,12 @@ impl Asked {
 
     /// The answer, in the form that was asked for.
     pub(crate) fn answer(self, refusal: Refusal) -> Response<Bytes> {
+        let client = self.client.map(tracing::field::display);
+        tracing::debug!(
+            client.ip = client,
+            rule = refusal.rule(),
+            verdict = "refused"
+        );
         let closes = closes(&refusal);
         let refusal = self.id.into_iter().fold(refusal, Refusal::with_id);
         let mut asked = HeaderMap::new();
