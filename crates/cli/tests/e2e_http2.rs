@@ -13,7 +13,7 @@
 
 mod support;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use support::{Gateway, H2, Recorder, Verdicts, curl, frame, wait_for};
 
@@ -185,4 +185,63 @@ fn an_upload_that_stalls_is_given_up() {
             .then_some(())
     });
     assert!(connection.fate(1).is_ok(), "an answer of 408");
+}
+
+/// `SETTINGS_INITIAL_WINDOW_SIZE` of `bytes`.
+fn window(bytes: u32) -> Vec<u8> {
+    frame(4, 0, 0, &[&[0, 4], &bytes.to_be_bytes()[..]].concat())
+}
+
+/// `WINDOW_UPDATE` on `stream`.
+fn widen(stream: u32, bytes: u32) -> Vec<u8> {
+    frame(8, 0, stream, &bytes.to_be_bytes())
+}
+
+#[test]
+fn an_answer_that_is_not_taken_is_given_up_and_no_other() {
+    let config = "[limits]\nstall_timeout = \"1s\"\n";
+    let gateway = Gateway::before_example("express-files", config);
+    let mut connection = H2::open(gateway.address());
+    connection.send(&window(0));
+    connection.get(1, "/download/1000000", &[]);
+    connection.get(3, "/status/200", &[]);
+    // Its window is wide, and the app has nothing to say for longer than anybody may stall.
+    connection.get(5, "/slow?chunks=2&pause=4000", &[]);
+    connection.send(&widen(5, 60_000));
+    // One byte at a time holds an answer for ever as well.
+    connection.get(7, "/download/1000000", &[]);
+
+    let mut reset = Vec::new();
+    let mut slow = String::new();
+    let deadline = Instant::now() + Duration::from_secs(12);
+    while Instant::now() < deadline && !slow.ends_with("end\n") {
+        connection.send(&widen(7, 1));
+        while let Some(frame) = connection.next(Duration::from_millis(200)) {
+            match (frame.kind, frame.stream) {
+                (3, stream) => reset.push((stream, frame.payload)),
+                (7, _) => panic!("the connection ended: {frame:?}"),
+                (0, 5) => slow.push_str(&support::text(&frame.payload)),
+                _ => {}
+            }
+        }
+    }
+    assert_eq!(slow, "line 1\nline 2\nend\n", "the silent one");
+    let cancel = 8_u32.to_be_bytes().to_vec();
+    reset.sort();
+    let all = [1, 3, 7].map(|stream| (stream, cancel.clone()));
+    assert_eq!(reset, all, "those that were not taken");
+    let said = gateway.process.said().join("\n");
+    assert!(said.contains("/download/1000000"), "{said}");
+
+    connection.send(&window(60_000));
+    connection.get(9, "/status/200", &[]);
+    assert!(connection.fate(9).is_ok(), "the connection lives on");
+    let metrics = curl(&gateway.ca(), &[&format!("{}/metrics", gateway.admin)]).text();
+    let counted = metrics
+        .lines()
+        .find(|line| line.contains("limits/slow-reader"));
+    assert!(
+        counted.is_some_and(|line| line.ends_with(" 3")),
+        "{counted:?}"
+    );
 }

@@ -25,7 +25,7 @@ use crate::proxy::Pool;
 use crate::service::AppService;
 use crate::settings::{Limits, Live};
 use crate::shared::{Seat, Shared};
-use crate::wire::{self, Patience, Sweeper, TICK};
+use crate::wire::{self, Patience, Streams, Sweeper, TICK};
 
 /// The whole stack, down to the app.
 pub(crate) type Stack = Dressed<Intake<Guarded<AppService>>>;
@@ -112,6 +112,10 @@ impl Worker {
     /// Whether connections are to end with the answer that is under way.
     pub(crate) fn is_draining(&self) -> bool {
         self.drains.get()
+    }
+
+    pub(crate) fn streams(&self) -> &Rc<Streams> {
+        self.sweeper.streams()
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {

@@ -2,29 +2,27 @@
 
 use std::convert::Infallible;
 use std::future::{Future as _, poll_fn};
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::Poll;
 
-use bytes::Bytes;
 use http::{Request, Response, StatusCode, Version};
-use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use panoply_core::Connection;
-use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
+use super::held::Held;
 use super::io::Wire;
 use super::refusal;
+use super::streams::OneByOne;
 use super::trailers::{self, Outlet};
 use super::tunnel;
-use super::watch::{InFlight, Watch};
-use crate::proxy::{self, Local};
+use super::watch::Watch;
+use crate::proxy;
 use crate::worker::{Answer, Arrival, Slot, Worker};
 
 /// The most headers that hyper parses without a table on the heap for every request. A lower limit
@@ -139,7 +137,7 @@ where
     let wire = Wire::http2(stream, Arc::clone(&line.watch));
     let inner = Rc::clone(&line);
     let service = service_fn(move |request| answer(Rc::clone(&inner), request));
-    let served = http2::Builder::new(Local)
+    let served = http2::Builder::new(OneByOne(Rc::clone(line.worker.streams())))
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.streams)
         .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
@@ -212,43 +210,6 @@ async fn answer(
         Outlet::Body
     };
     line.watch.voice().begin();
-    Ok(response.map(|inner| Held {
-        inner,
-        in_flight,
-        trailers,
-    }))
-}
-
-pin_project! {
-    /// A body that keeps its request in flight until it has been sent.
-    #[derive(Debug)]
-    struct Held<B> {
-        #[pin]
-        inner: B,
-        in_flight: InFlight,
-        trailers: Outlet,
-    }
-}
-
-impl<B: Body<Data = Bytes>> Body for Held<B> {
-    type Data = B::Data;
-    type Error = B::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        let this = self.project();
-        let frame = ready!(this.inner.poll_frame(cx)?);
-        this.in_flight.voice().begin();
-        Poll::Ready(frame.and_then(|frame| this.trailers.pass(frame)).map(Ok))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
-    }
+    let taking = line.worker.streams().taking();
+    Ok(response.map(|inner| Held::new(inner, in_flight, trailers, taking)))
 }

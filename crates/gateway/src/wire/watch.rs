@@ -5,6 +5,7 @@
 //! every [`TICK`] ends those that have waited too long. Limits are therefore kept to within a tick.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::{Arc, OnceLock};
@@ -13,6 +14,7 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 
 use super::framing::Violation;
+use super::streams::Streams;
 use super::trailers::Trailers;
 use super::voice::Voice;
 
@@ -179,6 +181,7 @@ impl Drop for InFlight {
 pub(crate) struct Sweeper {
     now: Arc<AtomicU32>,
     watched: RefCell<Vec<(Arc<Watch>, AbortHandle)>>,
+    streams: Rc<Streams>,
 }
 
 impl Sweeper {
@@ -197,6 +200,11 @@ impl Sweeper {
         self.watched.borrow_mut().push((watch, handle));
     }
 
+    /// The streams of its HTTP/2 connections.
+    pub(crate) const fn streams(&self) -> &Rc<Streams> {
+        &self.streams
+    }
+
     /// Connections, and tunnels apart, that had not ended at the last tick.
     pub(crate) fn serving(&self) -> usize {
         let busy = |(_, handle): &&(Arc<Watch>, AbortHandle)| !handle.is_finished();
@@ -206,6 +214,8 @@ impl Sweeper {
     /// One tick has passed: ends what is overdue and calls `ended` with the limit it has passed.
     pub(crate) fn tick(&self, patience: Patience, mut ended: impl FnMut(&'static str)) {
         self.now.fetch_add(1, Relaxed);
+        self.streams
+            .tick(patience.stall, || ended("limits/slow-reader"));
         self.watched.borrow_mut().retain(|(watch, handle)| {
             if handle.is_finished() {
                 return false;
