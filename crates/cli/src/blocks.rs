@@ -92,7 +92,13 @@ fn table(blocks: &[BlockEntry]) -> String {
             .seconds_left
             .map(|seconds| Span::seconds(seconds).to_string());
         let left = left.unwrap_or_else(|| "(when released)".to_owned());
-        let count = block.count.to_string();
+        // Whoever is blocked by hand was not counted.
+        let counted = block.rule != "block/client";
+        let count = if counted {
+            block.count.to_string()
+        } else {
+            "-".to_owned()
+        };
         row(&mut text, [&block.id, &block.rule, &who, &count, &left]);
     }
     text
