@@ -27,12 +27,18 @@ const over1 = (origin) => {
 const over2 = (origin) => {
   const session = http2.connect(origin, { ca });
   session.on('error', () => {});
+  const broken = new Promise((resolve) => { session.on('close', resolve); });
   return (body) => new Promise((resolve) => {
     let answered = false;
+    // Streams that have not begun are not told when their session ends.
+    broken.then(() => { if (!answered) { answered = true; count('broken'); } resolve(); });
+    if (session.destroyed) {
+      return;
+    }
     const stream = session.request({ ':method': 'POST', ':path': '/login', 'content-type': type });
     stream.on('response', (headers) => { answered = true; count(headers[':status']); });
     stream.on('error', () => {});
-    stream.on('close', () => { if (!answered) { count('broken'); } resolve(); });
+    stream.on('close', () => { if (!answered) { answered = true; count('broken'); } resolve(); });
     stream.resume();
     stream.end(body);
   });
