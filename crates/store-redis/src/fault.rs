@@ -35,9 +35,13 @@ pub(crate) enum Fault {
 
 impl Fault {
     pub(crate) fn of(error: &RedisError) -> Self {
-        // A server before 7 says of an error in a script `ERR`, and the code in its text.
+        // Of an error in a script older servers say `ERR`, and the code in its text, if at all.
         let inner = || {
-            let words = error.detail().unwrap_or_default().split_ascii_whitespace();
+            let text = error.detail().unwrap_or_default();
+            if text.contains("user executing the script can't") {
+                return Some(Self::Permission);
+            }
+            let words = text.split_ascii_whitespace();
             let mut codes = words.map(|word| Self::of_code(word.trim_start_matches('-')));
             codes.find(|fault| *fault != Self::Other)
         };
@@ -144,6 +148,10 @@ mod tests {
                 Fault::Memory,
             ),
             ("@user_script:1: WRONGTYPE Operation against", Fault::Type),
+            (
+                "The user executing the script can't run this command or subcommand",
+                Fault::Permission,
+            ),
             ("unknown command", Fault::Other),
         ] {
             let error = RedisError::from((kind, "", text.to_owned()));
