@@ -79,7 +79,11 @@ pub async fn as_the_arithmetic_says(trial: &Trial) {
         trial.unit = Duration::from_millis(8);
     }
     let (trial, unit) = (&trial, trial.unit);
-    let rounds = if trial.is_exact() { 20_000 } else { 1_000 };
+    let (rounds, pauses) = if trial.is_exact() {
+        (20_000, 4)
+    } else {
+        (3_000, 12)
+    };
     let rules = [
         trial.rule(3, 4.0),
         trial.rule(3, 40.0).lock(Lock::doubling(unit, unit * 8)),
@@ -96,7 +100,7 @@ pub async fn as_the_arithmetic_says(trial: &Trial) {
     let mut receipts: HashMap<CounterKey, Receipt> = HashMap::new();
     let mut dice = Dice(7);
     for round in 0..rounds {
-        if dice.roll(4) == 0 {
+        if dice.roll(pauses) == 0 {
             let units = [0.25, 1.0, 2.5, 9.0][usize::try_from(dice.roll(4)).unwrap()];
             trial.pass(units).await;
         }
