@@ -1,0 +1,220 @@
+//! Several nodes, a server that dies, roles that may not, and what is over.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test says no by panicking, and waits by the real clock"
+)]
+
+mod server;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use panoply_core::{Action, CounterKeys, CounterStore as _, Lock, Op, Rule, Subject};
+use panoply_store_postgres::PostgresStore;
+use tokio::task::JoinSet;
+
+use server::Server;
+
+const HOUR: Duration = Duration::from_hours(1);
+
+fn pair() -> Rule {
+    Rule::new("login/pair", 10, HOUR).lock(Lock::doubling(HOUR, 24 * HOUR))
+}
+
+async fn granted(stores: &[PostgresStore], guesses: usize, user: &'static str) -> usize {
+    let keys = CounterKeys::new([7; 16]);
+    let mut tasks = JoinSet::new();
+    for guess in 0..guesses {
+        let store = stores.get(guess % stores.len()).unwrap().clone();
+        let keys = keys.clone();
+        tasks.spawn(async move {
+            let (pair, client) = (pair(), Rule::new("login/client", 100, 24 * HOUR));
+            let ops = [
+                Op::reserve(keys.key("login/client", &[b"c"]), &client),
+                Op::reserve(keys.key("login/pair", &[user.as_bytes(), b"c"]), &pair)
+                    .about(Subject::User),
+            ];
+            store
+                .decide(&ops)
+                .await
+                .is_ok_and(|decision| decision.is_granted())
+        });
+    }
+    tasks
+        .join_all()
+        .await
+        .into_iter()
+        .filter(|granted| *granted)
+        .count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn three_nodes_let_ten_through() {
+    let server = Server::start().await;
+    // All at once, so that each would make the schema.
+    let (one, two, three) = tokio::join!(
+        server.store("panoply"),
+        server.store("panoply"),
+        server.store("panoply")
+    );
+    assert_eq!(granted(&[one, two, three], 1000, "ada").await, 10);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_was_locked_is_locked_after_a_crash() {
+    let mut server = Server::start().await;
+    let store = server.store("panoply").await;
+    assert_eq!(granted(std::slice::from_ref(&store), 30, "ada").await, 10);
+    server.kill();
+    let keys = CounterKeys::new([7; 16]);
+    let (key, rule) = (keys.key("login/pair", &[b"ada", b"c"]), pair());
+    let error = loop {
+        // The first may find a connection that has not yet noticed.
+        match store.decide(&[Op::reserve(key, &rule)]).await {
+            Err(error) => break error,
+            Ok(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+    };
+    assert!(error.is_transient(), "{error}");
+    let server = tokio::task::spawn_blocking(move || {
+        server.revive();
+        server
+    });
+    let _server = server.await.unwrap();
+    let again = async {
+        loop {
+            if let Ok(decision) = store.decide(&[Op::reserve(key, &rule)]).await {
+                return decision;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let decision = tokio::time::timeout(Duration::from_secs(20), again)
+        .await
+        .unwrap();
+    assert!(!decision.is_granted());
+    assert!(decision.state().locked);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_keys_in_any_order_never_lock_each_other_up() {
+    let server = Server::start().await;
+    let store = server.store("panoply").await;
+    let keys = Arc::new(CounterKeys::new([7; 16]));
+    let mut tasks = JoinSet::new();
+    for task in 0..40_usize {
+        let (store, keys) = (store.clone(), Arc::clone(&keys));
+        tasks.spawn(async move {
+            let rule = Rule::new("storm", i64::MAX, HOUR);
+            for turn in 0..20_usize {
+                let mut names: Vec<usize> = (0..6).collect();
+                names.rotate_left((task + turn) % 6);
+                if task % 2 == 0 {
+                    names.reverse();
+                }
+                let key = |name: &usize| keys.key("storm", &[&name.to_le_bytes()]);
+                let ops: Vec<Op<'_>> = names
+                    .iter()
+                    .map(|name| Op::reserve(key(name), &rule))
+                    .collect();
+                assert!(store.decide(&ops).await.unwrap().is_granted());
+            }
+        });
+    }
+    tasks.join_all().await;
+    let rule = Rule::new("storm", i64::MAX, HOUR);
+    let key = keys.key("storm", &[&0_usize.to_le_bytes()]);
+    let look = Op::new(key, &rule, Action::Get);
+    assert_eq!(store.decide(&[look]).await.unwrap().state().count, 800);
+}
+
+#[tokio::test]
+async fn what_is_over_is_deleted() {
+    let server = Server::start().await;
+    let store = server.store("panoply").await;
+    let keys = CounterKeys::new([7; 16]);
+    let (short, long) = (Rule::new("a", 9, Duration::from_millis(1)), pair());
+    for number in 0..20_u8 {
+        let rule = if number < 15 { &short } else { &long };
+        let op = Op::reserve(keys.key("a", &[&[number]]), rule);
+        store.decide(&[op]).await.unwrap();
+    }
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    assert_eq!(server.sql("select panoply.sweep(10)"), "10");
+    assert_eq!(server.sql("select panoply.sweep(10)"), "5");
+    assert_eq!(server.sql("select count(*) from panoply.counters"), "5");
+}
+
+#[tokio::test]
+async fn errors_say_what_to_do_and_no_password() {
+    let server = Server::start().await;
+    let connect = async |url: String| {
+        let error = PostgresStore::builder(url).connect().await.unwrap_err();
+        error.to_string()
+    };
+    let host = server.folder().display().to_string();
+    server.sql("create role visitor login");
+    server.sql("create role reader login");
+    for (url, told) in [
+        (
+            "nonsense".to_owned(),
+            "write `postgres://user:password@host/database`",
+        ),
+        (
+            "postgres:///x?user=u&host=".to_owned(),
+            "write `postgres://",
+        ),
+        (
+            "postgres://ada:hunter2@127.0.0.1:1/x".to_owned(),
+            "cannot be reached",
+        ),
+        (
+            format!("postgres:///nowhere?user=panoply&host={host}"),
+            "createdb",
+        ),
+        (
+            format!("postgres:///postgres?user=visitor&host={host}"),
+            "does not permit it",
+        ),
+    ] {
+        let error = connect(url).await;
+        assert!(error.contains(told), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+    // Once it is there, using it is enough.
+    let _maker = server.store("panoply").await;
+    server.sql("grant usage on schema panoply to reader");
+    server.sql("grant select, insert, update, delete on all tables in schema panoply to reader");
+    let url = format!("postgres:///postgres?user=reader&host={host}");
+    let store = PostgresStore::builder(url).connect().await.unwrap();
+    assert_eq!(granted(&[store], 12, "ada").await, 10);
+    server.sql("update panoply.format set version = 99");
+    let error = connect(server.url()).await;
+    assert!(error.contains("made by a newer release"), "{error}");
+    let error = PostgresStore::builder(server.url())
+        .schema("a b")
+        .connect()
+        .await;
+    assert!(
+        error
+            .unwrap_err()
+            .to_string()
+            .contains("letters, digits or `_`")
+    );
+}
+
+#[tokio::test]
+async fn an_unlogged_store_counts_as_well() {
+    let server = Server::start().await;
+    let store = PostgresStore::builder(server.url())
+        .unlogged(true)
+        .connect()
+        .await
+        .unwrap();
+    assert_eq!(granted(&[store], 12, "ada").await, 10);
+    let kind = server.sql("select relpersistence from pg_class where relname = 'counters'");
+    assert_eq!(kind, "u");
+}

@@ -1,0 +1,19 @@
+//! The suite that every store passes, on a real server.
+
+mod server;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use panoply_store_test::Trial;
+
+use server::Server;
+
+panoply_store_test::suite!(async {
+    let server = Server::start().await;
+    let store = server.store("panoply").await;
+    Trial::waited(
+        Arc::new(server::Own { store, server }),
+        Duration::from_secs(1),
+    )
+});
