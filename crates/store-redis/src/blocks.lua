@@ -36,6 +36,8 @@ local function release(ids, client)
       released = released + 1
     end
   end
+  -- What is left of it is over.
+  if client then redis.call('DEL', root .. 'a' .. client) end
   return released
 end
 
