@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use crate::install::{self, Tool};
 
 /// Programs that the tests start.
-const TOOLS: [Tool; 12] = [
+const TOOLS: [Tool; 13] = [
     ("git", "git"),
     ("curl", "curl"),
     ("openssl", "openssl"),
@@ -23,6 +23,7 @@ const TOOLS: [Tool; 12] = [
     ("node", "nodejs"),
     ("npm", "npm"),
     ("redis-server", "redis-server"),
+    ("pg_ctlcluster", "postgresql"),
 ];
 
 /// Where cargo-deny takes the advisories from.

@@ -14,6 +14,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
+use panoply_store_test::PostgresServer;
 use rustix::process::Signal;
 use serde_json::Value;
 use support::{App, Gateway, Redis, Verdicts, curl, node, test_app, wait_for};
@@ -62,6 +63,18 @@ fn three_gateways_on_one_redis_show_the_app_ten() {
     assert_eq!(counts["401"].as_u64(), Some(10), "{counts}");
     assert_eq!(counts["429"].as_u64(), Some(990), "{counts}");
     assert_eq!(shown(&app, "ada"), 10);
+}
+
+#[test]
+fn three_gateways_on_one_postgres_show_the_app_ten() {
+    let postgres = PostgresServer::start();
+    let app = App::start(&test_app("logins.mjs"));
+    let config = on(&postgres.url(), "nodes = 3\n");
+    let gateways = [(); 3].map(|()| Gateway::before(&app.origin(), &config));
+    let gateways: Vec<&Gateway> = gateways.iter().collect();
+    let counts = guess("1", 1000, "ada", &gateways);
+    assert_eq!(shown(&app, "ada"), 10, "{counts}");
+    assert_eq!(counts["401"].as_u64(), Some(10), "{counts}");
 }
 
 #[test]

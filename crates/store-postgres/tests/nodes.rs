@@ -16,8 +16,6 @@ use panoply_core::{Action, CounterKeys, CounterStore as _, Lock, Op, Rule, Subje
 use panoply_store_postgres::PostgresStore;
 use tokio::task::JoinSet;
 
-use server::Server;
-
 const HOUR: Duration = Duration::from_hours(1);
 
 fn pair() -> Rule {
@@ -53,22 +51,22 @@ async fn granted(stores: &[PostgresStore], guesses: usize, user: &'static str) -
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn three_nodes_let_ten_through() {
-    let server = Server::start().await;
+    let own = server::start().await;
     // All at once, so that each would make the schema.
     let (one, two, three) = tokio::join!(
-        server.store("panoply"),
-        server.store("panoply"),
-        server.store("panoply")
+        server::store(&own),
+        server::store(&own),
+        server::store(&own)
     );
     assert_eq!(granted(&[one, two, three], 1000, "ada").await, 10);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn what_was_locked_is_locked_after_a_crash() {
-    let mut server = Server::start().await;
-    let store = server.store("panoply").await;
+    let mut own = server::start().await;
+    let store = server::store(&own).await;
     assert_eq!(granted(std::slice::from_ref(&store), 30, "ada").await, 10);
-    server.kill();
+    own.kill();
     let keys = CounterKeys::new([7; 16]);
     let (key, rule) = (keys.key("login/pair", &[b"ada", b"c"]), pair());
     let error = loop {
@@ -79,11 +77,11 @@ async fn what_was_locked_is_locked_after_a_crash() {
         }
     };
     assert!(error.is_transient(), "{error}");
-    let server = tokio::task::spawn_blocking(move || {
-        server.revive();
-        server
+    let own = tokio::task::spawn_blocking(move || {
+        own.revive();
+        own
     });
-    let _server = server.await.unwrap();
+    let _own = own.await.unwrap();
     let again = async {
         loop {
             if let Ok(decision) = store.decide(&[Op::reserve(key, &rule)]).await {
@@ -101,8 +99,8 @@ async fn what_was_locked_is_locked_after_a_crash() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_keys_in_any_order_never_lock_each_other_up() {
-    let server = Server::start().await;
-    let store = server.store("panoply").await;
+    let own = server::start().await;
+    let store = server::store(&own).await;
     let keys = Arc::new(CounterKeys::new([7; 16]));
     let mut tasks = JoinSet::new();
     for task in 0..40_usize {
@@ -133,8 +131,8 @@ async fn many_keys_in_any_order_never_lock_each_other_up() {
 
 #[tokio::test]
 async fn what_is_over_is_deleted() {
-    let server = Server::start().await;
-    let store = server.store("panoply").await;
+    let own = server::start().await;
+    let store = server::store(&own).await;
     let keys = CounterKeys::new([7; 16]);
     let (short, long) = (Rule::new("a", 9, Duration::from_millis(1)), pair());
     for number in 0..20_u8 {
@@ -143,21 +141,21 @@ async fn what_is_over_is_deleted() {
         store.decide(&[op]).await.unwrap();
     }
     tokio::time::sleep(Duration::from_millis(5)).await;
-    assert_eq!(server.sql("select panoply.sweep(10)"), "10");
-    assert_eq!(server.sql("select panoply.sweep(10)"), "5");
-    assert_eq!(server.sql("select count(*) from panoply.counters"), "5");
+    assert_eq!(own.sql("select panoply.sweep(10)"), "10");
+    assert_eq!(own.sql("select panoply.sweep(10)"), "5");
+    assert_eq!(own.sql("select count(*) from panoply.counters"), "5");
 }
 
 #[tokio::test]
 async fn errors_say_what_to_do_and_no_password() {
-    let server = Server::start().await;
+    let own = server::start().await;
     let connect = async |url: String| {
         let error = PostgresStore::builder(url).connect().await.unwrap_err();
         error.to_string()
     };
-    let host = server.folder().display().to_string();
-    server.sql("create role visitor login");
-    server.sql("create role reader login");
+    let host = own.folder().display().to_string();
+    own.sql("create role visitor login");
+    own.sql("create role reader login");
     for (url, told) in [
         (
             "nonsense".to_owned(),
@@ -185,16 +183,16 @@ async fn errors_say_what_to_do_and_no_password() {
         assert!(!error.contains("hunter2"), "{error}");
     }
     // Once it is there, using it is enough.
-    let _maker = server.store("panoply").await;
-    server.sql("grant usage on schema panoply to reader");
-    server.sql("grant select, insert, update, delete on all tables in schema panoply to reader");
+    let _maker = server::store(&own).await;
+    own.sql("grant usage on schema panoply to reader");
+    own.sql("grant select, insert, update, delete on all tables in schema panoply to reader");
     let url = format!("postgres:///postgres?user=reader&host={host}");
     let store = PostgresStore::builder(url).connect().await.unwrap();
     assert_eq!(granted(&[store], 12, "ada").await, 10);
-    server.sql("update panoply.format set version = 99");
-    let error = connect(server.url()).await;
+    own.sql("update panoply.format set version = 99");
+    let error = connect(own.url()).await;
     assert!(error.contains("made by a newer release"), "{error}");
-    let error = PostgresStore::builder(server.url())
+    let error = PostgresStore::builder(own.url())
         .schema("a b")
         .connect()
         .await;
@@ -208,13 +206,13 @@ async fn errors_say_what_to_do_and_no_password() {
 
 #[tokio::test]
 async fn an_unlogged_store_counts_as_well() {
-    let server = Server::start().await;
-    let store = PostgresStore::builder(server.url())
+    let own = server::start().await;
+    let store = PostgresStore::builder(own.url())
         .unlogged(true)
         .connect()
         .await
         .unwrap();
     assert_eq!(granted(&[store], 12, "ada").await, 10);
-    let kind = server.sql("select relpersistence from pg_class where relname = 'counters'");
+    let kind = own.sql("select relpersistence from pg_class where relname = 'counters'");
     assert_eq!(kind, "u");
 }

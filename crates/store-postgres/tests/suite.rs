@@ -7,13 +7,11 @@ use std::time::Duration;
 
 use panoply_store_test::Trial;
 
-use server::Server;
-
 panoply_store_test::suite!(async {
-    let server = Server::start().await;
-    let store = server.store("panoply").await;
+    let own = server::start().await;
+    let store = server::store(&own).await;
     Trial::waited(
-        Arc::new(server::Own { store, server }),
+        Arc::new(server::Own { store, server: own }),
         Duration::from_secs(1),
     )
 });

@@ -11,8 +11,10 @@ pub mod guard;
 pub mod races;
 pub mod walk;
 
+mod postgres;
 mod trial;
 
+pub use postgres::PostgresServer;
 pub use trial::Trial;
 
 /// Makes one test of every case; the argument is a future of a [`Trial`] with an empty store.

@@ -9,6 +9,7 @@ use panoply::Clock;
 use panoply::limits::{Insured, InsuredConfig};
 use panoply_core::{CounterStore, Secret};
 use panoply_store_memory::MemoryStore;
+use panoply_store_postgres::PostgresStore;
 use panoply_store_redis::RedisStore;
 use panoply_store_sqlite::SqliteStore;
 
@@ -83,10 +84,12 @@ pub(crate) async fn open(plan: &Plan, clock: &Arc<dyn Clock>) -> Result<Opened, 
             plan.is_ours(&store).await?;
             Ok(shared(Arc::new(store)))
         }
-        StoreUrl::Postgres(_) => Err(OpenError {
-            url: plan.url.clone(),
-            problem: "is not supported by this build".to_owned(),
-        }),
+        StoreUrl::Postgres(url) => {
+            let store = PostgresStore::builder(url.as_str()).connect().await;
+            let store = store.map_err(|error| plan.cannot(&error))?;
+            plan.is_ours(&store).await?;
+            Ok(shared(Arc::new(store)))
+        }
     }
 }
 
