@@ -85,7 +85,7 @@ impl Inner {
         proxy::forward(&self.pool, &self.upstream, request)
             .await
             .map_err(|failure| {
-                let cause = std::error::Error::source(&failure).map(tracing::field::display);
+                let cause = failure.causes();
                 if matches!(
                     failure,
                     Failure::Broken(_) | Failure::Unasked | Failure::Coded

@@ -1,6 +1,7 @@
 //! One request to the app and its answer back.
 
 use std::future::poll_fn;
+use std::io;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
@@ -16,7 +17,8 @@ use hyper::body::Incoming;
 use panoply_core::{ClientAddress, Nonce, RequestId};
 
 use super::deadlines::Deadline;
-use super::pool::{Lease, Pool, Sender};
+use super::multiplexed::Turn;
+use super::pool::{Alone, Lease, Pool, Sender};
 use super::{Failure, cookies, headers};
 use crate::body::{Progress, RequestBody, ResponseBody};
 use crate::nonce::Stamped;
@@ -51,10 +53,8 @@ pub(crate) async fn forward(
     prepare(&mut request, upgrade, upstream);
     let progress = request.body().progress();
     let answer = if upstream.h2c {
-        let mut sender = pool.multiplexed().await?;
-        let send = sender.try_send_request(request);
-        let answer = within(pool, upstream, &progress, send).await;
-        (answer.map_err(|error| error.failure(&progress))?, None)
+        let (answer, turn) = share(pool, upstream, request, &progress).await?;
+        (answer, Some(Lease::Among(turn)))
     } else {
         let (answer, sender) = exchange(pool, upstream, request, &progress).await?;
         let keep = headers::keep_alive(answer.headers());
@@ -69,7 +69,7 @@ pub(crate) async fn forward(
             sender.release();
             None
         } else {
-            Some(Lease::new(pool, sender, keep, progress))
+            Some(Lease::Alone(Alone::new(pool, sender, keep, progress)))
         };
         (answer, lease)
     };
@@ -197,6 +197,32 @@ async fn exchange(
     Ok((answer.map_err(|error| error.failure(progress))?, sender))
 }
 
+/// Sends over a connection that others use too, and over a new one if the app is done with that.
+async fn share(
+    pool: &Pool,
+    upstream: &Upstream,
+    mut request: Request<RequestBody>,
+    progress: &Progress,
+) -> Result<(Response<Incoming>, Turn), Failure> {
+    let lines = pool.multiplexed();
+    let (mut sender, turn) = lines.open(pool.dial()).await?;
+    let again = Again::of(&request);
+    let send = sender.try_send_request(request);
+    request = match (within(pool, upstream, progress, send).await, again) {
+        (Ok(answer), _) => return Ok((answer, turn)),
+        (Err(Unanswered::Unsent(unsent)), _) => *unsent,
+        // Refused unseen, or lost with its connection: hyper does not tell one from the other.
+        (Err(Unanswered::Broken(_)), Some(again)) => again.request(),
+        (Err(error), _) => return Err(error.failure(progress)),
+    };
+    lines.retire(&turn);
+    drop(turn);
+    let (mut sender, turn) = lines.open(pool.dial()).await?;
+    let send = sender.try_send_request(request);
+    let answer = within(pool, upstream, progress, send).await;
+    Ok((answer.map_err(|error| error.failure(progress))?, turn))
+}
+
 /// Why there is no answer, and what is left of the request.
 enum Unanswered {
     Unsent(Box<Request<RequestBody>>),
@@ -209,7 +235,8 @@ impl Unanswered {
         match (progress.fault(), self) {
             (Some(fault), _) => Failure::Body(fault),
             (None, Self::Broken(error)) => Failure::Broken(error),
-            (None, Self::Late | Self::Unsent(_)) => Failure::Timeout,
+            (None, Self::Late) => Failure::Timeout,
+            (None, Self::Unsent(_)) => Failure::Away(io::ErrorKind::ConnectionAborted.into()),
         }
     }
 }

@@ -4,6 +4,7 @@ mod cookies;
 mod deadlines;
 mod forward;
 mod headers;
+mod multiplexed;
 mod pool;
 
 use std::future::Future;
@@ -58,6 +59,16 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// What led to it, the nearest first.
+    pub(crate) fn causes(&self) -> String {
+        let first = std::error::Error::source(self);
+        let causes = std::iter::successors(first, |error| error.source());
+        causes
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(": ")
+    }
+
     /// What the client is told.
     pub(crate) fn refusal(&self) -> Refusal {
         use crate::body::Fault;

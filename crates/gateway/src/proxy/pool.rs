@@ -9,14 +9,15 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
-use hyper::client::conn::{TrySendError, http1, http2};
+use hyper::client::conn::{TrySendError, http1};
 use hyper_util::rt::TokioIo;
 use panoply_core::Clock;
 use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
 
+use super::Failure;
 use super::deadlines::{Deadline, Deadlines};
-use super::{Failure, Local};
+use super::multiplexed::{Multiplexed, Turn};
 use crate::body::{Progress, RequestBody};
 use crate::wire::{Outlet, Trailers, Trailing, in_chunks};
 
@@ -73,14 +74,14 @@ const KEEP: Duration = Duration::from_secs(4);
 const LONGEST_KEEP: Duration = Duration::from_hours(1);
 
 /// Longest wait for the app to accept a connection; it is on this machine or near it.
-const CONNECT: Duration = Duration::from_secs(5);
+pub(super) const CONNECT: Duration = Duration::from_secs(5);
 
 /// Keep-alive connections to one address, the last one used first.
 #[derive(Debug)]
 pub(crate) struct Pool {
     address: Cell<Option<SocketAddr>>,
     idle: RefCell<Vec<Idle>>,
-    shared: RefCell<Option<http2::SendRequest<RequestBody>>>,
+    shared: Multiplexed,
     deadlines: Rc<Deadlines>,
     clock: Rc<dyn Clock>,
 }
@@ -96,7 +97,7 @@ impl Pool {
         let pool = Self {
             address: Cell::new(None),
             idle: RefCell::default(),
-            shared: RefCell::default(),
+            shared: Multiplexed::default(),
             deadlines: Rc::default(),
             clock,
         };
@@ -108,7 +109,7 @@ impl Pool {
     pub(crate) fn move_to(&self, address: SocketAddr) {
         if self.address.replace(Some(address)) != Some(address) {
             self.idle.borrow_mut().clear();
-            self.shared.borrow_mut().take();
+            self.shared.clear();
         }
     }
 
@@ -116,6 +117,7 @@ impl Pool {
     pub(crate) fn sweep(&self) {
         let now = self.clock.monotonic();
         self.deadlines.sweep(now);
+        self.shared.sweep();
         self.idle
             .borrow_mut()
             .retain(|idle| idle.until > now && !idle.sender.inner.is_closed());
@@ -165,26 +167,12 @@ impl Pool {
         })
     }
 
-    /// The one HTTP/2 connection that all requests share.
-    pub(super) async fn multiplexed(&self) -> Result<http2::SendRequest<RequestBody>, Failure> {
-        if let Some(sender) = self
-            .shared
-            .borrow()
-            .as_ref()
-            .filter(|sender| !sender.is_closed())
-        {
-            return Ok(sender.clone());
-        }
-        let (sender, connection) = http2::Builder::new(Local)
-            .handshake(TokioIo::new(self.dial().await?))
-            .await
-            .map_err(Failure::Broken)?;
-        tokio::task::spawn_local(connection);
-        self.shared.borrow_mut().replace(sender.clone());
-        Ok(sender)
+    /// The HTTP/2 connections.
+    pub(super) const fn multiplexed(&self) -> &Multiplexed {
+        &self.shared
     }
 
-    async fn dial(&self) -> Result<TcpStream, Failure> {
+    pub(super) async fn dial(&self) -> Result<TcpStream, Failure> {
         let address = self
             .address
             .get()
@@ -200,9 +188,28 @@ impl Pool {
     }
 }
 
-/// A connection on which an answer is being read; dropped early, it is closed.
+/// What an answer that is being read holds.
 #[derive(Debug)]
-pub(crate) struct Lease {
+pub(crate) enum Lease {
+    /// A connection of its own; dropped early, it is closed.
+    Alone(Alone),
+    /// A place among others.
+    Among(Turn),
+}
+
+impl Lease {
+    /// The answer has been read to its end: the connection can carry another request.
+    pub(crate) fn give_back(self) {
+        match self {
+            Self::Alone(alone) => alone.give_back(),
+            Self::Among(turn) => drop(turn),
+        }
+    }
+}
+
+/// A connection that carries one request.
+#[derive(Debug)]
+pub(crate) struct Alone {
     pool: Weak<Pool>,
     address: Option<SocketAddr>,
     sender: Sender,
@@ -210,7 +217,7 @@ pub(crate) struct Lease {
     request: Rc<Progress>,
 }
 
-impl Lease {
+impl Alone {
     /// `keep` is how long the app said it keeps the connection open; `request` says whether the
     /// request has been sent to its end.
     pub(super) fn new(
@@ -231,8 +238,7 @@ impl Lease {
         }
     }
 
-    /// The answer has been read to its end: the connection can carry another request.
-    pub(crate) fn give_back(self) {
+    fn give_back(self) {
         let Some(pool) = self.pool.upgrade() else {
             return;
         };

@@ -1,0 +1,148 @@
+//! An app that is spoken to in HTTP/2 without TLS: many requests on one connection, which must not
+//! pay for each other.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    clippy::too_many_lines,
+    reason = "a test may fail loudly, and waits by the real clock"
+)]
+
+mod support;
+
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use support::{App, Gateway, H2, Verdicts, curl, frame, wait_for};
+
+/// The odd app, and a gateway with one worker before it.
+fn odd() -> (App, Gateway) {
+    let app = App::start(&support::test_app("h2c-odd.mjs"));
+    let config = "[listen]\nworkers = 1\n[app]\nh2c = true\n";
+    let gateway = Gateway::before(&app.origin(), config);
+    (app, gateway)
+}
+
+#[test]
+fn answers_that_nobody_takes_leave_room_for_others() {
+    let (_app, gateway) = odd();
+    let mut greedy = H2::open(gateway.address());
+    greedy.send(&frame(4, 0, 0, &[0, 4, 0, 0, 0, 0]));
+    for stream in (1..32).step_by(2) {
+        greedy.get(stream, "/big/50000000", &[]);
+    }
+    for stream in (1..32).step_by(2) {
+        assert!(greedy.fate(stream).is_ok(), "an answer on {stream}");
+    }
+    // As much as the app could send them is on its way after a moment.
+    std::thread::sleep(Duration::from_secs(1));
+    let answer = curl(
+        &gateway.ca(),
+        &["--max-time", "5", &gateway.url("/big/1000000")],
+    );
+    assert_eq!(answer.body.len(), 1_000_000);
+}
+
+#[test]
+fn more_at_once_than_one_connection_takes() {
+    let (_app, gateway) = odd();
+    let mut hanging: Vec<Child> = Vec::new();
+    let ca = gateway.ca();
+    for _ in 0..3 {
+        // Fifty streams each, none of which ends.
+        let urls = gateway.url("/hang/[1-50]");
+        let curl = Command::new("curl")
+            .args([
+                "--silent",
+                "--no-buffer",
+                "--parallel",
+                "--parallel-max",
+                "50",
+            ])
+            .args(["--max-time", "30", "--http2", "--cacert"])
+            .arg(&ca)
+            .arg(urls)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        hanging.push(curl.unwrap());
+    }
+    wait_for("more connections", Duration::from_secs(10), || {
+        let answer = curl(&ca, &["--max-time", "3", &gateway.url("/x")]);
+        (answer.status == 200 && answer.json()["streams"] == 151).then_some(())
+    });
+    let answer = curl(&ca, &["--max-time", "3", &gateway.url("/x")]);
+    let connections = answer.json()["connections"].as_u64().unwrap();
+    assert!(
+        (4..8).contains(&connections),
+        "{connections}, with fifty on each"
+    );
+    for mut curl in hanging {
+        curl.kill().unwrap();
+        curl.wait().unwrap();
+    }
+    wait_for("the app to notice", Duration::from_secs(10), || {
+        let answer = curl(&ca, &[&gateway.url("/x")]);
+        (answer.json()["streams"] == 1).then_some(())
+    });
+}
+
+#[test]
+fn an_app_that_says_goodbye_loses_no_request() {
+    let (_app, gateway) = odd();
+    let get = |path: &str| curl(&gateway.ca(), &[&gateway.url(path)]);
+    let mut wrong = Verdicts::default();
+    for round in 0..20 {
+        wrong.equal("the last answer", get("/goodbye").text(), "goodbye");
+        wrong.equal(&format!("round {round}"), get("/x").status, 200);
+    }
+    // It never looked at the request, and says so (RFC 9113 §6.8, §8.7).
+    wrong.equal(
+        "goodbye to one it has not seen",
+        get("/refused-once/a").status,
+        200,
+    );
+    wrong.equal("a stream refused", get("/declined-once/a").status, 200);
+    wrong.equal("refused for ever", get("/refused").status, 502);
+    wrong.equal("a stream reset", get("/reset").status, 502);
+    wrong.equal("and on it goes", get("/x").status, 200);
+    wrong.settle();
+}
+
+#[test]
+fn trailers_bodies_and_broken_answers() {
+    let (_app, gateway) = odd();
+    let mut wrong = Verdicts::default();
+    for version in ["--http1.1", "--http2"] {
+        let url = gateway.url("/trailers");
+        let arguments = [version, "-H", "TE: trailers", "--raw", "-d", "x", &url];
+        let answer = curl(&gateway.ca(), &arguments);
+        let said = answer.text();
+        wrong.check(said.contains("x-sum: abc"), || format!("{version}: {said}"));
+
+        let head = curl(&gateway.ca(), &[version, "--head", &gateway.url("/x")]);
+        wrong.equal("HEAD", head.status, 200);
+
+        let file = gateway.dir.path().join("large");
+        std::fs::write(&file, b"panoply ".repeat(2_000_000)).unwrap();
+        let file = file.to_str().unwrap();
+        let sum = Command::new("sha256sum").arg(file).output().unwrap();
+        let answer = curl(
+            &gateway.ca(),
+            &[version, "-T", file, &gateway.url("/hash/")],
+        );
+        let body = answer.text();
+        wrong.check(support::text(&sum.stdout).starts_with(&body), || {
+            body.clone()
+        });
+
+        let half = gateway.url("/half");
+        let said = support::curl_fails(&gateway.ca(), &[version, &half]);
+        eprintln!("{version}: {said}");
+    }
+    wrong.settle();
+}
