@@ -146,3 +146,13 @@ fn trailers_bodies_and_broken_answers() {
     }
     wrong.settle();
 }
+
+#[test]
+fn an_app_that_speaks_http_1_after_all_is_told_from_one_that_is_away() {
+    let app = support::Recorder::start();
+    let gateway = Gateway::before(&app.origin(), "[app]\nh2c = true\n");
+    let answer = curl(&gateway.ca(), &[&gateway.url("/")]);
+    assert_eq!(answer.status, 502);
+    let said = gateway.process.said().join("\n");
+    assert!(said.contains("leave out `app.h2c`"), "{said}");
+}

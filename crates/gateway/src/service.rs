@@ -88,7 +88,7 @@ impl Inner {
                 let cause = failure.causes();
                 if matches!(
                     failure,
-                    Failure::Broken(_) | Failure::Unasked | Failure::Coded
+                    Failure::Broken(_) | Failure::NotHttp2 | Failure::Unasked | Failure::Coded
                 ) {
                     // Nobody else knows why: to the app all was well.
                     tracing::warn!(error = %failure, cause, "the app gave no answer");

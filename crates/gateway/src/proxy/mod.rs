@@ -44,6 +44,9 @@ pub(crate) enum Failure {
     /// It closed the connection, or what it sent is not HTTP.
     #[error("the app broke off, or its answer is not HTTP")]
     Broken(#[source] hyper::Error),
+    /// It closed the connection before it had said anything in HTTP/2.
+    #[error("the app said nothing in HTTP/2: leave out `app.h2c` if it does not speak that")]
+    NotHttp2,
     /// It did not begin to answer in time.
     #[error("the app did not begin to answer in time")]
     Timeout,
@@ -78,7 +81,7 @@ impl Failure {
                 "app/away",
                 "The application behind this address is not running at the moment.",
             ),
-            Self::Broken(_) | Self::Unasked | Self::Coded => (
+            Self::Broken(_) | Self::NotHttp2 | Self::Unasked | Self::Coded => (
                 StatusCode::BAD_GATEWAY,
                 "app/broken-answer",
                 "The application behind this address broke off its answer.",

@@ -92,6 +92,9 @@ impl Line {
         if timeout(CONNECT, told).await.is_err() {
             return Err(Failure::ConnectTimeout);
         }
+        if line.most() == UNTOLD || line.sender.is_closed() {
+            return Err(Failure::NotHttp2);
+        }
         Ok(line)
     }
 
