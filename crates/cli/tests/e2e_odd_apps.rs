@@ -65,10 +65,16 @@ fn serve(mut stream: TcpStream) {
             "/coded" => {
                 "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\nConnection: close\r\n\r\nzz".into()
             }
+            "/declined" => "HTTP/1.1 426 Upgrade Required\r\nContent-Length: 2\r\n\r\nno".into(),
             _ => ok(""),
         };
         seen.clear();
         if stream.write_all(answer.as_bytes()).is_err() {
+            return;
+        }
+        if path == "/declined" {
+            // Its library has taken the socket over, and nobody reads requests from it any more.
+            let _ = stream.read_to_end(&mut seen);
             return;
         }
     }
@@ -116,6 +122,20 @@ fn what_is_harmless_is_asked_again_after_a_reset() {
         wrong.equal(&format!("request {n}"), get(&gateway, "/reset"), 200);
     }
     wrong.settle();
+}
+
+#[test]
+fn a_connection_that_an_upgrade_was_asked_for_on_is_not_used_again() {
+    let config = format!("{PLAIN}[limits]\nresponse_timeout = \"1s\"\n");
+    let gateway = Gateway::before(&format!("http://127.0.0.1:{}", odd_app()), &config);
+    let mut socket = Raw::open(gateway.address());
+    socket.send(
+        b"GET /declined HTTP/1.1\r\nHost: a.test\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
+    );
+    socket.read_until("no");
+    socket.send(b"GET /next HTTP/1.1\r\nHost: a.test\r\n\r\n");
+    let reply = socket.read_for(Duration::from_secs(3));
+    assert_eq!(reply.status(), 200, "{}", reply.text());
 }
 
 #[test]

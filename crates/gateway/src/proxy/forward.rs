@@ -57,7 +57,12 @@ pub(crate) async fn forward(
         (answer, Some(Lease::Among(turn)))
     } else {
         let (answer, sender) = exchange(pool, upstream, request, &progress).await?;
-        let keep = headers::keep_alive(answer.headers());
+        // An app that declines an upgrade may have given the connection to what would have spoken.
+        let keep = if asked {
+            Some(Duration::ZERO)
+        } else {
+            headers::keep_alive(answer.headers())
+        };
         let switching = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
         if switching && !asked {
             return Err(Failure::Unasked);
