@@ -230,6 +230,40 @@ fn a_trusted_proxy_is_believed_and_only_as_far_as_said() {
 }
 
 #[test]
+fn proxies_may_be_counted_and_may_write_forwarded() {
+    let mut wrong = Verdicts::default();
+    let headers = [
+        "X-Forwarded-For: 6.6.6.6, 203.0.113.7, 10.0.0.9",
+        "Forwarded: for=7.7.7.7;proto=http, for=\"[2001:db8::1]\";proto=https, for=10.0.0.9",
+    ];
+    for (client, ip) in [
+        ("hops = 1", "10.0.0.9"),
+        ("hops = 2", "203.0.113.7"),
+        ("hops = 9", "6.6.6.6"),
+        ("hops = 0", "127.0.0.1"),
+        (
+            "header = \"forwarded\"\ntrusted_proxies = [\"loopback\", \"10.0.0.0/8\"]",
+            "2001:db8::1",
+        ),
+    ] {
+        let config = format!("[tls]\nmode = \"off\"\n[client]\n{client}\n");
+        let gateway = Gateway::before_example("express-files", &config);
+        let url = gateway.url("/echo");
+        let seen = curl(
+            "/dev/null".as_ref(),
+            &["-H", headers[0], "-H", headers[1], &url],
+        );
+        let seen = seen.json();
+        wrong.equal(client, seen["ip"].clone(), ip);
+        wrong.check(seen["headers"]["forwarded"].is_null(), || {
+            format!("{client}: Forwarded went on")
+        });
+        wrong.check(!seen.to_string().contains("7.7.7.7"), || seen.to_string());
+    }
+    wrong.settle();
+}
+
+#[test]
 fn the_app_gets_one_request_of_the_form_it_was_sent() {
     let app = Recorder::start();
     let gateway = Gateway::before(&app.origin(), "[tls]\nmode = \"off\"\n");
