@@ -78,11 +78,11 @@ impl LoginLayer {
     }
 
     /// Whether a request is a login.
-    pub fn is_login<B>(&self, request: &Request<B>) -> bool {
+    pub fn is_login<B: Body>(&self, request: &Request<B>) -> bool {
         self.login(request).is_some()
     }
 
-    fn login<B>(&self, request: &Request<B>) -> Option<&Login> {
+    fn login<B: Body>(&self, request: &Request<B>) -> Option<&Login> {
         let fits = |login: &&Login| login.settings.route.matches(request);
         self.0.iter().find(fits)
     }

@@ -4,9 +4,11 @@ use unicode_normalization::UnicodeNormalization as _;
 
 /// The name by which a user is counted: compatible forms made one (NFKC), without case, trimmed.
 pub(super) fn normalised(name: &str) -> String {
-    // Up and down again folds what lower case alone leaves apart: ß and SS, ς and σ.
+    // Up and down again folds what lower case alone leaves apart: ß and SS, ς and σ. Down first,
+    // since ẞ is upper case already.
     let folded: String = name
         .nfkc()
+        .flat_map(char::to_lowercase)
         .flat_map(char::to_uppercase)
         .flat_map(char::to_lowercase)
         .nfkc()
@@ -37,7 +39,7 @@ mod tests {
                     "alice\0",
                 ][..],
             ),
-            ("strasse", &["Straße", "STRASSE", "strasſe"]),
+            ("strasse", &["Straße", "STRASSE", "strasſe", "STRAẞE"]),
             ("josé", &["Jose\u{301}", "JOSÉ"]),
             ("σίσυφοσ", &["Σίσυφος", "ΣΊΣΥΦΟΣ"]),
             ("fi", &["ﬁ", "FI"]),

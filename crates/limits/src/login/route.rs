@@ -1,6 +1,7 @@
 //! Which requests are logins, however their path is written.
 
 use http::{HeaderMap, HeaderName, Method, Request};
+use http_body::Body;
 use percent_encoding::percent_decode_str;
 
 /// The paths of a login.
@@ -37,18 +38,17 @@ impl Route {
         }
     }
 
-    /// Whether a request is a login: it goes there, and is or means a method that does something.
-    pub(super) fn matches<B>(&self, request: &Request<B>) -> bool {
+    /// Whether a request is a login: it goes there, and does something. That is what its method
+    /// says, or means, or what may mean so in a body.
+    pub(super) fn matches<B: Body>(&self, request: &Request<B>) -> bool {
         let path = request.uri().path();
-        if is_canonical(path)
-            && !self
-                .paths
-                .iter()
-                .any(|known| path.starts_with(known.as_str()))
-        {
+        let starts = |known: &String| path.starts_with(known.as_str());
+        if is_canonical(path) && !self.paths.iter().any(starts) {
             return false;
         }
-        let means = self.acts(request.method()) || self.is_overridden(request);
+        let body = request.body();
+        let is_empty = body.is_end_stream() || body.size_hint().exact() == Some(0);
+        let means = self.acts(request.method()) || !is_empty || self.is_overridden(request);
         means && self.leads_to(path)
     }
 
@@ -95,7 +95,8 @@ impl Route {
 
 fn in_headers(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     let values = OVERRIDES.into_iter().flat_map(|name| headers.get_all(name));
-    values.filter_map(|value| value.to_str().ok())
+    let values = values.filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(','))
 }
 
 /// Whether a path is certainly its own canonical form, as far as it goes: most are, and most are no
@@ -144,6 +145,8 @@ pub(crate) fn canonical(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+    use http_body_util::{Empty, Full};
     use proptest::prelude::*;
 
     use super::*;
@@ -154,7 +157,7 @@ mod tests {
         if let Some((name, value)) = header {
             request = request.header(name, value);
         }
-        route.matches(&request.body(()).unwrap())
+        route.matches(&request.body(Empty::<Bytes>::new()).unwrap())
     }
 
     #[test]
@@ -217,12 +220,27 @@ mod tests {
             "/login",
             Some(("X-HTTP-Method-Override", "Post"))
         ));
+        for value in ["POST, GET", "get,Post", "\tPOST\t,x", "POST,"] {
+            let header = Some(("X-HTTP-Method-Override", value));
+            assert!(is_login("GET", "/login", header), "{value}");
+        }
         assert!(!is_login("GET", "/login", None));
         assert!(!is_login(
             "HEAD",
             "/login",
             Some(("X-HTTP-Method-Override", "get"))
         ));
+    }
+
+    #[test]
+    fn a_body_may_mean_another_method() {
+        let route = Route::new(&["/login".to_owned()], Vec::new());
+        for (body, means) in [("_method=POST&username=alice", true), ("", false)] {
+            let request = Request::delete("/login")
+                .body(Full::<Bytes>::from(body))
+                .unwrap();
+            assert_eq!(route.matches(&request), means, "{body}");
+        }
     }
 
     #[test]

@@ -9,11 +9,10 @@ pub(in crate::login) enum Field {
     Usual,
 }
 
-/// What apps call the user name, as [`folded`].
-const USUAL: [&str; 31] = [
+/// What apps call the user name, as [`folded`]. Whatever stands below is part of it, however odd.
+const NAMES: [&str; 26] = [
     "username",
     "user_name",
-    "user",
     "userid",
     "user_id",
     "user_login",
@@ -26,7 +25,6 @@ const USUAL: [&str; 31] = [
     "email_or_username",
     "uname",
     "uid",
-    "login",
     "loginname",
     "login_name",
     "loginid",
@@ -37,12 +35,12 @@ const USUAL: [&str; 31] = [
     "emailaddress",
     "email_address",
     "mail",
-    "account",
     "identifier",
-    "name",
     "phone",
-    "log",
 ];
+
+/// What apps call the user name, or an object that holds it beside the password.
+const OBJECTS: [&str; 5] = ["user", "login", "account", "name", "log"];
 
 impl Field {
     pub(in crate::login) fn at<T: AsRef<str>>(paths: &[T]) -> Self {
@@ -54,22 +52,35 @@ impl Field {
     /// within an object that stands where the name should.
     pub(super) fn holds<T: AsRef<str>>(&self, path: &[T]) -> bool {
         match self {
-            Self::At(fields) => fields.iter().any(|field| begins(path, field)),
+            Self::At(fields) => {
+                // `user[0][name]`, and what a careless copy takes for a prototype.
+                let named: Vec<&str> = path
+                    .iter()
+                    .map(AsRef::as_ref)
+                    .filter(|part| !is_passed_over(part))
+                    .collect();
+                let is = |field: &Vec<String>| begins(path, field) || begins(&named, field);
+                fields.iter().any(is)
+            }
             Self::Usual => {
+                let is_name = |part: &T| is_usual(&folded(part.as_ref()), &NAMES);
+                if path.iter().any(is_name) {
+                    return true;
+                }
                 // An operator of a query stands below the name: `username[$ne]`.
                 let is_key =
-                    |part: &&T| !part.as_ref().starts_with('$') && !is_number(part.as_ref());
+                    |part: &&T| !part.as_ref().starts_with('$') && !is_passed_over(part.as_ref());
                 let key = path.iter().rev().find(is_key);
-                key.is_some_and(|key| is_usual(&folded(key.as_ref())))
+                key.is_some_and(|key| is_usual(&folded(key.as_ref()), &OBJECTS))
             }
         }
     }
 }
 
 /// `j_username` and `_username` are what frameworks write for `username`.
-fn is_usual(key: &str) -> bool {
+fn is_usual(key: &str, usual: &[&str]) -> bool {
     let bare = key.strip_prefix("j_").unwrap_or(key);
-    USUAL.contains(&bare.trim_start_matches('_'))
+    usual.contains(&bare.trim_start_matches('_'))
 }
 
 fn begins<T: AsRef<str>>(path: &[T], field: &[String]) -> bool {
@@ -80,8 +91,9 @@ fn begins<T: AsRef<str>>(path: &[T], field: &[String]) -> bool {
             .all(|(own, other)| *own == folded(other.as_ref()))
 }
 
-fn is_number(part: &str) -> bool {
-    part.bytes().all(|byte| byte.is_ascii_digit())
+/// A place in a list, or a prototype: neither names what lies below it.
+fn is_passed_over(part: &str) -> bool {
+    part == "__proto__" || part.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// A key as the most lenient app compares it: without case, and as PHP writes dots and spaces.
@@ -108,6 +120,9 @@ mod tests {
             &["user name"],
             &["data", "attributes", "email"],
             &["", "user", ""],
+            &["username", "x", "y"],
+            &["username", "password"],
+            &["__proto__", "user", "__proto__"],
         ] {
             assert!(Field::Usual.holds(path), "{path:?}");
         }
@@ -129,6 +144,8 @@ mod tests {
         assert!(field.holds(&["user", "NAME"]));
         assert!(field.holds(&["user", "name", "first"]));
         assert!(field.holds(&["mail", "0"]));
+        assert!(field.holds(&["user", "0", "name"]));
+        assert!(field.holds(&["__proto__", "user", "name"]));
         assert!(!field.holds(&["user"]));
         assert!(!field.holds(&["name"]));
     }

@@ -79,7 +79,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
         reason = "JavaScript knows no other numbers"
     )]
     fn visit_i64<E>(self, value: i64) -> Result<(), E> {
-        self.leaf(value as f64);
+        self.leaf(Number(value as f64));
         Ok(())
     }
 
@@ -88,12 +88,12 @@ impl<'de> Visitor<'de> for Walk<'_> {
         reason = "JavaScript knows no other numbers"
     )]
     fn visit_u64<E>(self, value: u64) -> Result<(), E> {
-        self.leaf(value as f64);
+        self.leaf(Number(value as f64));
         Ok(())
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<(), E> {
-        self.leaf(value);
+        self.leaf(Number(value));
         Ok(())
     }
 
@@ -121,5 +121,27 @@ impl<'de> Visitor<'de> for Walk<'_> {
             value?;
         }
         Ok(())
+    }
+}
+
+/// A number as JavaScript writes it (ECMA-262 §6.1.6.1.20).
+struct Number(f64);
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(number) = *self;
+        let size = number.abs();
+        if size == 0.0 {
+            // There is no sign before it.
+            f.write_str("0")
+        } else if !(1e-6..1e21).contains(&size) {
+            let text = format!("{number:e}");
+            match text.split_once('e') {
+                Some((digits, power)) if !power.starts_with('-') => write!(f, "{digits}e+{power}"),
+                _ => f.write_str(&text),
+            }
+        } else {
+            write!(f, "{number}")
+        }
     }
 }

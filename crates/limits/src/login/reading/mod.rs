@@ -3,15 +3,17 @@
 mod field;
 mod form;
 mod json;
+mod kind;
 mod multipart;
 
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::AUTHORIZATION;
 use http::request::Parts;
 
 pub(super) use field::Field;
+use kind::Kind;
 
 /// Why a body cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,26 +35,27 @@ pub(super) fn names(parts: &Parts, body: &[u8], field: &Field) -> Result<Vec<Str
     if let Some(query) = parts.uri.query() {
         form::names(query.as_bytes(), field, false, &mut names);
     }
-    names.extend(basic(parts));
-    let content_type = parts.headers.get(CONTENT_TYPE);
-    let content_type = content_type.map(|value| String::from_utf8_lossy(value.as_bytes()));
-    let content_type = content_type.unwrap_or_default().to_ascii_lowercase();
-    if !is_known_charset(&content_type) {
-        return Err(Unreadable::Charset);
+    for value in parts.headers.get_all(AUTHORIZATION) {
+        names.extend(basic(value.as_bytes()));
     }
+    let kind = Kind::of(&parts.headers)?;
+    kind.charset.check(body)?;
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
+    let first = first_letter(body);
     // Whatever it is called: an app may read JSON that says it is text.
-    if content_type.contains("json") || matches!(first, Some(b'{' | b'[')) {
-        if first.is_some() {
-            json::names(body, field, &mut names)?;
-        }
-    } else if content_type.contains("multipart") {
-        multipart::names(body, &content_type, parts, field, &mut names)?;
-    } else {
-        let latin = ["8859", "latin1", "1252"];
-        let latin = latin.iter().any(|name| content_type.contains(name));
-        form::names(body, field, latin, &mut names);
+    let is_json = kind.essence.contains("json") && first.is_some();
+    if is_json || matches!(first, Some('{' | '[')) {
+        json::names(body, field, &mut names)?;
+    }
+    let is_multipart = kind.essence.contains("multipart");
+    // An app may read JSON from whatever has a body.
+    if is_multipart && !matches!(first, Some('{' | '[')) {
+        multipart::names(body, &kind, field, &mut names)?;
+    }
+    // Whatever it is called and looks like, an app may split it as a form: `{"x":"&user=alice&"}`.
+    form::names(body, field, kind.charset.latin, &mut names);
+    if !is_json && !is_multipart {
+        form::names_by_semicolon(body, field, kind.charset.latin, &mut names);
     }
     names.sort_unstable();
     names.dedup();
@@ -62,44 +65,51 @@ pub(super) fn names(parts: &Parts, body: &[u8], field: &Field) -> Result<Vec<Str
     Ok(names)
 }
 
-/// ASCII, UTF-8 and Latin-1 are read as they stand; in UTF-16 or UTF-7 a name could hide.
-fn is_known_charset(content_type: &str) -> bool {
-    let Some((_, charset)) = content_type.split_once("charset") else {
-        return true;
-    };
-    let charset = charset.trim_start_matches(['*', ' ', '=', '"', '\'']);
-    let end = charset
-        .find([';', '"', '\'', ' ', ','])
-        .unwrap_or(charset.len());
-    let known = [
-        "utf-8",
-        "utf8",
-        "us-ascii",
-        "ascii",
-        "iso-8859-1",
-        "latin1",
-        "windows-1252",
-    ];
-    charset
-        .get(..end)
-        .is_some_and(|charset| known.contains(&charset))
+/// The first letter that is no space to anybody; apps trim what they parse themselves.
+fn first_letter(body: &[u8]) -> Option<char> {
+    let text = String::from_utf8_lossy(body);
+    let mut letters = text.chars();
+    letters.find(|letter| !letter.is_whitespace() && !letter.is_control() && *letter != '\u{feff}')
 }
 
-fn basic(parts: &Parts) -> Option<String> {
+/// The names in Basic credentials: Node reads both alphabets of base64, mixed too, and passes over
+/// what is in neither.
+fn basic(value: &[u8]) -> Vec<String> {
     const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
         .with_decode_padding_mode(DecodePaddingMode::Indifferent)
         .with_decode_allow_trailing_bits(true);
-    let value = parts.headers.get(AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, credentials) = value.trim().split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return None;
-    }
-    // Node reads both alphabets, mixed too.
-    let credentials = credentials.trim().replace('-', "+").replace('_', "/");
     let engine = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
-    let decoded = engine.decode(credentials).ok()?;
-    let text = String::from_utf8_lossy(&decoded).into_owned();
-    Some(text.split(':').next().unwrap_or("").to_owned()).filter(|name| !name.is_empty())
+    let value = String::from_utf8_lossy(value);
+    let Some((scheme, credentials)) = value.trim().split_once([' ', '\t']) else {
+        return Vec::new();
+    };
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return Vec::new();
+    }
+    let up_to_padding = credentials.split('=').next().unwrap_or("");
+    let mut names = Vec::new();
+    for credentials in [credentials, up_to_padding] {
+        let mut letters: String = credentials
+            .chars()
+            .map(|letter| match letter {
+                '-' => '+',
+                '_' => '/',
+                letter => letter,
+            })
+            .filter(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '+' | '/'))
+            .collect();
+        if letters.len() % 4 == 1 {
+            // Six bits make no byte.
+            letters.pop();
+        }
+        let decoded = engine.decode(letters).unwrap_or_default();
+        let text = String::from_utf8_lossy(&decoded);
+        let name = text.split(':').next().unwrap_or("");
+        if !name.is_empty() {
+            names.push(name.to_owned());
+        }
+    }
+    names
 }
 
 #[cfg(test)]

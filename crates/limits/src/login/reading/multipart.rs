@@ -1,119 +1,137 @@
-//! `multipart/form-data`, as lenient parsers read it.
-
-use http::header::CONTENT_TYPE;
-use http::request::Parts;
+//! `multipart/form-data`: what only one parser would read is refused, since no client writes it.
 
 use super::form::is_at;
+use super::kind::{Charset, Kind, unquoted};
 use super::{Field, Unreadable};
 
 /// The values of the parts that are called as the field.
 pub(super) fn names(
     body: &[u8],
-    content_type: &str,
-    parts: &Parts,
+    kind: &Kind,
     field: &Field,
     names: &mut Vec<String>,
 ) -> Result<(), Unreadable> {
-    // A boundary is told apart by case, so it is read from the header as it came.
-    let raw = parts
-        .headers
-        .get(CONTENT_TYPE)
-        .map(http::HeaderValue::as_bytes);
-    let raw = String::from_utf8_lossy(raw.unwrap_or_default()).into_owned();
-    let at = content_type.find("boundary").ok_or(Unreadable::Malformed)?;
-    let boundary = raw.get(at + "boundary".len()..).unwrap_or("");
-    let boundary = boundary
-        .trim_start()
-        .strip_prefix('=')
-        .ok_or(Unreadable::Malformed)?;
-    let boundary = parameter(boundary.trim_start());
-    if boundary.is_empty() || content_type.matches("boundary").count() > 1 {
+    let delimiter = format!("--{}", boundary(&kind.text)?);
+    // Bytes are read as Latin-1, so that places in the text are places in the body.
+    let text = latin1(body);
+    let delimiter = latin1(delimiter.as_bytes());
+    let text = text.trim_start_matches("\r\n");
+    if text.is_empty() {
+        return Ok(());
+    }
+    let mut chunks = text.split(delimiter.as_str());
+    // Text before the first boundary is for people who read letters without a mail program.
+    if chunks.next() != Some("") {
         return Err(Unreadable::Malformed);
     }
-    let delimiter = format!("--{boundary}");
-    // Bytes are read as Latin-1, so that places in the text are places in the body.
-    let text: String = body.iter().copied().map(char::from).collect();
-    for part in text.split(delimiter.as_str()).skip(1) {
-        if part.starts_with("--") {
-            break;
-        }
-        let part = part.trim_start_matches([' ', '\t']);
-        let part = part
-            .strip_prefix("\r\n")
-            .or_else(|| part.strip_prefix('\n'));
-        let Some((head, value)) = part.and_then(halves) else {
-            continue;
+    let mut chunks = chunks.peekable();
+    while let Some(chunk) = chunks.next() {
+        // A boundary within a line ends a part for some, and for others it does not.
+        let chunk = match chunks.peek() {
+            Some(_) => chunk.strip_suffix("\r\n").ok_or(Unreadable::Malformed)?,
+            None => chunk,
         };
-        let head_lower = head.to_ascii_lowercase();
-        if head_lower.contains("content-transfer-encoding") {
-            return Err(Unreadable::Malformed);
-        }
-        if !keys(head, &head_lower).iter().any(|key| is_at(key, field)) {
+        if chunk.starts_with("--") {
             continue;
         }
-        let value = value.strip_suffix('\n').unwrap_or(value);
-        let value = value.strip_suffix('\r').unwrap_or(value);
-        // Every character stands for one byte.
-        let bytes: Vec<u8> = value.chars().filter_map(|c| u8::try_from(c).ok()).collect();
-        match String::from_utf8(bytes) {
-            Ok(value) => names.push(value),
-            Err(_) => names.push(value.to_owned()),
-        }
+        let part = chunk.strip_prefix("\r\n").ok_or(Unreadable::Malformed)?;
+        let (head, value) = part.split_once("\r\n\r\n").ok_or(Unreadable::Malformed)?;
+        read(head, value, field, names)?;
     }
     Ok(())
 }
 
-fn halves(part: &str) -> Option<(&str, &str)> {
-    part.split_once("\r\n\r\n")
-        .or_else(|| part.split_once("\n\n"))
+fn read(head: &str, value: &str, field: &Field, names: &mut Vec<String>) -> Result<(), Unreadable> {
+    let lines = head.replace("\r\n", "");
+    if lines.contains(['\r', '\n']) || head.starts_with("\r\n") {
+        return Err(Unreadable::Malformed);
+    }
+    let lower = head.to_ascii_lowercase();
+    let charset = Charset::of(head)?;
+    if is_recoded(&lower) {
+        return Err(Unreadable::Malformed);
+    }
+    if !keys(head, &lower)?.iter().any(|key| is_at(key, field)) {
+        return Ok(());
+    }
+    // Every character stands for one byte.
+    let bytes: Vec<u8> = value.chars().filter_map(|c| u8::try_from(c).ok()).collect();
+    charset.check(&bytes)?;
+    match String::from_utf8(bytes) {
+        Ok(text) => {
+            if charset.latin && !text.is_ascii() {
+                names.push(value.to_owned());
+            }
+            names.push(text);
+        }
+        Err(_) => names.push(value.to_owned()),
+    }
+    Ok(())
+}
+
+/// The one boundary of a content type; told apart by case, so as it came.
+fn boundary(text: &str) -> Result<String, Unreadable> {
+    let lower = text.to_ascii_lowercase();
+    let mut found = lower.match_indices("boundary");
+    let at = found.next().map(|(at, key)| at + key.len());
+    let rest = at.and_then(|at| text.get(at..)).unwrap_or("").trim_start();
+    let value = rest.strip_prefix('=').map(str::trim_start);
+    let boundary = value.map(unquoted).unwrap_or_default();
+    // What a backslash means within quotes is not agreed upon.
+    let is_escaped = value.is_some_and(|value| value.starts_with('"') && value.contains('\\'));
+    if boundary.is_empty() || is_escaped || found.next().is_some() {
+        return Err(Unreadable::Malformed);
+    }
+    Ok(boundary)
+}
+
+/// Whether the value of a part is in an encoding that would have to be undone.
+fn is_recoded(head_lower: &str) -> bool {
+    let name = "content-transfer-encoding";
+    head_lower.match_indices(name).any(|(at, name)| {
+        let rest = head_lower.get(at + name.len()..).unwrap_or("");
+        let value = rest.split("\r\n").next().unwrap_or("");
+        let value = value.trim().trim_start_matches(':').trim();
+        !["7bit", "8bit", "binary"].contains(&value)
+    })
 }
 
 /// Every `name=` and `name*=` of a part's head.
-fn keys(head: &str, head_lower: &str) -> Vec<String> {
+fn keys(head: &str, head_lower: &str) -> Result<Vec<String>, Unreadable> {
     let mut keys = Vec::new();
-    for (at, _) in head_lower.match_indices("name") {
+    for (at, name) in head_lower.match_indices("name") {
         let before = head_lower
             .get(..at)
             .and_then(|text| text.chars().next_back());
         if !matches!(before, Some(';' | ' ' | '\t' | '\n')) {
             continue;
         }
-        let rest = head.get(at + "name".len()..).unwrap_or("").trim_start();
-        let (extended, rest) = match rest.strip_prefix('*') {
+        let rest = head.get(at + name.len()..).unwrap_or("").trim_start();
+        let (is_extended, rest) = match rest.strip_prefix('*') {
             Some(rest) => (true, rest.trim_start()),
             None => (false, rest),
         };
         let Some(rest) = rest.strip_prefix('=') else {
             continue;
         };
-        let value = parameter(rest.trim_start());
-        let value = match value.rsplit_once('\'') {
-            Some((_, value)) if extended => value.to_owned(),
-            _ => value,
-        };
-        let decoded = percent_encoding::percent_decode_str(&value).decode_utf8_lossy();
+        let mut value = unquoted(rest.trim_start());
+        if is_extended {
+            let (charset, extended) = value.split_once('\'').ok_or(Unreadable::Malformed)?;
+            Charset::of(&format!("charset={charset}"))?;
+            value = extended.rsplit('\'').next().unwrap_or("").into();
+        }
+        // As it stands, as browsers escape it, and cut at what some end a word at.
+        let bytes: Vec<u8> = value.chars().filter_map(|c| u8::try_from(c).ok()).collect();
+        let decoded = percent_encoding::percent_decode(&bytes).decode_utf8_lossy();
         keys.push(decoded.into_owned());
+        let word = value.split([' ', '\t', ',']).next().unwrap_or("");
+        keys.push(word.to_owned());
+        keys.push(String::from_utf8_lossy(&bytes).into_owned());
         keys.push(value);
     }
-    keys
+    Ok(keys)
 }
 
-/// The value of a parameter, quoted or not.
-fn parameter(text: &str) -> String {
-    let Some(quoted) = text.strip_prefix('"') else {
-        let end = text
-            .find([';', '\r', '\n', ' ', '\t', ','])
-            .unwrap_or(text.len());
-        return text.get(..end).unwrap_or("").to_owned();
-    };
-    let mut value = String::new();
-    let mut characters = quoted.chars();
-    while let Some(character) = characters.next() {
-        match character {
-            '"' => break,
-            '\\' => value.extend(characters.next()),
-            character => value.push(character),
-        }
-    }
-    value
+fn latin1(bytes: &[u8]) -> String {
+    bytes.iter().copied().map(char::from).collect()
 }

@@ -1,0 +1,251 @@
+//! Logins as no browser sends them: what the app reads of each, and what the gateway made of it.
+
+pub(crate) mod bodies;
+pub(crate) mod codings;
+pub(crate) mod parts;
+pub(crate) mod routes;
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use crate::support::{App, Gateway, Raw, Verdicts, npm_ci, require, scripts, statuses, text};
+
+/// Whom the app reads of a login, as it must say when it is asked without a gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reads {
+    /// The user that is locked: the gateway must refuse it.
+    Her,
+    /// Somebody else, or nobody in a login that honest clients send: the gateway must pass it.
+    Other,
+    /// Nobody: whatever the gateway makes of it is right.
+    Nothing,
+}
+
+/// A request, and what the app reads of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Login {
+    what: String,
+    app: &'static str,
+    reads: Reads,
+    user: &'static str,
+    method: &'static str,
+    target: Vec<u8>,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+    chunked: bool,
+}
+
+pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
+pub(crate) const JSON: &str = "application/json";
+
+impl Login {
+    /// A login of alice that `app` accepts.
+    pub(crate) fn of(app: &'static str, kind: &str, body: impl Into<Vec<u8>>) -> Self {
+        let body = body.into();
+        Self {
+            what: format!("{app} {kind} {}", text(&body).escape_debug()),
+            app,
+            reads: Reads::Her,
+            user: "alice",
+            method: "POST",
+            target: b"/login".to_vec(),
+            headers: if kind.is_empty() {
+                Vec::new()
+            } else {
+                vec![("Content-Type".into(), kind.into())]
+            },
+            body,
+            chunked: false,
+        }
+    }
+
+    /// A form as it should be.
+    pub(crate) fn plain(user: &str) -> Self {
+        Self::of("simple", FORM, format!("username={user}&password=x"))
+    }
+
+    pub(crate) fn reads(mut self, reads: Reads) -> Self {
+        self.reads = reads;
+        self
+    }
+
+    /// Of another user than alice, who is locked in her place.
+    pub(crate) fn user(mut self, user: &'static str) -> Self {
+        self.user = user;
+        self
+    }
+
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
+        self.what = format!("{} ({name}: {value})", self.what);
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    pub(crate) fn to(mut self, method: &'static str, target: impl Into<Vec<u8>>) -> Self {
+        self.method = method;
+        self.target = target.into();
+        self.what = format!(
+            "{method} {} {}",
+            text(&self.target).escape_debug(),
+            self.what
+        );
+        self
+    }
+
+    pub(crate) const fn chunked(mut self) -> Self {
+        self.chunked = true;
+        self
+    }
+
+    fn bytes(&self, client: &str) -> Vec<u8> {
+        let mut bytes = format!("{} ", self.method).into_bytes();
+        bytes.extend_from_slice(&self.target);
+        bytes.extend_from_slice(
+            format!(
+                " HTTP/1.1\r\nHost: shop.test\r\nConnection: close\r\nX-App: {}\r\nX-Forwarded-For: {client}\r\n",
+                self.app
+            )
+            .as_bytes(),
+        );
+        for (name, value) in &self.headers {
+            bytes.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
+        }
+        if self.chunked {
+            bytes.extend_from_slice(b"Transfer-Encoding: chunked\r\n\r\n");
+            for piece in self.body.chunks(3) {
+                bytes.extend_from_slice(format!("{:x}\r\n", piece.len()).as_bytes());
+                bytes.extend_from_slice(piece);
+                bytes.extend_from_slice(b"\r\n");
+            }
+            bytes.extend_from_slice(b"0\r\n\r\n");
+            return bytes;
+        }
+        if !self.body.is_empty() || self.method == "POST" {
+            bytes.extend_from_slice(format!("Content-Length: {}\r\n", self.body.len()).as_bytes());
+        }
+        bytes.extend_from_slice(b"\r\n");
+        bytes.extend_from_slice(&self.body);
+        bytes
+    }
+}
+
+/// What came of a login.
+#[derive(Debug)]
+struct Said {
+    status: u16,
+    /// Whom the app read; none when it never saw a login.
+    read: Option<String>,
+}
+
+fn say(address: &str, bytes: &[u8]) -> Said {
+    let mut socket = Raw::open(address);
+    socket.send(bytes);
+    let reply = socket.read_for(Duration::from_secs(10));
+    let head = reply.text().to_ascii_lowercase();
+    let read = head.lines().find_map(|line| line.strip_prefix("x-read: "));
+    Said {
+        // The last, after a 100.
+        status: statuses(&reply.text()).last().copied().unwrap_or(0),
+        read: read.map(|name| name.trim().to_owned()),
+    }
+}
+
+/// The app naked, and two gateways before it: one that looks for names wherever they usually are,
+/// one that knows the field.
+pub(crate) struct Site {
+    app: App,
+    gateways: [(&'static str, Gateway); 2],
+    clients: u32,
+}
+
+/// One failure of a user from a client locks the two; nothing else is counted.
+const GUARD: &str = "[tls]\nmode = \"off\"\n[client]\ntrusted_proxies = [\"loopback\"]\n\
+    [[login]]\npath = \"/login\"\nclient = false\nuser = false\nnames = false\n\
+    pair = { points = 1, window = \"1d\", lock = \"1h\" }\n";
+
+impl Site {
+    pub(crate) fn start() -> Self {
+        require("node");
+        let folder = scripts().join("evasion");
+        npm_ci(&folder);
+        let script = folder.join("server.mjs").display().to_string();
+        let app = App::start(&["node".into(), script]);
+        let told = format!("{GUARD}username = [\"username\", \"user.name\"]\n");
+        let gateways = [
+            ("usual names", Gateway::before(&app.origin(), GUARD)),
+            ("named fields", Gateway::before(&app.origin(), &told)),
+        ];
+        Self {
+            app,
+            gateways,
+            clients: 0,
+        }
+    }
+
+    /// The address of a gateway.
+    pub(crate) fn gateway(&self) -> &str {
+        self.gateways[0].1.address()
+    }
+
+    /// An address from which nobody came yet.
+    pub(crate) fn client(&mut self) -> String {
+        self.clients += 1;
+        Ipv4Addr::from_bits(0x0a00_0000 + self.clients).to_string()
+    }
+
+    /// Sends each login to the app, and to the gateways after a failure of hers.
+    pub(crate) fn judge(&mut self, logins: impl IntoIterator<Item = Login>) {
+        let mut wrong = Verdicts::default();
+        let naked = self.app.origin().replace("http://", "");
+        for login in logins {
+            let truth = say(&naked, &login.bytes("192.0.2.1"));
+            let read = truth.read.as_deref();
+            let reads = match read {
+                Some(read) if percent(login.user) == read => Reads::Her,
+                Some(_) => Reads::Other,
+                None => Reads::Nothing,
+            };
+            let as_said =
+                reads == login.reads || (login.reads == Reads::Nothing && reads == Reads::Other);
+            wrong.check(as_said, || {
+                format!(
+                    "{}: the app was to read {:?} and {truth:?}",
+                    login.what, login.reads
+                )
+            });
+            for which in 0..self.gateways.len() {
+                let client = self.client();
+                let (name, gateway) = &self.gateways[which];
+                let first = say(
+                    gateway.address(),
+                    &Login::plain(&percent(login.user)).bytes(&client),
+                );
+                wrong.equal(&format!("{}: plain", login.what), first.status, 401);
+                let said = say(gateway.address(), &login.bytes(&client));
+                let right = match login.reads {
+                    Reads::Her => {
+                        said.read.is_none() && matches!(said.status, 429 | 400 | 413 | 415)
+                    }
+                    Reads::Other => said.status == truth.status,
+                    Reads::Nothing => true,
+                };
+                wrong.check(right, || {
+                    format!(
+                        "{} ({name}): {said:?}, should be {:?}",
+                        login.what, login.reads
+                    )
+                });
+            }
+        }
+        wrong.settle();
+    }
+}
+
+/// As the app says a name.
+fn percent(name: &str) -> String {
+    let encoded = |byte: u8| match byte {
+        byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+        byte => format!("%{byte:02x}"),
+    };
+    name.bytes().map(encoded).collect()
+}
