@@ -213,6 +213,22 @@ async fn what_is_no_login_passes_untouched() {
 }
 
 #[tokio::test]
+async fn a_body_makes_a_login_of_any_method() {
+    let site = Site::new(LoginConfig::route("/login"));
+    for method in ["GET", "DELETE", "OPTIONS", "HEAD"]
+        .into_iter()
+        .cycle()
+        .take(20)
+    {
+        let mut request = login("_method=POST&username=alice", &[]);
+        *request.method_mut() = method.parse().unwrap();
+        site.ask(request).await;
+    }
+    assert_eq!(site.tried(), 10);
+    assert_eq!(site.post("username=alice&right").await.status(), 429);
+}
+
+#[tokio::test]
 async fn the_answer_settles_and_the_app_may_say() {
     let site = Site::new(LoginConfig::route("/login"));
     for _ in 0..30 {

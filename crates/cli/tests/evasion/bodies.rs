@@ -72,12 +72,17 @@ pub(crate) fn forms() -> Vec<Login> {
         "[user][name]=alice",
         "user[name]=bob&user[name]=alice",
         "user[password]=x&user[name]=alice",
+        "user[name][x]=alice",
+        "user[name]junk=alice",
+        "user[name]password[]=alice",
+        "user[name]x[0]y=alice",
     ] {
         logins.push(form("extended", body));
     }
     logins.extend([
         form("any-form", "username=alice"),
         form("text-dots", "user.name=alice"),
+        form("text-dots", "user.name]password=alice"),
         form("text-dots", "user.name[]=alice"),
         form("text-dots", "?username=alice"),
         form("text-dots", ".username=alice"),
@@ -248,15 +253,12 @@ pub(crate) fn letters() -> Vec<Login> {
         ),
     ] {
         for name in names {
-            let form: String = name.bytes().map(|byte| format!("%{byte:02X}")).collect();
+            let form = super::written(name.bytes(), |byte| format!("%{byte:02X}"));
             logins.push(Login::of("simple", FORM, format!("username={form}")).user(user));
             logins.push(Login::of("extended", FORM, format!("username={name}")).user(user));
             logins
                 .push(Login::of("simple", JSON, format!("{{\"username\":\"{name}\"}}")).user(user));
-            let units: String = name
-                .encode_utf16()
-                .map(|unit| format!("\\u{unit:04x}"))
-                .collect();
+            let units = super::written(name.encode_utf16(), |unit| format!("\\u{unit:04x}"));
             logins.push(
                 Login::of("raw-json", "", format!("{{\"username\":\"{units}\"}}")).user(user),
             );

@@ -243,9 +243,13 @@ impl Site {
 
 /// As the app says a name.
 fn percent(name: &str) -> String {
-    let encoded = |byte: u8| match byte {
+    written(name.bytes(), |byte| match byte {
         byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
         byte => format!("%{byte:02x}"),
-    };
-    name.bytes().map(encoded).collect()
+    })
+}
+
+/// Units of a text, each written in its way.
+fn written<T>(units: impl Iterator<Item = T>, write: impl Fn(T) -> String) -> String {
+    units.map(write).collect::<Vec<_>>().concat()
 }

@@ -52,6 +52,39 @@ mod tests {
         assert_ne!(normalised("alice"), normalised("alice2"));
     }
 
+    #[test]
+    fn however_an_app_folds_a_name_it_is_one() {
+        // Where letters stand that have a case or another form.
+        let letters = ('\0'..'\u{3000}')
+            .chain('\u{a640}'..'\u{abc0}')
+            .chain('\u{f900}'..'\u{10600}')
+            .chain('\u{1d400}'..'\u{1d800}');
+        for letter in letters.map(String::from) {
+            let lower = letter.to_lowercase();
+            let upper = letter.to_uppercase();
+            let compatible: String = letter.nfkc().collect();
+            for form in [
+                lower.to_uppercase(),
+                upper.to_lowercase(),
+                letter.nfd().collect(),
+                letter.nfkd().collect(),
+                lower.nfkc().collect(),
+                upper.nfkc().collect(),
+                compatible.to_lowercase().to_uppercase(),
+                compatible.to_uppercase().to_lowercase(),
+                lower,
+                upper,
+                compatible,
+            ] {
+                assert_eq!(
+                    normalised(&form),
+                    normalised(&letter),
+                    "{letter:?} {form:?}"
+                );
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn normalising_again_changes_nothing(name: String) {

@@ -10,7 +10,7 @@ pub(in crate::login) enum Field {
 }
 
 /// What apps call the user name, as [`folded`]. Whatever stands below is part of it, however odd.
-const NAMES: [&str; 26] = [
+const NAMES: [&str; 28] = [
     "username",
     "user_name",
     "userid",
@@ -36,11 +36,13 @@ const NAMES: [&str; 26] = [
     "email_address",
     "mail",
     "identifier",
+    "name",
     "phone",
+    "log",
 ];
 
 /// What apps call the user name, or an object that holds it beside the password.
-const OBJECTS: [&str; 5] = ["user", "login", "account", "name", "log"];
+const OBJECTS: [&str; 3] = ["user", "login", "account"];
 
 impl Field {
     pub(in crate::login) fn at<T: AsRef<str>>(paths: &[T]) -> Self {

@@ -105,15 +105,73 @@ fn bits(code: f64, bits: i32) -> u32 {
 pub(super) fn is_at(key: &str, field: &Field) -> bool {
     // Where what is parsed is the end of a URL.
     let key = key.strip_prefix('?').unwrap_or(key);
-    let path: Vec<&str> = key
-        .split(['[', ']'])
-        .filter(|part| !part.is_empty())
-        .collect();
-    let dotted: Vec<&str> = key
-        .split(['[', ']', '.'])
-        .filter(|part| !part.is_empty())
-        .collect();
-    field.holds(&path) || field.holds(&dotted)
+    let parts = |separators: &[char]| -> Vec<&str> {
+        let parts = key.split(separators);
+        parts.filter(|part| !part.is_empty()).collect()
+    };
+    field.holds(&parts(&['[', ']']))
+        || field.holds(&parts(&['[', ']', '.']))
+        || field.holds(&groups(key))
+        || field.holds(&groups(&without_dots(key)))
+}
+
+/// The path of a key as qs has it: what stands before the first bracket, then what stands within
+/// brackets. What stands between and behind them is nothing to it.
+fn groups(key: &str) -> Vec<&str> {
+    let first = key.find('[').unwrap_or(key.len());
+    let mut path: Vec<&str> = key.get(..first).into_iter().collect();
+    let mut depth = 0_usize;
+    let mut start = first;
+    for (at, letter) in key.char_indices().skip_while(|(at, _)| *at < first) {
+        match letter {
+            '[' => {
+                if depth == 0 {
+                    start = at + 1;
+                }
+                depth += 1;
+            }
+            ']' if depth > 0 => {
+                depth -= 1;
+                if depth == 0 {
+                    path.extend(key.get(start..at));
+                }
+            }
+            _ => {}
+        }
+    }
+    path.retain(|part| !part.is_empty());
+    path
+}
+
+/// A key whose dots outside of brackets became brackets: `user.name` is `user[name]`.
+fn without_dots(key: &str) -> String {
+    let mut written = String::new();
+    let mut depth = 0_usize;
+    let mut is_open = false;
+    for letter in key.chars() {
+        let is_dot = letter == '.' && depth == 0;
+        if is_open && (is_dot || letter == '[') {
+            written.push(']');
+            is_open = false;
+        }
+        match letter {
+            _ if is_dot => {
+                written.push('[');
+                is_open = true;
+                continue;
+            }
+            // A dot takes all up to the next dot or bracket, closing ones too.
+            _ if is_open => {}
+            '[' => depth += 1,
+            ']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        written.push(letter);
+    }
+    if is_open {
+        written.push(']');
+    }
+    written
 }
 
 fn decoded(text: &[u8]) -> Vec<u8> {
@@ -126,4 +184,53 @@ fn decoded(text: &[u8]) -> Vec<u8> {
 
 fn latin1(bytes: &[u8]) -> String {
     bytes.iter().copied().map(char::from).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_of_a_key_is_what_qs_takes_for_it() {
+        for (key, path) in [
+            ("user", &["user"][..]),
+            ("user[name]", &["user", "name"]),
+            ("[user][name]", &["user", "name"]),
+            ("user[name]x", &["user", "name"]),
+            ("user[0]x[name]y=z", &["user", "0", "name"]),
+            ("user[[name]]", &["user", "[name]"]),
+            ("user[name", &["user"]),
+            ("us]er[name]", &["us]er", "name"]),
+            ("user[]", &["user"]),
+            ("[", &[]),
+        ] {
+            assert_eq!(groups(key), path, "{key}");
+        }
+        for (key, path) in [
+            ("user.name", &["user", "name"][..]),
+            (".user.name", &["user", "name"]),
+            ("user.name]x", &["user", "name"]),
+            ("user[a.b].c", &["user", "a.b", "c"]),
+        ] {
+            assert_eq!(groups(&without_dots(key)), path, "{key}");
+        }
+    }
+
+    #[test]
+    fn entities_are_what_qs_makes_of_them() {
+        for (text, letters) in [
+            ("&#97;lice", "alice"),
+            ("&#000097;l&#105;ce", "alice"),
+            // 2^20 + 2^16 and 97 more.
+            ("&#1114209;lice", "alice"),
+            ("&#18446744073709551616;", "\0"),
+            ("&#128512;", "\u{1f600}"),
+            ("&#55357;&#56832;", "\u{1f600}"),
+            ("&#;&#x61;&#97&amp;", "&#;&#x61;&#97&amp;"),
+        ] {
+            assert_eq!(without_entities(text), letters, "{text}");
+        }
+        let digits = format!("&#{};", "9".repeat(500));
+        assert_eq!(without_entities(&digits), "\0");
+    }
 }

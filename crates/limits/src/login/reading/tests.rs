@@ -167,19 +167,168 @@ fn charsets_in_which_a_name_could_hide_are_refused() {
 }
 
 #[test]
+fn a_form_is_read_whatever_else_it_looks_like() {
+    for body in [
+        r#"{"x":"&username=alice&"}"#,
+        r#"["&username=alice&"]"#,
+        "--b&username=alice&",
+        "username[=]=alice",
+        "username[a=b]=alice",
+        "username%5Ba=b%5D=alice",
+        "?username=alice",
+    ] {
+        for content_type in [FORM, "", "application/x-www-form-urlencoded; x=json"] {
+            let found = read("/", content_type, body.as_bytes()).unwrap();
+            assert!(found.contains(&"alice".to_owned()), "{content_type} {body}");
+        }
+    }
+    let quoted = format!("{FORM}; x=multipart; boundary=b");
+    assert_eq!(read("/", &quoted, b"username=alice").unwrap(), ["alice"]);
+    let json = br#"{"x":"&username=alice&"}"#;
+    assert_eq!(read("/", "application/json", json).unwrap(), ["alice"]);
+    let spaced = "\u{a0}\u{feff}{\"username\":\"alice\"}";
+    let refused = read("/", "text/plain", spaced.as_bytes());
+    assert_eq!(refused, Err(Unreadable::Malformed));
+}
+
+#[test]
+fn entities_and_the_sentinel_of_latin() {
+    let both = read("/", FORM, b"username=%26%2397%3Blice").unwrap();
+    assert_eq!(both, ["&#97;lice", "alice"]);
+    let body = "utf8=%26%2310003%3B&username=jos%C3%A9";
+    let both = read("/", FORM, body.as_bytes()).unwrap();
+    assert_eq!(both, ["josÃ©", "josé"]);
+    let checked = "utf8=%E2%9C%93&username=jos%C3%A9";
+    assert_eq!(read("/", FORM, checked.as_bytes()).unwrap(), ["josé"]);
+}
+
+#[test]
+fn numbers_are_named_as_javascript_names_them() {
+    for (number, name) in [
+        ("-0", "0"),
+        ("-0.0", "0"),
+        ("1e21", "1e+21"),
+        ("-1.5e300", "-1.5e+300"),
+        ("1e-7", "1e-7"),
+        ("123456789012345680000", "123456789012345680000"),
+        ("9007199254740993", "9007199254740992"),
+        ("12345678.000000000000000001", "12345678"),
+    ] {
+        let body = format!("{{\"username\":{number}}}");
+        assert_eq!(read("/", "", body.as_bytes()).unwrap(), [name], "{number}");
+    }
+}
+
+#[test]
+fn a_prototype_or_a_place_in_a_list_does_not_hide_a_field() {
+    let field = Field::at(&["user.name"]);
+    for body in [
+        r#"{"__proto__":{"user":{"name":"a"}}}"#,
+        r#"{"user":[{"name":"a"}]}"#,
+        r#"[{"user":{"name":["a"]}}]"#,
+    ] {
+        let mut found = Vec::new();
+        json::names(body.as_bytes(), &field, &mut found).unwrap();
+        assert_eq!(found, ["a"], "{body}");
+    }
+    let mut found = Vec::new();
+    form::names(b"user[name]x=a&user[0]x[name]=b", &field, false, &mut found);
+    assert_eq!(found, ["a", "b"]);
+}
+
+const PART: &str = "Content-Disposition: form-data; name=\"username\"\r\n";
+
+#[test]
+fn parts_that_only_one_parser_would_read_are_refused() {
+    let kind = "multipart/form-data; boundary=b";
+    let other = "Content-Disposition: form-data; name=\"x\"\r\n";
+    let hers = format!("--b\r\n{PART}\r\nalice\r\n--b--\r\n");
+    let malformed = [
+        format!("preamble\r\n{hers}"),
+        format!("--b\r\n{other}\r\ny--b--z\r\n{hers}"),
+        format!("--b\r\n{other}\r\ny\n--b--\r\n{hers}"),
+        hers.replace("form-data;", "form-data; x=\"--b\";"),
+        hers.replace("\r\n", "\n"),
+        hers.replace("form-data;", "form-data;\n"),
+        hers.replace("--b\r\n", "--bc\r\n"),
+        hers.replace("--b\r\n", "--b \r\n"),
+        format!("--b\r\n\r\nx\r\n{hers}"),
+        "username=alice".to_owned(),
+    ];
+    for body in malformed {
+        let read = read("/", kind, body.as_bytes());
+        assert_eq!(read, Err(Unreadable::Malformed), "{body}");
+    }
+    for kind in [
+        "multipart/form-data",
+        "multipart/form-data; boundary=b; boundary=c",
+        "multipart/form-data; xboundary=c; boundary=b",
+        "multipart/form-data; boundary=\"b\\c\"",
+    ] {
+        let read = read("/", kind, hers.as_bytes());
+        assert_eq!(read, Err(Unreadable::Malformed), "{kind}");
+    }
+    for charset in ["utf-16le", "\"UCS2\"", "base64"] {
+        let head = format!("{PART}Content-Type: text/plain; charset={charset}\r\n");
+        let body = hers.replace(PART, &head);
+        let read = read("/", kind, body.as_bytes());
+        assert_eq!(read, Err(Unreadable::Charset), "{charset}");
+    }
+}
+
+#[test]
+fn parts_as_clients_send_them() {
+    let kind = "multipart/form-data; boundary=\"b c\"";
+    for more in [
+        "",
+        "Content-Type: text/plain; charset=UTF-8\r\n",
+        "Content-Type: text/plain; charset=ISO-8859-1\r\nContent-Transfer-Encoding: 8bit\r\n",
+        "Content-Length: 5\r\nContent-Transfer-Encoding: binary\r\n",
+    ] {
+        let body = format!("--b c\r\n{PART}{more}\r\nalice\r\n--b c--");
+        assert_eq!(
+            read("/", kind, body.as_bytes()).unwrap(),
+            ["alice"],
+            "{more}"
+        );
+    }
+    assert!(read("/", kind, b"").unwrap().is_empty());
+    assert!(read("/", kind, b"--b c--\r\n").unwrap().is_empty());
+    let after_the_end = format!("--b c--\r\n--b c\r\n{PART}\r\nalice\r\n--b c--");
+    let found = read("/", kind, after_the_end.as_bytes()).unwrap();
+    assert_eq!(found, ["alice"]);
+}
+
+#[test]
+fn of_two_content_types_neither_is_believed() {
+    let request = Request::builder()
+        .header("content-type", FORM)
+        .header("content-type", "application/json");
+    let (parts, ()) = request.body(()).unwrap().into_parts();
+    let read = names(&parts, b"username=alice", &Field::Usual);
+    assert_eq!(read, Err(Unreadable::Malformed));
+}
+
+#[test]
 fn basic_credentials() {
     for value in [
         "Basic YWxpY2U6eA==",
         "basic  YWxpY2U6eA",
         "BASIC YWxpY2U6eA==",
+        "Basic YW.xp~Y2U6eA==",
+        "Basic YWxpY2U6e",
+        "Basic YWxpY2U6eA=====",
+        "Basic YWxpY2U6eHh-_x",
+        "Basic YWxp Y2U6eA==",
     ] {
         let request = Request::builder().header("authorization", value).body(());
         let (parts, ()) = request.unwrap().into_parts();
-        assert_eq!(
-            names(&parts, b"", &Field::at(&["username"])).unwrap(),
-            ["alice"]
-        );
+        let found = names(&parts, b"", &Field::at(&["username"])).unwrap();
+        assert_eq!(found, ["alice"], "{value}");
     }
+    let request = Request::builder().header("authorization", "Bearer YWxpY2U6eA==");
+    let (parts, ()) = request.body(()).unwrap().into_parts();
+    assert!(names(&parts, b"", &Field::Usual).unwrap().is_empty());
 }
 
 proptest! {
