@@ -17,7 +17,7 @@ pub(crate) enum Reads {
     Her,
     /// Somebody else, or nobody in a login that honest clients send: the gateway must pass it.
     Other,
-    /// Nobody: whatever the gateway makes of it is right.
+    /// Nobody, or somebody whom no honest client would mean so: the gateway may do as it likes.
     Nothing,
 }
 
@@ -226,8 +226,9 @@ impl Site {
                     Reads::Her => {
                         said.read.is_none() && matches!(said.status, 429 | 400 | 413 | 415)
                     }
-                    Reads::Other => said.status == truth.status,
-                    Reads::Nothing => true,
+                    Reads::Other => said.status == truth.status && said.read == truth.read,
+                    // Nor may it become hers on its way.
+                    Reads::Nothing => said.read.as_deref() != Some(percent(login.user).as_str()),
                 };
                 wrong.check(right, || {
                     format!(
