@@ -4,6 +4,12 @@ use super::form::is_at;
 use super::kind::{Charset, Kind, unquoted};
 use super::{Field, Unreadable};
 
+/// A head with more than this is no client's: browsers write some two hundred bytes.
+const MOST_HEAD: usize = 8 * 1024;
+
+/// More names than this for one part are no mistake.
+const MOST_KEYS: usize = 16;
+
 /// The values of the parts that are called as the field.
 pub(super) fn names(
     body: &[u8],
@@ -43,7 +49,7 @@ pub(super) fn names(
 
 fn read(head: &str, value: &str, field: &Field, names: &mut Vec<String>) -> Result<(), Unreadable> {
     let lines = head.replace("\r\n", "");
-    if lines.contains(['\r', '\n']) || head.starts_with("\r\n") {
+    if lines.contains(['\r', '\n']) || head.starts_with("\r\n") || head.len() > MOST_HEAD {
         return Err(Unreadable::Malformed);
     }
     let lower = head.to_ascii_lowercase();
@@ -99,6 +105,7 @@ fn is_recoded(head_lower: &str) -> bool {
 /// Every `name=` and `name*=` of a part's head.
 fn keys(head: &str, head_lower: &str) -> Result<Vec<String>, Unreadable> {
     let mut keys = Vec::new();
+    let mut found = 0;
     for (at, name) in head_lower.match_indices("name") {
         let before = head_lower
             .get(..at)
@@ -114,6 +121,10 @@ fn keys(head: &str, head_lower: &str) -> Result<Vec<String>, Unreadable> {
         let Some(rest) = rest.strip_prefix('=') else {
             continue;
         };
+        found += 1;
+        if found > MOST_KEYS {
+            return Err(Unreadable::Malformed);
+        }
         let mut value = unquoted(rest.trim_start());
         if is_extended {
             let (charset, extended) = value.split_once('\'').ok_or(Unreadable::Malformed)?;

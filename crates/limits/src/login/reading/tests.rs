@@ -254,6 +254,11 @@ fn parts_that_only_one_parser_would_read_are_refused() {
         hers.replace("--b\r\n", "--b \r\n"),
         format!("--b\r\n\r\nx\r\n{hers}"),
         "username=alice".to_owned(),
+        hers.replace("form-data;", &format!("form-data;{}", " name=".repeat(17))),
+        hers.replace(
+            "form-data;",
+            &format!("form-data; x={};", "y".repeat(8 * 1024)),
+        ),
     ];
     for body in malformed {
         let read = read("/", kind, body.as_bytes());
