@@ -14,7 +14,7 @@
 mod evasion;
 mod support;
 
-use evasion::{Site, bodies, codings, parts, routes};
+use evasion::{Site, bodies, codings, parts, random, routes};
 
 #[test]
 fn forms() {
@@ -59,4 +59,17 @@ fn credentials_and_queries() {
 #[test]
 fn addresses() {
     routes::addresses(&mut Site::start());
+}
+
+#[test]
+fn whatever_is_made_of_them_at_random() {
+    // `EVASION_TRIES=100000 EVASION_SEED=7` looks for more.
+    let set = |name, otherwise: usize| match std::env::var(name) {
+        Ok(text) => text.parse().unwrap(),
+        Err(_) => otherwise,
+    };
+    let tries = set("EVASION_TRIES", 2_000);
+    let seed = set("EVASION_SEED", 1);
+    let hers = Site::start().search(random::logins(seed).take(tries));
+    assert!(hers * 20 > tries, "only {hers} of {tries} were logins");
 }
