@@ -62,6 +62,11 @@ fn addresses() {
 }
 
 #[test]
+fn over_http_2() {
+    routes::over_http_2(&evasion::app());
+}
+
+#[test]
 fn whatever_is_made_of_them_at_random() {
     // `EVASION_TRIES=100000 EVASION_SEED=7` looks for more.
     let set = |name, otherwise: usize| match std::env::var(name) {

@@ -159,6 +159,15 @@ pub(crate) struct Site {
     clients: u32,
 }
 
+/// The app with nothing before it.
+pub(crate) fn app() -> App {
+    require("node");
+    let folder = scripts().join("evasion");
+    npm_ci(&folder);
+    let script = folder.join("server.mjs").display().to_string();
+    App::start(&["node".into(), script])
+}
+
 /// One failure of a user from a client locks the two; nothing else is counted.
 const GUARD: &str = "[tls]\nmode = \"off\"\n[client]\ntrusted_proxies = [\"loopback\"]\n\
     [[login]]\npath = \"/login\"\nclient = false\nuser = false\nnames = false\n\
@@ -166,11 +175,7 @@ const GUARD: &str = "[tls]\nmode = \"off\"\n[client]\ntrusted_proxies = [\"loopb
 
 impl Site {
     pub(crate) fn start() -> Self {
-        require("node");
-        let folder = scripts().join("evasion");
-        npm_ci(&folder);
-        let script = folder.join("server.mjs").display().to_string();
-        let app = App::start(&["node".into(), script]);
+        let app = app();
         let told = format!("{GUARD}username = [\"username\", \"user.name\"]\n");
         let gateways = [
             ("usual names", Gateway::before(&app.origin(), GUARD)),

@@ -1,7 +1,7 @@
 //! Paths, methods, what stands beside the body, and where a request comes from.
 
-use super::{FORM, Login, Reads, Site, say};
-use crate::support::Verdicts;
+use super::{FORM, GUARD, Login, Reads, Site, say};
+use crate::support::{App, Gateway, Verdicts, curl};
 
 /// Paths and methods by which a login is reached.
 pub(crate) fn routes() -> Vec<Login> {
@@ -276,5 +276,37 @@ pub(crate) fn addresses(site: &mut Site) {
             wrong.equal(&format!("{header}: {value}"), status, 429);
         }
     }
+    wrong.settle();
+}
+
+/// The same over HTTP/2, where a body needs no length and its absence is said in another way.
+pub(crate) fn over_http_2(app: &App) {
+    let gateway = Gateway::before(&app.origin(), &GUARD.replace("mode = \"off\"", ""));
+    let ca = gateway.ca();
+    let mut wrong = Verdicts::default();
+    let url = gateway.url("/Login/");
+    let mut ask = |what: &str, arguments: &[&str], expected: u16| {
+        let arguments = [&["--http2", "-H", "X-App: all", &url], arguments].concat();
+        let answer = curl(&ca, &arguments);
+        wrong.equal(what, answer.status, expected);
+        wrong.equal("version", answer.version, "HTTP/2");
+    };
+    ask("a failure", &["-d", "username=alice"], 401);
+    let no_length = ["-H", "Content-Length:"];
+    for method in ["POST", "GET", "DELETE", "OPTIONS"] {
+        let again = ["-X", method, "-d", "username=%41lice"];
+        ask(method, &again, 429);
+        ask(method, &[&again[..], &no_length].concat(), 429);
+    }
+    for _ in 0..12 {
+        // Who only looks at the page tries nothing: the app says that it has no name.
+        ask("a look", &[], 400);
+        ask(
+            "a look with a length",
+            &["-X", "DELETE", "-H", "Content-Length: 0"],
+            400,
+        );
+    }
+    ask("another", &["-d", "username=bob"], 401);
     wrong.settle();
 }
