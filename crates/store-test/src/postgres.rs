@@ -1,6 +1,9 @@
 //! A PostgreSQL of the test's own.
 
-#![expect(clippy::disallowed_methods, reason = "a server starts by the real clock")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a server starts by the real clock"
+)]
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! Opening the store that the configuration names.
 
 use std::error::Error;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -42,6 +42,19 @@ pub(crate) struct Plan {
     pub(crate) asked: bool,
 }
 
+/// How many decisions a store is asked for at once: PostgreSQL makes those about one key one after
+/// the other, and others must not wait behind them for long.
+const fn in_flight(url: &StoreUrl) -> NonZeroUsize {
+    let decisions = match url {
+        StoreUrl::Postgres(_) => 32,
+        _ => 256,
+    };
+    match NonZeroUsize::new(decisions) {
+        Some(decisions) => decisions,
+        None => NonZeroUsize::MIN,
+    }
+}
+
 /// Opens the store on the runtime that calls; its tasks live there.
 ///
 /// # Errors
@@ -56,6 +69,7 @@ pub(crate) async fn open(plan: &Plan, clock: &Arc<dyn Clock>) -> Result<Opened, 
     let shared = |store: Arc<dyn CounterStore>| {
         let insurance = InsuredConfig::new()
             .nodes(plan.nodes)
+            .in_flight(in_flight(&plan.url))
             .clock(Arc::clone(clock));
         let insured = Arc::new(insurance.build(store, Arc::new(memory())));
         Opened {

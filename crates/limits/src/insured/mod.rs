@@ -1,11 +1,13 @@
 //! What holds while the store is away.
 
 mod breaker;
+mod known;
+mod line;
 mod owed;
 #[cfg(test)]
 mod tests;
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -17,15 +19,23 @@ use panoply_core::{
 use smallvec::SmallVec;
 
 use breaker::Breaker;
+use known::Known;
+use line::{Absent, Line};
 use owed::{Owed, Owned};
 
 /// A store with an insurance: while it is away, a local store decides with the limits divided by
 /// the number of nodes, so that logins go on and no more is let through in all.
 ///
-/// A decision that is not there within the deadline is made by the insurance, and so is one that
-/// the store answers with an error, whether it may pass by itself or somebody must act. After three
-/// in a row the store is left alone for a second, then tried again by one decision at a time, which
-/// waits no longer than any other.
+/// A decision that is not there within the deadline is made by the insurance if the store has
+/// answered nobody else either for half as long, and so is one that it answers with an error, whether
+/// that may pass by itself or somebody must act. After three in a row the store is left alone for a
+/// second, then tried again by one decision at a time, which waits no longer than any other.
+///
+/// A store that is only slow still decides, or no limit would hold when it is needed most: it is
+/// waited for up to twenty times the deadline, and what takes longer is an error. Whoever was refused
+/// by a lock is refused again for a quarter of a second without asking, and no more decisions than
+/// [`InsuredConfig::in_flight`] are asked for at once, so that a thousand guesses at one lock cost
+/// the store a few.
 ///
 /// What settles an attempt ([`Action::Refund`], [`Action::Forget`]) is done in both, and kept for
 /// the store while it is away: 4,096 settlements at most, beyond which an attempt stays counted.
@@ -41,7 +51,10 @@ pub struct Insured {
     insurance: Arc<dyn CounterStore>,
     nodes: NonZeroU32,
     deadline: Duration,
+    clock: Arc<dyn Clock>,
     breaker: Breaker,
+    line: Line,
+    known: Known,
     owed: Arc<Owed>,
     instead: AtomicU64,
 }
@@ -52,6 +65,7 @@ pub struct InsuredConfig {
     nodes: NonZeroU32,
     deadline: Duration,
     pause: Duration,
+    in_flight: NonZeroUsize,
     clock: Arc<dyn Clock>,
 }
 
@@ -64,13 +78,14 @@ impl Default for InsuredConfig {
             nodes: NonZeroU32::MIN,
             deadline: Duration::from_millis(50),
             pause: Duration::from_secs(1),
+            in_flight: NonZeroUsize::new(256).unwrap_or(NonZeroUsize::MIN),
             clock: Arc::new(SystemClock::new()),
         }
     }
 }
 
 impl InsuredConfig {
-    /// One node, 50 ms, and a second of pause.
+    /// One node, 50 ms, a second of pause, and 256 decisions at once.
     pub fn new() -> Self {
         Self::default()
     }
@@ -96,6 +111,13 @@ impl InsuredConfig {
         self
     }
 
+    /// How many decisions the store is asked for at once, 256 by default; the others wait their turn.
+    #[must_use]
+    pub const fn in_flight(mut self, decisions: NonZeroUsize) -> Self {
+        self.in_flight = decisions;
+        self
+    }
+
     /// Where time comes from; the system's clock by default.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
@@ -110,7 +132,10 @@ impl InsuredConfig {
             insurance,
             nodes: self.nodes,
             deadline: self.deadline,
-            breaker: Breaker::new(self.clock, self.pause),
+            breaker: Breaker::new(Arc::clone(&self.clock), self.pause),
+            clock: self.clock,
+            line: Line::new(self.in_flight, self.deadline),
+            known: Known::new(),
             owed: Arc::default(),
             instead: AtomicU64::new(0),
         }
@@ -153,14 +178,10 @@ impl Insured {
     }
 
     /// Takes note of the store's answer.
-    fn heard(&self, answer: &Result<Decision, StoreError>) {
-        match answer {
-            Ok(_) => {
-                self.breaker.good();
-                self.owed.deliver(&self.store, self.deadline);
-            }
-            Err(error) => self.breaker.bad(error),
-        }
+    fn heard(&self, ops: &[Op<'_>], decision: &Decision) {
+        self.breaker.good();
+        self.known.note(ops, decision, self.clock.monotonic());
+        self.owed.deliver(&self.store, self.deadline);
     }
 
     /// The insurance's decision.
@@ -183,29 +204,68 @@ impl Insured {
     }
 
     fn verdict(&self, ops: &[Op<'_>]) -> Reply<'_, Decision> {
+        if let Some(refusal) = self.known.refusal(ops, self.clock.monotonic()) {
+            return Reply::ready(Ok(refusal));
+        }
         if !self.breaker.may_ask() {
             return self.instead(ops);
         }
+        let Some(place) = self.line.place() else {
+            let owned: SmallVec<[Owned; 4]> = ops.iter().map(Owned::new).collect();
+            return Reply::later(self.in_turn(owned));
+        };
         let asked = match self.store.decide(ops).now() {
-            Ok(answer) => {
-                self.heard(&answer);
-                return match answer {
-                    Ok(decision) => Reply::ready(Ok(decision)),
-                    Err(_) => self.instead(ops),
-                };
+            Ok(Ok(decision)) => {
+                self.line.answered();
+                self.heard(ops, &decision);
+                return Reply::ready(Ok(decision));
+            }
+            Ok(Err(error)) => {
+                self.breaker.bad(&error);
+                return self.instead(ops);
             }
             Err(asked) => asked,
         };
         let owned: SmallVec<[Owned; 4]> = ops.iter().map(Owned::new).collect();
         Reply::later(async move {
-            let answer = self.in_time(asked).await;
-            self.heard(&answer);
-            if answer.is_ok() {
-                return answer;
-            }
+            let answer = self.line.wait(asked).await;
+            drop(place);
             let ops: SmallVec<[Op<'_>; 4]> = owned.iter().map(Owned::op).collect();
-            self.instead(&ops).await
+            self.or_instead(&ops, answer).await
         })
+    }
+
+    /// The decision of a caller who has to wait for a place first.
+    async fn in_turn(&self, owned: SmallVec<[Owned; 4]>) -> Result<Decision, StoreError> {
+        let ops: SmallVec<[Op<'_>; 4]> = owned.iter().map(Owned::op).collect();
+        let asked = Reply::later(async {
+            let _place = self.line.turn().await;
+            // Those before may have been refused meanwhile.
+            match self.known.refusal(&ops, self.clock.monotonic()) {
+                Some(refusal) => Ok(refusal),
+                None => self.store.decide(&ops).await,
+            }
+        });
+        let answer = self.line.wait(asked).await;
+        self.or_instead(&ops, answer).await
+    }
+
+    async fn or_instead(
+        &self,
+        ops: &[Op<'_>],
+        answer: Result<Decision, Absent>,
+    ) -> Result<Decision, StoreError> {
+        match answer {
+            Ok(decision) => {
+                self.heard(ops, &decision);
+                Ok(decision)
+            }
+            Err(Absent::Slow(error)) => Err(error),
+            Err(Absent::Away(error)) => {
+                self.breaker.bad(&error);
+                self.instead(ops).await
+            }
+        }
     }
 
     fn both(&self, ops: &[Op<'_>], purpose: Purpose) -> Reply<'_, Decision> {
@@ -213,6 +273,7 @@ impl Insured {
         Reply::later(async move {
             let ops: SmallVec<[Op<'_>; 4]> = owned.iter().map(Owned::op).collect();
             let by_hand = purpose == Purpose::ByHand;
+            self.known.forget(&ops);
             // What the insurance has never let through needs no settling there.
             let mut local = None;
             if by_hand || self.decided_instead() > 0 || self.is_away() {
@@ -221,11 +282,16 @@ impl Insured {
             // Whoever blocks by hand is told how the store is.
             let asked = self.breaker.may_ask() || by_hand;
             let error = if asked {
-                let answer = self.in_time(self.store.decide(&ops)).await;
-                self.heard(&answer);
-                match answer {
-                    Ok(decision) => return Ok(decision),
-                    Err(error) => error,
+                match self.line.wait(self.store.decide(&ops)).await {
+                    Ok(decision) => {
+                        self.heard(&ops, &decision);
+                        return Ok(decision);
+                    }
+                    Err(Absent::Slow(error)) => error,
+                    Err(Absent::Away(error)) => {
+                        self.breaker.bad(&error);
+                        error
+                    }
                 }
             } else {
                 StoreError::transient("the store is away")
@@ -241,10 +307,6 @@ impl Insured {
             self.owed.keep(owned, asked);
             local
         })
-    }
-
-    async fn in_time<T>(&self, reply: Reply<'_, T>) -> Result<T, StoreError> {
-        within(self.deadline, reply).await
     }
 }
 
@@ -267,6 +329,7 @@ impl CounterStore for Insured {
 
     fn release(&self, which: Release) -> Reply<'_, usize> {
         Reply::later(async move {
+            self.known.forget_all();
             // Here too, or the client would be refused again as soon as the store is away.
             let local = self.insurance.release(which).await?;
             Ok(within(PATIENCE, self.store.release(which))

@@ -182,9 +182,86 @@ async fn nobody_waits_longer_than_the_deadline() {
 #[tokio::test(start_paused = true)]
 async fn slow_is_not_away() {
     let world = World::new(1);
-    world.mood(Mood::AnswersIn(DEADLINE / 2));
+    world.mood(Mood::AnswersIn(DEADLINE / 2 - Duration::from_millis(1)));
     assert_eq!(world.granted("a", 20).await, 10);
-    assert_eq!((world.asked(), world.insured.decided_instead()), (20, 0));
+    // The first refusal is believed for a while.
+    assert_eq!((world.asked(), world.insured.decided_instead()), (11, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_answers_others_is_waited_for() {
+    let world = World::new(3);
+    world.mood(Mood::AnswersIn(DEADLINE * 4));
+    let mut callers = JoinSet::new();
+    for number in 0..40 {
+        let (insured, rule) = (Arc::clone(&world.insured), world.rule.clone());
+        callers.spawn(async move {
+            // One after the other, so that somebody is answered all the time.
+            tokio::time::sleep(DEADLINE / 5 * number).await;
+            let op = Op::reserve(World::key("a"), &rule);
+            let decision = insured.decide(&[op]).await;
+            decision.is_ok_and(|decision| decision.is_granted())
+        });
+    }
+    // Only the first were answered by nobody: three, which is a third of ten rounded down.
+    let granted = callers.join_all().await;
+    let granted = granted.into_iter().filter(|granted| *granted).count();
+    let instead = world.insured.decided_instead();
+    assert!(instead >= 3, "{instead}");
+    assert!(granted <= 10 + 3, "{granted}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_at_one_lock_cost_the_store_a_few() {
+    let world = World::new(3);
+    world.mood(Mood::AnswersIn(DEADLINE / 5));
+    let mut callers = JoinSet::new();
+    for _ in 0..1000 {
+        let (insured, rule) = (Arc::clone(&world.insured), world.rule.clone());
+        callers.spawn(async move {
+            let op = Op::reserve(World::key("a"), &rule);
+            insured.decide(&[op]).await.unwrap().is_granted()
+        });
+    }
+    let granted = callers.join_all().await;
+    assert_eq!(granted.iter().filter(|granted| **granted).count(), 10);
+    assert_eq!((world.asked(), world.insured.decided_instead()), (256, 0));
+    // Asked again when it is believed no longer, and told the truth.
+    world.clock.advance(Duration::from_millis(250));
+    assert!(world.reserve("a").await.locked);
+    assert_eq!(world.asked(), 1);
+    let mut told = world.reserve("a").await;
+    assert!(told.locked && !told.allowed && told.count == 10);
+    assert_eq!(world.asked(), 0);
+    // Whoever is released is not refused by what was known.
+    world.settle("a", Action::Forget).await;
+    told = world.reserve("a").await;
+    assert!(told.allowed && !told.locked);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_takes_too_long_is_an_error_and_lets_nobody_in() {
+    let world = World::new(1);
+    world.mood(Mood::AnswersIn(DEADLINE * 1000));
+    let (insured, rule) = (Arc::clone(&world.insured), world.rule.clone());
+    let late = tokio::spawn(async move {
+        let op = Op::reserve(World::key("a"), &rule);
+        insured
+            .decide(&[op])
+            .await
+            .map(|decision| decision.is_granted())
+    });
+    tokio::task::yield_now().await;
+    world.mood(Mood::Answers);
+    for _ in 0..200 {
+        world.reserve("passer-by").await;
+        world.clock.advance(PAUSE);
+        tokio::time::sleep(DEADLINE / 5).await;
+    }
+    let error = late.await.unwrap().unwrap_err();
+    assert!(error.is_transient());
+    assert_eq!(world.insured.decided_instead(), 0);
+    assert!(!world.insured.is_away());
 }
 
 #[tokio::test(start_paused = true)]
