@@ -71,6 +71,12 @@ async fn nobody_hangs_and_nobody_more_gets_in() {
     let _: () = pause.query_async(&mut look).await.unwrap();
     for insured in &nodes {
         let mut granted = 0;
+        let begun = Instant::now();
+        // What was refused just now is refused for a while without asking.
+        while !insured.is_away() {
+            assert!(begun.elapsed() < Duration::from_secs(1), "it was not asked");
+            granted += hundred(insured).await.0;
+        }
         for _ in 0..5 {
             let (more, waited) = hundred(insured).await;
             granted += more;

@@ -12,6 +12,7 @@ use panoply_store_memory::{MemoryStore, MemoryStoreBuilder};
 use crate::queue::Journal;
 use crate::sweep::Sweep;
 use crate::table::{Clocks, Table};
+use crate::watch::watch;
 use crate::writer::{Writer, wall};
 use crate::{Error, SqliteStore};
 
@@ -24,7 +25,7 @@ pub struct SqliteStoreBuilder {
     wait: Duration,
     clock: Arc<dyn Clock>,
     #[cfg(test)]
-    pub(crate) pages: Arc<std::sync::atomic::AtomicU32>,
+    pub(crate) disk: Arc<crate::tests::Disk>,
 }
 
 impl SqliteStoreBuilder {
@@ -36,7 +37,7 @@ impl SqliteStoreBuilder {
             wait: Duration::from_secs(2),
             clock: Arc::new(SystemClock::new()),
             #[cfg(test)]
-            pages: Arc::new(u32::MAX.into()),
+            disk: Arc::default(),
         }
     }
 
@@ -82,8 +83,15 @@ impl SqliteStoreBuilder {
     /// When the file cannot be used, see [`Error`].
     pub fn open(self) -> Result<SqliteStore, Error> {
         make(&self.path)?;
-        let says = |error| Error::of(&self.path, error);
-        let mut table = Table::open(&self.path, self.wait)?;
+        // As a whole, or SQLite would take some names for something else, such as `:memory:`.
+        let file = |source| Error::File {
+            path: self.path.clone(),
+            doing: "found",
+            source,
+        };
+        let path = std::path::absolute(&self.path).map_err(file)?;
+        let says = |error| Error::of(&path, error);
+        let mut table = Table::open(&path, self.wait)?;
         let wall = wall(&*self.clock);
         // The store's time goes on where it was, by as much as the system's clock says. Had that
         // been set back meanwhile, it stands still: no lock gets shorter by it.
@@ -99,24 +107,31 @@ impl SqliteStoreBuilder {
             .write(true, |table| table.put_clocks(clocks))
             .map_err(says)?;
 
-        let (journal, progress) = Journal::new();
-        let journal = Arc::new(journal);
+        let journal = Arc::new(Journal::new());
         let writer = Writer {
             table,
             memory: memory.clone(),
             journal: Arc::clone(&journal),
-            progress,
             sweep: Sweep::new(self.max_keys.max(1024) * 2),
             clock: self.clock,
             kept: clocks,
             changed: false,
             #[cfg(test)]
-            pages: self.pages,
+            disk: self.disk,
         };
-        let thread = std::thread::Builder::new().name("panoply-journal".to_owned());
-        let thread = thread.spawn(|| writer.run());
-        let thread = thread.map_err(|error| Error::Thread(self.path, error))?;
-        Ok(SqliteStore::new(memory, journal, thread))
+        let failed = |error| Error::Thread(self.path.clone(), error);
+        let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
+        let journalist = thread("panoply-journal").spawn(|| writer.run());
+        let mut threads = vec![journalist.map_err(failed)?];
+        let its_journal = Arc::clone(&journal);
+        match thread("panoply-watch").spawn(move || watch(&its_journal)) {
+            Ok(observer) => threads.push(observer),
+            Err(error) => {
+                journal.close();
+                return Err(failed(error));
+            }
+        }
+        Ok(SqliteStore::new(memory, journal, threads))
     }
 }
 

@@ -7,6 +7,7 @@ mod row;
 mod store;
 mod sweep;
 mod table;
+mod watch;
 mod writer;
 
 pub use builder::SqliteStoreBuilder;

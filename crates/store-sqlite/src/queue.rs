@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use panoply_core::{CounterKey, StoreError};
+use panoply_core::{Clock, CounterKey, StoreError, SystemClock};
 use panoply_store_memory::Kept;
 use tokio::sync::watch;
 
@@ -28,8 +28,9 @@ const MOST_LAZY: usize = 16 * 1024;
 pub(crate) struct Journal {
     queue: Mutex<Queue>,
     wake: Condvar,
-    progress: watch::Receiver<Progress>,
+    progress: watch::Sender<Progress>,
     waiting: AtomicUsize,
+    clock: SystemClock,
 }
 
 #[derive(Debug, Default)]
@@ -40,8 +41,21 @@ struct Queue {
     /// The number of the batch that is being put together.
     number: u64,
     synced: bool,
-    failing: bool,
+    health: Health,
     asked: Asked,
+    /// Since when the writer has not come back.
+    busy: Option<Duration>,
+}
+
+/// Whether what changes reaches the disk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Health {
+    #[default]
+    Well,
+    /// It does not: changes are not kept, memory has them.
+    Failing,
+    /// All that memory has is being written. Changes are kept, but nobody waits for them.
+    Catching,
 }
 
 /// What the writer is asked beside its batches.
@@ -62,6 +76,8 @@ pub(crate) struct Progress {
     pub(crate) done: u64,
     /// The last batch up to which everything is on disk.
     pub(crate) written: u64,
+    /// Whether there is no writer any more.
+    pub(crate) ended: bool,
 }
 
 /// What there is to write.
@@ -71,6 +87,7 @@ pub(crate) struct Batch {
     pub(crate) number: u64,
     pub(crate) synced: bool,
     pub(crate) last: bool,
+    pub(crate) well: bool,
 }
 
 /// How much a change matters.
@@ -96,19 +113,18 @@ pub(crate) enum Ticket {
 }
 
 impl Journal {
-    pub(crate) fn new() -> (Self, watch::Sender<Progress>) {
-        let (sender, progress) = watch::channel(Progress::default());
+    pub(crate) fn new() -> Self {
         let queue = Queue {
             number: 1,
             ..Queue::default()
         };
-        let journal = Self {
+        Self {
             queue: Mutex::new(queue),
             wake: Condvar::new(),
-            progress,
+            progress: watch::Sender::default(),
             waiting: AtomicUsize::new(0),
-        };
-        (journal, sender)
+            clock: SystemClock::new(),
+        }
     }
 
     /// Puts the changes of one decision in line, which `each` tells.
@@ -119,8 +135,14 @@ impl Journal {
     ) -> Ticket {
         let mut queue = self.lock();
         let must = weight == Weight::Lock;
-        if queue.failing {
-            return if must { Ticket::Lost } else { Ticket::None };
+        let alone = if must { Ticket::Lost } else { Ticket::None };
+        if queue.health == Health::Catching && self.is_full() {
+            // They cannot wait any longer, so that it has to begin anew.
+            queue.clear();
+            queue.health = Health::Failing;
+        }
+        if queue.health == Health::Failing {
+            return alone;
         }
         let urgent = weight >= Weight::Urgent || queue.lazy.len() >= MOST_LAZY;
         let was_empty = queue.urgent.is_empty();
@@ -135,10 +157,13 @@ impl Journal {
             return Ticket::None;
         }
         queue.synced |= must;
-        let number = queue.number;
+        let (number, health) = (queue.number, queue.health);
         drop(queue);
         if was_empty {
             self.wake.notify_one();
+        }
+        if health == Health::Catching {
+            return alone;
         }
         Ticket::Batch { number, must }
     }
@@ -146,6 +171,9 @@ impl Journal {
     /// What there is to wait for until none of `keys` is on its way any more.
     pub(crate) fn pending(&self, mut keys: impl Iterator<Item = CounterKey>) -> Ticket {
         let queue = self.lock();
+        if queue.health != Health::Well {
+            return Ticket::None;
+        }
         let mut flies = false;
         let waits = keys.any(|key| {
             let key = key.to_bits();
@@ -186,11 +214,10 @@ impl Journal {
     }
 
     pub(crate) async fn room(&self) -> Result<(), StoreError> {
-        let mut progress = self.progress.clone();
-        while self.is_full() {
-            progress.changed().await.map_err(|_| ended())?;
-        }
-        Ok(())
+        let mut progress = self.progress.subscribe();
+        let room = |progress: &Progress| !self.is_full() || progress.ended;
+        let ended = progress.wait_for(room).await.is_ok_and(|now| now.ended);
+        if ended { Err(no_writer()) } else { Ok(()) }
     }
 
     pub(crate) async fn written(&self, ticket: Ticket) -> Result<(), StoreError> {
@@ -199,19 +226,24 @@ impl Journal {
             Ticket::Lost => return Err(lost()),
             Ticket::Batch { number, must } => (number, must),
         };
-        let mut progress = self.progress.clone();
-        let reached = progress.wait_for(|progress| progress.done >= number).await;
-        let reached = reached.map(|progress| *progress).map_err(|_| ended())?;
-        if must && reached.written < number {
-            return Err(lost());
+        let mut progress = self.progress.subscribe();
+        let over = |progress: &Progress| progress.done >= number || progress.ended;
+        match progress.wait_for(over).await.map(|progress| *progress) {
+            Ok(Progress { done, written, .. }) if done >= number => {
+                if must && written < number {
+                    return Err(lost());
+                }
+                Ok(())
+            }
+            _ => Err(no_writer()),
         }
-        Ok(())
     }
 
     /// For the writer: the next batch, after [`PATIENCE`] at the latest; whether it holds what
     /// nobody waits for is for `due` to say.
     pub(crate) fn next(&self, due: impl FnOnce() -> bool) -> Batch {
         let idle = |queue: &mut Queue| queue.urgent.is_empty() && queue.asked == Asked::Nothing;
+        self.lock().busy = None;
         let waited = self.wake.wait_timeout_while(self.lock(), PATIENCE, idle);
         let (mut queue, _) = waited.unwrap_or_else(PoisonError::into_inner);
         let mut rows = mem::take(&mut queue.urgent);
@@ -228,37 +260,71 @@ impl Journal {
             Asked::Nothing
         };
         queue.number += 1;
+        queue.busy = Some(self.clock.monotonic());
         Batch {
             rows,
             number: queue.number - 1,
             synced: mem::take(&mut queue.synced),
             last: asked == Asked::Last,
+            well: queue.health == Health::Well,
         }
     }
 
-    /// For the writer: a batch is on disk, or all that was missing.
-    pub(crate) fn landed(&self) {
+    /// For the writer: a batch is on disk.
+    pub(crate) fn landed(&self, number: u64) {
         self.lock().flying = Arc::default();
+        self.progress.send_modify(|progress| {
+            progress.done = progress.done.max(number);
+            progress.written = number;
+        });
     }
 
-    /// For the writer: nothing can be written; the number of the last batch that is lost by it.
-    ///
-    /// Memory has it all, and is written as a whole when it can be, so nothing is kept here.
-    pub(crate) fn fail(&self) -> u64 {
+    /// Nothing can be written; whether that is news. Memory has it all, and is written as a whole
+    /// when it can be, so nothing is kept here, and nobody waits.
+    pub(crate) fn fail(&self) -> bool {
         let mut queue = self.lock();
-        queue.failing = true;
-        queue.urgent = Rows::default();
-        queue.lazy = Rows::default();
-        queue.flying = Arc::default();
-        queue.synced = false;
+        let news = queue.health == Health::Well;
+        queue.clear();
+        queue.health = Health::Failing;
         queue.number += 1;
+        let number = queue.number - 1;
         self.waiting.store(0, Ordering::Release);
-        queue.number - 1
+        drop(queue);
+        self.progress
+            .send_modify(|progress| progress.done = progress.done.max(number));
+        news
     }
 
-    /// For the writer: what changes from now on is to be written again.
-    pub(crate) fn resume(&self) {
-        self.lock().failing = false;
+    /// For the writer: changes are to be kept from now on, since all that memory has is written.
+    pub(crate) fn catch_up(&self) {
+        self.lock().health = Health::Catching;
+    }
+
+    /// For the writer: all that memory had is written; whether nothing was missed meanwhile.
+    pub(crate) fn caught_up(&self) -> bool {
+        let mut queue = self.lock();
+        let well = queue.health == Health::Catching;
+        if well {
+            queue.health = Health::Well;
+        }
+        well
+    }
+
+    /// For the writer: there will be none any more.
+    pub(crate) fn end(&self) {
+        self.progress.send_modify(|progress| progress.ended = true);
+    }
+
+    /// Whether there is no writer any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.progress.borrow().ended
+    }
+
+    /// Whether the writer has been at it for longer than anybody should wait.
+    pub(crate) fn stalls(&self) -> bool {
+        let queue = self.lock();
+        let since = queue.busy.filter(|_| queue.health == Health::Well);
+        since.is_some_and(|since| self.clock.monotonic().saturating_sub(since) >= PATIENCE)
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
@@ -267,6 +333,13 @@ impl Journal {
 }
 
 impl Queue {
+    fn clear(&mut self) {
+        self.urgent = Rows::default();
+        self.lazy = Rows::default();
+        self.flying = Arc::default();
+        self.synced = false;
+    }
+
     fn put(&mut self, kept: &Kept<'_>, urgent: bool) {
         let key = kept.key.to_bits();
         if urgent {
@@ -287,6 +360,6 @@ fn lost() -> StoreError {
     )
 }
 
-fn ended() -> StoreError {
+fn no_writer() -> StoreError {
     StoreError::permanent("the thread that writes the counters down has ended")
 }

@@ -24,7 +24,7 @@ pub struct SqliteStore(Arc<Inner>);
 struct Inner {
     memory: MemoryStore,
     journal: Arc<Journal>,
-    writer: Option<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl SqliteStore {
@@ -42,11 +42,15 @@ impl SqliteStore {
         Self::builder(path).open()
     }
 
-    pub(crate) fn new(memory: MemoryStore, journal: Arc<Journal>, writer: JoinHandle<()>) -> Self {
+    pub(crate) fn new(
+        memory: MemoryStore,
+        journal: Arc<Journal>,
+        threads: Vec<JoinHandle<()>>,
+    ) -> Self {
         Self(Arc::new(Inner {
             memory,
             journal,
-            writer: Some(writer),
+            threads,
         }))
     }
 
@@ -160,9 +164,10 @@ impl CounterStore for SqliteStore {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.journal.close();
-        if let Some(writer) = self.writer.take() {
-            // It does not panic; had it, there would be nothing left to do.
-            drop(writer.join());
+        for thread in self.threads.drain(..) {
+            // None panics; had one, there would be nothing left to do.
+            thread.thread().unpark();
+            drop(thread.join());
         }
     }
 }

@@ -1,8 +1,8 @@
 //! What cannot be seen from outside: a disk that is full, rows that go, changes that wait.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use panoply_core::{
@@ -20,11 +20,34 @@ use crate::table::Table;
 
 const HOUR: Duration = Duration::from_hours(1);
 
+/// A disk that can fill up and stall.
+#[derive(Debug)]
+pub(crate) struct Disk {
+    pages: AtomicU32,
+    stalls: Mutex<()>,
+}
+
+impl Default for Disk {
+    fn default() -> Self {
+        Self {
+            pages: u32::MAX.into(),
+            stalls: Mutex::default(),
+        }
+    }
+}
+
+impl Disk {
+    pub(crate) fn apply(&self, table: &Table) {
+        drop(self.stalls.lock().unwrap());
+        table.limit(self.pages.load(Ordering::SeqCst));
+    }
+}
+
 struct Case {
     directory: TempDir,
     clock: ManualClock,
     keys: CounterKeys,
-    pages: Arc<AtomicU32>,
+    disk: Arc<Disk>,
     rule: Rule,
 }
 
@@ -34,7 +57,7 @@ impl Case {
             directory: tempfile::tempdir().unwrap(),
             clock: ManualClock::new(),
             keys: CounterKeys::new([5; 16]),
-            pages: Arc::new(u32::MAX.into()),
+            disk: Arc::default(),
             rule: Rule::new("pair", 10, HOUR * 24).lock(Lock::fixed(HOUR * 24)),
         }
     }
@@ -44,7 +67,7 @@ impl Case {
             .clock(self.clock.clone())
             .max_keys(1024)
             .sketch_bytes(256 * 1024);
-        builder.pages = Arc::clone(&self.pages);
+        builder.disk = Arc::clone(&self.disk);
         builder.open().unwrap()
     }
 
@@ -78,7 +101,7 @@ async fn a_full_disk_stops_no_decision_but_no_lock_is_announced() {
     let case = Case::new();
     let store = case.open();
     assert!(case.reserve(&store, 0).await);
-    case.pages.store(1, Ordering::SeqCst);
+    case.disk.pages.store(1, Ordering::SeqCst);
     for number in 0..2000 {
         assert!(case.reserve(&store, number).await, "{number}");
     }
@@ -97,7 +120,7 @@ async fn a_full_disk_stops_no_decision_but_no_lock_is_announced() {
     assert!(store.decide(&[block]).await.is_err());
 
     // There is room again.
-    case.pages.store(u32::MAX, Ordering::SeqCst);
+    case.disk.pages.store(u32::MAX, Ordering::SeqCst);
     store.flush().await.unwrap();
     assert_eq!(case.tries(&store, 3).await, 9);
     drop(store);
@@ -109,6 +132,27 @@ async fn a_full_disk_stops_no_decision_but_no_lock_is_announced() {
         let tries = case.tries(&store, number).await;
         assert!(tries <= 9, "{tries} are left to {number}");
     }
+}
+
+#[tokio::test]
+#[expect(
+    clippy::await_holding_lock,
+    reason = "it stands for a disk that hangs meanwhile"
+)]
+async fn a_disk_that_hangs_is_not_waited_for() {
+    let case = Case::new();
+    let store = case.open();
+    let hangs = case.disk.stalls.lock().unwrap();
+    // Without the watch, none of this would come to an end.
+    assert_eq!(case.tries(&store, 0).await, 9);
+    assert!(!case.reserve(&store, 0).await, "the lock is in force");
+    drop(hangs);
+    store.flush().await.unwrap();
+    assert_eq!(case.tries(&store, 1).await, 10);
+    drop(store);
+    let store = case.open();
+    assert_eq!(case.tries(&store, 0).await, 0);
+    assert_eq!(case.tries(&store, 1).await, 0);
 }
 
 #[tokio::test]
@@ -221,7 +265,7 @@ fn kept(key: u128, count: i64) -> Kept<'static> {
 
 #[test]
 fn the_last_state_of_a_key_is_written_once() {
-    let (journal, _progress) = Journal::new();
+    let journal = Journal::new();
     let enter = |weight, key, count| journal.enter(weight, |note| note(kept(key, count)));
     let count = |row: &Row| row.record.unwrap().count;
     let first = |must| Ticket::Batch { number: 1, must };
@@ -236,7 +280,7 @@ fn the_last_state_of_a_key_is_written_once() {
     assert!(batch.synced && batch.number == 1 && batch.rows.len() == 2);
     assert_eq!(count(&batch.rows[&1]), 3);
     assert_eq!(pending(1), first(false), "it is on its way");
-    journal.landed();
+    journal.landed(1);
     assert_eq!(pending(1), Ticket::None);
     // Asked for everything.
     assert_eq!(
@@ -249,22 +293,23 @@ fn the_last_state_of_a_key_is_written_once() {
     let batch = journal.next(|| false);
     assert_eq!((batch.number, batch.rows.len()), (2, 1));
     // While nothing can be written, nothing is kept.
-    assert_eq!(journal.fail(), 3);
+    assert!(journal.fail() && !journal.fail());
     assert_eq!(enter(Weight::Urgent, 1, 4), Ticket::None);
     assert_eq!(enter(Weight::Lock, 1, 5), Ticket::Lost);
-    journal.resume();
-    assert_eq!(
-        enter(Weight::Urgent, 1, 4),
-        Ticket::Batch {
-            number: 4,
-            must: false
-        }
-    );
+    // While it is made good, changes are kept, and nobody waits for them.
+    journal.catch_up();
+    assert_eq!(enter(Weight::Urgent, 1, 6), Ticket::None);
+    assert_eq!(enter(Weight::Lock, 2, 7), Ticket::Lost);
+    assert!(journal.caught_up());
+    let batch = journal.next(|| false);
+    assert!(batch.well && batch.synced);
+    assert_eq!((count(&batch.rows[&1]), count(&batch.rows[&2])), (6, 7));
+    assert!(matches!(enter(Weight::Urgent, 1, 8), Ticket::Batch { .. }));
 }
 
 #[tokio::test]
 async fn beyond_the_bound_decisions_wait() {
-    let (journal, progress) = Journal::new();
+    let journal = Journal::new();
     for key in 0..64 * 1024 {
         assert!(!journal.is_full());
         journal.enter(Weight::Urgent, |note| note(kept(key, 1)));
@@ -276,13 +321,13 @@ async fn beyond_the_bound_decisions_wait() {
     assert!(room.as_mut().poll(&mut context).is_pending());
     let batch = journal.next(|| false);
     assert_eq!(batch.rows.len(), 64 * 1024);
-    progress.send_modify(|progress| progress.done = batch.number);
+    journal.landed(batch.number);
     room.await.unwrap();
     // Changes that nobody waits for are bounded as well: somebody does.
     let waits = |key| journal.enter(Weight::Lazy, |note| note(kept(key, 1))) != Ticket::None;
     assert_eq!((0..20_000).find(|key| waits(*key)), Some(16 * 1024));
-    drop(progress);
     let ticket = journal.flush();
+    journal.end();
     assert!(
         journal.written(ticket).await.is_err(),
         "nobody writes any more"

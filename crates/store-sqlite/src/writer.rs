@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use panoply_core::{Clock, Moment, SystemClock};
 use panoply_store_memory::MemoryStore;
-use tokio::sync::watch;
 
-use crate::queue::{Batch, Journal, PATIENCE, Progress};
+use crate::queue::{Batch, Journal, PATIENCE};
 use crate::sweep::Sweep;
 use crate::table::{Clocks, Table};
 
@@ -23,13 +22,12 @@ pub(crate) struct Writer {
     pub(crate) table: Table,
     pub(crate) memory: MemoryStore,
     pub(crate) journal: Arc<Journal>,
-    pub(crate) progress: watch::Sender<Progress>,
     pub(crate) sweep: Sweep,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) kept: Clocks,
     pub(crate) changed: bool,
     #[cfg(test)]
-    pub(crate) pages: Arc<std::sync::atomic::AtomicU32>,
+    pub(crate) disk: Arc<crate::tests::Disk>,
 }
 
 /// When things were done last, by a clock that nobody moves.
@@ -57,42 +55,25 @@ impl Writer {
             lazy: Duration::ZERO,
             chores: Duration::ZERO,
         };
-        let mut failing = false;
         loop {
             let now = || pace.clock.monotonic();
             let batch = self
                 .journal
                 .next(|| Pace::due(&mut pace.lazy, PATIENCE, now()));
             #[cfg(test)]
-            self.table
-                .limit(self.pages.load(std::sync::atomic::Ordering::SeqCst));
-            let done = if failing {
-                self.recover(&batch)
-            } else {
+            self.disk.apply(&self.table);
+            let done = if batch.well {
                 self.write(&batch)
+            } else {
+                self.recover(&batch)
             };
             let chores = !batch.last && Pace::due(&mut pace.chores, CHORES, now());
             let done = done.and_then(|()| self.tidy(batch.rows.len(), chores));
-            match done {
-                Ok(()) if failing => {
-                    failing = false;
-                    tracing::warn!(store = "sqlite", "the counters are written down again");
-                }
-                Ok(()) => {}
-                Err(error) => {
-                    let number = self.journal.fail();
-                    self.tell(|progress| progress.done = number);
-                    if !failing {
-                        failing = true;
-                        tracing::error!(
-                            store = "sqlite",
-                            error = &error as &dyn std::error::Error,
-                            "the counters cannot be written down: they go on in memory, and what \
-                             is counted from now on is forgotten when the process ends; new locks \
-                             are in force, but answered with an error; tried again every second"
-                        );
-                    }
-                }
+            if let Err(error) = done
+                && self.journal.fail()
+            {
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(store = "sqlite", error, "{TROUBLE}");
             }
             if batch.last {
                 break;
@@ -101,9 +82,11 @@ impl Writer {
         if let Err(error) = self.keep_clocks() {
             tracing::error!(store = "sqlite", %error, "the time could not be written down");
         }
-        if let Err(error) = self.table.close() {
+        let Self { table, journal, .. } = self;
+        if let Err(error) = table.close() {
             tracing::error!(store = "sqlite", %error, "the database could not be closed");
         }
+        journal.end();
     }
 
     fn write(&mut self, batch: &Batch) -> rusqlite::Result<()> {
@@ -121,27 +104,20 @@ impl Writer {
             let clocks = self.clocks();
             self.table.write(true, |table| table.put_clocks(clocks))?;
         }
-        self.landed(batch.number);
+        self.journal.landed(batch.number);
         Ok(())
     }
 
     fn recover(&mut self, batch: &Batch) -> rusqlite::Result<()> {
         let clocks = self.clocks();
         self.table.write(true, |table| table.put_clocks(clocks))?;
-        // From here on changes are kept again, so that none is missed between the two.
-        self.journal.resume();
+        self.journal.catch_up();
         self.sweep.whole(&mut self.table, &self.memory)?;
-        self.landed(batch.number);
+        if self.journal.caught_up() {
+            self.journal.landed(batch.number);
+            tracing::warn!(store = "sqlite", "the counters are written down again");
+        }
         Ok(())
-    }
-
-    fn landed(&self, number: u64) {
-        self.journal.landed();
-        self.tell(|progress| (progress.done, progress.written) = (number, number));
-    }
-
-    fn tell(&self, change: impl FnOnce(&mut Progress)) {
-        self.progress.send_modify(change);
     }
 
     /// What nobody waits for.
@@ -180,6 +156,11 @@ impl Writer {
         }
     }
 }
+
+/// What is said when the disk fails.
+pub(crate) const TROUBLE: &str = "the counters cannot be written down: they go on in memory, and \
+    what is counted from now on is forgotten when the process ends; new locks are in force, but \
+    answered with an error; tried again every second";
 
 /// How many microseconds two clocks may differ and still be said to go together.
 const CLOSE: u128 = 500_000;

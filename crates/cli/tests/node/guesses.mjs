@@ -17,7 +17,7 @@ const over1 = (origin) => {
     const req = request(`${origin}/login`, { method: 'POST', agent, ca, headers: { 'content-type': type } });
     req.on('response', (res) => {
       count(res.statusCode);
-      res.resume().on('end', resolve).on('error', resolve);
+      res.resume().on('error', () => {}).on('close', resolve);
     });
     req.on('error', () => { count('broken'); resolve(); });
     req.end(body);
@@ -32,7 +32,7 @@ const over2 = (origin) => {
     let answered = false;
     // Streams that have not begun are not told when their session ends.
     broken.then(() => { if (!answered) { answered = true; count('broken'); } resolve(); });
-    if (session.destroyed) {
+    if (session.destroyed || session.closed) {
       return;
     }
     const stream = session.request({ ':method': 'POST', ':path': '/login', 'content-type': type });

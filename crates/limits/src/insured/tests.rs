@@ -182,7 +182,7 @@ async fn nobody_waits_longer_than_the_deadline() {
 #[tokio::test(start_paused = true)]
 async fn slow_is_not_away() {
     let world = World::new(1);
-    world.mood(Mood::AnswersIn(DEADLINE / 2 - Duration::from_millis(1)));
+    world.mood(Mood::AnswersIn(DEADLINE / 3));
     assert_eq!(world.granted("a", 20).await, 10);
     // The first refusal is believed for a while.
     assert_eq!((world.asked(), world.insured.decided_instead()), (11, 0));

@@ -1,0 +1,18 @@
+//! A disk that does not answer.
+
+use std::thread;
+
+use crate::queue::{Journal, PATIENCE};
+use crate::writer::TROUBLE;
+
+/// Sees to it that no decision waits for a disk that hangs: an I/O error comes back to the writer,
+/// which can say so itself, but a volume that stalls keeps it.
+pub(crate) fn watch(journal: &Journal) {
+    while !journal.is_over() {
+        thread::park_timeout(PATIENCE / 2);
+        if journal.stalls() && journal.fail() {
+            let error = "the disk has not answered for a second";
+            tracing::error!(store = "sqlite", error, "{TROUBLE}");
+        }
+    }
+}
