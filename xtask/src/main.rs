@@ -36,6 +36,12 @@ enum Task {
     Fuzz(fuzz::Options),
     /// Measures beside named peers, in one run; writes docs/benchmarks.md.
     Bench(bench::Options),
+    /// The memory that a key takes, which `bench` measures.
+    #[command(hide = true)]
+    BytesAKey {
+        /// Whose.
+        store: bench::limits::Store,
+    },
     /// A proxy of hyper alone, which `bench` measures.
     #[command(hide = true)]
     BareProxy(bench::bare::Options),
@@ -54,6 +60,7 @@ fn main() -> ExitCode {
         Task::Test(options) => check::run(&root(), options),
         Task::Fuzz(options) => fuzz::run(&root(), &options),
         Task::Bench(options) => bench::run(options),
+        Task::BytesAKey { store } => bench::limits::bytes_a_key(store),
         Task::BareProxy(options) => bench::bare::run(options),
         Task::Conformance { dir, list_adapted } => {
             let dir = dir.unwrap_or_else(|| root().join("conformance"));

@@ -4,6 +4,7 @@ mod builder;
 mod shard;
 mod sketch;
 mod slot;
+mod slots;
 mod store;
 
 pub use builder::MemoryStoreBuilder;

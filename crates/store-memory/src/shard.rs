@@ -7,13 +7,14 @@ use panoply_core::{Action, Block, CounterKey, Moment, Op, Record, Subject};
 
 use crate::sketch::{Sketch, Span};
 use crate::slot::{Kind, Slot, low, revived};
+use crate::slots::Slots;
 
 mod image;
 
 /// A part of the keys.
 #[derive(Debug)]
 pub(crate) struct Shard {
-    slots: Vec<Slot>,
+    slots: Slots,
     index: HashTable<u32>,
     notes: HashMap<u128, Note>,
     sketches: [Sketch; 4],
@@ -44,7 +45,7 @@ const LOOKED_AT: usize = 16;
 impl Shard {
     pub(crate) fn new(bounds: Bounds) -> Self {
         Self {
-            slots: Vec::new(),
+            slots: Slots::default(),
             index: HashTable::new(),
             notes: HashMap::new(),
             sketches: Default::default(),
@@ -184,10 +185,7 @@ impl Shard {
 
     pub(crate) fn bytes(&self) -> usize {
         let sketches: usize = self.sketches.iter().map(Sketch::bytes).sum();
-        self.slots.capacity() * size_of::<Slot>()
-            + self.index.allocation_size()
-            + self.notes.allocation_size()
-            + sketches
+        self.slots.bytes() + self.index.allocation_size() + self.notes.allocation_size() + sketches
     }
 
     fn sketch(&mut self, span: Span) -> Option<&mut Sketch> {
@@ -204,11 +202,6 @@ impl Shard {
         if self.slots.len() >= self.bounds.keys && !(0..8).any(|_| self.make_room(now)) {
             self.fold(key, record, kind, now);
             return false;
-        }
-        if self.slots.len() == self.slots.capacity() {
-            // An eighth at a time: doubling would leave half of the memory empty.
-            let more = (self.slots.len() / 8).max(64);
-            self.slots.reserve_exact(more);
         }
         let place = small(self.slots.len());
         self.slots.push(Slot::new(key, record, kind));

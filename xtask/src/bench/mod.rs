@@ -2,7 +2,7 @@
 
 mod backend;
 pub(crate) mod bare;
-mod limits;
+pub(crate) mod limits;
 mod page;
 mod peers;
 mod redis;

@@ -32,7 +32,7 @@ impl Shard {
     }
 
     pub(crate) fn each(&self, now: Moment, mut note: impl FnMut(Kept<'_>)) {
-        for slot in &self.slots {
+        for slot in self.slots.iter() {
             let record = slot.record();
             let lock = self.notes.get(&slot.key());
             let lock = lock.filter(|_| record.is_locked(now));
