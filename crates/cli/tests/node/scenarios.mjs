@@ -43,6 +43,43 @@ export async function nonce({ visit }, origin) {
   return { title: await page.title(), said: page.said };
 }
 
+/** An app with every kind of cookie: what script sees, what the browser keeps, what another site can do. */
+export async function cookies({ visit, elsewhere }, origin) {
+  const page = await visit(`${origin}/login`);
+  const kept = async () => (await page.context().cookies()).map(
+    ({ name, domain, path, httpOnly, secure, sameSite }) => ({ name, domain, path, httpOnly, secure, sameSite }),
+  );
+  await page.fill('[name=username]', 'ada');
+  await page.fill('[name=password]', 'lovelace');
+  await Promise.all([page.waitForNavigation(), page.click('button')]);
+  const user = await page.textContent('#user');
+  const loggedIn = await kept();
+  const script = await page.evaluate(() => document.cookie);
+  // Cookies that script reads and writes still are what they were.
+  await page.goto(`${origin}/token`);
+  await page.waitForFunction(() => document.querySelector('#said').textContent !== '');
+  const token = await page.textContent('#said');
+  const readable = await page.evaluate(() => document.cookie);
+  await page.evaluate(() => { document.cookie = 'theme=light; path=/'; });
+  const seen = await (await page.goto(`${origin}/seen`)).json();
+  await page.goto(`${origin}/basket/add?item=mug`);
+  const basket = await (await page.goto(`${origin}/basket/add?item=pen`)).json();
+  // Another site logs the visitor out, or tries to.
+  const other = await elsewhere(`<form method="post" action="${origin}/logout"><button>Win</button></form>`);
+  await page.goto(other);
+  const [answer] = await Promise.all([
+    page.waitForResponse((response) => response.url().endsWith('/logout')),
+    page.click('button'),
+  ]);
+  const forged = answer.status();
+  await page.goto(`${origin}/account`);
+  const stillIn = await page.textContent('#user');
+  await Promise.all([page.waitForNavigation(), page.click('button')]);
+  const afterLogout = await page.textContent('#user');
+  const left = (await kept()).map(({ name }) => name);
+  return { user, loggedIn, script, token, readable, seen, basket, forged, stillIn, afterLogout, left, said: page.said };
+}
+
 /** The demo's shop under attack at `origin`. */
 export async function attack({ visit, elsewhere }, origin) {
   const seen = {};
