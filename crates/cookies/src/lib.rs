@@ -1,0 +1,16 @@
+#![doc = include_str!("../README.md")]
+
+mod error;
+mod express;
+mod keys;
+mod pairs;
+mod ring_file;
+mod seal;
+mod set_cookie;
+
+pub use error::Error;
+pub use express::{CookieSessionSignature, ExpressSecret, ExpressSecrets, decode, encode};
+pub use keys::{KeyId, KeyRing};
+pub use pairs::{Pair, pairs};
+pub use seal::{Opened, Sealer};
+pub use set_cookie::{Prefix, SameSite, SetCookie};

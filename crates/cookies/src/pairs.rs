@@ -1,0 +1,103 @@
+//! The `Cookie` header.
+
+/// A name and its value as they stand in a `Cookie` header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Pair<'a> {
+    /// The name; empty where there is no `=`.
+    pub name: &'a [u8],
+    /// What stands behind the first `=`, quotes included.
+    pub value: &'a [u8],
+}
+
+impl Pair<'_> {
+    /// Whether an app could read something else in it than its maker meant: it has no name, one that
+    /// begins with `$` as in RFC 2965, or holds a control character.
+    pub fn is_odd(&self) -> bool {
+        let control = |bytes: &[u8]| bytes.iter().any(|byte| *byte < b' ' || *byte == 0x7f);
+        self.name.is_empty()
+            || self.name.starts_with(b"$")
+            || control(self.name)
+            || control(self.value)
+    }
+}
+
+/// The pairs of a `Cookie` header, in their order, as Express's parser (`cookie` 0.7) finds them:
+/// parted by `;`, trimmed of spaces and tabs, split at the first `=`. Empty pieces are left out.
+///
+/// ```
+/// let header = b"a=1; b=x=y;; theme";
+/// let found: Vec<_> = panoply_cookies::pairs(header).map(|pair| (pair.name, pair.value)).collect();
+/// assert_eq!(found, [(&b"a"[..], &b"1"[..]), (b"b", b"x=y"), (b"", b"theme")]);
+/// ```
+pub fn pairs(header: &[u8]) -> impl Iterator<Item = Pair<'_>> {
+    let pieces = header.split(|byte| *byte == b';').map(trim);
+    pieces.filter(|piece| !piece.is_empty()).map(|piece| {
+        match piece.iter().position(|byte| *byte == b'=') {
+            Some(at) => {
+                let (name, value) = piece.split_at(at);
+                Pair {
+                    name: trim(name),
+                    value: trim(value.get(1..).unwrap_or_default()),
+                }
+            }
+            None => Pair {
+                name: b"",
+                value: piece,
+            },
+        }
+    })
+}
+
+/// Without the spaces and tabs around it.
+pub(crate) fn trim(mut bytes: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
+        bytes = rest;
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_is_odd() {
+        let odd = |header: &'static [u8]| pairs(header).all(|pair| pair.is_odd());
+        for header in [
+            &b"=1"[..],
+            b"theme",
+            b"$Version=1",
+            b"a=\x01",
+            b"\x7fa=1",
+            b"a=\0",
+        ] {
+            assert!(odd(header), "{header:?}");
+        }
+        for header in [&b"a=1"[..], b"a=", b"a=\"1\"", b"a=\xc3\xa4", b"a.b-c=d=e"] {
+            assert!(!odd(header), "{header:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read(header in proptest::collection::vec(any::<u8>(), 0..200)) {
+            for pair in pairs(&header) {
+                prop_assert!(!pair.name.contains(&b'=') && !pair.name.contains(&b';'));
+                prop_assert!(!pair.value.contains(&b';'));
+            }
+        }
+
+        #[test]
+        fn what_is_written_is_read(all in proptest::collection::vec(("[a-z_.-]{1,8}", "[!-:<-~]{0,9}"), 0..6)) {
+            let header: Vec<String> = all.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let header = header.join("; ");
+            let found: Vec<(String, String)> = pairs(header.as_bytes())
+                .map(|pair| (String::from_utf8_lossy(pair.name).into(), String::from_utf8_lossy(pair.value).into()))
+                .collect();
+            prop_assert_eq!(found, all);
+        }
+    }
+}
