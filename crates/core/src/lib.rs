@@ -9,6 +9,7 @@ mod random;
 mod refusal;
 mod request_id;
 mod secret;
+mod sessions;
 
 pub use client_address::{ClientAddress, Scheme};
 pub use clock::{Clock, ManualClock, SystemClock};
@@ -21,3 +22,8 @@ pub use nonce::Nonce;
 pub use refusal::Refusal;
 pub use request_id::RequestId;
 pub use secret::Secret;
+pub use sessions::{
+    Committed, Cycle, Destroy, LiveSession, Loaded, OldKey, SessionChange, SessionFingerprint,
+    SessionInfo, SessionKey, SessionRecord, SessionSlot, SessionStamp, SessionStore, SessionValues,
+    UserChange, UserKey,
+};

@@ -1,0 +1,87 @@
+//! What is in a session.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+/// The values of a session by their names: opaque bytes, JSON in practice.
+///
+/// A name is any text, the empty one and control characters included; a value is any bytes. Cloning
+/// copies neither. What is in them is never printed.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct SessionValues {
+    values: BTreeMap<Arc<str>, Bytes>,
+    bytes: usize,
+}
+
+impl SessionValues {
+    /// No values.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The value of that name.
+    pub fn get(&self, name: &str) -> Option<&Bytes> {
+        self.values.get(name)
+    }
+
+    /// All of them, in the order of their names' bytes.
+    pub fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Bytes)> {
+        self.values.iter()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// How large a session with these values is: the bytes of all names and all values.
+    pub const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Sets one, in place of an earlier one of that name.
+    pub fn set(&mut self, name: Arc<str>, value: Bytes) {
+        let (length, added) = (name.len(), value.len());
+        self.bytes = self.bytes.saturating_add(added);
+        match self.values.insert(name, value) {
+            Some(earlier) => self.bytes = self.bytes.saturating_sub(earlier.len()),
+            None => self.bytes = self.bytes.saturating_add(length),
+        }
+    }
+
+    /// Takes one out.
+    pub fn remove(&mut self, name: &str) -> Option<Bytes> {
+        let value = self.values.remove(name)?;
+        self.bytes = self.bytes.saturating_sub(name.len() + value.len());
+        Some(value)
+    }
+}
+
+impl FromIterator<(Arc<str>, Bytes)> for SessionValues {
+    fn from_iter<T: IntoIterator<Item = (Arc<str>, Bytes)>>(values: T) -> Self {
+        let mut all = Self::new();
+        for (name, value) in values {
+            all.set(name, value);
+        }
+        all
+    }
+}
+
+impl fmt::Debug for SessionValues {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "SessionValues({} values, {} bytes)",
+            self.len(),
+            self.bytes
+        )
+    }
+}
