@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod builder;
+mod sessions;
 mod shard;
 mod sketch;
 mod slot;
@@ -8,4 +9,5 @@ mod slots;
 mod store;
 
 pub use builder::MemoryStoreBuilder;
+pub use sessions::{MemorySessionStore, MemorySessionStoreBuilder};
 pub use store::{Kept, MemoryStore, SketchImage, Told};

@@ -6,6 +6,7 @@ use std::time::Duration;
 use panoply_core::{Action, CounterKey, Lock, Moment, Op, Receipt, Record, State};
 
 use crate::Trial;
+use crate::dice::Dice;
 
 /// The arithmetic itself, kept in a map.
 #[derive(Debug, Default)]
@@ -56,19 +57,6 @@ impl Model {
     }
 }
 
-/// Numbers that look random and are the same each time.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        (self.0 >> 33) % sides
-    }
-}
-
 /// Thousands of decisions by chance come out as the arithmetic says.
 ///
 /// A decision says when it was made by the store's clock, so that the arithmetic can be asked for
@@ -98,7 +86,7 @@ pub async fn as_the_arithmetic_says(trial: &Trial) {
     ];
     let mut model = Model::default();
     let mut receipts: HashMap<CounterKey, Receipt> = HashMap::new();
-    let mut dice = Dice(7);
+    let mut dice = Dice::new(7);
     for round in 0..rounds {
         if dice.roll(pauses) == 0 {
             let units = [0.25, 1.0, 2.5, 9.0][usize::try_from(dice.roll(4)).unwrap()];
