@@ -1,0 +1,59 @@
+//! The session in an axum handler.
+
+use axum_core::extract::FromRequestParts;
+use axum_core::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::request::Parts;
+
+use crate::{Error, Session};
+
+impl<S: Send + Sync> FromRequestParts<S> for Session {
+    type Rejection = NoSession;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, NoSession> {
+        let session = parts.extensions.get::<Self>();
+        session.cloned().ok_or(NoSession(()))
+    }
+}
+
+/// There is no session: no [`SessionLayer`](crate::SessionLayer) stands around the handler.
+/// Answered with 500.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no session: put a `SessionLayer` around this handler")]
+pub struct NoSession(());
+
+impl IntoResponse for NoSession {
+    fn into_response(self) -> Response {
+        tracing::error!("{self}");
+        StatusCode::INTERNAL_SERVER_ERROR.into_response()
+    }
+}
+
+/// 503 for a store that failed, which the layer explains; 500 for anything else, with the error in
+/// the log.
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        if matches!(self, Self::Store(_)) {
+            return StatusCode::SERVICE_UNAVAILABLE.into_response();
+        }
+        tracing::error!(error = %self, "a handler failed at its session");
+        StatusCode::INTERNAL_SERVER_ERROR.into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn without_the_layer_it_is_500() {
+        let (mut parts, ()) = Request::new(()).into_parts();
+        let refused = Session::from_request_parts(&mut parts, &())
+            .await
+            .unwrap_err();
+        let status = refused.into_response().status();
+        assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+    }
+}

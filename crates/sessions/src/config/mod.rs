@@ -1,0 +1,386 @@
+//! The settings of sessions.
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use panoply_core::{SessionChange, SessionStore};
+use serde::Deserialize;
+
+use crate::id::SessionId;
+use crate::{Error, Sessions};
+
+mod cookie;
+mod time;
+
+pub(crate) use cookie::Cookie;
+pub use cookie::{CookieConfig, Priority, SameSite, Secure};
+use time::{some_time, time, written};
+
+/// Sessions before they are checked: the options of express-session by their own names, and those
+/// that it has not.
+///
+/// In a file they are written as here, or as Express has them (`saveUninitialized`).
+///
+/// ```
+/// use panoply_sessions::SessionConfig;
+///
+/// let sessions: SessionConfig = toml::from_str(
+///     r#"
+///     idle     = "2h"
+///     lifetime = "24h"
+///     rolling  = true
+///     cookie   = { same_site = "strict" }
+///     "#,
+/// )?;
+/// # Ok::<(), toml::de::Error>(())
+/// ```
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
+pub struct SessionConfig {
+    name: Option<String>,
+    cookie: CookieConfig,
+    #[serde(deserialize_with = "some_time")]
+    idle: Option<Duration>,
+    #[serde(deserialize_with = "some_time")]
+    lifetime: Option<Duration>,
+    #[serde(deserialize_with = "time")]
+    renew: Duration,
+    #[serde(deserialize_with = "time")]
+    grace: Duration,
+    #[serde(deserialize_with = "time")]
+    touch: Duration,
+    rolling: bool,
+    #[serde(alias = "saveUninitialized")]
+    save_uninitialized: bool,
+    resave: bool,
+    most_per_user: Option<NonZeroU32>,
+    most_bytes: usize,
+    no_store: bool,
+    on_outage: OnOutage,
+    #[serde(skip)]
+    genid: Option<Genid>,
+}
+
+/// Makes an id.
+pub(crate) type Genid = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// What becomes of a request when the store of sessions is away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum OnOutage {
+    /// A request that needs its session is refused with 503, whatever the handler made of it; the
+    /// default. One that does not look at its session is answered.
+    #[default]
+    Refuse,
+    /// What the handler answers to the error is sent, and what it changed is lost: somebody who is
+    /// logged in may be shown a page as if they were not.
+    DangerPass,
+}
+
+impl Default for SessionConfig {
+    fn default() -> Self {
+        Self {
+            name: None,
+            cookie: CookieConfig::default(),
+            idle: None,
+            lifetime: None,
+            renew: Duration::from_mins(15),
+            grace: Duration::from_secs(30),
+            touch: Duration::from_mins(1),
+            rolling: false,
+            save_uninitialized: false,
+            resave: false,
+            most_per_user: None,
+            most_bytes: SessionChange::MOST_BYTES,
+            no_store: true,
+            on_outage: OnOutage::default(),
+            genid: None,
+        }
+    }
+}
+
+impl SessionConfig {
+    /// How long a session lasts without a request, unless it is said: 30 minutes.
+    pub const IDLE: Duration = Duration::from_mins(30);
+
+    /// How long it lasts in all, unless it is said: 12 hours.
+    pub const LIFETIME: Duration = Duration::from_hours(12);
+
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The cookie's name; `__Host-id` by default, or `id` where the cookie may go over plain HTTP.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// The cookie's attributes.
+    #[must_use]
+    pub fn cookie(mut self, cookie: CookieConfig) -> Self {
+        self.cookie = cookie;
+        self
+    }
+
+    /// How long a session lasts without a request that looks at it: 30 minutes by default, or the
+    /// cookie's `max_age` if there is one (OWASP ASVS 5.0 §7.3.1).
+    #[must_use]
+    pub const fn idle(mut self, idle: Duration) -> Self {
+        self.idle = Some(idle);
+        self
+    }
+
+    /// How long a session lasts from its start or the last login, whatever happens: 12 hours by
+    /// default (OWASP ASVS 5.0 §7.3.2, NIST SP 800-63B-4 §2.2.3).
+    #[must_use]
+    pub const fn lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifetime = Some(lifetime);
+        self
+    }
+
+    /// After what time a session gets another id: 15 minutes by default; zero means never.
+    #[must_use]
+    pub const fn renew(mut self, renew: Duration) -> Self {
+        self.renew = renew;
+        self
+    }
+
+    /// How long the old id is good after a renewal, for requests on their way: 30 seconds by
+    /// default.
+    #[must_use]
+    pub const fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// How long a session that is read only goes without being written: a minute by default. The
+    /// idle time is exact to this.
+    #[must_use]
+    pub const fn touch(mut self, touch: Duration) -> Self {
+        self.touch = touch;
+        self
+    }
+
+    /// Sends the cookie with each answer to a request that looked at its session, so that
+    /// `max_age` starts over; no by default. Without it that happens when the session changes.
+    #[must_use]
+    pub const fn rolling(mut self, rolling: bool) -> Self {
+        self.rolling = rolling;
+        self
+    }
+
+    /// Makes a session for every request that has none, though nothing is in it; no by default.
+    #[must_use]
+    pub const fn save_uninitialized(mut self, save: bool) -> Self {
+        self.save_uninitialized = save;
+        self
+    }
+
+    /// Writes with each request that looks at its session, though nothing changed; no by default.
+    /// It is a touch, so that nothing is lost by it.
+    #[must_use]
+    pub const fn resave(mut self, resave: bool) -> Self {
+        self.resave = resave;
+        self
+    }
+
+    /// How many sessions a user may have; with one more login the one whose login was first is
+    /// ended. As many as there are by default.
+    #[must_use]
+    pub const fn most_per_user(mut self, most: NonZeroU32) -> Self {
+        self.most_per_user = Some(most);
+        self
+    }
+
+    /// How many bytes of names and JSON a session may have: 64 KiB by default.
+    #[must_use]
+    pub const fn most_bytes(mut self, bytes: usize) -> Self {
+        self.most_bytes = bytes;
+        self
+    }
+
+    /// Whether an answer in which the session had a part gets `Cache-Control: no-store` where the
+    /// app says nothing of caching; yes by default.
+    #[must_use]
+    pub const fn danger_no_store(mut self, no_store: bool) -> Self {
+        self.no_store = no_store;
+        self
+    }
+
+    /// What becomes of a request when the store is away; refused by default.
+    #[must_use]
+    pub const fn on_outage(mut self, on_outage: OnOutage) -> Self {
+        self.on_outage = on_outage;
+        self
+    }
+
+    /// Makes ids in place of ours. An id is 16 to 256 characters that a cookie may have, at least
+    /// 128 bits of them random: whoever guesses one has the session.
+    #[must_use]
+    pub fn danger_genid(mut self, genid: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        self.genid = Some(Arc::new(genid));
+        self
+    }
+
+    /// Checks the settings, as [`build`](Self::build) does.
+    ///
+    /// # Errors
+    ///
+    /// When a value means nothing, or contradicts another.
+    pub fn validate(&self) -> Result<(), Error> {
+        self.clone().check().map(drop)
+    }
+
+    /// Sessions in `store`.
+    ///
+    /// # Errors
+    ///
+    /// When a value means nothing, or contradicts another.
+    pub fn build(self, store: Arc<dyn SessionStore>) -> Result<Sessions, Error> {
+        Ok(Sessions::new(self.check()?, store))
+    }
+
+    fn check(self) -> Result<Settings, Error> {
+        let wrong = |key, problem: String, example| {
+            Err(Error::Value {
+                key,
+                problem,
+                example,
+            })
+        };
+        let idle = self.idle.or(self.cookie.longest()).unwrap_or(Self::IDLE);
+        let lifetime = self.lifetime.unwrap_or(Self::LIFETIME);
+        for (key, time) in [("idle", idle), ("lifetime", lifetime)] {
+            if time < Duration::from_secs(1) {
+                return wrong(key, format!("is {}", written(time)), "a second or more");
+            }
+        }
+        if idle > lifetime {
+            let of = if self.idle.is_some() {
+                "`idle`"
+            } else {
+                "`cookie.max_age`"
+            };
+            let problem = format!(
+                "is {}, shorter than the {} that {of} gives it",
+                written(lifetime),
+                written(idle)
+            );
+            return wrong("lifetime", problem, "a `lifetime` that is no shorter");
+        }
+        if self.touch > idle / 2 {
+            let problem = format!(
+                "is {}, and a session that is only read would end after {}",
+                written(self.touch),
+                written(idle)
+            );
+            return wrong("touch", problem, "at most half of `idle`");
+        }
+        if self.grace > Duration::from_mins(10) {
+            let problem = format!(
+                "is {}, for which an old id would be good",
+                written(self.grace)
+            );
+            return wrong("grace", problem, "ten minutes at most, such as \"30s\"");
+        }
+        if self.most_bytes < 256 {
+            let problem = format!("is {}, in which nothing fits", self.most_bytes);
+            return wrong("most_bytes", problem, "256 or more, such as 65536");
+        }
+        let made = self.genid.as_ref().map(|genid| genid());
+        if made.is_some_and(|made| SessionId::made(&made).is_none()) {
+            let problem = "makes ids that cannot stand in a cookie, or are too short".to_owned();
+            return wrong("genid", problem, "16 to 256 letters, digits, `-` and `_`");
+        }
+        let secure = self.cookie.is_always_secure();
+        let name = self.name;
+        let name = name.unwrap_or_else(|| if secure { "__Host-id" } else { "id" }.to_owned());
+        Ok(Settings {
+            cookie: self.cookie.check(name)?,
+            idle,
+            lifetime,
+            renew: Some(self.renew).filter(|renew| !renew.is_zero()),
+            grace: self.grace,
+            touch: if self.resave {
+                Duration::ZERO
+            } else {
+                self.touch
+            },
+            rolling: self.rolling,
+            save_uninitialized: self.save_uninitialized,
+            most_per_user: self.most_per_user,
+            most_bytes: self.most_bytes,
+            no_store: self.no_store,
+            on_outage: self.on_outage,
+            genid: self.genid,
+        })
+    }
+}
+
+impl fmt::Debug for SessionConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionConfig")
+            .field("name", &self.name)
+            .field("cookie", &self.cookie)
+            .field("idle", &self.idle)
+            .field("lifetime", &self.lifetime)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The settings, checked.
+pub(crate) struct Settings {
+    pub(crate) cookie: Cookie,
+    pub(crate) idle: Duration,
+    pub(crate) lifetime: Duration,
+    pub(crate) renew: Option<Duration>,
+    pub(crate) grace: Duration,
+    pub(crate) touch: Duration,
+    pub(crate) rolling: bool,
+    pub(crate) save_uninitialized: bool,
+    pub(crate) most_per_user: Option<NonZeroU32>,
+    pub(crate) most_bytes: usize,
+    pub(crate) no_store: bool,
+    pub(crate) on_outage: OnOutage,
+    genid: Option<Genid>,
+}
+
+impl Settings {
+    /// A fresh id.
+    pub(crate) fn id(&self) -> Result<SessionId, Error> {
+        let Some(genid) = &self.genid else {
+            return SessionId::random();
+        };
+        SessionId::made(&genid()).ok_or_else(|| Error::Value {
+            key: "genid",
+            problem: "made an id that cannot stand in a cookie, or is too short".to_owned(),
+            example: "16 to 256 letters, digits, `-` and `_`",
+        })
+    }
+
+    /// The id that a cookie's value is, if it can be one.
+    pub(crate) fn parse(&self, value: &str) -> Option<SessionId> {
+        SessionId::parse(value, self.genid.is_some())
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("cookie", &self.cookie)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

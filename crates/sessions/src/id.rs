@@ -1,0 +1,123 @@
+//! The id that a client holds.
+
+use std::fmt;
+use std::sync::Arc;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::rand;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use panoply_core::{SessionKey, UserKey};
+
+use crate::Error;
+
+/// The id of a session: 256 random bits, as 43 characters. Whoever has it has the session.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct SessionId(Arc<str>);
+
+impl SessionId {
+    /// A fresh one (OWASP ASVS 5.0 §7.2.3 asks for at least 128 bits).
+    pub(crate) fn random() -> Result<Self, Error> {
+        let mut bytes = [0; 32];
+        rand::fill(&mut bytes).map_err(|_| Error::NoRandom)?;
+        Ok(Self(URL_SAFE_NO_PAD.encode(bytes).into()))
+    }
+
+    /// One that somebody else has made, if it can stand in a cookie (RFC 6265 §4.1.1).
+    pub(crate) fn made(text: &str) -> Option<Self> {
+        let length = (MADE_LEAST..=MADE_MOST).contains(&text.len());
+        (length && text.bytes().all(is_cookie_octet)).then(|| Self(text.into()))
+    }
+
+    /// What a client sent, if it can be one: no store is asked for anything else.
+    pub(crate) fn parse(text: &str, made: bool) -> Option<Self> {
+        if made {
+            return Self::made(text);
+        }
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        (text.len() == LENGTH && text.bytes().all(plain)).then(|| Self(text.into()))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The key under which its session is kept.
+    pub(crate) fn key(&self) -> SessionKey {
+        SessionKey::from_hash(sha256(self.0.as_bytes()))
+    }
+}
+
+impl fmt::Debug for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SessionId(…)")
+    }
+}
+
+/// The characters of an id of ours.
+const LENGTH: usize = 43;
+
+/// The characters that an id of somebody else's has at least, as those of 96 bits do.
+const MADE_LEAST: usize = 16;
+const MADE_MOST: usize = 256;
+
+fn is_cookie_octet(byte: u8) -> bool {
+    matches!(byte, 0x21 | 0x23..=0x2b | 0x2d..=0x3a | 0x3c..=0x5b | 0x5d..=0x7e)
+}
+
+/// The key of a user, by whatever the app calls them: a login name, an id from the database.
+///
+/// It is one hash of the name and the same everywhere, so that nodes and commands agree.
+pub fn user_key(name: &str) -> UserKey {
+    UserKey::from_hash(sha256(format!("panoply user {name}").as_bytes()))
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut hash = [0; 32];
+    for (place, byte) in hash.iter_mut().zip(digest(&SHA256, bytes).as_ref()) {
+        *place = *byte;
+    }
+    hash
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_an_id_is_none() {
+        let id = SessionId::random().unwrap();
+        assert_eq!(SessionId::parse(id.as_str(), false), Some(id.clone()));
+        assert_ne!(id, SessionId::random().unwrap());
+        let long = "a".repeat(44);
+        for bad in [
+            "",
+            "a",
+            &id.as_str()[1..],
+            &long,
+            &"é".repeat(22),
+            &"+".repeat(43),
+        ] {
+            assert_eq!(SessionId::parse(bad, false), None);
+        }
+        for bad in [
+            "",
+            "short",
+            "has a space in it",
+            "has;semicolon...",
+            &"x".repeat(257),
+        ] {
+            assert_eq!(SessionId::made(bad), None);
+        }
+        assert!(SessionId::parse("their-own-0123456789", true).is_some());
+        assert_eq!(format!("{id:?}"), "SessionId(…)");
+    }
+
+    #[test]
+    fn the_key_is_the_hash_of_the_id() {
+        let id = SessionId::made("abcdefghijklmnopqrstuvwxyz").unwrap();
+        // printf abcdefghijklmnopqrstuvwxyz | sha256sum
+        assert_eq!(id.key().fingerprint().to_string(), "71c480df93d6ae2f");
+        assert_ne!(user_key("alice"), user_key("bob"));
+    }
+}

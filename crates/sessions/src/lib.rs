@@ -1,0 +1,19 @@
+#![doc = include_str!("../README.md")]
+
+#[cfg(feature = "axum")]
+mod axum;
+mod config;
+mod error;
+mod id;
+mod middleware;
+mod session;
+mod sessions;
+
+#[cfg(feature = "axum")]
+pub use self::axum::NoSession;
+pub use config::{CookieConfig, OnOutage, Priority, SameSite, Secure, SessionConfig};
+pub use error::Error;
+pub use id::user_key;
+pub use middleware::{SessionFuture, SessionLayer, SessionService};
+pub use session::Session;
+pub use sessions::Sessions;

@@ -1,0 +1,140 @@
+//! The answer to one request.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::header::{ACCEPT, CACHE_CONTROL, EXPIRES, PRAGMA, SET_COOKIE};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use panoply_core::{Refusal, RequestId};
+use pin_project_lite::pin_project;
+
+use crate::Session;
+use crate::session::{Finished, Refused};
+
+type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+pin_project! {
+    /// The response of the service within, once the session is committed.
+    pub struct SessionFuture<F: Future> {
+        #[pin]
+        state: State<F, F::Output>,
+        session: Session,
+        accept: Option<HeaderValue>,
+        id: Option<RequestId>,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<F, O> {
+        Calling { #[pin] call: F },
+        Finishing { finish: Later<Finished>, response: Option<O> },
+    }
+}
+
+impl<F: Future> SessionFuture<F> {
+    pub(super) const fn new(
+        call: F,
+        session: Session,
+        accept: Option<HeaderValue>,
+        id: Option<RequestId>,
+    ) -> Self {
+        Self {
+            state: State::Calling { call },
+            session,
+            accept,
+            id,
+        }
+    }
+}
+
+impl<F, R, E> Future for SessionFuture<F>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+    R: From<Bytes>,
+{
+    type Output = Result<Response<R>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            match this.state.as_mut().project() {
+                StateProjection::Calling { call } => {
+                    let response = ready!(call.poll(cx))?;
+                    if this.session.is_untouched() {
+                        return Poll::Ready(Ok(response));
+                    }
+                    let session = this.session.clone();
+                    this.state.set(State::Finishing {
+                        finish: Box::pin(async move { session.finish().await }),
+                        response: Some(Ok(response)),
+                    });
+                }
+                StateProjection::Finishing { finish, response } => {
+                    let finished = ready!(finish.as_mut().poll(cx));
+                    return match response.take() {
+                        Some(Ok(response)) => {
+                            let no_store = this.session.forbids_caching();
+                            let accept = this.accept.take();
+                            Poll::Ready(Ok(close(response, &finished, no_store, accept, *this.id)))
+                        }
+                        Some(error) => Poll::Ready(error),
+                        // Polled again after the end, which a future may answer as it likes.
+                        None => Poll::Pending,
+                    };
+                }
+            }
+        }
+    }
+}
+
+/// The answer as it goes out.
+fn close<R: From<Bytes>>(
+    mut response: Response<R>,
+    finished: &Finished,
+    no_store: bool,
+    accept: Option<HeaderValue>,
+    id: Option<RequestId>,
+) -> Response<R> {
+    if let Some(refused) = finished.refused {
+        let refusal = match refused {
+            Refused::Outage => Refusal::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "session/outage",
+                "Your session cannot be read or kept at the moment. Please try again.",
+            )
+            .with_retry_after(RETRY),
+            Refused::Unkept => Refusal::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "session/unkept",
+                "Your session could not be kept.",
+            ),
+        };
+        let refusal = id.into_iter().fold(refusal, Refusal::with_id);
+        let asked: HeaderMap = accept.into_iter().map(|accept| (ACCEPT, accept)).collect();
+        return refusal.into_response(&asked).map(R::from);
+    }
+    let headers = response.headers_mut();
+    let line = finished.cookie.as_deref().map(HeaderValue::try_from);
+    if let Some(Ok(line)) = line {
+        headers.append(SET_COOKIE, line);
+    }
+    let said = [CACHE_CONTROL, EXPIRES, PRAGMA]
+        .iter()
+        .any(|name| headers.contains_key(name));
+    if no_store && finished.involved && !said {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    response
+}
+
+/// When to try again while the store is away.
+const RETRY: std::time::Duration = std::time::Duration::from_secs(5);
+
+impl<F: Future> std::fmt::Debug for SessionFuture<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SessionFuture").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,78 @@
+//! The service.
+
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::header::{ACCEPT, COOKIE};
+use http::{HeaderMap, Request, Response, Uri};
+use panoply_core::{ClientAddress, Connection, RequestId};
+use tower_service::Service;
+
+use super::SessionFuture;
+use crate::{Session, Sessions};
+
+/// A service whose requests have a session; made by a [`SessionLayer`](crate::SessionLayer).
+#[derive(Debug, Clone)]
+pub struct SessionService<S> {
+    inner: S,
+    sessions: Sessions,
+}
+
+impl<S> SessionService<S> {
+    pub(super) const fn new(inner: S, sessions: Sessions) -> Self {
+        Self { inner, sessions }
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for SessionService<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    R: From<Bytes>,
+{
+    type Response = Response<R>;
+    type Error = S::Error;
+    type Future = SessionFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let settings = &self.sessions.0.settings;
+        let id = cookie(request.headers(), settings.cookie.name());
+        let id = id.and_then(|value| settings.parse(value));
+        let session = Session::new(self.sessions.0.clone(), id, is_https(&request));
+        let accept = request.headers().get(ACCEPT).cloned();
+        let request_id = request.extensions().get::<RequestId>().copied();
+        request.extensions_mut().insert(session.clone());
+        SessionFuture::new(self.inner.call(request), session, accept, request_id)
+    }
+}
+
+/// The value of the first cookie of that name; what comes behind it does not count, be it good or
+/// bad. Quotes around it are no part of it.
+fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let lines = headers.get_all(COOKIE).into_iter();
+    let pairs = lines
+        .filter_map(|line| std::str::from_utf8(line.as_bytes()).ok())
+        .flat_map(|line| line.split(';'));
+    let mut named = pairs.filter_map(|pair| {
+        let (found, value) = pair.split_once('=')?;
+        (found.trim_matches([' ', '\t']) == name).then_some(value.trim_matches([' ', '\t']))
+    });
+    let value = named.next()?;
+    let unquoted = value
+        .strip_prefix('"')
+        .and_then(|value| value.strip_suffix('"'));
+    Some(unquoted.unwrap_or(value))
+}
+
+fn is_https<B>(request: &Request<B>) -> Option<bool> {
+    let extensions = request.extensions();
+    let client = extensions
+        .get::<ClientAddress>()
+        .map(ClientAddress::is_https);
+    let connection = || extensions.get::<Connection>().map(|c| c.tls.is_some());
+    let scheme = || Uri::scheme_str(request.uri()).map(|scheme| scheme == "https");
+    client.or_else(connection).or_else(scheme)
+}

@@ -1,0 +1,596 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, COOKIE, SET_COOKIE};
+use http::{Request, Response, StatusCode};
+use panoply_core::{
+    ClientAddress, Committed, Destroy, Loaded, ManualClock, Reply, Scheme, SessionChange,
+    SessionFingerprint, SessionInfo, SessionKey, SessionStore, StoreError, UserKey,
+};
+use panoply_store_memory::MemorySessionStore;
+use tower::{Layer as _, ServiceExt as _, service_fn};
+
+use crate::{CookieConfig, Error, OnOutage, Secure, Session, SessionConfig, Sessions};
+
+mod limits;
+mod races;
+
+/// A store that counts its calls and can be taken away.
+#[derive(Debug)]
+pub(super) struct Watched {
+    store: MemorySessionStore,
+    loads: AtomicUsize,
+    commits: AtomicUsize,
+    pub(super) reads_fail: AtomicBool,
+    pub(super) writes_fail: AtomicBool,
+}
+
+impl Watched {
+    fn away<'a, T>(flag: &AtomicBool) -> Option<Reply<'a, T>> {
+        let away = || Reply::later(async { Err(StoreError::transient("the store is away")) });
+        flag.load(Ordering::SeqCst).then(away)
+    }
+}
+
+impl SessionStore for Watched {
+    fn load<'a>(&'a self, key: &'a SessionKey) -> Reply<'a, Loaded> {
+        self.loads.fetch_add(1, Ordering::SeqCst);
+        Self::away(&self.reads_fail).unwrap_or_else(|| self.store.load(key))
+    }
+
+    fn commit<'a>(
+        &'a self,
+        key: &'a SessionKey,
+        change: &'a SessionChange,
+    ) -> Reply<'a, Committed> {
+        self.commits.fetch_add(1, Ordering::SeqCst);
+        Self::away(&self.writes_fail).unwrap_or_else(|| self.store.commit(key, change))
+    }
+
+    fn sessions<'a>(
+        &'a self,
+        user: &'a UserKey,
+        after: Option<SessionFingerprint>,
+        most: usize,
+    ) -> Reply<'a, Vec<SessionInfo>> {
+        self.store.sessions(user, after, most)
+    }
+
+    fn destroy<'a>(&'a self, which: Destroy<'a>) -> Reply<'a, usize> {
+        Self::away(&self.writes_fail).unwrap_or_else(|| self.store.destroy(which))
+    }
+}
+
+/// A site with sessions.
+pub(super) struct Site {
+    pub(super) sessions: Sessions,
+    pub(super) store: Arc<Watched>,
+    pub(super) clock: ManualClock,
+}
+
+impl Site {
+    pub(super) fn new(config: SessionConfig) -> Self {
+        let clock = ManualClock::new();
+        let store = Arc::new(Watched {
+            store: MemorySessionStore::builder().clock(clock.clone()).build(),
+            loads: AtomicUsize::new(0),
+            commits: AtomicUsize::new(0),
+            reads_fail: AtomicBool::new(false),
+            writes_fail: AtomicBool::new(false),
+        });
+        Self {
+            sessions: config.build(store.clone()).unwrap(),
+            store,
+            clock,
+        }
+    }
+
+    pub(super) fn browser(&self) -> Browser {
+        Browser {
+            sessions: self.sessions.clone(),
+            cookie: None,
+            scheme: Some(Scheme::Https),
+        }
+    }
+
+    /// How many loads and commits there were since the last time.
+    pub(super) fn calls(&self) -> (usize, usize) {
+        let taken = |count: &AtomicUsize| count.swap(0, Ordering::SeqCst);
+        (taken(&self.store.loads), taken(&self.store.commits))
+    }
+
+    pub(super) fn pass(&self, minutes: u64) {
+        self.clock.advance(Duration::from_mins(minutes));
+    }
+}
+
+/// A browser with a jar for one cookie.
+#[derive(Clone)]
+pub(super) struct Browser {
+    pub(super) sessions: Sessions,
+    /// `name=value`.
+    pub(super) cookie: Option<String>,
+    pub(super) scheme: Option<Scheme>,
+}
+
+impl Browser {
+    /// One request that `handler` answers, whose cookie is kept.
+    pub(super) async fn visit<F>(&mut self, handler: F) -> Response<Bytes>
+    where
+        F: AsyncFn(Session) -> Result<(), Error>,
+    {
+        let response = self.request(handler).await;
+        self.keep(&response);
+        response
+    }
+
+    /// Keeps the cookie of an answer.
+    pub(super) fn keep(&mut self, response: &Response<Bytes>) {
+        let line = response.headers().get(SET_COOKIE);
+        if let Some(line) = line.map(|line| line.to_str().unwrap()) {
+            let pair = line.split(';').next().unwrap().to_owned();
+            self.cookie = Some(pair).filter(|_| !line.contains("Max-Age=0"));
+        }
+    }
+
+    /// One request whose answer the browser has not got yet.
+    pub(super) async fn request<F>(&self, handler: F) -> Response<Bytes>
+    where
+        F: AsyncFn(Session) -> Result<(), Error>,
+    {
+        let mut request = Request::new(());
+        if let Some(cookie) = &self.cookie {
+            let line = format!("theme=dark; {cookie}; __Host-id=bad")
+                .parse()
+                .unwrap();
+            request.headers_mut().insert(COOKIE, line);
+        }
+        if let Some(scheme) = self.scheme {
+            let peer = "203.0.113.9:4711".parse().unwrap();
+            request
+                .extensions_mut()
+                .insert(ClientAddress::direct(peer, scheme));
+        }
+        let handler = &handler;
+        let app = service_fn(async |request: Request<()>| {
+            let session = request.extensions().get::<Session>().unwrap().clone();
+            let mut response = Response::new(Bytes::from_static(b"page"));
+            if handler(session).await.is_err() {
+                *response.status_mut() = StatusCode::IM_A_TEAPOT;
+            }
+            Ok::<_, std::convert::Infallible>(response)
+        });
+        self.sessions
+            .layer()
+            .layer(app)
+            .oneshot(request)
+            .await
+            .unwrap()
+    }
+
+    pub(super) async fn value(&self, name: &str) -> Option<u32> {
+        let seen = std::sync::Mutex::new(None);
+        self.request(async |session| {
+            *seen.lock().unwrap() = session.get(name).await?;
+            Ok(())
+        })
+        .await;
+        seen.into_inner().unwrap()
+    }
+
+    pub(super) async fn user(&self) -> Option<String> {
+        let seen = std::sync::Mutex::new(None);
+        self.request(async |session| {
+            let user = session.user().await?;
+            *seen.lock().unwrap() = user;
+            Ok(())
+        })
+        .await;
+        seen.into_inner().unwrap()
+    }
+}
+
+pub(super) fn set_cookie(response: &Response<Bytes>) -> Option<&str> {
+    let mut lines = response.headers().get_all(SET_COOKIE).into_iter();
+    let line = lines.next().map(|line| line.to_str().unwrap());
+    assert!(
+        lines.next().is_none(),
+        "one line a name (RFC 6265bis §4.1.1)"
+    );
+    line
+}
+
+fn config() -> SessionConfig {
+    SessionConfig::new()
+}
+
+#[tokio::test]
+async fn who_never_looks_pays_nothing() {
+    let site = Site::new(config());
+    let mut browser = site.browser();
+    browser
+        .visit(async |session| session.insert("a", &1).await)
+        .await;
+    site.calls();
+    site.pass(20);
+    let response = browser.visit(async |_| Ok(())).await;
+    assert_eq!(site.calls(), (0, 0));
+    assert_eq!(set_cookie(&response), None);
+    assert!(!response.headers().contains_key(CACHE_CONTROL));
+    // Neither does a stranger who looks and writes nothing.
+    let mut stranger = site.browser();
+    let response = stranger
+        .visit(async |session| session.get::<u32>("a").await.map(drop))
+        .await;
+    assert_eq!(site.calls(), (0, 0));
+    assert_eq!(set_cookie(&response), None);
+    assert!(!response.headers().contains_key(CACHE_CONTROL));
+}
+
+#[tokio::test]
+async fn a_session_is_made_kept_and_read() {
+    let site = Site::new(config());
+    let mut browser = site.browser();
+    let response = browser
+        .visit(async |session| session.insert("a", &1).await)
+        .await;
+    assert_eq!(site.calls(), (0, 1));
+    let line = set_cookie(&response).unwrap();
+    assert!(line.starts_with("__Host-id="));
+    assert!(
+        line.ends_with("; Path=/; Secure; HttpOnly; SameSite=Lax"),
+        "{line}"
+    );
+    assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
+
+    assert_eq!(browser.value("a").await, Some(1));
+    assert_eq!(site.calls(), (1, 0));
+    let response = browser
+        .visit(async |session| {
+            session.insert("a", &1).await?;
+            session.insert("b", &2).await?;
+            session.remove("b").await.map(drop)
+        })
+        .await;
+    assert_eq!(
+        site.calls(),
+        (1, 0),
+        "nothing is written that did not change"
+    );
+    assert_eq!(set_cookie(&response), None);
+    browser
+        .visit(async |session| session.insert("b", &2).await)
+        .await;
+    assert_eq!(site.calls(), (1, 1));
+    browser
+        .visit(async |session| session.remove("a").await.map(drop))
+        .await;
+    assert_eq!(
+        (browser.value("a").await, browser.value("b").await),
+        (None, Some(2))
+    );
+}
+
+#[tokio::test]
+async fn reads_touch_once_a_minute_and_the_idle_time_ends() {
+    let site = Site::new(config());
+    let mut browser = site.browser();
+    browser
+        .visit(async |session| session.insert("a", &1).await)
+        .await;
+    site.calls();
+    site.clock.advance(Duration::from_secs(59));
+    browser.value("a").await;
+    assert_eq!(site.calls(), (1, 0));
+    site.clock.advance(Duration::from_secs(1));
+    browser.value("a").await;
+    assert_eq!(site.calls(), (1, 1));
+    site.pass(29);
+    browser
+        .visit(async |session| session.get::<u32>("a").await.map(drop))
+        .await;
+    site.pass(29);
+    assert_eq!(browser.value("a").await, Some(1));
+    site.pass(30);
+    assert_eq!(browser.value("a").await, None);
+    for _ in 0..40 {
+        browser
+            .visit(async |session| session.insert("a", &1).await)
+            .await;
+        site.pass(20);
+    }
+    assert_eq!(
+        browser.value("a").await,
+        Some(1),
+        "a new one, for the first ended"
+    );
+}
+
+#[tokio::test]
+async fn a_lifetime_ends_however_much_it_is_used() {
+    let site = Site::new(config());
+    let mut browser = site.browser();
+    browser
+        .visit(async |session| session.login("alice").await)
+        .await;
+    for _ in 0..35 {
+        site.pass(20);
+        browser
+            .visit(async |session| session.user().await.map(drop))
+            .await;
+    }
+    assert_eq!(browser.user().await.as_deref(), Some("alice"));
+    site.pass(20);
+    assert_eq!(browser.user().await, None);
+}
+
+#[tokio::test]
+async fn nobody_chooses_an_id() {
+    let site = Site::new(config());
+    let mut browser = site.browser();
+    let planted = format!("__Host-id={}", "A".repeat(43));
+    browser.cookie = Some(planted.clone());
+    let response = browser
+        .visit(async |session| session.insert("a", &1).await)
+        .await;
+    assert_eq!(site.calls(), (1, 1));
+    assert!(!set_cookie(&response).unwrap().starts_with(&planted));
+    browser.cookie = Some("__Host-id=no%20id".to_owned());
+    assert_eq!(browser.value("a").await, None);
+    assert_eq!(site.calls(), (0, 0), "what can be no id costs no call");
+}
+
+#[tokio::test]
+async fn ids_are_renewed_and_the_old_ones_end() {
+    let site = Site::new(config());
+    let mut browser = site.browser();
+    browser
+        .visit(async |session| session.insert("a", &1).await)
+        .await;
+    let first = browser.clone();
+    site.pass(14);
+    let response = browser
+        .visit(async |session| session.get::<u32>("a").await.map(drop))
+        .await;
+    assert_eq!(set_cookie(&response), None);
+    site.pass(1);
+    let response = browser
+        .visit(async |session| session.get::<u32>("a").await.map(drop))
+        .await;
+    assert!(set_cookie(&response).is_some());
+    assert_ne!(browser.cookie, first.cookie);
+    // One that was on its way writes into the same session, and takes the new cookie from nobody.
+    let late = first
+        .request(async |session| session.insert("b", &2).await)
+        .await;
+    assert_eq!(set_cookie(&late), None);
+    assert_eq!(browser.value("b").await, Some(2));
+    site.clock.advance(Duration::from_secs(30));
+    assert_eq!(first.value("a").await, None);
+    assert_eq!(browser.value("a").await, Some(1));
+}
+
+#[tokio::test]
+async fn a_login_keeps_the_cart_and_closes_the_old_id() {
+    let site = Site::new(config());
+    let mut browser = site.browser();
+    browser
+        .visit(async |session| session.insert("cart", &1).await)
+        .await;
+    let planted = browser.clone();
+    site.calls();
+    let response = browser
+        .visit(async |session| session.login("alice").await)
+        .await;
+    assert_eq!(site.calls(), (1, 1));
+    assert!(set_cookie(&response).is_some());
+    assert_eq!(browser.user().await.as_deref(), Some("alice"));
+    assert_eq!(browser.value("cart").await, Some(1));
+    assert_eq!(planted.user().await, None);
+    // What comes by the old id is given no session of its own, or its cookie would take the place
+    // of the new one.
+    let late = planted
+        .request(async |session| session.insert("a", &1).await)
+        .await;
+    assert_eq!((late.status(), set_cookie(&late)), (StatusCode::OK, None));
+    // But for another login.
+    let again = planted
+        .request(async |session| session.login("alice").await)
+        .await;
+    assert!(set_cookie(&again).is_some());
+    site.pass(1);
+    let later = planted
+        .request(async |session| session.insert("a", &1).await)
+        .await;
+    assert!(
+        set_cookie(&later).is_some(),
+        "in a while it is as any other old id"
+    );
+}
+
+#[tokio::test]
+async fn another_user_finds_nothing_of_the_first() {
+    let site = Site::new(config());
+    let mut browser = site.browser();
+    browser
+        .visit(async |session| {
+            session.insert("cart", &1).await?;
+            session.login("alice").await
+        })
+        .await;
+    assert_eq!(browser.value("cart").await, Some(1));
+    browser
+        .visit(async |session| {
+            session.login("bob").await?;
+            session.insert("new", &2).await
+        })
+        .await;
+    assert_eq!(browser.user().await.as_deref(), Some("bob"));
+    assert_eq!(
+        (browser.value("cart").await, browser.value("new").await),
+        (None, Some(2))
+    );
+}
+
+#[tokio::test]
+async fn logging_in_again_starts_the_lifetime_over() {
+    let site = Site::new(config());
+    let mut browser = site.browser();
+    for _ in 0..45 {
+        browser
+            .visit(async |session| session.login("alice").await)
+            .await;
+        site.pass(20);
+    }
+    assert_eq!(browser.user().await.as_deref(), Some("alice"));
+}
+
+#[tokio::test]
+async fn a_logout_ends_the_session_and_the_cookie() {
+    let site = Site::new(config());
+    let mut browser = site.browser();
+    browser
+        .visit(async |session| session.login("alice").await)
+        .await;
+    let stolen = browser.clone();
+    let response = browser.visit(async |session| session.logout().await).await;
+    assert!(
+        set_cookie(&response)
+            .unwrap()
+            .starts_with("__Host-id=; Path=/; Max-Age=0; ")
+    );
+    assert_eq!(browser.cookie, None);
+    assert_eq!(stolen.user().await, None);
+    // What is inserted after it is in a session of its own.
+    browser
+        .visit(async |session| session.login("alice").await)
+        .await;
+    browser
+        .visit(async |session| {
+            session.insert("a", &1).await?;
+            session.regenerate().await?;
+            session.flash("note", &7).await
+        })
+        .await;
+    assert_eq!(browser.user().await, None);
+    assert_eq!(browser.value("a").await, None);
+    let note = async |session: Session| {
+        assert_eq!(session.flashed("note").await?, Some(7));
+        Ok(())
+    };
+    assert_eq!(browser.visit(note).await.status(), StatusCode::OK);
+    assert_eq!(
+        browser
+            .visit(async |s| {
+                assert_eq!(s.flashed::<u32>("note").await?, None);
+                Ok(())
+            })
+            .await
+            .status(),
+        StatusCode::OK
+    );
+}
+
+#[tokio::test]
+async fn options_of_express() {
+    let saving = Site::new(config().save_uninitialized(true).resave(true));
+    let mut browser = saving.browser();
+    let response = browser.visit(async |_| Ok(())).await;
+    assert!(set_cookie(&response).is_some());
+    saving.calls();
+    browser
+        .visit(async |session| session.names().await.map(drop))
+        .await;
+    assert_eq!(saving.calls(), (1, 1));
+
+    let week = Duration::from_hours(7 * 24);
+    let kept = config()
+        .lifetime(week * 2)
+        .cookie(CookieConfig::new().max_age(week));
+    let site = Site::new(kept.clone());
+    let mut browser = site.browser();
+    let first = browser
+        .visit(async |session| session.insert("a", &1).await)
+        .await;
+    assert!(set_cookie(&first).unwrap().contains("; Max-Age=604800;"));
+    let read = async |session: Session| session.names().await.map(drop);
+    assert_eq!(set_cookie(&browser.visit(read).await), None);
+    let written = browser
+        .visit(async |session| session.insert("a", &2).await)
+        .await;
+    assert!(
+        set_cookie(&written)
+            .unwrap()
+            .starts_with(browser.cookie.as_ref().unwrap())
+    );
+    let counted = async |session: Session| {
+        session
+            .update("n", |n| n.unwrap_or(0) + 1)
+            .await
+            .map(|_: u8| ())
+    };
+    assert!(set_cookie(&browser.visit(counted).await).is_some());
+
+    let rolling = Site::new(kept.rolling(true));
+    let mut browser = rolling.browser();
+    browser
+        .visit(async |session| session.insert("a", &1).await)
+        .await;
+    assert!(
+        set_cookie(&browser.visit(read).await)
+            .unwrap()
+            .contains("; Max-Age=604800;")
+    );
+
+    let theirs = Site::new(
+        config()
+            .name("id")
+            .danger_genid(|| "their-own-0123456789".to_owned()),
+    );
+    let mut browser = theirs.browser();
+    browser
+        .visit(async |session| session.insert("a", &1).await)
+        .await;
+    assert_eq!(browser.cookie.as_deref(), Some("id=their-own-0123456789"));
+    let taken = theirs
+        .browser()
+        .visit(async |session| session.insert("a", &2).await)
+        .await;
+    assert_eq!(taken.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(
+        browser.value("a").await,
+        Some(1),
+        "nobody is given another's session"
+    );
+}
+
+#[tokio::test]
+async fn a_session_is_remembered() {
+    let site = Site::new(config());
+    let mut browser = site.browser();
+    let month = Duration::from_hours(30 * 24);
+    let response = browser
+        .visit(async |session| {
+            session.login("alice").await?;
+            session.remember(month).await
+        })
+        .await;
+    assert!(
+        set_cookie(&response)
+            .unwrap()
+            .contains("; Max-Age=2592000;")
+    );
+    site.pass(29 * 24 * 60);
+    let renewed = browser
+        .visit(async |session| session.user().await.map(drop))
+        .await;
+    assert!(
+        set_cookie(&renewed).unwrap().contains("; Max-Age=86400;"),
+        "no longer than it lasts"
+    );
+    assert_eq!(browser.user().await.as_deref(), Some("alice"));
+    site.pass(24 * 60);
+    assert_eq!(browser.user().await, None);
+}

@@ -1,0 +1,232 @@
+//! How what a request has changed gets into the store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use panoply_core::{
+    Committed, Cycle, SessionChange, SessionKey, SessionRecord, SessionSlot, SessionStamp,
+    UserChange,
+};
+
+use super::state::{Live, Out, Place, State};
+use crate::Error;
+use crate::id::SessionId;
+use crate::sessions::Shared;
+
+/// One commit to be made.
+struct Step {
+    id: SessionId,
+    key: SessionKey,
+    change: SessionChange,
+    /// The id to come, if it is cycled.
+    to: Option<SessionId>,
+}
+
+/// How many fresh ids are tried; the second is needed only where somebody else makes them.
+const TRIES: usize = 3;
+
+impl State {
+    /// Commits what there is to commit, in one round trip.
+    pub(super) async fn commit(
+        &mut self,
+        shared: &Shared,
+        sends_cookies: bool,
+    ) -> Result<(), Error> {
+        for _ in 0..TRIES {
+            let Some(step) = self.step(shared, sends_cookies)? else {
+                return Ok(());
+            };
+            let committed = shared.store.commit(&step.key, &step.change).await;
+            match committed {
+                Ok(Committed::Done(stamp)) => {
+                    self.done(&step, stamp, shared);
+                    return Ok(());
+                }
+                Ok(Committed::Gone) if step.change.creates() => {}
+                Ok(Committed::Taken) => {}
+                Ok(Committed::TooLarge { bytes }) => {
+                    let most = shared.settings.most_bytes;
+                    return Err(Error::TooLarge { bytes, most });
+                }
+                Ok(_) if self.user != UserChange::Keep && !self.finished => {
+                    // Somebody has shown who they are, so they get a session, of this request's
+                    // values and none of the old one's.
+                    self.place = Place::None;
+                }
+                Ok(_) => {
+                    self.place = Place::Closed;
+                    let lost = self.is_dirty();
+                    self.forget_changes();
+                    return if lost { Err(Error::Gone) } else { Ok(()) };
+                }
+                Err(error) if step.change.is_touch() && !self.cycle => {
+                    // Nothing is lost by it but some of the session's time.
+                    tracing::warn!(%error, "the store of sessions failed at a touch");
+                    return Ok(());
+                }
+                Err(error) => return Err(self.fail(error)),
+            }
+        }
+        Err(Error::Value {
+            key: "genid",
+            problem: format!("made {TRIES} ids one after another that are taken"),
+            example: "at least 128 random bits into each",
+        })
+    }
+
+    /// The next commit, if one is needed.
+    fn step(&mut self, shared: &Shared, sends_cookies: bool) -> Result<Option<Step>, Error> {
+        match &self.place {
+            Place::Unread(_) => Ok(None),
+            Place::Live(live) => self.step_of(live, shared, sends_cookies),
+            Place::Closed if self.user == UserChange::Keep => {
+                let lost = self.is_dirty();
+                self.forget_changes();
+                if lost { Err(Error::Gone) } else { Ok(None) }
+            }
+            Place::None | Place::Closed => {
+                let something = self.changes.values().any(Option::is_some);
+                let saves = shared.settings.save_uninitialized && sends_cookies;
+                if !something && !saves {
+                    self.forget_changes();
+                    return Ok(None);
+                }
+                if self.finished {
+                    self.forget_changes();
+                    return Err(Error::Late);
+                }
+                if !sends_cookies {
+                    shared.tell_of_plain_http();
+                    self.forget_changes();
+                    return Ok(None);
+                }
+                let id = shared.settings.id()?;
+                let change = SessionChange::create(shared.settings.idle, shared.settings.lifetime);
+                Ok(Some(Step {
+                    key: id.key(),
+                    id,
+                    change: self.with_all(change, shared),
+                    to: None,
+                }))
+            }
+        }
+    }
+
+    /// The next commit to a session that is there.
+    fn step_of(
+        &self,
+        live: &Live,
+        shared: &Shared,
+        sends_cookies: bool,
+    ) -> Result<Option<Step>, Error> {
+        let settings = &shared.settings;
+        let since = |then| live.now.since(then).unwrap_or(Duration::MAX);
+        let replaces = self.cycle && !self.finished;
+        let is_old = |renew| since(live.record.key_since) >= renew;
+        let may_renew = live.current && sends_cookies && !self.finished;
+        let renews = may_renew && settings.renew.is_some_and(is_old);
+        let touches = self.touch || self.idle.is_some() || self.lifetime.is_some();
+        let touches = touches || since(live.record.seen) >= settings.touch;
+        if !self.is_dirty() && !renews && !touches {
+            return Ok(None);
+        }
+        let mut change = self.with_all(SessionChange::new(), shared);
+        let mut to = None;
+        if replaces || renews {
+            let id = settings.id()?;
+            let cycle = if replaces {
+                Cycle::replace
+            } else {
+                Cycle::renew
+            };
+            change = change.cycle(cycle(id.key(), settings.grace));
+            to = Some(id);
+        }
+        Ok(Some(Step {
+            id: live.id.clone(),
+            key: live.key.clone(),
+            change,
+            to,
+        }))
+    }
+
+    fn with_all(&self, mut change: SessionChange, shared: &Shared) -> SessionChange {
+        change = change
+            .most_bytes(shared.settings.most_bytes)
+            .user(self.user);
+        for (name, value) in &self.changes {
+            change = match value {
+                Some(value) => change.set(name.clone(), value.clone()),
+                None => change.remove(name.clone()),
+            };
+        }
+        if let Some(idle) = self.idle {
+            change = change.idle(idle);
+        }
+        if let Some(lifetime) = self.lifetime {
+            change = change.lifetime(lifetime);
+        }
+        change
+    }
+
+    /// Takes over what a commit has made of the session.
+    fn done(&mut self, step: &Step, stamp: SessionStamp, shared: &Shared) {
+        let (record, current) = match &self.place {
+            Place::Live(live) => (Some(live.record.clone()), live.current),
+            _ => (None, true),
+        };
+        let slot = record.map(SessionSlot::Live);
+        let change = &step.change;
+        let after = SessionRecord::apply(slot.as_ref(), &step.key, change, false, stamp.now).0;
+        let Some(mut record) = after else {
+            // Over by the time that the store's clock shows, which is as good as gone.
+            self.place = Place::Closed;
+            self.forget_changes();
+            return;
+        };
+        record.version = stamp.version;
+        let id = match &step.to {
+            Some(id) if stamp.cycled => id.clone(),
+            _ => step.id.clone(),
+        };
+        let fresh = change.creates() || stamp.cycled;
+        self.modified |= !change.is_touch();
+        self.involved = true;
+        self.failed = false;
+        self.forget_changes();
+        self.place = Place::Live(Live {
+            key: id.key(),
+            id,
+            record: Arc::new(record),
+            now: stamp.now,
+            current: fresh || current,
+        });
+        if fresh {
+            self.send_again(shared);
+        }
+        if stamp.evicted > 0 {
+            tracing::debug!(ended = stamp.evicted, "the user had too many sessions");
+        }
+    }
+
+    /// Notes that the browser is to be sent the cookie, unless it is about to get a newer one.
+    pub(super) fn send_again(&mut self, shared: &Shared) {
+        let max_age = self.max_age(shared);
+        if let Place::Live(live) = &self.place
+            && live.current
+        {
+            let id = live.id.clone();
+            self.out = Some(Out::Set { id, max_age });
+        }
+    }
+
+    /// How long the browser is to keep the cookie; none means until it is closed.
+    pub(super) fn max_age(&self, shared: &Shared) -> Option<Duration> {
+        let Place::Live(live) = &self.place else {
+            return None;
+        };
+        let kept = self.remembered().or(shared.settings.cookie.max_age())?;
+        let left = live.record.end.since(live.now).unwrap_or(kept);
+        Some(kept.min(left))
+    }
+}

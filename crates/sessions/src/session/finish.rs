@@ -1,0 +1,95 @@
+//! The end of a request: what is committed, and what the browser is told.
+
+use std::sync::atomic::Ordering;
+
+use super::state::Out;
+use super::{Place, Session};
+use crate::{Error, OnOutage};
+
+/// What becomes of the answer.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    /// The `Set-Cookie` line.
+    pub(crate) cookie: Option<String>,
+    /// Whether the session had a part in the answer.
+    pub(crate) involved: bool,
+    /// Why the answer must not be sent.
+    pub(crate) refused: Option<Refused>,
+}
+
+/// Why an answer is not sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// The store is away.
+    Outage,
+    /// What the app wrote cannot be kept.
+    Unkept,
+}
+
+impl Session {
+    /// Whether nobody has looked at the session, so that there is nothing to finish.
+    pub(crate) fn is_untouched(&self) -> bool {
+        let saves = self.0.shared.settings.save_uninitialized;
+        !saves && !self.0.looked.load(Ordering::Acquire)
+    }
+
+    /// Whether an answer in which it had a part is not to be kept by caches.
+    pub(crate) fn forbids_caching(&self) -> bool {
+        self.0.shared.settings.no_store
+    }
+
+    /// Commits what is left, and says what becomes of the answer.
+    pub(crate) async fn finish(&self) -> Finished {
+        let shared = &*self.0.shared;
+        let settings = &shared.settings;
+        let sends_cookies = self.sends_cookies();
+        let mut state = self.0.state.lock().await;
+        let mut kept = Ok(());
+        if settings.save_uninitialized {
+            kept = state.load(shared).await;
+        }
+        let failed = state.failed;
+        if kept.is_ok() && !failed {
+            kept = state.commit(shared, sends_cookies).await;
+        }
+        let outage = failed || matches!(kept, Err(Error::Store(_)));
+        let refused = match kept {
+            _ if outage && settings.on_outage == OnOutage::Refuse => Some(Refused::Outage),
+            _ if outage => None,
+            Ok(()) => None,
+            Err(Error::Gone) => {
+                tracing::debug!("a session was ended while a request was changing it");
+                None
+            }
+            Err(error) => {
+                tracing::error!(%error, "a session cannot be kept");
+                Some(Refused::Unkept)
+            }
+        };
+        state.finished = true;
+        if outage {
+            state.forget_changes();
+        }
+        let starts_over = settings.rolling || state.modified;
+        if starts_over && state.out.is_none() && state.max_age(shared).is_some() {
+            state.send_again(shared);
+        }
+        let out = state.out.take().filter(|_| refused.is_none());
+        if let Some(Out::Set { .. }) = &out
+            && !sends_cookies
+        {
+            shared.tell_of_plain_http();
+        }
+        let https = self.0.https.unwrap_or(false);
+        let cookie = out.filter(|_| sends_cookies).map(|out| match out {
+            Out::Set { id, max_age } => settings.cookie.line(id.as_str(), max_age, https),
+            Out::Delete => settings.cookie.deletion(https),
+        });
+        let involved = state.involved || matches!(state.place, Place::Closed);
+        Finished {
+            cookie,
+            involved,
+            refused,
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! The session as a whole: whose it is, its id, its end.
+
+use std::time::Duration;
+
+use panoply_core::{Destroy, SessionInfo};
+
+use super::state::{Live, Out, Place, REMEMBER, USER};
+use super::{Session, read, write};
+use crate::{CookieConfig, Error, Sessions, user_key};
+
+impl Session {
+    /// Who is logged in.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn user(&self) -> Result<Option<String>, Error> {
+        let state = self.loaded().await?;
+        read(USER, state.value(USER))
+    }
+
+    /// Logs a user in: call it when the password was right, with whatever the app calls its users
+    /// by.
+    ///
+    /// The session gets a new id, and the old one is good for nothing from the commit on, so that
+    /// nobody who has planted it gets in. What is in it stays, unless it was another user's. Its
+    /// lifetime starts over, and of the user's other sessions those are ended that are too many
+    /// ([`most_per_user`](crate::SessionConfig::most_per_user)).
+    ///
+    /// # Errors
+    ///
+    /// When the session would be too large.
+    pub async fn login(&self, user: &str) -> Result<(), Error> {
+        let name = write(USER, user)?;
+        let mut state = self.loaded().await?;
+        state.log_in(user, name, &self.0.shared)
+    }
+
+    /// Logs the user out by [destroying](Self::destroy) the session.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn logout(&self) -> Result<(), Error> {
+        self.destroy().await
+    }
+
+    /// Ends the session at once, under every id that leads to it, and drops the cookie. No request
+    /// on its way brings it back. What is inserted afterwards is in a session of its own.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn destroy(&self) -> Result<(), Error> {
+        let mut state = self.state().await;
+        state.forget_changes();
+        let id = match &state.place {
+            Place::Unread(id) | Place::Live(Live { id, .. }) => id.clone(),
+            Place::None | Place::Closed => return Ok(()),
+        };
+        let destroyed = self.0.shared.store.destroy(Destroy::Key(&id.key())).await;
+        destroyed.map_err(|error| state.fail(error))?;
+        state.failed = false;
+        state.involved = true;
+        state.place = Place::None;
+        state.out = Some(Out::Delete);
+        Ok(())
+    }
+
+    /// Gives the session a new id and keeps what is in it; for when it may do more than before.
+    /// [`login`](Self::login) does so by itself.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn cycle_id(&self) -> Result<(), Error> {
+        let mut state = self.loaded().await?;
+        state.cycle = matches!(state.place, Place::Live(_));
+        Ok(())
+    }
+
+    /// Ends the session and begins another one that is empty, as express-session does.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn regenerate(&self) -> Result<(), Error> {
+        self.destroy().await
+    }
+
+    /// Keeps the session over the end of the browser, for `time` in all and without a request; 400
+    /// days at most.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn remember(&self, time: Duration) -> Result<(), Error> {
+        let time = time.min(CookieConfig::MOST_MAX_AGE);
+        let json = write(REMEMBER, &time.as_secs())?;
+        let mut state = self.loaded().await?;
+        state.set(REMEMBER, Some(json), self.0.shared.settings.most_bytes)?;
+        (state.idle, state.lifetime) = (Some(time), Some(time));
+        Ok(())
+    }
+
+    /// Another idle time for this session than [`SessionConfig::idle`](crate::SessionConfig::idle)'s.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn expire_after(&self, idle: Duration) -> Result<(), Error> {
+        self.loaded().await?.idle = Some(idle);
+        Ok(())
+    }
+
+    /// All sessions of the user who is logged in, this one among them unless it is new; a thousand
+    /// at most.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoUser`] when nobody is logged in.
+    pub async fn list(&self) -> Result<Vec<SessionInfo>, Error> {
+        let user = self.user().await?.ok_or(Error::NoUser)?;
+        self.sessions().list(&user, None, 1000).await
+    }
+
+    /// Ends all other sessions of the user who is logged in; says how many there were.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoUser`] when nobody is logged in.
+    pub async fn revoke_others(&self) -> Result<usize, Error> {
+        let mut state = self.loaded().await?;
+        let user: Option<String> = read(USER, state.value(USER))?;
+        let user = user_key(&user.ok_or(Error::NoUser)?);
+        let key = match &state.place {
+            Place::Live(live) => Some(live.key.clone()),
+            _ => None,
+        };
+        let all = Destroy::User {
+            user: &user,
+            except: key.as_ref(),
+        };
+        let ended = self.0.shared.store.destroy(all).await;
+        ended.map_err(|error| state.fail(error))
+    }
+
+    /// The sessions of the layer that this one came from.
+    pub fn sessions(&self) -> Sessions {
+        Sessions(self.0.shared.clone())
+    }
+}

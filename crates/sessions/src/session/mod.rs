@@ -1,0 +1,158 @@
+//! The session of one request.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use panoply_core::SessionFingerprint;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::Error;
+use crate::id::SessionId;
+use crate::sessions::Shared;
+
+mod commit;
+mod finish;
+mod life;
+mod state;
+mod values;
+
+pub(crate) use finish::{Finished, Refused};
+use state::{Place, State};
+
+/// The session of one request. Clones are the same.
+///
+/// It is looked up when it is first asked for anything; a request that asks nothing costs no call
+/// of the store. What is changed is committed before the head of the answer is sent, in one round
+/// trip, and only what was changed: what other requests do to other values of the same session
+/// stays. Until then it is seen by this request alone.
+///
+/// Each method may wait for the store and fails as it does ([`Error::Store`]); the layer then
+/// answers 503 in place of the handler, see [`OnOutage`](crate::OnOutage).
+#[derive(Clone)]
+pub struct Session(Arc<Inner>);
+
+struct Inner {
+    shared: Arc<Shared>,
+    state: Mutex<State>,
+    looked: AtomicBool,
+    /// Whether the request came over HTTPS, as far as anybody knows.
+    https: Option<bool>,
+}
+
+impl Session {
+    pub(crate) fn new(shared: Arc<Shared>, id: Option<SessionId>, https: Option<bool>) -> Self {
+        Self(Arc::new(Inner {
+            shared,
+            state: Mutex::new(State::new(id)),
+            looked: AtomicBool::new(false),
+            https,
+        }))
+    }
+
+    /// Forgets what this request has changed and not committed, and looks the session up again.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn reload(&self) -> Result<(), Error> {
+        let mut state = self.state().await;
+        state.reload(&self.0.shared).await
+    }
+
+    /// Starts the idle time over with this request, though the last time was no minute ago.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn touch(&self) -> Result<(), Error> {
+        self.loaded().await?.touch = true;
+        Ok(())
+    }
+
+    /// Commits now. The layer does so before the head of the answer is sent; a body that is streamed
+    /// and tasks that go on behind the answer do it themselves.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Gone`] when the session was destroyed meanwhile; [`Error::Late`] when it needs a
+    /// cookie and the head has been sent.
+    pub async fn save(&self) -> Result<(), Error> {
+        let mut state = self.loaded().await?;
+        state.commit(&self.0.shared, self.sends_cookies()).await
+    }
+
+    /// What the session is called in logs and lists; none if there is none in the store.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn fingerprint(&self) -> Result<Option<SessionFingerprint>, Error> {
+        let state = self.loaded().await?;
+        Ok(state.record().map(panoply_core::SessionRecord::fingerprint))
+    }
+
+    /// Whether there is no session in the store yet.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn is_new(&self) -> Result<bool, Error> {
+        Ok(self.fingerprint().await?.is_none())
+    }
+
+    /// Whether the answer can carry the cookie.
+    fn sends_cookies(&self) -> bool {
+        let always = self.0.shared.settings.cookie.is_always_secure();
+        !always || self.0.https != Some(false)
+    }
+
+    async fn state(&self) -> MutexGuard<'_, State> {
+        self.0.looked.store(true, Ordering::Release);
+        self.0.state.lock().await
+    }
+
+    async fn loaded(&self) -> Result<MutexGuard<'_, State>, Error> {
+        let mut state = self.state().await;
+        state.load(&self.0.shared).await?;
+        Ok(state)
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let state = self.state.get_mut();
+        if state.finished && state.is_dirty() {
+            tracing::warn!(
+                "a session was changed after the head of its answer was sent, and that is lost: \
+                 call `save` there"
+            );
+        }
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Session(…)")
+    }
+}
+
+fn read<T: DeserializeOwned>(name: &str, value: Option<&Bytes>) -> Result<Option<T>, Error> {
+    let Some(json) = value else { return Ok(None) };
+    let value = serde_json::from_slice(json).map_err(|source| Error::Type {
+        name: name.to_owned(),
+        source: Arc::new(source),
+    })?;
+    Ok(Some(value))
+}
+
+fn write<T: Serialize + ?Sized>(name: &str, value: &T) -> Result<Bytes, Error> {
+    let json = serde_json::to_vec(value).map_err(|source| Error::Unwritable {
+        name: name.to_owned(),
+        source: Arc::new(source),
+    })?;
+    Ok(json.into())
+}

@@ -1,0 +1,312 @@
+//! What one request knows of its session, and what it changes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use panoply_core::{
+    LiveSession, Loaded, Moment, SessionKey, SessionRecord, SessionStamp, StoreError, UserChange,
+};
+
+use crate::id::SessionId;
+use crate::sessions::Shared;
+use crate::{Error, user_key};
+
+/// Where the user's name is kept.
+pub(super) const USER: &str = "panoply.user";
+
+/// For how many seconds a session was asked to outlast the browser.
+pub(super) const REMEMBER: &str = "panoply.remember";
+
+/// What one request knows of its session.
+#[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each answers a question of its own"
+)]
+pub(crate) struct State {
+    pub(super) place: Place,
+    /// Values that are to be set or taken out, other than those that the session has.
+    pub(super) changes: BTreeMap<Arc<str>, Option<Bytes>>,
+    pub(super) user: UserChange,
+    pub(super) cycle: bool,
+    pub(super) touch: bool,
+    pub(super) idle: Option<Duration>,
+    pub(super) lifetime: Option<Duration>,
+    /// What the browser is to be told.
+    pub(super) out: Option<Out>,
+    /// Whether the session had a part in the answer.
+    pub(super) involved: bool,
+    /// Whether more than a touch was committed.
+    pub(super) modified: bool,
+    /// Whether the store failed the last time.
+    pub(super) failed: bool,
+    /// Whether the head of the answer is on its way.
+    pub(super) finished: bool,
+}
+
+/// The session of a request.
+#[derive(Debug)]
+pub(super) enum Place {
+    /// There is none, and one may be made.
+    None,
+    /// The request came with this id, at which nobody has looked.
+    Unread(SessionId),
+    /// It is this.
+    Live(Live),
+    /// There is none any more; another request of this client has the new one, or ended it. None is
+    /// made but by a login.
+    Closed,
+}
+
+/// A session that was loaded.
+#[derive(Debug)]
+pub(super) struct Live {
+    pub(super) id: SessionId,
+    pub(super) key: SessionKey,
+    pub(super) record: Arc<SessionRecord>,
+    pub(super) now: Moment,
+    pub(super) current: bool,
+}
+
+/// What the browser is to be told.
+#[derive(Debug)]
+pub(super) enum Out {
+    Set {
+        id: SessionId,
+        max_age: Option<Duration>,
+    },
+    Delete,
+}
+
+impl State {
+    pub(super) fn new(id: Option<SessionId>) -> Self {
+        Self {
+            place: match id {
+                Some(id) => Place::Unread(id),
+                None => Place::None,
+            },
+            changes: BTreeMap::new(),
+            user: UserChange::Keep,
+            cycle: false,
+            touch: false,
+            idle: None,
+            lifetime: None,
+            out: None,
+            involved: false,
+            modified: false,
+            failed: false,
+            finished: false,
+        }
+    }
+
+    /// Looks the session up, if nobody has.
+    pub(super) async fn load(&mut self, shared: &Shared) -> Result<(), Error> {
+        let id = match &self.place {
+            Place::Unread(id) => id.clone(),
+            _ => return Ok(()),
+        };
+        self.load_by(id, shared).await
+    }
+
+    /// Looks the session up once more.
+    pub(super) async fn reload(&mut self, shared: &Shared) -> Result<(), Error> {
+        self.forget_changes();
+        let id = match &self.place {
+            Place::Unread(id) | Place::Live(Live { id, .. }) => id.clone(),
+            Place::None | Place::Closed => return Ok(()),
+        };
+        let was_there = matches!(self.place, Place::Live(_));
+        self.load_by(id, shared).await?;
+        if was_there && matches!(self.place, Place::None) {
+            self.place = Place::Closed;
+        }
+        Ok(())
+    }
+
+    async fn load_by(&mut self, id: SessionId, shared: &Shared) -> Result<(), Error> {
+        let key = id.key();
+        let loaded = shared.store.load(&key).await;
+        let loaded = loaded.map_err(|error| self.fail(error))?;
+        self.failed = false;
+        self.place = match loaded {
+            Loaded::Live(LiveSession {
+                record,
+                now,
+                current,
+                ..
+            }) => {
+                self.involved = true;
+                Place::Live(Live {
+                    id,
+                    key,
+                    record,
+                    now,
+                    current,
+                })
+            }
+            Loaded::Replaced => Place::Closed,
+            _ => Place::None,
+        };
+        Ok(())
+    }
+
+    /// Looks the session up once more, and keeps what this request has changed.
+    pub(super) async fn look_again(&mut self, shared: &Shared) -> Result<(), Error> {
+        let Place::Live(live) = &self.place else {
+            return Ok(());
+        };
+        let id = live.id.clone();
+        self.load_by(id, shared).await?;
+        if !matches!(self.place, Place::Live(_)) {
+            self.place = Place::Closed;
+            return Err(Error::Gone);
+        }
+        Ok(())
+    }
+
+    /// Takes over a value that was committed alone.
+    pub(super) fn took(&mut self, name: &str, json: Bytes, stamp: SessionStamp) {
+        self.modified = true;
+        if let Place::Live(live) = &mut self.place {
+            let record = Arc::make_mut(&mut live.record);
+            record.values.set(name.into(), json);
+            record.version = stamp.version;
+            record.seen = stamp.now;
+            live.now = stamp.now;
+        }
+    }
+
+    /// Notes that the store failed.
+    pub(super) fn fail(&mut self, error: StoreError) -> Error {
+        self.failed = true;
+        let transient = error.is_transient();
+        let cause = std::error::Error::source(&error);
+        tracing::warn!(%error, cause, transient, "the store of sessions failed");
+        Error::store(error)
+    }
+
+    pub(super) fn record(&self) -> Option<&SessionRecord> {
+        match &self.place {
+            Place::Live(live) => Some(&live.record),
+            _ => None,
+        }
+    }
+
+    /// The value, as this request sees it.
+    pub(super) fn value(&self, name: &str) -> Option<&Bytes> {
+        match self.changes.get(name) {
+            Some(change) => change.as_ref(),
+            None => self.record()?.values.get(name),
+        }
+    }
+
+    /// The names of all values, but for those of the layer itself.
+    pub(super) fn names(&self) -> Vec<Arc<str>> {
+        let kept = self
+            .record()
+            .into_iter()
+            .flat_map(|record| record.values.iter());
+        let mut names: BTreeMap<&Arc<str>, bool> = kept.map(|(name, _)| (name, true)).collect();
+        names.extend(self.changes.iter().map(|(name, to)| (name, to.is_some())));
+        let there = names.into_iter().filter(|(_, there)| *there);
+        let own = there.filter(|(name, _)| !is_reserved(name));
+        own.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Sets a value or takes it out; nothing changes if it is so already.
+    pub(super) fn set(
+        &mut self,
+        name: &str,
+        value: Option<Bytes>,
+        most: usize,
+    ) -> Result<(), Error> {
+        let kept = self.record().and_then(|record| record.values.get(name));
+        if kept == value.as_ref() {
+            self.changes.remove(name);
+            return Ok(());
+        }
+        let before = self.changes.insert(name.into(), value);
+        let (bytes, kept) = (self.bytes(), self.record().map_or(0, |r| r.values.bytes()));
+        if bytes > most && bytes > kept {
+            match before {
+                Some(before) => self.changes.insert(name.into(), before),
+                None => self.changes.remove(name),
+            };
+            return Err(Error::TooLarge { bytes, most });
+        }
+        Ok(())
+    }
+
+    /// How large the session will be, as far as this request knows.
+    fn bytes(&self) -> usize {
+        let kept = self.record().map_or(0, |record| record.values.bytes());
+        let changes = self
+            .changes
+            .iter()
+            .fold((0, 0), |(more, less), (name, to)| {
+                let earlier = self.record().and_then(|record| record.values.get(name));
+                let size =
+                    |value: Option<&Bytes>| value.map_or(0, |value| name.len() + value.len());
+                (more + size(to.as_ref()), less + size(earlier))
+            });
+        (kept + changes.0).saturating_sub(changes.1)
+    }
+
+    /// Gives the session to a user, under a new id and for a new lifetime. What another user has
+    /// left in it is dropped.
+    pub(super) fn log_in(&mut self, user: &str, name: Bytes, shared: &Shared) -> Result<(), Error> {
+        let key = user_key(user);
+        let others = self.record().and_then(|record| record.user);
+        if others.is_some_and(|other| other != key) {
+            self.changes.clear();
+            let names = self
+                .record()
+                .into_iter()
+                .flat_map(|record| record.values.iter());
+            let dropped: Vec<Arc<str>> = names.map(|(name, _)| name.clone()).collect();
+            self.changes
+                .extend(dropped.into_iter().map(|name| (name, None)));
+            (self.idle, self.lifetime) = (Some(shared.settings.idle), None);
+        }
+        self.set(USER, Some(name.clone()), shared.settings.most_bytes)?;
+        // Even if it stands there already: the session may be gone when this is committed, and
+        // another one be made.
+        self.changes.insert(USER.into(), Some(name));
+        self.user = UserChange::Set {
+            user: key,
+            most: shared.settings.most_per_user,
+        };
+        self.cycle = true;
+        if self.lifetime.is_none() {
+            self.lifetime = Some(self.remembered().unwrap_or(shared.settings.lifetime));
+        }
+        Ok(())
+    }
+
+    /// For how long the session was asked to outlast the browser.
+    pub(super) fn remembered(&self) -> Option<Duration> {
+        let seconds = serde_json::from_slice(self.value(REMEMBER)?).ok()?;
+        Some(Duration::from_secs(seconds))
+    }
+
+    pub(super) fn forget_changes(&mut self) {
+        self.changes.clear();
+        self.user = UserChange::Keep;
+        self.cycle = false;
+        self.touch = false;
+        self.idle = None;
+        self.lifetime = None;
+    }
+
+    /// Whether there is anything to be committed that would be missed.
+    pub(super) fn is_dirty(&self) -> bool {
+        !self.changes.is_empty() || self.user != UserChange::Keep || self.cycle
+    }
+}
+
+/// Whether a name is the layer's own.
+pub(super) fn is_reserved(name: &str) -> bool {
+    name.starts_with("panoply.")
+}
