@@ -421,12 +421,20 @@ async fn another_user_finds_nothing_of_the_first() {
         })
         .await;
     assert_eq!(browser.value("cart").await, Some(1));
+    let old = browser.clone();
     browser
         .visit(async |session| {
             session.login("bob").await?;
+            // One of the first user's that is on its way.
+            old.request(async |session| session.insert("secret", &3).await)
+                .await;
             session.insert("new", &2).await
         })
         .await;
+    assert_eq!(
+        (old.user().await, browser.value("secret").await),
+        (None, None)
+    );
     assert_eq!(browser.user().await.as_deref(), Some("bob"));
     assert_eq!(
         (browser.value("cart").await, browser.value("new").await),

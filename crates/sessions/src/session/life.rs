@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use panoply_core::{Destroy, SessionInfo};
 
-use super::state::{Live, Out, Place, REMEMBER, USER};
+use super::state::{Place, REMEMBER, USER};
 use super::{Session, read, write};
 use crate::{CookieConfig, Error, Sessions, user_key};
 
@@ -23,17 +23,22 @@ impl Session {
     /// by.
     ///
     /// The session gets a new id, and the old one is good for nothing from the commit on, so that
-    /// nobody who has planted it gets in. What is in it stays, unless it was another user's. Its
-    /// lifetime starts over, and of the user's other sessions those are ended that are too many
+    /// nobody who has planted it gets in. What is in it stays; but a session of another user's is
+    /// ended at once, with all that this request has inserted so far. Its lifetime starts over, and
+    /// of the user's other sessions those are ended that are too many
     /// ([`most_per_user`](crate::SessionConfig::most_per_user)).
     ///
     /// # Errors
     ///
     /// When the session would be too large.
     pub async fn login(&self, user: &str) -> Result<(), Error> {
-        let name = write(USER, user)?;
+        let (key, name) = (user_key(user), write(USER, user)?);
         let mut state = self.loaded().await?;
-        state.log_in(user, name, &self.0.shared)
+        let earlier = state.record().and_then(|record| record.user);
+        if earlier.is_some_and(|earlier| earlier != key) {
+            state.destroy(&self.0.shared).await?;
+        }
+        state.log_in(key, name, &self.0.shared)
     }
 
     /// Logs the user out by [destroying](Self::destroy) the session.
@@ -53,18 +58,7 @@ impl Session {
     /// When the store fails.
     pub async fn destroy(&self) -> Result<(), Error> {
         let mut state = self.state().await;
-        state.forget_changes();
-        let id = match &state.place {
-            Place::Unread(id) | Place::Live(Live { id, .. }) => id.clone(),
-            Place::None | Place::Closed => return Ok(()),
-        };
-        let destroyed = self.0.shared.store.destroy(Destroy::Key(&id.key())).await;
-        destroyed.map_err(|error| state.fail(error))?;
-        state.failed = false;
-        state.involved = true;
-        state.place = Place::None;
-        state.out = Some(Out::Delete);
-        Ok(())
+        state.destroy(&self.0.shared).await
     }
 
     /// Gives the session a new id and keeps what is in it; for when it may do more than before.

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use panoply_core::{
-    LiveSession, Loaded, Moment, SessionKey, SessionRecord, SessionStamp, StoreError, UserChange,
+    Destroy, LiveSession, Loaded, Moment, SessionKey, SessionRecord, SessionStamp, StoreError,
+    UserChange, UserKey,
 };
 
+use crate::Error;
 use crate::id::SessionId;
 use crate::sessions::Shared;
-use crate::{Error, user_key};
 
 /// Where the user's name is kept.
 pub(super) const USER: &str = "panoply.user";
@@ -254,34 +255,41 @@ impl State {
         (kept + changes.0).saturating_sub(changes.1)
     }
 
-    /// Gives the session to a user, under a new id and for a new lifetime. What another user has
-    /// left in it is dropped.
-    pub(super) fn log_in(&mut self, user: &str, name: Bytes, shared: &Shared) -> Result<(), Error> {
-        let key = user_key(user);
-        let others = self.record().and_then(|record| record.user);
-        if others.is_some_and(|other| other != key) {
-            self.changes.clear();
-            let names = self
-                .record()
-                .into_iter()
-                .flat_map(|record| record.values.iter());
-            let dropped: Vec<Arc<str>> = names.map(|(name, _)| name.clone()).collect();
-            self.changes
-                .extend(dropped.into_iter().map(|name| (name, None)));
-            (self.idle, self.lifetime) = (Some(shared.settings.idle), None);
-        }
+    /// Gives the session to a user, under a new id and for a new lifetime.
+    pub(super) fn log_in(
+        &mut self,
+        user: UserKey,
+        name: Bytes,
+        shared: &Shared,
+    ) -> Result<(), Error> {
         self.set(USER, Some(name.clone()), shared.settings.most_bytes)?;
         // Even if it stands there already: the session may be gone when this is committed, and
         // another one be made.
         self.changes.insert(USER.into(), Some(name));
         self.user = UserChange::Set {
-            user: key,
+            user,
             most: shared.settings.most_per_user,
         };
         self.cycle = true;
         if self.lifetime.is_none() {
             self.lifetime = Some(self.remembered().unwrap_or(shared.settings.lifetime));
         }
+        Ok(())
+    }
+
+    /// Ends the session at once; what comes then is another one.
+    pub(super) async fn destroy(&mut self, shared: &Shared) -> Result<(), Error> {
+        self.forget_changes();
+        let id = match &self.place {
+            Place::Unread(id) | Place::Live(Live { id, .. }) => id.clone(),
+            Place::None | Place::Closed => return Ok(()),
+        };
+        let destroyed = shared.store.destroy(Destroy::Key(&id.key())).await;
+        destroyed.map_err(|error| self.fail(error))?;
+        self.failed = false;
+        self.involved = true;
+        self.place = Place::None;
+        self.out = Some(Out::Delete);
         Ok(())
     }
 
