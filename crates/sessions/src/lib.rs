@@ -5,6 +5,7 @@ mod axum;
 mod config;
 mod error;
 mod id;
+mod keeper;
 mod middleware;
 mod session;
 mod sessions;

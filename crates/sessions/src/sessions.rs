@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use panoply_core::{Destroy, SessionFingerprint, SessionInfo, SessionStore};
 
 use crate::config::Settings;
+use crate::keeper::Keeper;
 use crate::{Error, SessionConfig, SessionLayer, user_key};
 
 /// The sessions of a store under settings that have been checked: makes the layer, and knows the
@@ -17,7 +18,7 @@ pub struct Sessions(pub(crate) Arc<Shared>);
 /// What all requests share.
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
-    pub(crate) store: Arc<dyn SessionStore>,
+    pub(crate) store: Keeper,
     told: AtomicBool,
 }
 
@@ -32,6 +33,8 @@ impl Sessions {
     }
 
     pub(crate) fn new(settings: Settings, store: Arc<dyn SessionStore>) -> Self {
+        let clock = settings.clock.clone();
+        let store = Keeper::new(store, settings.deadline, clock);
         Self(Arc::new(Shared {
             settings,
             store,

@@ -75,6 +75,10 @@ fn what_cannot_work_is_refused_with_what_would() {
             "`cookie.domain` is \"a;b\", which is no domain: write a domain such as \"example.com\"",
         ),
         (
+            "deadline = \"1ms\"",
+            "`deadline` is 1ms, within which no store answers: write 10ms or more, such as \"2s\"",
+        ),
+        (
             "most_bytes = 0",
             "`most_bytes` is 0, in which nothing fits: write 256 or more, such as 65536",
         ),

@@ -114,7 +114,7 @@ fn close<R: From<Bytes>>(
         };
         let refusal = id.into_iter().fold(refusal, Refusal::with_id);
         let asked: HeaderMap = accept.into_iter().map(|accept| (ACCEPT, accept)).collect();
-        return refusal.into_response(&asked).map(R::from);
+        response = refusal.into_response(&asked).map(R::from);
     }
     let headers = response.headers_mut();
     let line = finished.cookie.as_deref().map(HeaderValue::try_from);

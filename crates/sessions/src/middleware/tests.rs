@@ -25,6 +25,7 @@ pub(super) struct Watched {
     commits: AtomicUsize,
     pub(super) reads_fail: AtomicBool,
     pub(super) writes_fail: AtomicBool,
+    pub(super) silent: AtomicBool,
 }
 
 impl Watched {
@@ -37,6 +38,9 @@ impl Watched {
 impl SessionStore for Watched {
     fn load<'a>(&'a self, key: &'a SessionKey) -> Reply<'a, Loaded> {
         self.loads.fetch_add(1, Ordering::SeqCst);
+        if self.silent.load(Ordering::SeqCst) {
+            return Reply::later(std::future::pending());
+        }
         Self::away(&self.reads_fail).unwrap_or_else(|| self.store.load(key))
     }
 
@@ -79,9 +83,10 @@ impl Site {
             commits: AtomicUsize::new(0),
             reads_fail: AtomicBool::new(false),
             writes_fail: AtomicBool::new(false),
+            silent: AtomicBool::new(false),
         });
         Self {
-            sessions: config.build(store.clone()).unwrap(),
+            sessions: config.clock(clock.clone()).build(store.clone()).unwrap(),
             store,
             clock,
         }

@@ -74,7 +74,8 @@ impl Session {
         if starts_over && state.out.is_none() && state.max_age(shared).is_some() {
             state.send_again(shared);
         }
-        let out = state.out.take().filter(|_| refused.is_none());
+        // What is committed is told, even beside a refusal: the old id may be good for nothing.
+        let out = state.out.take();
         if let Some(Out::Set { .. }) = &out
             && !sends_cookies
         {

@@ -182,9 +182,6 @@ impl State {
     /// Notes that the store failed.
     pub(super) fn fail(&mut self, error: StoreError) -> Error {
         self.failed = true;
-        let transient = error.is_transient();
-        let cause = std::error::Error::source(&error);
-        tracing::warn!(%error, cause, transient, "the store of sessions failed");
         Error::store(error)
     }
 

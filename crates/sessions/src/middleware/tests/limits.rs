@@ -259,3 +259,58 @@ async fn behind_the_head_a_session_is_saved_by_hand() {
     session.insert("b", &2).await.unwrap();
     assert!(matches!(session.save().await, Err(Error::Late)));
 }
+
+#[tokio::test]
+async fn what_was_committed_is_told_beside_a_refusal() {
+    let site = Site::new(config());
+    let mut browser = site.browser();
+    browser
+        .visit(async |session| session.insert("a", &1).await)
+        .await;
+    let response = browser
+        .visit(async |session| {
+            session.login("alice").await?;
+            session.save().await?;
+            site.store.writes_fail.store(true, Ordering::SeqCst);
+            session.insert("b", &2).await
+        })
+        .await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(
+        browser.user().await.as_deref(),
+        Some("alice"),
+        "by the new id"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_silent_keeps_nobody_waiting() {
+    let site = Site::new(config());
+    let mut browser = site.browser();
+    browser
+        .visit(async |session| session.insert("a", &1).await)
+        .await;
+    site.calls();
+    site.store.silent.store(true, Ordering::SeqCst);
+    let read = async |session: Session| session.names().await.map(drop);
+    let start = tokio::time::Instant::now();
+    for _ in 0..10 {
+        let response = browser.visit(read).await;
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    }
+    assert_eq!(
+        start.elapsed(),
+        Duration::from_secs(6),
+        "three waited, seven did not"
+    );
+    assert_eq!(site.calls(), (3, 0));
+    site.clock.advance(Duration::from_secs(1));
+    browser.visit(read).await;
+    browser.visit(read).await;
+    assert_eq!(site.calls(), (1, 0));
+    site.store.silent.store(false, Ordering::SeqCst);
+    site.clock.advance(Duration::from_secs(1));
+    for _ in 0..3 {
+        assert_eq!(browser.visit(read).await.status(), StatusCode::OK);
+    }
+}

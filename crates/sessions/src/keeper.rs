@@ -1,0 +1,154 @@
+//! The store, asked with a deadline, and left alone for a while when it keeps nobody's.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use panoply_core::{
+    Clock, Committed, Destroy, Loaded, Reply, SessionChange, SessionFingerprint, SessionInfo,
+    SessionKey, SessionStore, StoreError, UserKey,
+};
+
+/// Asks the store. One that is silent keeps no request for longer than the deadline; after three
+/// such in a row it is asked once a second only, so that requests do not pile up before it.
+pub(crate) struct Keeper {
+    store: Arc<dyn SessionStore>,
+    deadline: Duration,
+    clock: Arc<dyn Clock>,
+    silent: AtomicUsize,
+    /// In milliseconds.
+    alone_until: AtomicU64,
+    failing: AtomicBool,
+}
+
+/// How many silences in a row it takes.
+const SILENT: usize = 3;
+
+const PAUSE: Duration = Duration::from_secs(1);
+
+impl Keeper {
+    pub(crate) fn new(
+        store: Arc<dyn SessionStore>,
+        deadline: Duration,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            store,
+            deadline,
+            clock,
+            silent: AtomicUsize::new(0),
+            alone_until: AtomicU64::new(0),
+            failing: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) async fn load(&self, key: &SessionKey) -> Result<Loaded, StoreError> {
+        self.ask(|| self.store.load(key)).await
+    }
+
+    pub(crate) async fn commit(
+        &self,
+        key: &SessionKey,
+        change: &SessionChange,
+    ) -> Result<Committed, StoreError> {
+        self.ask(|| self.store.commit(key, change)).await
+    }
+
+    pub(crate) async fn sessions(
+        &self,
+        user: &UserKey,
+        after: Option<SessionFingerprint>,
+        most: usize,
+    ) -> Result<Vec<SessionInfo>, StoreError> {
+        self.ask(|| self.store.sessions(user, after, most)).await
+    }
+
+    pub(crate) async fn destroy(&self, which: Destroy<'_>) -> Result<usize, StoreError> {
+        self.ask(|| self.store.destroy(which)).await
+    }
+
+    async fn ask<'a, T>(&self, call: impl FnOnce() -> Reply<'a, T>) -> Result<T, StoreError> {
+        if !self.may_ask() {
+            return Err(StoreError::transient("the store of sessions is silent"));
+        }
+        let answer = match call().now() {
+            Ok(answer) => answer,
+            Err(reply) => {
+                let Ok(answer) = tokio::time::timeout(self.deadline, reply).await else {
+                    self.was_silent();
+                    let error =
+                        StoreError::transient("the store of sessions did not answer in time");
+                    return Err(self.tell(error));
+                };
+                answer
+            }
+        };
+        // Read first: every request comes by here, on every thread.
+        if self.silent.load(Ordering::Relaxed) > 0 {
+            self.silent.store(0, Ordering::Relaxed);
+        }
+        match answer {
+            Ok(answer) => {
+                if self.failing.load(Ordering::Relaxed)
+                    && self.failing.swap(false, Ordering::Relaxed)
+                {
+                    tracing::warn!("the store of sessions is back");
+                }
+                Ok(answer)
+            }
+            Err(error) => Err(self.tell(error)),
+        }
+    }
+
+    /// Whether the store may be asked: always, or once a pause while it is silent.
+    fn may_ask(&self) -> bool {
+        if self.silent.load(Ordering::Relaxed) < SILENT {
+            return true;
+        }
+        let (now, until) = (self.now(), self.alone_until.load(Ordering::Relaxed));
+        let next = now.saturating_add(millis(PAUSE));
+        let relaxed = Ordering::Relaxed;
+        now >= until
+            && self
+                .alone_until
+                .compare_exchange(until, next, relaxed, relaxed)
+                .is_ok()
+    }
+
+    fn was_silent(&self) {
+        let until = self.now().saturating_add(millis(PAUSE));
+        self.alone_until.store(until, Ordering::Relaxed);
+        self.silent.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Says in the log, once until the store is back, that it fails.
+    fn tell(&self, error: StoreError) -> StoreError {
+        let cause = std::error::Error::source(&error);
+        if self.failing.swap(true, Ordering::Relaxed) {
+            tracing::debug!(%error, cause, "the store of sessions fails");
+        } else if error.is_transient() {
+            tracing::warn!(%error, cause, "the store of sessions fails");
+        } else {
+            tracing::error!(%error, cause, "the store of sessions fails, and will not come back by itself");
+        }
+        error
+    }
+
+    fn now(&self) -> u64 {
+        millis(self.clock.monotonic())
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl fmt::Debug for Keeper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keeper")
+            .field("store", &self.store)
+            .field("deadline", &self.deadline)
+            .finish_non_exhaustive()
+    }
+}
