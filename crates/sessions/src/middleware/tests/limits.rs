@@ -211,17 +211,18 @@ async fn plain_http_gets_no_session() {
 
 #[tokio::test]
 async fn what_the_app_says_of_caching_stays() {
-    let site = Site::new(config());
-    let app = service_fn(async |request: Request<()>| {
+    async fn page(request: Request<()>) -> Result<Response<Bytes>, Error> {
         let session = request.extensions().get::<Session>().unwrap().clone();
-        session.insert("a", &1).await.unwrap();
+        session.insert("a", &1).await?;
         let response = Response::builder().header(CACHE_CONTROL, "private, max-age=5");
-        Ok::<_, std::convert::Infallible>(response.body(Bytes::new()).unwrap())
-    });
+        Ok(response.body(Bytes::new()).unwrap())
+    }
+
+    let site = Site::new(config());
     let response = site
         .sessions
         .layer()
-        .layer(app)
+        .layer(service_fn(page))
         .oneshot(Request::new(()))
         .await
         .unwrap();
