@@ -50,6 +50,21 @@ pub enum Error {
         /// How large it may be.
         most: usize,
     },
+    /// The cookie of a sealed session would be larger than browsers keep.
+    #[error(
+        "the sealed session makes a cookie of {bytes} bytes, {} more than the {most} that browsers \
+         keep: keep less in it, or keep sessions in a store", bytes.saturating_sub(*most)
+    )]
+    CookieTooLarge {
+        /// How large name and value would be.
+        bytes: usize,
+        /// How large they may be.
+        most: usize,
+    },
+    /// A list, or an end, of sessions that are kept in cookies, of which nobody knows where they
+    /// are.
+    #[error("sessions that are kept in cookies can be neither listed nor ended from here")]
+    NoStore,
     /// A name that is kept for the layer's own values.
     #[error("`{name}` is kept for Panoply itself: take a name that does not begin with `panoply.`")]
     Reserved {

@@ -38,6 +38,17 @@ impl SessionId {
         (text.len() == LENGTH && text.bytes().all(plain)).then(|| Self(text.into()))
     }
 
+    /// A session that was sealed, in place of an id.
+    pub(crate) fn sealed(value: String) -> Self {
+        Self(value.into())
+    }
+
+    /// What a client sent, if it can be a sealed session.
+    pub(crate) fn parse_sealed(text: &str) -> Option<Self> {
+        let length = (1..=4096).contains(&text.len());
+        (length && text.bytes().all(is_cookie_octet)).then(|| Self(text.into()))
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }

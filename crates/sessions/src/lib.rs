@@ -7,6 +7,7 @@ mod error;
 mod id;
 mod keeper;
 mod middleware;
+mod sealed;
 mod session;
 mod sessions;
 
@@ -16,5 +17,6 @@ pub use config::{CookieConfig, OnOutage, Priority, SameSite, Secure, SessionConf
 pub use error::Error;
 pub use id::user_key;
 pub use middleware::{SessionFuture, SessionLayer, SessionService};
+pub use sealed::{CookieSealer, Opened};
 pub use session::Session;
 pub use sessions::Sessions;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use panoply_core::{Clock, SessionChange, SessionStore, SystemClock};
 use serde::Deserialize;
 
-use crate::{Error, Sessions};
+use crate::{CookieSealer, Error, Sessions};
 
 mod check;
 mod cookie;
@@ -242,8 +242,8 @@ impl SessionConfig {
         self
     }
 
-    /// By which the second of [`deadline`](Self::deadline) is measured; the system's clock by
-    /// default. Sessions go by the clock of their store.
+    /// By which sessions in cookies go, and by which a store that is silent is left alone; the
+    /// system's clock by default. Sessions in a store go by the store's.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
         self.clock = Arc::new(clock);
@@ -265,6 +265,27 @@ impl SessionConfig {
     /// When a value means nothing, or contradicts another.
     pub fn validate(&self) -> Result<(), Error> {
         self.clone().check().map(drop)
+    }
+
+    /// Sessions in their cookies, sealed by `sealer`, as cookie-session has them but for that.
+    ///
+    /// There is no store to fail, and none that knows: of two requests at once the later answer
+    /// wins, a session that was destroyed lives on in copies of its cookie until its end, and
+    /// sessions can be neither counted nor listed nor ended for a user. Name and value may have
+    /// 4093 bytes together; what does not fit is an error that says by how much.
+    ///
+    /// # Errors
+    ///
+    /// When a value means nothing, contradicts another, or needs a store.
+    pub fn build_sealed(self, sealer: Arc<dyn CookieSealer>) -> Result<Sessions, Error> {
+        if self.most_per_user.is_some() {
+            return Err(Error::Value {
+                key: "most_per_user",
+                problem: "is set, and nobody counts sessions that are kept in cookies".to_owned(),
+                example: "sessions in a store, or no cap",
+            });
+        }
+        Ok(Sessions::sealed(self.check()?, sealer))
     }
 
     /// Sessions in `store`.

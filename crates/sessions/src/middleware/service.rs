@@ -40,7 +40,7 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let settings = &self.sessions.0.settings;
         let id = cookie(request.headers(), settings.cookie.name());
-        let id = id.and_then(|value| settings.parse(value));
+        let id = id.and_then(|value| self.sessions.0.parse(value));
         let session = Session::new(self.sessions.0.clone(), id, is_https(&request));
         let accept = request.headers().get(ACCEPT).cloned();
         let request_id = request.extensions().get::<RequestId>().copied();

@@ -11,7 +11,8 @@ use panoply_core::{
 use super::state::{Live, Out, Place, State};
 use crate::Error;
 use crate::id::SessionId;
-use crate::sessions::Shared;
+use crate::sealed::Sealed;
+use crate::sessions::{Kind, Shared};
 
 /// One commit to be made.
 struct Step {
@@ -36,7 +37,14 @@ impl State {
             let Some(step) = self.step(shared, sends_cookies)? else {
                 return Ok(());
             };
-            let committed = shared.store.commit(&step.key, &step.change).await;
+            let mut step = step;
+            let committed = match &shared.kind {
+                Kind::Stored(store) => store.commit(&step.key, &step.change).await,
+                Kind::Sealed(sealed) => match self.seal(sealed, &mut step) {
+                    Err(_) if step.change.is_touch() => return Ok(()),
+                    sealed => Ok(sealed?),
+                },
+            };
             match committed {
                 Ok(Committed::Done(stamp)) => {
                     self.done(&step, stamp, shared);
@@ -69,6 +77,19 @@ impl State {
             problem: format!("made {TRIES} ids one after another that are taken"),
             example: "at least 128 random bits into each",
         })
+    }
+
+    /// Commits into a cookie; its value then stands in the place of an id.
+    fn seal(&self, sealed: &Sealed, step: &mut Step) -> Result<Committed, Error> {
+        let record = match &self.place {
+            Place::Live(live) => Some(&live.record),
+            _ => None,
+        };
+        let (committed, value) = sealed.commit(record, &step.key, &step.change)?;
+        if let Some(value) = value {
+            step.id = value;
+        }
+        Ok(committed)
     }
 
     /// The next commit, if one is needed.
@@ -118,14 +139,22 @@ impl State {
     ) -> Result<Option<Step>, Error> {
         let settings = &shared.settings;
         let since = |then| live.now.since(then).unwrap_or(Duration::MAX);
-        let replaces = self.cycle && !self.finished;
+        let stored = matches!(shared.kind, Kind::Stored(_));
+        let replaces = stored && self.cycle && !self.finished;
         let is_old = |renew| since(live.record.key_since) >= renew;
         let may_renew = live.current && sends_cookies && !self.finished;
-        let renews = may_renew && settings.renew.is_some_and(is_old);
+        let renews = stored && may_renew && settings.renew.is_some_and(is_old);
         let touches = self.touch || self.idle.is_some() || self.lifetime.is_some();
         let touches = touches || since(live.record.seen) >= settings.touch;
         if !self.is_dirty() && !renews && !touches {
             return Ok(None);
+        }
+        if !stored && self.finished {
+            return if self.is_dirty() {
+                Err(Error::Late)
+            } else {
+                Ok(None)
+            };
         }
         let mut change = self.with_all(SessionChange::new(), shared);
         let mut to = None;
@@ -186,13 +215,14 @@ impl State {
             Some(id) if stamp.cycled => id.clone(),
             _ => step.id.clone(),
         };
-        let fresh = change.creates() || stamp.cycled;
+        let sealed = matches!(shared.kind, Kind::Sealed(_));
+        let fresh = sealed || change.creates() || stamp.cycled;
         self.modified |= !change.is_touch();
         self.involved = true;
         self.failed = false;
         self.forget_changes();
         self.place = Place::Live(Live {
-            key: id.key(),
+            key: if sealed { record.key.clone() } else { id.key() },
             id,
             record: Arc::new(record),
             now: stamp.now,

@@ -135,7 +135,7 @@ impl Session {
             user: &user,
             except: key.as_ref(),
         };
-        let ended = self.0.shared.store.destroy(all).await;
+        let ended = self.0.shared.store()?.destroy(all).await;
         ended.map_err(|error| state.fail(error))
     }
 

@@ -21,6 +21,7 @@ mod state;
 mod values;
 
 pub(crate) use finish::{Finished, Refused};
+pub(crate) use state::USER;
 use state::{Place, State};
 
 /// The session of one request. Clones are the same.

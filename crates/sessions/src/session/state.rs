@@ -12,10 +12,10 @@ use panoply_core::{
 
 use crate::Error;
 use crate::id::SessionId;
-use crate::sessions::Shared;
+use crate::sessions::{Kind, Shared};
 
 /// Where the user's name is kept.
-pub(super) const USER: &str = "panoply.user";
+pub(crate) const USER: &str = "panoply.user";
 
 /// For how many seconds a session was asked to outlast the browser.
 pub(super) const REMEMBER: &str = "panoply.remember";
@@ -127,9 +127,17 @@ impl State {
     }
 
     async fn load_by(&mut self, id: SessionId, shared: &Shared) -> Result<(), Error> {
-        let key = id.key();
-        let loaded = shared.store.load(&key).await;
-        let loaded = loaded.map_err(|error| self.fail(error))?;
+        let loaded = match &shared.kind {
+            Kind::Stored(store) => {
+                let loaded = store.load(&id.key()).await;
+                loaded.map_err(|error| self.fail(error))?
+            }
+            Kind::Sealed(sealed) => {
+                let (loaded, again) = sealed.load(&id);
+                self.touch |= again;
+                loaded
+            }
+        };
         self.failed = false;
         self.place = match loaded {
             Loaded::Live(LiveSession {
@@ -140,8 +148,11 @@ impl State {
             }) => {
                 self.involved = true;
                 Place::Live(Live {
+                    key: match &shared.kind {
+                        Kind::Stored(_) => id.key(),
+                        Kind::Sealed(_) => record.key.clone(),
+                    },
                     id,
-                    key,
                     record,
                     now,
                     current,
@@ -281,8 +292,10 @@ impl State {
             Place::Unread(id) | Place::Live(Live { id, .. }) => id.clone(),
             Place::None | Place::Closed => return Ok(()),
         };
-        let destroyed = shared.store.destroy(Destroy::Key(&id.key())).await;
-        destroyed.map_err(|error| self.fail(error))?;
+        if let Kind::Stored(store) = &shared.kind {
+            let destroyed = store.destroy(Destroy::Key(&id.key())).await;
+            destroyed.map_err(|error| self.fail(error))?;
+        }
         self.failed = false;
         self.involved = true;
         self.place = Place::None;

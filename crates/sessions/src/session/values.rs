@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use super::state::{Place, is_reserved};
 use super::{Session, read, write};
 use crate::Error;
+use crate::sessions::Kind;
 
 impl Session {
     /// The value of that name.
@@ -84,7 +85,7 @@ impl Session {
         for _ in 0..TRIES {
             let value = f(read(name, state.value(name))?);
             let json = write(name, &value)?;
-            let Place::Live(live) = &state.place else {
+            let (Place::Live(live), Kind::Stored(store)) = (&state.place, &shared.kind) else {
                 state.set(name, Some(json), shared.settings.most_bytes)?;
                 state.commit(shared, self.sends_cookies()).await?;
                 return Ok(value);
@@ -94,7 +95,7 @@ impl Session {
                 .set(name, json.clone())
                 .most_bytes(most);
             let change = change.if_version(live.record.version);
-            let committed = shared.store.commit(&live.key, &change).await;
+            let committed = store.commit(&live.key, &change).await;
             match committed.map_err(|error| state.fail(error))? {
                 Committed::Done(stamp) => {
                     state.changes.remove(name);
