@@ -53,14 +53,14 @@ where
 /// bad. Quotes around it are no part of it.
 fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let lines = headers.get_all(COOKIE).into_iter();
-    let pairs = lines
-        .filter_map(|line| std::str::from_utf8(line.as_bytes()).ok())
-        .flat_map(|line| line.split(';'));
+    // Byte by byte: what others have put beside it need not be text.
+    let pairs = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
     let mut named = pairs.filter_map(|pair| {
-        let (found, value) = pair.split_once('=')?;
-        (found.trim_matches([' ', '\t']) == name).then_some(value.trim_matches([' ', '\t']))
+        let equals = pair.iter().position(|byte| *byte == b'=')?;
+        let (found, value) = pair.split_at_checked(equals)?;
+        (found.trim_ascii() == name.as_bytes()).then(|| value.get(1..))?
     });
-    let value = named.next()?;
+    let value = std::str::from_utf8(named.next()?.trim_ascii()).ok()?;
     let unquoted = value
         .strip_prefix('"')
         .and_then(|value| value.strip_suffix('"'));
@@ -75,4 +75,51 @@ fn is_https<B>(request: &Request<B>) -> Option<bool> {
     let connection = || extensions.get::<Connection>().map(|c| c.tls.is_some());
     let scheme = || Uri::scheme_str(request.uri()).map(|scheme| scheme == "https");
     client.or_else(connection).or_else(scheme)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn find(lines: &[&[u8]]) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(COOKIE, HeaderValue::from_bytes(line).unwrap());
+        }
+        cookie(&headers, "id").map(str::to_owned)
+    }
+
+    #[test]
+    fn the_first_of_that_name_counts() {
+        let found: [(&[&[u8]], Option<&str>); 12] = [
+            (&[b"id=a"], Some("a")),
+            (&[b"a=b;  id = a ; c=d"], Some("a")),
+            (&[b"id=\"a\""], Some("a")),
+            (&[b"id=bad; id=a"], Some("bad")),
+            (&[b"x=1", b"id=a"], Some("a")),
+            (&[b"theme=\xe9\xff; id=a"], Some("a")),
+            (&[b"id=a=b"], Some("a=b")),
+            (&[b"id="], Some("")),
+            (&[b"ID=a; xid=b; id"], None),
+            (&[b"id=\xff; id=a"], None),
+            (&[b""], None),
+            (&[], None),
+        ];
+        for (lines, expected) in found {
+            assert_eq!(find(lines).as_deref(), expected, "{lines:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_panics(line in prop::collection::vec(0x20u8..=0xff, 0..60)) {
+            if let Ok(value) = HeaderValue::from_bytes(&line) {
+                let headers = HeaderMap::from_iter([(COOKIE, value)]);
+                prop_assert!(cookie(&headers, "id").is_none_or(|value| !value.contains(';')));
+            }
+        }
+    }
 }
