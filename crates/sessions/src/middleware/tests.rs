@@ -212,6 +212,26 @@ fn config() -> SessionConfig {
     SessionConfig::new()
 }
 
+/// What axum asks of a handler's future.
+#[tokio::test]
+async fn a_handler_may_move_between_threads() {
+    async fn handler(session: Session) -> Result<(), Error> {
+        session.update("n", |n: Option<u8>| n.unwrap_or(0)).await?;
+        session.flash("note", "hello").await?;
+        session.flashed::<String>("note").await?;
+        session.login("alice").await?;
+        session.remember(Duration::from_hours(48)).await?;
+        session.save().await?;
+        session.reload().await?;
+        session.list().await?;
+        session.revoke_others().await?;
+        session.destroy().await
+    }
+    let site = Site::new(config());
+    let session = Session::new(site.sessions.0.clone(), None, Some(true));
+    tokio::spawn(handler(session)).await.unwrap().unwrap();
+}
+
 #[tokio::test]
 async fn who_never_looks_pays_nothing() {
     let site = Site::new(config());
