@@ -10,9 +10,10 @@ use panoply_core::{Clock, SystemClock};
 use panoply_store_memory::{MemoryStore, MemoryStoreBuilder};
 
 use crate::queue::Journal;
+use crate::sessions::{Clerk, Reader, Sessions};
 use crate::sweep::Sweep;
 use crate::table::{Clocks, Table};
-use crate::watch::watch;
+use crate::threads::Threads;
 use crate::writer::{Writer, wall};
 use crate::{Error, SqliteStore};
 
@@ -24,6 +25,8 @@ pub struct SqliteStoreBuilder {
     max_keys: usize,
     wait: Duration,
     clock: Arc<dyn Clock>,
+    session_cache_bytes: usize,
+    sync_sessions: bool,
     #[cfg(test)]
     pub(crate) disk: Arc<crate::tests::Disk>,
 }
@@ -36,6 +39,8 @@ impl SqliteStoreBuilder {
             max_keys: 256 * 1024,
             wait: Duration::from_secs(2),
             clock: Arc::new(SystemClock::new()),
+            session_cache_bytes: 64 * 1024 * 1024,
+            sync_sessions: false,
             #[cfg(test)]
             disk: Arc::default(),
         }
@@ -63,6 +68,27 @@ impl SqliteStoreBuilder {
     #[must_use]
     pub const fn wait(mut self, time: Duration) -> Self {
         self.wait = time;
+        self
+    }
+
+    /// How many bytes of sessions are kept in memory, so that a load needs no look into the
+    /// database; 64 MiB by default. Zero keeps none. One that takes more than a 64th of it is not kept.
+    #[must_use]
+    pub const fn session_cache_bytes(mut self, bytes: usize) -> Self {
+        self.session_cache_bytes = bytes;
+        self
+    }
+
+    /// Whether every commit to a session is on the disk itself before it is answered; off by
+    /// default.
+    ///
+    /// Without it, a power cut (not the end of the process, however violent) may take back the
+    /// last moments: values that were set, sessions that were just made, touches and renewed keys.
+    /// What takes something from somebody is on the disk itself in any case: sessions that were
+    /// destroyed, changes of the user, replaced keys.
+    #[must_use]
+    pub const fn sync_sessions(mut self, sync: bool) -> Self {
+        self.sync_sessions = sync;
         self
     }
 
@@ -107,31 +133,25 @@ impl SqliteStoreBuilder {
             .write(true, |table| table.put_clocks(clocks))
             .map_err(says)?;
 
-        let journal = Arc::new(Journal::new());
+        let sessions = Arc::new(Sessions::new(self.session_cache_bytes, memory.clone()));
+        let clerk = Clerk::new(Arc::clone(&sessions), &table, self.sync_sessions);
+        let clerk = clerk.map_err(says)?;
+        let reader = Reader::open(&path, self.wait, Arc::clone(&sessions)).map_err(says)?;
         let writer = Writer {
             table,
             memory: memory.clone(),
-            journal: Arc::clone(&journal),
+            journal: Arc::new(Journal::new()),
             sweep: Sweep::new(self.max_keys.max(1024) * 2),
+            clerk,
             clock: self.clock,
             kept: clocks,
             changed: false,
             #[cfg(test)]
             disk: self.disk,
         };
-        let failed = |error| Error::Thread(self.path.clone(), error);
-        let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
-        let journalist = thread("panoply-journal").spawn(|| writer.run());
-        let mut threads = vec![journalist.map_err(failed)?];
-        let its_journal = Arc::clone(&journal);
-        match thread("panoply-watch").spawn(move || watch(&its_journal)) {
-            Ok(observer) => threads.push(observer),
-            Err(error) => {
-                journal.close();
-                return Err(failed(error));
-            }
-        }
-        Ok(SqliteStore::new(memory, journal, threads))
+        let threads = Threads::start(reader, writer, sessions);
+        let threads = threads.map_err(|error| Error::Thread(self.path, error))?;
+        Ok(SqliteStore::new(memory, threads))
     }
 }
 

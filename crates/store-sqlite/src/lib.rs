@@ -2,16 +2,20 @@
 
 mod builder;
 mod error;
+mod lock;
 mod queue;
 mod row;
+mod sessions;
 mod store;
 mod sweep;
 mod table;
+mod threads;
 mod watch;
 mod writer;
 
 pub use builder::SqliteStoreBuilder;
 pub use error::Error;
+pub use sessions::SqliteSessionStore;
 pub use store::SqliteStore;
 
 #[cfg(test)]

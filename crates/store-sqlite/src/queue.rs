@@ -43,6 +43,8 @@ struct Queue {
     synced: bool,
     health: Health,
     asked: Asked,
+    /// Whether somebody waits who has changed no counter.
+    called: bool,
     /// Since when the writer has not come back.
     busy: Option<Duration>,
 }
@@ -208,6 +210,15 @@ impl Journal {
         self.wake.notify_one();
     }
 
+    /// Wakes the writer for something else than counters.
+    pub(crate) fn call(&self) {
+        let mut queue = self.lock();
+        if !mem::replace(&mut queue.called, true) {
+            drop(queue);
+            self.wake.notify_one();
+        }
+    }
+
     /// Whether more should wait than is good for memory.
     pub(crate) fn is_full(&self) -> bool {
         self.waiting.load(Ordering::Acquire) >= MOST
@@ -242,10 +253,13 @@ impl Journal {
     /// For the writer: the next batch, after [`PATIENCE`] at the latest; whether it holds what
     /// nobody waits for is for `due` to say.
     pub(crate) fn next(&self, due: impl FnOnce() -> bool) -> Batch {
-        let idle = |queue: &mut Queue| queue.urgent.is_empty() && queue.asked == Asked::Nothing;
+        let idle = |queue: &mut Queue| {
+            queue.urgent.is_empty() && queue.asked == Asked::Nothing && !queue.called
+        };
         self.lock().busy = None;
         let waited = self.wake.wait_timeout_while(self.lock(), PATIENCE, idle);
         let (mut queue, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        queue.called = false;
         let mut rows = mem::take(&mut queue.urgent);
         let asked = queue.asked;
         if asked > Asked::Nothing || due() {

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use panoply_core::{
@@ -11,7 +10,9 @@ use panoply_core::{
 };
 use panoply_store_memory::MemoryStore;
 
-use crate::queue::{Journal, Ticket, Weight};
+use crate::queue::{Ticket, Weight};
+use crate::sessions::{Sessions, SqliteSessionStore};
+use crate::threads::Threads;
 use crate::{Error, SqliteStoreBuilder};
 
 /// Counters in memory, written down in SQLite.
@@ -23,8 +24,7 @@ pub struct SqliteStore(Arc<Inner>);
 
 struct Inner {
     memory: MemoryStore,
-    journal: Arc<Journal>,
-    threads: Vec<JoinHandle<()>>,
+    threads: Threads,
 }
 
 impl SqliteStore {
@@ -42,16 +42,21 @@ impl SqliteStore {
         Self::builder(path).open()
     }
 
-    pub(crate) fn new(
-        memory: MemoryStore,
-        journal: Arc<Journal>,
-        threads: Vec<JoinHandle<()>>,
-    ) -> Self {
-        Self(Arc::new(Inner {
-            memory,
-            journal,
-            threads,
-        }))
+    pub(crate) fn new(memory: MemoryStore, threads: Threads) -> Self {
+        Self(Arc::new(Inner { memory, threads }))
+    }
+
+    /// The sessions in the same file.
+    pub fn sessions(&self) -> SqliteSessionStore {
+        SqliteSessionStore::new(self.clone())
+    }
+
+    pub(crate) fn shared_sessions(&self) -> &Sessions {
+        &self.0.threads.sessions
+    }
+
+    pub(crate) fn call_writer(&self) {
+        self.0.threads.journal.call();
     }
 
     /// Waits until all that has been counted is on the disk.
@@ -60,8 +65,8 @@ impl SqliteStore {
     ///
     /// When it cannot be written.
     pub fn flush(&self) -> Reply<'_, ()> {
-        let ticket = self.0.journal.flush();
-        Reply::later(self.0.journal.written(ticket))
+        let ticket = self.0.threads.journal.flush();
+        Reply::later(self.0.threads.journal.written(ticket))
     }
 
     /// How many counters are kept exactly.
@@ -83,7 +88,7 @@ impl SqliteStore {
 impl Inner {
     /// Decides in memory; what the answer has to wait for.
     fn decide(&self, ops: &[Op<'_>]) -> (Decision, Ticket) {
-        let (memory, journal) = (&self.memory, &self.journal);
+        let (memory, journal) = (&self.memory, &*self.threads.journal);
         let heaviest = ops.iter().map(|op| weight(&op.action)).max();
         let mut ticket = Ticket::None;
         let decision = memory.decide_and_tell(ops, |told| {
@@ -101,12 +106,12 @@ impl Inner {
     }
 
     async fn decide_later(&self, owned: Vec<(Op<'static>, Rule)>) -> Result<Decision, StoreError> {
-        self.journal.room().await?;
+        self.threads.journal.room().await?;
         let ops = owned
             .iter()
             .map(|(op, rule)| Op::new(op.key, rule, op.action).about(op.subject));
         let (decision, ticket) = self.decide(&ops.collect::<Vec<Op<'_>>>());
-        self.journal.written(ticket).await?;
+        self.threads.journal.written(ticket).await?;
         Ok(decision)
     }
 }
@@ -128,7 +133,7 @@ static NO_RULE: LazyLock<Rule> = LazyLock::new(|| Rule::new("", 0, Duration::ZER
 impl CounterStore for SqliteStore {
     fn decide<'a>(&'a self, ops: &[Op<'_>]) -> Reply<'a, Decision> {
         let inner = &*self.0;
-        if inner.journal.is_full() {
+        if inner.threads.journal.is_full() {
             let owned = ops.iter().map(|op| {
                 let rule = op.rule.clone();
                 (Op::new(op.key, &NO_RULE, op.action).about(op.subject), rule)
@@ -138,7 +143,7 @@ impl CounterStore for SqliteStore {
         match inner.decide(ops) {
             (decision, Ticket::None) => Reply::ready(Ok(decision)),
             (decision, ticket) => Reply::later(async move {
-                inner.journal.written(ticket).await?;
+                inner.threads.journal.written(ticket).await?;
                 Ok(decision)
             }),
         }
@@ -152,23 +157,12 @@ impl CounterStore for SqliteStore {
         let inner = &*self.0;
         let mut ticket = Ticket::None;
         let released = inner.memory.release_and_tell(which, |kept| {
-            ticket = inner.journal.enter(Weight::Lock, |note| note(kept));
+            ticket = inner.threads.journal.enter(Weight::Lock, |note| note(kept));
         });
         Reply::later(async move {
-            inner.journal.written(ticket).await?;
+            inner.threads.journal.written(ticket).await?;
             Ok(released)
         })
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        self.journal.close();
-        for thread in self.threads.drain(..) {
-            // None panics; had one, there would be nothing left to do.
-            thread.thread().unpark();
-            drop(thread.join());
-        }
     }
 }
 

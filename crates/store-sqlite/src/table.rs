@@ -8,7 +8,9 @@ use panoply_store_memory::{Kept, MemoryStore, SketchImage};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use crate::Error;
+use crate::lock::Lock;
 use crate::row::{Row, key_bytes, key_of, micros, moment, subject_of, subject_text};
+use crate::sessions::SCHEMA as SESSIONS;
 
 /// "Pnpl", by which the database is known to be ours.
 const APPLICATION: i64 = 0x506e_706c;
@@ -40,10 +42,14 @@ const SCHEMA: &str = "
         wall  INTEGER NOT NULL
     );";
 
+/// The pages that a connection keeps in memory: 8 MiB.
+pub(crate) const CACHE: i32 = -8192;
+
 /// The database. Its lock is held as long as this is open.
 #[derive(Debug)]
 pub(crate) struct Table {
     conn: Connection,
+    lock: Lock,
     /// How many counters there are rows of.
     rows: usize,
     /// Whether a commit waits for the disk.
@@ -60,6 +66,7 @@ pub(crate) struct Clocks {
 impl Table {
     /// Opens a file that is there, takes its lock, and makes the tables where there are none.
     pub(crate) fn open(path: &Path, wait: Duration) -> Result<Self, Error> {
+        let lock = Lock::take(path, wait)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let says = |error| Error::of(path, error);
         let conn = Connection::open_with_flags(path, flags).map_err(says)?;
@@ -67,9 +74,9 @@ impl Table {
             return Err(Error::ReadOnly(path.to_owned()));
         }
         conn.busy_timeout(wait).map_err(says)?;
-        // Before the first look: the lock is then kept, and there is no shared memory beside it.
-        conn.pragma_update(None, "locking_mode", "EXCLUSIVE")
-            .and_then(|()| conn.pragma_update(None, "journal_mode", "WAL"))
+        conn.set_prepared_statement_cache_capacity(64);
+        conn.pragma_update(None, "journal_mode", "WAL")
+            .and_then(|()| conn.pragma_update(None, "cache_size", CACHE))
             .and_then(|()| conn.pragma_update(None, "synchronous", "FULL"))
             .and_then(|()| conn.pragma_update(None, "secure_delete", "FAST"))
             .and_then(|()| conn.pragma_update(None, "wal_autocheckpoint", 4096))
@@ -77,6 +84,7 @@ impl Table {
             .map_err(says)?;
         let mut table = Self {
             conn,
+            lock,
             rows: 0,
             synced: true,
         };
@@ -115,6 +123,7 @@ impl Table {
             }
             _ => return Err(Error::Foreign(path.to_owned())),
         }
+        change.execute_batch(SESSIONS).map_err(says)?;
         change.commit().map_err(says)
     }
 
@@ -302,7 +311,13 @@ impl Table {
 
     /// Moves the journal into the database and gives the file back.
     pub(crate) fn close(self) -> rusqlite::Result<()> {
-        self.conn.close().map_err(|(_, error)| error)
+        let closed = self.conn.close().map_err(|(_, error)| error);
+        drop(self.lock);
+        closed
+    }
+
+    pub(crate) const fn conn(&self) -> &Connection {
+        &self.conn
     }
 
     /// How many pages the database may have, for tests of a disk that is full.

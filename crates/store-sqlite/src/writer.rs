@@ -7,6 +7,7 @@ use panoply_core::{Clock, Moment, SystemClock};
 use panoply_store_memory::MemoryStore;
 
 use crate::queue::{Batch, Journal, PATIENCE};
+use crate::sessions::Clerk;
 use crate::sweep::Sweep;
 use crate::table::{Clocks, Table};
 
@@ -23,6 +24,7 @@ pub(crate) struct Writer {
     pub(crate) memory: MemoryStore,
     pub(crate) journal: Arc<Journal>,
     pub(crate) sweep: Sweep,
+    pub(crate) clerk: Clerk,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) kept: Clocks,
     pub(crate) changed: bool,
@@ -67,6 +69,9 @@ impl Writer {
             } else {
                 self.recover(&batch)
             };
+            if self.clerk.serve(&mut self.table) {
+                self.journal.call();
+            }
             let chores = !batch.last && Pace::due(&mut pace.chores, CHORES, now());
             let done = done.and_then(|()| self.tidy(batch.rows.len(), chores));
             if let Err(error) = done
@@ -78,11 +83,20 @@ impl Writer {
             if batch.last {
                 break;
             }
+            if chores {
+                self.clerk.tidy(&mut self.table);
+            }
         }
         if let Err(error) = self.keep_clocks() {
             tracing::error!(store = "sqlite", %error, "the time could not be written down");
         }
-        let Self { table, journal, .. } = self;
+        let Self {
+            mut table,
+            journal,
+            clerk,
+            ..
+        } = self;
+        clerk.close(&mut table);
         if let Err(error) = table.close() {
             tracing::error!(store = "sqlite", %error, "the database could not be closed");
         }

@@ -1,0 +1,88 @@
+//! Values and old keys as they stand in a row.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use panoply_core::{Moment, OldKey, SessionKey, SessionValues};
+
+use crate::row::{micros, moment};
+
+/// The length of a name, the length of its value, both as 32 bits from the lowest on, the name and
+/// the value; and so on. None for more than SQLite takes.
+pub(super) fn values_blob(values: &SessionValues) -> Option<Vec<u8>> {
+    let size = values.bytes().checked_add(values.len().checked_mul(8)?)?;
+    if size > MOST {
+        return None;
+    }
+    let mut blob = Vec::with_capacity(size);
+    for (name, value) in values.iter() {
+        blob.extend(u32::try_from(name.len()).ok()?.to_le_bytes());
+        blob.extend(u32::try_from(value.len()).ok()?.to_le_bytes());
+        blob.extend(name.as_bytes());
+        blob.extend(value);
+    }
+    Some(blob)
+}
+
+/// How many bytes a blob may have; SQLite would take a little less than a gigabyte.
+const MOST: usize = 512 * 1024 * 1024;
+
+/// None for bytes that nobody can have written.
+pub(super) fn values_of(blob: Vec<u8>) -> Option<SessionValues> {
+    let mut rest = Bytes::from(blob);
+    let mut values = SessionValues::new();
+    while !rest.is_empty() {
+        let name = take_length(&mut rest)?;
+        let value = take_length(&mut rest)?;
+        let name = take(&mut rest, name)?;
+        let value = take(&mut rest, value)?;
+        values.set(Arc::from(std::str::from_utf8(&name).ok()?), value);
+    }
+    Some(values)
+}
+
+fn take_length(rest: &mut Bytes) -> Option<usize> {
+    let length = take(rest, 4)?;
+    let length = length.first_chunk().copied()?;
+    usize::try_from(u32::from_le_bytes(length)).ok()
+}
+
+fn take(rest: &mut Bytes, length: usize) -> Option<Bytes> {
+    (length <= rest.len()).then(|| rest.split_to(length))
+}
+
+/// The key, until when it is known in microseconds, and a byte that says whether it opens; none
+/// where there are no keys.
+pub(super) fn old_keys_blob(keys: &[OldKey]) -> Option<Vec<u8>> {
+    let mut blob = Vec::with_capacity(keys.len() * OLD_KEY);
+    for old in keys {
+        blob.extend(old.key.hash());
+        blob.extend(micros(old.until).to_le_bytes());
+        blob.push(u8::from(old.opens));
+    }
+    (!blob.is_empty()).then_some(blob)
+}
+
+const OLD_KEY: usize = 32 + 8 + 1;
+
+/// None for bytes that nobody can have written.
+pub(super) fn old_keys_of(blob: &[u8]) -> Option<Vec<OldKey>> {
+    let (keys, []) = blob.as_chunks::<OLD_KEY>() else {
+        return None;
+    };
+    keys.iter().map(old_key_of).collect()
+}
+
+fn old_key_of(blob: &[u8; OLD_KEY]) -> Option<OldKey> {
+    let (hash, rest) = blob.split_first_chunk::<32>()?;
+    let (until, rest) = rest.split_first_chunk::<8>()?;
+    let [opens @ (0 | 1)] = rest else {
+        return None;
+    };
+    let until: Moment = moment(i64::from_le_bytes(*until));
+    Some(OldKey::new(
+        SessionKey::from_hash(*hash),
+        until,
+        *opens == 1,
+    ))
+}
