@@ -10,7 +10,7 @@ use panoply_core::{Clock, SystemClock};
 use panoply_store_memory::{MemoryStore, MemoryStoreBuilder};
 
 use crate::queue::Journal;
-use crate::sessions::{Clerk, Reader, Sessions};
+use crate::sessions::{Bounds, Clerk, Reader, Sessions};
 use crate::sweep::Sweep;
 use crate::table::{Clocks, Table};
 use crate::threads::Threads;
@@ -26,6 +26,7 @@ pub struct SqliteStoreBuilder {
     wait: Duration,
     clock: Arc<dyn Clock>,
     session_cache_bytes: usize,
+    max_sessions: Bounds,
     sync_sessions: bool,
     #[cfg(test)]
     pub(crate) disk: Arc<crate::tests::Disk>,
@@ -40,6 +41,10 @@ impl SqliteStoreBuilder {
             wait: Duration::from_secs(2),
             clock: Arc::new(SystemClock::new()),
             session_cache_bytes: 64 * 1024 * 1024,
+            max_sessions: Bounds {
+                held: 1_000_000,
+                bytes: 2 * 1024 * 1024 * 1024,
+            },
             sync_sessions: false,
             #[cfg(test)]
             disk: Arc::default(),
@@ -76,6 +81,26 @@ impl SqliteStoreBuilder {
     #[must_use]
     pub const fn session_cache_bytes(mut self, bytes: usize) -> Self {
         self.session_cache_bytes = bytes;
+        self
+    }
+
+    /// How many sessions the database holds at most, a million by default and 256 at least; each
+    /// key of one that was destroyed counts as one, too, until its tombstone ends.
+    ///
+    /// Beyond it room is made: first tombstones go, then sessions of nobody, then those of users,
+    /// of each kind about those that nobody came to for longest. So nobody is logged out by a flood
+    /// of sessions for which nobody needs to log in.
+    #[must_use]
+    pub fn max_sessions(mut self, sessions: usize) -> Self {
+        self.max_sessions.held = sessions.max(256);
+        self
+    }
+
+    /// How many bytes the values of all sessions have at most, 2 GiB by default and 4 MiB at
+    /// least. Beyond it room is made as it is for [`max_sessions`](Self::max_sessions).
+    #[must_use]
+    pub fn max_session_bytes(mut self, bytes: u64) -> Self {
+        self.max_sessions.bytes = bytes.max(4 * 1024 * 1024);
         self
     }
 
@@ -134,9 +159,10 @@ impl SqliteStoreBuilder {
             .map_err(says)?;
 
         let sessions = Arc::new(Sessions::new(self.session_cache_bytes, memory.clone()));
-        let clerk = Clerk::new(Arc::clone(&sessions), &table, self.sync_sessions);
+        let (synced, bounds) = (self.sync_sessions, self.max_sessions);
+        let clerk = Clerk::new(Arc::clone(&sessions), &table, synced, bounds);
         let clerk = clerk.map_err(says)?;
-        let reader = Reader::open(&path, self.wait, Arc::clone(&sessions)).map_err(says)?;
+        let reader = Reader::open(&path, Arc::clone(&sessions)).map_err(says)?;
         let writer = Writer {
             table,
             memory: memory.clone(),

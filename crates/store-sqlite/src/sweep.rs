@@ -105,11 +105,13 @@ impl Sweep {
         Ok(())
     }
 
-    /// Writes all that memory has, in place of all that the database has.
+    /// Writes all that memory has, in place of all that the database has; `between` its steps others
+    /// have their turn.
     pub(crate) fn whole(
         &mut self,
         table: &mut Table,
         memory: &MemoryStore,
+        mut between: impl FnMut(&mut Table),
     ) -> rusqlite::Result<()> {
         self.forget();
         for part in 0..MemoryStore::PARTS {
@@ -123,6 +125,7 @@ impl Sweep {
                 rows.iter()
                     .try_for_each(|(key, row)| table.put(key.to_bits(), row))
             })?;
+            between(table);
         }
         Ok(())
     }

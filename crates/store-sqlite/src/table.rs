@@ -45,6 +45,9 @@ const SCHEMA: &str = "
 /// The pages that a connection keeps in memory: 8 MiB.
 pub(crate) const CACHE: i32 = -8192;
 
+/// How long a database is waited for that somebody with a tool writes to.
+pub(crate) const BUSY: Duration = Duration::from_millis(250);
+
 /// The database. Its lock is held as long as this is open.
 #[derive(Debug)]
 pub(crate) struct Table {
@@ -89,6 +92,8 @@ impl Table {
             synced: true,
         };
         table.prepare(path)?;
+        // From now on nobody else should write; a person with a tool may.
+        table.conn.busy_timeout(BUSY).map_err(says)?;
         Ok(table)
     }
 

@@ -37,6 +37,7 @@ pub(crate) struct Writer {
 struct Pace {
     clock: SystemClock,
     lazy: Duration,
+    recovery: Duration,
     chores: Duration,
 }
 
@@ -55,6 +56,7 @@ impl Writer {
         let mut pace = Pace {
             clock: SystemClock::new(),
             lazy: Duration::ZERO,
+            recovery: Duration::ZERO,
             chores: Duration::ZERO,
         };
         loop {
@@ -66,8 +68,10 @@ impl Writer {
             self.disk.apply(&self.table);
             let done = if batch.well {
                 self.write(&batch)
-            } else {
+            } else if batch.last || Pace::due(&mut pace.recovery, PATIENCE / 2, now()) {
                 self.recover(&batch)
+            } else {
+                Ok(())
             };
             if self.clerk.serve(&mut self.table) {
                 self.journal.call();
@@ -126,7 +130,11 @@ impl Writer {
         let clocks = self.clocks();
         self.table.write(true, |table| table.put_clocks(clocks))?;
         self.journal.catch_up();
-        self.sweep.whole(&mut self.table, &self.memory)?;
+        let clerk = &mut self.clerk;
+        self.sweep.whole(&mut self.table, &self.memory, |table| {
+            // What is left over is for the next turn.
+            clerk.serve(table);
+        })?;
         if self.journal.caught_up() {
             self.journal.landed(batch.number);
             tracing::warn!(store = "sqlite", "the counters are written down again");

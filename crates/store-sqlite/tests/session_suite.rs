@@ -1,5 +1,7 @@
 //! The suite that every store of sessions passes: from memory, and from the database alone.
 
+#![expect(clippy::unwrap_used, reason = "a test says no by panicking")]
+
 use std::sync::Arc;
 
 use panoply_core::ManualClock;

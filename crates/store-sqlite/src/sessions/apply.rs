@@ -9,15 +9,17 @@ use panoply_core::{
 };
 use rusqlite::Connection;
 
+use super::blob::bytes_of;
 use super::cache::{Cache, Hash, Kept};
-use super::rows::{self, At, Trouble};
+use super::rows::{self, At, Totals, Trouble};
 
 /// What a transaction has done to the sessions so far.
 #[derive(Debug)]
 pub(super) struct Changes<'a> {
-    conn: &'a Connection,
+    pub(super) conn: &'a Connection,
     cache: &'a Cache,
     next_id: i64,
+    pub(super) totals: Totals,
     /// Sessions as they are now; none for those that are no more.
     sessions: HashMap<i64, Option<Arc<SessionRecord>>>,
     /// All keys of theirs, before and after: here the cache is no longer right.
@@ -33,11 +35,17 @@ struct Found {
 }
 
 impl<'a> Changes<'a> {
-    pub(super) fn new(conn: &'a Connection, cache: &'a Cache, next_id: i64) -> Self {
+    pub(super) fn new(
+        conn: &'a Connection,
+        cache: &'a Cache,
+        next_id: i64,
+        totals: Totals,
+    ) -> Self {
         Self {
             conn,
             cache,
             next_id,
+            totals,
             sessions: HashMap::new(),
             keys: HashSet::new(),
         }
@@ -68,10 +76,13 @@ impl<'a> Changes<'a> {
         now: Moment,
     ) -> Result<Committed, Trouble> {
         let found = self.find(key)?;
-        let taken = match change.new_key().map(Cycle::to) {
-            Some(to) => self.find(to)?.is_some_and(|at| at.slot.holds(to, now)),
-            None => false,
-        };
+        let (mut taken, mut over_tombstone) = (false, false);
+        if let Some(to) = change.new_key().map(Cycle::to)
+            && let Some(found) = self.find(to)?
+        {
+            taken = found.slot.holds(to, now);
+            over_tombstone = found.id.is_none();
+        }
         let slot = found.as_ref().map(|found| &found.slot);
         let (record, committed) = SessionRecord::apply(slot, key, change, taken, now);
         let (Some(record), Committed::Done(mut stamp)) = (record, committed) else {
@@ -79,7 +90,11 @@ impl<'a> Changes<'a> {
         };
         let record = Arc::new(record);
         match found {
-            Some(found) if !change.creates() => self.update(&found, &record, change)?,
+            Some(found) if !change.creates() => {
+                self.update(&found, &record, change)?;
+                // One that is over, at the key that is new.
+                self.totals.held -= i64::from(stamp.cycled && over_tombstone);
+            }
             found => self.insert(found, &record, now)?,
         }
         if let UserChange::Set {
@@ -135,24 +150,9 @@ impl<'a> Changes<'a> {
         }))
     }
 
-    /// Looks at so many sessions and tombstones that may be over, and deletes those that are; how
-    /// many it has looked at.
-    pub(super) fn sweep(&mut self, now: Moment, most: usize) -> Result<usize, Trouble> {
-        let due = rows::due(self.conn, now, most)?;
-        for (id, idle_end) in &due {
-            if *idle_end > now {
-                rows::look_at(self.conn, *id, *idle_end)?;
-                continue;
-            }
-            match self.bare(*id) {
-                Ok(Some(record)) => self.forget(*id, &record)?,
-                // Nobody could ever use it again.
-                Ok(None) | Err(Trouble::Damaged) => rows::delete(self.conn, *id)?,
-                Err(trouble) => return Err(trouble),
-            }
-        }
-        let tombstones = rows::delete_tombstones(self.conn, now, most)?;
-        Ok(due.len() + tombstones)
+    /// Whether a session was changed here.
+    pub(super) fn has_changed(&self, id: i64) -> bool {
+        self.sessions.contains_key(&id)
     }
 
     fn find(&self, key: &SessionKey) -> Result<Option<Found>, Trouble> {
@@ -183,7 +183,7 @@ impl<'a> Changes<'a> {
     }
 
     /// A session, perhaps without its values.
-    fn bare(&self, id: i64) -> Result<Option<Arc<SessionRecord>>, Trouble> {
+    pub(super) fn bare(&self, id: i64) -> Result<Option<Arc<SessionRecord>>, Trouble> {
         match self.sessions.get(&id) {
             Some(record) => Ok(record.clone()),
             None => Ok(rows::read_bare(self.conn, id)?.map(Arc::new)),
@@ -196,18 +196,19 @@ impl<'a> Changes<'a> {
         record: &Arc<SessionRecord>,
         now: Moment,
     ) -> Result<(), Trouble> {
-        if let Some(Found {
-            slot: SessionSlot::Live(over),
-            id: Some(id),
-        }) = found
-            && over.is_over(now)
-        {
-            self.forget(id, &over)?;
-        }
         let id = self.next_id;
-        rows::put_values(self.conn, id, &record.values)?;
+        self.totals.bytes += rows::put_values(self.conn, id, &record.values)?;
+        match found {
+            Some(Found {
+                slot: SessionSlot::Live(over),
+                id: Some(over_id),
+            }) if over.is_over(now) => self.forget(over_id, &over)?,
+            Some(Found { id: None, .. }) => self.totals.held -= 1,
+            _ => {}
+        }
         rows::put(self.conn, id, record, true)?;
         rows::put_key(self.conn, record.first_key.hash(), id)?;
+        self.totals.held += 1;
         self.next_id += 1;
         self.note(record);
         self.sessions.insert(id, Some(record.clone()));
@@ -224,7 +225,8 @@ impl<'a> Changes<'a> {
             return Err(Trouble::Damaged);
         };
         if change.values().next().is_some() {
-            rows::put_values(self.conn, id, &record.values)?;
+            let bytes = rows::put_values(self.conn, id, &record.values)?;
+            self.totals.bytes += bytes - bytes_of(&before.values);
         }
         rows::put(self.conn, id, record, false)?;
         if before.key != record.key {
@@ -278,19 +280,26 @@ impl<'a> Changes<'a> {
         };
         let until = record.tombstone_end(now);
         for key in record.keys(now) {
-            rows::bury(self.conn, key.hash(), id, until)?;
+            self.totals.held += rows::bury(self.conn, key.hash(), id, until)?;
         }
         self.forget(id, &record)?;
         Ok(1)
     }
 
     /// Deletes a session and the keys that lead to it.
-    fn forget(&mut self, id: i64, record: &SessionRecord) -> Result<(), Trouble> {
+    pub(super) fn forget(&mut self, id: i64, record: &SessionRecord) -> Result<(), Trouble> {
         for key in all_keys(record) {
             rows::free_key(self.conn, key, id)?;
         }
-        rows::delete(self.conn, id)?;
         self.note(record);
+        self.delete(id)
+    }
+
+    /// Deletes a session of which nothing is known.
+    pub(super) fn delete(&mut self, id: i64) -> Result<(), Trouble> {
+        let (sessions, bytes) = rows::delete(self.conn, id)?;
+        self.totals.held -= sessions;
+        self.totals.bytes -= bytes;
         self.sessions.insert(id, None);
         Ok(())
     }

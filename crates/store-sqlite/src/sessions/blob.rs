@@ -10,11 +10,10 @@ use crate::row::{micros, moment};
 /// The length of a name, the length of its value, both as 32 bits from the lowest on, the name and
 /// the value; and so on. None for more than SQLite takes.
 pub(super) fn values_blob(values: &SessionValues) -> Option<Vec<u8>> {
-    let size = values.bytes().checked_add(values.len().checked_mul(8)?)?;
-    if size > MOST {
+    if size(values) > MOST {
         return None;
     }
-    let mut blob = Vec::with_capacity(size);
+    let mut blob = Vec::with_capacity(size(values));
     for (name, value) in values.iter() {
         blob.extend(u32::try_from(name.len()).ok()?.to_le_bytes());
         blob.extend(u32::try_from(value.len()).ok()?.to_le_bytes());
@@ -22,6 +21,17 @@ pub(super) fn values_blob(values: &SessionValues) -> Option<Vec<u8>> {
         blob.extend(value);
     }
     Some(blob)
+}
+
+/// How many bytes the blob of these values has.
+pub(super) fn bytes_of(values: &SessionValues) -> i64 {
+    i64::try_from(size(values)).unwrap_or(i64::MAX)
+}
+
+fn size(values: &SessionValues) -> usize {
+    values
+        .bytes()
+        .saturating_add(values.len().saturating_mul(8))
 }
 
 /// How many bytes a blob may have; SQLite would take a little less than a gigabyte.

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use hashbrown::HashSet;
 use panoply_core::{
     Clock, Committed, SessionChange, SessionFingerprint, SessionKey, StoreError, SystemClock,
     UserChange, UserKey,
 };
 
-use super::Sessions;
 use super::apply::Changes;
 use super::cache::{Hash, Kept};
-use super::rows::{self, Trouble};
+use super::rows::{self, Totals, Trouble};
+use super::{Bounds, Sessions};
 use crate::table::Table;
 
 /// What is asked of the thread that writes.
@@ -32,6 +33,16 @@ pub(super) enum Written {
 }
 
 impl Write {
+    /// How many bytes wait with it.
+    pub(super) fn bytes(&self) -> usize {
+        let Self::Commit(_, change) = self else {
+            return 0;
+        };
+        let values = change.values();
+        let bytes = values.map(|(name, value)| name.len() + value.map_or(0, Bytes::len));
+        bytes.sum()
+    }
+
     /// Whether it takes something from somebody, so that not even a power cut may give it back.
     fn takes(&self) -> bool {
         match self {
@@ -50,7 +61,9 @@ pub(crate) struct Clerk {
     sessions: Arc<Sessions>,
     /// Whether every commit is on the disk itself before it is answered.
     synced: bool,
+    bounds: Bounds,
     next_id: i64,
+    totals: Totals,
     fails: bool,
     clock: SystemClock,
 }
@@ -60,6 +73,7 @@ struct Outcome {
     answers: Vec<Result<Written, StoreError>>,
     kept: Vec<Kept>,
     next_id: i64,
+    totals: Totals,
     looked: usize,
 }
 
@@ -77,11 +91,14 @@ impl Clerk {
         sessions: Arc<Sessions>,
         table: &Table,
         synced: bool,
+        bounds: Bounds,
     ) -> rusqlite::Result<Self> {
         Ok(Self {
             sessions,
             synced,
+            bounds,
             next_id: rows::last_id(table.conn())?.saturating_add(1),
+            totals: rows::totals(table.conn())?,
             fails: false,
             clock: SystemClock::new(),
         })
@@ -139,19 +156,25 @@ impl Clerk {
         let synced = !asked.is_empty() && self.synced || asked.iter().any(Write::takes);
         let mut fenced: HashSet<Hash> = HashSet::new();
         let done = table.write(synced, |table| {
-            let mut changes = Changes::new(table.conn(), &sessions.cache, self.next_id);
+            let (next_id, totals) = (self.next_id, self.totals);
+            let mut changes = Changes::new(table.conn(), &sessions.cache, next_id, totals);
             let mut answers = Vec::with_capacity(asked.len());
             for write in asked {
                 answers.push(answer(act(&sessions, &mut changes, write))?);
             }
-            let swept = changes.sweep(sessions.memory.moment(), looks);
+            let swept = changes.sweep(sessions.memory.moment(), looks, self.bounds);
             let looked = answer(swept)?.unwrap_or(0);
+            if changes.totals != totals {
+                let put = rows::put_totals(table.conn(), changes.totals);
+                answer(put)?.ok();
+            }
             // From here to the end of the transaction the database alone says what is.
             fenced.clone_from(changes.keys());
             sessions.cache.fence(&fenced);
             Ok(Outcome {
                 kept: changes.kept().collect(),
                 next_id: changes.next_id(),
+                totals: changes.totals,
                 answers,
                 looked,
             })
@@ -161,7 +184,7 @@ impl Clerk {
             for kept in &outcome.kept {
                 sessions.cache.publish(kept, now);
             }
-            self.next_id = outcome.next_id;
+            (self.next_id, self.totals) = (outcome.next_id, outcome.totals);
         }
         sessions.cache.free(&fenced);
         done

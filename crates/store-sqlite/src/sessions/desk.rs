@@ -1,5 +1,6 @@
 //! Where questions to a thread wait, and who waits for their answers.
 
+use std::collections::VecDeque;
 use std::mem;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,8 +14,14 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 /// Beyond so many questions that wait, the next is refused.
 const MOST: usize = 16 * 1024;
 
+/// Beyond so many bytes of them too.
+const MOST_BYTES: usize = 64 * 1024 * 1024;
+
 /// How many questions are answered at once, at most.
 const AT_ONCE: usize = 1024;
+
+/// Beyond so many bytes of them, none is added.
+const BYTES_AT_ONCE: usize = 8 * 1024 * 1024;
 
 /// Questions on their way to a thread.
 ///
@@ -29,10 +36,19 @@ pub(super) struct Desk<Q, A> {
 
 #[derive(Debug)]
 struct State<Q, A> {
-    waiting: Vec<(Q, Asker<A>)>,
+    waiting: VecDeque<Waiting<Q, A>>,
+    /// What they take.
+    bytes: usize,
     flying: Vec<Option<Asker<A>>>,
     /// Why nothing more is taken.
     shut: Option<Shut>,
+}
+
+#[derive(Debug)]
+struct Waiting<Q, A> {
+    question: Q,
+    bytes: usize,
+    asker: Asker<A>,
 }
 
 #[derive(Debug)]
@@ -64,7 +80,8 @@ impl<Q, A> Desk<Q, A> {
     pub(super) fn new() -> Self {
         Self {
             state: Mutex::new(State {
-                waiting: Vec::new(),
+                waiting: VecDeque::new(),
+                bytes: 0,
                 flying: Vec::new(),
                 shut: None,
             }),
@@ -73,8 +90,8 @@ impl<Q, A> Desk<Q, A> {
         }
     }
 
-    /// Puts a question in line.
-    pub(super) fn ask(&self, question: Q) -> Result<Answer<A>, StoreError> {
+    /// Puts a question of about so many bytes in line.
+    pub(super) fn ask(&self, question: Q, bytes: usize) -> Result<Answer<A>, StoreError> {
         let since = self.clock.monotonic();
         let (answer, answered) = oneshot::channel();
         let mut state = self.lock();
@@ -83,12 +100,17 @@ impl<Q, A> Desk<Q, A> {
             Some(Shut::Over) => return Err(no_thread()),
             None => {}
         }
-        if state.waiting.len() >= MOST {
+        if state.waiting.len() >= MOST || state.bytes >= MOST_BYTES {
             return Err(StoreError::transient(
                 "too many sessions wait for the database",
             ));
         }
-        state.waiting.push((question, Asker { since, answer }));
+        state.bytes += bytes;
+        state.waiting.push_back(Waiting {
+            question,
+            bytes,
+            asker: Asker { since, answer },
+        });
         drop(state);
         self.wake.notify_one();
         Ok(Answer(answered))
@@ -112,13 +134,16 @@ impl<Q, A> Desk<Q, A> {
         if state.shut == Some(Shut::Stalls) {
             state.shut = None;
         }
-        let all = state.waiting.len().min(AT_ONCE);
-        let (questions, askers) = state
-            .waiting
-            .drain(..all)
-            .map(|(question, asker)| (question, Some(asker)))
-            .unzip();
-        state.flying = askers;
+        let (mut questions, mut bytes) = (Vec::new(), 0);
+        while questions.len() < AT_ONCE && bytes < BYTES_AT_ONCE {
+            let Some(next) = state.waiting.pop_front() else {
+                break;
+            };
+            bytes += next.bytes;
+            questions.push(next.question);
+            state.flying.push(Some(next.asker));
+        }
+        state.bytes = state.bytes.saturating_sub(bytes);
         questions
     }
 
@@ -147,7 +172,7 @@ impl<Q, A> Desk<Q, A> {
             return false;
         }
         let flying = state.flying.iter().flatten();
-        let waiting = state.waiting.iter().map(|(_, asker)| asker);
+        let waiting = state.waiting.front().map(|next| &next.asker);
         let first = flying.chain(waiting).map(|asker| asker.since).min();
         if first.is_none_or(|first| now.saturating_sub(first) < PATIENCE) {
             return false;
@@ -181,7 +206,8 @@ impl<Q, A> Desk<Q, A> {
         // The places stay, since the thread will answer in their order.
         let flying: Vec<Asker<A>> = state.flying.iter_mut().filter_map(Option::take).collect();
         let waiting = mem::take(&mut state.waiting);
-        let waiting = waiting.into_iter().map(|(_, asker)| asker);
+        let waiting = waiting.into_iter().map(|next| next.asker);
+        state.bytes = 0;
         flying.into_iter().chain(waiting).collect()
     }
 

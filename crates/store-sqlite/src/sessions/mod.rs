@@ -13,6 +13,7 @@ mod desk;
 mod reader;
 mod rows;
 mod store;
+mod sweep;
 
 pub use store::SqliteSessionStore;
 
@@ -20,6 +21,4 @@ pub(crate) use clerk::Clerk;
 pub(crate) use reader::Reader;
 pub(crate) use rows::SCHEMA;
 pub(crate) use store::Sessions;
-
-#[cfg(test)]
-mod tests;
+pub(crate) use sweep::Bounds;

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use hashbrown::HashSet;
 use panoply_core::{
@@ -14,7 +13,7 @@ use super::Sessions;
 use super::cache::Kept;
 use super::clerk::{damaged, failed};
 use super::rows::{self, At, Trouble};
-use crate::table::CACHE;
+use crate::table::{BUSY, CACHE};
 
 /// What is asked of the thread that reads.
 #[derive(Debug)]
@@ -43,14 +42,10 @@ pub(crate) struct Reader {
 
 impl Reader {
     /// A second connection to a database that is open.
-    pub(crate) fn open(
-        path: &Path,
-        wait: Duration,
-        sessions: Arc<Sessions>,
-    ) -> rusqlite::Result<Self> {
+    pub(crate) fn open(path: &Path, sessions: Arc<Sessions>) -> rusqlite::Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let conn = Connection::open_with_flags(path, flags)?;
-        conn.busy_timeout(wait)?;
+        conn.busy_timeout(BUSY)?;
         conn.pragma_update(None, "query_only", true)?;
         conn.pragma_update(None, "cache_size", CACHE)?;
         // The first look opens the files beside the database.
@@ -81,7 +76,12 @@ impl Reader {
         });
         let mut missing: HashSet<_> = keys.collect();
         missing.iter().for_each(|key| cache.begin(key));
-        let begun = self.conn.execute_batch("BEGIN");
+        if let Err(error) = self.conn.execute_batch("BEGIN") {
+            missing.iter().for_each(|key| cache.end(key, None));
+            let error = Arc::new(error);
+            let failed = asked.iter().map(|_| Err(failed(Arc::clone(&error))));
+            return failed.collect();
+        }
         let seen = asked.iter().map(|read| match read {
             Read::Load(key) => {
                 let found = self.find(key);
@@ -91,9 +91,8 @@ impl Reader {
                 }
                 let now = self.sessions.memory.moment();
                 let slot = found?.map(|kept| SessionSlot::Live(kept.record));
-                Ok(Seen::Loaded(
-                    slot.map_or(Loaded::Absent, |slot| slot.load(key, now)),
-                ))
+                let loaded = slot.map_or(Loaded::Absent, |slot| slot.load(key, now));
+                Ok(Seen::Loaded(loaded))
             }
             Read::List { user, after, most } => {
                 let now = self.sessions.memory.moment();
@@ -102,9 +101,9 @@ impl Reader {
             }
         });
         let seen = seen.collect();
-        if begun.is_ok() {
-            // It has changed nothing, so that it does not matter how it ends.
-            drop(self.conn.execute_batch("COMMIT"));
+        if !self.conn.is_autocommit() {
+            // What was only read can always be given up.
+            drop(self.conn.execute_batch("ROLLBACK"));
         }
         seen
     }

@@ -15,6 +15,8 @@ use crate::row::{micros, moment};
 ///
 /// `look` is when to look whether a session is over. It does not move with each commit, as
 /// `idle_end` does, or each would write to an index: when the time has come, it is set anew.
+///
+/// The totals are of rows that are held for a session or a tombstone, and of the bytes of values.
 pub(crate) const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS sessions (
         id         INTEGER PRIMARY KEY,
@@ -33,7 +35,7 @@ pub(crate) const SCHEMA: &str = "
         look       INTEGER NOT NULL
     );
     CREATE INDEX IF NOT EXISTS session_users ON sessions (user, first_key) WHERE user IS NOT NULL;
-    CREATE INDEX IF NOT EXISTS session_looks ON sessions (look);
+    CREATE INDEX IF NOT EXISTS session_looks ON sessions (user IS NOT NULL, look);
     CREATE TABLE IF NOT EXISTS session_values (
         session INTEGER PRIMARY KEY,
         content BLOB NOT NULL
@@ -43,7 +45,13 @@ pub(crate) const SCHEMA: &str = "
         session INTEGER,
         until   INTEGER
     ) WITHOUT ROWID;
-    CREATE INDEX IF NOT EXISTS session_tombstones ON session_keys (until) WHERE session IS NULL;";
+    CREATE INDEX IF NOT EXISTS session_tombstones ON session_keys (until) WHERE session IS NULL;
+    CREATE TABLE IF NOT EXISTS session_totals (
+        id    INTEGER PRIMARY KEY CHECK (id = 1),
+        held  INTEGER NOT NULL,
+        bytes INTEGER NOT NULL
+    );
+    INSERT OR IGNORE INTO session_totals (id, held, bytes) VALUES (1, 0, 0);";
 
 /// Why a statement on one session did not go as it should.
 #[derive(Debug)]
@@ -187,24 +195,30 @@ pub(super) fn put(
     Ok(())
 }
 
+/// Writes the values of a session, and says how many bytes they take.
 pub(super) fn put_values(
     conn: &Connection,
     id: i64,
     values: &SessionValues,
-) -> Result<(), Trouble> {
+) -> Result<i64, Trouble> {
     let content = values_blob(values).ok_or(Trouble::TooLarge)?;
     let write = "INSERT OR REPLACE INTO session_values (session, content) VALUES (?1, ?2)";
     conn.prepare_cached(write)?.execute(params![id, content])?;
-    Ok(())
+    Ok(i64::try_from(content.len()).unwrap_or(i64::MAX))
 }
 
-/// Deletes a session, but not its keys.
-pub(super) fn delete(conn: &Connection, id: i64) -> Result<(), Trouble> {
+/// Deletes a session, but not its keys; how many sessions and how many bytes that were.
+pub(super) fn delete(conn: &Connection, id: i64) -> Result<(i64, i64), Trouble> {
     let delete = "DELETE FROM sessions WHERE id = ?1";
-    conn.prepare_cached(delete)?.execute([id])?;
-    let delete = "DELETE FROM session_values WHERE session = ?1";
-    conn.prepare_cached(delete)?.execute([id])?;
-    Ok(())
+    let sessions = conn.prepare_cached(delete)?.execute([id])?;
+    let delete = "DELETE FROM session_values WHERE session = ?1 RETURNING length(content)";
+    let mut delete = conn.prepare_cached(delete)?;
+    let bytes = delete.query_row([id], |row| row.get(0)).optional()?;
+    Ok((count(sessions), bytes.unwrap_or(0)))
+}
+
+fn count(rows: usize) -> i64 {
+    i64::try_from(rows).unwrap_or(i64::MAX)
 }
 
 /// Lets a key lead to a session, wherever it led before.
@@ -221,13 +235,12 @@ pub(super) fn free_key(conn: &Connection, key: &Hash, id: i64) -> Result<(), Tro
     Ok(())
 }
 
-/// Puts a tombstone at a key, if it leads to this session.
-pub(super) fn bury(conn: &Connection, key: &Hash, id: i64, until: Moment) -> Result<(), Trouble> {
+/// Puts a tombstone at a key, if it leads to this session; how many that are.
+pub(super) fn bury(conn: &Connection, key: &Hash, id: i64, until: Moment) -> Result<i64, Trouble> {
     let update =
         "UPDATE session_keys SET session = NULL, until = ?3 WHERE key = ?1 AND session = ?2";
     let mut update = conn.prepare_cached(update)?;
-    update.execute(params![key, id, micros(until)])?;
-    Ok(())
+    Ok(count(update.execute(params![key, id, micros(until)])?))
 }
 
 /// A session of a user's, as far as a cap has to know it.
@@ -276,27 +289,39 @@ pub(super) fn list(
         behind.extend(after.to_bits().to_be_bytes());
         behind.extend([0xff; 24]);
     }
-    let most = i64::try_from(most).unwrap_or(i64::MAX);
-    let of = params![user.hash(), behind, micros(now), most];
+    let of = params![user.hash(), behind, micros(now), count(most)];
     let rows = select.query_map(of, record_of)?;
     let known = rows.map(|record| Ok(record?.map(|record| SessionInfo::new(&record, now))));
     let all: rusqlite::Result<Vec<Option<SessionInfo>>> = known.collect();
     Ok(all?.into_iter().flatten().collect())
 }
 
-/// The sessions of which it is time to look whether they are over, the longest due first, and when
-/// they end if nobody comes.
+/// A session of which it is time to look whether it is over.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Due {
+    pub(super) id: i64,
+    pub(super) look: Moment,
+    pub(super) idle_end: Moment,
+}
+
+/// The sessions of nobody, or those of users, that are due, the longest due first.
 pub(super) fn due(
     conn: &Connection,
+    of_users: bool,
     now: Moment,
     most: usize,
-) -> Result<Vec<(i64, Moment)>, Trouble> {
+) -> Result<Vec<Due>, Trouble> {
     let mut select = conn.prepare_cached(
-        "SELECT id, idle_end FROM sessions WHERE look <= ?1 ORDER BY look LIMIT ?2",
+        "SELECT id, look, idle_end FROM sessions \
+         WHERE (user IS NOT NULL) = ?1 AND look <= ?2 ORDER BY look LIMIT ?3",
     )?;
-    let most = i64::try_from(most).unwrap_or(i64::MAX);
-    let rows = select.query_map(params![micros(now), most], |row| {
-        Ok((row.get(0)?, moment(row.get(1)?)))
+    let of = params![of_users, micros(now), count(most)];
+    let rows = select.query_map(of, |row| {
+        Ok(Due {
+            id: row.get(0)?,
+            look: moment(row.get(1)?),
+            idle_end: moment(row.get(2)?),
+        })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
@@ -309,18 +334,43 @@ pub(super) fn look_at(conn: &Connection, id: i64, when: Moment) -> Result<(), Tr
     Ok(())
 }
 
-/// Deletes tombstones that have stood for long enough, and says how many.
+/// Deletes tombstones that stand until then at the latest, and says how many.
 pub(super) fn delete_tombstones(
     conn: &Connection,
-    now: Moment,
+    until: Moment,
     most: usize,
-) -> Result<usize, Trouble> {
+) -> Result<i64, Trouble> {
     let mut delete = conn.prepare_cached(
         "DELETE FROM session_keys WHERE key IN (SELECT key FROM session_keys \
          WHERE session IS NULL AND until <= ?1 ORDER BY until LIMIT ?2)",
     )?;
-    let most = i64::try_from(most).unwrap_or(i64::MAX);
-    Ok(delete.execute(params![micros(now), most])?)
+    Ok(count(delete.execute(params![micros(until), count(most)])?))
+}
+
+/// What all sessions take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Totals {
+    /// Sessions and tombstones.
+    pub(crate) held: i64,
+    /// Bytes of values.
+    pub(crate) bytes: i64,
+}
+
+pub(crate) fn totals(conn: &Connection) -> rusqlite::Result<Totals> {
+    let select = "SELECT held, bytes FROM session_totals";
+    conn.query_row(select, [], |row| {
+        Ok(Totals {
+            held: row.get(0)?,
+            bytes: row.get(1)?,
+        })
+    })
+}
+
+pub(super) fn put_totals(conn: &Connection, totals: Totals) -> Result<(), Trouble> {
+    let update = "UPDATE session_totals SET held = ?1, bytes = ?2";
+    let mut update = conn.prepare_cached(update)?;
+    update.execute(params![totals.held, totals.bytes])?;
+    Ok(())
 }
 
 /// The highest number of a session so far.

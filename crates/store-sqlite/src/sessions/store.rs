@@ -69,7 +69,8 @@ impl SqliteSessionStore {
     }
 
     fn write(&self, write: Write) -> Result<Answer<Written>, StoreError> {
-        let answer = self.shared().writes.ask(write)?;
+        let bytes = write.bytes();
+        let answer = self.shared().writes.ask(write, bytes)?;
         self.0.call_writer();
         Ok(answer)
     }
@@ -88,7 +89,7 @@ impl SessionStore for SqliteSessionStore {
         if let Some(loaded) = self.cached(key) {
             return Reply::ready(Ok(loaded));
         }
-        match self.shared().reads.ask(Read::Load(key.without_id())) {
+        match self.shared().reads.ask(Read::Load(key.without_id()), 0) {
             Err(error) => Reply::ready(Err(error)),
             Ok(answer) => Reply::later(async move {
                 match answer.come().await? {
@@ -122,7 +123,7 @@ impl SessionStore for SqliteSessionStore {
         most: usize,
     ) -> Reply<'a, Vec<SessionInfo>> {
         let user = *user;
-        match self.shared().reads.ask(Read::List { user, after, most }) {
+        match self.shared().reads.ask(Read::List { user, after, most }, 0) {
             Err(error) => Reply::ready(Err(error)),
             Ok(answer) => Reply::later(async move {
                 match answer.come().await? {

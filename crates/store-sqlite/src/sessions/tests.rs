@@ -1,1 +1,0 @@
-//! What cannot be seen from outside.
