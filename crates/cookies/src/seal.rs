@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use aws_lc_rs::{hkdf, rand};
+use aws_lc_rs::{hkdf, hmac, rand};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use panoply_core::{Clock, SystemClock};
+use subtle::ConstantTimeEq as _;
 
 use crate::keys::hex;
 use crate::{Error, KeyId, KeyRing};
@@ -40,6 +41,7 @@ impl Opened {
 }
 
 const VERSION: &str = "v1";
+const MARK: &str = "v0.";
 const SALT: usize = 16;
 const TAG: usize = 16;
 const TIME: usize = 8;
@@ -85,6 +87,13 @@ impl Sealer {
         Ok(format!("{VERSION}.{id}.{}", URL_SAFE_NO_PAD.encode(sealed)))
     }
 
+    /// How many bytes a value of so many has once it is sealed.
+    pub const fn sealed_len(bytes: usize) -> usize {
+        let inside = SALT + TIME + bytes + TAG;
+        // The version, a key's id and two points; then six bits a letter.
+        2 + 1 + 12 + 1 + (inside * 4).div_ceil(3)
+    }
+
     /// Opens what was sealed as the value of the cookie `name`.
     ///
     /// # Errors
@@ -115,6 +124,57 @@ impl Sealer {
             value: value.to_vec(),
             stale: place > 0,
         })
+    }
+
+    /// Marks `value` as one that was made here, for what is too large to be sealed: it can be read
+    /// and not be changed. It has 39 bytes more.
+    ///
+    /// # Errors
+    ///
+    /// Only with a ring that is empty.
+    pub fn mark(&self, name: &str, value: &[u8]) -> Result<Vec<u8>, Error> {
+        let (id, key) = self.keys.first().ok_or(Error::NoKey)?;
+        let tag = self.tag(key, name, value).ok_or(Error::Broken)?;
+        let mut marked = format!("{MARK}{id}.{tag}.").into_bytes();
+        marked.extend_from_slice(value);
+        Ok(marked)
+    }
+
+    /// The value that was marked as that of the cookie `name`.
+    ///
+    /// # Errors
+    ///
+    /// When it was changed, or made for another cookie or site or with a key that is not in the ring.
+    pub fn unmark<'v>(&self, name: &str, marked: &'v [u8]) -> Result<&'v [u8], Error> {
+        let rest = marked.strip_prefix(MARK.as_bytes()).ok_or(Error::Broken)?;
+        let mut parts = rest.splitn(3, |byte| *byte == b'.');
+        let (Some(id), Some(tag), Some(value)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(Error::Broken);
+        };
+        let known = { self.keys.iter() }.find(|(own, _)| hex(&own.0).as_bytes() == id);
+        let (_, key) = known.ok_or(Error::UnknownKey)?;
+        let own = self.tag(key, name, value).ok_or(Error::Broken)?;
+        if bool::from(own.as_bytes().ct_eq(tag)) {
+            Ok(value)
+        } else {
+            Err(Error::Broken)
+        }
+    }
+
+    /// Whether a text looks like one that was marked.
+    pub fn is_marked(text: &[u8]) -> bool {
+        text.starts_with(MARK.as_bytes())
+    }
+
+    /// 128 bits of an HMAC over what a mark stands for.
+    fn tag(&self, key: &hkdf::Prk, name: &str, value: &[u8]) -> Option<String> {
+        let okm = key.expand(&[b"mark"], hmac::HMAC_SHA256).ok()?;
+        let mut context = hmac::Context::with_key(&hmac::Key::from(okm));
+        context.update(&self.bound_to(name));
+        context.update(b"\0");
+        context.update(value);
+        let tag = context.sign();
+        Some(URL_SAFE_NO_PAD.encode(tag.as_ref().get(..TAG)?))
     }
 
     /// Whether a text looks like one that was sealed.
@@ -180,6 +240,10 @@ mod tests {
         let old = Sealer::new(&ring, "a");
         let sealed = old.seal("sid", b"one", HOUR).unwrap();
         assert!(Sealer::is_sealed(sealed.as_bytes()));
+        for value in [&b""[..], b"1", b"22", b"333", &[b'x'; 1000]] {
+            let sealed = old.seal("sid", value, HOUR).unwrap();
+            assert_eq!(sealed.len(), Sealer::sealed_len(value.len()));
+        }
         assert!(!old.open("sid", &sealed).unwrap().is_stale());
         let rotated = Sealer::new(&ring.rotate().unwrap(), "a");
         let opened = rotated.open("sid", &sealed).unwrap();
@@ -202,6 +266,28 @@ mod tests {
         clock.advance(HOUR / 2);
         assert!(matches!(sealer.open("sid", &text), Err(Error::Ended)));
         assert_ne!(sealer.seal("sid", b"one", HOUR).unwrap(), text);
+    }
+
+    #[test]
+    fn what_is_marked_can_be_read_and_not_changed() {
+        let ring = KeyRing::random().unwrap();
+        let marked = Sealer::new(&ring, "a").mark("sid", b"a.b=c").unwrap();
+        assert!(Sealer::is_marked(&marked) && marked.ends_with(b".a.b=c"));
+        assert_eq!(marked.len(), 39 + 5);
+        let sealer = Sealer::new(&ring.rotate().unwrap(), "a");
+        assert_eq!(sealer.unmark("sid", &marked).unwrap(), b"a.b=c");
+        assert!(sealer.unmark("sid2", &marked).is_err());
+        let mut changed = marked.clone();
+        changed.push(b'd');
+        assert!(matches!(sealer.unmark("sid", &changed), Err(Error::Broken)));
+        for none in [&b""[..], b"v0.", b"v0.a.b", b"v1.a.b.c", b"a.b=c"] {
+            assert!(sealer.unmark("sid", none).is_err());
+        }
+        let other = Sealer::new(&KeyRing::random().unwrap(), "a");
+        assert!(matches!(
+            other.unmark("sid", &marked),
+            Err(Error::UnknownKey)
+        ));
     }
 
     proptest! {

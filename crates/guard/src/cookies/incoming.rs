@@ -1,0 +1,182 @@
+//! What a client sends, as the app is to see it.
+
+use std::borrow::Cow;
+
+use http::header::COOKIE;
+use http::{HeaderMap, HeaderValue};
+use panoply_cookies::{Pair, Sealer, pairs};
+use smallvec::SmallVec;
+
+use super::CookieGuard;
+use super::config::Unsealable;
+use super::guard::Treatment;
+
+/// What a request's cookies told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CookiesSeen {
+    /// Whether one of them is of a session, or proves who somebody is.
+    pub session: bool,
+}
+
+/// One pair, as the app is to see it.
+struct Passed<'a> {
+    name: &'a [u8],
+    value: Cow<'a, [u8]>,
+    /// Whether the first of its name counts alone.
+    once: bool,
+    /// Whether it came under its own name though it has another.
+    plain: bool,
+    as_it_came: bool,
+}
+
+impl CookieGuard {
+    /// Gives the app its own names and values back, and takes out what it must not see.
+    ///
+    /// `https` says whether the client came by HTTPS: only then names are others outside.
+    pub fn incoming(&self, headers: &mut HeaderMap, https: bool) -> CookiesSeen {
+        let mut seen = CookiesSeen::default();
+        if !self.is_enabled() || !headers.contains_key(COOKIE) {
+            return seen;
+        }
+        let rebuilt = {
+            let mut passed: SmallVec<[Passed<'_>; 8]> = SmallVec::new();
+            let mut as_it_came = true;
+            for header in headers.get_all(COOKIE) {
+                for pair in pairs(header.as_bytes()) {
+                    match self.admit(pair, https) {
+                        Some(pair) => {
+                            as_it_came &= pair.as_it_came;
+                            passed.push(pair);
+                        }
+                        None => as_it_came = false,
+                    }
+                }
+            }
+            let before = passed.len();
+            drop_repeated(&mut passed);
+            as_it_came &= passed.len() == before;
+            seen.session = passed.iter().any(|pair| self.is_session(pair.name));
+            (!as_it_came).then(|| join(&passed))
+        };
+        match rebuilt {
+            None => {}
+            // Nothing of it may be left; a value that no header can have was in none.
+            Some(text) => match HeaderValue::from_bytes(&text) {
+                Ok(value) if !value.is_empty() => drop(headers.insert(COOKIE, value)),
+                _ => drop(headers.remove(COOKIE)),
+            },
+        }
+        seen
+    }
+
+    fn admit<'a>(&'a self, pair: Pair<'a>, https: bool) -> Option<Passed<'a>> {
+        let inside = self.aliases().inside(pair.name).filter(|_| https);
+        let name = inside.unwrap_or(pair.name);
+        let treatment = self.treatment(name);
+        if treatment.left {
+            return Some(Passed::as_it_came(pair));
+        }
+        if pair.is_odd() {
+            return None;
+        }
+        let plain = https && inside.is_none() && treatment.outside.is_some();
+        if plain && !self.takes_plain() {
+            return None;
+        }
+        let value = self.unsealed(name, pair.value, &treatment)?;
+        let unsealed = matches!(value, Cow::Owned(_)) || value.len() != pair.value.len();
+        Some(Passed {
+            name,
+            once: treatment.is_protected(),
+            plain,
+            as_it_came: inside.is_none() && !unsealed,
+            value,
+        })
+    }
+
+    /// The value as the app has set it; none where it must not see what is there.
+    fn unsealed<'v>(
+        &self,
+        name: &[u8],
+        value: &'v [u8],
+        treatment: &Treatment<'_>,
+    ) -> Option<Cow<'v, [u8]>> {
+        // Empty is what an app deletes with; nothing can hide in it.
+        if value.is_empty() {
+            return Some(Cow::Borrowed(value));
+        }
+        // Also those that were sealed under settings of another day.
+        if Sealer::is_sealed(value)
+            && let (Ok(name), Ok(text)) = (str::from_utf8(name), str::from_utf8(value))
+            && let Ok(opened) = self.sealer().open(name, text)
+        {
+            return Some(Cow::Owned(opened.value));
+        }
+        if Sealer::is_marked(value)
+            && let Ok(name) = str::from_utf8(name)
+            && let Ok(value) = self.sealer().unmark(name, value)
+        {
+            return Some(Cow::Borrowed(value));
+        }
+        let passes = !treatment.sealed
+            || self.takes_plain()
+            || self.config().on_unsealable() == Unsealable::Pass;
+        passes.then_some(Cow::Borrowed(value))
+    }
+
+    /// Whether a cookie of this name makes an answer one for its user alone.
+    pub(super) fn is_session(&self, name: &[u8]) -> bool {
+        self.treatment(name).is_session()
+    }
+}
+
+impl<'a> Passed<'a> {
+    const fn as_it_came(pair: Pair<'a>) -> Self {
+        Self {
+            name: pair.name,
+            value: Cow::Borrowed(pair.value),
+            once: false,
+            plain: false,
+            as_it_came: true,
+        }
+    }
+}
+
+/// Of those that count once the first stays, but one under its outside name before a plain one:
+/// anybody on a neighbouring host can set the plain one.
+fn drop_repeated(passed: &mut SmallVec<[Passed<'_>; 8]>) {
+    let mut at = 0;
+    while let Some(pair) = passed.get(at) {
+        let (name, plain) = (pair.name, pair.plain);
+        let repeated = pair.once && { passed.iter().enumerate() }.any(|(other, before)| {
+            before.name == name
+                && (if plain == before.plain {
+                    other < at
+                } else {
+                    plain
+                })
+        });
+        if repeated {
+            passed.remove(at);
+        } else {
+            at += 1;
+        }
+    }
+}
+
+fn join(passed: &[Passed<'_>]) -> Vec<u8> {
+    let mut text = Vec::new();
+    for pair in passed {
+        if !text.is_empty() {
+            text.extend_from_slice(b"; ");
+        }
+        // One without a name passes only where it is left as it is.
+        if !pair.name.is_empty() || pair.value.contains(&b'=') {
+            text.extend_from_slice(pair.name);
+            text.push(b'=');
+        }
+        text.extend_from_slice(&pair.value);
+    }
+    text
+}

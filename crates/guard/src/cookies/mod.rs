@@ -1,0 +1,18 @@
+//! The cookie guard.
+
+mod alias;
+mod caching;
+mod config;
+mod explain;
+mod guard;
+mod incoming;
+mod outgoing;
+mod service;
+#[cfg(test)]
+mod tests;
+
+pub use config::{CookieGuardConfig, CookieRule, SameSiteWord, Unsealable};
+pub use explain::CookieFate;
+pub use guard::CookieGuard;
+pub use incoming::CookiesSeen;
+pub use service::{CookieFuture, CookieGuardLayer, CookieGuardService};

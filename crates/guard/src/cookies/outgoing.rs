@@ -1,0 +1,151 @@
+//! What an app sets, as a browser is to keep it.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use http::header::{Entry, SET_COOKIE};
+use http::{HeaderMap, HeaderValue};
+use panoply_cookies::{SameSite, Sealer, SetCookie};
+
+use super::CookieGuard;
+use super::guard::Treatment;
+
+/// How long a browser keeps a cookie at most (RFC 6265bis §5.5): that long one without an end may
+/// come back.
+const LONGEST: Duration = Duration::from_hours(400 * 24);
+
+/// How many bytes of name and value a browser keeps (§5.6).
+const MOST: usize = 4096;
+
+impl CookieGuard {
+    /// Hardens every cookie that `headers` set; whether one of them is of a session.
+    ///
+    /// `https` says whether the client came by HTTPS: only then names are others outside.
+    pub fn outgoing(&self, headers: &mut HeaderMap, https: bool) -> bool {
+        if !self.is_enabled() {
+            return false;
+        }
+        let Entry::Occupied(mut set) = headers.entry(SET_COOKIE) else {
+            return false;
+        };
+        let mut session = false;
+        for header in set.iter_mut() {
+            let Some(cookie) = SetCookie::parse(header.as_bytes()) else {
+                // No browser keeps it.
+                continue;
+            };
+            let treatment = self.treatment(cookie.name());
+            session |= treatment.is_session();
+            if treatment.left {
+                continue;
+            }
+            let hardened = self.harden(cookie, &treatment, https);
+            if let Some(hardened) = hardened {
+                *header = hardened;
+            }
+        }
+        session
+    }
+
+    fn harden(
+        &self,
+        cookie: SetCookie<'_>,
+        treatment: &Treatment<'_>,
+        https: bool,
+    ) -> Option<HeaderValue> {
+        let name = cookie.name().to_vec();
+        let readable = !cookie.is_http_only();
+        let said = cookie.same_site_mode();
+        let mut cookie = cookie;
+        if https {
+            cookie = cookie.secure();
+        }
+        let same_site = match (said, treatment.same_site) {
+            (None, asked) => Some(asked.unwrap_or(SameSite::Lax)),
+            // What the app wants stricter stays so.
+            (Some(said), Some(asked)) => (asked > said || asked == SameSite::None).then_some(asked),
+            (Some(_), None) => None,
+        };
+        if let Some(mode) = same_site.filter(|mode| said != Some(*mode)) {
+            cookie = cookie.same_site(mode);
+        }
+        if treatment.http_only && readable {
+            self.tell_of_http_only(&name);
+            cookie = cookie.http_only();
+        }
+        let outside = treatment.outside.filter(|_| https);
+        let outside = outside.map(|alias| {
+            // `__Host-` asks for a path that is written down.
+            let host = cookie.domains() == 0 && cookie.path_attribute() == Some(b"/");
+            let prefix: &[u8] = if host { b"__Host-" } else { b"__Secure-" };
+            [prefix, alias].concat()
+        });
+        let goes_as = outside.as_deref().unwrap_or(&name);
+        if treatment.sealed
+            && let Some(value) = self.closed(&cookie, &name, goes_as)
+        {
+            cookie = cookie.with_value(Cow::Owned(value));
+        }
+        if let Some(outside) = outside {
+            cookie = cookie.named(Cow::Owned(outside));
+        }
+        cookie.to_header()
+    }
+
+    /// The value sealed, or marked where that would be too large; none where it stays as it is.
+    fn closed(&self, cookie: &SetCookie<'_>, name: &[u8], outside: &[u8]) -> Option<Vec<u8>> {
+        let value = cookie.value();
+        let max_age = cookie.max_age_attribute();
+        // What deletes a cookie never comes back.
+        if value.is_empty() || max_age.is_some_and(|age| age <= 0) {
+            return None;
+        }
+        let own = str::from_utf8(name).ok()?;
+        let lasts = max_age.and_then(|age| u64::try_from(age).ok());
+        let lasts = lasts.map_or(LONGEST, Duration::from_secs).min(LONGEST);
+        let fits = |bytes: usize| outside.len().saturating_add(bytes) <= MOST;
+        if fits(Sealer::sealed_len(value.len())) {
+            return match self.sealer().seal(own, value, lasts) {
+                Ok(sealed) => Some(sealed.into_bytes()),
+                Err(error) => {
+                    tracing::error!(%error, cookie = own, "a cookie could not be sealed");
+                    // Nobody must be able to read it.
+                    Some(Vec::new())
+                }
+            };
+        }
+        let marked = self.sealer().mark(own, value).ok()?;
+        let first = self.first_told(name);
+        if fits(marked.len()) {
+            if first {
+                tracing::warn!(
+                    cookie = own,
+                    bytes = value.len(),
+                    "too large to be sealed: its user can read it, though not change it. Keep less \
+                     in it, or the session in a store"
+                );
+            }
+            return Some(marked);
+        }
+        if first {
+            tracing::warn!(
+                cookie = own,
+                bytes = value.len(),
+                "too large to be sealed or marked: it goes out as it is, and will not be taken back. \
+                 Keep less in it, or set `cookies.names.\"{own}\".seal = false`"
+            );
+        }
+        None
+    }
+
+    fn tell_of_http_only(&self, name: &[u8]) {
+        if self.first_told(name) {
+            let cookie = String::from_utf8_lossy(name);
+            tracing::info!(
+                %cookie,
+                "HttpOnly was added to a cookie that the app leaves to page script; if a script of \
+                 the app reads it, name it in `cookies.script_readable`"
+            );
+        }
+    }
+}

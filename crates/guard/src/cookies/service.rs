@@ -1,0 +1,114 @@
+//! The guard as a layer.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http::{Request, Response};
+use panoply_core::ClientAddress;
+use pin_project_lite::pin_project;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::{CookieGuard, CookiesSeen};
+
+/// Wears a [`CookieGuard`] around a service.
+///
+/// Whether a client came by HTTPS is told by the [`ClientAddress`] in the request's extensions,
+/// else by its URI.
+#[derive(Debug, Clone)]
+pub struct CookieGuardLayer(CookieGuard);
+
+impl CookieGuardLayer {
+    /// A layer with this guard.
+    pub const fn new(guard: CookieGuard) -> Self {
+        Self(guard)
+    }
+
+    /// The guard.
+    pub const fn guard(&self) -> &CookieGuard {
+        &self.0
+    }
+}
+
+impl<S> Layer<S> for CookieGuardLayer {
+    type Service = CookieGuardService<S>;
+
+    fn layer(&self, inner: S) -> CookieGuardService<S> {
+        CookieGuardService {
+            inner,
+            guard: self.0.clone(),
+        }
+    }
+}
+
+/// The service that [`CookieGuardLayer`] makes.
+#[derive(Debug, Clone)]
+pub struct CookieGuardService<S> {
+    inner: S,
+    guard: CookieGuard,
+}
+
+impl<S, B, R> Service<Request<B>> for CookieGuardService<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+{
+    type Response = Response<R>;
+    type Error = S::Error;
+    type Future = CookieFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let client = request.extensions().get::<ClientAddress>();
+        let https = client.map_or_else(
+            || request.uri().scheme_str() == Some("https"),
+            ClientAddress::is_https,
+        );
+        let seen = self.guard.incoming(request.headers_mut(), https);
+        let leaves = self.guard.is_logout(request.uri().path());
+        CookieFuture {
+            call: self.inner.call(request),
+            guard: self.guard.clone(),
+            seen,
+            https,
+            leaves,
+        }
+    }
+}
+
+pin_project! {
+    /// The future of [`CookieGuardService`].
+    #[derive(Debug)]
+    pub struct CookieFuture<F> {
+        #[pin]
+        call: F,
+        guard: CookieGuard,
+        seen: CookiesSeen,
+        https: bool,
+        leaves: bool,
+    }
+}
+
+impl<F, R, E> Future for CookieFuture<F>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+{
+    type Output = Result<Response<R>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let mut answer = ready!(this.call.poll(cx))?;
+        let status = answer.status();
+        let set = this.guard.outgoing(answer.headers_mut(), *this.https);
+        if set || this.seen.session {
+            this.guard.forbid_caching(status, answer.headers_mut());
+        }
+        if *this.leaves {
+            CookieGuard::clear(status, answer.headers_mut());
+        }
+        Poll::Ready(Ok(answer))
+    }
+}

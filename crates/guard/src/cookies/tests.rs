@@ -1,0 +1,387 @@
+use std::convert::Infallible;
+
+use http::header::{CACHE_CONTROL, COOKIE, SET_COOKIE};
+use http::{HeaderMap, HeaderValue, Request, Response};
+use panoply_cookies::KeyRing;
+use panoply_core::{CounterKeys, ManualClock};
+use tower::{Layer as _, ServiceExt as _, service_fn};
+
+use super::*;
+
+fn guard(text: &str) -> CookieGuard {
+    let config: CookieGuardConfig = toml::from_str(text).unwrap();
+    let keys = KeyRing::random().unwrap();
+    config
+        .build(&keys, &CounterKeys::new([7; 16]), "a.example")
+        .unwrap()
+}
+
+fn out(guard: &CookieGuard, set: &str, https: bool) -> String {
+    let mut headers = HeaderMap::new();
+    headers.insert(SET_COOKIE, HeaderValue::from_str(set).unwrap());
+    guard.outgoing(&mut headers, https);
+    headers[SET_COOKIE].to_str().unwrap().to_owned()
+}
+
+fn incoming(guard: &CookieGuard, cookies: &[&str], https: bool) -> Option<String> {
+    let mut headers = HeaderMap::new();
+    for cookie in cookies {
+        headers.append(COOKIE, HeaderValue::from_bytes(cookie.as_bytes()).unwrap());
+    }
+    guard.incoming(&mut headers, https);
+    assert!(headers.get_all(COOKIE).iter().count() <= 1 || cookies.len() > 1);
+    headers
+        .get(COOKIE)
+        .map(|value| value.to_str().unwrap().to_owned())
+}
+
+/// Name and value outside of a cookie that the app sets with `Path=/`.
+fn pair(guard: &CookieGuard, cookie: &str) -> String {
+    let sent = out(guard, &format!("{cookie}; Path=/"), true);
+    sent.split_once(';').unwrap().0.to_owned()
+}
+
+#[test]
+fn flags() {
+    let guard = guard(
+        "script_readable = ['lang', 'ab_*']\nleave = ['old*']\nnames.embed = { same_site = 'none' }\nnames.admin = { same_site = 'strict' }",
+    );
+    for (set, https, sent) in [
+        ("a=1", true, "a=1; Secure; SameSite=Lax; HttpOnly"),
+        ("a=1", false, "a=1; SameSite=Lax; HttpOnly"),
+        (
+            "a=secure; httponly",
+            true,
+            "a=secure; httponly; Secure; SameSite=Lax",
+        ),
+        (
+            "a=1; SameSite=None; SECURE",
+            true,
+            "a=1; SameSite=None; SECURE; HttpOnly",
+        ),
+        (
+            "a=1; samesite=Strict",
+            true,
+            "a=1; samesite=Strict; Secure; HttpOnly",
+        ),
+        (
+            "a=1; samesite=what",
+            true,
+            "a=1; Secure; SameSite=Lax; HttpOnly",
+        ),
+        (
+            "lang=de; Path=/",
+            true,
+            "lang=de; Path=/; Secure; SameSite=Lax",
+        ),
+        ("ab_7=x", true, "ab_7=x; Secure; SameSite=Lax"),
+        (
+            "XSRF-TOKEN=x; Path=/",
+            true,
+            "XSRF-TOKEN=x; Path=/; Secure; SameSite=Lax",
+        ),
+        ("old_1=x", true, "old_1=x"),
+        (
+            "embed=x; SameSite=Lax",
+            true,
+            "embed=x; Secure; SameSite=None; HttpOnly",
+        ),
+        (
+            "admin=x; SameSite=Lax",
+            true,
+            "admin=x; Secure; SameSite=Strict; HttpOnly",
+        ),
+        (
+            "a=; Max-Age=0",
+            true,
+            "a=; Max-Age=0; Secure; SameSite=Lax; HttpOnly",
+        ),
+        ("", true, ""),
+    ] {
+        assert_eq!(out(&guard, set, https), sent);
+    }
+}
+
+#[test]
+fn names_are_others_outside() {
+    let one = guard("");
+    let sent = out(
+        &one,
+        "connect.sid=s%3A1; Path=/; HttpOnly; SameSite=Lax",
+        true,
+    );
+    assert!(
+        sent.starts_with("__Host-id-")
+            && sent.ends_with("=s%3A1; Path=/; HttpOnly; SameSite=Lax; Secure"),
+        "{sent}"
+    );
+    assert!(!sent.contains("connect"));
+    // The same on every node, whatever its keys.
+    assert_eq!(
+        pair(&guard(""), "connect.sid=1"),
+        pair(&one, "connect.sid=1")
+    );
+    assert!(out(&one, "connect.sid=1", true).starts_with("__Secure-id-"));
+    assert!(out(&one, "connect.sid=1; Path=/; Domain=x.y", true).starts_with("__Secure-id-"));
+    assert!(
+        out(&one, "connect.sid=1; Path=/", false).starts_with("connect.sid=1"),
+        "no prefix over HTTP"
+    );
+    // A deletion is of the same name.
+    let deletion = out(
+        &one,
+        "connect.sid=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT",
+        true,
+    );
+    assert_eq!(
+        deletion.split_once('=').unwrap().0,
+        sent.split_once('=').unwrap().0
+    );
+    assert!(deletion.contains("=; Path=/; Expires="), "{deletion}");
+    // A signature goes with its own.
+    let (base, signature) = (pair(&one, "koa.sess=1"), pair(&one, "koa.sess.sig=2"));
+    let (base, signature) = (
+        base.split_once('=').unwrap().0,
+        signature.split_once('=').unwrap().0,
+    );
+    assert_eq!(format!("{base}.sig"), signature);
+    for stays in [
+        "__session=1",
+        "theme=1",
+        "AWSALB=1",
+        "csrftoken=1",
+        "_shop_session=1",
+    ] {
+        assert_eq!(pair(&one, stays), stays);
+    }
+    let some = guard("rename = false\nnames.theme.rename = true");
+    assert_eq!(pair(&some, "connect.sid=1"), "connect.sid=1");
+    assert!(pair(&some, "theme=1").starts_with("__Host-id-"));
+    let for_script = guard("script_readable = ['connect.sid', 'session']");
+    assert_eq!(pair(&for_script, "connect.sid=1"), "connect.sid=1");
+    assert_eq!(pair(&for_script, "session=1"), "session=1");
+}
+
+#[test]
+fn what_comes_in() {
+    let guard = guard("");
+    let sid = pair(&guard, "connect.sid=1");
+    let other = sid.replace("__Host-", "__Secure-");
+    for (cookies, seen) in [
+        (&["theme=dark; lang=de"][..], Some("theme=dark; lang=de")),
+        (&["theme=dark;lang=de"], Some("theme=dark;lang=de")),
+        (
+            &["theme=dark; $Version=1; =x; nameless; a=\u{1}"],
+            Some("theme=dark"),
+        ),
+        (&["$Path=/"], None),
+        (&["connect.sid=planted"], None),
+        (&["connect.sid=planted; theme=dark"], Some("theme=dark")),
+        (
+            &["_shop_session=1; _shop_session=2; a=1; a=2"],
+            Some("_shop_session=1; a=1; a=2"),
+        ),
+        (&["a=1", "b=2"], Some("a=1")),
+    ] {
+        let cookies: Vec<&str> = cookies.to_vec();
+        let odd = cookies
+            .iter()
+            .any(|cookie| HeaderValue::from_bytes(cookie.as_bytes()).is_err());
+        let cookies: Vec<String> = cookies.iter().map(|c| c.replace("; a=\u{1}", "")).collect();
+        let cookies: Vec<&str> = cookies.iter().map(String::as_str).collect();
+        assert_eq!(
+            incoming(&guard, &cookies, true).as_deref(),
+            seen,
+            "{cookies:?} {odd}"
+        );
+    }
+    assert_eq!(incoming(&guard, &[&sid], true).unwrap(), "connect.sid=1");
+    let twice = format!("connect.sid=0; {sid}; {other}2");
+    assert_eq!(incoming(&guard, &[&twice], true).unwrap(), "connect.sid=1");
+    let apart = ["theme=dark", sid.as_str()];
+    assert_eq!(
+        incoming(&guard, &apart, true).unwrap(),
+        "theme=dark; connect.sid=1",
+        "HTTP/2 parts them"
+    );
+    // Over plain HTTP there are no other names.
+    assert_eq!(
+        incoming(&guard, &["connect.sid=1"], false).unwrap(),
+        "connect.sid=1"
+    );
+    assert_eq!(incoming(&guard, &[&sid], false).unwrap(), sid);
+}
+
+#[test]
+fn sealed_values() {
+    let guard = guard("seal = ['basket']");
+    for name in ["session", "session.sig", "basket", "rack.session"] {
+        let pair = pair(&guard, &format!("{name}=eyJhIjoxfQ=="));
+        assert!(pair.contains("=v1.") && !pair.contains("eyJ"), "{pair}");
+        assert_eq!(
+            incoming(&guard, &[&pair], true).unwrap(),
+            format!("{name}=eyJhIjoxfQ==")
+        );
+        let (outside, value) = pair.split_once('=').unwrap();
+        let changed = format!("{outside}={}A", &value[..value.len() - 1]);
+        let changed = if changed == pair {
+            format!("{outside}={}B", &value[..value.len() - 1])
+        } else {
+            changed
+        };
+        for bad in [
+            changed,
+            format!("{outside}=eyJhIjoyfQ=="),
+            format!("{outside}=v0.a.b.c"),
+        ] {
+            assert_eq!(incoming(&guard, &[&bad], true), None, "{bad}");
+        }
+        assert_eq!(
+            incoming(&guard, &[&format!("{outside}=")], true).unwrap(),
+            format!("{name}=")
+        );
+    }
+    // A value of one is not that of another.
+    let (one, other) = (pair(&guard, "session=1"), pair(&guard, "basket=1"));
+    let swapped = format!("basket={}", one.split_once('=').unwrap().1);
+    assert_eq!(incoming(&guard, &[&swapped], true), None);
+    assert_eq!(
+        incoming(&guard, &[&other], false).unwrap(),
+        "basket=1",
+        "over HTTP too"
+    );
+    let lenient = self::guard("seal = ['basket']\nunsealable = 'pass'");
+    assert_eq!(incoming(&lenient, &["basket=1"], true).unwrap(), "basket=1");
+    // One too large to seal can be read and not be changed.
+    let large = "x".repeat(3500);
+    let marked = pair(&guard, &format!("basket={large}"));
+    assert!(marked.starts_with("basket=v0.") && marked.ends_with(&large));
+    assert_eq!(
+        incoming(&guard, &[&marked], true).unwrap(),
+        format!("basket={large}")
+    );
+    assert_eq!(incoming(&guard, &[&format!("{marked}x")], true), None);
+    assert_eq!(incoming(&guard, &[&format!("basket={large}")], true), None);
+}
+
+#[test]
+fn until_a_day_the_plain_ones_are_taken() {
+    let config: CookieGuardConfig = toml::from_str("plain_until = '2030-01-01'").unwrap();
+    let clock = ManualClock::new();
+    let keys = KeyRing::random().unwrap();
+    let end = config.validate().unwrap();
+    let sealer = panoply_cookies::Sealer::new(&keys, "a");
+    let guard = CookieGuard::new(
+        config,
+        end,
+        sealer,
+        &CounterKeys::new([7; 16]),
+        clock.clone(),
+    );
+    let until = end.unwrap();
+    let now = panoply_core::Clock::wall(&clock);
+    let left = until.duration_since(now).unwrap();
+    clock.advance(left.saturating_sub(std::time::Duration::from_secs(1)));
+    assert_eq!(
+        incoming(&guard, &["connect.sid=1; session=2"], true).unwrap(),
+        "connect.sid=1; session=2"
+    );
+    let sid = pair(&guard, "connect.sid=own");
+    let both = format!("connect.sid=1; {sid}");
+    assert_eq!(incoming(&guard, &[&both], true).unwrap(), "connect.sid=own");
+    clock.advance(std::time::Duration::from_secs(1));
+    assert_eq!(incoming(&guard, &["connect.sid=1; session=2"], true), None);
+}
+
+async fn answer(guard: &CookieGuard, path: &str, cookie: &str, app: Response<()>) -> HeaderMap {
+    let app = std::sync::Mutex::new(Some(app));
+    let app = service_fn(|_: Request<()>| {
+        let answer = app.lock().unwrap().take().unwrap();
+        std::future::ready(Ok::<_, Infallible>(answer))
+    });
+    let mut request = Request::get(format!("https://a.example{path}"));
+    if !cookie.is_empty() {
+        request = request.header(COOKIE, cookie);
+    }
+    let service = CookieGuardLayer::new(guard.clone()).layer(app);
+    let answer = service.oneshot(request.body(()).unwrap()).await.unwrap();
+    answer.into_parts().0.headers
+}
+
+#[tokio::test]
+async fn nobody_keeps_what_is_of_a_session() {
+    let guard = guard("logout = ['/logout']");
+    let sid = pair(&guard, "connect.sid=1");
+    let kept = |headers: &HeaderMap| headers.get(CACHE_CONTROL).cloned();
+    let no_store = Some(HeaderValue::from_static("no-store"));
+    let app = || Response::builder();
+    for (path, cookie, response, expected) in [
+        ("/", sid.as_str(), app(), true),
+        (
+            "/",
+            "_shop_session=1",
+            app().header("content-type", "text/html"),
+            true,
+        ),
+        ("/", "theme=1", app(), false),
+        ("/", "", app(), false),
+        ("/", "", app().header(SET_COOKIE, "connect.sid=1"), true),
+        ("/", "", app().header(SET_COOKIE, "theme=1"), false),
+        ("/", &sid, app().header("content-type", "IMAGE/png"), false),
+        (
+            "/",
+            &sid,
+            app().header("content-type", "text/css; charset=utf-8"),
+            false,
+        ),
+        ("/", &sid, app().header("expires", "0"), false),
+        ("/", &sid, app().header("pragma", "no-cache"), false),
+        ("/", &sid, app().status(304), false),
+        ("/", &sid, app().status(101), false),
+        ("/", "connect.sid=planted", app(), false),
+    ] {
+        let headers = answer(&guard, path, cookie, response.body(()).unwrap()).await;
+        assert_eq!(kept(&headers) == no_store, expected, "{cookie} {headers:?}");
+        assert!(!headers.contains_key("clear-site-data"));
+    }
+    let own = app().header(CACHE_CONTROL, "max-age=60").body(()).unwrap();
+    let headers = answer(&guard, "/", &sid, own).await;
+    assert_eq!(headers[CACHE_CONTROL], "max-age=60");
+    let leave = |status: u16| app().status(status).body(()).unwrap();
+    let headers = answer(&guard, "/logout/", &sid, leave(302)).await;
+    assert_eq!(
+        headers["clear-site-data"],
+        "\"cache\", \"cookies\", \"storage\""
+    );
+    let headers = answer(&guard, "/logout", &sid, leave(500)).await;
+    assert!(!headers.contains_key("clear-site-data"));
+    let off = self::guard("enabled = false\nlogout = ['/logout']");
+    let set = app().header(SET_COOKIE, "connect.sid=1").body(()).unwrap();
+    let headers = answer(&off, "/logout", "connect.sid=1", set).await;
+    assert_eq!(headers[SET_COOKIE], "connect.sid=1");
+    assert_eq!(headers.len(), 1);
+}
+
+#[test]
+fn what_it_says_of_itself() {
+    let guard = guard(
+        "script_readable = ['theme']\nleave = ['raw']\nnames.admin = { same_site = 'strict' }",
+    );
+    let all = guard.explain();
+    let said = |name: &str| {
+        let fate = all.iter().find(|fate| fate.name == name).unwrap();
+        fate.to_string()
+    };
+    assert!(said("connect.sid").starts_with("__Host-id-"));
+    assert!(said("connect.sid").ends_with(", Secure, HttpOnly, SameSite=Lax"));
+    assert!(said("session").contains(", sealed, "));
+    assert_eq!(said("theme"), "Secure, SameSite=Lax (page script reads it)");
+    assert_eq!(
+        said("XSRF-TOKEN"),
+        "Secure, SameSite=Lax (page script reads it)"
+    );
+    assert_eq!(said("raw"), "left as it is");
+    assert_eq!(said("admin"), "Secure, HttpOnly, SameSite=Strict");
+    assert_eq!(said("*"), "Secure, HttpOnly, SameSite=Lax");
+    assert_eq!(self::guard("enabled = false").explain(), []);
+}

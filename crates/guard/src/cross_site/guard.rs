@@ -1,0 +1,194 @@
+//! Who caused a request.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http::header::{CONNECTION, COOKIE, HOST, HeaderName, ORIGIN, UPGRADE};
+use http::uri::Authority;
+use http::{Extensions, HeaderMap, HeaderValue, Method, Request};
+use panoply_core::ClientAddress;
+
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Tells requests that another site's page has caused, as Go's `CrossOriginProtection` does.
+///
+/// Clones are one and the same.
+#[derive(Debug, Clone)]
+pub struct CrossSiteGuard(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    enabled: bool,
+    paths: Vec<String>,
+    sources: Vec<Source>,
+    without_cookie: bool,
+    told: Mutex<HashSet<String>>,
+}
+
+/// What is thought of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// Nothing speaks against it.
+    Passes,
+    /// Another site has caused it.
+    CrossSite,
+}
+
+/// An origin whose scheme and host are known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Source {
+    https: bool,
+    host: String,
+    port: u16,
+}
+
+/// How many origins are remembered to have been told of.
+const MOST_TOLD: usize = 64;
+
+impl CrossSiteGuard {
+    pub(super) fn new(
+        enabled: bool,
+        paths: Vec<String>,
+        sources: Vec<Source>,
+        without_cookie: bool,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            enabled,
+            paths,
+            sources,
+            without_cookie,
+            told: Mutex::default(),
+        }))
+    }
+
+    /// Whether another site has caused the request, and it is not to be let through.
+    ///
+    /// ```
+    /// use http::Request;
+    /// use panoply_guard::{CrossSiteConfig, Verdict};
+    ///
+    /// let guard = CrossSiteConfig::new().build()?;
+    /// let request = Request::post("https://shop.example/cart")
+    ///     .header("cookie", "sid=1")
+    ///     .header("sec-fetch-site", "cross-site")
+    ///     .body(())?;
+    /// assert_eq!(guard.verdict(&request), Verdict::CrossSite);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn verdict<B>(&self, request: &Request<B>) -> Verdict {
+        let headers = request.headers();
+        let safe = matches!(
+            *request.method(),
+            Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE
+        );
+        if !self.0.enabled
+            || safe && !is_websocket(headers)
+            || !self.0.without_cookie && !headers.contains_key(COOKIE)
+        {
+            return Verdict::Passes;
+        }
+        let site = headers.get(FETCH_SITE).map(HeaderValue::as_bytes);
+        let origin = headers.get(ORIGIN);
+        let passes = match site {
+            Some(b"same-origin" | b"none") => true,
+            // A browser of before 2023, or none; an empty one is as none.
+            None | Some(b"") => origin.is_none_or(|origin| is_own(origin, request)),
+            Some(_) => false,
+        };
+        if passes || self.is_listed(origin) || self.is_open(request.uri().path()) {
+            return Verdict::Passes;
+        }
+        Verdict::CrossSite
+    }
+
+    /// Whether every site may cause requests to this path, whoever reads it.
+    fn is_open(&self, path: &str) -> bool {
+        let odd = path.contains("..")
+            || path.contains("//")
+            || path.contains("/./")
+            || path.contains(['\\', ';', '%']);
+        let holds = |open: &String| match open.strip_suffix('/') {
+            Some(folder) => path.starts_with(open.as_str()) || path == folder,
+            None => path == open,
+        };
+        !odd && self.0.paths.iter().any(holds)
+    }
+
+    fn is_listed(&self, origin: Option<&HeaderValue>) -> bool {
+        let source = || Source::parse(origin?.to_str().ok()?);
+        !self.0.sources.is_empty()
+            && source().is_some_and(|source| self.0.sources.contains(&source))
+    }
+
+    /// Whether this is the first time that this origin is told of.
+    pub(super) fn first_told(&self, origin: &str) -> bool {
+        let mut told = self.0.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.len() < MOST_TOLD && told.insert(origin.chars().take(200).collect())
+    }
+}
+
+/// Whether an origin is that of the host that the request is for, by whatever scheme: behind a
+/// proxy that brings TLS the app's own pages come by HTTPS and the request by HTTP.
+fn is_own<B>(origin: &HeaderValue, request: &Request<B>) -> bool {
+    let Some(source) = origin.to_str().ok().and_then(Source::parse) else {
+        return false;
+    };
+    let Some(host) = host(request) else {
+        return false;
+    };
+    let port = host
+        .port_u16()
+        .unwrap_or(if source.https { 443 } else { 80 });
+    source.port == port && host.host().eq_ignore_ascii_case(&source.host)
+}
+
+/// The host that the client meant.
+fn host<B>(request: &Request<B>) -> Option<Authority> {
+    let extensions: &Extensions = request.extensions();
+    let forwarded = || extensions.get::<ClientAddress>()?.forwarded_host().cloned();
+    let header = || {
+        let host = request.headers().get(HOST)?;
+        Authority::try_from(host.as_bytes()).ok()
+    };
+    forwarded()
+        .or_else(|| request.uri().authority().cloned())
+        .or_else(header)
+}
+
+/// A browser lets any page open a WebSocket to any site, with cookies, and shows it what comes back.
+fn is_websocket(headers: &HeaderMap) -> bool {
+    let asks = headers.get_all(UPGRADE).iter().any(|value| {
+        let text = value.as_bytes().to_ascii_lowercase();
+        text.windows(9).any(|word| word == b"websocket")
+    });
+    asks && headers.contains_key(CONNECTION)
+}
+
+impl Source {
+    /// An origin as RFC 6454 §6.1 writes it; none for `null`, with a path, or with credentials.
+    pub(super) fn parse(origin: &str) -> Option<Self> {
+        let (scheme, rest) = origin.split_once("://")?;
+        let https = match scheme {
+            "https" => true,
+            "http" => false,
+            _ => return None,
+        };
+        if rest.contains(['/', '@', '?', '#', '*']) {
+            return None;
+        }
+        let authority = Authority::try_from(rest).ok()?;
+        if authority.host().is_empty() || rest.ends_with(':') {
+            return None;
+        }
+        let port = authority.port_u16();
+        if authority.port().is_some() && port.is_none() {
+            return None;
+        }
+        Some(Self {
+            https,
+            host: authority.host().to_ascii_lowercase(),
+            port: port.unwrap_or(if https { 443 } else { 80 }),
+        })
+    }
+}

@@ -1,0 +1,234 @@
+use http::Request;
+use proptest::prelude::*;
+
+use super::guard::Source;
+use super::*;
+
+fn guard(text: &str) -> CrossSiteGuard {
+    let config: CrossSiteConfig = toml::from_str(text).unwrap();
+    config.build().unwrap()
+}
+
+/// A request of the host `shop.example` with these headers, written `name: value`.
+fn request(method: &str, path: &str, headers: &[&str]) -> Request<()> {
+    let mut request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("host", "shop.example");
+    for header in headers {
+        let (name, value) = header.split_once(": ").unwrap();
+        request = request.header(name, value);
+    }
+    request.body(()).unwrap()
+}
+
+fn passes(guard: &CrossSiteGuard, method: &str, path: &str, headers: &[&str]) -> bool {
+    guard.verdict(&request(method, path, headers)) == Verdict::Passes
+}
+
+const COOKIE: &str = "cookie: sid=1";
+
+#[test]
+fn as_go_decides() {
+    let guard = guard("");
+    for (headers, passed) in [
+        (&[][..], true),
+        (&["sec-fetch-site: same-origin"], true),
+        (&["sec-fetch-site: none"], true),
+        (&["sec-fetch-site: cross-site"], false),
+        (&["sec-fetch-site: same-site"], false),
+        (&["sec-fetch-site: same-site, none"], false),
+        (&["sec-fetch-site: "], true),
+        (
+            &[
+                "sec-fetch-site: same-origin",
+                "origin: https://evil.example",
+            ],
+            true,
+        ),
+        (
+            &["sec-fetch-site: cross-site", "origin: https://shop.example"],
+            false,
+        ),
+        (&["origin: https://shop.example"], true),
+        (&["origin: http://shop.example"], false),
+        (&["origin: https://shop.example:443"], true),
+        (&["origin: https://SHOP.example"], true),
+        (&["origin: https://shop.example:8443"], false),
+        (&["origin: https://evil.example"], false),
+        (&["origin: https://shop.example.evil.example"], false),
+        (&["origin: null"], false),
+        (&["origin: shop.example"], false),
+        (&["origin: "], false),
+    ] {
+        for method in ["POST", "PUT", "PATCH", "DELETE", "LOCK"] {
+            let all = [&[COOKIE], headers].concat();
+            // The host of plain HTTP is on port 80 to one who says `http`, on 443 to the other.
+            let passed = passed || headers == ["origin: http://shop.example"];
+            assert_eq!(
+                passes(&guard, method, "/", &all),
+                passed,
+                "{method} {headers:?}"
+            );
+            assert!(passes(&guard, method, "/", headers), "without a cookie");
+        }
+        for method in ["GET", "HEAD", "OPTIONS"] {
+            let all = [&[COOKIE], headers].concat();
+            assert!(passes(&guard, method, "/", &all), "{method} {headers:?}");
+        }
+    }
+}
+
+#[test]
+fn web_sockets_are_no_reading() {
+    let guard = guard("");
+    let asks = [COOKIE, "connection: Upgrade", "upgrade: WebSocket"];
+    let with = |more: &[&'static str]| [&asks[..], more].concat();
+    assert!(passes(
+        &guard,
+        "GET",
+        "/ws",
+        &with(&["origin: https://shop.example"])
+    ));
+    assert!(!passes(
+        &guard,
+        "GET",
+        "/ws",
+        &with(&["origin: https://evil.example"])
+    ));
+    assert!(!passes(
+        &guard,
+        "GET",
+        "/ws",
+        &with(&["sec-fetch-site: cross-site"])
+    ));
+    assert!(passes(&guard, "GET", "/ws", &with(&[])), "no browser");
+}
+
+#[test]
+fn exceptions_and_no_more() {
+    let guard = guard(
+        "paths = ['/webhooks/', '/pay']\norigins = ['https://Partner.example', 'http://[::1]:3000']\n\
+         without_cookie = true",
+    );
+    let other = ["origin: https://evil.example"];
+    for path in [
+        "/webhooks/",
+        "/webhooks",
+        "/webhooks/a/b",
+        "/pay",
+        "/pay?x=1",
+    ] {
+        assert!(passes(&guard, "POST", path, &other), "{path}");
+    }
+    for path in [
+        "/",
+        "/webhooksx",
+        "/pay/",
+        "/payx",
+        "/webhooks/../account",
+        "/webhooks/%2e%2e/account",
+        "/webhooks/..;/account",
+        "/webhooks//account",
+        "/webhooks/\\account",
+        "/WEBHOOKS/",
+    ] {
+        let Ok(uri) = path.parse::<http::Uri>() else {
+            continue;
+        };
+        assert!(!passes(&guard, "POST", &uri.to_string(), &other), "{path}");
+    }
+    assert!(passes(
+        &guard,
+        "POST",
+        "/",
+        &["origin: https://partner.example"]
+    ));
+    assert!(passes(&guard, "POST", "/", &["origin: http://[::1]:3000"]));
+    assert!(passes(
+        &guard,
+        "POST",
+        "/",
+        &[
+            "sec-fetch-site: same-site",
+            "origin: https://partner.example:443"
+        ]
+    ));
+    assert!(!passes(
+        &guard,
+        "POST",
+        "/",
+        &["origin: http://partner.example"]
+    ));
+    assert!(!passes(&guard, "POST", "/", &["sec-fetch-site: same-site"]));
+}
+
+#[test]
+fn the_host_that_was_meant() {
+    let guard = guard("");
+    let made = |uri: &str| {
+        let request = Request::post(uri).header("cookie", "a=1");
+        request
+            .header("origin", "https://shop.example:8443")
+            .body(())
+            .unwrap()
+    };
+    assert_eq!(
+        guard.verdict(&made("https://shop.example:8443/")),
+        Verdict::Passes
+    );
+    assert_eq!(
+        guard.verdict(&made("https://shop.example/")),
+        Verdict::CrossSite
+    );
+    assert_eq!(
+        guard.verdict(&made("/")),
+        Verdict::CrossSite,
+        "no host at all"
+    );
+}
+
+#[test]
+fn errors_teach() {
+    for (text, told) in [
+        (
+            "paths = ['webhooks']",
+            "cross_site.paths: `webhooks` is no path; write `[\"/webhooks/\"]`",
+        ),
+        ("paths = ['/']", "is every path"),
+        (
+            "origins = ['partner.example']",
+            "`partner.example` is no origin: its scheme is missing",
+        ),
+        (
+            "origins = ['https://partner.example/']",
+            "is no origin: it has no path",
+        ),
+        (
+            "origins = ['https://*.example']",
+            "is no origin: each is named by itself",
+        ),
+        ("origins = ['null']", "`null` is no origin"),
+    ] {
+        let config: CrossSiteConfig = toml::from_str(text).unwrap();
+        let error = config.build().unwrap_err().to_string();
+        assert!(error.contains(told), "{error}");
+    }
+    assert!(
+        guard("enabled = false").verdict(&request("POST", "/", &[COOKIE, "origin: null"]))
+            == Verdict::Passes
+    );
+}
+
+proptest! {
+    #[test]
+    fn no_origin_passes_for_another(host in "[a-z]{1,5}(\\.[a-z]{1,5}){0,2}", text in "https?://[ -~]{0,30}") {
+        if let Some(source) = Source::parse(&text) {
+            let own = Source::parse(&format!("https://{host}")).unwrap();
+            if source == own {
+                let text = text.to_ascii_lowercase();
+                prop_assert!(text == format!("https://{host}") || text == format!("https://{host}:443"), "{}", text);
+            }
+        }
+    }
+}

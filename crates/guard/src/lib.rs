@@ -1,0 +1,16 @@
+#![doc = include_str!("../README.md")]
+
+mod cookies;
+mod cross_site;
+mod error;
+mod names;
+
+pub use cookies::{
+    CookieFate, CookieFuture, CookieGuard, CookieGuardConfig, CookieGuardLayer, CookieGuardService,
+    CookieRule, CookiesSeen, SameSiteWord, Unsealable,
+};
+pub use cross_site::{
+    CrossSiteConfig, CrossSiteFuture, CrossSiteGuard, CrossSiteLayer, CrossSiteService, Verdict,
+};
+pub use error::Error;
+pub use names::{Kind, kind_of};
