@@ -29,6 +29,9 @@ pub(crate) enum Command {
     Init(InitArgs),
     /// Check a configuration, and print what is in force and where each value came from
     Check(SettingArgs),
+    /// See and rotate the keys that seal cookies
+    #[command(after_help = KEYS_EXAMPLES)]
+    Keys(KeysArgs),
     /// See, release and add blocks of the gateway that runs
     #[command(after_help = BLOCKS_EXAMPLES)]
     Blocks(BlocksArgs),
@@ -79,6 +82,38 @@ pub(crate) enum BlocksCommand {
     },
 }
 
+const KEYS_EXAMPLES: &str = "\
+Examples:
+  panoply keys rotate                            a new key seals, the old ones go on to open
+  panoply keys rotate --file /etc/panoply/keys   the file that `keys.file` names on every node
+  panoply keys list                              their ids, the newest first
+
+A gateway that runs finds the new key by itself, opens with it at once and seals with it a minute
+later. The eight newest stay.";
+
+#[derive(Debug, Args)]
+pub(crate) struct KeysArgs {
+    /// The configuration file, whose `keys.file` is meant; ./panoply.toml is read when it is there
+    #[arg(long, value_name = "FILE", env = "PANOPLY_CONFIG", global = true)]
+    pub(crate) config: Option<PathBuf>,
+    /// The directory of the gateway, as given to `panoply run`
+    #[arg(long, value_name = "DIR", env = "PANOPLY_STATE", global = true)]
+    pub(crate) state: Option<PathBuf>,
+    /// The file itself
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) file: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) what: KeysCommand,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Print the ids of the keys, the newest first
+    List,
+    /// Put a new key in front; a file that is not there is made
+    Rotate,
+}
+
 const RUN_EXAMPLES: &str = "\
 Examples:
   panoply run -- node server.js                  starts the app with PORT set, at https://localhost:8443
@@ -92,7 +127,7 @@ pub(crate) struct RunArgs {
 }
 
 /// Flags that stand above the environment and the file.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct SettingArgs {
     /// The configuration file; ./panoply.toml is read when it is there
     #[arg(long, value_name = "FILE", env = "PANOPLY_CONFIG")]

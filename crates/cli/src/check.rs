@@ -60,6 +60,7 @@ fn report(loaded: Loaded, around: &Surroundings) -> Result<String, ConfigError> 
         line(&mut text, format_args!("  {path:<30} {value:<34} {origin}"));
     }
     guarded(&mut text, &settings, &loaded);
+    cookies(&mut text, &settings);
     text.push_str("\nHeaders of every answer to a client that came by HTTPS:\n");
     let mut prefix = "/".to_owned();
     let stand_in = settings
@@ -119,6 +120,32 @@ fn guarded(text: &mut String, settings: &Settings, loaded: &Loaded) {
     }
     for limit in limits {
         wrapped(text, &limit);
+    }
+}
+
+fn cookies(text: &mut String, settings: &Settings) {
+    text.push_str("\nWhat becomes of the app's cookies for a client that came by HTTPS:\n");
+    let fates = settings.cookies();
+    // Each fate once, with the names that share it; that of all others comes last.
+    let mut alike: Vec<(String, Vec<String>)> = Vec::new();
+    for fate in &fates {
+        let said = fate.to_string();
+        let name = match &fate.alias {
+            _ if fate.name == "*" => "any other".to_owned(),
+            Some(alias) => format!("{} ({alias})", fate.name),
+            None => fate.name.clone(),
+        };
+        match alike.iter_mut().find(|(known, _)| *known == said) {
+            Some((_, names)) => names.push(name),
+            None => alike.push((said, vec![name])),
+        }
+    }
+    alike.sort_by_key(|(_, names)| names.iter().any(|name| name == "any other"));
+    for (said, names) in &alike {
+        wrapped(text, &format!("{said}: {}", names.join(", ")));
+    }
+    if fates.is_empty() {
+        text.push_str("  (nothing: the guard is off)\n");
     }
 }
 

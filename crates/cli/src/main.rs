@@ -6,6 +6,7 @@ mod check;
 mod demo;
 mod guard;
 mod init;
+mod keys;
 mod show;
 mod source;
 
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => show::run(&args),
         Command::Init(args) => write_config(args),
         Command::Check(args) => check::run(&args),
+        Command::Keys(args) => keys::run(&args),
         Command::Blocks(args) => blocks::run(&args),
     }
 }

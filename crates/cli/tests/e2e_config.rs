@@ -146,7 +146,19 @@ fn what_check_says_of_a_good_file() {
         || "the policy's own line is not named as a source".to_owned(),
     );
     wrong.settle();
-    insta::assert_snapshot!(said);
+    insta::assert_snapshot!(without_aliases(&said));
+}
+
+/// The other names of cookies are made under the secret of the state directory.
+fn without_aliases(said: &str) -> String {
+    let mut parts = said.split("(id-");
+    let mut text = parts.next().unwrap().to_owned();
+    for part in parts {
+        assert_eq!(part.as_bytes()[5], b')', "{part}");
+        text.push_str("(id-.....");
+        text.push_str(&part[5..]);
+    }
+    text
 }
 
 #[test]
@@ -168,7 +180,8 @@ fn what_weakens_is_listed() {
         .unwrap_or_default();
     assert!(hops.ends_with("line 6"), "the source of `hops`: {hops}");
     assert!(!said.contains("over HTTPS"), "there is no HTTPS: {said}");
-    insta::assert_snapshot!(said.replace(&folder.path().display().to_string(), "DIR"));
+    let said = said.replace(&folder.path().display().to_string(), "DIR");
+    insta::assert_snapshot!(without_aliases(&said));
 }
 
 #[test]

@@ -277,6 +277,12 @@ fn mdn_observatory_gives_0_naked_120_guarded_140_strict() {
         Some("max-age=31536000; includeSubDomains".to_owned()),
     );
     let after = scan(&gateway);
+    // Beyond the flags: the bonus for cookies that other sites' requests do not carry.
+    wrong.equal(
+        "the session's cookie",
+        after["tests"]["cookies"][1].clone(),
+        "cookies-secure-with-httponly-sessions-and-samesite",
+    );
     wrong.check(after["score"].as_i64() >= Some(120), || {
         format!("guarded: {after:#}")
     });

@@ -101,6 +101,18 @@ impl KeyRing {
         Ok(Self { keys })
     }
 
+    /// The same keys, sealing and signing with the first of `running` as long as that is one of them.
+    ///
+    /// So a node opens what others seal with a new key before it uses that itself: nodes that share
+    /// a ring need not learn of it at one moment.
+    #[must_use]
+    pub fn led_by(&self, running: &Self) -> Self {
+        let mut keys = self.keys.clone();
+        let front = running.keys.first().map(|key| key.id);
+        keys.sort_by_key(|key| Some(key.id) != front);
+        Self { keys }
+    }
+
     /// How many there are.
     #[expect(clippy::len_without_is_empty, reason = "there is always one")]
     pub fn len(&self) -> usize {
@@ -184,6 +196,13 @@ mod tests {
         let ring = KeyRing::random().unwrap();
         let rotated = ring.rotate().unwrap();
         assert_eq!((ring.len(), rotated.len()), (1, 2));
+        let led = rotated.led_by(&ring);
+        assert_eq!(led.ids().next(), ring.ids().next());
+        assert_eq!(led.len(), 2);
+        assert_eq!(
+            rotated.led_by(&KeyRing::random().unwrap()).text(),
+            rotated.text()
+        );
         let ids: Vec<KeyId> = rotated.ids().collect();
         assert_eq!(Some(ids[1]), ring.ids().next());
         assert_ne!(ids[0], ids[1]);

@@ -1,6 +1,7 @@
 //! What is in force, for `panoply check`.
 
 use panoply::LoginConfig;
+use panoply::guard::CookieFate;
 
 use crate::config::{Loaded, Origin, StoreUrl};
 use crate::settings::{App, Settings};
@@ -29,6 +30,10 @@ impl Settings {
         } else {
             "sqlite: in the state directory".to_owned()
         };
+        let keys = { config.keys.file.as_ref() }.map_or_else(
+            || "in the state directory".to_owned(),
+            |file| file.display().to_string(),
+        );
         // What it is, is nobody's business.
         let secret = if config.store.secret.is_some() {
             "(set)"
@@ -79,6 +84,7 @@ impl Settings {
                 loaded.text("log.level").unwrap_or("info").to_owned(),
             ),
             ("log.access", config.log.access.to_string()),
+            ("keys.file", keys),
             ("admin.listen", address(admin)),
             ("reports.enabled", config.reports.enabled.to_string()),
             ("store.url", store),
@@ -108,6 +114,11 @@ impl Settings {
             None => vec![LoginConfig::usual().to_string()],
             Some(logins) => logins.iter().map(ToString::to_string).collect(),
         }
+    }
+
+    /// What becomes of which cookie: the app's names and their fates.
+    pub fn cookies(&self) -> Vec<CookieFate> {
+        self.suit().cookies().explain()
     }
 
     /// The limits of requests, a line each.
@@ -149,6 +160,12 @@ impl Settings {
         if self.store.url == StoreUrl::Memory {
             let why = "locks and counters end with the process";
             found.push(("store.url".to_owned(), why.to_owned()));
+        }
+        let cookies = config.cookies.weakenings().into_iter();
+        found.extend(cookies.map(|(key, why)| (format!("cookies.{key}"), why.to_owned())));
+        if !config.cross_site.is_enabled() {
+            let why = "other sites' pages can send forms and commands with your users' cookies";
+            found.push(("cross_site.enabled".to_owned(), why.to_owned()));
         }
         if !config.reports.enabled {
             let why = "what the policy blocks is not told of in the log";

@@ -206,6 +206,7 @@ impl Gateway {
         let mut background = vec![
             tokio::task::spawn_local(reports::explain(incoming, Arc::clone(&shared.clock))),
             tokio::task::spawn_local(background::keep_certificates(Arc::clone(&shared))),
+            tokio::task::spawn_local(background::keep_keys(Arc::clone(&shared))),
             tokio::task::spawn_local(background::upkeep(metrics.handle())),
         ];
         // Before the first request: whoever is blocked stays blocked.

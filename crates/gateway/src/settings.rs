@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use panoply::{Clock, Nonce, Panoply, Secret, Suit};
+use panoply::{Clock, KeyRing, Nonce, Panoply, Secret, Suit};
 use panoply_tls::Tls;
 
 use crate::config::{Address, ConfigError, Loaded, LogConfig, Origin, StoreUrl, Upstream};
@@ -42,6 +42,8 @@ pub(crate) struct Live {
     pub(crate) placeholder: Option<Arc<str>>,
     pub(crate) reports: bool,
     pub(crate) access_log: bool,
+    /// The file of the keys that seal cookies.
+    pub(crate) keys: PathBuf,
 }
 
 /// Bounds, in the form that the workers use.
@@ -116,7 +118,8 @@ impl Settings {
             tls.map_err(|error| loaded.error(&format!("tls.{}", error.key()), error.to_string()))?;
         let tls = tls.map(Arc::new);
         let store = store_plan(loaded, around)?;
-        let suit = suit(loaded, around, &store)?;
+        let keys = { config.keys.file.clone() }.unwrap_or_else(|| around.state.join("keys"));
+        let suit = suit(loaded, around, &store, &keys)?;
         let app = app(loaded)?;
         let domains = config.tls.domain_names();
         let twice = |(at, name): &(usize, &String)| domains.iter().take(*at).any(|d| d == *name);
@@ -172,6 +175,7 @@ impl Settings {
                 h2c: config.app.h2c,
                 reports: config.reports.enabled,
                 access_log: config.log.access,
+                keys,
             },
             drain: config.limits.drain.get(),
             domains: config.tls.domain_names().to_vec(),
@@ -215,8 +219,23 @@ fn placeholder(suit: &Suit, app: &App, around: &Surroundings) -> Option<Arc<str>
 }
 
 /// The layers, with reports coming back to the gateway.
-fn suit(loaded: &Loaded, around: &Surroundings, plan: &Plan) -> Result<Suit, ConfigError> {
+fn suit(
+    loaded: &Loaded,
+    around: &Surroundings,
+    plan: &Plan,
+    keys: &Path,
+) -> Result<Suit, ConfigError> {
     let config = &loaded.config;
+    let keys = match &config.keys.file {
+        // One that is written down is there already: another would log everybody out.
+        Some(file) => KeyRing::open(file),
+        None => KeyRing::open_or_create(keys),
+    };
+    let keys = keys.map_err(|error| {
+        let error = loaded.error("keys.file", format!("keys.file: {error}"));
+        error.with_help("`panoply keys rotate --file FILE` makes such a file")
+    })?;
+    let site = config.tls.domain_names().first().map_or("", String::as_str);
     let mut headers = config.headers.clone();
     if config.reports.enabled {
         headers = headers.reports_to(REPORTS_PATH);
@@ -230,6 +249,8 @@ fn suit(loaded: &Loaded, around: &Surroundings, plan: &Plan) -> Result<Suit, Con
         .pages(pages)
         .limits(config.limit.iter().cloned())
         .store(store, plan.secret.clone())
+        .cross_site(config.cross_site.clone())
+        .cookies(config.cookies.clone(), keys, site)
         .clock(Arc::clone(&around.clock));
     if let Some(logins) = &config.login {
         suit = suit.logins(logins.iter().cloned());
@@ -239,7 +260,7 @@ fn suit(loaded: &Loaded, around: &Surroundings, plan: &Plan) -> Result<Suit, Con
         let path = error.key();
         // Those of headers begin with the key and end with the advice.
         let message = match &error {
-            panoply::Error::Headers(error) => error.to_string(),
+            panoply::Error::Headers(_) | panoply::Error::Guard(_) => error.to_string(),
             _ => format!("{path}: {error}"),
         };
         loaded.error(&path, message)

@@ -15,3 +15,12 @@ pub enum Error {
         example: &'static str,
     },
 }
+
+impl Error {
+    /// The dotted path of the setting, as in `panoply.toml`.
+    pub const fn key(&self) -> &str {
+        match self {
+            Self::Value { key, .. } => key,
+        }
+    }
+}

@@ -7,10 +7,14 @@ pub mod trace;
 
 pub use panoply_client as client;
 pub use panoply_client::ClientConfig;
+pub use panoply_cookies as cookies;
+pub use panoply_cookies::KeyRing;
 pub use panoply_core::{
     CertificateSource, ClientAddress, Clock, Connection, ManualClock, Nonce, Refusal, RequestId,
     Scheme, Secret, SystemClock, TlsSession,
 };
+pub use panoply_guard as guard;
+pub use panoply_guard::{CookieGuardConfig, CrossSiteConfig};
 pub use panoply_headers as headers;
 pub use panoply_headers::{Directive, HeadersConfig};
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use panoply_client::{ClientLayer, ClientService};
 use panoply_core::{ClientAddress, Clock, Scheme};
+use panoply_guard::{CookieGuardLayer, CookieGuardService, CrossSiteLayer, CrossSiteService};
 use panoply_headers::{Headers, HeadersService};
 use panoply_limits::{
     BlockLayer, BlockService, LimitLayer, LimitService, LoginLayer, LoginService,
@@ -28,7 +29,8 @@ pub type Worn<S> = Dressed<Guarded<S>>;
 pub type Dressed<S> = ClientService<TraceService<HeadersService<PagesService<S>>>>;
 
 /// A service inside the layers that may refuse a request.
-pub type Guarded<S> = BlockService<LimitService<LoginService<S>>>;
+pub type Guarded<S> =
+    BlockService<LimitService<CrossSiteService<CookieGuardService<LoginService<S>>>>>;
 
 /// The layers that refuse nothing and see every answer.
 #[derive(Debug, Clone)]
@@ -44,6 +46,8 @@ pub struct Outside {
 pub struct Inside {
     pub(crate) blocks: BlockLayer,
     pub(crate) limits: LimitLayer,
+    pub(crate) cross_site: CrossSiteLayer,
+    pub(crate) cookies: CookieGuardLayer,
     pub(crate) login: LoginLayer,
 }
 
@@ -75,6 +79,8 @@ impl<S> Layer<S> for Inside {
         ServiceBuilder::new()
             .layer(&self.blocks) // down: 403; first, since it costs nothing
             .layer(&self.limits) // down: 429; before logins, whose bodies have to be read
+            .layer(&self.cross_site) // down: 403; before logins, since it is no guess of the one who is used
+            .layer(&self.cookies) // down: the app's own names and values; up: hardened, no-store
             .layer(&self.login) // down: the attempt is reserved, 429; up: it is settled
             .service(app)
     }
@@ -107,6 +113,11 @@ impl Suit {
     /// The clients that are blocked by hand, and the way to release any block.
     pub const fn blocklist(&self) -> &panoply_limits::Blocklist {
         self.inside.blocks.list()
+    }
+
+    /// What becomes of the app's cookies.
+    pub const fn cookies(&self) -> &panoply_guard::CookieGuard {
+        self.inside.cookies.guard()
     }
 
     /// The logins that are guarded.

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use panoply_client::{ClientConfig, ClientLayer};
+use panoply_cookies::KeyRing;
 use panoply_core::{Clock, CounterStore, Secret, SystemClock};
+use panoply_guard::{CookieGuardConfig, CookieGuardLayer, CrossSiteConfig, CrossSiteLayer};
 use panoply_headers::HeadersConfig;
 use panoply_limits::{
     BlockLayer, Blocklist, LimitConfig, LimitLayer, LoginConfig, LoginLayer, counter_keys,
@@ -24,13 +26,37 @@ pub struct Panoply {
     limits: Vec<LimitConfig>,
     logins: Vec<LoginConfig>,
     store: Option<(Arc<dyn CounterStore>, Secret)>,
+    cross_site: CrossSiteConfig,
+    cookies: Option<Cookies>,
     observer: Arc<dyn Observer>,
     clock: Arc<dyn Clock>,
 }
 
+/// What becomes of cookies, the keys that seal them, and the site that they are of.
+#[derive(Debug, Clone)]
+struct Cookies {
+    config: CookieGuardConfig,
+    keys: KeyRing,
+    site: String,
+}
+
+impl Cookies {
+    /// Nothing becomes of them.
+    fn left_alone() -> Result<Self, Error> {
+        let keys = KeyRing::random();
+        Ok(Self {
+            config: CookieGuardConfig::new().danger_enabled(false),
+            keys: keys.map_err(|_| Error::Store(panoply_limits::Error::NoRandom))?,
+            site: String::new(),
+        })
+    }
+}
+
 impl Panoply {
     /// Everything at its default: Helmet's headers, no proxy trusted, the usual login paths guarded
-    /// and counted in this process's memory, exchanges told of as events at level `debug`.
+    /// and counted in this process's memory, nothing changed that another site causes and that
+    /// carries a cookie, exchanges told of as events at level `debug`. The service's own cookies are
+    /// left alone.
     pub fn recommended() -> Self {
         Self {
             client: ClientConfig::new(),
@@ -39,6 +65,8 @@ impl Panoply {
             limits: Vec::new(),
             logins: vec![LoginConfig::usual()],
             store: None,
+            cross_site: CrossSiteConfig::new(),
+            cookies: None,
             observer: Arc::new(Events),
             clock: Arc::new(SystemClock::new()),
         }
@@ -87,6 +115,24 @@ impl Panoply {
         self
     }
 
+    /// Which requests that another site causes are let through.
+    #[must_use]
+    pub fn cross_site(mut self, cross_site: CrossSiteConfig) -> Self {
+        self.cross_site = cross_site;
+        self
+    }
+
+    /// Hardens the cookies of a service that cannot do so itself; `keys` seal them, for `site`.
+    ///
+    /// Names outside are made under the secret of [`store`](Self::store): without one they are
+    /// others after each start, and who was logged in is not any more.
+    #[must_use]
+    pub fn cookies(mut self, config: CookieGuardConfig, keys: KeyRing, site: &str) -> Self {
+        let site = site.to_owned();
+        self.cookies = Some(Cookies { config, keys, site });
+        self
+    }
+
     /// Who is told of every exchange.
     #[must_use]
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
@@ -118,6 +164,16 @@ impl Panoply {
                 .validate()
                 .map_err(|error| Error::Limit(number, error))?;
         }
+        let cookies = match self.cookies {
+            Some(cookies) => cookies,
+            None => Cookies::left_alone()?,
+        };
+        let Cookies {
+            config,
+            keys: ring,
+            site,
+        } = cookies;
+        let cookies = config.build(&ring, &keys, &site)?;
         let limits = LimitLayer::new(self.limits, Arc::clone(&store), keys);
         let login = |(number, login): (usize, LoginConfig)| {
             let layer = login.build(Arc::clone(&store), &secret);
@@ -134,6 +190,8 @@ impl Panoply {
             inside: Inside {
                 blocks: BlockLayer::new(list),
                 limits: limits.map_err(Error::Store)?,
+                cross_site: CrossSiteLayer::new(self.cross_site.build()?),
+                cookies: CookieGuardLayer::new(cookies),
                 login: LoginLayer::all(logins?),
             },
         })
@@ -157,6 +215,9 @@ pub enum Error {
     /// Of `[headers]`.
     #[error(transparent)]
     Headers(#[from] panoply_headers::Error),
+    /// Of `[cookies]` or `[cross_site]`.
+    #[error(transparent)]
+    Guard(#[from] panoply_guard::Error),
     /// Of the `[[limit]]` with this number, from zero.
     #[error("{1}")]
     Limit(usize, panoply_limits::Error),
@@ -178,6 +239,7 @@ impl Error {
         match self {
             Self::Client(error) => join("client", error.key()),
             Self::Headers(error) => join("headers", error.key()),
+            Self::Guard(error) => error.key().to_owned(),
             Self::Limit(number, error) => join(&format!("limit[{number}]"), error.key()),
             Self::Login(number, error) => join(&format!("login[{number}]"), error.key()),
             Self::Store(error) => join("store", error.key()),

@@ -27,7 +27,11 @@ const over1 = (origin) => {
 const over2 = (origin) => {
   const session = http2.connect(origin, { ca });
   session.on('error', () => {});
-  const broken = new Promise((resolve) => { session.on('close', resolve); });
+  const broken = new Promise((resolve) => {
+    session.on('close', resolve);
+    // A session may wait for streams that nobody will end any more.
+    session.on('connect', (_, socket) => { socket.on('close', resolve); });
+  });
   return (body) => new Promise((resolve) => {
     let answered = false;
     // Streams that have not begun are not told when their session ends.

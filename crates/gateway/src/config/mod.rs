@@ -15,7 +15,7 @@ mod pages;
 mod store;
 mod units;
 
-use panoply::{LimitConfig, LoginConfig};
+use panoply::{CookieGuardConfig, CrossSiteConfig, LimitConfig, LoginConfig};
 use panoply_client::ClientConfig;
 use panoply_headers::HeadersConfig;
 use panoply_tls::TlsConfig;
@@ -49,6 +49,12 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// The logins to guard; where none is written, the paths that apps usually have.
     pub login: Option<Vec<LoginConfig>>,
+    /// What becomes of the app's cookies.
+    pub cookies: CookieGuardConfig,
+    /// Which requests that another site causes are let through.
+    pub cross_site: CrossSiteConfig,
+    /// The keys that seal cookies.
+    pub keys: KeysConfig,
     /// How many requests are let through, by path and client.
     pub limit: Vec<LimitConfig>,
     /// Where is counted.
@@ -61,6 +67,16 @@ pub struct Config {
     pub admin: AdminConfig,
     /// Reports of what the Content-Security-Policy blocked.
     pub reports: ReportsConfig,
+}
+
+/// `[keys]`: what seals cookies.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct KeysConfig {
+    /// A file with one key a line, the newest first, which nodes that serve one site have in common;
+    /// by default `keys` in the state directory, made at the first start.
+    pub file: Option<std::path::PathBuf>,
 }
 
 /// `[log]`: what is logged, on standard error.

@@ -19,7 +19,7 @@ use panoply_core::{ClientAddress, Nonce, RequestId};
 use super::deadlines::Deadline;
 use super::multiplexed::Turn;
 use super::pool::{Alone, Lease, Pool, Sender};
-use super::{Failure, cookies, headers};
+use super::{Failure, headers};
 use crate::body::{Progress, RequestBody, ResponseBody};
 use crate::nonce::Stamped;
 
@@ -46,10 +46,6 @@ pub(crate) async fn forward(
     let upgrade = upgrade.filter(|_| !upstream.h2c);
     let asked = upgrade.is_some();
     let nonce = request.extensions_mut().remove::<Nonce>();
-    let by_https = request
-        .extensions()
-        .get()
-        .is_some_and(ClientAddress::is_https);
     prepare(&mut request, upgrade, upstream);
     let progress = request.body().progress();
     let answer = if upstream.h2c {
@@ -78,11 +74,7 @@ pub(crate) async fn forward(
         };
         (answer, lease)
     };
-    let mut answer = answered(answer, nonce, upstream);
-    if by_https {
-        cookies::secure(answer.headers_mut());
-    }
-    Ok(answer)
+    Ok(answered(answer, nonce, upstream))
 }
 
 /// Makes the request what the app is to see.

@@ -1,6 +1,5 @@
 //! From a request that may pass to the app's answer.
 
-mod cookies;
 mod deadlines;
 mod forward;
 mod headers;

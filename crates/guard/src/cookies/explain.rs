@@ -67,8 +67,8 @@ impl fmt::Display for CookieFate {
         if self.left {
             return f.write_str("left as it is");
         }
-        if let Some(alias) = &self.alias {
-            write!(f, "__Host-{alias}, ")?;
+        if self.alias.is_some() {
+            f.write_str("another name, ")?;
         }
         if self.sealed {
             f.write_str("sealed, ")?;

@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::SystemTime;
 
-use panoply_cookies::{SameSite, Sealer};
+use panoply_cookies::{KeyRing, SameSite, Sealer};
 use panoply_core::{Clock, CounterKeys};
 
 use super::CookieGuardConfig;
@@ -22,7 +22,8 @@ pub struct CookieGuard(Arc<Inner>);
 struct Inner {
     config: CookieGuardConfig,
     plain_until: Option<SystemTime>,
-    sealer: Sealer,
+    sealer: RwLock<Sealer>,
+    site: Arc<str>,
     aliases: Aliases,
     clock: Arc<dyn Clock>,
     /// The names of which the log has been told something.
@@ -61,15 +62,17 @@ impl CookieGuard {
     pub(super) fn new(
         config: CookieGuardConfig,
         plain_until: Option<SystemTime>,
-        sealer: Sealer,
+        keys: &KeyRing,
+        site: &str,
         secret: &CounterKeys,
-        clock: impl Clock + 'static,
+        clock: impl Clock + Clone + 'static,
     ) -> Self {
         let names = config.renamed();
         let aliases = Aliases::new(secret, names.iter().map(String::as_str));
         Self(Arc::new(Inner {
             plain_until,
-            sealer,
+            sealer: RwLock::new(Sealer::new(keys, site).clock(clock.clone())),
+            site: site.into(),
             aliases,
             clock: Arc::new(clock),
             told: Mutex::default(),
@@ -91,8 +94,15 @@ impl CookieGuard {
         &self.0.config
     }
 
-    pub(super) fn sealer(&self) -> &Sealer {
-        &self.0.sealer
+    /// Seals and opens with `keys` from now on.
+    pub fn use_keys(&self, keys: &KeyRing) {
+        let sealer = Sealer::new(keys, Arc::clone(&self.0.site)).clock(Arc::clone(&self.0.clock));
+        *{ self.0.sealer.write() }.unwrap_or_else(PoisonError::into_inner) = sealer;
+    }
+
+    pub(super) fn sealer(&self) -> Sealer {
+        let sealer = self.0.sealer.read();
+        sealer.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn aliases(&self) -> &Aliases {

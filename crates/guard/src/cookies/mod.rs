@@ -2,6 +2,7 @@
 
 mod alias;
 mod caching;
+mod check;
 mod config;
 mod explain;
 mod guard;
