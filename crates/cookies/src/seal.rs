@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::{hkdf, hmac, rand};
@@ -72,11 +72,22 @@ impl Sealer {
     ///
     /// When the operating system has no random bytes.
     pub fn seal(&self, name: &str, value: &[u8], lasts: Duration) -> Result<String, Error> {
+        let end = self.clock.wall().checked_add(lasts);
+        let latest = || UNIX_EPOCH.checked_add(Duration::from_secs(u32::MAX.into()));
+        self.seal_until(name, value, end.or_else(latest).unwrap_or(UNIX_EPOCH))
+    }
+
+    /// Seals `value` as that of the cookie `name`; it opens until `end`, to the second.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system has no random bytes.
+    pub fn seal_until(&self, name: &str, value: &[u8], end: SystemTime) -> Result<String, Error> {
         let (id, key) = self.keys.first().ok_or(Error::NoKey)?;
         let mut sealed = vec![0; SALT];
         rand::fill(&mut sealed).map_err(|_| Error::NoRandom)?;
         let (cipher, nonce) = cipher(key, &sealed).ok_or(Error::Broken)?;
-        let ends = self.now().saturating_add(lasts.as_secs());
+        let ends = seconds(end);
         let mut text = Vec::with_capacity(TIME + value.len() + TAG);
         text.extend_from_slice(&ends.to_be_bytes());
         text.extend_from_slice(value);
@@ -101,6 +112,15 @@ impl Sealer {
     /// When it was changed, made for another cookie or site or with a key that is not in the ring, or
     /// its time is over.
     pub fn open(&self, name: &str, sealed: &str) -> Result<Opened, Error> {
+        self.open_at(name, sealed, self.clock.wall())
+    }
+
+    /// Opens what was sealed as the value of the cookie `name`, as at `now`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`open`](Self::open).
+    pub fn open_at(&self, name: &str, sealed: &str, now: SystemTime) -> Result<Opened, Error> {
         let mut parts = sealed.split('.');
         let (Some(VERSION), Some(id), Some(text), None) =
             (parts.next(), parts.next(), parts.next(), parts.next())
@@ -117,7 +137,7 @@ impl Sealer {
         let opened = cipher.open_in_place(nonce, aad, text);
         let opened = opened.map_err(|_| Error::Broken)?;
         let (ends, value) = opened.split_first_chunk::<TIME>().ok_or(Error::Broken)?;
-        if u64::from_be_bytes(*ends) <= self.now() {
+        if u64::from_be_bytes(*ends) <= seconds(now) {
             return Err(Error::Ended);
         }
         Ok(Opened {
@@ -186,12 +206,12 @@ impl Sealer {
         let length = u32::try_from(name.len()).unwrap_or(u32::MAX).to_be_bytes();
         [&length, name.as_bytes(), self.site.as_bytes()].concat()
     }
+}
 
-    /// Seconds since 1970.
-    fn now(&self) -> u64 {
-        let since = self.clock.wall().duration_since(std::time::UNIX_EPOCH);
-        since.map_or(0, |since| since.as_secs())
-    }
+/// Since 1970.
+fn seconds(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
 }
 
 /// The cipher of one value, with a nonce: both are of this value alone.

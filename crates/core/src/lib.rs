@@ -23,7 +23,7 @@ pub use refusal::Refusal;
 pub use request_id::RequestId;
 pub use secret::Secret;
 pub use sessions::{
-    Committed, Cycle, Destroy, LiveSession, Loaded, OldKey, SessionChange, SessionFingerprint,
-    SessionInfo, SessionKey, SessionRecord, SessionSlot, SessionStamp, SessionStore, SessionValues,
-    UserChange, UserKey,
+    Committed, Cycle, Destroy, LiveSession, Loaded, OldKey, SessionChange, SessionDocument,
+    SessionDocuments, SessionFingerprint, SessionInfo, SessionKey, SessionRecord, SessionSlot,
+    SessionStamp, SessionStore, SessionValues, UserChange, UserKey,
 };

@@ -66,7 +66,7 @@ pub enum Error {
     #[error("sessions that are kept in cookies can be neither listed nor ended from here")]
     NoStore,
     /// A name that is kept for the layer's own values.
-    #[error("`{name}` is kept for Panoply itself: take a name that does not begin with `panoply.`")]
+    #[error("`{name}` is kept for {}", keeper(name))]
     Reserved {
         /// The name.
         name: String,
@@ -91,6 +91,15 @@ pub enum Error {
     /// The operating system has no random bytes for an id.
     #[error("the operating system gave no random bytes")]
     NoRandom,
+}
+
+/// Who keeps a name, and what to write instead.
+fn keeper(name: &str) -> &'static str {
+    if name == "cookie" {
+        "Express itself: take another name"
+    } else {
+        "Panoply itself: take a name that does not begin with `panoply.`"
+    }
 }
 
 impl Error {

@@ -13,20 +13,26 @@ use crate::Error;
 
 /// The id of a session: 256 random bits, as 43 characters. Whoever has it has the session.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct SessionId(Arc<str>);
+pub(crate) struct SessionId {
+    text: Arc<str>,
+    /// Whether the store that an Express app shares is to see it.
+    shared: bool,
+    /// Whether an older secret than the first has signed it.
+    pub(crate) stale: bool,
+}
 
 impl SessionId {
     /// A fresh one (OWASP ASVS 5.0 §7.2.3 asks for at least 128 bits).
     pub(crate) fn random() -> Result<Self, Error> {
         let mut bytes = [0; 32];
         rand::fill(&mut bytes).map_err(|_| Error::NoRandom)?;
-        Ok(Self(URL_SAFE_NO_PAD.encode(bytes).into()))
+        Ok(Self::own(URL_SAFE_NO_PAD.encode(bytes)))
     }
 
     /// One that somebody else has made, if it can stand in a cookie (RFC 6265 §4.1.1).
     pub(crate) fn made(text: &str) -> Option<Self> {
         let length = (MADE_LEAST..=MADE_MOST).contains(&text.len());
-        (length && text.bytes().all(is_cookie_octet)).then(|| Self(text.into()))
+        (length && text.bytes().all(is_cookie_octet)).then(|| Self::own(text))
     }
 
     /// What a client sent, if it can be one: no store is asked for anything else.
@@ -35,27 +41,56 @@ impl SessionId {
             return Self::made(text);
         }
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-        (text.len() == LENGTH && text.bytes().all(plain)).then(|| Self(text.into()))
+        (text.len() == LENGTH && text.bytes().all(plain)).then(|| Self::own(text))
     }
 
     /// A session that was sealed, in place of an id.
     pub(crate) fn sealed(value: String) -> Self {
-        Self(value.into())
+        Self::own(value)
     }
 
     /// What a client sent, if it can be a sealed session.
     pub(crate) fn parse_sealed(text: &str) -> Option<Self> {
         let length = (1..=4096).contains(&text.len());
-        (length && text.bytes().all(is_cookie_octet)).then(|| Self(text.into()))
+        (length && text.bytes().all(is_cookie_octet)).then(|| Self::own(text))
     }
 
     pub(crate) fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// The key under which its session is kept.
     pub(crate) fn key(&self) -> SessionKey {
-        SessionKey::from_hash(sha256(self.0.as_bytes()))
+        let key = SessionKey::from_hash(sha256(self.text.as_bytes()));
+        if self.shared {
+            key.danger_with_id(Arc::clone(&self.text))
+        } else {
+            key
+        }
+    }
+
+    fn own(text: impl Into<Arc<str>>) -> Self {
+        Self {
+            text: text.into(),
+            shared: false,
+            stale: false,
+        }
+    }
+
+    /// One of an Express app's, signed by a secret that is `stale` or not.
+    pub(crate) fn shared(text: &str, stale: bool) -> Self {
+        Self {
+            text: text.into(),
+            shared: true,
+            stale,
+        }
+    }
+
+    /// A fresh one as express-session makes them: 192 bits.
+    pub(crate) fn random_shared() -> Result<Self, Error> {
+        let mut bytes = [0; 24];
+        rand::fill(&mut bytes).map_err(|_| Error::NoRandom)?;
+        Ok(Self::shared(&URL_SAFE_NO_PAD.encode(bytes), false))
     }
 }
 

@@ -4,6 +4,7 @@
 mod axum;
 mod config;
 mod error;
+mod express;
 mod id;
 mod keeper;
 mod middleware;
@@ -15,7 +16,9 @@ mod sessions;
 pub use self::axum::NoSession;
 pub use config::{CookieConfig, OnOutage, Priority, SameSite, Secure, SessionConfig};
 pub use error::Error;
+pub use express::{CookieSession, CookieSessionRead};
 pub use id::user_key;
+pub(crate) use middleware::find_cookie;
 pub use middleware::{SessionFuture, SessionLayer, SessionService};
 pub use sealed::{CookieSealer, Opened};
 pub use session::Session;

@@ -5,16 +5,21 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use panoply_cookies::{ExpressSecrets, decode, encode};
 use panoply_core::Clock;
 
 use super::cookie::Cookie;
 use super::time::written;
-use super::{Genid, OnOutage, SessionConfig};
+use super::{CookieConfig, Genid, OnOutage, SessionConfig};
 use crate::Error;
+use crate::express::ExpressCookie;
 use crate::id::SessionId;
 
+/// How long an id of Express may be.
+const ID_MOST: usize = 1024;
+
 impl SessionConfig {
-    pub(super) fn check(self) -> Result<Settings, Error> {
+    pub(super) fn check(self, express: Option<ExpressSecrets>) -> Result<Settings, Error> {
         let wrong = |key, problem: String, example| {
             Err(Error::Value {
                 key,
@@ -22,8 +27,17 @@ impl SessionConfig {
                 example,
             })
         };
-        let idle = self.idle.or(self.cookie.longest()).unwrap_or(Self::IDLE);
-        let lifetime = self.lifetime.unwrap_or(Self::LIFETIME);
+        let (idle, lifetime) = match express {
+            // Its sessions last as long as their cookie, or a day without a request.
+            Some(_) => (Self::EXPRESS, CookieConfig::MOST_MAX_AGE),
+            None => (Self::IDLE, Self::LIFETIME),
+        };
+        let idle = self.idle.or(self.cookie.longest()).unwrap_or(idle);
+        let lifetime = self.lifetime.unwrap_or(lifetime);
+        let touch = match express {
+            Some(_) => self.touch.min(idle / 2),
+            None => self.touch,
+        };
         for (key, time) in [("idle", idle), ("lifetime", lifetime)] {
             if time < Duration::from_secs(1) {
                 return wrong(key, format!("is {}", written(time)), "a second or more");
@@ -42,7 +56,7 @@ impl SessionConfig {
             );
             return wrong("lifetime", problem, "a `lifetime` that is no shorter");
         }
-        if self.touch > idle / 2 {
+        if touch > idle / 2 {
             let problem = format!(
                 "is {}, and a session that is only read would end after {}",
                 written(self.touch),
@@ -75,18 +89,25 @@ impl SessionConfig {
         }
         let secure = self.cookie.is_always_secure();
         let name = self.name;
-        let name = name.unwrap_or_else(|| if secure { "__Host-id" } else { "id" }.to_owned());
+        let usual = match express {
+            Some(_) => "connect.sid",
+            None if secure => "__Host-id",
+            None => "id",
+        };
+        let name = name.unwrap_or_else(|| usual.to_owned());
+        let express = express.map(|secrets| Express {
+            secrets,
+            cookie: self.cookie.clone(),
+        });
         Ok(Settings {
             cookie: self.cookie.check(name)?,
             idle,
             lifetime,
-            renew: Some(self.renew).filter(|renew| !renew.is_zero()),
+            // Express knows no id but the one.
+            renew: Some(self.renew).filter(|renew| !renew.is_zero() && express.is_none()),
             grace: self.grace,
-            touch: if self.resave {
-                Duration::ZERO
-            } else {
-                self.touch
-            },
+            express,
+            touch: if self.resave { Duration::ZERO } else { touch },
             rolling: self.rolling,
             save_uninitialized: self.save_uninitialized,
             most_per_user: self.most_per_user,
@@ -116,12 +137,25 @@ pub(crate) struct Settings {
     pub(crate) on_outage: OnOutage,
     pub(crate) deadline: Duration,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) express: Option<Express>,
     genid: Option<Genid>,
+}
+
+/// What sessions have that an app shares.
+pub(crate) struct Express {
+    pub(crate) secrets: ExpressSecrets,
+    pub(crate) cookie: CookieConfig,
 }
 
 impl Settings {
     /// A fresh id.
     pub(crate) fn id(&self) -> Result<SessionId, Error> {
+        if self.express.is_some() {
+            return match &self.genid {
+                Some(genid) => Ok(SessionId::shared(&genid(), false)),
+                None => SessionId::random_shared(),
+            };
+        }
         let Some(genid) = &self.genid else {
             return SessionId::random();
         };
@@ -134,7 +168,40 @@ impl Settings {
 
     /// The id that a cookie's value is, if it can be one.
     pub(crate) fn parse(&self, value: &str) -> Option<SessionId> {
-        SessionId::parse(value, self.genid.is_some())
+        match &self.express {
+            Some(express) => express.parse(value),
+            None => SessionId::parse(value, self.genid.is_some()),
+        }
+    }
+
+    /// The `Set-Cookie` line for a session's id.
+    pub(crate) fn line(&self, out: &Sent<'_>, https: bool) -> String {
+        let Some(express) = &self.express else {
+            return self.cookie.line(out.id.as_str(), out.max_age, https);
+        };
+        let kept = out.attributes.and_then(ExpressCookie::parse);
+        let cookie = kept.unwrap_or_else(|| ExpressCookie::new(&express.cookie, https));
+        let value = encode(&express.secrets.sign(out.id.as_str()));
+        let now = jiff::Timestamp::try_from(self.clock.wall()).unwrap_or_default();
+        cookie.line(self.cookie.name(), &value, now)
+    }
+}
+
+/// What goes into a cookie.
+pub(crate) struct Sent<'a> {
+    pub(crate) id: &'a SessionId,
+    pub(crate) max_age: Option<Duration>,
+    /// How the session itself says that its cookie looks, as Express has it.
+    pub(crate) attributes: Option<&'a [u8]>,
+}
+
+impl Express {
+    /// The id in a signed value.
+    fn parse(&self, value: &str) -> Option<SessionId> {
+        let value = decode(value.as_bytes())?;
+        let (id, place) = self.secrets.verify(&value)?;
+        let length = (1..=ID_MOST).contains(&id.len());
+        length.then(|| SessionId::shared(id, place > 0))
     }
 }
 

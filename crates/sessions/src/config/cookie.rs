@@ -62,6 +62,10 @@ pub enum SameSite {
     Strict,
     /// With all. Needs `secure`.
     None,
+    /// Says nothing, as express-session does: browsers take it for `Lax`, Chromium for `None` in the
+    /// cookie's first two minutes.
+    #[serde(skip)]
+    DangerAbsent,
 }
 
 /// What a browser keeps when there is no room for all cookies (Chromium only).
@@ -180,7 +184,51 @@ impl CookieConfig {
         self
     }
 
-    pub(super) const fn longest(&self) -> Option<Duration> {
+    /// As express-session has it where nothing is said: over plain HTTP too, without `SameSite`. For
+    /// sessions that are [shared](crate::SessionConfig::build_express) with an app.
+    pub fn express() -> Self {
+        Self {
+            secure: Secure::DangerNever,
+            same_site: SameSite::DangerAbsent,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) const fn is_http_only(&self) -> bool {
+        self.http_only
+    }
+
+    pub(crate) const fn is_partitioned(&self) -> bool {
+        self.partitioned
+    }
+
+    pub(crate) const fn the_priority(&self) -> Option<Priority> {
+        self.priority
+    }
+
+    pub(crate) const fn the_same_site(&self) -> SameSite {
+        self.same_site
+    }
+
+    pub(crate) fn the_path(&self) -> &str {
+        &self.path
+    }
+
+    pub(crate) fn the_domain(&self) -> Option<&str> {
+        self.domain.as_deref()
+    }
+
+    /// Whether a client that came by `https` or not is to send it by HTTPS only; nothing where it is
+    /// not said.
+    pub(crate) const fn secure_over(&self, https: bool) -> Option<bool> {
+        match self.secure {
+            Secure::Always => Some(true),
+            Secure::DangerAuto => Some(https),
+            Secure::DangerNever => None,
+        }
+    }
+
+    pub(crate) const fn longest(&self) -> Option<Duration> {
         self.max_age
     }
 
@@ -189,7 +237,7 @@ impl CookieConfig {
     }
 
     /// The cookie, checked, under this name.
-    pub(super) fn check(self, name: String) -> Result<Cookie, Error> {
+    pub(crate) fn check(self, name: String) -> Result<Cookie, Error> {
         let wrong = |key, problem: String, example| {
             Err(Error::Value {
                 key,
@@ -281,6 +329,7 @@ impl CookieConfig {
             SameSite::Lax => "; SameSite=Lax",
             SameSite::Strict => "; SameSite=Strict",
             SameSite::None => "; SameSite=None",
+            SameSite::DangerAbsent => "",
         });
         Cookie {
             name,

@@ -5,16 +5,18 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use panoply_core::{Clock, SessionChange, SessionStore, SystemClock};
+use panoply_cookies::ExpressSecrets;
+use panoply_core::{Clock, SessionChange, SessionDocuments, SessionStore, SystemClock};
 use serde::Deserialize;
 
+use crate::express::ExpressStore;
 use crate::{CookieSealer, Error, Sessions};
 
 mod check;
 mod cookie;
 mod time;
 
-pub(crate) use check::Settings;
+pub(crate) use check::{Sent, Settings};
 pub use cookie::{CookieConfig, Priority, SameSite, Secure};
 use time::{some_time, time};
 
@@ -122,6 +124,10 @@ impl SessionConfig {
 
     /// How long it lasts in all, unless it is said: 12 hours.
     pub const LIFETIME: Duration = Duration::from_hours(12);
+
+    /// How long a session lasts without a request that an Express app shares, where its cookie has
+    /// no `max_age`: a day, as in connect-redis and connect-pg-simple.
+    pub const EXPRESS: Duration = Duration::from_hours(24);
 
     /// The defaults.
     pub fn new() -> Self {
@@ -264,7 +270,7 @@ impl SessionConfig {
     ///
     /// When a value means nothing, or contradicts another.
     pub fn validate(&self) -> Result<(), Error> {
-        self.clone().check().map(drop)
+        self.clone().check(None).map(drop)
     }
 
     /// Sessions in their cookies, sealed by `sealer`, as cookie-session has them but for that.
@@ -285,7 +291,38 @@ impl SessionConfig {
                 example: "sessions in a store, or no cap",
             });
         }
-        Ok(Sessions::sealed(self.check()?, sealer))
+        Ok(Sessions::sealed(self.check(None)?, sealer))
+    }
+
+    /// The very sessions of an Express app: the cookie `connect.sid` with its secrets, the newest
+    /// first, and what its store holds. Who is logged in there is so here, and the other way round.
+    ///
+    /// What this service changes is put into what is there at that moment; what the app writes
+    /// overwrites what it has not seen, as it does among its own requests. The app's session can be
+    /// neither listed nor ended by their user, ids are not renewed by age, and the name `cookie` is
+    /// Express's. A cookie that an older secret has signed is sent again with the first.
+    ///
+    /// Give the options that the app gives to express-session, [`CookieConfig::express`] among them.
+    ///
+    /// # Errors
+    ///
+    /// When a value means nothing, contradicts another, or needs a store of our own.
+    pub fn build_express(
+        self,
+        secrets: ExpressSecrets,
+        documents: Arc<dyn SessionDocuments>,
+    ) -> Result<Sessions, Error> {
+        if self.most_per_user.is_some() {
+            return Err(Error::Value {
+                key: "most_per_user",
+                problem: "is set, and nobody counts the sessions of an Express app".to_owned(),
+                example: "sessions in a store of our own, or no cap",
+            });
+        }
+        let clock = Arc::clone(&self.clock);
+        let settings = self.check(Some(secrets))?;
+        let store = ExpressStore::new(documents, settings.idle, clock);
+        Ok(Sessions::new(settings, Arc::new(store)))
     }
 
     /// Sessions in `store`.
@@ -294,7 +331,7 @@ impl SessionConfig {
     ///
     /// When a value means nothing, or contradicts another.
     pub fn build(self, store: Arc<dyn SessionStore>) -> Result<Sessions, Error> {
-        Ok(Sessions::new(self.check()?, store))
+        Ok(Sessions::new(self.check(None)?, store))
     }
 }
 

@@ -10,7 +10,7 @@ fn error(toml: &str) -> String {
 fn checked(toml: &str) -> Settings {
     toml::from_str::<SessionConfig>(toml)
         .unwrap()
-        .check()
+        .check(None)
         .unwrap()
 }
 
@@ -109,7 +109,7 @@ fn ids_of_others_are_tried_before_they_are_used() {
     assert_eq!(short.validate().unwrap_err().key(), "genid");
     let long = SessionConfig::new().danger_genid(|| "their-own-0123456789".to_owned());
     assert_eq!(
-        long.check().unwrap().id().unwrap().as_str(),
+        long.check(None).unwrap().id().unwrap().as_str(),
         "their-own-0123456789"
     );
 }

@@ -4,6 +4,8 @@ mod future;
 mod layer;
 mod service;
 
+pub(crate) use service::find_cookie;
+
 pub use future::SessionFuture;
 pub use layer::SessionLayer;
 pub use service::SessionService;

@@ -39,7 +39,7 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let settings = &self.sessions.0.settings;
-        let id = cookie(request.headers(), settings.cookie.name());
+        let id = find_cookie(request.headers(), settings.cookie.name());
         let id = id.and_then(|value| self.sessions.0.parse(value));
         let session = Session::new(self.sessions.0.clone(), id, is_https(&request));
         let accept = request.headers().get(ACCEPT).cloned();
@@ -51,7 +51,7 @@ where
 
 /// The value of the first cookie of that name; what comes behind it does not count, be it good or
 /// bad. Quotes around it are no part of it.
-fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub(crate) fn find_cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let lines = headers.get_all(COOKIE).into_iter();
     // Byte by byte: what others have put beside it need not be text.
     let pairs = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
@@ -89,7 +89,7 @@ mod tests {
         for line in lines {
             headers.append(COOKIE, HeaderValue::from_bytes(line).unwrap());
         }
-        cookie(&headers, "id").map(str::to_owned)
+        find_cookie(&headers, "id").map(str::to_owned)
     }
 
     #[test]
@@ -118,7 +118,7 @@ mod tests {
         fn no_header_panics(line in prop::collection::vec(0x20u8..=0xff, 0..60)) {
             if let Ok(value) = HeaderValue::from_bytes(&line) {
                 let headers = HeaderMap::from_iter([(COOKIE, value)]);
-                prop_assert!(cookie(&headers, "id").is_none_or(|value| !value.contains(';')));
+                prop_assert!(find_cookie(&headers, "id").is_none_or(|value| !value.contains(';')));
             }
         }
     }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use panoply_cookies::Sealer;
 use panoply_core::{
     Clock, Committed, LiveSession, Loaded, Moment, SessionChange, SessionKey, SessionRecord,
     SessionSlot,
@@ -45,6 +46,19 @@ impl Opened {
     /// What a value held.
     pub const fn new(plain: Vec<u8>, by_old_key: bool) -> Self {
         Self { plain, by_old_key }
+    }
+}
+
+impl CookieSealer for Sealer {
+    fn seal(&self, name: &str, plain: &[u8], end: SystemTime) -> Result<String, Error> {
+        self.seal_until(name, plain, end)
+            .map_err(|_| Error::NoRandom)
+    }
+
+    fn open(&self, name: &str, value: &str, now: SystemTime) -> Option<Opened> {
+        let opened = self.open_at(name, value, now).ok()?;
+        let stale = opened.is_stale();
+        Some(Opened::new(opened.value, stale))
     }
 }
 

@@ -10,6 +10,7 @@ use panoply_core::{
 
 use super::state::{Live, Out, Place, State};
 use crate::Error;
+use crate::express::{COOKIE, ExpressCookie};
 use crate::id::SessionId;
 use crate::sealed::Sealed;
 use crate::sessions::{Kind, Shared};
@@ -119,7 +120,12 @@ impl State {
                     return Ok(None);
                 }
                 let id = shared.settings.id()?;
-                let change = SessionChange::create(shared.settings.idle, shared.settings.lifetime);
+                let mut change =
+                    SessionChange::create(shared.settings.idle, shared.settings.lifetime);
+                if let Some(express) = &shared.settings.express {
+                    let cookie = ExpressCookie::new(&express.cookie, self.https);
+                    change = change.set(COOKIE, cookie.json());
+                }
                 Ok(Some(Step {
                     key: id.key(),
                     id,
@@ -252,6 +258,10 @@ impl State {
         let Place::Live(live) = &self.place else {
             return None;
         };
+        if shared.settings.express.is_some() {
+            // The session says it itself.
+            return ExpressCookie::parse(self.value(COOKIE)?)?.max_age();
+        }
         let kept = self.remembered().or(shared.settings.cookie.max_age())?;
         let left = live.record.end.since(live.now).unwrap_or(kept);
         Some(kept.min(left))

@@ -4,6 +4,8 @@ use std::sync::atomic::Ordering;
 
 use super::state::Out;
 use super::{Place, Session};
+use crate::config::Sent;
+use crate::express::COOKIE;
 use crate::{Error, OnOutage};
 
 /// What becomes of the answer.
@@ -71,7 +73,10 @@ impl Session {
             state.forget_changes();
         }
         let starts_over = settings.rolling || state.modified;
-        if starts_over && state.out.is_none() && state.max_age(shared).is_some() {
+        let keeps = state.max_age(shared).is_some();
+        // Express sends again whenever it is told to roll.
+        let again = starts_over && (keeps || settings.rolling && settings.express.is_some());
+        if state.out.is_none() && (again || state.is_stale()) {
             state.send_again(shared);
         }
         // What is committed is told, even beside a refusal: the old id may be good for nothing.
@@ -83,7 +88,16 @@ impl Session {
         }
         let https = self.0.https.unwrap_or(false);
         let cookie = out.filter(|_| sends_cookies).map(|out| match out {
-            Out::Set { id, max_age } => settings.cookie.line(id.as_str(), max_age, https),
+            Out::Set { id, max_age } => {
+                let attributes = state.value(COOKIE).map(|json| &**json);
+                let id = &id;
+                let sent = Sent {
+                    id,
+                    max_age,
+                    attributes,
+                };
+                settings.line(&sent, https)
+            }
             Out::Delete => settings.cookie.deletion(https),
         });
         let involved = state.involved || matches!(state.place, Place::Closed);

@@ -48,7 +48,7 @@ impl Session {
     pub(crate) fn new(shared: Arc<Shared>, id: Option<SessionId>, https: Option<bool>) -> Self {
         Self(Arc::new(Inner {
             shared,
-            state: Mutex::new(State::new(id)),
+            state: Mutex::new(State::new(id, https.unwrap_or(false))),
             looked: AtomicBool::new(false),
             https,
         }))

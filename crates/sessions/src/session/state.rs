@@ -45,6 +45,8 @@ pub(crate) struct State {
     pub(super) failed: bool,
     /// Whether the head of the answer is on its way.
     pub(super) finished: bool,
+    /// Whether the client came by HTTPS.
+    pub(super) https: bool,
 }
 
 /// The session of a request.
@@ -82,7 +84,7 @@ pub(super) enum Out {
 }
 
 impl State {
-    pub(super) fn new(id: Option<SessionId>) -> Self {
+    pub(super) fn new(id: Option<SessionId>, https: bool) -> Self {
         Self {
             place: match id {
                 Some(id) => Place::Unread(id),
@@ -99,6 +101,7 @@ impl State {
             modified: false,
             failed: false,
             finished: false,
+            https,
         }
     }
 
@@ -301,6 +304,11 @@ impl State {
         self.place = Place::None;
         self.out = Some(Out::Delete);
         Ok(())
+    }
+
+    /// Whether the client's cookie is to be made anew: a secret that is not the first has signed it.
+    pub(super) fn is_stale(&self) -> bool {
+        matches!(&self.place, Place::Live(live) if live.id.stale)
     }
 
     /// For how long the session was asked to outlast the browser.

@@ -28,7 +28,7 @@ impl Session {
     ///
     /// When it is no JSON, the name begins with `panoply.`, or the session would be too large.
     pub async fn insert<T: Serialize + ?Sized>(&self, name: &str, value: &T) -> Result<(), Error> {
-        let name = own(name)?;
+        let name = self.own(name)?;
         let json = write(name, value)?;
         let mut state = self.loaded().await?;
         state.set(name, Some(json), self.0.shared.settings.most_bytes)
@@ -40,7 +40,7 @@ impl Session {
     ///
     /// When the name begins with `panoply.`.
     pub async fn remove(&self, name: &str) -> Result<bool, Error> {
-        let name = own(name)?;
+        let name = self.own(name)?;
         let mut state = self.loaded().await?;
         let there = state.value(name).is_some();
         state.set(name, None, usize::MAX)?;
@@ -53,7 +53,7 @@ impl Session {
     ///
     /// When it is of another type; it then stays.
     pub async fn take<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Error> {
-        let name = own(name)?;
+        let name = self.own(name)?;
         let mut state = self.loaded().await?;
         let value = read(name, state.value(name))?;
         state.set(name, None, usize::MAX)?;
@@ -79,7 +79,7 @@ impl Session {
         T: Serialize + DeserializeOwned,
         F: FnMut(Option<T>) -> T,
     {
-        let name = own(name)?;
+        let name = self.own(name)?;
         let shared = &self.0.shared;
         let mut state = self.loaded().await?;
         for _ in 0..TRIES {
@@ -154,10 +154,14 @@ fn flash(name: &str) -> String {
     format!("flash.{name}")
 }
 
-fn own(name: &str) -> Result<&str, Error> {
-    if is_reserved(name) {
-        let name = name.to_owned();
-        return Err(Error::Reserved { name });
+impl Session {
+    /// The name, if the app may have it.
+    fn own<'n>(&self, name: &'n str) -> Result<&'n str, Error> {
+        let express = name == "cookie" && self.0.shared.settings.express.is_some();
+        if is_reserved(name) || express {
+            let name = name.to_owned();
+            return Err(Error::Reserved { name });
+        }
+        Ok(name)
     }
-    Ok(name)
 }

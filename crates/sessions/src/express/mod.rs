@@ -1,0 +1,13 @@
+//! Sessions that an Express app reads and writes too.
+
+mod cookie;
+mod cookie_session;
+mod document;
+mod store;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use cookie::ExpressCookie;
+pub use cookie_session::{CookieSession, CookieSessionRead};
+pub(crate) use document::COOKIE;
+pub(crate) use store::ExpressStore;
