@@ -16,6 +16,7 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use crate::Error;
 use crate::address::{Address, Place};
 use crate::fault::{Fault, connect_error};
+use crate::sessions::{DOCUMENTS, SESSIONS};
 use crate::wire::Names;
 
 /// How to connect, again and again.
@@ -42,6 +43,8 @@ pub(crate) type Driver = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub(crate) struct Scripts {
     pub(crate) decide: Arc<str>,
     pub(crate) blocks: Arc<str>,
+    pub(crate) sessions: Arc<str>,
+    pub(crate) documents: Arc<str>,
 }
 
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -123,18 +126,24 @@ impl Dialler {
             look_at(&info, address)?;
         }
         let mut scripts = Vec::new();
-        for text in [DECIDE, BLOCKS] {
+        for text in [DECIDE, BLOCKS, SESSIONS, DOCUMENTS] {
             let mut load = redis::cmd("SCRIPT");
             load.arg("LOAD").arg(text);
             let name = ask(&mut connection, &mut load).await.map_err(stop)?;
             scripts.push(Arc::<str>::from(text_of(&name)));
         }
-        let [decide, blocks] = <[Arc<str>; 2]>::try_from(scripts).map_err(|_| stop(gone()))?;
+        let scripts = <[Arc<str>; 4]>::try_from(scripts).map_err(|_| stop(gone()))?;
+        let [decide, blocks, sessions, documents] = scripts;
         let mut probe = redis::cmd("EVALSHA");
         probe.arg(&*blocks).arg(1).arg(self.names.blocks());
         probe.arg("probe");
         ask(&mut connection, &mut probe).await.map_err(stop)?;
-        Ok(Scripts { decide, blocks })
+        Ok(Scripts {
+            decide,
+            blocks,
+            sessions,
+            documents,
+        })
     }
 
     fn stop(&self, error: RedisError, address: &Address) -> Stop {

@@ -6,9 +6,11 @@ mod dial;
 mod error;
 mod fault;
 mod keeper;
+mod sessions;
 mod store;
 mod wire;
 
 pub use builder::RedisStoreBuilder;
 pub use error::Error;
+pub use sessions::{RedisDocuments, RedisSessionStore};
 pub use store::RedisStore;

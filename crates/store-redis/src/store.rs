@@ -12,6 +12,7 @@ use crate::RedisStoreBuilder;
 use crate::dial::{BLOCKS, DECIDE, Scripts};
 use crate::fault::{Fault, store_error};
 use crate::keeper::Keeper;
+use crate::sessions::{RedisDocuments, RedisSessionStore};
 use crate::wire::{self, Names};
 
 /// Counters in Redis or Valkey, shared by every node that uses the same prefix there.
@@ -56,6 +57,47 @@ impl RedisStore {
         self.0.keeper.is_up()
     }
 
+    /// The store of sessions on the same connection.
+    pub fn sessions(&self) -> RedisSessionStore {
+        RedisSessionStore::new(self.clone())
+    }
+
+    /// The sessions of an Express app on the same server, as connect-redis keeps them under
+    /// `prefix`, which is `sess:` there. In a cluster they have to be on the node that this store is
+    /// on.
+    pub fn documents(&self, prefix: impl Into<String>) -> RedisDocuments {
+        RedisDocuments::new(self.clone(), prefix.into())
+    }
+
+    pub(crate) fn root(&self) -> &str {
+        self.0.names.root()
+    }
+
+    pub(crate) fn scripts(&self) -> &Scripts {
+        &self.0.scripts
+    }
+
+    pub(crate) fn connection(&self) -> Result<MultiplexedConnection, StoreError> {
+        self.0.keeper.connection()
+    }
+
+    /// Commands in one round trip.
+    pub(crate) async fn several(
+        &self,
+        calls: &Pipeline,
+        many: usize,
+    ) -> Result<Vec<Value>, StoreError> {
+        let mut connection = self.connection()?;
+        let answers = connection.send_packed_commands(calls, 0, many).await;
+        let answers = answers.and_then(|all| all.into_iter().map(Value::extract_error).collect());
+        answers.map_err(|error| {
+            if Fault::of(&error).is_cured_by_dialling() {
+                self.0.keeper.dial_again();
+            }
+            store_error(error)
+        })
+    }
+
     fn blocks_call(&self, what: &str, arguments: &[&[u8]]) -> Cmd {
         let mut call = redis::cmd("EVALSHA");
         call.arg(&*self.0.scripts.blocks).arg(1);
@@ -63,7 +105,7 @@ impl RedisStore {
         call
     }
 
-    async fn call(
+    pub(crate) async fn call(
         &self,
         mut connection: MultiplexedConnection,
         call: Cmd,
@@ -107,7 +149,7 @@ async fn load_and_call(
         .extract_error()
 }
 
-const UNREADABLE: &str = "redis answered something else than the script does";
+pub(crate) const UNREADABLE: &str = "redis answered something else than the script does";
 
 impl CounterStore for RedisStore {
     fn decide<'a>(&'a self, ops: &[Op<'_>]) -> Reply<'a, Decision> {
