@@ -23,6 +23,7 @@ pub struct PostgresStoreBuilder {
     url: String,
     schema: String,
     unlogged: bool,
+    unlogged_sessions: bool,
     connections: usize,
     connect_timeout: Duration,
     roots: Option<Vec<u8>>,
@@ -34,6 +35,7 @@ impl PostgresStoreBuilder {
             url,
             schema: "panoply".to_owned(),
             unlogged: false,
+            unlogged_sessions: false,
             connections: 4,
             connect_timeout: Duration::from_secs(5),
             roots: None,
@@ -52,6 +54,14 @@ impl PostgresStoreBuilder {
     #[must_use]
     pub const fn unlogged(mut self, unlogged: bool) -> Self {
         self.unlogged = unlogged;
+        self
+    }
+
+    /// Whether sessions are kept out of the server's log: faster, and everybody is logged out when
+    /// the server crashes. It counts when the table is made; off by default.
+    #[must_use]
+    pub const fn unlogged_sessions(mut self, unlogged: bool) -> Self {
+        self.unlogged_sessions = unlogged;
         self
     }
 
@@ -103,9 +113,11 @@ impl PostgresStoreBuilder {
         }
         config.application_name("panoply");
         let options = config.get_options().unwrap_or("").to_owned();
-        // Nobody waits longer for a decision than this; the server should not either.
+        // Nobody waits longer for a decision than this; the server should not either. What a
+        // function finds after it has waited for a lock has to be what is there by then.
         config.options(format!(
-            "{options} -c statement_timeout=2s -c lock_timeout=2s"
+            "{options} -c statement_timeout=2s -c lock_timeout=2s \
+             -c default_transaction_isolation=read\\ committed"
         ));
         let tls = match config.get_ssl_mode() {
             SslMode::Require => Some(MakeRustlsConnect::new(self.tls()?)),
@@ -120,6 +132,7 @@ impl PostgresStoreBuilder {
             tls,
             schema: self.schema,
             unlogged: self.unlogged,
+            unlogged_sessions: self.unlogged_sessions,
             timeout: self.connect_timeout,
             address,
         });

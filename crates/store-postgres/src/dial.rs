@@ -16,6 +16,7 @@ pub(crate) struct Dialler {
     pub(crate) tls: Option<MakeRustlsConnect>,
     pub(crate) schema: String,
     pub(crate) unlogged: bool,
+    pub(crate) unlogged_sessions: bool,
     pub(crate) timeout: Duration,
     pub(crate) address: String,
 }
@@ -36,6 +37,11 @@ pub(crate) struct Live {
     pub(crate) blocks: Statement,
     pub(crate) release: Statement,
     pub(crate) sweep: Statement,
+    pub(crate) load: Statement,
+    pub(crate) commit: Statement,
+    pub(crate) sessions: Statement,
+    pub(crate) destroy: Statement,
+    pub(crate) sweep_sessions: Statement,
 }
 
 impl fmt::Debug for Live {
@@ -47,12 +53,18 @@ impl fmt::Debug for Live {
 pub(crate) type Driver = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// What the schema is called by those that know of changes of it.
-const FORMAT: i32 = 1;
+///
+/// 1 knew counters alone, 2 knows sessions.
+const FORMAT: i32 = 2;
 
 /// The lock under which a schema is made.
 const MAKING: i64 = 7_368_620_230;
 
-const SCHEMA: &str = include_str!("schema.sql");
+const SCHEMA: &str = concat!(
+    include_str!("schema.sql"),
+    "\n",
+    include_str!("sessions.sql")
+);
 
 impl Dialler {
     /// Connects; with `make` the schema is made where there is none.
@@ -101,11 +113,37 @@ impl Dialler {
         );
         let release = format!("select {schema}.release($1, $2, $3)");
         let sweep = format!("select {schema}.sweep($1)");
+        // The time is that of before the look, so that nothing of what was not yet over is over.
+        let load = format!(
+            "select s.first_key, s.key, s.key_since, s.user_key, s.user_since, s.version, \
+             s.created, s.seen, s.idle, s.ends, s.old_keys, s.old_until, s.old_opens, s.names, \
+             s.vals, (extract(epoch from now()) * 1000000)::bigint \
+             from {schema}.session_keys k join {schema}.sessions s on s.first_key = k.session \
+             where k.key = $1"
+        );
+        let commit = format!(
+            "select {schema}.session_commit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, \
+             $13, $14)"
+        );
+        let sessions = format!(
+            "select s.first_key, s.created, s.user_since, s.seen, \
+             (extract(epoch from now()) * 1000000)::bigint \
+             from {schema}.sessions s where s.user_key = $1 and s.first_key > $2 \
+             and {schema}.session_over(s) > (extract(epoch from now()) * 1000000)::bigint \
+             order by s.first_key limit $3"
+        );
+        let destroy = format!("select {schema}.session_destroy($1, $2, $3, $4)");
+        let sweep_sessions = format!("select {schema}.session_sweep($1)");
         Ok(Live {
             decide: prepare(decide).await?,
             blocks: prepare(blocks).await?,
             release: prepare(release).await?,
             sweep: prepare(sweep).await?,
+            load: prepare(load).await?,
+            commit: prepare(commit).await?,
+            sessions: prepare(sessions).await?,
+            destroy: prepare(destroy).await?,
+            sweep_sessions: prepare(sweep_sessions).await?,
             client,
         })
     }
@@ -130,9 +168,10 @@ impl Dialler {
         if self.format(client).await? == Some(FORMAT) {
             return Ok(());
         }
-        let logged = if self.unlogged { "unlogged" } else { "" };
+        let logged = |unlogged| if unlogged { "unlogged" } else { "" };
         let schema = SCHEMA
-            .replace("@unlogged", logged)
+            .replace("@unlogged", logged(self.unlogged))
+            .replace("@kept", logged(self.unlogged_sessions))
             .replace('@', &self.schema);
         client
             .batch_execute(&format!("begin; select pg_advisory_xact_lock({MAKING})"))

@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The pause after the first attempt that failed, twice as long after each, to the second.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(25), Duration::from_millis(500));
 /// How often what is over is deleted, and how much of it at once.
-const SWEEP: (Duration, i32) = (Duration::from_mins(1), 5_000);
+const SWEEP: (Duration, i32) = (Duration::from_mins(1), 2_000);
 
 impl Keeper {
     /// Keeps `many` connections on the runtime that calls this, of which one is there.
@@ -134,15 +134,17 @@ async fn sweep(slots: Arc<[ArcSwapOption<Live>]>) {
         let Some(live) = slots.iter().find_map(ArcSwapOption::load_full) else {
             continue;
         };
-        // As long as there is a whole portion there may be more.
-        loop {
-            let swept = live.client.query_one(&live.sweep, &[&most]).await;
-            match swept.map(|row| row.get::<_, i64>(0)) {
-                Ok(swept) if swept >= i64::from(most) => {}
-                Ok(_) => break,
-                Err(error) => {
-                    tracing::debug!(%error, "what is over could not be deleted");
-                    break;
+        for statement in [&live.sweep, &live.sweep_sessions] {
+            // As long as there is a whole portion there may be more.
+            loop {
+                let swept = live.client.query_one(statement, &[&most]).await;
+                match swept.map(|row| row.get::<_, i64>(0)) {
+                    Ok(swept) if swept >= i64::from(most) => {}
+                    Ok(_) => break,
+                    Err(error) => {
+                        tracing::debug!(%error, "what is over could not be deleted");
+                        break;
+                    }
                 }
             }
         }

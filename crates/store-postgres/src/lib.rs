@@ -4,9 +4,11 @@ mod builder;
 mod dial;
 mod error;
 mod keeper;
+mod sessions;
 mod store;
 mod wire;
 
 pub use builder::PostgresStoreBuilder;
 pub use error::Error;
+pub use sessions::PostgresSessionStore;
 pub use store::PostgresStore;

@@ -7,7 +7,7 @@ use panoply_core::{Block, BlockId, CounterStore, Decision, Op, Release, Reply, S
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
-use crate::PostgresStoreBuilder;
+use crate::{PostgresSessionStore, PostgresStoreBuilder};
 use crate::keeper::Keeper;
 use crate::wire::{self, Asked};
 
@@ -20,7 +20,7 @@ pub struct PostgresStore(Arc<Keeper>);
 /// The longest page of blocks.
 const PAGE: usize = 1000;
 
-const UNREADABLE: &str = "postgres answered something else than the function does";
+pub(crate) const UNREADABLE: &str = "postgres answered something else than the function does";
 
 impl PostgresStore {
     /// A store at `url`: `postgres://user:password@host:5432/database`, with `?sslmode=require` for
@@ -33,6 +33,11 @@ impl PostgresStore {
         Self(Arc::new(keeper))
     }
 
+    /// The sessions in the same schema, over the same connections.
+    pub fn sessions(&self) -> PostgresSessionStore {
+        PostgresSessionStore::new(Arc::clone(&self.0))
+    }
+
     /// Where it is, without the login.
     pub fn address(&self) -> &str {
         &self.0.address
@@ -40,7 +45,7 @@ impl PostgresStore {
 }
 
 /// What an error means to whoever asked.
-fn failed(error: tokio_postgres::Error) -> StoreError {
+pub(crate) fn failed(error: tokio_postgres::Error) -> StoreError {
     let passes = |code: &SqlState| {
         // Connections, resources, conflicts, and an operator who intervenes.
         let class = code.code().get(..2).unwrap_or("");

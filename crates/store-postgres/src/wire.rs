@@ -95,7 +95,7 @@ fn share(op: &Op<'_>, cost: u32) -> i64 {
     i64::try_from(window.saturating_mul(cost.into()) / points).unwrap_or(NEVER)
 }
 
-fn period(time: Option<Duration>) -> i64 {
+pub(crate) fn period(time: Option<Duration>) -> i64 {
     let micros = time.and_then(|time| i64::try_from(time.as_micros()).ok());
     micros.unwrap_or(NEVER)
 }
@@ -104,7 +104,7 @@ fn moment(moment: Moment) -> i64 {
     i64::try_from(moment.as_micros()).unwrap_or(NEVER)
 }
 
-fn to_moment(number: i64) -> Moment {
+pub(crate) fn to_moment(number: i64) -> Moment {
     match u64::try_from(number) {
         Ok(micros) if number < NEVER => Moment::from_micros(micros),
         Ok(_) => Moment::NEVER,

@@ -7,7 +7,10 @@
     reason = "each test uses its own part of this, and says no by panicking"
 )]
 
-use panoply_core::{Block, BlockId, CounterStore, Decision, Op, Release, Reply};
+use panoply_core::{
+    Block, BlockId, Committed, CounterStore, Decision, Destroy, Loaded, Op, Release, Reply,
+    SessionChange, SessionFingerprint, SessionInfo, SessionKey, SessionStore, UserKey,
+};
 use panoply_store_postgres::PostgresStore;
 use panoply_store_test::PostgresServer;
 
@@ -40,5 +43,39 @@ impl CounterStore for Own {
 
     fn release(&self, which: Release) -> Reply<'_, usize> {
         self.store.release(which)
+    }
+}
+
+/// A store of sessions together with the server that it needs.
+#[derive(Debug)]
+pub(crate) struct Kept<S> {
+    pub(crate) sessions: S,
+    pub(crate) _server: PostgresServer,
+}
+
+impl<S: SessionStore> SessionStore for Kept<S> {
+    fn load<'a>(&'a self, key: &'a SessionKey) -> Reply<'a, Loaded> {
+        self.sessions.load(key)
+    }
+
+    fn commit<'a>(
+        &'a self,
+        key: &'a SessionKey,
+        change: &'a SessionChange,
+    ) -> Reply<'a, Committed> {
+        self.sessions.commit(key, change)
+    }
+
+    fn sessions<'a>(
+        &'a self,
+        user: &'a UserKey,
+        after: Option<SessionFingerprint>,
+        most: usize,
+    ) -> Reply<'a, Vec<SessionInfo>> {
+        self.sessions.sessions(user, after, most)
+    }
+
+    fn destroy<'a>(&'a self, which: Destroy<'a>) -> Reply<'a, usize> {
+        self.sessions.destroy(which)
     }
 }
