@@ -9,6 +9,12 @@ use tokio_postgres::error::SqlState;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// The table's name would have to be quoted.
+    #[error(
+        "`{0}` will not do as a table: write letters, digits and `_`, such as `session` or \
+         `app.session`"
+    )]
+    Table(String),
     /// The URL is not one.
     #[error("store.url: {0}: write `postgres://user:password@host/database`")]
     Url(String),

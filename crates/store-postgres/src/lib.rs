@@ -10,5 +10,5 @@ mod wire;
 
 pub use builder::PostgresStoreBuilder;
 pub use error::Error;
-pub use sessions::PostgresSessionStore;
+pub use sessions::{PostgresDocuments, PostgresSessionStore};
 pub use store::PostgresStore;

@@ -7,9 +7,9 @@ use panoply_core::{Block, BlockId, CounterStore, Decision, Op, Release, Reply, S
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
-use crate::{PostgresSessionStore, PostgresStoreBuilder};
 use crate::keeper::Keeper;
 use crate::wire::{self, Asked};
+use crate::{PostgresDocuments, PostgresSessionStore, PostgresStoreBuilder};
 
 /// Counters in PostgreSQL, shared by every node that uses the same schema there.
 ///
@@ -36,6 +36,16 @@ impl PostgresStore {
     /// The sessions in the same schema, over the same connections.
     pub fn sessions(&self) -> PostgresSessionStore {
         PostgresSessionStore::new(Arc::clone(&self.0))
+    }
+
+    /// The sessions of an Express app in the same database, as connect-pg-simple keeps them in
+    /// `table`, which is `session` there; a schema may stand before it: `app.session`.
+    ///
+    /// # Errors
+    ///
+    /// When that can be no table.
+    pub fn documents(&self, table: &str) -> Result<PostgresDocuments, crate::Error> {
+        PostgresDocuments::new(Arc::clone(&self.0), table)
     }
 
     /// Where it is, without the login.

@@ -1,5 +1,6 @@
 //! The suite for stores of sessions.
 
+pub mod crash;
 pub mod expiry;
 pub mod hostile;
 pub mod keys;
