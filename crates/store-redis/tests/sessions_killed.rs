@@ -1,43 +1,14 @@
 //! A server that is killed at any moment, with an append-only file: what was answered is there.
 
-#![expect(clippy::unwrap_used, reason = "a test says no by panicking")]
-
 mod server;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use panoply_core::SessionStore;
 use panoply_store_redis::RedisStore;
-use panoply_store_test::sessions::crash::{Told, check, work};
-use tokio::task::JoinSet;
+use panoply_store_test::sessions::crash::{Told, check, until};
 
 use server::Server;
-
-/// Works until `told` has so many sessions, and goes on when this returns.
-async fn until(
-    sessions: Arc<dyn SessionStore>,
-    first: u8,
-    many: usize,
-    told: &Arc<Mutex<Told>>,
-) -> JoinSet<()> {
-    let tell = |told: Arc<Mutex<Told>>| {
-        move |name, stands| drop(told.lock().unwrap().insert(name, stands))
-    };
-    let workers = (first..first + 8).map(|worker| {
-        work(
-            Arc::clone(&sessions),
-            worker,
-            u32::MAX,
-            tell(Arc::clone(told)),
-        )
-    });
-    let workers = workers.collect();
-    while told.lock().unwrap().len() < many {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-    workers
-}
 
 /// A store, once the server has read its file.
 async fn reconnected(server: &Server) -> RedisStore {

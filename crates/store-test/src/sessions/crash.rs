@@ -1,10 +1,11 @@
 //! What a store must still have after a crash: whatever it has answered.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use panoply_core::{Committed, Destroy, Loaded, SessionChange, SessionKey, SessionStore};
+use tokio::task::JoinSet;
 
 /// How a session stood by the last answer: at a number, or ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +61,28 @@ pub async fn work(
             tell(name, Stands::Ended);
         }
     }
+}
+
+/// Works with eight workers from `first` on until `told` has so many sessions; they go on when this
+/// returns.
+pub async fn until(
+    store: Arc<dyn SessionStore>,
+    first: u8,
+    many: usize,
+    told: &Arc<Mutex<Told>>,
+) -> JoinSet<()> {
+    let workers = (first..first + 8).map(|worker| {
+        let told = Arc::clone(told);
+        let tell = move |name, stands| {
+            told.lock().unwrap().insert(name, stands);
+        };
+        work(Arc::clone(&store), worker, u32::MAX, tell)
+    });
+    let workers = workers.collect();
+    while told.lock().unwrap().len() < many {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    workers
 }
 
 /// Looks at everything that was told. The last change of each worker may have been done without an
