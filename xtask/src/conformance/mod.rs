@@ -3,6 +3,7 @@
 mod client;
 mod headers;
 mod limits;
+mod sessions;
 
 use std::path::Path;
 
@@ -23,11 +24,12 @@ pub(crate) struct Outcome {
 type Runner = fn(&Value) -> Outcome;
 
 /// The files we know, and who runs them.
-const RUNNERS: [(&str, Runner); 4] = [
+const RUNNERS: [(&str, Runner); 5] = [
     ("headers.json", headers::run),
     ("headers-legacy.json", headers::run_legacy),
     ("client-address.json", client::run),
     ("limits.json", limits::run),
+    ("sessions.json", sessions::run),
 ];
 
 /// Runs every known file in `dir`; `true` when no case failed.

@@ -82,7 +82,9 @@ impl SessionConfig {
             let problem = format!("is {}, in which nothing fits", self.most_bytes);
             return wrong("most_bytes", problem, "256 or more, such as 65536");
         }
-        let made = self.genid.as_ref().map(|genid| genid());
+        // In a cookie of Express an id is encoded, and of whatever form the app gives it.
+        let genid = self.genid.as_ref().filter(|_| express.is_none());
+        let made = genid.map(|genid| genid());
         if made.is_some_and(|made| SessionId::made(&made).is_none()) {
             let problem = "makes ids that cannot stand in a cookie, or are too short".to_owned();
             return wrong("genid", problem, "16 to 256 letters, digits, `-` and `_`");

@@ -151,7 +151,9 @@ impl State {
         let may_renew = live.current && sends_cookies && !self.finished;
         let renews = stored && may_renew && settings.renew.is_some_and(is_old);
         let touches = self.touch || self.idle.is_some() || self.lifetime.is_some();
-        let touches = touches || since(live.record.seen) >= settings.touch;
+        // Express touches with each request; where the cookie is sent each time, that is seen.
+        let rolls = settings.rolling && settings.express.is_some();
+        let touches = touches || rolls || since(live.record.seen) >= settings.touch;
         if !self.is_dirty() && !renews && !touches {
             return Ok(None);
         }
