@@ -21,7 +21,11 @@ fuzz_target!(|input: (&[u8], &[u8], u8)| {
     }
     let peer = "192.0.2.1:4711".parse().expect("an address");
     for header in [Header::XForwardedFor, Header::Forwarded] {
-        let client = ClientConfig::new().hops(hops).header(header).build().expect("hops are valid");
+        let client = ClientConfig::new()
+            .hops(hops)
+            .header(header)
+            .build()
+            .expect("hops are valid");
         let found = client.resolve(peer, Scheme::Http, &headers);
         assert!(hops > 0 || found.ip() == peer.ip());
         if let Some(host) = found.forwarded_host() {

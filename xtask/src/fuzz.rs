@@ -8,7 +8,15 @@ use anyhow::{Context as _, Result, bail};
 use crate::install;
 
 /// Every target below `fuzz/`.
-const TARGETS: [&str; 5] = ["forwarded", "framing", "config", "csp", "helmet"];
+const TARGETS: [&str; 7] = [
+    "forwarded",
+    "framing",
+    "config",
+    "csp",
+    "helmet",
+    "cookie",
+    "set_cookie",
+];
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
