@@ -14,8 +14,6 @@ use governor::{Quota, RateLimiter};
 use panoply_core::{Action, CounterKey, CounterKeys, CounterStore, Lock, Op, Rule};
 use panoply_store_memory::MemoryStore;
 
-use crate::root;
-
 /// Where the section of the page begins.
 pub(super) const TITLE: &str = "## Counting in memory";
 
@@ -270,12 +268,5 @@ fn write(rows: &[Row]) -> Result<()> {
         let _ = writeln!(section, "| {name} | {millions:.1} | {ratio:.2} | {bytes} |");
     }
     print!("{section}");
-    let path = root().join("docs/benchmarks.md");
-    let page = std::fs::read_to_string(&path)?;
-    let before = page
-        .find(TITLE)
-        .and_then(|at| page.get(..at))
-        .unwrap_or(&page);
-    std::fs::write(path, format!("{}\n\n{section}", before.trim_end()))?;
-    Ok(())
+    super::replace_section(TITLE, &section)
 }

@@ -6,6 +6,7 @@ pub(crate) mod limits;
 mod page;
 mod peers;
 mod redis;
+mod sessions;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -33,6 +34,8 @@ pub(crate) enum What {
     Headers,
     /// Counting in memory and in Redis beside rate-limiter-flexible and governor.
     Limits,
+    /// Sessions beside express-session, cookie-session and tower-sessions.
+    Sessions,
 }
 
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -70,6 +73,9 @@ struct Row {
 pub(crate) fn run(options: Options) -> Result<bool> {
     if matches!(options.what, None | Some(What::Limits)) {
         limits::run()?;
+    }
+    if matches!(options.what, None | Some(What::Sessions)) {
+        sessions::run()?;
     }
     if matches!(options.what, None | Some(What::Headers)) {
         cargo(&[
@@ -141,6 +147,23 @@ pub(crate) fn run(options: Options) -> Result<bool> {
     };
     std::fs::write(path, page)?;
     Ok(true)
+}
+
+/// Puts a section of the page in the place of the one with its title, or at the end.
+fn replace_section(title: &str, section: &str) -> Result<()> {
+    let path = root().join("docs/benchmarks.md");
+    let page = std::fs::read_to_string(&path)?;
+    let start = page.find(&format!("\n{title}\n")).map(|at| at + 1);
+    let (before, rest) = page.split_at(start.unwrap_or(page.len()));
+    // Behind its own title the next one begins another section.
+    let behind = rest
+        .get(title.len()..)
+        .and_then(|rest| rest.split_once("\n## "));
+    let behind = behind
+        .map(|(_, next)| format!("\n## {next}"))
+        .unwrap_or_default();
+    std::fs::write(path, format!("{}\n\n{section}{behind}", before.trim_end()))?;
+    Ok(())
 }
 
 /// wrk, 64 connections: requests a second and the 99th percentile in milliseconds.

@@ -11,8 +11,6 @@ use anyhow::{Context as _, Result, ensure};
 use panoply_core::{CounterKeys, CounterStore as _, Lock, Op, Rule};
 use panoply_store_redis::RedisStore;
 
-use crate::root;
-
 /// Where the section of the page begins.
 const TITLE: &str = "## Counting in Redis";
 
@@ -28,26 +26,40 @@ struct Row {
 }
 
 /// A server that ends with the measurement.
-struct Server(Child);
+pub(super) struct Server {
+    child: Child,
+    port: u16,
+}
+
+impl Server {
+    pub(super) fn start() -> Result<Self> {
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let child = Command::new("redis-server")
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
+            .args(["--save", "", "--appendonly", "no"])
+            .stdout(Stdio::null())
+            .spawn()
+            .context("redis-server")?;
+        Ok(Self { child, port })
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+}
 
 impl Drop for Server {
     fn drop(&mut self) {
         // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
 /// Measures, prints and adds its section to `docs/benchmarks.md`.
 pub(super) fn run() -> Result<()> {
-    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-    let server = Command::new("redis-server")
-        .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
-        .args(["--save", "", "--appendonly", "no"])
-        .stdout(Stdio::null())
-        .spawn()
-        .context("redis-server")?;
-    let _server = Server(server);
+    let server = Server::start()?;
+    let port = server.port;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -162,12 +174,5 @@ fn write(rows: Vec<Row>) -> Result<()> {
         );
     }
     print!("{section}");
-    let path = root().join("docs/benchmarks.md");
-    let page = std::fs::read_to_string(&path)?;
-    let before = page
-        .find(TITLE)
-        .and_then(|at| page.get(..at))
-        .unwrap_or(&page);
-    std::fs::write(path, format!("{}\n\n{section}", before.trim_end()))?;
-    Ok(())
+    super::replace_section(TITLE, &section)
 }
