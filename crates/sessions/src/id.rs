@@ -40,7 +40,7 @@ impl SessionId {
         if made {
             return Self::made(text);
         }
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        let plain = |byte: u8| PLAIN.get(usize::from(byte)).copied().unwrap_or(false);
         (text.len() == LENGTH && text.bytes().all(plain)).then(|| Self::own(text))
     }
 
@@ -99,6 +99,19 @@ impl fmt::Debug for SessionId {
         f.write_str("SessionId(…)")
     }
 }
+
+/// The letters of an id of ours: base64url.
+#[expect(clippy::indexing_slicing, reason = "a byte is less than 256")]
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut letters =
+        b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".as_slice();
+    while let [letter, rest @ ..] = letters {
+        plain[*letter as usize] = true;
+        letters = rest;
+    }
+    plain
+};
 
 /// The characters of an id of ours.
 const LENGTH: usize = 43;

@@ -75,7 +75,9 @@ impl Keeper {
         let answer = match call().now() {
             Ok(answer) => answer,
             Err(reply) => {
-                let Ok(answer) = tokio::time::timeout(self.deadline, reply).await else {
+                // In a box: a store that answers at once need not make room for it.
+                let waited = Box::pin(tokio::time::timeout(self.deadline, reply));
+                let Ok(answer) = waited.await else {
                     self.was_silent();
                     let error =
                         StoreError::transient("the store of sessions did not answer in time");

@@ -66,6 +66,12 @@ where
                     if this.session.is_untouched() {
                         return Poll::Ready(Ok(response));
                     }
+                    if let Some(finished) = this.session.finish_at_once() {
+                        let no_store = this.session.forbids_caching();
+                        let accept = this.accept.take();
+                        let closed = close(response, &finished, no_store, accept, *this.id);
+                        return Poll::Ready(Ok(closed));
+                    }
                     let session = this.session.clone();
                     this.state.set(State::Finishing {
                         finish: Box::pin(async move { session.finish().await }),

@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::header::{ACCEPT, COOKIE};
 use http::{HeaderMap, Request, Response, Uri};
+use memchr::memchr;
 use panoply_core::{ClientAddress, Connection, RequestId};
 use tower_service::Service;
 
@@ -54,9 +55,9 @@ where
 pub(crate) fn find_cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let lines = headers.get_all(COOKIE).into_iter();
     // Byte by byte: what others have put beside it need not be text.
-    let pairs = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
+    let pairs = lines.flat_map(|line| pieces(line.as_bytes()));
     let mut named = pairs.filter_map(|pair| {
-        let equals = pair.iter().position(|byte| *byte == b'=')?;
+        let equals = memchr(b'=', pair)?;
         let (found, value) = pair.split_at_checked(equals)?;
         (found.trim_ascii() == name.as_bytes()).then(|| value.get(1..))?
     });
@@ -65,6 +66,17 @@ pub(crate) fn find_cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a 
         .strip_prefix('"')
         .and_then(|value| value.strip_suffix('"'));
     Some(unquoted.unwrap_or(value))
+}
+
+/// What stands between semicolons.
+fn pieces(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(line);
+    std::iter::from_fn(move || {
+        let line = rest?;
+        let end = memchr(b';', line);
+        rest = end.and_then(|end| line.get(end + 1..));
+        end.map_or(Some(line), |end| line.get(..end))
+    })
 }
 
 fn is_https<B>(request: &Request<B>) -> Option<bool> {

@@ -136,6 +136,38 @@ impl State {
         }
     }
 
+    /// Whether there is nothing to commit.
+    pub(super) fn is_settled(&self, shared: &Shared, sends_cookies: bool) -> bool {
+        if self.is_dirty() {
+            return false;
+        }
+        match &self.place {
+            Place::Live(live) => {
+                !self.renews(live, shared, sends_cookies) && !self.touches(live, shared)
+            }
+            Place::Unread(_) | Place::None | Place::Closed => true,
+        }
+    }
+
+    /// Whether the id is due for another.
+    fn renews(&self, live: &Live, shared: &Shared, sends_cookies: bool) -> bool {
+        let is_old = |renew| live.since(live.record.key_since) >= renew;
+        matches!(shared.kind, Kind::Stored(_))
+            && live.current
+            && sends_cookies
+            && !self.finished
+            && shared.settings.renew.is_some_and(is_old)
+    }
+
+    /// Whether the session's time is to start over.
+    fn touches(&self, live: &Live, shared: &Shared) -> bool {
+        let settings = &shared.settings;
+        // Express touches with each request; where the cookie is sent each time, that is seen.
+        let rolls = settings.rolling && settings.express.is_some();
+        let asked = self.touch || self.idle.is_some() || self.lifetime.is_some();
+        asked || rolls || live.since(live.record.seen) >= settings.touch
+    }
+
     /// The next commit to a session that is there.
     fn step_of(
         &self,
@@ -144,17 +176,10 @@ impl State {
         sends_cookies: bool,
     ) -> Result<Option<Step>, Error> {
         let settings = &shared.settings;
-        let since = |then| live.now.since(then).unwrap_or(Duration::MAX);
         let stored = matches!(shared.kind, Kind::Stored(_));
         let replaces = stored && self.cycle && !self.finished;
-        let is_old = |renew| since(live.record.key_since) >= renew;
-        let may_renew = live.current && sends_cookies && !self.finished;
-        let renews = stored && may_renew && settings.renew.is_some_and(is_old);
-        let touches = self.touch || self.idle.is_some() || self.lifetime.is_some();
-        // Express touches with each request; where the cookie is sent each time, that is seen.
-        let rolls = settings.rolling && settings.express.is_some();
-        let touches = touches || rolls || since(live.record.seen) >= settings.touch;
-        if !self.is_dirty() && !renews && !touches {
+        let renews = self.renews(live, shared, sends_cookies);
+        if !self.is_dirty() && !renews && !self.touches(live, shared) {
             return Ok(None);
         }
         if !stored && self.finished {

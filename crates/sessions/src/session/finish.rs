@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::state::Out;
+use super::state::{Out, State};
 use super::{Place, Session};
 use crate::config::Sent;
 use crate::express::COOKIE;
@@ -40,6 +40,16 @@ impl Session {
         self.0.shared.settings.no_store
     }
 
+    /// What becomes of the answer, where nothing is left to be committed, as with most requests.
+    pub(crate) fn finish_at_once(&self) -> Option<Finished> {
+        let shared = &*self.0.shared;
+        let mut state = self.0.state.try_lock().ok()?;
+        let settled = !shared.settings.save_uninitialized
+            && !state.failed
+            && state.is_settled(shared, self.sends_cookies());
+        settled.then(|| self.close(&mut state, Ok(())))
+    }
+
     /// Commits what is left, and says what becomes of the answer.
     pub(crate) async fn finish(&self) -> Finished {
         let shared = &*self.0.shared;
@@ -50,10 +60,18 @@ impl Session {
         if settings.save_uninitialized {
             kept = state.load(shared).await;
         }
-        let failed = state.failed;
-        if kept.is_ok() && !failed {
+        if kept.is_ok() && !state.failed {
             kept = state.commit(shared, sends_cookies).await;
         }
+        self.close(&mut state, kept)
+    }
+
+    /// What the browser is told, after a commit that went as `kept` says.
+    fn close(&self, state: &mut State, kept: Result<(), Error>) -> Finished {
+        let shared = &*self.0.shared;
+        let settings = &shared.settings;
+        let sends_cookies = self.sends_cookies();
+        let failed = state.failed;
         let outage = failed || matches!(kept, Err(Error::Store(_)));
         let refused = match kept {
             _ if outage && settings.on_outage == OnOutage::Refuse => Some(Refused::Outage),
@@ -73,9 +91,9 @@ impl Session {
             state.forget_changes();
         }
         let starts_over = settings.rolling || state.modified;
-        let keeps = state.max_age(shared).is_some();
+        let rolls = settings.rolling && settings.express.is_some();
         // Express sends again whenever it is told to roll.
-        let again = starts_over && (keeps || settings.rolling && settings.express.is_some());
+        let again = starts_over && (rolls || state.max_age(shared).is_some());
         if state.out.is_none() && (again || state.is_stale()) {
             state.send_again(shared);
         }

@@ -113,7 +113,11 @@ impl Session {
 
     async fn state(&self) -> MutexGuard<'_, State> {
         self.0.looked.store(true, Ordering::Release);
-        self.0.state.lock().await
+        // Seldom do two parts of a handler ask at the same moment.
+        match self.0.state.try_lock() {
+            Ok(state) => state,
+            Err(_) => Box::pin(self.0.state.lock()).await,
+        }
     }
 
     async fn loaded(&self) -> Result<MutexGuard<'_, State>, Error> {

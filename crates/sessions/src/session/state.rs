@@ -73,6 +73,13 @@ pub(super) struct Live {
     pub(super) current: bool,
 }
 
+impl Live {
+    /// How long ago something was when the session was loaded.
+    pub(super) fn since(&self, then: Moment) -> Duration {
+        self.now.since(then).unwrap_or(Duration::MAX)
+    }
+}
+
 /// What the browser is to be told.
 #[derive(Debug)]
 pub(super) enum Out {
@@ -130,15 +137,16 @@ impl State {
     }
 
     async fn load_by(&mut self, id: SessionId, shared: &Shared) -> Result<(), Error> {
-        let loaded = match &shared.kind {
+        let (loaded, key) = match &shared.kind {
             Kind::Stored(store) => {
-                let loaded = store.load(&id.key()).await;
-                loaded.map_err(|error| self.fail(error))?
+                let key = id.key();
+                let loaded = store.load(&key).await;
+                (loaded.map_err(|error| self.fail(error))?, Some(key))
             }
             Kind::Sealed(sealed) => {
                 let (loaded, again) = sealed.load(&id);
                 self.touch |= again;
-                loaded
+                (loaded, None)
             }
         };
         self.failed = false;
@@ -151,10 +159,7 @@ impl State {
             }) => {
                 self.involved = true;
                 Place::Live(Live {
-                    key: match &shared.kind {
-                        Kind::Stored(_) => id.key(),
-                        Kind::Sealed(_) => record.key.clone(),
-                    },
+                    key: key.unwrap_or_else(|| record.key.clone()),
                     id,
                     record,
                     now,
