@@ -76,6 +76,7 @@ impl Writer {
             if self.clerk.serve(&mut self.table) {
                 self.journal.call();
             }
+            self.changed |= self.clerk.has_written();
             let chores = !batch.last && Pace::due(&mut pace.chores, CHORES, now());
             let done = done.and_then(|()| self.tidy(batch.rows.len(), chores));
             if let Err(error) = done
@@ -89,6 +90,7 @@ impl Writer {
             }
             if chores {
                 self.clerk.tidy(&mut self.table);
+                self.changed |= self.clerk.has_written();
             }
         }
         if let Err(error) = self.keep_clocks() {

@@ -65,6 +65,8 @@ pub(crate) struct Clerk {
     next_id: i64,
     totals: Totals,
     fails: bool,
+    /// Whether sessions have changed since somebody asked.
+    wrote: bool,
     clock: SystemClock,
 }
 
@@ -100,6 +102,7 @@ impl Clerk {
             next_id: rows::last_id(table.conn())?.saturating_add(1),
             totals: rows::totals(table.conn())?,
             fails: false,
+            wrote: false,
             clock: SystemClock::new(),
         })
     }
@@ -138,6 +141,12 @@ impl Clerk {
                 return;
             }
         }
+    }
+
+    /// Whether anything has been written since the last time this was asked: then it matters how
+    /// late it was.
+    pub(crate) const fn has_written(&mut self) -> bool {
+        std::mem::replace(&mut self.wrote, false)
     }
 
     /// Nobody is let in any more.
@@ -185,6 +194,7 @@ impl Clerk {
                 sessions.cache.publish(kept, now);
             }
             (self.next_id, self.totals) = (outcome.next_id, outcome.totals);
+            self.wrote |= !fenced.is_empty() || outcome.looked > 0;
         }
         sessions.cache.free(&fenced);
         done
