@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use panoply_core::{
@@ -38,8 +38,19 @@ impl Default for Disk {
 
 impl Disk {
     pub(crate) fn apply(&self, table: &Table) {
-        drop(self.stalls.lock().unwrap());
+        // Had a test failed meanwhile, it should say so and not wait for this thread.
+        drop(self.hang());
         table.limit(self.pages.load(Ordering::SeqCst));
+    }
+
+    /// Keeps the writer until this is dropped.
+    pub(crate) fn hang(&self) -> MutexGuard<'_, ()> {
+        self.stalls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many pages the database may have; none fewer than it has.
+    pub(crate) fn pages(&self, most: u32) {
+        self.pages.store(most, Ordering::SeqCst);
     }
 }
 

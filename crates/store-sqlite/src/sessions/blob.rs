@@ -46,6 +46,8 @@ pub(super) fn values_of(blob: Vec<u8>) -> Option<SessionValues> {
         let value = take_length(&mut rest)?;
         let name = take(&mut rest, name)?;
         let value = take(&mut rest, value)?;
+        // Copied, or a small value would keep the whole blob in memory when the others are gone.
+        let value = Bytes::copy_from_slice(&value);
         values.set(Arc::from(std::str::from_utf8(&name).ok()?), value);
     }
     Some(values)
@@ -95,4 +97,20 @@ fn old_key_of(blob: &[u8; OLD_KEY]) -> Option<OldKey> {
         until,
         *opens == 1,
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_keeps_no_other_in_memory() {
+        let mut values = SessionValues::new();
+        values.set(Arc::from("large"), Bytes::from(vec![1; 60_000]));
+        values.set(Arc::from("small"), Bytes::from(vec![2; 1]));
+        let blob = values_blob(&values).unwrap();
+        let read = values_of(blob).unwrap();
+        assert_eq!(read, values);
+        assert!(read.iter().all(|(_, value)| value.is_unique()));
+    }
 }

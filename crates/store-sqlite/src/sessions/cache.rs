@@ -80,8 +80,12 @@ impl Cache {
         }
     }
 
-    /// Puts a session in that was committed, under all of its keys.
+    /// Puts a session in that was committed, under all of its keys, unless it is over by now.
     pub(super) fn publish(&self, kept: &Kept, now: Moment) {
+        // Its keys may be another's already.
+        if kept.record.is_over(now) {
+            return;
+        }
         let bytes = size(&kept.record);
         for key in kept.record.keys(now) {
             if let Some(mut shard) = self.write(key.hash()) {
@@ -195,4 +199,65 @@ fn size(record: &SessionRecord) -> usize {
     let own = size_of::<SessionRecord>() + size_of::<Slot>() + PLACE;
     let old = record.old_keys.len() * size_of::<panoply_core::OldKey>();
     own + old + record.values.len() * VALUE + record.values.bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use panoply_core::SessionKey;
+
+    use super::*;
+
+    const KEY: Hash = [7; 32];
+    const NOW: Moment = Moment::from_micros(1000);
+
+    fn kept(version: u64) -> Kept {
+        let mut record = SessionRecord::new(&SessionKey::from_hash(KEY), NOW);
+        record.version = version;
+        record.idle = std::time::Duration::from_hours(1);
+        record.end = Moment::NEVER;
+        let record = Arc::new(record);
+        Kept { id: 1, record }
+    }
+
+    fn version(cache: &Cache) -> Option<u64> {
+        cache.get(&KEY).map(|kept| kept.record.version)
+    }
+
+    #[test]
+    fn what_was_read_before_a_change_does_not_take_its_place() {
+        let cache = Cache::new(1 << 20);
+        cache.begin(&KEY);
+        cache.fence([&KEY]);
+        cache.publish(&kept(2), NOW);
+        cache.free([&KEY]);
+        cache.end(&KEY, Some(kept(1)));
+        assert_eq!(version(&cache), Some(2));
+        // And if the session was destroyed:
+        cache.begin(&KEY);
+        cache.fence([&KEY]);
+        cache.free([&KEY]);
+        cache.end(&KEY, Some(kept(2)));
+        assert_eq!(version(&cache), None);
+    }
+
+    #[test]
+    fn what_is_read_during_a_change_may_be_of_before() {
+        let cache = Cache::new(1 << 20);
+        cache.fence([&KEY]);
+        cache.begin(&KEY);
+        cache.free([&KEY]);
+        cache.end(&KEY, Some(kept(1)));
+        assert_eq!(version(&cache), None);
+        cache.begin(&KEY);
+        cache.end(&KEY, Some(kept(2)));
+        assert_eq!(version(&cache), Some(2));
+    }
+
+    #[test]
+    fn what_is_over_is_not_put_in() {
+        let cache = Cache::new(1 << 20);
+        cache.fence([&KEY]);
+        cache.publish(&kept(1), Moment::NEVER);
+        assert_eq!((version(&cache), cache.bytes()), (None, 0));
+    }
 }

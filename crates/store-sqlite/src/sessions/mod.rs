@@ -22,3 +22,6 @@ pub(crate) use reader::Reader;
 pub(crate) use rows::SCHEMA;
 pub(crate) use store::Sessions;
 pub(crate) use sweep::Bounds;
+
+#[cfg(test)]
+mod tests;
