@@ -114,7 +114,7 @@ fn out_and_in() {
         .command(&app())
         .start();
     let mut wrong = Verdicts::default();
-    let set = |lines: &[&str]| {
+    let asked_for = |lines: &[&str]| {
         let mut arguments = vec!["-G".to_owned()];
         for line in lines {
             arguments.extend(["--data-urlencode".to_owned(), format!("line={line}")]);
@@ -123,7 +123,7 @@ fn out_and_in() {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         curl(&gateway.ca(), &arguments)
     };
-    let sent = set(&[
+    let sent = asked_for(&[
         "connect.sid=s%3Aabc; Path=/; HttpOnly",
         "PHPSESSID=1; path=/; Domain=localhost",
         "sealed=plain; Path=/; Max-Age=60",

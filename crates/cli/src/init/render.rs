@@ -169,6 +169,20 @@ const LOGINS: &str = r#"
 #failure = { body = ["Invalid password"] }
 #success = { cookie = ["session"] }
 
+[cookies]
+# `Secure`, `HttpOnly` and `SameSite=Lax` are added to every cookie; `panoply check` lists what else
+# becomes of which. Those that page script reads, which get no `HttpOnly`:
+#script_readable = ["theme"]
+# Where an answer has the browser forget everything of the site:
+#logout = ["/logout"]
+# So that nobody has to log in again when the guard is first put up:
+#plain_until = "2027-01-31"
+
+[cross_site]
+# What another site's page sends with a cookie is refused, but for these paths and sites:
+#paths = ["/webhooks/"]
+#origins = ["https://checkout.example"]
+
 # How many requests are let through.
 #[[limit]]
 #path = "/api/"

@@ -58,8 +58,19 @@ fn command(files: &[(&str, &str)]) -> String {
     })
 }
 
-const TABLES: [&str; 10] = [
-    "app", "listen", "tls", "headers", "reports", "client", "store", "limits", "log", "admin",
+const TABLES: [&str; 12] = [
+    "app",
+    "listen",
+    "tls",
+    "headers",
+    "reports",
+    "client",
+    "cookies",
+    "cross_site",
+    "store",
+    "limits",
+    "log",
+    "admin",
 ];
 
 const EXPRESS: &str = r#"{
