@@ -27,10 +27,16 @@ const over1 = (origin) => {
 const over2 = (origin) => {
   const session = http2.connect(origin, { ca });
   session.on('error', () => {});
+  let heard = Date.now();
+  // A session that was cut off does not always say so: one that is silent for long is.
   const broken = new Promise((resolve) => {
     session.on('close', resolve);
-    // A session may wait for streams that nobody will end any more.
-    session.on('connect', (_, socket) => { socket.on('close', resolve); });
+    const watch = setInterval(() => {
+      if (session.destroyed || Date.now() - heard > 4000) {
+        clearInterval(watch);
+        resolve();
+      }
+    }, 20);
   });
   return (body) => new Promise((resolve) => {
     let answered = false;
@@ -40,7 +46,7 @@ const over2 = (origin) => {
       return;
     }
     const stream = session.request({ ':method': 'POST', ':path': '/login', 'content-type': type });
-    stream.on('response', (headers) => { answered = true; count(headers[':status']); });
+    stream.on('response', (headers) => { answered = true; heard = Date.now(); count(headers[':status']); });
     stream.on('error', () => {});
     stream.on('close', () => { if (!answered) { answered = true; count('broken'); } resolve(); });
     stream.resume();
