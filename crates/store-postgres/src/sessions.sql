@@ -38,7 +38,8 @@ immutable language sql as $$
     select least(@.after(s.seen, s.idle), s.ends)
 $$;
 
--- Which way a key leads to a session: 3 it is its own, 2 it is an old one that opens it, 1 it is known, 0 none.
+-- Which way a key leads to a session: 3 it is its own, 2 it is an old one that opens it, 1 it is known,
+-- 0 none.
 create or replace function @.session_way(s @.sessions, k bytea, now bigint) returns int
 immutable language sql as $$
     select case
@@ -69,7 +70,8 @@ $$;
 -- `SessionRecord::apply` of panoply-core, said in SQL.
 --
 -- Locks are taken in one order: keys that are to lead elsewhere and a user whose sessions are counted, by
--- number; then rows of sessions, by their first keys. Rows of keys change only under one of them.
+-- number; then rows of sessions, by their first keys. A row of a key changes only under the lock of the
+-- session to which it leads or, to lead to one, under its own. So nobody waits in a circle.
 create or replace function @.session_commit(
     k bytea, makes boolean, new_idle bigint, new_life bigint, new_names bytea[], new_vals bytea[],
     user_does int, new_user bytea, most bigint, new_key bytea, grace bigint, keeps boolean,
@@ -262,17 +264,19 @@ begin
     delete from @.session_keys where ctid = any (array(
         select r.ctid from @.session_keys r
         where r.session is null and r.until <= now
-        limit most for update skip locked));
+        order by r.until limit most for update skip locked));
     get diagnostics swept = row_count;
     ids := array(
         select r.first_key from @.sessions r where r.look <= now
         order by r.look limit most for update skip locked);
     update @.sessions r set look = @.session_over(r)
         where r.first_key = any (ids) and @.session_over(r) > now;
-    delete from @.session_keys x using @.sessions r
-        where r.first_key = any (ids) and @.session_over(r) <= now
-            and x.key = any (r.old_keys || r.key || r.first_key) and x.session = r.first_key;
-    delete from @.sessions r where r.first_key = any (ids) and @.session_over(r) <= now;
+    -- One by one, so that keys are found by their index however many there are.
+    for s in
+        select r.* from @.sessions r where r.first_key = any (ids) and @.session_over(r) <= now
+    loop
+        perform @.session_end(s, now);
+    end loop;
     return greatest(swept, cardinality(ids));
 end
 $$;

@@ -17,11 +17,21 @@ use tempfile::TempDir;
 pub struct PostgresServer {
     child: Option<Child>,
     dir: TempDir,
+    fsync: bool,
 }
 
 impl PostgresServer {
     /// Starts one, with a database that is empty.
     pub fn start() -> Self {
+        Self::start_with(false)
+    }
+
+    /// Starts one that waits for the disk, as those of production do.
+    pub fn start_durable() -> Self {
+        Self::start_with(true)
+    }
+
+    fn start_with(fsync: bool) -> Self {
         let dir = TempDir::with_prefix("panoply-pg-").unwrap();
         std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
         let data = dir.path().join("data");
@@ -38,7 +48,11 @@ impl PostgresServer {
             .status()
             .unwrap();
         assert!(made.success(), "initdb");
-        let mut server = Self { child: None, dir };
+        let mut server = Self {
+            child: None,
+            dir,
+            fsync,
+        };
         server.revive();
         server
     }
@@ -52,7 +66,8 @@ impl PostgresServer {
             .arg("-k")
             .arg(dir)
             .args(["-c", "listen_addresses="])
-            .args(["-c", "fsync=off", "-c", "max_connections=60"])
+            .args(["-c", "max_connections=60", "-c"])
+            .arg(if self.fsync { "fsync=on" } else { "fsync=off" })
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -83,6 +98,32 @@ impl PostgresServer {
             .args(["-QUIT", &child.id().to_string()])
             .status();
         assert!(immediate.unwrap().success());
+        child.wait().unwrap();
+    }
+
+    /// Ends all of its processes by SIGKILL, so that none of them writes anything any more.
+    pub fn kill_outright(&mut self) {
+        let Some(mut child) = self.child.take() else {
+            return;
+        };
+        let signal = |signal: &str, pids: &[String]| {
+            let mut kill = Command::new("kill");
+            kill.arg(signal).args(pids).stderr(Stdio::null());
+            kill.status().unwrap().success()
+        };
+        let main = child.id().to_string();
+        // Stopped first, it neither begins others nor tells them to end in order. Each has a
+        // process group of its own, so they are found by their parent.
+        assert!(signal("-STOP", std::slice::from_ref(&main)));
+        let children = format!("/proc/{main}/task/{main}/children");
+        let children = std::fs::read_to_string(children).unwrap();
+        let children: Vec<String> = children.split_whitespace().map(str::to_owned).collect();
+        assert!(!children.is_empty(), "the server has no processes");
+        // One that has ended by itself in between is no matter.
+        for pid in children {
+            signal("-KILL", &[pid]);
+        }
+        assert!(signal("-KILL", &[main]));
         child.wait().unwrap();
     }
 
