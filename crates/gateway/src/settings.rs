@@ -232,7 +232,9 @@ fn suit(
         None => KeyRing::open_or_create(keys),
     };
     let keys = keys.map_err(|error| {
-        let error = loaded.error("keys.file", format!("keys.file: {error}"));
+        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+        let message = format!("keys.file: {error}{}", cause.unwrap_or_default());
+        let error = loaded.error("keys.file", message);
         error.with_help("`panoply keys rotate --file FILE` makes such a file")
     })?;
     let site = config.tls.domain_names().first().map_or("", String::as_str);

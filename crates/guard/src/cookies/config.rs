@@ -77,6 +77,8 @@ pub enum Unsealable {
     Strip,
     /// The app gets it as it came.
     Pass,
+    /// The request is refused with 400, and the client told to clear its cookies.
+    Block,
 }
 
 impl Default for CookieGuardConfig {

@@ -17,6 +17,9 @@ use super::guard::Treatment;
 pub struct CookiesSeen {
     /// Whether one of them is of a session, or proves who somebody is.
     pub session: bool,
+    /// Whether one does not open that must, and the request is to be refused for it
+    /// ([`Unsealable::Block`]).
+    pub blocked: bool,
 }
 
 /// One pair, as the app is to see it.
@@ -44,12 +47,12 @@ impl CookieGuard {
             let mut as_it_came = true;
             for header in headers.get_all(COOKIE) {
                 for pair in pairs(header.as_bytes()) {
-                    match self.admit(pair, https) {
-                        Some(pair) => {
-                            as_it_came &= pair.as_it_came;
-                            passed.push(pair);
-                        }
-                        None => as_it_came = false,
+                    if let Some(pair) = self.admit(pair, https) {
+                        as_it_came &= pair.as_it_came;
+                        passed.push(pair);
+                    } else {
+                        as_it_came = false;
+                        seen.blocked |= self.blocks(pair, https);
                     }
                 }
             }
@@ -93,6 +96,18 @@ impl CookieGuard {
             as_it_came: inside.is_none() && !unsealed,
             value,
         })
+    }
+
+    /// Whether a pair that was not admitted is one that does not open, and blocks.
+    fn blocks(&self, pair: Pair<'_>, https: bool) -> bool {
+        let name = self.aliases().inside(pair.name).filter(|_| https);
+        let treatment = self.treatment(name.unwrap_or(pair.name));
+        // A plain name is dropped, whatever its value.
+        let plain = https && name.is_none() && treatment.outside.is_some();
+        self.config().on_unsealable() == Unsealable::Block
+            && treatment.sealed
+            && !plain
+            && !pair.is_odd()
     }
 
     /// The value as the app has set it; none where it must not see what is there.

@@ -4,8 +4,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use http::{Request, Response};
-use panoply_core::ClientAddress;
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use panoply_core::{ClientAddress, Refusal, RequestId};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -49,9 +50,13 @@ pub struct CookieGuardService<S> {
     guard: CookieGuard,
 }
 
+/// The rule of its refusals.
+const RULE: &str = "cookies/unsealable";
+
 impl<S, B, R> Service<Request<B>> for CookieGuardService<S>
 where
     S: Service<Request<B>, Response = Response<R>>,
+    R: From<Bytes>,
 {
     type Response = Response<R>;
     type Error = S::Error;
@@ -69,8 +74,18 @@ where
         );
         let seen = self.guard.incoming(request.headers_mut(), https);
         let leaves = self.guard.is_logout(request.uri().path());
+        let state = if seen.blocked {
+            let answer = refuse(&request);
+            State::Refused {
+                answer: Some(Box::new(answer)),
+            }
+        } else {
+            State::Passed {
+                call: self.inner.call(request),
+            }
+        };
         CookieFuture {
-            call: self.inner.call(request),
+            state,
             guard: self.guard.clone(),
             seen,
             https,
@@ -79,12 +94,30 @@ where
     }
 }
 
+fn refuse<B>(request: &Request<B>) -> Response<Bytes> {
+    let detail =
+        "A cookie of this site is not as it was set. Clear the site's cookies and try again.";
+    let refusal = Refusal::new(StatusCode::BAD_REQUEST, RULE, detail);
+    let id = request.extensions().get::<RequestId>().copied();
+    let refusal = id.into_iter().fold(refusal, Refusal::with_id);
+    refusal.into_response(request.headers())
+}
+
+pin_project! {
+    #[derive(Debug)]
+    #[project = StateOf]
+    enum State<F> {
+        Passed { #[pin] call: F },
+        Refused { answer: Option<Box<Response<Bytes>>> },
+    }
+}
+
 pin_project! {
     /// The future of [`CookieGuardService`].
     #[derive(Debug)]
     pub struct CookieFuture<F> {
         #[pin]
-        call: F,
+        state: State<F>,
         guard: CookieGuard,
         seen: CookiesSeen,
         https: bool,
@@ -95,12 +128,20 @@ pin_project! {
 impl<F, R, E> Future for CookieFuture<F>
 where
     F: Future<Output = Result<Response<R>, E>>,
+    R: From<Bytes>,
 {
     type Output = Result<Response<R>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let mut answer = ready!(this.call.poll(cx))?;
+        let mut answer = match this.state.project() {
+            StateOf::Passed { call } => ready!(call.poll(cx))?,
+            StateOf::Refused { answer } => match answer.take() {
+                Some(answer) => return Poll::Ready(Ok(answer.map(R::from))),
+                // Polled again after the end, which a future may answer as it likes.
+                None => return Poll::Pending,
+            },
+        };
         let status = answer.status();
         let set = this.guard.outgoing(answer.headers_mut(), *this.https);
         if set || this.seen.session {

@@ -1,5 +1,6 @@
 use std::convert::Infallible;
 
+use bytes::Bytes;
 use http::header::{CACHE_CONTROL, COOKIE, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Request, Response};
 use panoply_cookies::KeyRing;
@@ -305,18 +306,51 @@ fn until_a_day_the_plain_ones_are_taken() {
 }
 
 async fn answer(guard: &CookieGuard, path: &str, cookie: &str, app: Response<()>) -> HeaderMap {
+    whole(guard, path, cookie, app).await.into_parts().0.headers
+}
+
+async fn whole(
+    guard: &CookieGuard,
+    path: &str,
+    cookie: &str,
+    app: Response<()>,
+) -> Response<Bytes> {
     let app = std::sync::Mutex::new(Some(app));
     let app = service_fn(|_: Request<()>| {
         let answer = app.lock().unwrap().take().unwrap();
-        std::future::ready(Ok::<_, Infallible>(answer))
+        std::future::ready(Ok::<_, Infallible>(answer.map(|()| Bytes::new())))
     });
     let mut request = Request::get(format!("https://a.example{path}"));
     if !cookie.is_empty() {
         request = request.header(COOKIE, cookie);
     }
     let service = CookieGuardLayer::new(guard.clone()).layer(app);
-    let answer = service.oneshot(request.body(()).unwrap()).await.unwrap();
-    answer.into_parts().0.headers
+    service.oneshot(request.body(()).unwrap()).await.unwrap()
+}
+
+#[tokio::test]
+async fn what_does_not_open_may_block() {
+    let guard = guard("seal = ['basket']\nunsealable = 'block'");
+    let app = || Response::new(());
+    for bad in ["basket=1", "basket=v1.a.b", "a=1; basket=v0.a.b.c"] {
+        let refused = whole(&guard, "/", bad, app()).await;
+        assert_eq!(refused.status(), 400, "{bad}");
+        assert!(String::from_utf8_lossy(refused.body()).contains("Clear the site's cookies"));
+    }
+    let good = pair(&guard, "basket=1");
+    for good in [
+        good.as_str(),
+        "basket=",
+        "connect.sid=planted",
+        "a=1",
+        "$x=1; =1",
+    ] {
+        assert_eq!(
+            whole(&guard, "/", good, app()).await.status(),
+            200,
+            "{good}"
+        );
+    }
 }
 
 #[tokio::test]
