@@ -132,7 +132,10 @@ fn cookies(text: &mut String, settings: &Settings) {
         let said = fate.to_string();
         let name = match &fate.alias {
             _ if fate.name == "*" => "any other".to_owned(),
-            Some(alias) => format!("{} ({alias})", fate.name),
+            Some(alias) => {
+                let alias = alias.trim_start_matches("__Host-");
+                format!("{} ({alias})", fate.name)
+            }
             None => fate.name.clone(),
         };
         match alike.iter_mut().find(|(known, _)| *known == said) {

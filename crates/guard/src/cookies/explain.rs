@@ -13,7 +13,7 @@ use crate::names::{Kind, is_signature, known};
 pub struct CookieFate {
     /// The name that the app gives; `*` stands for anything.
     pub name: String,
-    /// What it is called outside, behind `__Host-` or `__Secure-`, where that is another.
+    /// What it is called outside where its path is `/` and there is no domain, if that is another.
     pub alias: Option<String>,
     /// What the name is known for.
     pub kind: Option<Kind>,
@@ -52,7 +52,9 @@ impl CookieGuard {
         let treatment = self.treatment(name.as_bytes());
         CookieFate {
             name: name.to_owned(),
-            alias: { treatment.outside }.map(|alias| String::from_utf8_lossy(alias).into_owned()),
+            alias: treatment
+                .outside
+                .map(|names| String::from_utf8_lossy(&names.host).into_owned()),
             kind: treatment.kind,
             left: treatment.left,
             sealed: treatment.sealed,

@@ -9,7 +9,7 @@ use panoply_cookies::{KeyRing, SameSite, Sealer};
 use panoply_core::{Clock, CounterKeys};
 
 use super::CookieGuardConfig;
-use super::alias::Aliases;
+use super::alias::{Aliases, Outside};
 use super::config::SameSiteWord;
 use crate::names::{Kind, WHOLE, kind_of};
 
@@ -36,7 +36,7 @@ pub(super) struct Treatment<'a> {
     pub(super) left: bool,
     pub(super) http_only: bool,
     pub(super) same_site: Option<SameSite>,
-    pub(super) outside: Option<&'a [u8]>,
+    pub(super) outside: Option<&'a Outside>,
     pub(super) sealed: bool,
     pub(super) kind: Option<Kind>,
 }

@@ -1,6 +1,7 @@
 //! What a client sends, as the app is to see it.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue};
@@ -22,14 +23,25 @@ pub struct CookiesSeen {
     pub blocked: bool,
 }
 
+/// How many cookies are looked at; browsers send 180 at most, and what comes behind is dropped.
+const MOST: usize = 500;
+
+/// Who can have set a cookie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Trust {
+    Anybody,
+    /// A neighbouring host that knows the name, too.
+    Domain,
+    Host,
+}
+
 /// One pair, as the app is to see it.
 struct Passed<'a> {
     name: &'a [u8],
     value: Cow<'a, [u8]>,
     /// Whether the first of its name counts alone.
     once: bool,
-    /// Whether it came under its own name though it has another.
-    plain: bool,
+    trust: Trust,
     as_it_came: bool,
 }
 
@@ -45,17 +57,18 @@ impl CookieGuard {
         let rebuilt = {
             let mut passed: SmallVec<[Passed<'_>; 8]> = SmallVec::new();
             let mut as_it_came = true;
-            for header in headers.get_all(COOKIE) {
-                for pair in pairs(header.as_bytes()) {
-                    if let Some(pair) = self.admit(pair, https) {
-                        as_it_came &= pair.as_it_came;
-                        passed.push(pair);
-                    } else {
-                        as_it_came = false;
-                        seen.blocked |= self.blocks(pair, https);
-                    }
+            let lines = headers.get_all(COOKIE).iter();
+            let mut all = lines.flat_map(|line| pairs(line.as_bytes()));
+            for pair in all.by_ref().take(MOST) {
+                if let Some(pair) = self.admit(pair, https) {
+                    as_it_came &= pair.as_it_came;
+                    passed.push(pair);
+                } else {
+                    as_it_came = false;
+                    seen.blocked |= self.blocks(pair, https);
                 }
             }
+            as_it_came &= all.next().is_none();
             let before = passed.len();
             drop_repeated(&mut passed);
             as_it_came &= passed.len() == before;
@@ -75,7 +88,7 @@ impl CookieGuard {
 
     fn admit<'a>(&'a self, pair: Pair<'a>, https: bool) -> Option<Passed<'a>> {
         let inside = self.aliases().inside(pair.name).filter(|_| https);
-        let name = inside.unwrap_or(pair.name);
+        let name = inside.map_or(pair.name, |(name, _)| name);
         let treatment = self.treatment(name);
         if treatment.left {
             return Some(Passed::as_it_came(pair));
@@ -92,7 +105,11 @@ impl CookieGuard {
         Some(Passed {
             name,
             once: treatment.is_protected(),
-            plain,
+            trust: match inside {
+                Some((_, true)) => Trust::Host,
+                Some((_, false)) => Trust::Domain,
+                None => Trust::Anybody,
+            },
             as_it_came: inside.is_none() && !unsealed,
             value,
         })
@@ -101,7 +118,7 @@ impl CookieGuard {
     /// Whether a pair that was not admitted is one that does not open, and blocks.
     fn blocks(&self, pair: Pair<'_>, https: bool) -> bool {
         let name = self.aliases().inside(pair.name).filter(|_| https);
-        let treatment = self.treatment(name.unwrap_or(pair.name));
+        let treatment = self.treatment(name.map_or(pair.name, |(name, _)| name));
         // A plain name is dropped, whatever its value.
         let plain = https && name.is_none() && treatment.outside.is_some();
         self.config().on_unsealable() == Unsealable::Block
@@ -152,32 +169,30 @@ impl<'a> Passed<'a> {
             name: pair.name,
             value: Cow::Borrowed(pair.value),
             once: false,
-            plain: false,
+            trust: Trust::Anybody,
             as_it_came: true,
         }
     }
 }
 
-/// Of those that count once the first stays, but one under its outside name before a plain one:
-/// anybody on a neighbouring host can set the plain one.
+/// Of those that count once the one stays that the fewest can have set, and of those the first.
 fn drop_repeated(passed: &mut SmallVec<[Passed<'_>; 8]>) {
-    let mut at = 0;
-    while let Some(pair) = passed.get(at) {
-        let (name, plain) = (pair.name, pair.plain);
-        let repeated = pair.once && { passed.iter().enumerate() }.any(|(other, before)| {
-            before.name == name
-                && (if plain == before.plain {
-                    other < at
-                } else {
-                    plain
-                })
-        });
-        if repeated {
-            passed.remove(at);
-        } else {
-            at += 1;
+    if passed.iter().filter(|pair| pair.once).count() < 2 {
+        return;
+    }
+    let mut best: HashMap<&[u8], (Trust, usize)> = HashMap::new();
+    for (at, pair) in passed.iter().enumerate().filter(|(_, pair)| pair.once) {
+        let known = best.entry(pair.name).or_insert((pair.trust, at));
+        if pair.trust > known.0 {
+            *known = (pair.trust, at);
         }
     }
+    let mut at = 0;
+    passed.retain(|pair| {
+        let stays = !pair.once || best.get(pair.name).is_some_and(|(_, place)| *place == at);
+        at += 1;
+        stays
+    });
 }
 
 fn join(passed: &[Passed<'_>]) -> Vec<u8> {

@@ -74,20 +74,17 @@ impl CookieGuard {
             cookie = cookie.http_only();
         }
         let outside = treatment.outside.filter(|_| https);
-        let outside = outside.map(|alias| {
-            // `__Host-` asks for a path that is written down.
-            let host = cookie.domains() == 0 && cookie.path_attribute() == Some(b"/");
-            let prefix: &[u8] = if host { b"__Host-" } else { b"__Secure-" };
-            [prefix, alias].concat()
-        });
-        let goes_as = outside.as_deref().unwrap_or(&name);
+        // `__Host-` asks for a path that is written down.
+        let host = cookie.domains() == 0 && cookie.path_attribute() == Some(b"/");
+        let outside = outside.map(|names| if host { &*names.host } else { &*names.secure });
+        let goes_as = outside.unwrap_or(&name);
         if treatment.sealed
             && let Some(value) = self.closed(&cookie, &name, goes_as)
         {
             cookie = cookie.with_value(Cow::Owned(value));
         }
         if let Some(outside) = outside {
-            cookie = cookie.named(Cow::Owned(outside));
+            cookie = cookie.named(outside.to_vec());
         }
         cookie.to_header()
     }

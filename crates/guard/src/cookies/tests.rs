@@ -167,7 +167,9 @@ fn names_are_others_outside() {
 fn what_comes_in() {
     let guard = guard("");
     let sid = pair(&guard, "connect.sid=1");
-    let other = sid.replace("__Host-", "__Secure-");
+    let other = out(&guard, "connect.sid=2; Path=/a", true);
+    let other = other.split(';').next().unwrap();
+    assert!(other.starts_with("__Secure-id-"));
     for (cookies, seen) in [
         (&["theme=dark; lang=de"][..], Some("theme=dark; lang=de")),
         (&["theme=dark;lang=de"], Some("theme=dark;lang=de")),
@@ -197,8 +199,28 @@ fn what_comes_in() {
         );
     }
     assert_eq!(incoming(&guard, &[&sid], true).unwrap(), "connect.sid=1");
-    let twice = format!("connect.sid=0; {sid}; {other}2");
-    assert_eq!(incoming(&guard, &[&twice], true).unwrap(), "connect.sid=1");
+    // Whatever comes first, the one that nobody else can have set is taken.
+    for twice in [
+        format!("connect.sid=0; {sid}; {other}"),
+        format!("{other}; {sid}"),
+        format!("{sid}; {sid}3; {other}"),
+    ] {
+        assert_eq!(incoming(&guard, &[&twice], true).unwrap(), "connect.sid=1");
+    }
+    // The name for the whole domain cannot be told from the other.
+    let planted = sid.replace("__Host-", "__Secure-");
+    assert_ne!(planted.split('=').next(), other.split('=').next());
+    assert_eq!(
+        incoming(&guard, &[&planted], true).unwrap(),
+        planted,
+        "nobody's cookie"
+    );
+    // Thousands of one name cost no more than as many of others.
+    let many = "_a_session=;".repeat(2700);
+    assert_eq!(incoming(&guard, &[&many], true).unwrap(), "_a_session=");
+    let many: Vec<String> = (0..600).map(|number| format!("a{number}=1")).collect();
+    let seen = incoming(&guard, &[&many.join("; ")], true).unwrap();
+    assert!(seen.ends_with("; a499=1"), "more than any browser has");
     let apart = ["theme=dark", sid.as_str()];
     assert_eq!(
         incoming(&guard, &apart, true).unwrap(),
