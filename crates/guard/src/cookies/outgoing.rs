@@ -83,8 +83,12 @@ impl CookieGuard {
         {
             cookie = cookie.with_value(Cow::Owned(value));
         }
-        if let Some(outside) = outside {
-            cookie = cookie.named(outside.to_vec());
+        match outside {
+            Some(outside) if outside.len() + cookie.value().len() <= MOST => {
+                cookie = cookie.named(outside.to_vec());
+            }
+            Some(_) => self.tell_of_no_room(&cookie),
+            None => {}
         }
         cookie.to_header()
     }
@@ -133,6 +137,19 @@ impl CookieGuard {
             );
         }
         None
+    }
+
+    /// Under its own name a browser keeps it at least.
+    fn tell_of_no_room(&self, cookie: &SetCookie<'_>) {
+        if self.first_told(cookie.name()) {
+            let name = String::from_utf8_lossy(cookie.name());
+            tracing::warn!(
+                cookie = %name,
+                bytes = cookie.bytes(),
+                "too large for a longer name: it goes out under its own, and will not be taken back. \
+                 Keep less in it, or set `cookies.names.\"{name}\".rename = false`"
+            );
+        }
     }
 
     fn tell_of_http_only(&self, name: &[u8]) {
