@@ -5,10 +5,12 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
+use panoply_core::{CounterKey, Lock, Op, Rule};
 use tokio_postgres::{Client, Config, NoTls, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::Error;
+use crate::wire::Asked;
 
 /// How to connect, again and again.
 pub(crate) struct Dialler {
@@ -134,7 +136,7 @@ impl Dialler {
         );
         let destroy = format!("select {schema}.session_destroy($1, $2, $3, $4)");
         let sweep_sessions = format!("select {schema}.session_sweep($1)");
-        Ok(Live {
+        let live = Live {
             decide: prepare(decide).await?,
             blocks: prepare(blocks).await?,
             release: prepare(release).await?,
@@ -145,7 +147,9 @@ impl Dialler {
             destroy: prepare(destroy).await?,
             sweep_sessions: prepare(sweep_sessions).await?,
             client,
-        })
+        };
+        warm(&live).await.map_err(self.cannot())?;
+        Ok(live)
     }
 
     /// Looks who it is, and makes the schema, of all nodes that come at once only one.
@@ -224,4 +228,16 @@ impl Dialler {
     fn cannot(&self) -> impl Fn(tokio_postgres::Error) -> Error + '_ {
         |error| Error::of(&error, &self.address, &self.schema)
     }
+}
+
+/// Makes a decision and takes it back: a server plans a function when it is called first, on each
+/// connection anew, and the first to guess would wait for that for longer than a store may be silent.
+async fn warm(live: &Live) -> Result<(), tokio_postgres::Error> {
+    let hour = Duration::from_hours(1);
+    let rule = Rule::new("warm", 1, hour).lock(Lock::doubling(hour, hour));
+    let key = CounterKey::from_bits(0);
+    let asked = Asked::of(&[Op::reserve(key, &rule)]);
+    live.client.batch_execute("begin").await?;
+    live.client.query_one(&live.decide, &asked.given()).await?;
+    live.client.batch_execute("rollback").await
 }

@@ -79,14 +79,7 @@ impl CounterStore for PostgresStore {
         let asked = Asked::of(ops);
         let many = ops.len();
         Reply::later(async move {
-            let given: [&(dyn ToSql + Sync); 6] = [
-                &asked.keys,
-                &asked.members,
-                &asked.numbers,
-                &asked.rules,
-                &asked.subjects,
-                &asked.addresses,
-            ];
+            let given = asked.given();
             let row = live.client.query_one(&live.decide, &given);
             let row = row.await.map_err(failed)?;
             let numbers: Vec<i64> = row.try_get(0).map_err(failed)?;

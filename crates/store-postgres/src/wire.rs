@@ -8,6 +8,7 @@ use panoply_core::{
 };
 use smallvec::SmallVec;
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 /// What never comes is the largest number there is.
 const NEVER: i64 = i64::MAX;
@@ -26,6 +27,18 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
+    /// What the statement is given.
+    pub(crate) fn given(&self) -> [&(dyn ToSql + Sync); 6] {
+        [
+            &self.keys,
+            &self.members,
+            &self.numbers,
+            &self.rules,
+            &self.subjects,
+            &self.addresses,
+        ]
+    }
+
     pub(crate) fn of(ops: &[Op<'_>]) -> Self {
         let mut asked = Self::default();
         for op in ops {
