@@ -7,6 +7,7 @@ mod counters;
 mod nonce;
 mod random;
 mod refusal;
+mod refused_or;
 mod request_id;
 mod secret;
 mod sessions;
@@ -20,6 +21,7 @@ pub use counters::{
 };
 pub use nonce::Nonce;
 pub use refusal::Refusal;
+pub use refused_or::RefusedOr;
 pub use request_id::RequestId;
 pub use secret::Secret;
 pub use sessions::{

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 
 use crate::{BlockId, RequestId};
 
@@ -108,6 +108,13 @@ impl Refusal {
     /// The rule that refused.
     pub const fn rule(&self) -> &'static str {
         self.rule
+    }
+
+    /// The answer to a request, with the id that the request has in its extensions; see
+    /// [`into_response`](Self::into_response).
+    pub fn answer_to<B>(mut self, request: &Request<B>) -> Response<Bytes> {
+        self.id = request.extensions().get().copied().or(self.id);
+        self.into_response(request.headers())
     }
 
     /// The answer, in the form that the request's `Accept` asks for: a page, a problem document

@@ -1,12 +1,10 @@
 //! Clients that are blocked by hand, for every request.
 
 use std::collections::HashMap;
-use std::future::Future;
 use std::net::IpAddr;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, LazyLock};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -14,9 +12,8 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use panoply_core::{
     Action, BlockId, ClientAddress, Clock, CounterKey, CounterKeys, CounterStore, Op, Refusal,
-    Release, RequestId, Rule, StoreError, Subject, SystemClock,
+    RefusedOr, Release, Rule, StoreError, Subject, SystemClock,
 };
-use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -218,59 +215,16 @@ where
         let client = request.extensions().get::<ClientAddress>();
         let block = client.and_then(|client| self.list.find(client.network()));
         let Some(block) = block else {
-            let call = self.inner.call(request);
-            return BlockFuture {
-                state: State::Passed { call },
-            };
+            return RefusedOr::passed(self.inner.call(request));
         };
         let detail = "Requests from your address are not accepted.";
         let refusal = Refusal::new(StatusCode::FORBIDDEN, RULE, detail).with_block(block);
-        let id = request.extensions().get::<RequestId>().copied();
-        let refusal = id.into_iter().fold(refusal, Refusal::with_id);
-        BlockFuture {
-            state: State::Refused {
-                answer: Some(Box::new(refusal.into_response(request.headers()))),
-            },
-        }
+        RefusedOr::refused(refusal.answer_to(&request))
     }
 }
 
-pin_project! {
-    /// The future of [`BlockService`].
-    #[derive(Debug)]
-    pub struct BlockFuture<F> {
-        #[pin]
-        state: State<F>,
-    }
-}
-
-pin_project! {
-    #[derive(Debug)]
-    #[project = StateProjection]
-    enum State<F> {
-        Passed { #[pin] call: F },
-        Refused { answer: Option<Box<Response<Bytes>>> },
-    }
-}
-
-impl<F, R, E> Future for BlockFuture<F>
-where
-    F: Future<Output = Result<Response<R>, E>>,
-    R: From<Bytes>,
-{
-    type Output = Result<Response<R>, E>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().state.project() {
-            StateProjection::Passed { call } => Poll::Ready(ready!(call.poll(cx))),
-            StateProjection::Refused { answer } => match answer.take() {
-                Some(answer) => Poll::Ready(Ok(answer.map(R::from))),
-                // Polled again after the end, which a future may answer as it likes.
-                None => Poll::Pending,
-            },
-        }
-    }
-}
+/// The future of [`BlockService`].
+pub type BlockFuture<F> = RefusedOr<F>;
 
 #[cfg(test)]
 mod tests {

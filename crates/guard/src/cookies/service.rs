@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use panoply_core::{ClientAddress, Refusal, RequestId};
+use panoply_core::{ClientAddress, Refusal, RefusedOr};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -74,18 +74,13 @@ where
         );
         let seen = self.guard.incoming(request.headers_mut(), https);
         let leaves = self.guard.is_logout(request.uri().path());
-        let state = if seen.blocked {
-            let answer = refuse(&request);
-            State::Refused {
-                answer: Some(Box::new(answer)),
-            }
+        let call = if seen.blocked {
+            RefusedOr::refused(unsealable().answer_to(&request))
         } else {
-            State::Passed {
-                call: self.inner.call(request),
-            }
+            RefusedOr::passed(self.inner.call(request))
         };
         CookieFuture {
-            state,
+            call,
             guard: self.guard.clone(),
             seen,
             https,
@@ -94,22 +89,10 @@ where
     }
 }
 
-fn refuse<B>(request: &Request<B>) -> Response<Bytes> {
+fn unsealable() -> Refusal {
     let detail =
         "A cookie of this site is not as it was set. Clear the site's cookies and try again.";
-    let refusal = Refusal::new(StatusCode::BAD_REQUEST, RULE, detail);
-    let id = request.extensions().get::<RequestId>().copied();
-    let refusal = id.into_iter().fold(refusal, Refusal::with_id);
-    refusal.into_response(request.headers())
-}
-
-pin_project! {
-    #[derive(Debug)]
-    #[project = StateOf]
-    enum State<F> {
-        Passed { #[pin] call: F },
-        Refused { answer: Option<Box<Response<Bytes>>> },
-    }
+    Refusal::new(StatusCode::BAD_REQUEST, RULE, detail)
 }
 
 pin_project! {
@@ -117,7 +100,7 @@ pin_project! {
     #[derive(Debug)]
     pub struct CookieFuture<F> {
         #[pin]
-        state: State<F>,
+        call: RefusedOr<F>,
         guard: CookieGuard,
         seen: CookiesSeen,
         https: bool,
@@ -134,14 +117,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let mut answer = match this.state.project() {
-            StateOf::Passed { call } => ready!(call.poll(cx))?,
-            StateOf::Refused { answer } => match answer.take() {
-                Some(answer) => return Poll::Ready(Ok(answer.map(R::from))),
-                // Polled again after the end, which a future may answer as it likes.
-                None => return Poll::Pending,
-            },
-        };
+        let mut answer = ready!(this.call.poll(cx))?;
         let status = answer.status();
         let set = this.guard.outgoing(answer.headers_mut(), *this.https);
         if set || this.seen.session {

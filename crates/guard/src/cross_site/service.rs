@@ -1,14 +1,11 @@
 //! The guard as a layer.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::ORIGIN;
 use http::{HeaderMap, Request, Response, StatusCode};
-use panoply_core::{Refusal, RequestId};
-use pin_project_lite::pin_project;
+use panoply_core::{Refusal, RefusedOr};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -61,24 +58,18 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         if self.guard.verdict(&request) == Verdict::Passes {
-            let call = self.inner.call(request);
-            return CrossSiteFuture {
-                state: State::Passed { call },
-            };
+            return RefusedOr::passed(self.inner.call(request));
         }
         self.tell(request.headers());
         let detail = "A page of another site has sent this request. If you meant to do it, open this \
                       site by itself and do it there.";
         let refusal = Refusal::new(StatusCode::FORBIDDEN, RULE, detail);
-        let id = request.extensions().get::<RequestId>().copied();
-        let refusal = id.into_iter().fold(refusal, Refusal::with_id);
-        CrossSiteFuture {
-            state: State::Refused {
-                answer: Some(Box::new(refusal.into_response(request.headers()))),
-            },
-        }
+        RefusedOr::refused(refusal.answer_to(&request))
     }
 }
+
+/// The future of [`CrossSiteService`].
+pub type CrossSiteFuture<F> = RefusedOr<F>;
 
 impl<S> CrossSiteService<S> {
     /// Whoever runs the site learns what to write if a partner was refused: once for each.
@@ -91,43 +82,6 @@ impl<S> CrossSiteService<S> {
                 "a request that another site caused is refused; if that site is yours or a \
                  partner's, name it in `cross_site.origins`, or the path in `cross_site.paths`"
             );
-        }
-    }
-}
-
-pin_project! {
-    /// The future of [`CrossSiteService`].
-    #[derive(Debug)]
-    pub struct CrossSiteFuture<F> {
-        #[pin]
-        state: State<F>,
-    }
-}
-
-pin_project! {
-    #[derive(Debug)]
-    #[project = StateOf]
-    enum State<F> {
-        Passed { #[pin] call: F },
-        Refused { answer: Option<Box<Response<Bytes>>> },
-    }
-}
-
-impl<F, R, E> Future for CrossSiteFuture<F>
-where
-    F: Future<Output = Result<Response<R>, E>>,
-    R: From<Bytes>,
-{
-    type Output = Result<Response<R>, E>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().state.project() {
-            StateOf::Passed { call } => call.poll(cx),
-            StateOf::Refused { answer } => match answer.take() {
-                Some(answer) => Poll::Ready(Ok(answer.map(R::from))),
-                // Polled again though it has ended.
-                None => Poll::Pending,
-            },
         }
     }
 }
