@@ -11,6 +11,7 @@ mod check;
 mod conformance;
 mod fuzz;
 mod install;
+mod redis_server;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -2,14 +2,15 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt::Write as _;
-use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use panoply_core::{CounterKeys, CounterStore as _, Lock, Op, Rule};
 use panoply_store_redis::RedisStore;
+
+use crate::redis_server::RedisServer;
 
 /// Where the section of the page begins.
 const TITLE: &str = "## Counting in Redis";
@@ -25,60 +26,19 @@ struct Row {
     p99: f64,
 }
 
-/// A server that ends with the measurement.
-pub(super) struct Server {
-    child: Child,
-    port: u16,
-}
-
-impl Server {
-    pub(super) fn start() -> Result<Self> {
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let child = Command::new("redis-server")
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
-            .args(["--save", "", "--appendonly", "no"])
-            .stdout(Stdio::null())
-            .spawn()
-            .context("redis-server")?;
-        Ok(Self { child, port })
-    }
-
-    pub(super) fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 /// Measures, prints and adds its section to `docs/benchmarks.md`.
 pub(super) fn run() -> Result<()> {
-    let server = Server::start()?;
-    let port = server.port;
+    let server = RedisServer::start(&[])?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let ours = runtime.block_on(tokio::task::LocalSet::new().run_until(ours(port)))?;
-    let peer = node(port)?;
+    let ours = runtime.block_on(tokio::task::LocalSet::new().run_until(ours(server.url())))?;
+    let peer = node(server.port())?;
     write(ours.into_iter().chain([peer]).collect())
 }
 
-async fn ours(port: u16) -> Result<Vec<Row>> {
-    let url = format!("redis://127.0.0.1:{port}");
-    let mut tries = 0;
-    let store = loop {
-        match RedisStore::builder(url.as_str()).connect().await {
-            Ok(store) => break store,
-            Err(error) if tries > 50 => return Err(error.into()),
-            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
-        }
-        tries += 1;
-    };
+async fn ours(url: String) -> Result<Vec<Row>> {
+    let store = RedisStore::builder(url).connect().await?;
     let (hour, points) = (Duration::from_hours(1), i64::from(u32::MAX));
     let keys = CounterKeys::new([7; 16]);
     let rule = |name| Rule::new(name, points, hour).lock(Lock::doubling(hour, hour));

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::process::Command;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
@@ -20,7 +20,7 @@ use serde_json::Value;
 use tower::{Layer as _, Service, service_fn};
 use tower_sessions::{MemoryStore, Session as TowerSession, SessionManagerLayer};
 
-use super::redis::Server;
+use crate::redis_server::RedisServer;
 
 /// Where the section of the page begins.
 const TITLE: &str = "## Sessions";
@@ -65,7 +65,7 @@ pub(super) fn run() -> Result<()> {
         let again = "run --release --package xtask -- bench sessions";
         return super::cargo(&again.split(' ').collect::<Vec<_>>());
     }
-    let redis = Server::start()?;
+    let redis = RedisServer::start(&[])?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -84,7 +84,7 @@ async fn ours(redis: String) -> Result<Vec<(&'static str, Rates)>> {
     let sealed = SessionConfig::new().build_sealed(Arc::new(keys))?;
     let sealed = sealed.layer().layer(service_fn(handle));
     let tower = SessionManagerLayer::new(MemoryStore::default()).layer(service_fn(handle_tower));
-    let store = connected(&redis).await?;
+    let store = RedisStore::builder(redis).connect().await?;
     let redis = SessionConfig::new().build(Arc::new(store.sessions()))?;
     let redis = redis.layer().layer(service_fn(handle));
     let mut all: [Vec<Rates>; 4] = Default::default();
@@ -265,18 +265,6 @@ where
         done??;
     }
     Ok(f64::from(calls) / start.elapsed().as_secs_f64())
-}
-
-async fn connected(url: &str) -> Result<RedisStore> {
-    let mut tries = 0;
-    loop {
-        match RedisStore::builder(url).connect().await {
-            Ok(store) => return Ok(store),
-            Err(error) if tries > 50 => return Err(error.into()),
-            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
-        }
-        tries += 1;
-    }
 }
 
 fn node(redis: &str) -> Result<Value> {

@@ -10,6 +10,8 @@ use std::path::Path;
 use anyhow::{Context as _, Result as Checked};
 use serde_json::Value;
 
+use crate::install;
+
 /// How one file of cases went.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
@@ -47,17 +49,20 @@ pub(crate) fn run(dir: &Path, list_adapted: bool) -> Checked<bool> {
             continue;
         }
         found += 1;
-        let outcome = runner(&read(&path)?);
-        println!("{}", outcome.line(name));
-        for (case, why) in &outcome.failed {
-            println!("  failed: {case}\n    {why}");
-        }
-        if list_adapted {
-            for case in &outcome.adapted {
-                println!("  adapted: {case}");
+        let cases = read(&path)?;
+        let mut outcomes = vec![(name.to_owned(), runner(&cases))];
+        if name == "limits.json" {
+            let name = format!("{name} on Redis");
+            if install::has("redis-server") && install::has("cc") {
+                outcomes.push((name, limits::run_on_redis(&cases)));
+            } else {
+                println!("{name}: left out, redis-server or cc is not installed");
             }
         }
-        failures += outcome.failed.len();
+        failures += outcomes
+            .iter()
+            .map(|(name, outcome)| outcome.tell(name, list_adapted))
+            .sum::<usize>();
     }
     for name in others(dir)? {
         println!("{name}: not covered yet");
@@ -87,6 +92,20 @@ impl Outcome {
             }
         }
         outcome
+    }
+
+    /// Prints how it went; how many have failed.
+    fn tell(&self, name: &str, list_adapted: bool) -> usize {
+        println!("{}", self.line(name));
+        for (case, why) in &self.failed {
+            println!("  failed: {case}\n    {why}");
+        }
+        if list_adapted {
+            for case in &self.adapted {
+                println!("  adapted: {case}");
+            }
+        }
+        self.failed.len()
     }
 
     fn line(&self, file: &str) -> String {

@@ -13,21 +13,23 @@ use panoply_limits::{Burst, Limiter, LimiterConfig, Lists, Queue, Union};
 use panoply_store_memory::MemoryStore;
 use serde_json::Value;
 
+use super::place::Place;
+
 /// A store that can be taken away, and counts how often it is asked.
 #[derive(Debug)]
 pub(super) struct Counted {
-    store: MemoryStore,
+    store: Arc<dyn CounterStore>,
     pub(super) down: AtomicBool,
     pub(super) asked: AtomicU64,
 }
 
 impl Counted {
-    pub(super) fn new(clock: &ManualClock) -> Arc<Self> {
-        Arc::new(Self {
-            store: MemoryStore::builder().clock(clock.clone()).build(),
+    pub(super) async fn new(place: &Place) -> Result<Arc<Self>, String> {
+        Ok(Arc::new(Self {
+            store: place.store().await?,
             down: AtomicBool::new(false),
             asked: AtomicU64::new(0),
-        })
+        }))
     }
 }
 
@@ -66,12 +68,12 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    pub(super) fn new(
+    pub(super) async fn new(
         limiters: &Value,
         keys: &CounterKeys,
-        clock: &ManualClock,
+        place: &Place,
     ) -> Result<Self, String> {
-        let main = Counted::new(clock);
+        let main = Counted::new(place).await?;
         let mut stage = Self {
             main,
             built: HashMap::new(),
@@ -82,7 +84,7 @@ impl Stage {
                 if stage.built.contains_key(name) || !stage.is_ready(options) {
                     continue;
                 }
-                let built = stage.build(options, keys, clock)?;
+                let built = stage.build(options, keys, place).await?;
                 stage.built.insert(name.clone(), built);
             }
         }
@@ -109,11 +111,11 @@ impl Stage {
         }
     }
 
-    fn build(
+    async fn build(
         &self,
         options: &Value,
         keys: &CounterKeys,
-        clock: &ManualClock,
+        place: &Place,
     ) -> Result<Built, String> {
         let names = |key: &str| {
             let list = options[key].as_array().cloned().unwrap_or_default();
@@ -126,9 +128,9 @@ impl Stage {
                 let store: Arc<dyn CounterStore> = if class == "redis" {
                     self.main.clone()
                 } else {
-                    Counted::new(clock)
+                    Counted::new(place).await?
                 };
-                let mut config = config(options, clock)?;
+                let mut config = config(options, &place.clock)?;
                 if options["insuranceLimiter"].is_string() {
                     config = config.insurance(self.limiter(&options["insuranceLimiter"])?);
                 }
@@ -158,7 +160,7 @@ impl Stage {
                     .unwrap_or(u64::from(u32::MAX));
                 let most = usize::try_from(most).map_err(|error| error.to_string())?;
                 let limiter = self.limiter(&options["limiter"])?;
-                Built::Queue(Arc::new(Queue::new(limiter, most, clock.clone())))
+                Built::Queue(Arc::new(Queue::new(limiter, most, place.clock.clone())))
             }
             other => return Err(format!("a limiter of type `{other}` is not known")),
         })
@@ -225,7 +227,8 @@ pub(super) fn check(check: &Value) -> Result<(), String> {
         _ if unsayable => Err("cannot be said".to_owned()),
         Some("union") => Union::new([]).map(drop).map_err(|error| error.to_string()),
         _ => config(options, &clock).and_then(|config| {
-            let built = config.build(Counted::new(&clock), CounterKeys::new([0; 16]));
+            let store = Arc::new(MemoryStore::default());
+            let built = config.build(store, CounterKeys::new([0; 16]));
             built.map(drop).map_err(|error| error.to_string())
         }),
     };

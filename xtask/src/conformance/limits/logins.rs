@@ -13,11 +13,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use panoply_core::{Clock as _, CounterKeys, ManualClock, Secret};
+use panoply_core::{Clock as _, Secret};
 use panoply_limits::{Attempt, Counter, Denied, LoginGuard, LoginRules};
 use serde_json::Value;
 
 use super::build::Counted;
+use super::place::Place;
 
 const NO_ORACLE: &str = "users that do not exist count and are answered as those that do";
 const BEFORE: &str = "the attempt past the limit is refused before it is verified";
@@ -32,7 +33,7 @@ struct Flow<'a> {
     guard: LoginGuard,
     limiters: &'a Value,
     store: Arc<Counted>,
-    clock: ManualClock,
+    place: &'a Place,
     counted: HashMap<String, Tally>,
     reasons: Vec<String>,
 }
@@ -45,9 +46,8 @@ struct Tally {
     lock_end: u64,
 }
 
-pub(super) async fn judge(trace: &Value, _keys: &CounterKeys) -> Result<Vec<String>, String> {
-    let clock = ManualClock::new();
-    let store = Counted::new(&clock);
+pub(super) async fn judge(trace: &Value, place: &Place) -> Result<Vec<String>, String> {
+    let store = Counted::new(place).await?;
     let limiters = &trace["limiters"];
     let rules = rules(limiters).map_err(|error| error.to_string())?;
     let secret = Secret::new(vec![9; 32]);
@@ -56,7 +56,7 @@ pub(super) async fn judge(trace: &Value, _keys: &CounterKeys) -> Result<Vec<Stri
         guard: guard.map_err(|error| error.to_string())?,
         limiters,
         store,
-        clock,
+        place,
         counted: HashMap::new(),
         reasons: Vec::new(),
     };
@@ -70,7 +70,7 @@ pub(super) async fn judge(trace: &Value, _keys: &CounterKeys) -> Result<Vec<Stri
         .as_str()
         .is_some_and(|quirk| quirk.contains("distributed"))
     {
-        guards_users_from_everywhere().await?;
+        guards_users_from_everywhere(place).await?;
         flow.differs(SPREAD);
     }
     Ok(flow.reasons)
@@ -104,8 +104,7 @@ impl Flow<'_> {
     async fn step(&mut self, step: &Value) -> Result<(), String> {
         use std::sync::atomic::Ordering;
         let at = Duration::from_millis(step["t"].as_u64().ok_or("`t` is no time")?);
-        self.clock
-            .advance(at.saturating_sub(self.clock.monotonic()));
+        self.place.reach(at)?;
         match step["op"].as_str().unwrap_or_default() {
             op @ ("store_down" | "store_up") => {
                 self.store.down.store(op == "store_down", Ordering::SeqCst);
@@ -200,7 +199,7 @@ impl Flow<'_> {
     }
 
     fn now(&self) -> u64 {
-        u64::try_from(self.clock.monotonic().as_millis()).unwrap_or(u64::MAX)
+        u64::try_from(self.place.clock.monotonic().as_millis()).unwrap_or(u64::MAX)
     }
 
     /// Takes a point of each, or says for how many milliseconds not.
@@ -283,8 +282,8 @@ impl Flow<'_> {
 }
 
 /// With our own rules the eleventh guess at a user within the hour is refused, whoever sends it.
-async fn guards_users_from_everywhere() -> Result<(), String> {
-    let store = Counted::new(&ManualClock::new());
+async fn guards_users_from_everywhere(place: &Place) -> Result<(), String> {
+    let store = Counted::new(place).await?;
     let secret = Secret::new(vec![9; 32]);
     let guard = LoginGuard::new(store, &secret, LoginRules::default(), "all")
         .map_err(|error| error.to_string())?;

@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::build::{Built, Stage, seconds};
 use super::model::{Model, same};
+use super::place::Place;
 
 /// What a step came to: `ok`, `rejected` or `error`, and the value.
 type Answer = (&'static str, Value);
@@ -22,9 +23,10 @@ type Answer = (&'static str, Value);
 pub(super) async fn judge(
     trace: &Value,
     keys: &CounterKeys,
-    clock: &ManualClock,
+    place: &Place,
 ) -> Result<Vec<String>, String> {
-    let stage = Stage::new(&trace["limiters"], keys, clock)?;
+    let clock = &place.clock;
+    let stage = Stage::new(&trace["limiters"], keys, place).await?;
     let steps = trace["steps"].as_array().ok_or("`steps` is no list")?;
     if steps.iter().any(|step| step["op"] == "remove_tokens") {
         return queued(&stage, steps, clock).await.map(|()| Vec::new());
@@ -33,7 +35,7 @@ pub(super) async fn judge(
     let mut differs = None;
     let mut seen: Vec<String> = Vec::new();
     for (number, step) in steps.iter().enumerate() {
-        advance(clock, step)?;
+        advance(place, step)?;
         if let Some(key) = step["key"].as_str()
             && !seen.iter().any(|seen| seen == key)
         {
@@ -65,11 +67,9 @@ pub(super) async fn judge(
     }
 }
 
-fn advance(clock: &ManualClock, step: &Value) -> Result<(), String> {
+fn advance(place: &Place, step: &Value) -> Result<(), String> {
     let millis = step["t"].as_u64().ok_or("`t` is no time")?;
-    let now = clock.monotonic();
-    clock.advance(Duration::from_millis(millis).saturating_sub(now));
-    Ok(())
+    place.reach(Duration::from_millis(millis))
 }
 
 fn as_recorded(step: &Value, (kind, value): &Answer) -> bool {
