@@ -260,8 +260,8 @@ fn write(rows: &[Row]) -> Result<()> {
         "{TITLE}\n\nMade by `cargo xtask bench limits`: one thread, {KEYS} keys (IPv4 addresses, \
          each made into its key anew), decisions that are granted, the system's clock; medians of \
          {ROUNDS} rounds of {} million in which all take turns. Bytes by the memory of the process \
-         (Node: its heap) after {FOR_BYTES} keys. governor and rate-limiter-flexible grow without \
-         a bound.\n\n| | million/s | to governor | bytes a key |\n|---|---|---|---|\n",
+         after {FOR_BYTES} keys, without huge pages (Node: its heap). governor and \
+         rate-limiter-flexible grow without a bound.\n\n| | million/s | to governor | bytes a key |\n|---|---|---|---|\n",
         CALLS / 1_000_000
     );
     for Row { name, rate, bytes } in rows {
