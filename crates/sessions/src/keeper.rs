@@ -20,6 +20,7 @@ pub(crate) struct Keeper {
     /// In milliseconds.
     alone_until: AtomicU64,
     failing: AtomicBool,
+    at_once: bool,
 }
 
 /// How many silences in a row it takes.
@@ -34,6 +35,7 @@ impl Keeper {
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self {
+            at_once: store.answers_at_once(),
             store,
             deadline,
             clock,
@@ -41,6 +43,30 @@ impl Keeper {
             alone_until: AtomicU64::new(0),
             failing: AtomicBool::new(false),
         }
+    }
+
+    /// The session, if the store is one that keeps nobody waiting.
+    pub(crate) fn load_now(&self, key: &SessionKey) -> Option<Result<Loaded, StoreError>> {
+        if !self.at_once {
+            return None;
+        }
+        self.store.load(key).now().ok()
+    }
+
+    /// Commits, if the store is one that keeps nobody waiting.
+    pub(crate) fn commit_now(
+        &self,
+        key: &SessionKey,
+        change: &SessionChange,
+    ) -> Option<Result<Committed, StoreError>> {
+        if !self.at_once {
+            return None;
+        }
+        self.store.commit(key, change).now().ok()
+    }
+
+    pub(crate) const fn answers_at_once(&self) -> bool {
+        self.at_once
     }
 
     pub(crate) async fn load(&self, key: &SessionKey) -> Result<Loaded, StoreError> {

@@ -1,12 +1,12 @@
 //! What is done to a session.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use litemap::LiteMap;
 
 use super::{SessionKey, UserKey};
 
@@ -30,7 +30,7 @@ pub struct SessionChange {
     create: bool,
     idle: Option<Duration>,
     lifetime: Option<Duration>,
-    values: BTreeMap<Arc<str>, Option<Bytes>>,
+    values: LiteMap<Arc<str>, Option<Bytes>>,
     user: UserChange,
     cycle: Option<Cycle>,
     if_version: Option<u64>,
@@ -51,7 +51,7 @@ impl SessionChange {
             create: false,
             idle: None,
             lifetime: None,
-            values: BTreeMap::new(),
+            values: LiteMap::new_vec(),
             user: UserChange::Keep,
             cycle: None,
             if_version: None,

@@ -1,5 +1,6 @@
 //! What a commit means, for one session: the logic that every store follows.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::Moment;
@@ -63,7 +64,7 @@ impl OldKey {
 #[non_exhaustive]
 pub enum SessionSlot {
     /// A session, be it over or not.
-    Live(std::sync::Arc<SessionRecord>),
+    Live(Arc<SessionRecord>),
     /// One was destroyed, which is remembered until then.
     Tombstone {
         /// Until when.
@@ -168,9 +169,9 @@ impl SessionRecord {
     ///
     /// `taken` says whether the change's new key leads somewhere already. Which other sessions of
     /// the user have to go is not known here: the store finds them by [`too_many`](Self::too_many)
-    /// and adds them to [`SessionStamp::evicted`].
+    /// and adds them to [`SessionStamp::evicted`]. A session that nobody else holds is not copied.
     pub fn apply(
-        before: Option<&SessionSlot>,
+        before: Option<SessionSlot>,
         key: &SessionKey,
         change: &SessionChange,
         taken: bool,
@@ -181,7 +182,7 @@ impl SessionRecord {
             (None, true) => Self::new(key, now),
             (Some(SessionSlot::Live(_)), true) => return (None, Committed::Taken),
             (Some(SessionSlot::Live(record)), false) if record.opens_to(key, now) => {
-                Self::clone(record)
+                Arc::unwrap_or_clone(record)
             }
             _ => return (None, Committed::Gone),
         };

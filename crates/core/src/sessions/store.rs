@@ -74,4 +74,10 @@ pub trait SessionStore: fmt::Debug + Send + Sync {
     ///
     /// A key that leads nowhere is not kept, so that nobody fills the store with tombstones.
     fn destroy<'a>(&'a self, which: Destroy<'a>) -> Reply<'a, usize>;
+
+    /// Whether loads and commits are always answered at once, as from memory
+    /// ([`Reply::now`](crate::Reply::now)); no by default. Nobody then makes room for waiting.
+    fn answers_at_once(&self) -> bool {
+        false
+    }
 }

@@ -32,7 +32,7 @@ impl One {
     }
 
     fn commit(&mut self, by: u8, change: &SessionChange) -> Committed {
-        let before = self.slot.as_ref();
+        let before = self.slot.clone();
         let (after, committed) = SessionRecord::apply(before, &key(by), change, false, self.now);
         assert_eq!(after.is_some(), matches!(committed, Committed::Done(_)));
         if let Some(after) = after {
@@ -214,7 +214,7 @@ fn the_checks_come_in_their_order() {
     one.done(1, &smaller);
     one.done(1, &SessionChange::new().most_bytes(1));
     let cycle = SessionChange::new().cycle(Cycle::renew(key(2), GRACE));
-    let taken = |change| SessionRecord::apply(one.slot.as_ref(), &key(1), change, true, one.now).1;
+    let taken = |change| SessionRecord::apply(one.slot.clone(), &key(1), change, true, one.now).1;
     assert_eq!(taken(&cycle), Committed::Taken);
     let large = cycle.clone().set("c", "1").most_bytes(1);
     assert!(matches!(taken(&large), Committed::TooLarge { .. }));

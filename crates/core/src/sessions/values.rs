@@ -1,10 +1,10 @@
 //! What is in a session.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use litemap::LiteMap;
 
 /// The values of a session by their names: opaque bytes, JSON in practice.
 ///
@@ -12,7 +12,7 @@ use bytes::Bytes;
 /// copies neither. What is in them is never printed.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct SessionValues {
-    values: BTreeMap<Arc<str>, Bytes>,
+    values: LiteMap<Arc<str>, Bytes>,
     bytes: usize,
 }
 
@@ -25,6 +25,12 @@ impl SessionValues {
     /// The value of that name.
     pub fn get(&self, name: &str) -> Option<&Bytes> {
         self.values.get(name)
+    }
+
+    /// The value of that name, with the name as it is kept.
+    pub fn entry(&self, name: &str) -> Option<(&Arc<str>, &Bytes)> {
+        let place = self.values.find_index(name).ok()?;
+        self.values.get_indexed(place)
     }
 
     /// All of them, in the order of their names' bytes.
@@ -67,11 +73,10 @@ impl SessionValues {
 
 impl FromIterator<(Arc<str>, Bytes)> for SessionValues {
     fn from_iter<T: IntoIterator<Item = (Arc<str>, Bytes)>>(values: T) -> Self {
-        let mut all = Self::new();
-        for (name, value) in values {
-            all.set(name, value);
-        }
-        all
+        let values: LiteMap<Arc<str>, Bytes> = values.into_iter().collect();
+        let bytes = values.iter().map(|(name, value)| name.len() + value.len());
+        let bytes = bytes.sum();
+        Self { values, bytes }
     }
 }
 

@@ -80,7 +80,7 @@ impl ExpressStore {
                 }
                 None => None,
             };
-            let (after, committed) = SessionRecord::apply(slot.as_ref(), key, change, false, now);
+            let (after, committed) = SessionRecord::apply(slot, key, change, false, now);
             let (Some(record), Committed::Done(stamp)) = (after, committed) else {
                 return Ok(committed);
             };

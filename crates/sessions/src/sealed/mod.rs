@@ -115,7 +115,7 @@ impl Sealed {
     ) -> Result<(Committed, Option<SessionId>), Error> {
         let slot = record.cloned().map(SessionSlot::Live);
         let now = self.now();
-        let (after, committed) = SessionRecord::apply(slot.as_ref(), key, change, false, now);
+        let (after, committed) = SessionRecord::apply(slot, key, change, false, now);
         let Some(record) = after else {
             return Ok((committed, None));
         };

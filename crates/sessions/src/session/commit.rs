@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use panoply_core::{
     Committed, Cycle, SessionChange, SessionKey, SessionRecord, SessionSlot, SessionStamp,
-    UserChange,
+    StoreError, UserChange,
 };
 
 use super::state::{Live, Out, Place, State};
@@ -27,6 +27,14 @@ struct Step {
 /// How many fresh ids are tried; the second is needed only where somebody else makes them.
 const TRIES: usize = 3;
 
+fn only_taken() -> Error {
+    Error::Value {
+        key: "genid",
+        problem: format!("made {TRIES} ids one after another that are taken"),
+        example: "at least 128 random bits into each",
+    }
+}
+
 impl State {
     /// Commits what there is to commit, in one round trip.
     pub(super) async fn commit(
@@ -34,50 +42,86 @@ impl State {
         shared: &Shared,
         sends_cookies: bool,
     ) -> Result<(), Error> {
+        if let Some(committed) = self.commit_now(shared, sends_cookies) {
+            return committed;
+        }
+        let store = shared.store()?;
         for _ in 0..TRIES {
             let Some(step) = self.step(shared, sends_cookies)? else {
                 return Ok(());
             };
-            let mut step = step;
-            let committed = match &shared.kind {
-                Kind::Stored(store) => store.commit(&step.key, &step.change).await,
-                Kind::Sealed(sealed) => match self.seal(sealed, &mut step) {
-                    Err(_) if step.change.is_touch() => return Ok(()),
-                    sealed => Ok(sealed?),
-                },
-            };
-            match committed {
-                Ok(Committed::Done(stamp)) => {
-                    self.done(&step, stamp, shared);
-                    return Ok(());
-                }
-                Ok(Committed::Gone) if step.change.creates() => {}
-                Ok(Committed::Taken) => {}
-                Ok(Committed::TooLarge { bytes }) => {
-                    let most = shared.settings.most_bytes;
-                    return Err(Error::TooLarge { bytes, most });
-                }
-                Ok(_) if self.user != UserChange::Keep && !self.finished => {
-                    // Somebody has shown who they are, so they get a session, of this request's
-                    // values and none of the old one's.
-                    self.place = Place::None;
-                }
-                Ok(_) => {
-                    self.place = Place::Closed;
-                    let lost = self.is_dirty();
-                    self.forget_changes();
-                    return if lost { Err(Error::Gone) } else { Ok(()) };
-                }
-                // Nothing is lost by it but some of the session's time.
-                Err(_) if step.change.is_touch() && !self.cycle => return Ok(()),
-                Err(error) => return Err(self.fail(error)),
+            let committed = store.commit(&step.key, &step.change).await;
+            if let Some(settled) = self.settle(step, committed, shared) {
+                return settled;
             }
         }
-        Err(Error::Value {
-            key: "genid",
-            problem: format!("made {TRIES} ids one after another that are taken"),
-            example: "at least 128 random bits into each",
-        })
+        Err(only_taken())
+    }
+
+    /// The same at once; none if that takes waiting.
+    pub(super) fn commit_now(
+        &mut self,
+        shared: &Shared,
+        sends_cookies: bool,
+    ) -> Option<Result<(), Error>> {
+        if matches!(&shared.kind, Kind::Stored(store) if !store.answers_at_once()) {
+            return None;
+        }
+        for _ in 0..TRIES {
+            let mut step = match self.step(shared, sends_cookies) {
+                Ok(Some(step)) => step,
+                Ok(None) => return Some(Ok(())),
+                Err(error) => return Some(Err(error)),
+            };
+            let committed = match &shared.kind {
+                Kind::Stored(store) => store.commit_now(&step.key, &step.change)?,
+                Kind::Sealed(sealed) => match self.seal(sealed, &mut step) {
+                    Ok(sealed) => Ok(sealed),
+                    Err(_) if step.change.is_touch() => return Some(Ok(())),
+                    Err(error) => return Some(Err(error)),
+                },
+            };
+            if let Some(settled) = self.settle(step, committed, shared) {
+                return Some(settled);
+            }
+        }
+        Some(Err(only_taken()))
+    }
+
+    /// What becomes of a commit; none if it is to be tried with another id.
+    fn settle(
+        &mut self,
+        step: Step,
+        committed: Result<Committed, StoreError>,
+        shared: &Shared,
+    ) -> Option<Result<(), Error>> {
+        match committed {
+            Ok(Committed::Done(stamp)) => {
+                self.done(step, stamp, shared);
+                Some(Ok(()))
+            }
+            Ok(Committed::Gone) if step.change.creates() => None,
+            Ok(Committed::Taken) => None,
+            Ok(Committed::TooLarge { bytes }) => {
+                let most = shared.settings.most_bytes;
+                Some(Err(Error::TooLarge { bytes, most }))
+            }
+            Ok(_) if self.user != UserChange::Keep && !self.finished => {
+                // Somebody has shown who they are, so they get a session, of this request's
+                // values and none of the old one's.
+                self.place = Place::None;
+                None
+            }
+            Ok(_) => {
+                self.place = Place::Closed;
+                let lost = self.is_dirty();
+                self.forget_changes();
+                Some(if lost { Err(Error::Gone) } else { Ok(()) })
+            }
+            // Nothing is lost by it but some of the session's time.
+            Err(_) if step.change.is_touch() && !self.cycle => Some(Ok(())),
+            Err(error) => Some(Err(self.fail(error))),
+        }
     }
 
     /// Commits into a cookie; its value then stands in the place of an id.
@@ -229,33 +273,38 @@ impl State {
     }
 
     /// Takes over what a commit has made of the session.
-    fn done(&mut self, step: &Step, stamp: SessionStamp, shared: &Shared) {
-        let (record, current) = match &self.place {
-            Place::Live(live) => (Some(live.record.clone()), live.current),
+    fn done(&mut self, step: Step, stamp: SessionStamp, shared: &Shared) {
+        let Step {
+            mut id,
+            mut key,
+            change,
+            to,
+        } = step;
+        let (slot, current) = match std::mem::replace(&mut self.place, Place::Closed) {
+            Place::Live(live) => (Some(SessionSlot::Live(live.record)), live.current),
             _ => (None, true),
         };
-        let slot = record.map(SessionSlot::Live);
-        let change = &step.change;
-        let after = SessionRecord::apply(slot.as_ref(), &step.key, change, false, stamp.now).0;
+        let after = SessionRecord::apply(slot, &key, &change, false, stamp.now).0;
         let Some(mut record) = after else {
             // Over by the time that the store's clock shows, which is as good as gone.
-            self.place = Place::Closed;
             self.forget_changes();
             return;
         };
         record.version = stamp.version;
-        let id = match &step.to {
-            Some(id) if stamp.cycled => id.clone(),
-            _ => step.id.clone(),
-        };
         let sealed = matches!(shared.kind, Kind::Sealed(_));
         let fresh = sealed || change.creates() || stamp.cycled;
         self.modified |= !change.is_touch();
         self.involved = true;
         self.failed = false;
         self.forget_changes();
+        if let Some(to) = to
+            && stamp.cycled
+        {
+            key = to.key();
+            id = to;
+        }
         self.place = Place::Live(Live {
-            key: if sealed { record.key.clone() } else { id.key() },
+            key: if sealed { record.key.clone() } else { key },
             id,
             record: Arc::new(record),
             now: stamp.now,

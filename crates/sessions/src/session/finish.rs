@@ -40,14 +40,24 @@ impl Session {
         self.0.shared.settings.no_store
     }
 
-    /// What becomes of the answer, where nothing is left to be committed, as with most requests.
+    /// What becomes of the answer, where nothing is left to be committed, as with most requests, or
+    /// the store keeps nobody waiting.
     pub(crate) fn finish_at_once(&self) -> Option<Finished> {
         let shared = &*self.0.shared;
-        let mut state = self.0.state.try_lock().ok()?;
-        let settled = !shared.settings.save_uninitialized
-            && !state.failed
-            && state.is_settled(shared, self.sends_cookies());
-        settled.then(|| self.close(&mut state, Ok(())))
+        let sends_cookies = self.sends_cookies();
+        let mut state = self.0.state.try_lock()?;
+        if state.failed {
+            return None;
+        }
+        if shared.settings.save_uninitialized {
+            if let Err(error) = state.load_now(shared)? {
+                return Some(self.close(&mut state, Err(error)));
+            }
+        } else if state.is_settled(shared, sends_cookies) {
+            return Some(self.close(&mut state, Ok(())));
+        }
+        let kept = state.commit_now(shared, sends_cookies)?;
+        Some(self.close(&mut state, kept))
     }
 
     /// Commits what is left, and says what becomes of the answer.

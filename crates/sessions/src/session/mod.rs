@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
+use futures_util::lock::{Mutex, MutexGuard};
 use panoply_core::SessionFingerprint;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::{Mutex, MutexGuard};
 
 use crate::Error;
 use crate::id::SessionId;
@@ -115,12 +115,27 @@ impl Session {
         self.0.looked.store(true, Ordering::Release);
         // Seldom do two parts of a handler ask at the same moment.
         match self.0.state.try_lock() {
-            Ok(state) => state,
-            Err(_) => Box::pin(self.0.state.lock()).await,
+            Some(state) => state,
+            None => Box::pin(self.0.state.lock()).await,
         }
     }
 
     async fn loaded(&self) -> Result<MutexGuard<'_, State>, Error> {
+        // What may have to wait is in a box, so that handlers need not make room for it.
+        match self.loaded_now() {
+            Some(loaded) => loaded,
+            None => Box::pin(self.loaded_later()).await,
+        }
+    }
+
+    fn loaded_now(&self) -> Option<Result<MutexGuard<'_, State>, Error>> {
+        self.0.looked.store(true, Ordering::Release);
+        let mut state = self.0.state.try_lock()?;
+        let loaded = state.load_now(&self.0.shared)?;
+        Some(loaded.map(|()| state))
+    }
+
+    async fn loaded_later(&self) -> Result<MutexGuard<'_, State>, Error> {
         let mut state = self.state().await;
         state.load(&self.0.shared).await?;
         Ok(state)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use litemap::LiteMap;
 use panoply_core::{
     Destroy, LiveSession, Loaded, Moment, SessionKey, SessionRecord, SessionStamp, StoreError,
     UserChange, UserKey,
@@ -29,7 +30,7 @@ pub(super) const REMEMBER: &str = "panoply.remember";
 pub(crate) struct State {
     pub(super) place: Place,
     /// Values that are to be set or taken out, other than those that the session has.
-    pub(super) changes: BTreeMap<Arc<str>, Option<Bytes>>,
+    pub(super) changes: LiteMap<Arc<str>, Option<Bytes>>,
     pub(super) user: UserChange,
     pub(super) cycle: bool,
     pub(super) touch: bool,
@@ -97,7 +98,7 @@ impl State {
                 Some(id) => Place::Unread(id),
                 None => Place::None,
             },
-            changes: BTreeMap::new(),
+            changes: LiteMap::new_vec(),
             user: UserChange::Keep,
             cycle: false,
             touch: false,
@@ -119,6 +120,32 @@ impl State {
             _ => return Ok(()),
         };
         self.load_by(id, shared).await
+    }
+
+    /// The same at once; none if that takes waiting.
+    pub(super) fn load_now(&mut self, shared: &Shared) -> Option<Result<(), Error>> {
+        let Place::Unread(id) = &self.place else {
+            return Some(Ok(()));
+        };
+        let (loaded, key) = match &shared.kind {
+            Kind::Stored(store) if store.answers_at_once() => {
+                let key = id.key();
+                match store.load_now(&key)? {
+                    Ok(loaded) => (loaded, Some(key)),
+                    Err(error) => return Some(Err(self.fail(error))),
+                }
+            }
+            Kind::Stored(_) => return None,
+            Kind::Sealed(sealed) => {
+                let (loaded, again) = sealed.load(id);
+                self.touch |= again;
+                (loaded, None)
+            }
+        };
+        if let Place::Unread(id) = std::mem::replace(&mut self.place, Place::None) {
+            self.found(id, key, loaded);
+        }
+        Some(Ok(()))
     }
 
     /// Looks the session up once more.
@@ -149,6 +176,12 @@ impl State {
                 (loaded, None)
             }
         };
+        self.found(id, key, loaded);
+        Ok(())
+    }
+
+    /// Takes over what was found by an id.
+    fn found(&mut self, id: SessionId, key: Option<SessionKey>, loaded: Loaded) {
         self.failed = false;
         self.place = match loaded {
             Loaded::Live(LiveSession {
@@ -169,7 +202,6 @@ impl State {
             Loaded::Replaced => Place::Closed,
             _ => Place::None,
         };
-        Ok(())
     }
 
     /// Looks the session up once more, and keeps what this request has changed.
@@ -239,17 +271,18 @@ impl State {
         value: Option<Bytes>,
         most: usize,
     ) -> Result<(), Error> {
-        let kept = self.record().and_then(|record| record.values.get(name));
-        if kept == value.as_ref() {
+        let kept = self.record().and_then(|record| record.values.entry(name));
+        if kept.map(|(_, kept)| kept) == value.as_ref() {
             self.changes.remove(name);
             return Ok(());
         }
-        let before = self.changes.insert(name.into(), value);
+        let name: Arc<str> = kept.map_or_else(|| name.into(), |(name, _)| name.clone());
+        let before = self.changes.insert(name.clone(), value);
         let (bytes, kept) = (self.bytes(), self.record().map_or(0, |r| r.values.bytes()));
         if bytes > most && bytes > kept {
             match before {
-                Some(before) => self.changes.insert(name.into(), before),
-                None => self.changes.remove(name),
+                Some(before) => self.changes.insert(name, before),
+                None => self.changes.remove(&*name),
             };
             return Err(Error::TooLarge { bytes, most });
         }

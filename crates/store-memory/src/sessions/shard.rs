@@ -1,10 +1,10 @@
 //! A part of the keys, bounded on its own.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
+use hashbrown::HashMap;
 use panoply_core::{Moment, SessionKey};
 
 use super::entry::{Entry, Worth};

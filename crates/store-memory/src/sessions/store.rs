@@ -101,7 +101,11 @@ impl Inner {
     }
 
     fn load(&self, key: &SessionKey) -> Loaded {
-        let entry = self.find(key);
+        let Some(shard) = self.shards.get(Shards::number(key)) else {
+            return Loaded::Absent;
+        };
+        let keys = shard.read();
+        let entry = keys.get(key);
         entry.map_or(Loaded::Absent, |entry| entry.read().load(key, self.now()))
     }
 
@@ -165,7 +169,7 @@ impl Inner {
         let now = self.now();
         let known = keys.get(key);
         let slot = known.and_then(|known| known.read().at(key, now).cloned());
-        let (record, committed) = SessionRecord::apply(slot.as_ref(), key, change, false, now);
+        let (record, committed) = SessionRecord::apply(slot, key, change, false, now);
         let (Some(record), Committed::Done(stamp)) = (record, committed) else {
             return Err(committed);
         };
@@ -187,7 +191,8 @@ impl Inner {
         let mut held = entry.write();
         // Only now, so that of two commits the later one is the later one.
         let now = self.now();
-        let (record, committed) = SessionRecord::apply(held.at(key, now), key, change, taken, now);
+        let (record, committed) =
+            SessionRecord::apply(held.at(key, now).cloned(), key, change, taken, now);
         let (Some(record), Committed::Done(stamp)) = (record, committed) else {
             return Err(committed);
         };
@@ -296,6 +301,10 @@ impl fmt::Debug for MemorySessionStore {
 }
 
 impl SessionStore for MemorySessionStore {
+    fn answers_at_once(&self) -> bool {
+        true
+    }
+
     fn load<'a>(&'a self, key: &'a SessionKey) -> Reply<'a, Loaded> {
         Reply::ready(Ok(self.0.load(key)))
     }

@@ -83,7 +83,7 @@ impl<'a> Changes<'a> {
             taken = found.slot.holds(to, now);
             over_tombstone = found.id.is_none();
         }
-        let slot = found.as_ref().map(|found| &found.slot);
+        let slot = found.as_ref().map(|found| found.slot.clone());
         let (record, committed) = SessionRecord::apply(slot, key, change, taken, now);
         let (Some(record), Committed::Done(mut stamp)) = (record, committed) else {
             return Ok(committed);

@@ -43,7 +43,7 @@ impl Model {
         let to = change.new_key().map(Cycle::to);
         let taken = to.is_some_and(|to| self.at(to).is_some());
         let (after, mut committed) =
-            SessionRecord::apply(self.at(key), key, change, taken, self.now);
+            SessionRecord::apply(self.at(key).cloned(), key, change, taken, self.now);
         let Some(record) = after else {
             return committed;
         };
