@@ -6,6 +6,7 @@ use std::sync::Arc;
 use panoply_core::Clock;
 use serde::Deserialize;
 
+use crate::challenges::Challenges;
 use crate::domain;
 use crate::error::{At, Error};
 use crate::files::FilePair;
@@ -61,7 +62,8 @@ impl TlsConfig {
         Self::default()
     }
 
-    /// Where certificates come from. Default: `files` when files are named, else `local`.
+    /// Where certificates come from. Default: `files` when files are named, `acme` when one of the
+    /// domains is [public](Self::acme_domains), else `local`.
     #[must_use]
     pub fn mode(mut self, mode: Mode) -> Self {
         self.mode = Some(mode);
@@ -106,7 +108,20 @@ impl TlsConfig {
         match self.mode {
             Some(mode) => mode,
             None if self.names_files() => Mode::Files,
+            None if self.domains.iter().any(|name| domain::is_public(name)) => Mode::Acme,
             None => Mode::Local,
+        }
+    }
+
+    /// The domains to get certificates for from an ACME directory: all of them where the mode was
+    /// written, else those for which a public authority may issue: neither `localhost` nor one of
+    /// the names that are nobody's (RFC 6761, RFC 2606), nor an address of a private network.
+    pub fn acme_domains(&self) -> Vec<&str> {
+        let all = self.domains.iter().map(String::as_str);
+        match self.effective_mode() {
+            Mode::Acme if self.mode.is_some() => all.collect(),
+            Mode::Acme => all.filter(|name| domain::is_public(name)).collect(),
+            _ => Vec::new(),
         }
     }
 
@@ -136,18 +151,34 @@ impl TlsConfig {
     ///
     /// When a setting is wrong, a file cannot be used, or the state directory is not in order.
     pub fn build(self, state: &Path, clock: Arc<dyn Clock>) -> Result<Option<Tls>, Error> {
+        self.build_with(state, clock, Challenges::default())
+    }
+
+    /// As [`build`](Self::build), with challenges that others have too: those of an earlier
+    /// configuration, whose order is under way.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn build_with(
+        self,
+        state: &Path,
+        clock: Arc<dyn Clock>,
+        challenges: Challenges,
+    ) -> Result<Option<Tls>, Error> {
         self.domains
             .iter()
             .try_for_each(|name| domain::check(name))?;
         let mode = self.effective_mode();
         // `off` may come from a flag, over a file that names certificates.
-        if mode == Mode::Local && self.names_files() {
+        if matches!(mode, Mode::Local | Mode::Acme) && self.names_files() {
             return Err(Error::UnusedCertificate(mode));
         }
         let provider = Arc::new(server::provider());
         let sources = match mode {
             Mode::Off => return Ok(None),
-            Mode::Local => {
+            Mode::Acme if self.domains.is_empty() => return Err(Error::NoDomain),
+            Mode::Local | Mode::Acme => {
                 let local = Local::open(state, &self.domains, Arc::clone(&provider), clock.wall())?;
                 Sources::new(Vec::new(), Some(local))
             }
@@ -158,7 +189,16 @@ impl TlsConfig {
                 Sources::new(pairs.collect::<Result<_, _>>()?, None)
             }
         };
-        Tls::new(sources, self.domains, self.profile, provider, clock).map(Some)
+        let challenges = (mode == Mode::Acme).then_some(challenges);
+        let tls = Tls::new(
+            sources,
+            self.domains,
+            self.profile,
+            provider,
+            challenges,
+            clock,
+        );
+        tls.map(Some)
     }
 
     fn names_files(&self) -> bool {

@@ -3,9 +3,15 @@
 use std::fmt;
 use std::time::SystemTime;
 
-/// Shows a point in time as `2030-01-31 12:00 UTC`.
-#[derive(Debug)]
-pub(crate) struct Date(pub(crate) SystemTime);
+/// A point in time as people are shown it: `2030-01-31 12:00 UTC`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Date(pub(crate) SystemTime);
+
+impl From<SystemTime> for Date {
+    fn from(moment: SystemTime) -> Self {
+        Self(moment)
+    }
+}
 
 impl fmt::Display for Date {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

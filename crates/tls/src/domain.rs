@@ -25,6 +25,45 @@ pub(crate) fn check(text: &str) -> Result<(), Error> {
     })
 }
 
+/// Whether a public authority may issue for it.
+pub(crate) fn is_public(name: &str) -> bool {
+    /// What is nobody's by RFC 6761, 2606, 6762, 7686, 8375 and ICANN's word on `internal`.
+    const NOBODYS: [&str; 9] = [
+        "localhost",
+        "test",
+        "example",
+        "invalid",
+        "local",
+        "internal",
+        "onion",
+        "home.arpa",
+        "lan",
+    ];
+    match name.parse() {
+        Ok(IpAddr::V4(address)) => {
+            let shared = matches!(address.octets(), [100, 64..=127, ..]);
+            !(address.is_private()
+                || address.is_loopback()
+                || address.is_link_local()
+                || address.is_unspecified()
+                || address.is_documentation()
+                || address.is_broadcast()
+                || shared)
+        }
+        Ok(IpAddr::V6(address)) => address.segments().first().is_some_and(|first| {
+            // Global unicast, but for what is set apart for documentation.
+            (first & 0xe000) == 0x2000 && !matches!(address.segments(), [0x2001, 0xdb8, ..])
+        }),
+        Err(_) => {
+            let under = |end: &&str| {
+                let rest = name.strip_suffix(end);
+                rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+            };
+            name.contains('.') && !NOBODYS.iter().any(under)
+        }
+    }
+}
+
 fn complaint(text: &str) -> &'static str {
     if text.trim().is_empty() {
         "is empty"

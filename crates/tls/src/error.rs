@@ -28,11 +28,9 @@ pub enum Error {
         /// The words that are known.
         accepted: &'static str,
     },
-    /// `mode = "acme"`.
-    #[error(
-        "tls.mode: `acme` is not there yet; write `files` with `certificate` and `key`, or `local`"
-    )]
-    AcmeNotYet,
+    /// `mode = "acme"` without a name to get a certificate for.
+    #[error("tls.mode: `acme` needs `domains`, such as `domains = [\"shop.example\"]`")]
+    NoDomain,
     /// One of `certificate` and `key` without the other.
     #[error("tls.{given}: needs `{missing}` beside it, the PEM file with the {what}")]
     #[non_exhaustive]
@@ -243,7 +241,7 @@ impl Error {
     pub fn key(&self) -> &str {
         match self {
             Self::Word { key, .. } => key,
-            Self::AcmeNotYet | Self::NoCertificate | Self::UnusedCertificate(_) => "mode",
+            Self::NoDomain | Self::NoCertificate | Self::UnusedCertificate(_) => "mode",
             Self::HalfPair { given, .. } => given,
             Self::Domain { .. } => "domains",
             Self::Io { at, .. }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod challenges;
 mod config;
 mod date;
 mod domain;
@@ -14,7 +15,9 @@ mod table;
 mod tls;
 mod warning;
 
+pub use challenges::{Challenges, Standing};
 pub use config::{CertificateFiles, TlsConfig};
+pub use date::Date;
 pub use error::{At, Error, Nearest};
 pub use info::{CertificateInfo, Fingerprint};
 pub use mode::{Mode, Profile};

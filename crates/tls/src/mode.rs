@@ -17,13 +17,17 @@ pub enum Mode {
     Local,
     /// `files`: from PEM files, read again when they change.
     Files,
+    /// `acme`: from an ACME directory such as Let's Encrypt, and from the local authority until they
+    /// have come.
+    Acme,
     /// `off`: no TLS at all. Whoever stands in front must bring it.
     Off,
 }
 
 impl Mode {
-    const WORDS: [(&'static str, Self); 3] = [
+    const WORDS: [(&'static str, Self); 4] = [
         ("local", Self::Local),
+        ("acme", Self::Acme),
         ("files", Self::Files),
         ("off", Self::Off),
     ];
@@ -59,9 +63,6 @@ macro_rules! words {
                 if let Some((_, value)) = known.iter().find(|(known, _)| *known == word) {
                     return Ok(*value);
                 }
-                if $key == "mode" && word == "acme" {
-                    return Err(Error::AcmeNotYet);
-                }
                 Err(Error::Word {
                     key: $key,
                     word: word.to_owned(),
@@ -88,5 +89,5 @@ macro_rules! words {
     };
 }
 
-words!(Mode, "mode", "`local`, `files` or `off`");
+words!(Mode, "mode", "`acme`, `files`, `local` or `off`");
 words!(Profile, "profile", "`intermediate` or `modern`");

@@ -12,6 +12,7 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, SupportedCipherSuite, SupportedProtocolVersion};
 use rustls_pki_types::UnixTime;
 
+use crate::challenges::ACME_TLS;
 use crate::error::Error;
 use crate::mode::Profile;
 
@@ -51,6 +52,7 @@ pub(crate) fn config(
     provider: Arc<CryptoProvider>,
     profile: Profile,
     resolver: Arc<dyn ResolvesServerCert>,
+    acme: bool,
     clock: Arc<dyn Clock>,
 ) -> Result<ServerConfig, Error> {
     let mut config = ServerConfig::builder_with_details(provider, Arc::new(Time(clock)))
@@ -59,6 +61,9 @@ pub(crate) fn config(
         .with_no_client_auth()
         .with_cert_resolver(resolver);
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    if acme {
+        config.alpn_protocols.push(ACME_TLS.to_vec());
+    }
     config.ticketer = Ticketer::new().map_err(Error::Rustls)?;
     // Tickets hold the whole state; a cache would be one more lock that all workers share.
     config.session_storage = Arc::new(NoServerSessionStorage {});

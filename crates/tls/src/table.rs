@@ -10,6 +10,7 @@ use rustls::SignatureScheme;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
+use crate::challenges::{ACME_TLS, Challenges};
 use crate::info::{CertificateInfo, parent};
 
 /// A certificate with its key.
@@ -72,25 +73,36 @@ impl fmt::Debug for Table {
 
 /// What rustls asks for a certificate: the table, replaced without a lock.
 #[derive(Debug, Default)]
-pub(crate) struct Resolver(ArcSwap<Table>);
+pub(crate) struct Resolver {
+    table: ArcSwap<Table>,
+    challenges: Challenges,
+}
 
 impl Resolver {
+    /// One that answers an ACME directory as `challenges` says.
+    pub(crate) fn new(challenges: Challenges) -> Self {
+        Self {
+            table: ArcSwap::default(),
+            challenges,
+        }
+    }
+
     pub(crate) fn table(&self) -> Arc<Table> {
-        self.0.load_full()
+        self.table.load_full()
     }
 
     pub(crate) fn replace(&self, table: Table) {
-        self.0.store(Arc::new(table));
+        self.table.store(Arc::new(table));
     }
 
     /// Where the certificate for `name` comes from.
     pub(crate) fn source(&self, name: Option<&str>) -> Option<CertificateSource> {
-        let table = self.0.load();
+        let table = self.table.load();
         table.find(name).first().map(|entry| entry.info.source())
     }
 
     fn choose(&self, name: Option<&str>, schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        let table = self.0.load();
+        let table = self.table.load();
         let found = table.find(name);
         // An RSA and an ECDSA certificate may stand side by side under one name.
         let usable = |entry: &&Arc<Entry>| entry.key.key.choose_scheme(schemes).is_some();
@@ -101,6 +113,10 @@ impl Resolver {
 
 impl ResolvesServerCert for Resolver {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let mut protocols = hello.alpn().into_iter().flatten();
+        if protocols.any(|protocol| protocol == ACME_TLS) {
+            return self.challenges.tls_alpn_answer(hello.server_name());
+        }
         self.choose(hello.server_name(), hello.signature_schemes())
     }
 }

@@ -7,13 +7,15 @@ use panoply_core::{CertificateSource, Clock, TlsSession};
 use rustls::crypto::CryptoProvider;
 use rustls::{ServerConfig, ServerConnection};
 
-use crate::error::Error;
+use crate::challenges::Challenges;
+use crate::error::{At, Error};
 use crate::files::FilePair;
 use crate::info::CertificateInfo;
 use crate::local::Local;
 use crate::mode::Profile;
+use crate::pem;
 use crate::server;
-use crate::table::{Resolver, Table};
+use crate::table::{Entry, Resolver, Table};
 use crate::warning::{self, Warning};
 
 /// TLS as it is in force. All workers share one; certificates are replaced underneath them
@@ -27,6 +29,7 @@ pub struct Tls {
     source: CertificateSource,
     ca: Option<PathBuf>,
     clock: Arc<dyn Clock>,
+    provider: Arc<CryptoProvider>,
 }
 
 /// What a [refresh](Tls::refresh) found.
@@ -48,12 +51,16 @@ impl Tls {
         domains: Vec<String>,
         profile: Profile,
         provider: Arc<CryptoProvider>,
+        challenges: Option<Challenges>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Error> {
-        let resolver = Arc::new(Resolver::default());
+        let acme = challenges.is_some();
+        let resolver = Arc::new(Resolver::new(challenges.unwrap_or_default()));
         resolver.replace(sources.table());
-        let config = server::config(provider, profile, resolver.clone(), Arc::clone(&clock))?;
+        let time = Arc::clone(&clock);
+        let config = server::config(Arc::clone(&provider), profile, resolver.clone(), acme, time)?;
         Ok(Self {
+            provider,
             server_config: Arc::new(config),
             source: resolver.source(None).unwrap_or(CertificateSource::Local),
             ca: sources.local.as_ref().map(|local| local.ca().to_owned()),
@@ -100,6 +107,25 @@ impl Tls {
     /// Where the certificate for `name`, lower-case, comes from; without a name, the default's.
     pub fn source_of(&self, name: Option<&str>) -> CertificateSource {
         self.resolver.source(name).unwrap_or(self.source)
+    }
+
+    /// Puts a certificate of an ACME directory in force, in place of one for the same names: `pem`
+    /// holds the key and the chain, the server's own certificate first; `path` is where it is kept.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be used.
+    pub fn install(&self, path: &Path, pem: &[u8]) -> Result<CertificateInfo, Error> {
+        let at = At::state(path);
+        let file = (&at, pem);
+        let entry = pem::entry(file, file, CertificateSource::Acme, &self.provider)?;
+        let info = entry.info.clone();
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        let other = |kept: &Arc<Entry>| kept.info.names() != info.names();
+        sources.acme.retain(other);
+        sources.acme.push(entry);
+        self.resolver.replace(sources.table());
+        Ok(info)
     }
 
     /// Reads changed files and renews the local certificate when it is time. Cheap when there is
@@ -161,17 +187,23 @@ impl Tls {
 #[derive(Debug)]
 pub(crate) struct Sources {
     files: Vec<FilePair>,
+    acme: Vec<Arc<Entry>>,
     local: Option<Local>,
 }
 
 impl Sources {
     pub(crate) fn new(files: Vec<FilePair>, local: Option<Local>) -> Self {
-        Self { files, local }
+        Self {
+            files,
+            acme: Vec::new(),
+            local,
+        }
     }
 
     fn table(&self) -> Table {
         let files = self.files.iter().map(FilePair::entry);
-        let all = files.chain(self.local.iter().map(Local::entry));
+        let local = self.local.iter().map(Local::entry);
+        let all = files.chain(&self.acme).chain(local);
         Table::new(all.cloned().collect())
     }
 

@@ -18,7 +18,29 @@ fn refusal(config: TlsConfig) -> (String, String) {
 fn the_mode_follows_from_what_is_given() {
     let mode = |text| parse(text).unwrap().effective_mode();
     assert_eq!(mode(""), Mode::Local);
-    assert_eq!(mode("domains = ['shop.example']"), Mode::Local);
+    for nobodys in [
+        "shop.example",
+        "localhost",
+        "shop.test",
+        "a.internal",
+        "box",
+        "10.0.0.1",
+    ] {
+        let mode = parse(&format!("domains = ['{nobodys}']")).unwrap();
+        assert_eq!(mode.effective_mode(), Mode::Local, "{nobodys}");
+    }
+    for public in [
+        "shop.example.com",
+        "*.shop.dev",
+        "93.184.216.34",
+        "2606:2800:220:1::1",
+    ] {
+        let config = parse(&format!("domains = ['shop.test', '{public}']")).unwrap();
+        assert_eq!(config.effective_mode(), Mode::Acme, "{public}");
+        assert_eq!(config.acme_domains(), [public]);
+    }
+    let written = parse("mode = 'acme'\ndomains = ['shop.test']").unwrap();
+    assert_eq!(written.acme_domains(), ["shop.test"]);
     assert_eq!(mode("certificate = 'a'\nkey = 'b'"), Mode::Files);
     assert_eq!(
         mode("certificates = [{ certificate = 'a', key = 'b' }]"),
@@ -58,15 +80,11 @@ fn unknown_words_name_the_nearest() {
     for (text, message) in [
         (
             "mode = 'locale'",
-            "tls.mode: `locale` is not known (did you mean `local`?); write `local`, `files` or `off`",
+            "tls.mode: `locale` is not known (did you mean `local`?); write `acme`, `files`, `local` or `off`",
         ),
         (
             "mode = 'letsencrypt'",
-            "tls.mode: `letsencrypt` is not known; write `local`, `files` or `off`",
-        ),
-        (
-            "mode = 'acme'",
-            "tls.mode: `acme` is not there yet; write `files` with `certificate` and `key`, or `local`",
+            "tls.mode: `letsencrypt` is not known; write `acme`, `files`, `local` or `off`",
         ),
         (
             "profile = 'moderm'",
@@ -92,6 +110,9 @@ fn contradictions_are_refused() {
         "tls.certificate: needs `key` beside it, the PEM file with the private key"
     );
     assert_eq!(config("key = 'a'").0, "key");
+    let (key, message) = config("mode = 'acme'");
+    assert_eq!(key, "mode");
+    assert!(message.contains("needs `domains`"), "{message}");
     let (key, message) = config("mode = 'files'");
     assert_eq!(key, "mode");
     assert!(
