@@ -1,0 +1,171 @@
+//! What a manager of certificates is made of.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use panoply_core::Clock;
+use panoply_tls::{Challenges, Tls};
+
+use crate::client::Client;
+use crate::config::{AcmeConfig, ChallengeKind, ConfigError};
+use crate::issuer::Issuer;
+use crate::manager::Acme;
+use crate::storage::{self, Storage};
+
+/// Why certificates cannot be managed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The `[acme]` table.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The state directory.
+    #[error("the certificates in {directory} cannot be kept: {source}")]
+    #[non_exhaustive]
+    State {
+        /// Where.
+        directory: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The state directory ends with the container.
+    #[error(
+        "the state directory {directory} ends with this container, and each new one would order its \
+         certificates anew until the directory refuses for a week; mount a volume there, name \
+         another with `--state DIR`, or write `acme.temporary_state = true`"
+    )]
+    #[non_exhaustive]
+    Temporary {
+        /// Where.
+        directory: String,
+    },
+}
+
+/// One certificate that is to be there.
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub(crate) names: Vec<String>,
+    pub(crate) kinds: Vec<ChallengeKind>,
+    file: String,
+}
+
+/// What [`Acme`] is made of.
+#[derive(Debug)]
+pub struct AcmeBuilder {
+    config: AcmeConfig,
+    names: Vec<String>,
+    tls: Arc<Tls>,
+    clock: Arc<dyn Clock>,
+    challenges: Challenges,
+    issuers: Vec<Arc<dyn Issuer>>,
+}
+
+impl AcmeBuilder {
+    /// Certificates for `names`, ordered as `config` says, for `tls`, whose challenges are
+    /// `challenges`.
+    pub fn new(
+        config: AcmeConfig,
+        names: impl IntoIterator<Item = impl Into<String>>,
+        tls: Arc<Tls>,
+        challenges: Challenges,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            config,
+            names: names.into_iter().map(Into::into).collect(),
+            tls,
+            clock,
+            challenges,
+            issuers: Vec::new(),
+        }
+    }
+
+    /// Orders here, in place of the directories of the configuration.
+    #[must_use]
+    pub fn issuer(mut self, issuer: Arc<dyn Issuer>) -> Self {
+        self.issuers.push(issuer);
+        self
+    }
+
+    /// Checks the configuration, and puts in force what was kept in `state`.
+    ///
+    /// # Errors
+    ///
+    /// When a setting is wrong, or the state directory cannot be used.
+    pub fn open(self, state: &Path) -> Result<Acme, Error> {
+        self.config.check(&self.names)?;
+        let directory = state.display().to_string();
+        let unusable = |source| Error::State {
+            directory: directory.clone(),
+            source,
+        };
+        let storage = Storage::open(state).map_err(unusable)?;
+        let storage = Arc::new(storage);
+        let config = Arc::new(self.config);
+        let groups: Vec<Group> = if config.together {
+            vec![Group::new(self.names, &config)]
+        } else {
+            let single = |name| Group::new(vec![name], &config);
+            self.names.into_iter().map(single).collect()
+        };
+        let issuers = if self.issuers.is_empty() {
+            let client = |directory| -> Arc<dyn Issuer> {
+                Arc::new(Client::new(
+                    directory,
+                    Arc::clone(&config),
+                    Arc::clone(&storage),
+                    self.challenges.clone(),
+                ))
+            };
+            config.in_force().into_iter().map(client).collect()
+        } else {
+            self.issuers
+        };
+        Ok(Acme::new(
+            groups,
+            storage,
+            self.tls,
+            issuers,
+            self.clock,
+            config.temporary_state,
+        ))
+    }
+}
+
+impl Group {
+    fn new(mut names: Vec<String>, config: &AcmeConfig) -> Self {
+        names.sort_unstable();
+        names.dedup();
+        let hash = storage::tag(names.join(" ").as_bytes());
+        let first = names.first().map_or("", String::as_str);
+        let plain = |c: char| {
+            if c.is_ascii_alphanumeric() || "-.".contains(c) {
+                c
+            } else {
+                '_'
+            }
+        };
+        let first: String = first.chars().map(plain).take(100).collect();
+        let mut kinds = names
+            .first()
+            .map_or_else(Vec::new, |name| config.kinds(name));
+        // All names of an order are shown in one way.
+        kinds.retain(|kind| names.iter().all(|name| config.kinds(name).contains(kind)));
+        Self {
+            file: format!("{first}-{hash}"),
+            names,
+            kinds,
+        }
+    }
+
+    /// The file of the key and the chain.
+    pub(crate) fn pem(&self) -> String {
+        format!("{}.pem", self.file)
+    }
+
+    /// The file of what is to be remembered.
+    pub(crate) fn record(&self) -> String {
+        format!("{}.json", self.file)
+    }
+}

@@ -1,0 +1,329 @@
+//! An ACME directory (RFC 8555), asked by instant-acme.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use instant_acme::{
+    Account, AuthorizationStatus, CertificateIdentifier, ChallengeType, ExternalAccountKey,
+    Identifier, KeyAuthorization, NewAccount, NewOrder, OrderStatus, RetryPolicy,
+};
+use panoply_tls::{Challenges, Standing};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
+use tokio::sync::Mutex;
+
+use crate::advice::{Tried, is_account_gone};
+use crate::config::{AcmeConfig, ChallengeKind, Directory};
+use crate::hook;
+use crate::issuer::{Failure, Fault, Issued, Issuer, Order, Pending, Window};
+use crate::storage::{self, Storage};
+
+/// How a directory is polled: from a quarter of a second on, for some minutes.
+const POLLS: RetryPolicy = RetryPolicy::new().timeout(Duration::from_mins(4));
+
+/// How often an order is begun anew because a nonce was refused again and again.
+const NONCES: usize = 3;
+
+/// One directory, with the account there.
+pub(crate) struct Client {
+    directory: Directory,
+    config: Arc<AcmeConfig>,
+    storage: Arc<Storage>,
+    challenges: Challenges,
+    account: Mutex<Option<Account>>,
+}
+
+/// What is given while a directory looks.
+enum Given {
+    Here(#[expect(dead_code, reason = "held, not looked at")] Standing),
+    InDns(hook::Record),
+}
+
+impl Client {
+    pub(crate) fn new(
+        directory: Directory,
+        config: Arc<AcmeConfig>,
+        storage: Arc<Storage>,
+        challenges: Challenges,
+    ) -> Self {
+        Self {
+            directory,
+            config,
+            storage,
+            challenges,
+            account: Mutex::new(None),
+        }
+    }
+
+    fn tried<'a>(&'a self, name: &'a str, kind: ChallengeKind) -> Tried<'a> {
+        Tried {
+            directory: &self.directory,
+            name,
+            kind,
+        }
+    }
+
+    /// The file of the account: one a directory.
+    fn file(&self) -> String {
+        let hash = storage::tag(self.directory.url().as_bytes());
+        format!("account-{hash}.json")
+    }
+
+    /// The account that is kept, or a new one.
+    async fn account(&self) -> Result<Account, instant_acme::Error> {
+        let mut known = self.account.lock().await;
+        if let Some(account) = &*known {
+            return Ok(account.clone());
+        }
+        let builder = || match &self.config.roots {
+            Some(roots) => Account::builder_with_root(roots),
+            None => Account::builder(),
+        };
+        let other = |error: std::io::Error| instant_acme::Error::Other(Box::new(error));
+        let kept = self.storage.read(&self.file()).map_err(other)?;
+        let kept = kept.and_then(|kept| serde_json::from_slice(&kept).ok());
+        let account = if let Some(credentials) = kept {
+            builder()?.from_credentials(credentials).await?
+        } else {
+            let contact = self.config.contact.as_ref();
+            let contact = contact.map(|address| format!("mailto:{address}"));
+            let contact: Vec<&str> = contact.iter().map(String::as_str).collect();
+            let external = self.config.external_account.as_ref();
+            let external = external.map(|account| {
+                ExternalAccountKey::new(account.id.clone(), &account.bytes().unwrap_or_default())
+            });
+            let new = NewAccount {
+                contact: &contact,
+                terms_of_service_agreed: true,
+                only_return_existing: false,
+            };
+            let url = self.directory.url().to_owned();
+            let (account, credentials) = builder()?.create(&new, url, external.as_ref()).await?;
+            let text = serde_json::to_vec(&credentials)?;
+            self.storage.write(&self.file(), &text).map_err(other)?;
+            tracing::info!(directory = %self.directory, "an ACME account was made");
+            account
+        };
+        *known = Some(account.clone());
+        Ok(account)
+    }
+
+    /// Forgets an account that the directory does not know any more.
+    async fn forget_account(&self) {
+        *self.account.lock().await = None;
+        if let Err(error) = std::fs::remove_file(self.storage.path(&self.file())) {
+            tracing::debug!(%error, "an account could not be forgotten");
+        }
+    }
+
+    async fn ordered(&self, order: &Order<'_>) -> Result<Issued, Failure> {
+        let first = order.names.first().map_or("", String::as_str);
+        let tried = self.tried(first, order.kind);
+        let account = self.account().await.map_err(|error| tried.error(&error))?;
+        let identifiers: Vec<Identifier> =
+            order.names.iter().map(|name| identifier(name)).collect();
+        let mut new = NewOrder::new(&identifiers);
+        if let Some(profile) = &self.config.profile {
+            new = new.profile(profile);
+        }
+        let replaced = order.replaces.and_then(leaf);
+        let replaced = replaced
+            .as_ref()
+            .and_then(|leaf| CertificateIdentifier::try_from(leaf).ok());
+        if let Some(replaced) = replaced {
+            new = new.replaces(replaced);
+        }
+        let mut placed = account.new_order(&new).await;
+        if placed.as_ref().is_err_and(is_account_gone) {
+            // A directory that was set up anew knows nobody.
+            self.forget_account().await;
+            let account = self.account().await.map_err(|error| tried.error(&error))?;
+            placed = account.new_order(&new).await;
+        }
+        let mut placed = placed.map_err(|error| tried.error(&error))?;
+        let mut given = Vec::new();
+        let shown = self.show(&mut placed, order.kind, &mut given).await;
+        for one in given {
+            if let Given::InDns(record) = one {
+                record.cleanup(&self.config.dns_hook).await;
+            }
+        }
+        shown?;
+        let key = placed
+            .finalize()
+            .await
+            .map_err(|error| tried.error(&error))?;
+        let chain = placed.poll_certificate(&POLLS).await;
+        let chain = chain.map_err(|error| tried.error(&error))?;
+        Ok(Issued::new(&key, &chain))
+    }
+
+    /// Shows that each name is ours; `given` is to be held until that is decided.
+    async fn show(
+        &self,
+        placed: &mut instant_acme::Order,
+        kind: ChallengeKind,
+        given: &mut Vec<Given>,
+    ) -> Result<(), Failure> {
+        let mut authorizations = placed.authorizations();
+        while let Some(authorization) = authorizations.next().await {
+            let mut authorization =
+                authorization.map_err(|error| self.tried("", kind).error(&error))?;
+            if authorization.status == AuthorizationStatus::Valid {
+                continue;
+            }
+            let name = match authorization.identifier().identifier {
+                Identifier::Dns(name) => name.clone(),
+                Identifier::Ip(address) => address.to_string(),
+                other => format!("{other:?}"),
+            };
+            let tried = self.tried(&name, kind);
+            let Some(mut challenge) = authorization.challenge(type_of(kind)) else {
+                let problem = format!("{} does not offer {kind} for {name}", self.directory);
+                let advice = "Another kind is tried next; `acme.challenges` says which.";
+                return Err(Failure::new(Fault::Validation, problem, advice));
+            };
+            let answer = challenge.key_authorization();
+            given.push(self.give(kind, &name, &challenge.token, &answer).await?);
+            challenge
+                .set_ready()
+                .await
+                .map_err(|error| tried.error(&error))?;
+        }
+        let tried = self.tried("", kind);
+        let status = placed.poll_ready(&POLLS).await;
+        if status.map_err(|error| tried.error(&error))? == OrderStatus::Ready {
+            return Ok(());
+        }
+        Err(self.refused(placed, kind).await)
+    }
+
+    async fn give(
+        &self,
+        kind: ChallengeKind,
+        name: &str,
+        token: &str,
+        answer: &KeyAuthorization,
+    ) -> Result<Given, Failure> {
+        match kind {
+            ChallengeKind::Http01 => {
+                let standing = self.challenges.answer_http(token, answer.as_str());
+                Ok(Given::Here(standing))
+            }
+            ChallengeKind::TlsAlpn01 => {
+                let standing = self
+                    .challenges
+                    .answer_tls_alpn(name, answer.digest().as_ref());
+                let unmade = |error| {
+                    let problem = format!("no answer could be made: {error}");
+                    Failure::new(Fault::Validation, problem, "Another kind is tried next.")
+                };
+                standing.map(Given::Here).map_err(unmade)
+            }
+            ChallengeKind::Dns01 => {
+                let hook = &self.config.dns_hook;
+                let record = hook::Record::present(hook, name, answer.dns_value()).await?;
+                Ok(Given::InDns(record))
+            }
+        }
+    }
+
+    /// Why an order did not become ready.
+    async fn refused(&self, placed: &mut instant_acme::Order, kind: ChallengeKind) -> Failure {
+        let mut authorizations = placed.authorizations();
+        while let Some(Ok(mut authorization)) = authorizations.next().await {
+            let name = authorization.identifier().to_string();
+            let Ok(state) = authorization.refresh().await else {
+                continue;
+            };
+            let problem = state.challenges.iter().find_map(|one| one.error.as_ref());
+            if let Some(problem) = problem {
+                return self.tried(&name, kind).problem(problem);
+            }
+        }
+        let problem = placed.state().error.clone();
+        match problem {
+            Some(problem) => self.tried("", kind).problem(&problem),
+            None => Failure::new(
+                Fault::Validation,
+                format!(
+                    "{} has not accepted {kind} and does not say why",
+                    self.directory
+                ),
+                "Another kind is tried next.",
+            ),
+        }
+    }
+
+    async fn asked(&self, pem: &[u8]) -> Result<Option<Window>, Failure> {
+        let tried = self.tried("", ChallengeKind::TlsAlpn01);
+        let Some(leaf) = leaf(pem) else {
+            return Ok(None);
+        };
+        let Ok(id) = CertificateIdentifier::try_from(&leaf) else {
+            return Ok(None);
+        };
+        let account = self.account().await.map_err(|error| tried.error(&error))?;
+        match account.renewal_info(&id).await {
+            Ok((told, again)) => {
+                let window = told.suggested_window;
+                let moment = |moment| SystemTime::from(moment);
+                Ok(Some(Window::new(
+                    moment(window.start),
+                    moment(window.end),
+                    again,
+                )))
+            }
+            Err(instant_acme::Error::Unsupported(_)) => Ok(None),
+            Err(error) => Err(tried.error(&error)),
+        }
+    }
+}
+
+impl Issuer for Client {
+    fn order<'a>(&'a self, order: &'a Order<'a>) -> Pending<'a, Result<Issued, Failure>> {
+        Box::pin(async move {
+            for _ in 0..NONCES {
+                match self.ordered(order).await {
+                    Err(failure) if failure.at_once => {}
+                    decided => return decided,
+                }
+            }
+            self.ordered(order).await
+        })
+    }
+
+    fn window<'a>(&'a self, pem: &'a [u8]) -> Pending<'a, Result<Option<Window>, Failure>> {
+        Box::pin(self.asked(pem))
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("directory", &self.directory)
+            .finish_non_exhaustive()
+    }
+}
+
+fn identifier(name: &str) -> Identifier {
+    match name.parse::<IpAddr>() {
+        Ok(address) => Identifier::Ip(address),
+        Err(_) => Identifier::Dns(name.to_owned()),
+    }
+}
+
+fn type_of(kind: ChallengeKind) -> ChallengeType {
+    match kind {
+        ChallengeKind::TlsAlpn01 => ChallengeType::TlsAlpn01,
+        ChallengeKind::Http01 => ChallengeType::Http01,
+        ChallengeKind::Dns01 => ChallengeType::Dns01,
+    }
+}
+
+/// The server's own certificate.
+fn leaf(pem: &[u8]) -> Option<CertificateDer<'static>> {
+    CertificateDer::from_pem_slice(pem).ok()
+}

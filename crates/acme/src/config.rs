@@ -1,0 +1,321 @@
+//! The `[acme]` table.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use instant_acme::LetsEncrypt;
+use serde::Deserialize;
+
+/// The `[acme]` table of `panoply.toml`. All of it has a default.
+///
+/// ```
+/// use panoply_acme::AcmeConfig;
+///
+/// let config: AcmeConfig = toml::from_str(r#"
+///     contact = "ops@shop.example"
+///     directories = ["letsencrypt", "https://ca.internal/acme/directory"]
+/// "#)?;
+/// assert!(config.check(&["shop.example".to_owned()]).is_ok());
+/// # Ok::<(), toml::de::Error>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct AcmeConfig {
+    /// An e-mail address for the account; none by default. Let's Encrypt writes to nobody any more,
+    /// others warn before a certificate expires.
+    pub contact: Option<String>,
+    /// Where certificates are ordered, each tried when those before it are away or refuse for now;
+    /// Let's Encrypt by default.
+    pub directories: Vec<Directory>,
+    /// Whether to rehearse: at Let's Encrypt's staging directory, in place of all others, whose
+    /// certificates no browser trusts, and whose limits nobody meets.
+    pub staging: bool,
+    /// A PEM file with the root that directories' own certificates are checked against, in place of
+    /// the system's, for a directory within a company.
+    pub roots: Option<PathBuf>,
+    /// The profile to order by (`classic`, `tlsserver` and `shortlived` at Let's Encrypt); the
+    /// directory's default if none is written.
+    pub profile: Option<String>,
+    /// Whether all domains are in one certificate; by default each has one of its own, so that one
+    /// whose DNS is wrong does not keep the others from theirs.
+    pub together: bool,
+    /// How the directory is shown that a name is ours, each tried when those before it failed; by
+    /// default TLS-ALPN-01 and HTTP-01, and DNS-01 in their place where there is a `dns_hook`.
+    pub challenges: Vec<ChallengeKind>,
+    /// A command that puts a TXT record into the DNS: it is called with `present NAME VALUE`, must
+    /// not end before every name server has the record, and is called with `cleanup NAME VALUE`
+    /// later.
+    pub dns_hook: Vec<String>,
+    /// The account with the authority that the ACME account belongs to, where one is needed.
+    pub external_account: Option<ExternalAccount>,
+    /// Whether to go on in a container whose state directory ends with it. Each start then orders
+    /// anew, and after a few of them the directory refuses for a week.
+    pub temporary_state: bool,
+}
+
+/// An ACME directory.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Directory {
+    name: String,
+    url: String,
+}
+
+/// External account binding (RFC 8555 §7.3.4).
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ExternalAccount {
+    /// The key's id.
+    pub id: String,
+    /// The key, in base64url.
+    pub key: String,
+}
+
+/// How a directory is shown that a name is ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub enum ChallengeKind {
+    /// A handshake on port 443 (RFC 8737).
+    #[serde(rename = "tls-alpn-01")]
+    TlsAlpn01,
+    /// A request on port 80 (RFC 8555 §8.3).
+    #[serde(rename = "http-01")]
+    Http01,
+    /// A TXT record (RFC 8555 §8.4), the only one for wildcards.
+    #[serde(rename = "dns-01")]
+    Dns01,
+}
+
+/// What is wrong with the `[acme]` table.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("acme.{key}: {problem}; {instead}")]
+pub struct ConfigError {
+    key: &'static str,
+    problem: String,
+    instead: &'static str,
+}
+
+impl ConfigError {
+    /// The key in the table.
+    pub const fn key(&self) -> &'static str {
+        self.key
+    }
+}
+
+fn wrong(key: &'static str, problem: impl Into<String>, instead: &'static str) -> ConfigError {
+    ConfigError {
+        key,
+        problem: problem.into(),
+        instead,
+    }
+}
+
+impl AcmeConfig {
+    /// Checks the table as a whole, for certificates with these names.
+    ///
+    /// # Errors
+    ///
+    /// When values exclude each other or cannot be used.
+    pub fn check(&self, names: &[String]) -> Result<(), ConfigError> {
+        if let Some(contact) = &self.contact
+            && !contact.contains('@')
+        {
+            let problem = format!("`{contact}` is no e-mail address");
+            return Err(wrong(
+                "contact",
+                problem,
+                "write one such as `ops@shop.example`",
+            ));
+        }
+        if self.challenges.contains(&ChallengeKind::Dns01) && self.dns_hook.is_empty() {
+            let instead = "write the command that puts a TXT record into your DNS, such as \
+                           `dns_hook = [\"/usr/local/bin/dns-hook\"]`";
+            return Err(wrong("dns_hook", "`dns-01` needs it", instead));
+        }
+        if let Some(name) = names.iter().find(|name| name.starts_with("*."))
+            && !self.kinds(name).contains(&ChallengeKind::Dns01)
+        {
+            let problem = format!("a certificate for `{name}` needs DNS-01");
+            let instead = "write `dns_hook = [\"COMMAND\"]`, or name each host by itself";
+            return Err(wrong("challenges", problem, instead));
+        }
+        if let Some(name) = names.iter().find(|name| self.kinds(name).is_empty()) {
+            let problem = format!("none is left that works for `{name}`");
+            return Err(wrong(
+                "challenges",
+                problem,
+                "add `tls-alpn-01` or `http-01`",
+            ));
+        }
+        if let Some(account) = &self.external_account
+            && account.bytes().is_none()
+        {
+            let instead = "copy it from your account with the authority as it stands there";
+            return Err(wrong("external_account.key", "is not base64url", instead));
+        }
+        Ok(())
+    }
+
+    /// The directories in force.
+    pub(crate) fn in_force(&self) -> Vec<Directory> {
+        if self.staging {
+            vec![Directory::staging()]
+        } else if self.directories.is_empty() {
+            vec![Directory::lets_encrypt()]
+        } else {
+            self.directories.clone()
+        }
+    }
+
+    /// What may be tried for a name, in order.
+    pub(crate) fn kinds(&self, name: &str) -> Vec<ChallengeKind> {
+        use ChallengeKind::{Dns01, Http01, TlsAlpn01};
+        let asked = if !self.challenges.is_empty() {
+            self.challenges.clone()
+        } else if self.dns_hook.is_empty() {
+            vec![TlsAlpn01, Http01]
+        } else {
+            vec![Dns01]
+        };
+        let is_address = name.parse::<IpAddr>().is_ok();
+        let is_wildcard = name.starts_with("*.");
+        let fits = |kind: &ChallengeKind| match kind {
+            // RFC 8738 §7: there is no TXT record of an address.
+            Dns01 => !is_address,
+            Http01 | TlsAlpn01 => !is_wildcard,
+        };
+        asked.into_iter().filter(fits).collect()
+    }
+}
+
+impl ExternalAccount {
+    pub(crate) fn bytes(&self) -> Option<Vec<u8>> {
+        URL_SAFE_NO_PAD.decode(self.key.trim_end_matches('=')).ok()
+    }
+}
+
+impl fmt::Debug for ExternalAccount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExternalAccount")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Directory {
+    /// Let's Encrypt.
+    pub fn lets_encrypt() -> Self {
+        Self::known("letsencrypt", LetsEncrypt::Production.url())
+    }
+
+    /// Let's Encrypt's directory for rehearsals.
+    pub fn staging() -> Self {
+        Self::known("letsencrypt-staging", LetsEncrypt::Staging.url())
+    }
+
+    fn known(name: &str, url: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            url: url.to_owned(),
+        }
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+}
+
+impl fmt::Display for Directory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+impl FromStr for Directory {
+    type Err = ConfigError;
+
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        match text {
+            "letsencrypt" => Ok(Self::lets_encrypt()),
+            "letsencrypt-staging" => Ok(Self::staging()),
+            "zerossl" => Ok(Self::known(text, instant_acme::ZeroSsl::Production.url())),
+            url if url.starts_with("https://") && url.len() > "https://".len() => {
+                Ok(Self::known(url, url))
+            }
+            other => Err(wrong(
+                "directories",
+                format!("`{other}` is no ACME directory"),
+                "write `letsencrypt`, `letsencrypt-staging`, `zerossl` or the directory's URL, \
+                 which begins with `https://`",
+            )),
+        }
+    }
+}
+
+impl TryFrom<String> for Directory {
+    type Error = ConfigError;
+
+    fn try_from(text: String) -> Result<Self, ConfigError> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for ChallengeKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TlsAlpn01 => "tls-alpn-01",
+            Self::Http01 => "http-01",
+            Self::Dns01 => "dns-01",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(table: &str, names: &[&str]) -> Result<(), String> {
+        let config: AcmeConfig = toml::from_str(table).map_err(|e| e.message().to_owned())?;
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        config.check(&names).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_what_to_write() {
+        let why = |table, names: &[&str]| check(table, names).unwrap_err();
+        assert!(why("contact = \"ops\"", &["a.com"]).contains("acme.contact: `ops`"));
+        assert!(
+            why("directories = [\"letsencript\"]", &["a.com"]).contains("or the directory's URL")
+        );
+        assert!(
+            why("directories = [\"http://ca\"]", &["a.com"]).contains("begins with `https://`")
+        );
+        assert!(why("challenges = [\"dns-01\"]", &["a.com"]).contains("acme.dns_hook"));
+        assert!(why("", &["*.a.com"]).contains("`*.a.com` needs DNS-01"));
+        assert!(why("dns_hook = [\"hook\"]", &["192.0.2.1"]).contains("add `tls-alpn-01`"));
+        let account = "external_account = { id = \"a\", key = \"?\" }";
+        assert!(why(account, &["a.com"]).contains("acme.external_account.key"));
+        for good in [
+            "",
+            "contact = \"a@b\"\nprofile = \"shortlived\"",
+            "dns_hook = [\"hook\"]",
+        ] {
+            assert_eq!(check(good, &["a.com"]), Ok(()), "{good}");
+        }
+        assert_eq!(check("dns_hook = [\"hook\"]", &["*.a.com"]), Ok(()));
+    }
+
+    #[test]
+    fn a_key_is_not_printed() {
+        let table = "external_account = { id = \"a\", key = \"c2VjcmV0\" }";
+        let config: AcmeConfig = toml::from_str(table).unwrap();
+        assert!(!format!("{config:?}").contains("c2VjcmV0"));
+    }
+}

@@ -1,0 +1,131 @@
+//! What a directory is asked for, whoever it is.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::{Duration, SystemTime};
+
+use zeroize::Zeroizing;
+
+use crate::config::ChallengeKind;
+
+/// An answer that takes time.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Issues certificates. The one of this crate speaks ACME; tests have their own.
+pub trait Issuer: fmt::Debug + Send + Sync {
+    /// Orders a certificate.
+    fn order<'a>(&'a self, order: &'a Order<'a>) -> Pending<'a, Result<Issued, Failure>>;
+
+    /// When a certificate is to be renewed (RFC 9773); none if the directory does not say.
+    ///
+    /// `pem` is the chain, the server's own certificate first.
+    fn window<'a>(&'a self, pem: &'a [u8]) -> Pending<'a, Result<Option<Window>, Failure>>;
+}
+
+/// What is ordered.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Order<'a> {
+    /// Domain names and IP addresses.
+    pub names: &'a [String],
+    /// How it is shown that they are ours.
+    pub kind: ChallengeKind,
+    /// The chain that it takes the place of, in PEM.
+    pub replaces: Option<&'a [u8]>,
+}
+
+/// A certificate that was issued.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Issued {
+    /// The key and the chain, the server's own certificate first, in PEM.
+    pub pem: Zeroizing<Vec<u8>>,
+}
+
+impl Issued {
+    /// A key and its chain, each in PEM.
+    pub fn new(key: &str, chain: &str) -> Self {
+        let mut pem = Zeroizing::new(Vec::with_capacity(key.len() + chain.len() + 1));
+        pem.extend_from_slice(key.as_bytes());
+        if !key.ends_with('\n') {
+            pem.push(b'\n');
+        }
+        pem.extend_from_slice(chain.as_bytes());
+        Self { pem }
+    }
+}
+
+impl fmt::Debug for Issued {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Issued(…)")
+    }
+}
+
+/// When a certificate is to be renewed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Window {
+    /// From when on.
+    pub start: SystemTime,
+    /// Until when.
+    pub end: SystemTime,
+    /// When to ask again.
+    pub again: Duration,
+}
+
+impl Window {
+    /// Between `start` and `end`, to be asked for `again`.
+    pub const fn new(start: SystemTime, end: SystemTime, again: Duration) -> Self {
+        Self { start, end, again }
+    }
+}
+
+/// Why there is no certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Failure {
+    /// Whose fault it is, as far as that can be told.
+    pub fault: Fault,
+    /// What the directory said.
+    pub problem: String,
+    /// What a person can do about it.
+    pub advice: String,
+    /// Not to be tried before.
+    pub not_before: Option<SystemTime>,
+    /// Whether the same may do at once: a nonce that was used up meanwhile (RFC 8555 §6.5).
+    pub at_once: bool,
+}
+
+/// Whose fault a failure is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The directory's, or that of the way to it: another may do.
+    Directory,
+    /// It has looked for the name and not found us: another kind of challenge may do.
+    Validation,
+    /// What was asked for, and asking again helps only when something has changed.
+    Request,
+}
+
+impl Failure {
+    /// A failure with what to do about it.
+    pub fn new(fault: Fault, problem: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self {
+            fault,
+            problem: problem.into(),
+            advice: advice.into(),
+            not_before: None,
+            at_once: false,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.problem)
+    }
+}
+
+impl std::error::Error for Failure {}

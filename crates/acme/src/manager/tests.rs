@@ -1,0 +1,396 @@
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use panoply_core::ManualClock;
+use panoply_tls::{Challenges, Mode, TlsConfig};
+use rcgen::{CertificateParams, KeyPair};
+use tempfile::TempDir;
+
+use super::*;
+use crate::builder::AcmeBuilder;
+use crate::config::AcmeConfig;
+use crate::issuer::{Pending, Window};
+
+const DAY: Duration = Duration::from_hours(24);
+
+/// A directory that does as it is told, and notes what it is asked for.
+#[derive(Debug)]
+struct Scripted {
+    clock: ManualClock,
+    lifetime: Duration,
+    orders: Mutex<Vec<(Duration, ChallengeKind)>>,
+    away: AtomicBool,
+    /// The kinds that fail.
+    closed: Mutex<Vec<ChallengeKind>>,
+    /// The window of every certificate, in days of its life, if it says any.
+    window: Mutex<Option<(u32, u32)>>,
+}
+
+impl Scripted {
+    fn new(clock: &ManualClock, lifetime: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            clock: clock.clone(),
+            lifetime,
+            orders: Mutex::default(),
+            away: AtomicBool::new(false),
+            closed: Mutex::default(),
+            window: Mutex::default(),
+        })
+    }
+
+    fn count(&self) -> usize {
+        lock(&self.orders).len()
+    }
+
+    fn issue(&self, names: &[String]) -> Issued {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(names.to_vec()).unwrap();
+        let now = self.clock.wall();
+        params.not_before = now.into();
+        params.not_after = (now + self.lifetime).into();
+        let certificate = params.self_signed(&key).unwrap();
+        Issued::new(&key.serialize_pem(), &certificate.pem())
+    }
+
+    fn decide(&self, order: &Order<'_>) -> Result<Issued, Failure> {
+        lock(&self.orders).push((self.clock.monotonic(), order.kind));
+        if self.away.load(Ordering::SeqCst) {
+            return Err(Failure::new(Fault::Directory, "away", "wait"));
+        }
+        if lock(&self.closed).contains(&order.kind) {
+            return Err(Failure::new(Fault::Validation, "nobody there", "open it"));
+        }
+        Ok(self.issue(order.names))
+    }
+}
+
+impl Issuer for Scripted {
+    fn order<'a>(&'a self, order: &'a Order<'a>) -> Pending<'a, Result<Issued, Failure>> {
+        Box::pin(std::future::ready(self.decide(order)))
+    }
+
+    fn window<'a>(&'a self, pem: &'a [u8]) -> Pending<'a, Result<Option<Window>, Failure>> {
+        assert!(pem.starts_with(b"-----BEGIN"));
+        let window = lock(&self.window).map(|(start, end)| {
+            let begun = self.clock.wall();
+            Window::new(begun + DAY * start, begun + DAY * end, DAY)
+        });
+        Box::pin(std::future::ready(Ok(window)))
+    }
+}
+
+/// One process on a state directory.
+struct Process {
+    acme: Acme,
+    tls: Arc<Tls>,
+}
+
+fn start(
+    state: &TempDir,
+    clock: &ManualClock,
+    issuers: &[Arc<Scripted>],
+    names: &[&str],
+) -> Process {
+    let clock: Arc<dyn Clock> = Arc::new(clock.clone());
+    let challenges = Challenges::default();
+    let tls = TlsConfig::new()
+        .mode(Mode::Acme)
+        .domains(names.iter().copied());
+    let tls = tls.build_with(state.path(), Arc::clone(&clock), challenges.clone());
+    let tls = Arc::new(tls.unwrap().unwrap());
+    let config = AcmeConfig::default();
+    let names = names.iter().copied();
+    let mut builder = AcmeBuilder::new(config, names, Arc::clone(&tls), challenges, clock);
+    for issuer in issuers {
+        builder = builder.issuer(Arc::clone(issuer) as Arc<dyn Issuer>);
+    }
+    Process {
+        acme: builder.open(state.path()).unwrap(),
+        tls,
+    }
+}
+
+fn state() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+impl Process {
+    /// How long the certificate for the name is still good; none while the local one stands in.
+    fn left(&self, name: &str, clock: &ManualClock) -> Option<Duration> {
+        let all = self.tls.certificates();
+        let held = all.iter().find(|info| covers(info, &[name.to_owned()]))?;
+        Some(
+            held.not_after()
+                .duration_since(clock.wall())
+                .unwrap_or_default(),
+        )
+    }
+
+    fn file(&self) -> PathBuf {
+        let group = self.acme.groups.first().unwrap();
+        self.acme.storage.path(&group.pem())
+    }
+}
+
+#[tokio::test]
+async fn a_stand_in_until_it_has_come_and_the_same_one_after_a_restart() {
+    let (state, clock) = (state(), ManualClock::new());
+    let directory = Scripted::new(&clock, 90 * DAY);
+    let names = ["shop.example", "www.shop.example"];
+    let process = start(&state, &clock, std::slice::from_ref(&directory), &names);
+    assert_eq!(process.left("shop.example", &clock), None);
+    process.acme.step().await;
+    assert_eq!(directory.count(), 2);
+    for name in names {
+        assert!(process.left(name, &clock) > Some(89 * DAY), "{name}");
+    }
+    assert!(matches!(
+        process.acme.states()[0].standing,
+        Standing::Held { .. }
+    ));
+    let again = start(&state, &clock, std::slice::from_ref(&directory), &names);
+    assert!(again.left("shop.example", &clock).is_some());
+    again.acme.step().await;
+    assert_eq!(directory.count(), 2);
+}
+
+#[tokio::test]
+async fn ten_years_without_a_gap_and_without_a_loop() {
+    for lifetime in [90 * DAY, 45 * DAY, 6 * DAY] {
+        let (state, clock) = (state(), ManualClock::new());
+        let directory = Scripted::new(&clock, lifetime);
+        let mut process = start(
+            &state,
+            &clock,
+            std::slice::from_ref(&directory),
+            &["shop.example"],
+        );
+        process.acme.step().await;
+        let mut hours = 0_u64;
+        while hours < 10 * 365 * 24 {
+            // The directory is away for a day each month, and the process is restarted each fortnight.
+            directory
+                .away
+                .store(hours % 720 < 24 && hours > 24, Ordering::SeqCst);
+            if hours.is_multiple_of(336) {
+                process = start(
+                    &state,
+                    &clock,
+                    std::slice::from_ref(&directory),
+                    &["shop.example"],
+                );
+            }
+            process.acme.step().await;
+            let left = process.left("shop.example", &clock).unwrap();
+            assert!(left > lifetime / 8, "{left:?} left after {hours} hours");
+            clock.advance(Duration::from_hours(2));
+            hours += 2;
+        }
+        // At two thirds at the latest, at 19 thirtieths at the earliest, and what failed meanwhile.
+        let needed = 3650 * 24 / (lifetime.as_secs() / 3600 * 2 / 3);
+        let orders = directory.count() as u64;
+        assert!(orders >= needed, "{orders} of {needed}");
+        assert!(orders < needed * 13 / 10 + 200, "{orders} of {needed}");
+        let orders = lock(&directory.orders);
+        for week in orders.windows(50) {
+            assert!(
+                week[49].0 > week[0].0 + 7 * DAY,
+                "more than 50 orders in a week"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_fails_is_tried_otherwise_then_later_and_a_restart_changes_nothing() {
+    let (state, clock) = (state(), ManualClock::new());
+    let directory = Scripted::new(&clock, 90 * DAY);
+    let both = vec![ChallengeKind::TlsAlpn01, ChallengeKind::Http01];
+    lock(&directory.closed).clone_from(&both);
+    let process = start(
+        &state,
+        &clock,
+        std::slice::from_ref(&directory),
+        &["shop.example"],
+    );
+    process.acme.step().await;
+    let kinds: Vec<_> = lock(&directory.orders)
+        .iter()
+        .map(|(_, kind)| *kind)
+        .collect();
+    assert_eq!(kinds, both);
+    let states = process.acme.states();
+    let Standing::Failed {
+        problem, advice, ..
+    } = &states[0].standing
+    else {
+        panic!("{states:?}");
+    };
+    assert_eq!(
+        (problem.as_str(), advice.as_str()),
+        ("nobody there", "open it")
+    );
+    for _ in 0..100 {
+        let again = start(
+            &state,
+            &clock,
+            std::slice::from_ref(&directory),
+            &["shop.example"],
+        );
+        again.acme.step().await;
+    }
+    assert_eq!(directory.count(), 2);
+    clock.advance(Duration::from_mins(3));
+    lock(&directory.closed).clear();
+    process.acme.step().await;
+    assert_eq!(directory.count(), 3);
+    assert!(process.left("shop.example", &clock).is_some());
+}
+
+#[tokio::test]
+async fn an_hour_of_outage_is_a_handful_of_orders() {
+    let (state, clock) = (state(), ManualClock::new());
+    let directory = Scripted::new(&clock, 90 * DAY);
+    directory.away.store(true, Ordering::SeqCst);
+    let process = start(
+        &state,
+        &clock,
+        std::slice::from_ref(&directory),
+        &["shop.example"],
+    );
+    for _ in 0..720 {
+        process.acme.step().await;
+        clock.advance(Duration::from_secs(5));
+    }
+    assert!(directory.count() <= 4, "{}", directory.count());
+    directory.away.store(false, Ordering::SeqCst);
+    clock.advance(Duration::from_mins(80));
+    process.acme.step().await;
+    assert!(process.left("shop.example", &clock).is_some());
+}
+
+#[tokio::test]
+async fn the_next_directory_is_asked_when_the_first_is_away() {
+    let (state, clock) = (state(), ManualClock::new());
+    let (first, second) = (
+        Scripted::new(&clock, 90 * DAY),
+        Scripted::new(&clock, 90 * DAY),
+    );
+    first.away.store(true, Ordering::SeqCst);
+    let both = [first.clone(), second.clone()];
+    let process = start(&state, &clock, &both, &["shop.example"]);
+    process.acme.step().await;
+    assert_eq!((first.count(), second.count()), (1, 1));
+    assert!(process.left("shop.example", &clock).is_some());
+}
+
+#[tokio::test]
+async fn the_directory_says_when() {
+    let (state, clock) = (state(), ManualClock::new());
+    let directory = Scripted::new(&clock, 90 * DAY);
+    *lock(&directory.window) = Some((20, 22));
+    let process = start(
+        &state,
+        &clock,
+        std::slice::from_ref(&directory),
+        &["shop.example"],
+    );
+    process.acme.step().await;
+    process.acme.step().await;
+    *lock(&directory.window) = None;
+    clock.advance(19 * DAY);
+    process.acme.step().await;
+    assert_eq!(directory.count(), 1);
+    clock.advance(4 * DAY);
+    process.acme.step().await;
+    assert_eq!(directory.count(), 2);
+}
+
+#[tokio::test]
+async fn two_processes_on_one_directory_order_once() {
+    let (state, clock) = (state(), ManualClock::new());
+    let directory = Scripted::new(&clock, 90 * DAY);
+    let one = start(
+        &state,
+        &clock,
+        std::slice::from_ref(&directory),
+        &["shop.example"],
+    );
+    let two = start(
+        &state,
+        &clock,
+        std::slice::from_ref(&directory),
+        &["shop.example"],
+    );
+    let held = one.acme.storage.try_lock().unwrap();
+    two.acme.step().await;
+    assert_eq!(two.acme.states()[0].standing, Standing::Elsewhere);
+    drop(held);
+    one.acme.step().await;
+    two.acme.step().await;
+    assert_eq!(directory.count(), 1);
+    assert!(two.left("shop.example", &clock).is_some());
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_ordered_anew() {
+    let (state, clock) = (state(), ManualClock::new());
+    let directory = Scripted::new(&clock, 90 * DAY);
+    let process = start(
+        &state,
+        &clock,
+        std::slice::from_ref(&directory),
+        &["shop.example"],
+    );
+    process.acme.step().await;
+    std::fs::write(process.file(), "-----BEGIN PRIVATE KEY-----\n").unwrap();
+    let again = start(
+        &state,
+        &clock,
+        std::slice::from_ref(&directory),
+        &["shop.example"],
+    );
+    again.acme.step().await;
+    assert_eq!(directory.count(), 2);
+    assert!(again.left("shop.example", &clock).is_some());
+}
+
+#[tokio::test]
+async fn nothing_is_ordered_that_could_not_be_written_down() {
+    let (state, clock) = (state(), ManualClock::new());
+    let directory = Scripted::new(&clock, 90 * DAY);
+    let process = start(
+        &state,
+        &clock,
+        std::slice::from_ref(&directory),
+        &["shop.example"],
+    );
+    // Where the record would be written stands a directory.
+    let group = process.acme.groups.first().unwrap();
+    std::fs::create_dir(process.acme.storage.path(&group.record())).unwrap();
+    for _ in 0..50 {
+        process.acme.step().await;
+        clock.advance(Duration::from_hours(1));
+    }
+    assert_eq!(directory.count(), 0);
+}
+
+#[tokio::test]
+async fn a_certificate_that_cannot_be_kept_is_not_ordered_in_a_loop() {
+    let (state, clock) = (state(), ManualClock::new());
+    let directory = Scripted::new(&clock, 90 * DAY);
+    let process = start(
+        &state,
+        &clock,
+        std::slice::from_ref(&directory),
+        &["shop.example"],
+    );
+    std::fs::create_dir(process.file()).unwrap();
+    for _ in 0..60 {
+        process.acme.step().await;
+        clock.advance(Duration::from_mins(1));
+    }
+    assert!(directory.count() <= 4, "{}", directory.count());
+    // It is in force all the same.
+    assert!(process.left("shop.example", &clock).is_some());
+}
