@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use crate::install::{self, Tool};
 
 /// Programs that the tests start.
-const TOOLS: [Tool; 13] = [
+const TOOLS: [Tool; 14] = [
     ("git", "git"),
     ("curl", "curl"),
     ("openssl", "openssl"),
@@ -22,6 +22,7 @@ const TOOLS: [Tool; 13] = [
     ("kill", "procps"),
     ("node", "nodejs"),
     ("npm", "npm"),
+    ("pebble", "pebble"),
     ("redis-server", "redis-server"),
     ("pg_ctlcluster", "postgresql"),
 ];

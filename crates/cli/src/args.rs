@@ -32,9 +32,21 @@ pub(crate) enum Command {
     /// See and rotate the keys that seal cookies
     #[command(after_help = KEYS_EXAMPLES)]
     Keys(KeysArgs),
+    /// See how the gateway that runs stands: its app, store, blocks and certificates
+    Status(StatusArgs),
     /// See, release and add blocks of the gateway that runs
     #[command(after_help = BLOCKS_EXAMPLES)]
     Blocks(BlocksArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// The directory of the gateway that runs, as given to `panoply run`
+    #[arg(long, value_name = "DIR", env = "PANOPLY_STATE")]
+    pub(crate) state: Option<PathBuf>,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 const BLOCKS_EXAMPLES: &str = "\
@@ -118,6 +130,7 @@ const RUN_EXAMPLES: &str = "\
 Examples:
   panoply run -- node server.js                  starts the app with PORT set, at https://localhost:8443
   panoply run --upstream http://127.0.0.1:3000   the app already runs
+  panoply run --domain shop.example.com -- npm start  with a certificate from Let's Encrypt
   panoply run --config panoply.toml              everything from the file";
 
 #[derive(Debug, Args)]
@@ -138,9 +151,12 @@ pub(crate) struct SettingArgs {
     /// An app that already runs
     #[arg(long, value_name = "URL", conflicts_with = "command")]
     pub(crate) upstream: Option<String>,
-    /// A name the app is served under; listens on ports 80 and 443 then
+    /// A name the app is served under: its certificate is ordered, and ports 80 and 443 listened on
     #[arg(long = "domain", value_name = "NAME")]
     pub(crate) domains: Vec<String>,
+    /// Rehearse at Let's Encrypt's staging directory, whose certificates no browser trusts
+    #[arg(long)]
+    pub(crate) acme_staging: bool,
     /// Where plain HTTP is answered with the way to HTTPS [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen_http: Option<String>,

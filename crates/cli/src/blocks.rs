@@ -37,7 +37,8 @@ pub(crate) fn run(args: &BlocksArgs) -> ExitCode {
     }
 }
 
-fn failed(error: &ControlError) -> ExitCode {
+/// Tells why a gateway could not be asked.
+pub(crate) fn failed(error: &ControlError) -> ExitCode {
     let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
     fail(format_args!("error: {error}{}", cause.unwrap_or_default()))
 }

@@ -9,6 +9,7 @@ mod init;
 mod keys;
 mod show;
 mod source;
+mod status;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Keys(args) => keys::run(&args),
         Command::Blocks(args) => blocks::run(&args),
+        Command::Status(args) => status::run(&args),
     }
 }
 

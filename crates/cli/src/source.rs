@@ -29,6 +29,9 @@ pub(crate) fn load(args: &SettingArgs) -> Result<Loaded, ConfigError> {
     if !args.domains.is_empty() {
         source = source.flag("--domain", "tls.domains", args.domains.clone());
     }
+    if args.acme_staging {
+        source = source.flag("--acme-staging", "acme.staging", true);
+    }
     if !args.command.is_empty() {
         source = source.flag("-- COMMAND", "app.command", args.command.clone());
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use panoply_acme::{CertificateState, Standing};
 use panoply_cookies::KeyRing;
 use panoply_core::Secret;
 
@@ -20,8 +21,15 @@ pub(crate) async fn keep_certificates(shared: Arc<Shared>) {
     let mut told = Vec::new();
     loop {
         again.tick().await;
-        let tls = shared.live.load().tls.clone();
+        let (tls, acme) = {
+            let live = shared.live.load();
+            (live.tls.clone(), live.acme.clone())
+        };
         let Some(tls) = tls else { continue };
+        let states = acme.map_or_else(Vec::new, |acme| acme.states());
+        let failed = |state: &&CertificateState| matches!(state.standing, Standing::Failed { .. });
+        let missing = u32::try_from(states.iter().filter(failed).count()).unwrap_or(u32::MAX);
+        shared.metrics.certificates(&tls.certificates(), missing);
         let looked_at = Arc::clone(&tls);
         let refreshed = tokio::task::spawn_blocking(move || tls.refresh()).await;
         match refreshed {
@@ -35,6 +43,22 @@ pub(crate) async fn keep_certificates(shared: Arc<Shared>) {
             tracing::warn!("{warning}");
         }
         told = warnings;
+    }
+}
+
+/// How often it is looked whether a certificate is to be ordered, at least: the clock of the day may
+/// be set, and a reload may have brought another domain.
+const ORDERS: Duration = Duration::from_secs(15);
+
+/// Orders certificates and renews them.
+pub(crate) async fn order_certificates(shared: Arc<Shared>) {
+    loop {
+        let acme = shared.live.load().acme.clone();
+        let wait = match acme {
+            Some(acme) => acme.step().await,
+            None => ORDERS,
+        };
+        tokio::time::sleep(wait.min(ORDERS)).await;
     }
 }
 

@@ -19,12 +19,10 @@ impl Settings {
             App::Command { command, .. } => ("app.command", command.join(" ")),
             App::Upstream(upstream) => ("app.upstream", upstream.to_string()),
         };
-        let tls = self
-            .tls()
-            .map_or("off", |_| match config.tls.effective_mode() {
-                panoply_tls::Mode::Files => "files",
-                _ => "local",
-            });
+        let tls = self.tls().map_or_else(
+            || "off".to_owned(),
+            |_| config.tls.effective_mode().to_string(),
+        );
         let store = if self.store.asked {
             self.store.url.to_string()
         } else {
@@ -44,7 +42,7 @@ impl Settings {
             app,
             ("listen.http", address(http)),
             ("listen.https", address(https)),
-            ("tls.mode", tls.to_owned()),
+            ("tls.mode", tls),
             (
                 "headers.preset",
                 loaded.text("headers.preset").unwrap_or("helmet").to_owned(),

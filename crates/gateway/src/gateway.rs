@@ -12,58 +12,18 @@ use tokio::task::{JoinHandle as Task, LocalSet};
 use crate::access::AccessLog;
 use crate::app::{self, Ended};
 use crate::config::{ConfigError, Loaded};
-use crate::listen::{self, ListenError};
+use crate::error::{Error, system};
+use crate::listen;
 use crate::metrics::Metrics;
 use crate::settings::{App, Settings, Surroundings};
 use crate::shared::{AppState, Shared};
 use crate::signals::{Asked, Signals};
-use crate::store::{self, OpenError};
+use crate::store;
 use crate::worker::{self, Door};
 use crate::{admin, background, control, log, reports};
 
 /// Reports that wait to be explained; more are dropped.
 const REPORTS: usize = 256;
-
-/// Why the gateway could not start, or could not go on.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// A port could not be bound.
-    #[error(transparent)]
-    Listen(#[from] ListenError),
-    /// The store could not be opened.
-    #[error(transparent)]
-    Store(#[from] OpenError),
-    /// A thread, runtime, signal or passed socket could not be had.
-    #[error("the operating system refused {what}")]
-    System {
-        /// What was asked for.
-        what: &'static str,
-        /// Why it was refused.
-        #[source]
-        source: io::Error,
-    },
-    /// The app's program could not be started.
-    #[error("the app cannot be started: `{program}`: {source}{}", not_found(.source))]
-    App {
-        /// The program that was named.
-        program: String,
-        /// Why it was refused.
-        source: io::Error,
-    },
-}
-
-fn not_found(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::NotFound => "; is it installed and in PATH?",
-        io::ErrorKind::PermissionDenied => "; is it executable?",
-        _ => "",
-    }
-}
-
-fn system(what: &'static str) -> impl FnOnce(io::Error) -> Error {
-    move |source| Error::System { what, source }
-}
 
 /// How a gateway came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,8 +63,11 @@ impl Gateway {
     ///
     /// # Errors
     ///
-    /// When a port cannot be had.
+    /// When a port cannot be had, or certificates would be lost with the state directory.
     pub fn bind(settings: Settings, around: Surroundings) -> Result<Self, Error> {
+        if let Some(acme) = &settings.live.acme {
+            acme.ensure_lasting()?;
+        }
         let workers = settings.workers;
         let mut passed = listen::inherited()
             .map_err(system("a socket passed to it"))?
@@ -206,6 +169,7 @@ impl Gateway {
         let mut background = vec![
             tokio::task::spawn_local(reports::explain(incoming, Arc::clone(&shared.clock))),
             tokio::task::spawn_local(background::keep_certificates(Arc::clone(&shared))),
+            tokio::task::spawn_local(background::order_certificates(Arc::clone(&shared))),
             tokio::task::spawn_local(background::keep_keys(Arc::clone(&shared))),
             tokio::task::spawn_local(background::upkeep(metrics.handle())),
         ];

@@ -5,8 +5,10 @@ mod admin;
 mod app;
 mod background;
 mod body;
+mod certificates;
 pub mod config;
 mod control;
+mod error;
 mod explain;
 #[cfg(fuzzing)]
 #[doc(hidden)]
@@ -32,8 +34,9 @@ pub fn certificate_warnings(tls: &panoply_tls::Tls) -> Vec<String> {
     tls.warnings().iter().map(ToString::to_string).collect()
 }
 
-pub use control::{BlockEntry, Control, ControlError};
-pub use gateway::{Addresses, Error, Gateway, Outcome};
+pub use control::{BlockEntry, CertificateEntry, Control, ControlError, Status};
+pub use error::Error;
+pub use gateway::{Addresses, Gateway, Outcome};
 pub use listen::ListenError;
 pub use log::start as start_log;
 pub use settings::{REPORTS_PATH, Settings, Surroundings};

@@ -1,6 +1,6 @@
 //! Counters, gauges and one histogram, for Prometheus.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use http::StatusCode;
 use metrics::{
@@ -11,6 +11,8 @@ use metrics_exporter_prometheus::{
 };
 use panoply::limits::Outcome;
 use panoply::trace::Exchange;
+use panoply_core::CertificateSource;
+use panoply_tls::CertificateInfo;
 
 /// Where everything is counted; a counter costs one atomic addition.
 pub(crate) struct Metrics {
@@ -24,6 +26,7 @@ pub(crate) struct Metrics {
     log_lost: Counter,
     app_up: Gauge,
     store_up: Gauge,
+    certificates_missing: Gauge,
     logins: [Counter; 3],
 }
 
@@ -35,6 +38,8 @@ impl std::fmt::Debug for Metrics {
 
 /// Upper bounds of the histogram's buckets, in seconds.
 const BUCKETS: [f64; 10] = [0.001, 0.005, 0.01, 0.025, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
+
+const EXPIRY: &str = "panoply_certificate_expiry_timestamp_seconds";
 
 const META: Metadata<'static> = Metadata::new("panoply", Level::INFO, None);
 
@@ -101,6 +106,14 @@ impl Metrics {
                 "panoply_store_up",
                 "Whether the store decides (1) or the insurance in its place (0)",
             ),
+            (
+                EXPIRY,
+                "Until when a certificate is valid, in seconds since 1970, by its names and source",
+            ),
+            (
+                "panoply_certificates_missing",
+                "Certificates whose last order failed",
+            ),
         ] {
             recorder.describe_gauge(KeyName::from(name), None, help.into());
         }
@@ -124,6 +137,7 @@ impl Metrics {
             log_lost: counter("panoply_log_lines_lost_total"),
             app_up: gauge("panoply_app_up"),
             store_up: gauge("panoply_store_up"),
+            certificates_missing: gauge("panoply_certificates_missing"),
             logins: ["success", "failure", "neither"].map(login),
             recorder,
         }
@@ -184,6 +198,23 @@ impl Metrics {
 
     pub(crate) fn store(&self, up: bool) {
         self.store_up.set(if up { 1.0 } else { 0.0 });
+    }
+
+    /// The certificates in force, and how many of those that are ordered could not be had.
+    pub(crate) fn certificates(&self, in_force: &[CertificateInfo], missing: u32) {
+        for info in in_force {
+            let source = match info.source() {
+                CertificateSource::Files => "files",
+                CertificateSource::Acme => "acme",
+                _ => "local",
+            };
+            let names = Label::new("names", info.names().join(","));
+            let key = Key::from_parts(EXPIRY, vec![names, Label::new("source", source)]);
+            let end = info.not_after().duration_since(UNIX_EPOCH);
+            let end = end.unwrap_or_default().as_secs_f64();
+            self.recorder.register_gauge(&key, &META).set(end);
+        }
+        self.certificates_missing.set(f64::from(missing));
     }
 
     /// A login that the app has answered.

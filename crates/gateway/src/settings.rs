@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use panoply::{Clock, KeyRing, Nonce, Panoply, Secret, Suit};
-use panoply_tls::Tls;
+use panoply_acme::Acme;
+use panoply_tls::{Challenges, Tls};
 
+use crate::certificates;
 use crate::config::{Address, ConfigError, Loaded, LogConfig, Origin, StoreUrl, Upstream};
 use crate::store::{Deferred, Plan};
 use crate::wire::Patience;
@@ -36,6 +38,8 @@ pub struct Settings {
 pub(crate) struct Live {
     pub(crate) suit: Suit,
     pub(crate) tls: Option<Arc<Tls>>,
+    pub(crate) acme: Option<Arc<Acme>>,
+    pub(crate) challenges: Challenges,
     pub(crate) limits: Limits,
     pub(crate) response_timeout: Duration,
     pub(crate) h2c: bool,
@@ -83,6 +87,8 @@ pub struct Surroundings {
     pub(crate) store: Arc<Deferred>,
     /// The placeholder that an app of ours is told at start, the same across reloads.
     placeholder: Option<Arc<str>>,
+    /// What ACME directories look for; an order goes on across reloads.
+    pub(crate) challenges: Challenges,
 }
 
 impl Surroundings {
@@ -95,6 +101,7 @@ impl Surroundings {
             clock,
             store: Arc::default(),
             placeholder,
+            challenges: Challenges::default(),
         }
     }
 }
@@ -109,14 +116,7 @@ impl Settings {
     /// When values exclude each other or name something that is not there.
     pub fn build(loaded: &Loaded, around: &Surroundings) -> Result<Self, ConfigError> {
         let config = loaded.config.clone();
-        let tls = config
-            .tls
-            .clone()
-            .build(&around.state, Arc::clone(&around.clock));
-        // Its message begins with the key.
-        let tls =
-            tls.map_err(|error| loaded.error(&format!("tls.{}", error.key()), error.to_string()))?;
-        let tls = tls.map(Arc::new);
+        let (tls, acme) = certificates::prepare(loaded, around)?;
         let store = store_plan(loaded, around)?;
         let keys = { config.keys.file.clone() }.unwrap_or_else(|| around.state.join("keys"));
         let suit = suit(loaded, around, &store, &keys)?;
@@ -171,6 +171,8 @@ impl Settings {
                 placeholder,
                 suit,
                 tls,
+                acme,
+                challenges: around.challenges.clone(),
                 response_timeout: config.limits.response_timeout.get(),
                 h2c: config.app.h2c,
                 reports: config.reports.enabled,

@@ -124,14 +124,23 @@ const LISTEN: &str = r#"
 #https = "127.0.0.1:8443"
 
 [tls]
-# "local": a certificate from a CA of this computer, to develop with. "files": your own.
-# "off": none, when a proxy in front of Panoply has TLS. Default: files when named, else local.
+# "acme": certificates from Let's Encrypt, ordered and renewed by themselves. "files": your own.
+# "local": one from a CA of this computer, to develop with. "off": none, when a proxy in front of
+# Panoply has TLS. Default: files when named, acme when a domain below is public, else local.
 #mode = "local"
 # PEM, the certificate with its chain; read again when they change.
 #certificate = "/etc/ssl/shop.example/fullchain.pem"
 #key = "/etc/ssl/shop.example/privkey.pem"
-# The names of the site.
+# The names of the site, which point at this machine.
 #domains = ["shop.example"]
+
+# Where certificates are ordered. None of it is needed.
+#[acme]
+#contact = "ops@shop.example"
+# Another authority, or several in order: "letsencrypt", "zerossl", or a directory's URL.
+#directories = ["letsencrypt"]
+# A command that puts a TXT record into the DNS: for wildcards, and where no port is open.
+#dns_hook = ["/usr/local/bin/dns-hook"]
 "#;
 
 const HEADERS: &str = r#"

@@ -9,6 +9,7 @@
 mod curl;
 mod gateway;
 mod h2;
+mod pebble;
 mod pki;
 mod process;
 mod raw;
@@ -22,6 +23,7 @@ use std::time::{Duration, Instant};
 pub(crate) use curl::{Answer, curl, curl_fails, curl_with};
 pub(crate) use gateway::{App, DEMO_ON_FREE_PORTS, Gateway, example, panoply, test_app, urls};
 pub(crate) use h2::{H2, frame};
+pub(crate) use pebble::Pebble;
 pub(crate) use pki::Pki;
 pub(crate) use process::Process;
 pub(crate) use raw::{Raw, Recorder, Reply, ask, raw, statuses};

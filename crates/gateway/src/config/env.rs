@@ -54,7 +54,16 @@ pub(super) fn value(name: &str, path: &str, text: &str) -> Result<Value, ConfigE
 }
 
 /// The dotted paths of the settings that an environment variable can name.
-const SETTINGS: [&str; 37] = [
+const SETTINGS: [&str; 46] = [
+    "acme.challenges",
+    "acme.contact",
+    "acme.directories",
+    "acme.dns_hook",
+    "acme.profile",
+    "acme.roots",
+    "acme.staging",
+    "acme.temporary_state",
+    "acme.together",
     "admin.listen",
     "app.command",
     "app.h2c",

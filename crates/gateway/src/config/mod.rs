@@ -16,6 +16,7 @@ mod store;
 mod units;
 
 use panoply::{CookieGuardConfig, CrossSiteConfig, LimitConfig, LoginConfig};
+use panoply_acme::AcmeConfig;
 use panoply_client::ClientConfig;
 use panoply_headers::HeadersConfig;
 use panoply_tls::TlsConfig;
@@ -41,6 +42,8 @@ pub struct Config {
     pub listen: ListenConfig,
     /// Certificates.
     pub tls: TlsConfig,
+    /// Where certificates are ordered.
+    pub acme: AcmeConfig,
     /// Response headers.
     pub headers: HeadersConfig,
     /// Whose word on the client's address is taken.

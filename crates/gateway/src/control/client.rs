@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::SOCKET;
-use super::message::{Ask, BlockEntry, LONGEST, Said};
+use super::message::{Ask, BlockEntry, LONGEST, Said, Status};
 
 /// A gateway that runs, by its state directory.
 ///
@@ -45,6 +45,18 @@ impl Control {
     /// The gateway that runs on this state directory.
     pub fn of(state: &Path) -> Self {
         Self(state.to_owned())
+    }
+
+    /// How everything stands.
+    ///
+    /// # Errors
+    ///
+    /// When no gateway answers.
+    pub fn status(&self) -> Result<Status, ControlError> {
+        match self.ask(&Ask::Status)? {
+            Said::Status(status) => Ok(*status),
+            said => Err(unexpected(said)),
+        }
     }
 
     /// The blocks in force, in the order of their ids.

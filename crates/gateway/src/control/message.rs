@@ -45,10 +45,42 @@ impl From<&Block> for BlockEntry {
     }
 }
 
+/// How a gateway stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Status {
+    /// The app: `up at ADDRESS`, or `starting, or starting again`.
+    pub app: String,
+    /// The store: `answers`, or `does not answer`.
+    pub store: String,
+    /// How many blocks are in force, as far as the store tells.
+    pub blocks: Option<usize>,
+    /// The certificates that are ordered, or in force.
+    pub certificates: Vec<CertificateEntry>,
+    /// What should be looked at about them, a sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// How one certificate stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct CertificateEntry {
+    /// The names that it is for.
+    pub names: Vec<String>,
+    /// `acme`, `files` or `local`.
+    pub source: String,
+    /// Until when the one that is held is valid, to the minute; none if there is none yet.
+    pub valid_until: Option<String>,
+    /// What is going on with it.
+    pub standing: String,
+}
+
 /// What is asked for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Ask {
+    /// How everything stands.
+    Status,
     /// The blocks behind an id.
     List { after: Option<String> },
     /// To block a client, for so many seconds or until it is released.
@@ -68,6 +100,7 @@ pub(super) enum Ask {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Said {
+    Status(Box<Status>),
     Blocks(Vec<BlockEntry>),
     Added { id: String },
     Released { count: usize },

@@ -5,7 +5,7 @@ mod message;
 mod server;
 
 pub use client::{Control, ControlError};
-pub use message::BlockEntry;
+pub use message::{BlockEntry, CertificateEntry, Status};
 pub(crate) use server::{bind, serve};
 
 /// The socket's name in the state directory.

@@ -8,13 +8,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use panoply_core::{BlockId, ClientAddress, CounterStore as _, Release, Scheme, StoreError};
+use panoply_core::{
+    BlockId, CertificateSource, ClientAddress, CounterStore as _, Release, Scheme, StoreError,
+};
+use panoply_tls::{CertificateInfo, Date};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 
 use super::SOCKET;
-use super::message::{Ask, BlockEntry, LONGEST, PAGE, Said};
-use crate::shared::Shared;
+use super::message::{Ask, BlockEntry, CertificateEntry, LONGEST, PAGE, Said, Status};
+use crate::shared::{AppState, Shared};
 use crate::store::Deferred;
 
 /// Longest for one exchange.
@@ -102,6 +105,7 @@ async fn answer(ask: Ask, shared: &Shared, store: &Deferred) -> Said {
         id.parse::<BlockId>().map_err(wrong)
     };
     let done = match ask {
+        Ask::Status => return Said::Status(Box::new(status(shared, store).await)),
         Ask::List { after } => match after.as_deref().map(parsed).transpose() {
             Ok(after) => {
                 let page = store.blocks(after, PAGE).await;
@@ -145,6 +149,58 @@ async fn answer(ask: Ask, shared: &Shared, store: &Deferred) -> Said {
         }
     };
     done.unwrap_or_else(|error| failed(&error))
+}
+
+/// Until when a certificate is valid.
+fn end(info: &CertificateInfo) -> String {
+    Date::from(info.not_after()).to_string()
+}
+
+async fn status(shared: &Shared, store: &Deferred) -> Status {
+    let live = shared.live.load_full();
+    let app = match &**shared.app.load() {
+        AppState::Up(address) => format!("up at {address}"),
+        AppState::Starting => "starting, or starting again".to_owned(),
+    };
+    let blocks = store.blocks(None, PAGE).await;
+    let answers = if blocks.is_ok() {
+        "answers"
+    } else {
+        "does not answer"
+    };
+    let certificates = live.tls.as_ref().map_or_else(Vec::new, |tls| {
+        let ordered = live
+            .acme
+            .as_ref()
+            .map_or_else(Vec::new, |acme| acme.states());
+        let of_acme = |info: &CertificateInfo| info.source() == CertificateSource::Acme;
+        let others = tls.certificates().into_iter().filter(|info| !of_acme(info));
+        let ordered = ordered.iter().map(|state| CertificateEntry {
+            names: state.names.clone(),
+            source: "acme".to_owned(),
+            valid_until: state.certificate.as_ref().map(end),
+            standing: state.standing.to_string(),
+        });
+        let others = others.map(|info| CertificateEntry {
+            names: info.names().to_vec(),
+            source: match info.source() {
+                CertificateSource::Files => "files",
+                _ => "local",
+            }
+            .to_owned(),
+            valid_until: Some(end(&info)),
+            standing: "in force".to_owned(),
+        });
+        ordered.chain(others).collect()
+    });
+    let warnings = live.tls.as_deref().map(crate::certificate_warnings);
+    Status {
+        app,
+        store: answers.to_owned(),
+        blocks: blocks.ok().map(|page| page.len()),
+        certificates,
+        warnings: warnings.unwrap_or_default(),
+    }
 }
 
 fn failed(error: &StoreError) -> Said {

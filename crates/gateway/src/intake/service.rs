@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::header::{ACCEPT, LOCATION};
+use http::header::{ACCEPT, CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
 use panoply::limits::{GuardedBody, LoginReport};
 use panoply_core::{ClientAddress, Connection, Refusal, RequestId};
@@ -21,6 +21,9 @@ use crate::proxy::Failure;
 use crate::reports;
 use crate::settings::{Live, REPORTS_PATH};
 use crate::shared::Shared;
+
+/// Where ACME directories look for answers (RFC 8555 §8.3).
+const CHALLENGES: &str = "/.well-known/acme-challenge/";
 
 /// An answer, whoever made it.
 type Answer = Response<GuardedBody<ResponseBody>>;
@@ -55,6 +58,9 @@ impl<S> Intake<S> {
             let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
             return Some(Err(Refusal::new(status, "limits/header-count", detail)));
         }
+        if let Some(answer) = self.challenge(request) {
+            return Some(Ok(answer));
+        }
         if let Some(redirect) = self.redirect(request) {
             return Some(redirect);
         }
@@ -63,6 +69,16 @@ impl<S> Intake<S> {
             return Some(Err(Failure::Body(Fault::TooLarge).refusal()));
         }
         None
+    }
+
+    /// What an ACME directory looks for; what others ask for below that path is theirs.
+    fn challenge(&self, request: &Request<RequestBody>) -> Option<Answer> {
+        let token = request.uri().path().strip_prefix(CHALLENGES)?;
+        let answer = self.live.challenges.http_answer(token)?;
+        let mut response = Response::new(GuardedBody::from(Bytes::from(answer)));
+        let octets = HeaderValue::from_static("application/octet-stream");
+        response.headers_mut().insert(CONTENT_TYPE, octets);
+        Some(response)
     }
 
     /// On plain HTTP, the way to HTTPS, unless a trusted proxy says the client came by it.

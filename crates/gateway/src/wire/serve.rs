@@ -70,6 +70,10 @@ pub(crate) async fn serve(
     };
     watch.set_in_head(false);
     let session = stream.get_ref().1;
+    if session.alpn_protocol() == Some(b"acme-tls/1") {
+        // An ACME directory has seen what it wanted (RFC 8737 §3).
+        return;
+    }
     let speaks_h2 = session.alpn_protocol() == Some(b"h2");
     let line = line(Some(tls.session(session)));
     if speaks_h2 {

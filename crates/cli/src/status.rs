@@ -1,0 +1,70 @@
+//! `panoply status`.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use panoply_gateway::{CertificateEntry, Control, Status};
+
+use crate::args::StatusArgs;
+use crate::{blocks, say, source};
+
+/// Asks the gateway that runs on the state directory how everything stands.
+pub(crate) fn run(args: &StatusArgs) -> ExitCode {
+    let control = Control::of(&source::state(args.state.as_deref()));
+    match control.status() {
+        Ok(status) if args.json => {
+            say(serde_json::to_string_pretty(&status).unwrap_or_default());
+            ExitCode::SUCCESS
+        }
+        Ok(status) => {
+            say(text(&status).trim_end());
+            ExitCode::SUCCESS
+        }
+        Err(error) => blocks::failed(&error),
+    }
+}
+
+fn text(status: &Status) -> String {
+    let mut text = String::new();
+    line(&mut text, "app", &status.app);
+    line(&mut text, "store", &status.store);
+    let blocks = match status.blocks {
+        Some(0) => "none".to_owned(),
+        Some(count) => format!("{count}; `panoply blocks list` names them"),
+        None => "not known while the store does not answer".to_owned(),
+    };
+    line(&mut text, "blocks", &blocks);
+    if status.certificates.is_empty() {
+        line(&mut text, "certificate", "none: TLS is off");
+    }
+    for certificate in &status.certificates {
+        text.push('\n');
+        line(&mut text, "certificate", &certificate.names.join(", "));
+        line(&mut text, "", &held(certificate));
+        for said in certificate.standing.lines() {
+            line(&mut text, "", said);
+        }
+    }
+    for warning in &status.warnings {
+        text.push('\n');
+        line(&mut text, "warning", warning);
+    }
+    text
+}
+
+fn held(certificate: &CertificateEntry) -> String {
+    let of = match certificate.source.as_str() {
+        "acme" => "from an ACME directory",
+        "files" => "from files",
+        _ => "from the local authority",
+    };
+    match &certificate.valid_until {
+        Some(end) => format!("{of}, valid until {end}"),
+        None => "none yet; the one from the local authority stands in".to_owned(),
+    }
+}
+
+fn line(text: &mut String, what: &str, said: &str) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "{what:<13}{said}");
+}

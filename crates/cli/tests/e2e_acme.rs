@@ -1,0 +1,384 @@
+//! Certificates from an ACME directory: pebble, with its faults.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "a test may fail loudly, and waits by the real clock"
+)]
+
+mod support;
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use support::{Gateway, Pebble, Recorder, curl, curl_fails, panoply, text, wait_for};
+
+/// What `panoply status` says.
+fn status(gateway: &Gateway) -> Value {
+    let state = gateway.dir.path().join("state");
+    let output = panoply()
+        .args(["status", "--json", "--state"])
+        .arg(state)
+        .output()
+        .unwrap();
+    serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
+}
+
+/// Waits until every certificate that is ordered is there.
+fn certified(gateway: &Gateway) -> Value {
+    wait_for("certificates", Duration::from_mins(1), || {
+        let status = status(gateway);
+        let all = status["certificates"].as_array()?;
+        let ordered: Vec<_> = all.iter().filter(|one| one["source"] == "acme").collect();
+        let there = |one: &&Value| one["valid_until"].is_string();
+        (!ordered.is_empty() && ordered.iter().all(there)).then(|| status.clone())
+    })
+}
+
+/// Asks as a browser would, which trusts `root`.
+fn visit(root: &Path, pebble: &Pebble, name: &str) -> support::Answer {
+    let port = pebble.https;
+    let to = format!("{name}:{port}:127.0.0.1");
+    curl(
+        root,
+        &["--resolve", &to, &format!("https://{name}:{port}/")],
+    )
+}
+
+/// The fingerprint of the certificate for `name`.
+fn fingerprint(pebble: &Pebble, name: &str) -> String {
+    let address = format!("127.0.0.1:{}", pebble.https);
+    let shown = Command::new("timeout")
+        .args([
+            "10",
+            "openssl",
+            "s_client",
+            "-connect",
+            &address,
+            "-servername",
+            name,
+        ])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    text(&shown.stdout)
+        .lines()
+        .skip_while(|line| !line.contains("BEGIN CERTIFICATE"))
+        .nth(1)
+        .unwrap_or_default()
+        .to_owned()
+}
+
+#[test]
+fn nothing_but_a_domain_and_the_same_certificate_after_a_restart() {
+    let (pebble, app) = (Pebble::quick(), Recorder::start());
+    let config = pebble.config("[\"shop.example\", \"www.shop.example\"]", "");
+    let mut gateway = Gateway::before(&app.origin(), &config);
+    // Nobody has waited for a certificate; HSTS would nail down one that nobody trusts.
+    let early = visit(&gateway.ca(), &pebble, "localhost");
+    assert_eq!(early.status, 200);
+    assert_eq!(early.header("strict-transport-security"), None);
+    let status = certified(&gateway);
+    assert_eq!(
+        status["certificates"].as_array().unwrap().len(),
+        3,
+        "{status}"
+    );
+    let root = pebble.root();
+    for name in ["shop.example", "www.shop.example"] {
+        let answer = visit(&root, &pebble, name);
+        assert_eq!(answer.status, 200);
+        assert!(answer.header("strict-transport-security").is_some());
+    }
+    // By a handshake, which comes first, and not by a request.
+    assert_eq!(pebble.count("Attempting to validate w/ HTTP"), 0);
+    assert_eq!(pebble.count("Issued certificate"), 2);
+    let metrics = wait_for("the certificates' ends", Duration::from_secs(30), || {
+        let metrics = curl(&root, &[&format!("{}/metrics", gateway.admin)]).text();
+        metrics
+            .contains("names=\"www.shop.example\",source=\"acme\"")
+            .then_some(metrics)
+    });
+    assert!(
+        metrics.contains("panoply_certificates_missing 0"),
+        "{metrics}"
+    );
+    // The way to HTTPS stays, also below the path of the challenges.
+    let plain = format!(
+        "http://127.0.0.1:{}/.well-known/acme-challenge/other",
+        pebble.http
+    );
+    assert_eq!(curl(&root, &[&plain]).status, 308);
+    // A handshake that asks for an answer that nobody has given fails.
+    let asked = Command::new("timeout")
+        .args([
+            "10",
+            "openssl",
+            "s_client",
+            "-alpn",
+            "acme-tls/1",
+            "-servername",
+            "shop.example",
+        ])
+        .args(["-connect", &format!("127.0.0.1:{}", pebble.https)])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert!(!text(&asked.stdout).contains("BEGIN CERTIFICATE"));
+
+    let before = fingerprint(&pebble, "shop.example");
+    gateway.process.signal(Signal::TERM);
+    gateway.process.status(Duration::from_secs(20));
+    let again = Gateway::setup()
+        .config(&config)
+        .upstream(&app.origin())
+        .state_of(&gateway)
+        .start();
+    assert_eq!(fingerprint(&pebble, "shop.example"), before);
+    assert_eq!(visit(&root, &pebble, "shop.example").status, 200);
+    assert_eq!(pebble.count("Issued certificate"), 2);
+    drop(again);
+}
+
+#[test]
+fn from_a_handshake_to_a_request_where_the_first_does_not_come_through() {
+    let (pebble, app) = (Pebble::quick(), Recorder::start());
+    // Port 443 leads elsewhere, as behind a proxy that ends TLS by itself.
+    let elsewhere = support::free_port();
+    let config = pebble.config("[\"shop.example\"]", "");
+    let config = config.replace(&pebble.https.to_string(), &elsewhere.to_string());
+    let gateway = Gateway::before(&app.origin(), &config);
+    certified(&gateway);
+    assert!(pebble.count("Attempting to validate w/ HTTP") > 0);
+    let said = gateway.process.said().join("\n");
+    assert!(said.contains("tls-alpn-01"), "{said}");
+}
+
+#[test]
+fn several_names_a_wildcard_and_an_address() {
+    let (pebble, app) = (Pebble::quick(), Recorder::start());
+    let hook = pebble.dns_hook().display().to_string();
+    let acme = format!("dns_hook = [\"{hook}\"]\ntogether = true");
+    let config = pebble.config("[\"shop.example\", \"*.shop.example\"]", &acme);
+    let gateway = Gateway::before(&app.origin(), &config);
+    certified(&gateway);
+    let root = pebble.root();
+    for name in ["shop.example", "a.shop.example", "b.shop.example"] {
+        assert_eq!(visit(&root, &pebble, name).status, 200, "{name}");
+    }
+    assert_eq!(pebble.count("Issued certificate"), 1);
+    let log = pebble.hook_log();
+    let calls = |what: &str| log.lines().filter(|line| **line == *what).count();
+    assert_eq!(calls("present _acme-challenge.shop.example"), 2, "{log}");
+    assert_eq!(calls("cleanup _acme-challenge.shop.example"), 2, "{log}");
+    drop(gateway);
+
+    let config = pebble.config("[\"127.0.0.1\"]", "challenges = [\"tls-alpn-01\"]");
+    let gateway = Gateway::before(&app.origin(), &config);
+    certified(&gateway);
+    let url = format!("https://127.0.0.1:{}/", pebble.https);
+    assert_eq!(curl(&root, &[&url]).status, 200);
+}
+
+#[test]
+fn rejected_nonces_and_slow_validations() {
+    let faults = [
+        ("PEBBLE_WFE_NONCEREJECT", "20"),
+        ("PEBBLE_VA_SLEEPTIME", "3"),
+        ("PEBBLE_CHAIN_LENGTH", "3"),
+    ];
+    let (pebble, app) = (Pebble::start(&faults, &Value::Null), Recorder::start());
+    let gateway = Gateway::before(&app.origin(), &pebble.config("[\"shop.example\"]", ""));
+    // While it is decided, the app is served.
+    assert_eq!(visit(&gateway.ca(), &pebble, "shop.example").status, 200);
+    certified(&gateway);
+    assert_eq!(visit(&pebble.root(), &pebble, "shop.example").status, 200);
+}
+
+#[test]
+fn an_account_with_the_authority() {
+    let key = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W";
+    let more = json!({
+        "externalAccountBindingRequired": true,
+        "externalAccountMACKeys": { "kid-1": key },
+    });
+    let quick = [("PEBBLE_VA_NOSLEEP", "1")];
+    let (pebble, app) = (Pebble::start(&quick, &more), Recorder::start());
+    let without = Gateway::before(&app.origin(), &pebble.config("[\"shop.example\"]", ""));
+    let said = wait_for("what is missing", Duration::from_secs(30), || {
+        let status = status(&without);
+        let said = status["certificates"][0]["standing"].as_str()?.to_owned();
+        said.contains("Tried again").then_some(said)
+    });
+    assert!(said.contains("external_account ="), "{said}");
+    drop(without);
+    let account = format!("external_account = {{ id = \"kid-1\", key = \"{key}\" }}");
+    let with = Gateway::before(
+        &app.origin(),
+        &pebble.config("[\"shop.example\"]", &account),
+    );
+    certified(&with);
+}
+
+#[test]
+fn a_name_that_points_elsewhere_is_explained_and_not_asked_for_in_a_loop() {
+    let (pebble, app) = (Pebble::quick(), Recorder::start());
+    pebble.point("shop.example", "127.9.9.9");
+    let gateway = Gateway::before(&app.origin(), &pebble.config("[\"shop.example\"]", ""));
+    let said = wait_for("an explanation", Duration::from_mins(1), || {
+        let output = panoply()
+            .args(["status", "--state"])
+            .arg(gateway.dir.path().join("state"))
+            .output()
+            .unwrap();
+        let said = text(&output.stdout);
+        said.contains("Tried again").then_some(said)
+    });
+    for part in [
+        "certificate  shop.example",
+        "stands in",
+        "must be reached from the internet",
+    ] {
+        assert!(said.contains(part), "{part} is not in {said}");
+    }
+    // Each kind once, and nothing more for two minutes, whoever restarts.
+    assert_eq!(pebble.count("Added order"), 2);
+    assert_eq!(visit(&gateway.ca(), &pebble, "shop.example").status, 200);
+}
+
+#[test]
+fn a_directory_that_is_away_keeps_nobody_waiting() {
+    let app = Recorder::start();
+    let pebble = Pebble::quick();
+    let mut config = pebble.config("[\"shop.example\"]", "");
+    let nowhere = support::free_port();
+    let start = config.find("directories = [\"").unwrap();
+    let end = start + config[start..].find(']').unwrap();
+    let both = format!("directories = [\"https://127.0.0.1:{nowhere}/dir\"");
+    config.replace_range(start..end, &both);
+    let gateway = Gateway::before(&app.origin(), &config);
+    assert_eq!(visit(&gateway.ca(), &pebble, "shop.example").status, 200);
+    let said = wait_for("an explanation", Duration::from_secs(30), || {
+        let status = status(&gateway);
+        let said = status["certificates"][0]["standing"].as_str()?.to_owned();
+        said.contains("Tried again").then_some(said)
+    });
+    assert!(said.contains("Can this machine reach"), "{said}");
+    // A root that the local authority has not signed is not trusted with it.
+    let url = format!("https://shop.example:{}/", pebble.https);
+    let to = format!("shop.example:{}:127.0.0.1", pebble.https);
+    assert!(curl_fails(&pebble.root(), &["--resolve", &to, &url]).contains("60"));
+}
+
+#[test]
+fn two_gateways_on_one_state_directory_order_once() {
+    let (pebble, app) = (Pebble::quick(), Recorder::start());
+    let config = pebble.config("[\"shop.example\"]", "challenges = [\"http-01\"]");
+    let one = Gateway::before(&app.origin(), &config);
+    let own = config
+        .replace(&pebble.http.to_string(), &support::free_port().to_string())
+        .replace(&pebble.https.to_string(), &support::free_port().to_string());
+    let two = Gateway::setup()
+        .config(&own)
+        .upstream(&app.origin())
+        .state_of(&one)
+        .start();
+    certified(&one);
+    let two_port = two.port();
+    let to = format!("shop.example:{two_port}:127.0.0.1");
+    let url = format!("https://shop.example:{two_port}/");
+    let root = pebble.root();
+    wait_for(
+        "the other one's certificate",
+        Duration::from_secs(40),
+        || {
+            let output = Command::new("curl")
+                .args(["-s", "--cacert"])
+                .arg(&root)
+                .args(["--resolve", &to, &url])
+                .output()
+                .unwrap();
+            output.status.success().then_some(())
+        },
+    );
+    assert_eq!(pebble.count("Issued certificate"), 1);
+}
+
+#[test]
+fn renewed_while_everybody_is_served() {
+    let more = json!({ "certificateValidityPeriod": 30 });
+    let quick = [("PEBBLE_VA_NOSLEEP", "1")];
+    let (pebble, app) = (Pebble::start(&quick, &more), Recorder::start());
+    let gateway = Gateway::before(&app.origin(), &pebble.config("[\"shop.example\"]", ""));
+    certified(&gateway);
+    let root = pebble.root();
+    let before = fingerprint(&pebble, "shop.example");
+    // At two thirds of half a minute; meanwhile each visit is a handshake of its own.
+    let mut visits = 0;
+    wait_for("the renewal", Duration::from_secs(40), || {
+        assert_eq!(visit(&root, &pebble, "shop.example").status, 200);
+        visits += 1;
+        (fingerprint(&pebble, "shop.example") != before).then_some(())
+    });
+    assert!(visits > 10, "{visits}");
+    assert_eq!(visit(&root, &pebble, "shop.example").status, 200);
+    assert_eq!(pebble.count("Issued certificate"), 2);
+}
+
+#[test]
+fn renewed_when_the_directory_says_and_by_profile() {
+    let more = json!({ "certificateValidityPeriod": 300 });
+    let quick = [("PEBBLE_VA_NOSLEEP", "1")];
+    let (mut pebble, app) = (Pebble::start(&quick, &more), Recorder::start());
+    let stub = pebble.with_renewal_information();
+    let config = pebble.config("[\"shop.example\"]", "profile = \"shortlived\"");
+    let gateway = Gateway::before(&app.origin(), &config);
+    certified(&gateway);
+    wait_for("the order in its place", Duration::from_secs(60), || {
+        let said = stub.said();
+        let renewals = said
+            .iter()
+            .filter(|line| line.contains("profile=shortlived replaces="));
+        renewals
+            .clone()
+            .any(|line| !line.contains("undefined"))
+            .then_some(())
+    });
+    wait_for("two certificates", Duration::from_secs(20), || {
+        (pebble.count("Issued certificate") == 2).then_some(())
+    });
+    // The second is good for long, so that nothing more is asked for.
+    let standing = wait_for("the word on the second", Duration::from_secs(20), || {
+        let one = status(&gateway)["certificates"][0].clone();
+        one["standing"]
+            .as_str()?
+            .contains("in force")
+            .then_some(one)
+    });
+    assert_eq!(standing["names"], json!(["shop.example"]));
+    assert_eq!(
+        stub.said()
+            .iter()
+            .filter(|line| line.contains("ordered"))
+            .count(),
+        2
+    );
+    drop(gateway);
+
+    let config = config.replace("shortlived", "shortlifed");
+    let gateway = Gateway::before(&app.origin(), &config);
+    let said = wait_for("an explanation", Duration::from_secs(30), || {
+        let said = status(&gateway)["certificates"][0]["standing"]
+            .as_str()?
+            .to_owned();
+        said.contains("Tried again").then_some(said)
+    });
+    assert!(said.contains("`acme.profile`"), "{said}");
+}

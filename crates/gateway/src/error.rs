@@ -1,0 +1,51 @@
+//! Why there is no gateway.
+
+use std::io;
+
+use crate::listen::ListenError;
+use crate::store::OpenError;
+
+/// Why the gateway could not start, or could not go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A port could not be bound.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The store could not be opened.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// Certificates would be ordered that nobody keeps.
+    #[error(transparent)]
+    Acme(#[from] panoply_acme::Error),
+    /// A thread, runtime, signal or passed socket could not be had.
+    #[error("the operating system refused {what}")]
+    System {
+        /// What was asked for.
+        what: &'static str,
+        /// Why it was refused.
+        #[source]
+        source: io::Error,
+    },
+    /// The app's program could not be started.
+    #[error("the app cannot be started: `{program}`: {source}{}", not_found(.source))]
+    App {
+        /// The program that was named.
+        program: String,
+        /// Why it was refused.
+        source: io::Error,
+    },
+}
+
+fn not_found(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound => "; is it installed and in PATH?",
+        io::ErrorKind::PermissionDenied => "; is it executable?",
+        _ => "",
+    }
+}
+
+/// Tells what was asked for.
+pub(crate) fn system(what: &'static str) -> impl FnOnce(io::Error) -> Error {
+    move |source| Error::System { what, source }
+}
