@@ -262,7 +262,7 @@ mod tests {
         record.told(window(1009 * DAY, 1010 * DAY), 1010 * DAY, 0.9);
         assert_eq!(record.due(Some(LIFE), 1010 * DAY), Due::Order);
         // As with every certificate that is fresh, if the directory is out of its mind.
-        record.not_before = 0;
+        record.told(window(900 * DAY, 901 * DAY), LIFE.start, 0.5);
         record.ask_at = 1002 * DAY;
         assert_eq!(
             record.due(Some(LIFE), LIFE.start + 1),

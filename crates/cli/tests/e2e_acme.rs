@@ -341,7 +341,7 @@ fn renewed_when_the_directory_says_and_by_profile() {
     let config = pebble.config("[\"shop.example\"]", "profile = \"shortlived\"");
     let gateway = Gateway::before(&app.origin(), &config);
     certified(&gateway);
-    wait_for("the order in its place", Duration::from_secs(60), || {
+    wait_for("the order in its place", Duration::from_mins(1), || {
         let said = stub.said();
         let renewals = said
             .iter()
