@@ -11,6 +11,7 @@ use crate::client::Client;
 use crate::config::{AcmeConfig, ChallengeKind, ConfigError};
 use crate::issuer::Issuer;
 use crate::manager::Acme;
+use crate::sharing::Sharing;
 use crate::storage::{self, Storage};
 
 /// Why certificates cannot be managed.
@@ -109,6 +110,7 @@ impl AcmeBuilder {
             let single = |name| Group::new(vec![name], &config);
             self.names.into_iter().map(single).collect()
         };
+        let sharing = Arc::new(Sharing::default());
         let issuers = if self.issuers.is_empty() {
             let client = |directory| -> Arc<dyn Issuer> {
                 Arc::new(Client::new(
@@ -116,6 +118,7 @@ impl AcmeBuilder {
                     Arc::clone(&config),
                     Arc::clone(&storage),
                     self.challenges.clone(),
+                    Arc::clone(&sharing),
                 ))
             };
             config.in_force().into_iter().map(client).collect()
@@ -128,6 +131,7 @@ impl AcmeBuilder {
             self.tls,
             issuers,
             self.clock,
+            (sharing, self.challenges),
             config.temporary_state,
         ))
     }
@@ -157,6 +161,11 @@ impl Group {
             names,
             kinds,
         }
+    }
+
+    /// What it is called among nodes.
+    pub(crate) fn name(&self) -> &str {
+        &self.file
     }
 
     /// The file of the key and the chain.

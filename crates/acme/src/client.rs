@@ -9,6 +9,7 @@ use instant_acme::{
     Account, AuthorizationStatus, CertificateIdentifier, ChallengeType, ExternalAccountKey,
     Identifier, KeyAuthorization, NewAccount, NewOrder, OrderStatus, RetryPolicy,
 };
+use panoply_core::StoreError;
 use panoply_tls::{Challenges, Standing};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
@@ -18,6 +19,8 @@ use crate::advice::{Tried, is_account_gone};
 use crate::config::{AcmeConfig, ChallengeKind, Directory};
 use crate::hook;
 use crate::issuer::{Failure, Fault, Issued, Issuer, Order, Pending, Window};
+use crate::nodes::ACCOUNTS;
+use crate::sharing::{Sharing, called};
 use crate::storage::{self, Storage};
 
 /// How a directory is polled: from a quarter of a second on, for some minutes.
@@ -32,12 +35,18 @@ pub(crate) struct Client {
     config: Arc<AcmeConfig>,
     storage: Arc<Storage>,
     challenges: Challenges,
+    sharing: Arc<Sharing>,
     account: Mutex<Option<Account>>,
 }
 
 /// What is given while a directory looks.
 enum Given {
-    Here(#[expect(dead_code, reason = "held, not looked at")] Standing),
+    Here {
+        #[expect(dead_code, reason = "held, not looked at")]
+        standing: Standing,
+        /// What it is called among nodes.
+        called: String,
+    },
     InDns(hook::Record),
 }
 
@@ -47,12 +56,14 @@ impl Client {
         config: Arc<AcmeConfig>,
         storage: Arc<Storage>,
         challenges: Challenges,
+        sharing: Arc<Sharing>,
     ) -> Self {
         Self {
             directory,
             config,
             storage,
             challenges,
+            sharing,
             account: Mutex::new(None),
         }
     }
@@ -82,7 +93,16 @@ impl Client {
             None => Account::builder(),
         };
         let other = |error: std::io::Error| instant_acme::Error::Other(Box::new(error));
-        let kept = self.storage.read(&self.file()).map_err(other)?;
+        let file = self.file();
+        let gone = |error: StoreError| instant_acme::Error::Other(Box::new(error));
+        if let Some(nodes) = self.sharing.nodes() {
+            // One account for all nodes, so that a CAA record can name it.
+            let theirs = nodes.load(ACCOUNTS).await.map_err(gone)?;
+            if let Some(theirs) = theirs.and_then(|mut all| all.remove(&file)) {
+                self.storage.write(&file, &theirs).map_err(other)?;
+            }
+        }
+        let kept = self.storage.read(&file).map_err(other)?;
         let kept = kept.and_then(|kept| serde_json::from_slice(&kept).ok());
         let account = if let Some(credentials) = kept {
             builder()?.from_credentials(credentials).await?
@@ -102,7 +122,11 @@ impl Client {
             let url = self.directory.url().to_owned();
             let (account, credentials) = builder()?.create(&new, url, external.as_ref()).await?;
             let text = serde_json::to_vec(&credentials)?;
-            self.storage.write(&self.file(), &text).map_err(other)?;
+            self.storage.write(&file, &text).map_err(other)?;
+            if let Some(nodes) = self.sharing.nodes() {
+                let accounts = nodes.put(ACCOUNTS, &[(&file, Some(&text))]).await;
+                accounts.map_err(gone)?;
+            }
             tracing::info!(directory = %self.directory, "an ACME account was made");
             account
         };
@@ -113,8 +137,14 @@ impl Client {
     /// Forgets an account that the directory does not know any more.
     async fn forget_account(&self) {
         *self.account.lock().await = None;
-        if let Err(error) = std::fs::remove_file(self.storage.path(&self.file())) {
+        let file = self.file();
+        if let Err(error) = std::fs::remove_file(self.storage.path(&file)) {
             tracing::debug!(%error, "an account could not be forgotten");
+        }
+        if let Some(nodes) = self.sharing.nodes()
+            && let Err(error) = nodes.put(ACCOUNTS, &[(&file, None)]).await
+        {
+            tracing::debug!(%error, "an account could not be forgotten everywhere");
         }
     }
 
@@ -145,11 +175,14 @@ impl Client {
         let mut placed = placed.map_err(|error| tried.error(&error))?;
         let mut given = Vec::new();
         let shown = self.show(&mut placed, order.kind, &mut given).await;
+        let mut spread = Vec::new();
         for one in given {
-            if let Given::InDns(record) = one {
-                record.cleanup(&self.config.dns_hook).await;
+            match one {
+                Given::InDns(record) => record.cleanup(&self.config.dns_hook).await,
+                Given::Here { called, .. } => spread.push(called),
             }
         }
+        self.sharing.withdraw(&spread).await;
         shown?;
         let key = placed
             .finalize()
@@ -210,17 +243,19 @@ impl Client {
         match kind {
             ChallengeKind::Http01 => {
                 let standing = self.challenges.answer_http(token, answer.as_str());
-                Ok(Given::Here(standing))
+                let called = called(kind, token);
+                self.here(standing, called, answer.as_str().as_bytes())
+                    .await
             }
             ChallengeKind::TlsAlpn01 => {
-                let standing = self
-                    .challenges
-                    .answer_tls_alpn(name, answer.digest().as_ref());
+                let hash = answer.digest();
+                let standing = self.challenges.answer_tls_alpn(name, hash.as_ref());
                 let unmade = |error| {
                     let problem = format!("no answer could be made: {error}");
                     Failure::new(Fault::Validation, problem, "Another kind is tried next.")
                 };
-                standing.map(Given::Here).map_err(unmade)
+                let standing = standing.map_err(unmade)?;
+                self.here(standing, called(kind, name), hash.as_ref()).await
             }
             ChallengeKind::Dns01 => {
                 let hook = &self.config.dns_hook;
@@ -228,6 +263,22 @@ impl Client {
                 Ok(Given::InDns(record))
             }
         }
+    }
+
+    /// An answer that is given here, and by every other node.
+    async fn here(
+        &self,
+        standing: Standing,
+        called: String,
+        answer: &[u8],
+    ) -> Result<Given, Failure> {
+        let spread = self.sharing.spread(&called, answer).await;
+        spread.map_err(|error| {
+            let problem = format!("the other nodes cannot be told of a challenge: {error}");
+            let advice = "It is tried again when the store is back.";
+            Failure::new(Fault::Directory, problem, advice)
+        })?;
+        Ok(Given::Here { standing, called })
     }
 
     /// Why an order did not become ready.

@@ -6,14 +6,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use panoply_core::Clock;
-use panoply_tls::{CertificateInfo, Date, Tls};
+use panoply_core::{Clock, Secret, SessionStore, StoreError};
+use panoply_tls::{CertificateInfo, Challenges, Date, Tls};
 use zeroize::Zeroizing;
 
 use crate::builder::{Error, Group};
 use crate::config::ChallengeKind;
 use crate::issuer::{Failure, Fault, Issued, Issuer, Order};
+use crate::nodes::LOOK;
 use crate::plan::{Due, Life, Record, dice, moment, seconds};
+use crate::sharing::Sharing;
 use crate::state::{CertificateState, Standing};
 use crate::storage::Storage;
 
@@ -32,6 +34,8 @@ pub struct Acme {
     tls: Arc<Tls>,
     issuers: Vec<Arc<dyn Issuer>>,
     clock: Arc<dyn Clock>,
+    sharing: Arc<Sharing>,
+    challenges: Challenges,
     may_be_temporary: bool,
     states: Mutex<Vec<CertificateState>>,
     shown: Mutex<Vec<Option<Vec<u8>>>>,
@@ -63,6 +67,7 @@ impl Acme {
         tls: Arc<Tls>,
         issuers: Vec<Arc<dyn Issuer>>,
         clock: Arc<dyn Clock>,
+        (sharing, challenges): (Arc<Sharing>, Challenges),
         may_be_temporary: bool,
     ) -> Self {
         let acme = Self {
@@ -73,6 +78,8 @@ impl Acme {
             tls,
             issuers,
             clock,
+            sharing,
+            challenges,
             may_be_temporary,
         };
         let states = (0..acme.groups.len()).filter_map(|at| acme.look(at));
@@ -94,6 +101,17 @@ impl Acme {
         Ok(())
     }
 
+    /// Shares certificates, challenges and accounts with every node that does so too: one of them
+    /// orders, all have what came of it, and any answers for it. `store` is one that nodes have in
+    /// common, `secret` what seals in it. A second call changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// When the system has no random bytes.
+    pub fn share(&self, store: Arc<dyn SessionStore>, secret: &Secret) -> Result<(), StoreError> {
+        self.sharing.with(store, secret)
+    }
+
     /// How the certificates stand.
     pub fn states(&self) -> Vec<CertificateState> {
         lock(&self.states).clone()
@@ -101,7 +119,15 @@ impl Acme {
 
     /// Does whatever is due; says how long nothing will be, if the clock runs as it should.
     pub async fn step(&self) -> Duration {
-        let mut next = Duration::from_hours(1);
+        let shared = self.sharing.nodes().is_some();
+        let mut next = if shared {
+            LOOK
+        } else {
+            Duration::from_hours(1)
+        };
+        if let Err(error) = self.sharing.answer(&self.challenges).await {
+            tracing::debug!(%error, "other nodes' challenges are not known");
+        }
         for at in 0..self.groups.len() {
             next = next.min(self.see_to(at).await);
         }
@@ -143,6 +169,9 @@ impl Acme {
         let Some(group) = self.groups.get(at) else {
             return Duration::MAX;
         };
+        if let Err(error) = self.sharing.pull(&self.storage, group).await {
+            tracing::debug!(%error, "other nodes' certificates are not known");
+        }
         let due = |kept: &Option<Kept>| {
             let record = self.record(group);
             record.due(kept.as_ref().map(Kept::life), self.now())
@@ -167,18 +196,58 @@ impl Acme {
                 return Duration::from_mins(1);
             }
         };
+        match self.take_turn(group).await {
+            Ok(true) => {}
+            Ok(false) => {
+                self.tell(at, Some(Standing::Elsewhere));
+                return ELSEWHERE;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no certificate is ordered while the nodes' store is away");
+                return Duration::from_mins(1);
+            }
+        }
         // Whoever had the lock before may have done it.
         let kept = self.kept(at);
         match (due(&kept), &kept) {
             (Due::Order, _) => {
                 self.tell(at, Some(Standing::Ordering));
-                self.order(at, group, kept.as_ref()).await;
+                tokio::select! {
+                    () = self.order(at, group, kept.as_ref()) => {}
+                    () = self.sharing.hold() => {}
+                }
             }
             (Due::Ask, Some(kept)) => self.ask(group, kept).await,
             _ => {}
         }
+        self.end_turn(group).await;
         self.tell(at, None);
         Duration::ZERO
+    }
+
+    /// Takes the right to order among nodes, and looks what they have done.
+    async fn take_turn(&self, group: &Group) -> Result<bool, StoreError> {
+        let Some(nodes) = self.sharing.nodes() else {
+            return Ok(true);
+        };
+        if !nodes.try_lock().await? {
+            return Ok(false);
+        }
+        self.sharing.pull(&self.storage, group).await?;
+        Ok(true)
+    }
+
+    /// Hands out what was done, and gives the right back.
+    async fn end_turn(&self, group: &Group) {
+        let Some(nodes) = self.sharing.nodes() else {
+            return;
+        };
+        if let Err(error) = self.sharing.push(&self.storage, group).await {
+            tracing::warn!(%error, "the other nodes do not know of a certificate yet");
+        }
+        if let Err(error) = nodes.unlock().await {
+            tracing::debug!(%error, "the right to order ends by itself");
+        }
     }
 
     async fn ask(&self, group: &Group, kept: &Kept) {
@@ -208,6 +277,9 @@ impl Acme {
         if !self.keep(group, &record) {
             // What is not written down would be done in a loop by a process that dies in it.
             return;
+        }
+        if let Err(error) = self.sharing.push(&self.storage, group).await {
+            return tracing::warn!(%error, "no certificate is ordered that other nodes do not know of");
         }
         let names = group.names.join(", ");
         tracing::info!(names, "a certificate is being ordered");

@@ -16,6 +16,9 @@ pub(crate) struct Record {
     pub(crate) failed: u32,
     /// Nothing is ordered before.
     pub(crate) not_before: u64,
+    /// When the order began that is under way; whoever finds it there and nobody at it goes on a
+    /// quarter of the pause later.
+    pub(crate) under_way: u64,
     /// When to renew what is held.
     pub(crate) renew_at: u64,
     /// What the directory said of that.
@@ -110,7 +113,12 @@ impl Record {
         };
         // What lies further ahead was written by a clock that was wrong.
         let believed = |moment: u64, most| if moment > now + most { 0 } else { moment };
-        let order = ready.max(believed(self.not_before, LONGEST + DAY));
+        let begun = believed(self.under_way, DAY);
+        let not_before = match self.not_before.checked_sub(begun) {
+            Some(pause) if begun > 0 => begun + pause / 4,
+            _ => self.not_before,
+        };
+        let order = ready.max(believed(not_before, LONGEST + DAY));
         if now >= order {
             return Due::Order;
         }
@@ -133,6 +141,7 @@ impl Record {
             None => pause,
         };
         self.failed = self.failed.saturating_add(1);
+        self.under_way = now;
         self.not_before = now + pause + share(pause / 4, dice);
     }
 
@@ -141,6 +150,7 @@ impl Record {
         if let Some(until) = failure.not_before {
             self.not_before = self.not_before.max(seconds(until).min(now + LONGEST));
         }
+        self.under_way = 0;
         self.trouble = Some(Trouble {
             problem: failure.problem.clone(),
             advice: failure.advice.clone(),
@@ -283,6 +293,7 @@ mod tests {
             let kinds = record.kinds(&possible);
             validations.extend(kinds.iter().map(|_| now));
             record.begin(None, now, 0.0);
+            record.fail(&Failure::new(Fault::Validation, "no", "wait"), now);
             let Due::Wait(until) = record.due(None, now) else {
                 panic!("ordered again at once");
             };
@@ -344,6 +355,9 @@ mod tests {
                 prop_assert!(until <= LIFE.latest().max(now + LONGEST + DAY));
             }
             record.begin(Some(LIFE), now, dice);
+            if let Due::Order = record.due(Some(LIFE), now + 29) {
+                prop_assert!(false, "taken over while it may be under way");
+            }
             prop_assert!(record.not_before >= now + 2 * MINUTE);
             prop_assert!(record.not_before <= now + DAY + DAY / 4);
         }

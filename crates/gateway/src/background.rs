@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use panoply_acme::{CertificateState, Standing};
 use panoply_cookies::KeyRing;
-use panoply_core::Secret;
+use panoply_core::{Secret, SessionStore};
 
 use crate::log;
 use crate::metrics::Metrics;
@@ -51,11 +51,24 @@ pub(crate) async fn keep_certificates(shared: Arc<Shared>) {
 const ORDERS: Duration = Duration::from_secs(15);
 
 /// Orders certificates and renews them.
-pub(crate) async fn order_certificates(shared: Arc<Shared>) {
+///
+/// Where nodes have a store in common, one of them does.
+pub(crate) async fn order_certificates(
+    shared: Arc<Shared>,
+    nodes: Option<Arc<dyn SessionStore>>,
+    secret: Secret,
+) {
     loop {
         let acme = shared.live.load().acme.clone();
         let wait = match acme {
-            Some(acme) => acme.step().await,
+            Some(acme) => {
+                if let Some(store) = &nodes
+                    && let Err(error) = acme.share(Arc::clone(store), &secret)
+                {
+                    tracing::error!(%error, "certificates are not shared with other nodes");
+                }
+                acme.step().await
+            }
             None => ORDERS,
         };
         tokio::time::sleep(wait.min(ORDERS)).await;

@@ -169,7 +169,11 @@ impl Gateway {
         let mut background = vec![
             tokio::task::spawn_local(reports::explain(incoming, Arc::clone(&shared.clock))),
             tokio::task::spawn_local(background::keep_certificates(Arc::clone(&shared))),
-            tokio::task::spawn_local(background::order_certificates(Arc::clone(&shared))),
+            tokio::task::spawn_local(background::order_certificates(
+                Arc::clone(&shared),
+                opened.sessions.clone(),
+                self.settings.store.secret.clone(),
+            )),
             tokio::task::spawn_local(background::keep_keys(Arc::clone(&shared))),
             tokio::task::spawn_local(background::upkeep(metrics.handle())),
         ];
@@ -180,18 +184,7 @@ impl Gateway {
         let secret = self.settings.store.secret.clone();
         let blocks = background::keep_blocks(Arc::clone(&shared), opened, secret);
         background.push(tokio::task::spawn_local(blocks));
-        match control::bind(&self.around.state) {
-            Ok(Some(socket)) => {
-                let store = Arc::clone(&self.around.store);
-                let serve = control::serve(socket, Arc::clone(&shared), store);
-                background.push(tokio::task::spawn_local(serve));
-            }
-            Ok(None) => tracing::warn!(
-                state = %self.around.state.display(),
-                "another gateway runs on this state directory; `panoply blocks` speaks to that one"
-            ),
-            Err(error) => tracing::warn!(%error, "`panoply blocks` will find no control socket"),
-        }
+        background.extend(start_control(&self.around, &shared));
         if let Some(listener) = self.admin {
             let listener =
                 tokio::net::TcpListener::from_std(listener).map_err(system("a socket"))?;
@@ -251,6 +244,22 @@ impl Gateway {
         background.iter().for_each(Task::abort);
         outcome
     }
+}
+
+/// The socket for `panoply blocks` and `panoply status`.
+fn start_control(around: &Surroundings, shared: &Arc<Shared>) -> Option<Task<()>> {
+    match control::bind(&around.state) {
+        Ok(Some(socket)) => {
+            let serve = control::serve(socket, Arc::clone(shared), Arc::clone(&around.store));
+            return Some(tokio::task::spawn_local(serve));
+        }
+        Ok(None) => tracing::warn!(
+            state = %around.state.display(),
+            "another gateway runs on this state directory; `panoply blocks` speaks to that one"
+        ),
+        Err(error) => tracing::warn!(%error, "`panoply blocks` will find no control socket"),
+    }
+    None
 }
 
 fn start_workers(

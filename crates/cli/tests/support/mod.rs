@@ -21,7 +21,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 pub(crate) use curl::{Answer, curl, curl_fails, curl_with};
-pub(crate) use gateway::{App, DEMO_ON_FREE_PORTS, Gateway, example, panoply, test_app, urls};
+pub(crate) use gateway::{
+    App, DEMO_ON_FREE_PORTS, Gateway, Setup, example, panoply, test_app, urls,
+};
 pub(crate) use h2::{H2, frame};
 pub(crate) use pebble::Pebble;
 pub(crate) use pki::Pki;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use panoply::Clock;
 use panoply::limits::{Insured, InsuredConfig};
-use panoply_core::{CounterStore, Secret};
+use panoply_core::{CounterStore, Secret, SessionStore};
 use panoply_store_memory::MemoryStore;
 use panoply_store_postgres::PostgresStore;
 use panoply_store_redis::RedisStore;
@@ -22,6 +22,8 @@ pub(crate) struct Opened {
     pub(crate) store: Arc<dyn CounterStore>,
     /// The same, where an insurance stands in for it.
     pub(crate) insured: Option<Arc<Insured>>,
+    /// Where nodes keep what they share, if they have a store in common.
+    pub(crate) sessions: Option<Arc<dyn SessionStore>>,
 }
 
 /// Why the store could not be opened.
@@ -65,8 +67,9 @@ pub(crate) async fn open(plan: &Plan, clock: &Arc<dyn Clock>) -> Result<Opened, 
     let own = |store: Arc<dyn CounterStore>| Opened {
         store,
         insured: None,
+        sessions: None,
     };
-    let shared = |store: Arc<dyn CounterStore>| {
+    let shared = |store: Arc<dyn CounterStore>, sessions: Arc<dyn SessionStore>| {
         let insurance = InsuredConfig::new()
             .nodes(plan.nodes)
             .in_flight(in_flight(&plan.url))
@@ -75,6 +78,7 @@ pub(crate) async fn open(plan: &Plan, clock: &Arc<dyn Clock>) -> Result<Opened, 
         Opened {
             store: Arc::clone(&insured) as _,
             insured: Some(insured),
+            sessions: Some(sessions),
         }
     };
     match &plan.url {
@@ -96,13 +100,15 @@ pub(crate) async fn open(plan: &Plan, clock: &Arc<dyn Clock>) -> Result<Opened, 
             let store = RedisStore::builder(url.as_str()).connect().await;
             let store = store.map_err(|error| plan.cannot(&error))?;
             plan.is_ours(&store).await?;
-            Ok(shared(Arc::new(store)))
+            let sessions = store.sessions();
+            Ok(shared(Arc::new(store), Arc::new(sessions)))
         }
         StoreUrl::Postgres(url) => {
             let store = PostgresStore::builder(url.as_str()).connect().await;
             let store = store.map_err(|error| plan.cannot(&error))?;
             plan.is_ours(&store).await?;
-            Ok(shared(Arc::new(store)))
+            let sessions = store.sessions();
+            Ok(shared(Arc::new(store), Arc::new(sessions)))
         }
     }
 }

@@ -1,0 +1,161 @@
+//! How a manager keeps its directory and what the nodes share the same.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use panoply_core::{Secret, SessionStore, StoreError};
+use panoply_tls::{Challenges, Standing};
+
+use crate::builder::Group;
+use crate::config::ChallengeKind;
+use crate::nodes::{CHALLENGES, LOCK, LOOK, Nodes, Values};
+use crate::storage::Storage;
+
+/// What is shared with other nodes, where there are any.
+#[derive(Debug, Default)]
+pub(crate) struct Sharing {
+    nodes: OnceLock<Nodes>,
+    /// The answers that are given here for others.
+    given: Mutex<HashMap<String, Standing>>,
+}
+
+/// The values of a certificate.
+const PEM: &str = "pem";
+const RECORD: &str = "record";
+
+impl Sharing {
+    /// Shares from now on; a second call changes nothing.
+    pub(crate) fn with(
+        &self,
+        store: Arc<dyn SessionStore>,
+        secret: &Secret,
+    ) -> Result<(), StoreError> {
+        if self.nodes.get().is_none() {
+            let nodes = Nodes::new(store, secret)?;
+            // Another caller has done the same.
+            let _ = self.nodes.set(nodes);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn nodes(&self) -> Option<&Nodes> {
+        self.nodes.get()
+    }
+
+    /// Takes over what other nodes have done, and hands out what only this one has.
+    pub(crate) async fn pull(&self, storage: &Storage, group: &Group) -> Result<(), StoreError> {
+        let Some(nodes) = self.nodes() else {
+            return Ok(());
+        };
+        let Some(mut values) = nodes.load(group.name()).await? else {
+            return self.push(storage, group).await;
+        };
+        for (value, file) in [(PEM, group.pem()), (RECORD, group.record())] {
+            let Some(theirs) = values.remove(value) else {
+                continue;
+            };
+            let unusable = |_| StoreError::transient("the state directory cannot be used");
+            let ours = storage.read(&file).map_err(unusable)?;
+            if ours.as_ref().is_none_or(|ours| **ours != *theirs) {
+                storage.write(&file, &theirs).map_err(unusable)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands out what is on disk.
+    pub(crate) async fn push(&self, storage: &Storage, group: &Group) -> Result<(), StoreError> {
+        let Some(nodes) = self.nodes() else {
+            return Ok(());
+        };
+        let unusable = |_| StoreError::transient("the state directory cannot be used");
+        let pem = storage.read(&group.pem()).map_err(unusable)?;
+        let record = storage.read(&group.record()).map_err(unusable)?;
+        let values: Vec<(&str, Option<&[u8]>)> = [(PEM, &pem), (RECORD, &record)]
+            .into_iter()
+            .filter_map(|(value, content)| Some((value, Some(content.as_ref()?.as_slice()))))
+            .collect();
+        if values.is_empty() {
+            return Ok(());
+        }
+        nodes.put(group.name(), &values).await
+    }
+
+    /// Gives the answers of other nodes' orders here too.
+    pub(crate) async fn answer(&self, challenges: &Challenges) -> Result<(), StoreError> {
+        let Some(nodes) = self.nodes() else {
+            return Ok(());
+        };
+        let answers = nodes.load(CHALLENGES).await?.unwrap_or_default();
+        let mut given = self
+            .given
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        given.retain(|what, _| answers.contains_key(what));
+        for (what, answer) in fresh(&answers, &given) {
+            if let Some(standing) = stand(challenges, &what, &answer) {
+                given.insert(what, standing);
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets every node give an answer, and waits until they do.
+    pub(crate) async fn spread(&self, what: &str, answer: &[u8]) -> Result<(), StoreError> {
+        let Some(nodes) = self.nodes() else {
+            return Ok(());
+        };
+        nodes.put(CHALLENGES, &[(what, Some(answer))]).await?;
+        tokio::time::sleep(LOOK * 2).await;
+        Ok(())
+    }
+
+    /// Lets no node give those answers any more; they end by themselves too.
+    pub(crate) async fn withdraw(&self, what: &[String]) {
+        let Some(nodes) = self.nodes().filter(|_| !what.is_empty()) else {
+            return;
+        };
+        let values: Vec<_> = what.iter().map(|what| (what.as_str(), None)).collect();
+        if let Err(error) = nodes.put(CHALLENGES, &values).await {
+            tracing::debug!(%error, "answers to challenges stay for some minutes");
+        }
+    }
+
+    /// Keeps the right to order for as long as this is polled.
+    pub(crate) async fn hold(&self) {
+        let Some(nodes) = self.nodes() else {
+            return std::future::pending().await;
+        };
+        loop {
+            tokio::time::sleep(LOCK / 3).await;
+            match nodes.hold_lock().await {
+                Ok(true) => {}
+                Ok(false) => tracing::warn!("another node has begun to order certificates"),
+                Err(error) => tracing::debug!(%error, "the right to order is not kept"),
+            }
+        }
+    }
+}
+
+/// Answers that are not given yet.
+fn fresh(answers: &Values, given: &HashMap<String, Standing>) -> Vec<(String, Vec<u8>)> {
+    let fresh = answers
+        .iter()
+        .filter(|(what, _)| !given.contains_key(*what));
+    fresh
+        .map(|(what, answer)| (what.clone(), answer.to_vec()))
+        .collect()
+}
+
+/// What an answer is called among nodes: for a token or a name.
+pub(crate) fn called(kind: ChallengeKind, of: &str) -> String {
+    format!("{kind} {of}")
+}
+
+fn stand(challenges: &Challenges, what: &str, answer: &[u8]) -> Option<Standing> {
+    let (kind, of) = what.split_once(' ')?;
+    if kind == ChallengeKind::Http01.to_string() {
+        return Some(challenges.answer_http(of, std::str::from_utf8(answer).ok()?));
+    }
+    challenges.answer_tls_alpn(of, answer).ok()
+}
