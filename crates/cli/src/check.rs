@@ -66,14 +66,18 @@ fn report(loaded: Loaded, around: &Surroundings) -> Result<String, ConfigError> 
     let stand_in = settings
         .tls()
         .is_some_and(|tls| tls.ca_certificate().is_some());
+    let ordered = settings.orders_certificates();
     let holds_back = stand_in
         && loaded
             .value("headers.strict-transport-security.local")
             .is_none();
     for header in settings.suit().headers().describe() {
         if holds_back && header.name == "strict-transport-security" {
-            text.push_str("  (no Strict-Transport-Security: the certificate is a local one)\n");
-            continue;
+            if !ordered {
+                text.push_str("  (no Strict-Transport-Security: the certificate is a local one)\n");
+                continue;
+            }
+            text.push_str("  (the next one once the ordered certificate is in force)\n");
         }
         if header.path != prefix {
             prefix.clone_from(&header.path);

@@ -28,7 +28,17 @@ pub(crate) fn run(args: &SettingArgs) -> ExitCode {
     let addresses = gateway.addresses();
     let ready = || {
         say(ready_line(&settings, &addresses));
-        if let Some(ca) = settings.tls().and_then(|tls| tls.ca_certificate()) {
+        let ca = settings.tls().and_then(|tls| tls.ca_certificate());
+        if settings.orders_certificates() {
+            let awaited = settings.awaited().join(", ");
+            if !awaited.is_empty() {
+                tracing::info!(
+                    names = awaited,
+                    "until certificates have come, one of the local authority stands in; `panoply \
+                     status` says how they stand"
+                );
+            }
+        } else if let Some(ca) = ca {
             tracing::info!(
                 ca = %ca.display(),
                 "the certificate is from a local authority: browsers trust it once they trust ca"

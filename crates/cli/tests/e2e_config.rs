@@ -92,6 +92,12 @@ refused! {
     a_bad_listen_address: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[listen]\nhttps = \"8443\"\n", ["panoply.toml:4", "127.0.0.1:8443"];
     a_duplicate_domain: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[tls]\ndomains = [\"shop.example\", \"shop.example\"]\n", ["shop.example"];
     an_unknown_tls_mode: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[tls]\nmode = \"file\"\n", ["panoply.toml:4", "files"];
+    acme_without_a_domain: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[tls]\nmode = \"acme\"\n", ["panoply.toml:4", "domains ="];
+    a_rehearsal_of_nothing: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[tls]\ndomains = [\"shop.test\"]\n[acme]\nstaging = true\n", ["panoply.toml:6", "mode = \"acme\""];
+    a_wildcard_without_dns: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[tls]\ndomains = [\"*.shop.dev\"]\n", ["dns_hook"];
+    an_unknown_directory: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[acme]\ndirectories = [\"letsencript\"]\n", ["panoply.toml:4", "letsencrypt"];
+    an_unknown_challenge: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[acme]\nchallenges = [\"http\"]\n", ["panoply.toml:4", "http-01"];
+    a_contact_that_is_none: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[tls]\ndomains = [\"shop.dev\"]\n[acme]\ncontact = \"ops\"\n", ["panoply.toml:6", "ops@"];
     files_without_a_key: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[tls]\nmode = \"files\"\ncertificate = \"cert.pem\"\n", ["key"];
     a_bad_trusted_proxy: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[client]\ntrusted_proxies = [\"10.0.0.0/33\"]\n", ["10.0.0.0/33"];
     command_and_upstream: "[app]\nupstream = \"http://127.0.0.1:3000\"\ncommand = [\"node\", \"server.js\"]\n", ["command", "upstream"];

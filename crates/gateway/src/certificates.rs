@@ -6,7 +6,7 @@ use panoply_acme::{Acme, AcmeBuilder};
 use panoply_tls::Tls;
 
 use crate::config::{ConfigError, Loaded};
-use crate::settings::Surroundings;
+use crate::settings::{Settings, Surroundings};
 
 /// TLS, and what orders its certificates; none of it where it is off.
 pub(crate) type Prepared = (Option<Arc<Tls>>, Option<Arc<Acme>>);
@@ -35,6 +35,12 @@ fn acme(
     let config = &loaded.config;
     let names = config.tls.acme_domains();
     let Some(tls) = tls.filter(|_| !names.is_empty()) else {
+        if config.acme.staging {
+            let message = "acme.staging: there is nothing to rehearse, no certificate is ordered";
+            let help = "name a public domain (`--domain shop.example.com`, `tls.domains`), or \
+                        write `tls.mode = \"acme\"`";
+            return Err(loaded.error("acme.staging", message).with_help(help));
+        }
         return Ok(None);
     };
     let builder = AcmeBuilder::new(
@@ -52,4 +58,19 @@ fn acme(
         loaded.error(&key, error.to_string())
     })?;
     Ok(Some(Arc::new(acme)))
+}
+
+impl Settings {
+    /// Whether certificates are ordered.
+    pub fn orders_certificates(&self) -> bool {
+        self.live.acme.is_some()
+    }
+
+    /// The names whose ordered certificate is not there yet.
+    pub fn awaited(&self) -> Vec<String> {
+        let states = self.live.acme.as_ref().map(|acme| acme.states());
+        let awaited = states.into_iter().flatten();
+        let awaited = awaited.filter(|state| state.certificate.is_none());
+        awaited.flat_map(|state| state.names).collect()
+    }
 }
