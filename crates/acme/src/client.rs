@@ -19,7 +19,6 @@ use crate::advice::{Tried, is_account_gone};
 use crate::config::{AcmeConfig, ChallengeKind, Directory};
 use crate::hook;
 use crate::issuer::{Failure, Fault, Issued, Issuer, Order, Pending, Window};
-use crate::nodes::ACCOUNTS;
 use crate::sharing::{Sharing, called};
 use crate::storage::{self, Storage};
 
@@ -95,12 +94,9 @@ impl Client {
         let other = |error: std::io::Error| instant_acme::Error::Other(Box::new(error));
         let file = self.file();
         let gone = |error: StoreError| instant_acme::Error::Other(Box::new(error));
-        if let Some(nodes) = self.sharing.nodes() {
-            // One account for all nodes, so that a CAA record can name it.
-            let theirs = nodes.load(ACCOUNTS).await.map_err(gone)?;
-            if let Some(theirs) = theirs.and_then(|mut all| all.remove(&file)) {
-                self.storage.write(&file, &theirs).map_err(other)?;
-            }
+        // One account for all nodes, so that a CAA record can name it.
+        if let Some(theirs) = self.sharing.account(&file).await.map_err(gone)? {
+            self.storage.write(&file, &theirs).map_err(other)?;
         }
         let kept = self.storage.read(&file).map_err(other)?;
         let kept = kept.and_then(|kept| serde_json::from_slice(&kept).ok());
@@ -123,10 +119,8 @@ impl Client {
             let (account, credentials) = builder()?.create(&new, url, external.as_ref()).await?;
             let text = serde_json::to_vec(&credentials)?;
             self.storage.write(&file, &text).map_err(other)?;
-            if let Some(nodes) = self.sharing.nodes() {
-                let accounts = nodes.put(ACCOUNTS, &[(&file, Some(&text))]).await;
-                accounts.map_err(gone)?;
-            }
+            let shared = self.sharing.put_account(&file, Some(&text)).await;
+            shared.map_err(gone)?;
             tracing::info!(directory = %self.directory, "an ACME account was made");
             account
         };
@@ -141,9 +135,7 @@ impl Client {
         if let Err(error) = std::fs::remove_file(self.storage.path(&file)) {
             tracing::debug!(%error, "an account could not be forgotten");
         }
-        if let Some(nodes) = self.sharing.nodes()
-            && let Err(error) = nodes.put(ACCOUNTS, &[(&file, None)]).await
-        {
+        if let Err(error) = self.sharing.put_account(&file, None).await {
             tracing::debug!(%error, "an account could not be forgotten everywhere");
         }
     }

@@ -7,7 +7,6 @@ mod config;
 mod hook;
 mod issuer;
 mod manager;
-mod nodes;
 mod plan;
 mod sharing;
 mod state;

@@ -6,16 +6,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use panoply_core::{Clock, Secret, SessionStore, StoreError};
-use panoply_tls::{CertificateInfo, Challenges, Date, Tls};
+use panoply_core::{Clock, StoreError};
+use panoply_tls::{CertificateInfo, Challenges, Date, Nodes, Tls};
 use zeroize::Zeroizing;
 
 use crate::builder::{Error, Group};
 use crate::config::ChallengeKind;
 use crate::issuer::{Failure, Fault, Issued, Issuer, Order};
-use crate::nodes::LOOK;
 use crate::plan::{Due, Life, Record, dice, moment, seconds};
-use crate::sharing::Sharing;
+use crate::sharing::{LOOK, Sharing};
 use crate::state::{CertificateState, Standing};
 use crate::storage::Storage;
 
@@ -102,14 +101,9 @@ impl Acme {
     }
 
     /// Shares certificates, challenges and accounts with every node that does so too: one of them
-    /// orders, all have what came of it, and any answers for it. `store` is one that nodes have in
-    /// common, `secret` what seals in it. A second call changes nothing.
-    ///
-    /// # Errors
-    ///
-    /// When the system has no random bytes.
-    pub fn share(&self, store: Arc<dyn SessionStore>, secret: &Secret) -> Result<(), StoreError> {
-        self.sharing.with(store, secret)
+    /// orders, all have what came of it, and any answers for it. A second call changes nothing.
+    pub fn share(&self, nodes: Arc<Nodes>) {
+        self.sharing.with(nodes);
     }
 
     /// How the certificates stand.
@@ -227,10 +221,7 @@ impl Acme {
 
     /// Takes the right to order among nodes, and looks what they have done.
     async fn take_turn(&self, group: &Group) -> Result<bool, StoreError> {
-        let Some(nodes) = self.sharing.nodes() else {
-            return Ok(true);
-        };
-        if !nodes.try_lock().await? {
+        if !self.sharing.begin().await? {
             return Ok(false);
         }
         self.sharing.pull(&self.storage, group).await?;
@@ -239,13 +230,10 @@ impl Acme {
 
     /// Hands out what was done, and gives the right back.
     async fn end_turn(&self, group: &Group) {
-        let Some(nodes) = self.sharing.nodes() else {
-            return;
-        };
         if let Err(error) = self.sharing.push(&self.storage, group).await {
             tracing::warn!(%error, "the other nodes do not know of a certificate yet");
         }
-        if let Err(error) = nodes.unlock().await {
+        if let Err(error) = self.sharing.end().await {
             tracing::debug!(%error, "the right to order ends by itself");
         }
     }

@@ -2,19 +2,41 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
-use panoply_core::{Secret, SessionStore, StoreError};
-use panoply_tls::{Challenges, Standing};
+use panoply_core::StoreError;
+use panoply_tls::{Challenges, Nodes, Standing, Values};
+use zeroize::Zeroizing;
 
 use crate::builder::Group;
 use crate::config::ChallengeKind;
-use crate::nodes::{CHALLENGES, LOCK, LOOK, Nodes, Values};
 use crate::storage::Storage;
+
+/// How often nodes look what the others have done.
+pub(crate) const LOOK: Duration = Duration::from_secs(2);
+
+/// How long the right to order lasts without a word; whoever has it says one each third of that.
+const LOCK: Duration = Duration::from_secs(15);
+
+/// How long answers to challenges are kept.
+const ANSWERS: Duration = Duration::from_mins(20);
+
+/// How long anything else is kept without being written.
+const KEPT: Duration = Duration::from_hours(24 * 365 * 2);
+
+/// The names under which nodes share.
+const CHALLENGES: &str = "acme challenges";
+const ACCOUNTS: &str = "acme accounts";
+const ORDERING: &str = "acme lock";
+
+fn of_group(group: &Group) -> String {
+    format!("acme {}", group.name())
+}
 
 /// What is shared with other nodes, where there are any.
 #[derive(Debug, Default)]
 pub(crate) struct Sharing {
-    nodes: OnceLock<Nodes>,
+    nodes: OnceLock<Arc<Nodes>>,
     /// The answers that are given here for others.
     given: Mutex<HashMap<String, Standing>>,
 }
@@ -25,21 +47,13 @@ const RECORD: &str = "record";
 
 impl Sharing {
     /// Shares from now on; a second call changes nothing.
-    pub(crate) fn with(
-        &self,
-        store: Arc<dyn SessionStore>,
-        secret: &Secret,
-    ) -> Result<(), StoreError> {
-        if self.nodes.get().is_none() {
-            let nodes = Nodes::new(store, secret)?;
-            // Another caller has done the same.
-            let _ = self.nodes.set(nodes);
-        }
-        Ok(())
+    pub(crate) fn with(&self, nodes: Arc<Nodes>) {
+        // Another caller has done the same.
+        let _ = self.nodes.set(nodes);
     }
 
     pub(crate) fn nodes(&self) -> Option<&Nodes> {
-        self.nodes.get()
+        self.nodes.get().map(|nodes| &**nodes)
     }
 
     /// Takes over what other nodes have done, and hands out what only this one has.
@@ -47,7 +61,7 @@ impl Sharing {
         let Some(nodes) = self.nodes() else {
             return Ok(());
         };
-        let Some(mut values) = nodes.load(group.name()).await? else {
+        let Some(mut values) = nodes.load(&of_group(group)).await? else {
             return self.push(storage, group).await;
         };
         for (value, file) in [(PEM, group.pem()), (RECORD, group.record())] {
@@ -78,7 +92,7 @@ impl Sharing {
         if values.is_empty() {
             return Ok(());
         }
-        nodes.put(group.name(), &values).await
+        nodes.put(&of_group(group), &values, KEPT).await
     }
 
     /// Gives the answers of other nodes' orders here too.
@@ -105,7 +119,9 @@ impl Sharing {
         let Some(nodes) = self.nodes() else {
             return Ok(());
         };
-        nodes.put(CHALLENGES, &[(what, Some(answer))]).await?;
+        nodes
+            .put(CHALLENGES, &[(what, Some(answer))], ANSWERS)
+            .await?;
         tokio::time::sleep(LOOK * 2).await;
         Ok(())
     }
@@ -116,9 +132,49 @@ impl Sharing {
             return;
         };
         let values: Vec<_> = what.iter().map(|what| (what.as_str(), None)).collect();
-        if let Err(error) = nodes.put(CHALLENGES, &values).await {
+        if let Err(error) = nodes.put(CHALLENGES, &values, ANSWERS).await {
             tracing::debug!(%error, "answers to challenges stay for some minutes");
         }
+    }
+
+    /// The account that nodes have in common, by its file.
+    pub(crate) async fn account(
+        &self,
+        file: &str,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+        let Some(nodes) = self.nodes() else {
+            return Ok(None);
+        };
+        let accounts = nodes.load(ACCOUNTS).await?;
+        Ok(accounts.and_then(|mut all| all.remove(file)))
+    }
+
+    /// Lets nodes have an account in common, or none.
+    pub(crate) async fn put_account(
+        &self,
+        file: &str,
+        account: Option<&[u8]>,
+    ) -> Result<(), StoreError> {
+        match self.nodes() {
+            Some(nodes) => nodes.put(ACCOUNTS, &[(file, account)], KEPT).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Takes the right to order; `false` while another node has it.
+    pub(crate) async fn begin(&self) -> Result<bool, StoreError> {
+        match self.nodes() {
+            Some(nodes) => nodes.try_lock(ORDERING, LOCK).await,
+            None => Ok(true),
+        }
+    }
+
+    /// Gives it back.
+    pub(crate) async fn end(&self) -> Result<(), StoreError> {
+        if let Some(nodes) = self.nodes() {
+            nodes.unlock(ORDERING).await?;
+        }
+        Ok(())
     }
 
     /// Keeps the right to order for as long as this is polled.
@@ -128,7 +184,7 @@ impl Sharing {
         };
         loop {
             tokio::time::sleep(LOCK / 3).await;
-            match nodes.hold_lock().await {
+            match nodes.hold_lock(ORDERING, LOCK).await {
                 Ok(true) => {}
                 Ok(false) => tracing::warn!("another node has begun to order certificates"),
                 Err(error) => tracing::debug!(%error, "the right to order is not kept"),

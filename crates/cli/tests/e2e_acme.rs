@@ -430,6 +430,26 @@ fn three_nodes_on_one_redis_order_once_and_all_serve() {
     assert_eq!(pebble.count("There are now 1 accounts"), 1);
     assert_eq!(pebble.count("There are now 2 accounts"), 0);
     assert_eq!(visit(&pebble.root(), &pebble, "shop.example").status, 200);
+
+    // Whoever comes back to another node takes up its session there.
+    let session = gateways[0].dir.path().join("session").display().to_string();
+    let greet = |gateway: &Gateway, how: &str| {
+        let output = Command::new("timeout")
+            .args(["10", "openssl", "s_client", "-tls1_2"])
+            .args(["-servername", "shop.example"])
+            .args(["-connect", &format!("127.0.0.1:{}", gateway.port())])
+            .args([how, &session])
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        text(&output.stdout)
+    };
+    // Each has made a key, and hears of the others' within seconds.
+    wait_for("sessions that go on", Duration::from_secs(30), || {
+        greet(&gateways[0], "-sess_out");
+        let goes_on = |gateway| greet(gateway, "-sess_in").contains("Reused, TLSv1.2");
+        gateways[1..].iter().all(goes_on).then_some(())
+    });
 }
 
 #[test]

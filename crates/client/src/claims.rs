@@ -2,11 +2,13 @@
 
 use http::{HeaderMap, HeaderName};
 
-/// Headers that some proxy, CDN or framework is known to read a client's address, host, scheme or
-/// target from, apart from those that begin with `x-forwarded-`.
-const CLAIMS: [&str; 24] = [
+/// Headers that some proxy, CDN or framework is known to read a client's address, certificate, host,
+/// scheme or target from, apart from those that begin with `x-forwarded-`.
+const CLAIMS: [&str; 26] = [
     "cf-connecting-ip",
     "cf-connecting-ipv6",
+    "client-cert",
+    "client-cert-chain",
     "client-ip",
     "fastly-client-ip",
     "forwarded",

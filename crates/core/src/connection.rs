@@ -1,7 +1,12 @@
 //! What the listener knows of a connection.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderValue;
 
 /// Where the certificate of a TLS session came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -23,6 +28,8 @@ pub struct TlsSession {
     pub certificate: CertificateSource,
     /// The name the client asked for by SNI (RFC 6066 §3), lower-case.
     pub server_name: Option<Arc<str>>,
+    /// The certificate that the client has shown, if it was asked for one and has one.
+    pub client: Option<Arc<ClientCertificate>>,
 }
 
 impl TlsSession {
@@ -31,7 +38,58 @@ impl TlsSession {
         Self {
             certificate,
             server_name,
+            client: None,
         }
+    }
+
+    /// Adds the certificate by which the client has shown who it is.
+    #[must_use]
+    pub fn with_client(mut self, client: ClientCertificate) -> Self {
+        self.client = Some(Arc::new(client));
+        self
+    }
+}
+
+/// A client's certificate that was verified.
+///
+/// ```
+/// use panoply_core::ClientCertificate;
+///
+/// let certificate = ClientCertificate::new(vec![0x30, 0x03, 0x02, 0x01, 0x05]);
+/// assert_eq!(certificate.header(), ":MAMCAQU=:");
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct ClientCertificate {
+    der: Vec<u8>,
+    header: HeaderValue,
+}
+
+impl ClientCertificate {
+    /// The certificate in DER.
+    pub fn new(der: Vec<u8>) -> Self {
+        let text = format!(":{}:", STANDARD.encode(&der));
+        // Base64 is always a value.
+        let header = HeaderValue::from_str(&text);
+        Self {
+            der,
+            header: header.unwrap_or_else(|_| HeaderValue::from_static("")),
+        }
+    }
+
+    /// In DER.
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// The value of the `Client-Cert` header by which an app behind a gateway is told (RFC 9440 §2.2).
+    pub const fn header(&self) -> &HeaderValue {
+        &self.header
+    }
+}
+
+impl fmt::Debug for ClientCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ClientCertificate({} bytes)", self.der.len())
     }
 }
 

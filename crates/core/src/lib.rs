@@ -14,7 +14,7 @@ mod sessions;
 
 pub use client_address::{ClientAddress, Scheme};
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use connection::{CertificateSource, Connection, TlsSession};
+pub use connection::{CertificateSource, ClientCertificate, Connection, TlsSession};
 pub use counters::{
     Action, Block, BlockId, CounterKey, CounterKeys, CounterStore, Decision, Lock, Moment, Op,
     Receipt, Record, Release, Reply, Rule, State, StoreError, Subject,

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use panoply_acme::{CertificateState, Standing};
 use panoply_cookies::KeyRing;
-use panoply_core::{Secret, SessionStore};
+use panoply_core::Secret;
+use panoply_tls::Nodes;
 
 use crate::log;
 use crate::metrics::Metrics;
@@ -53,25 +54,36 @@ const ORDERS: Duration = Duration::from_secs(15);
 /// Orders certificates and renews them.
 ///
 /// Where nodes have a store in common, one of them does.
-pub(crate) async fn order_certificates(
-    shared: Arc<Shared>,
-    nodes: Option<Arc<dyn SessionStore>>,
-    secret: Secret,
-) {
+pub(crate) async fn order_certificates(shared: Arc<Shared>, nodes: Option<Arc<Nodes>>) {
     loop {
         let acme = shared.live.load().acme.clone();
         let wait = match acme {
             Some(acme) => {
-                if let Some(store) = &nodes
-                    && let Err(error) = acme.share(Arc::clone(store), &secret)
-                {
-                    tracing::error!(%error, "certificates are not shared with other nodes");
+                if let Some(nodes) = &nodes {
+                    acme.share(Arc::clone(nodes));
                 }
                 acme.step().await
             }
             None => ORDERS,
         };
         tokio::time::sleep(wait.min(ORDERS)).await;
+    }
+}
+
+/// How often nodes look whether there are other keys for session tickets: those that were started at
+/// once have each made one.
+const TICKETS: Duration = Duration::from_secs(5);
+
+/// Shares the keys of session tickets, so that a client's session goes on at whichever node.
+pub(crate) async fn share_tickets(shared: Arc<Shared>, nodes: Arc<Nodes>) {
+    let mut again = tokio::time::interval(TICKETS);
+    again.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        again.tick().await;
+        let tickets = shared.live.load().lasting.tickets.clone();
+        if let Err(error) = tickets.share(&nodes, &*shared.clock).await {
+            tracing::debug!(%error, "the keys of session tickets are not shared for now");
+        }
     }
 }
 

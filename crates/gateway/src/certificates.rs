@@ -16,7 +16,7 @@ pub(crate) fn prepare(loaded: &Loaded, around: &Surroundings) -> Result<Prepared
     let tls = loaded.config.tls.clone().build_with(
         &around.state,
         Arc::clone(&around.clock),
-        around.challenges.clone(),
+        &around.lasting,
     );
     // Its message begins with the key.
     let tls =
@@ -47,7 +47,7 @@ fn acme(
         config.acme.clone(),
         names,
         Arc::clone(tls),
-        around.challenges.clone(),
+        around.lasting.challenges.clone(),
         Arc::clone(&around.clock),
     );
     let acme = builder.open(&around.state).map_err(|error| {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use panoply_tls::Nodes;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle as Task, LocalSet};
 
@@ -18,7 +19,7 @@ use crate::metrics::Metrics;
 use crate::settings::{App, Settings, Surroundings};
 use crate::shared::{AppState, Shared};
 use crate::signals::{Asked, Signals};
-use crate::store;
+use crate::store::{self, Opened};
 use crate::worker::{self, Door};
 use crate::{admin, background, control, log, reports};
 
@@ -165,18 +166,22 @@ impl Gateway {
         ));
         let opened = store::open(&self.settings.store, &clock).await?;
         self.around.store.fill(Arc::clone(&opened.store));
+        let nodes = nodes(&opened, &self.settings)?;
         let mut signals = Signals::new().map_err(system("signals"))?;
         let mut background = vec![
             tokio::task::spawn_local(reports::explain(incoming, Arc::clone(&shared.clock))),
             tokio::task::spawn_local(background::keep_certificates(Arc::clone(&shared))),
             tokio::task::spawn_local(background::order_certificates(
                 Arc::clone(&shared),
-                opened.sessions.clone(),
-                self.settings.store.secret.clone(),
+                nodes.clone(),
             )),
             tokio::task::spawn_local(background::keep_keys(Arc::clone(&shared))),
             tokio::task::spawn_local(background::upkeep(metrics.handle())),
         ];
+        background.extend(nodes.map(|nodes| {
+            let share = background::share_tickets(Arc::clone(&shared), nodes);
+            tokio::task::spawn_local(share)
+        }));
         // Before the first request: whoever is blocked stays blocked.
         if let Err(error) = shared.live.load_full().suit.blocklist().refresh().await {
             tracing::warn!(%error, "the blocks could not be looked at");
@@ -244,6 +249,16 @@ impl Gateway {
         background.iter().for_each(Task::abort);
         outcome
     }
+}
+
+/// What nodes share, where they have a store in common.
+fn nodes(opened: &Opened, settings: &Settings) -> Result<Option<Arc<Nodes>>, Error> {
+    let nodes = |store| Nodes::new(Arc::clone(store), &settings.store.secret).map(Arc::new);
+    let unsealed = |error| system("random bytes")(io::Error::other(error));
+    { opened.sessions.as_ref() }
+        .map(nodes)
+        .transpose()
+        .map_err(unsealed)
 }
 
 /// The socket for `panoply blocks` and `panoply status`.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use panoply::{Clock, KeyRing, Nonce, Panoply, Secret, Suit};
 use panoply_acme::Acme;
-use panoply_tls::{Challenges, Tls};
+use panoply_tls::{Lasting, Tls};
 
 use crate::certificates;
 use crate::config::{Address, ConfigError, Loaded, LogConfig, Origin, StoreUrl, Upstream};
@@ -39,7 +39,7 @@ pub(crate) struct Live {
     pub(crate) suit: Suit,
     pub(crate) tls: Option<Arc<Tls>>,
     pub(crate) acme: Option<Arc<Acme>>,
-    pub(crate) challenges: Challenges,
+    pub(crate) lasting: Lasting,
     pub(crate) limits: Limits,
     pub(crate) response_timeout: Duration,
     pub(crate) h2c: bool,
@@ -87,8 +87,8 @@ pub struct Surroundings {
     pub(crate) store: Arc<Deferred>,
     /// The placeholder that an app of ours is told at start, the same across reloads.
     placeholder: Option<Arc<str>>,
-    /// What ACME directories look for; an order goes on across reloads.
-    pub(crate) challenges: Challenges,
+    /// What goes on across reloads: orders of certificates, and sessions.
+    pub(crate) lasting: Lasting,
 }
 
 impl Surroundings {
@@ -101,7 +101,7 @@ impl Surroundings {
             clock,
             store: Arc::default(),
             placeholder,
-            challenges: Challenges::default(),
+            lasting: Lasting::default(),
         }
     }
 }
@@ -172,7 +172,7 @@ impl Settings {
                 suit,
                 tls,
                 acme,
-                challenges: around.challenges.clone(),
+                lasting: around.lasting.clone(),
                 response_timeout: config.limits.response_timeout.get(),
                 h2c: config.app.h2c,
                 reports: config.reports.enabled,

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use panoply_core::Clock;
 use serde::Deserialize;
 
-use crate::challenges::Challenges;
+use crate::clients::{Clients, ClientsConfig};
 use crate::domain;
 use crate::error::{At, Error};
 use crate::files::FilePair;
+use crate::lasting::Lasting;
 use crate::local::Local;
 use crate::mode::{Mode, Profile};
 use crate::server;
-use crate::tls::{Sources, Tls};
+use crate::tls::{Parts, Sources, Tls};
 
 /// The `[tls]` table of `panoply.toml`.
 ///
@@ -36,6 +37,7 @@ pub struct TlsConfig {
     certificates: Vec<CertificateFiles>,
     domains: Vec<String>,
     profile: Profile,
+    clients: Option<ClientsConfig>,
 }
 
 /// A certificate chain and its key, each a PEM file.
@@ -103,6 +105,13 @@ impl TlsConfig {
         self
     }
 
+    /// Asks clients for certificates of their own. Default: none are asked for.
+    #[must_use]
+    pub fn clients(mut self, clients: ClientsConfig) -> Self {
+        self.clients = Some(clients);
+        self
+    }
+
     /// The mode that is in force.
     pub fn effective_mode(&self) -> Mode {
         match self.mode {
@@ -140,6 +149,9 @@ impl TlsConfig {
             .flat_map(|files| [&mut files.certificate, &mut files.key]);
         own.chain(listed)
             .for_each(|path| *path = directory.join(&*path));
+        if let Some(clients) = &mut self.clients {
+            clients.relative_to(directory);
+        }
         self
     }
 
@@ -151,11 +163,10 @@ impl TlsConfig {
     ///
     /// When a setting is wrong, a file cannot be used, or the state directory is not in order.
     pub fn build(self, state: &Path, clock: Arc<dyn Clock>) -> Result<Option<Tls>, Error> {
-        self.build_with(state, clock, Challenges::default())
+        self.build_with(state, clock, &Lasting::default())
     }
 
-    /// As [`build`](Self::build), with challenges that others have too: those of an earlier
-    /// configuration, whose order is under way.
+    /// As [`build`](Self::build), with what an earlier configuration has left.
     ///
     /// # Errors
     ///
@@ -164,7 +175,7 @@ impl TlsConfig {
         self,
         state: &Path,
         clock: Arc<dyn Clock>,
-        challenges: Challenges,
+        lasting: &Lasting,
     ) -> Result<Option<Tls>, Error> {
         self.domains
             .iter()
@@ -176,6 +187,7 @@ impl TlsConfig {
         }
         let provider = Arc::new(server::provider());
         let sources = match mode {
+            Mode::Off if self.clients.is_some() => return Err(Error::ClientsWithoutTls),
             Mode::Off => return Ok(None),
             Mode::Acme if self.domains.is_empty() => return Err(Error::NoDomain),
             Mode::Local | Mode::Acme => {
@@ -189,16 +201,17 @@ impl TlsConfig {
                 Sources::new(pairs.collect::<Result<_, _>>()?, None)
             }
         };
-        let challenges = (mode == Mode::Acme).then_some(challenges);
-        let tls = Tls::new(
-            sources,
-            self.domains,
-            self.profile,
+        let clients = self.clients.as_ref();
+        let clients = clients.map(|clients| Clients::open(clients, Arc::clone(&provider)));
+        let parts = Parts {
+            domains: self.domains,
+            profile: self.profile,
             provider,
-            challenges,
+            challenges: (mode == Mode::Acme).then(|| lasting.challenges.clone()),
+            tickets: lasting.tickets.clone(),
             clock,
-        );
-        tls.map(Some)
+        };
+        Tls::new(sources, clients.transpose()?, parts).map(Some)
     }
 
     fn names_files(&self) -> bool {

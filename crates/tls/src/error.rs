@@ -171,6 +171,24 @@ pub enum Error {
         /// What the library said.
         source: rustls::Error,
     },
+    /// Certificates of clients cannot be checked by what was named.
+    #[error(
+        "{at}: clients cannot be checked by it: {source}; a revocation list is of version 2, with \
+         its number and its issuer's key id (RFC 5280 §5.2)"
+    )]
+    #[non_exhaustive]
+    Clients {
+        /// Where.
+        at: At,
+        /// What the library said.
+        source: rustls::server::VerifierBuilderError,
+    },
+    /// Clients are to show certificates where there is no TLS.
+    #[error(
+        "tls.clients: where TLS is off no client can show a certificate; write another `mode`, or \
+         take the table away"
+    )]
+    ClientsWithoutTls,
     /// Key and certificate do not belong together.
     #[error(
         "{at}: does not belong to the certificate in {}; the first certificate of the file must \
@@ -244,6 +262,7 @@ impl Error {
             Self::NoDomain | Self::NoCertificate | Self::UnusedCertificate(_) => "mode",
             Self::HalfPair { given, .. } => given,
             Self::Domain { .. } => "domains",
+            Self::ClientsWithoutTls => "clients",
             Self::Io { at, .. }
             | Self::TooLarge { at }
             | Self::Empty { at, .. }
@@ -255,6 +274,7 @@ impl Error {
             | Self::Key { at, .. }
             | Self::Certificate { at, .. }
             | Self::Unfit { at, .. }
+            | Self::Clients { at, .. }
             | Self::Mismatch { at, .. }
             | Self::CaKeyMissing { at }
             | Self::CaUnfit { at, .. }

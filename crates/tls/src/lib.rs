@@ -1,25 +1,33 @@
 #![doc = include_str!("../README.md")]
 
 mod challenges;
+mod clients;
 mod config;
 mod date;
 mod domain;
 mod error;
 mod files;
 mod info;
+mod lasting;
 mod local;
 mod mode;
+mod nodes;
 mod pem;
 mod server;
 mod table;
+mod tickets;
 mod tls;
 mod warning;
 
 pub use challenges::{Challenges, Standing};
+pub use clients::{ClientsConfig, Presence};
 pub use config::{CertificateFiles, TlsConfig};
 pub use date::Date;
 pub use error::{At, Error, Nearest};
 pub use info::{CertificateInfo, Fingerprint};
+pub use lasting::Lasting;
 pub use mode::{Mode, Profile};
+pub use nodes::{Nodes, Values};
+pub use tickets::Tickets;
 pub use tls::{Refresh, Tls};
 pub use warning::Warning;

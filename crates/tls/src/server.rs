@@ -4,17 +4,19 @@ use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use panoply_core::Clock;
-use rustls::crypto::aws_lc_rs::{self, Ticketer, cipher_suite, kx_group};
+use rustls::crypto::aws_lc_rs::{self, cipher_suite, kx_group};
 use rustls::crypto::{CryptoProvider, SupportedKxGroup};
-use rustls::server::{NoServerSessionStorage, ResolvesServerCert};
+use rustls::server::{NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::time_provider::TimeProvider;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, SupportedCipherSuite, SupportedProtocolVersion};
 use rustls_pki_types::UnixTime;
 
 use crate::challenges::ACME_TLS;
+use crate::clients::Clients;
 use crate::error::Error;
 use crate::mode::Profile;
+use crate::tls::Parts;
 
 /// Mozilla's order. All of them have forward secrecy and AEAD.
 static CIPHER_SUITES: [SupportedCipherSuite; 9] = [
@@ -49,27 +51,37 @@ pub(crate) fn provider() -> CryptoProvider {
 }
 
 pub(crate) fn config(
-    provider: Arc<CryptoProvider>,
-    profile: Profile,
+    parts: &Parts,
+    clients: Option<&Clients>,
     resolver: Arc<dyn ResolvesServerCert>,
-    acme: bool,
-    clock: Arc<dyn Clock>,
 ) -> Result<ServerConfig, Error> {
+    let clock = Arc::clone(&parts.clock);
+    let provider = Arc::clone(&parts.provider);
+    let verifier = clients.map_or_else(WebPkiClientVerifier::no_client_auth, Clients::verifier);
     let mut config = ServerConfig::builder_with_details(provider, Arc::new(Time(clock)))
-        .with_protocol_versions(versions(profile))
+        .with_protocol_versions(versions(parts.profile))
         .map_err(Error::Rustls)?
-        .with_no_client_auth()
+        .with_client_cert_verifier(verifier)
         .with_cert_resolver(resolver);
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    if acme {
-        config.alpn_protocols.push(ACME_TLS.to_vec());
-    }
-    config.ticketer = Ticketer::new().map_err(Error::Rustls)?;
+    let terms = clients.map_or_else(Vec::new, Clients::terms);
+    config.ticketer = parts.tickets.bound(terms, Arc::clone(&parts.clock));
     // Tickets hold the whole state; a cache would be one more lock that all workers share.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.ignore_client_order = true;
     // Early data can be replayed (RFC 8446 §8).
     config.max_early_data_size = 0;
+    Ok(config)
+}
+
+/// For a directory that looks for an answer: it shows no certificate, and takes up no session.
+pub(crate) fn for_challenges(
+    parts: &Parts,
+    resolver: Arc<dyn ResolvesServerCert>,
+) -> Result<ServerConfig, Error> {
+    let mut config = config(parts, None, resolver)?;
+    config.alpn_protocols = vec![ACME_TLS.to_vec()];
+    config.send_tls13_tickets = 0;
     Ok(config)
 }
 

@@ -55,6 +55,12 @@ impl Table {
         &self.entries
     }
 
+    /// Whether one of them is for `name`.
+    pub(crate) fn covers(&self, name: &str) -> bool {
+        let wildcard = || parent(name).is_some_and(|parent| self.wildcard.contains_key(parent));
+        self.exact.contains_key(name) || wildcard()
+    }
+
     /// The certificates for `name`, best first: those with the name itself, else those with a
     /// wildcard for it, else all.
     pub(crate) fn find(&self, name: Option<&str>) -> &[Arc<Entry>] {
@@ -113,12 +119,17 @@ impl Resolver {
 
 impl ResolvesServerCert for Resolver {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let mut protocols = hello.alpn().into_iter().flatten();
-        if protocols.any(|protocol| protocol == ACME_TLS) {
+        if asks_for_answer(&hello) {
             return self.challenges.tls_alpn_answer(hello.server_name());
         }
         self.choose(hello.server_name(), hello.signature_schemes())
     }
+}
+
+/// Whether an ACME directory looks for an answer of ours.
+pub(crate) fn asks_for_answer(hello: &ClientHello<'_>) -> bool {
+    let mut protocols = hello.alpn().into_iter().flatten();
+    protocols.any(|protocol| protocol == ACME_TLS)
 }
 
 fn rank(source: CertificateSource) -> u8 {

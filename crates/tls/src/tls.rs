@@ -3,11 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use panoply_core::{CertificateSource, Clock, TlsSession};
+use arc_swap::ArcSwap;
+use panoply_core::{CertificateSource, ClientCertificate, Clock, TlsSession};
 use rustls::crypto::CryptoProvider;
+use rustls::server::ClientHello;
 use rustls::{ServerConfig, ServerConnection};
 
 use crate::challenges::Challenges;
+use crate::clients::Clients;
 use crate::error::{At, Error};
 use crate::files::FilePair;
 use crate::info::CertificateInfo;
@@ -15,21 +18,34 @@ use crate::local::Local;
 use crate::mode::Profile;
 use crate::pem;
 use crate::server;
-use crate::table::{Entry, Resolver, Table};
+use crate::table::{Entry, Resolver, Table, asks_for_answer};
+use crate::tickets::Tickets;
 use crate::warning::{self, Warning};
 
 /// TLS as it is in force. All workers share one; certificates are replaced underneath them
 /// without a lock and without a dropped connection.
 #[derive(Debug)]
 pub struct Tls {
-    server_config: Arc<ServerConfig>,
+    server_config: ArcSwap<ServerConfig>,
+    /// For the handshakes of an ACME directory.
+    for_challenges: Option<Arc<ServerConfig>>,
     resolver: Arc<Resolver>,
     sources: Mutex<Sources>,
-    domains: Vec<String>,
+    clients: Option<Mutex<Clients>>,
     source: CertificateSource,
     ca: Option<PathBuf>,
-    clock: Arc<dyn Clock>,
-    provider: Arc<CryptoProvider>,
+    parts: Parts,
+}
+
+/// What settings for rustls are made of, each time anew.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) domains: Vec<String>,
+    pub(crate) profile: Profile,
+    pub(crate) provider: Arc<CryptoProvider>,
+    pub(crate) challenges: Option<Challenges>,
+    pub(crate) tickets: Tickets,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 /// What a [refresh](Tls::refresh) found.
@@ -48,33 +64,50 @@ pub enum Refresh {
 impl Tls {
     pub(crate) fn new(
         sources: Sources,
-        domains: Vec<String>,
-        profile: Profile,
-        provider: Arc<CryptoProvider>,
-        challenges: Option<Challenges>,
-        clock: Arc<dyn Clock>,
+        clients: Option<Clients>,
+        parts: Parts,
     ) -> Result<Self, Error> {
-        let acme = challenges.is_some();
-        let resolver = Arc::new(Resolver::new(challenges.unwrap_or_default()));
+        let resolver = Arc::new(Resolver::new(parts.challenges.clone().unwrap_or_default()));
         resolver.replace(sources.table());
-        let time = Arc::clone(&clock);
-        let config = server::config(Arc::clone(&provider), profile, resolver.clone(), acme, time)?;
+        let for_challenges = parts.challenges.as_ref();
+        let for_challenges =
+            for_challenges.map(|_| server::for_challenges(&parts, resolver.clone()));
+        let config = server::config(&parts, clients.as_ref(), resolver.clone())?;
         Ok(Self {
-            provider,
-            server_config: Arc::new(config),
+            server_config: ArcSwap::from_pointee(config),
+            for_challenges: for_challenges.transpose()?.map(Arc::new),
             source: resolver.source(None).unwrap_or(CertificateSource::Local),
             ca: sources.local.as_ref().map(|local| local.ca().to_owned()),
             resolver,
             sources: Mutex::new(sources),
-            domains,
-            clock,
+            clients: clients.map(Mutex::new),
+            parts,
         })
     }
 
-    /// The settings for rustls; the same for every worker and for good, since certificates are
-    /// looked up anew for each handshake. Offers `h2` and `http/1.1` by ALPN.
+    /// The settings for rustls; the same for every worker, and until other clients are believed,
+    /// since certificates are looked up anew for each handshake. Offers `h2` and `http/1.1` by ALPN.
+    ///
+    /// A listener that serves an ACME directory too takes [`config_for`](Self::config_for).
     pub fn server_config(&self) -> Arc<ServerConfig> {
-        Arc::clone(&self.server_config)
+        self.server_config.load_full()
+    }
+
+    /// The settings for a handshake that begins with this: those of
+    /// [`server_config`](Self::server_config), unless an ACME directory looks for an answer (RFC 8737
+    /// §3), which shows no certificate of its own.
+    pub fn config_for(&self, hello: &ClientHello<'_>) -> Arc<ServerConfig> {
+        let challenge = self
+            .for_challenges
+            .as_ref()
+            .filter(|_| asks_for_answer(hello));
+        challenge.map_or_else(|| self.server_config(), Arc::clone)
+    }
+
+    /// Whether a certificate is in force that is valid for `name`, lower-case; that of the local
+    /// authority, which stands in, counts only for the names it was made for.
+    pub fn covers(&self, name: &str) -> bool {
+        self.resolver.table().covers(name)
     }
 
     /// Where the default certificate comes from.
@@ -101,7 +134,12 @@ impl Tls {
     /// table now has for the name; with certificates of several sources for one name, the first.
     pub fn session(&self, connection: &ServerConnection) -> TlsSession {
         let name = connection.server_name();
-        TlsSession::new(self.source_of(name), name.map(Arc::from))
+        let session = TlsSession::new(self.source_of(name), name.map(Arc::from));
+        let client = connection.peer_certificates().and_then(<[_]>::first);
+        match client {
+            Some(der) => session.with_client(ClientCertificate::new(der.to_vec())),
+            None => session,
+        }
     }
 
     /// Where the certificate for `name`, lower-case, comes from; without a name, the default's.
@@ -118,7 +156,7 @@ impl Tls {
     pub fn install(&self, path: &Path, pem: &[u8]) -> Result<CertificateInfo, Error> {
         let at = At::state(path);
         let file = (&at, pem);
-        let entry = pem::entry(file, file, CertificateSource::Acme, &self.provider)?;
+        let entry = pem::entry(file, file, CertificateSource::Acme, &self.parts.provider)?;
         let info = entry.info.clone();
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         let other = |kept: &Arc<Entry>| kept.info.names() != info.names();
@@ -139,28 +177,47 @@ impl Tls {
     /// returned once, so that a log is not filled with it.
     pub fn refresh(&self) -> Result<Refresh, Error> {
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
-        let (certificates, error) = sources.refresh(self.clock.wall());
+        let (certificates, error) = sources.refresh(self.parts.clock.wall());
         if !certificates.is_empty() {
             self.resolver.replace(sources.table());
             for certificate in &certificates {
                 tracing::debug!(%certificate, "certificate replaced");
             }
         }
+        let clients = self.refresh_clients();
         match error {
             Some(error) => Err(error),
-            None if certificates.is_empty() => Ok(Refresh::Unchanged),
-            None => Ok(Refresh::Replaced { certificates }),
+            None if certificates.is_empty() => clients.map(|()| Refresh::Unchanged),
+            None => clients.map(|()| Refresh::Replaced { certificates }),
         }
+    }
+
+    fn refresh_clients(&self) -> Result<(), Error> {
+        let Some(clients) = &self.clients else {
+            return Ok(());
+        };
+        let mut clients = clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if clients.refresh()? {
+            let config = server::config(&self.parts, Some(&clients), self.resolver.clone())?;
+            self.server_config.store(Arc::new(config));
+            tracing::info!("other clients are believed from now on");
+        }
+        Ok(())
     }
 
     /// What works, but should be looked at: certificates that have expired or soon will, domains
     /// that none is valid for, keys that lie open, files that could not be taken over.
     pub fn warnings(&self) -> Vec<Warning> {
-        let now = self.clock.wall();
+        let now = self.parts.clock.wall();
         let certificates = self.certificates();
         let uncovered = |name: &&String| !certificates.iter().any(|info| info.covers(name));
         let sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
-        let broken = sources.troubles().into_iter().map(Warning::Broken);
+        let clients = self.clients.as_ref().and_then(|clients| {
+            let clients = clients.lock().unwrap_or_else(PoisonError::into_inner);
+            clients.trouble().map(str::to_owned)
+        });
+        let broken = sources.troubles().into_iter().chain(clients);
+        let broken = broken.map(Warning::Broken);
         let open = sources
             .keys()
             .into_iter()
@@ -172,7 +229,8 @@ impl Tls {
                     .flat_map(|info| warning::of_certificate(info, now)),
             )
             .chain(
-                self.domains
+                self.parts
+                    .domains
                     .iter()
                     .filter(uncovered)
                     .cloned()

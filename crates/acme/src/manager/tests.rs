@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use panoply_core::ManualClock;
-use panoply_tls::{Challenges, Mode, TlsConfig};
+use panoply_tls::{Lasting, Mode, TlsConfig};
 use rcgen::{CertificateParams, KeyPair};
 use tempfile::TempDir;
 
@@ -92,15 +92,15 @@ fn start(
     names: &[&str],
 ) -> Process {
     let clock: Arc<dyn Clock> = Arc::new(clock.clone());
-    let challenges = Challenges::default();
+    let lasting = Lasting::default();
     let tls = TlsConfig::new()
         .mode(Mode::Acme)
         .domains(names.iter().copied());
-    let tls = tls.build_with(state.path(), Arc::clone(&clock), challenges.clone());
+    let tls = tls.build_with(state.path(), Arc::clone(&clock), &lasting);
     let tls = Arc::new(tls.unwrap().unwrap());
     let config = AcmeConfig::default();
     let names = names.iter().copied();
-    let mut builder = AcmeBuilder::new(config, names, Arc::clone(&tls), challenges, clock);
+    let mut builder = AcmeBuilder::new(config, names, Arc::clone(&tls), lasting.challenges, clock);
     for issuer in issuers {
         builder = builder.issuer(Arc::clone(issuer) as Arc<dyn Issuer>);
     }

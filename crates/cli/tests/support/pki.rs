@@ -47,14 +47,41 @@ impl Pki {
 
     /// A leaf named `name` for `names` (`DNS:localhost,IP:127.0.0.1`): its chain and its key.
     pub(crate) fn leaf(&self, name: &str, names: &str) -> (PathBuf, PathBuf) {
+        self.issue(
+            name,
+            &format!("subjectAltName={names}\nextendedKeyUsage=serverAuth"),
+        )
+    }
+
+    /// A client's certificate and its key.
+    pub(crate) fn client(&self, name: &str) -> (PathBuf, PathBuf) {
+        self.issue(name, "extendedKeyUsage=clientAuth")
+    }
+
+    /// A list with the certificates of these names revoked.
+    pub(crate) fn revoke(&self, names: &[&str]) -> PathBuf {
+        let config = "[ca]\ndefault_ca=ours\n[ours]\ndatabase=index.txt\ndefault_md=sha256\n\
+                      default_crl_days=30\ncrlnumber=number\ncrl_extensions=list\n\
+                      [list]\nauthorityKeyIdentifier=keyid\n";
+        std::fs::write(self.folder.join("ca.cnf"), config).unwrap();
+        std::fs::write(self.folder.join("index.txt"), "").unwrap();
+        std::fs::write(self.folder.join("number"), "01").unwrap();
+        let ca = ["-config", "ca.cnf", "-cert", "ca.pem", "-keyfile", "ca.key"];
+        for name in names {
+            let certificate = format!("{name}.pem");
+            self.openssl(&[&["ca"], &ca[..], &["-revoke", &certificate]].concat());
+        }
+        let list = "revoked.crl";
+        self.openssl(&[&["ca"], &ca[..], &["-gencrl", "-out", list]].concat());
+        self.folder.join(list)
+    }
+
+    fn issue(&self, name: &str, more: &str) -> (PathBuf, PathBuf) {
         let [key, request, extensions, certificate] =
             ["key", "csr", "ext", "pem"].map(|ending| format!("{name}.{ending}"));
         std::fs::write(
             self.folder.join(&extensions),
-            format!(
-                "subjectAltName={names}\nextendedKeyUsage=serverAuth\nbasicConstraints=CA:FALSE\n\
-                 keyUsage=critical,digitalSignature\n"
-            ),
+            format!("{more}\nbasicConstraints=CA:FALSE\nkeyUsage=critical,digitalSignature\n"),
         )
         .unwrap();
         self.openssl(&[

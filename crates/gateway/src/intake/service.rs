@@ -74,7 +74,7 @@ impl<S> Intake<S> {
     /// What an ACME directory looks for; what others ask for below that path is theirs.
     fn challenge(&self, request: &Request<RequestBody>) -> Option<Answer> {
         let token = request.uri().path().strip_prefix(CHALLENGES)?;
-        let answer = self.live.challenges.http_answer(token)?;
+        let answer = self.live.lasting.challenges.http_answer(token)?;
         let mut response = Response::new(GuardedBody::from(Bytes::from(answer)));
         let octets = HeaderValue::from_static("application/octet-stream");
         response.headers_mut().insert(CONTENT_TYPE, octets);

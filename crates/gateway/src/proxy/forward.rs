@@ -14,7 +14,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
-use panoply_core::{ClientAddress, Nonce, RequestId};
+use panoply_core::{ClientAddress, Connection, Nonce, RequestId};
 
 use super::deadlines::Deadline;
 use super::multiplexed::Turn;
@@ -86,6 +86,7 @@ fn prepare(request: &mut Request<RequestBody>, upgrade: Option<HeaderValue>, ups
         .map(|a| HeaderValue::from_str(a.as_str()));
     let client = request.extensions_mut().remove::<ClientAddress>();
     let id = request.extensions_mut().remove::<RequestId>();
+    let connection = request.extensions_mut().remove::<Connection>();
     let map = request.headers_mut();
     // HTTP/2 has the host in `:authority` (RFC 9113 §8.3.1).
     let host = map
@@ -93,6 +94,10 @@ fn prepare(request: &mut Request<RequestBody>, upgrade: Option<HeaderValue>, ups
         .cloned()
         .or_else(|| authority.and_then(Result::ok));
     headers::to_app(map, client.as_ref(), id.as_ref(), host, upgrade);
+    let certificate = connection.and_then(|connection| connection.tls?.client);
+    if let Some(certificate) = certificate {
+        headers::with_certificate(map, &certificate);
+    }
     if upstream.placeholder.is_some() {
         // A compressed page cannot be stamped, nor part of one.
         for name in [ACCEPT_ENCODING, RANGE, IF_RANGE] {

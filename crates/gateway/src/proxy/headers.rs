@@ -6,10 +6,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{CONNECTION, COOKIE, HOST, TE, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
-use panoply_core::{ClientAddress, RequestId};
+use panoply_core::{ClientAddress, ClientCertificate, RequestId};
 
 use crate::wire::trailers_welcome;
 
+const CLIENT_CERT: HeaderName = HeaderName::from_static("client-cert");
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -103,6 +104,14 @@ pub(super) fn to_app(
     join_cookies(headers);
     if let Some(id) = id.and_then(|id| HeaderValue::from_bytes(&id.digits()).ok()) {
         headers.insert(REQUEST_ID, id);
+    }
+}
+
+/// Tells the app which certificate the client has shown (RFC 9440). What a trusted proxy says of its
+/// own client stays: the certificate on this connection is then the proxy's.
+pub(super) fn with_certificate(headers: &mut HeaderMap, certificate: &ClientCertificate) {
+    if !headers.contains_key(CLIENT_CERT) {
+        headers.insert(CLIENT_CERT, certificate.header().clone());
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::{Future as _, poll_fn};
+use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
@@ -12,8 +13,12 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use panoply_core::Connection;
+use panoply_tls::Tls;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::rustls::server::Acceptor;
+use tokio_rustls::server::TlsStream;
 
 use super::held::Held;
 use super::io::Wire;
@@ -60,8 +65,7 @@ pub(crate) async fn serve(
         return http_1(line(None), stream).await;
     };
     watch.set_in_head(true);
-    let acceptor = tokio_rustls::TlsAcceptor::from(tls.server_config());
-    let stream = match acceptor.accept(stream).await {
+    let stream = match handshake(&tls, stream).await {
         Ok(stream) => stream,
         Err(error) => {
             worker.metrics().handshake_failed();
@@ -81,6 +85,12 @@ pub(crate) async fn serve(
     } else {
         http_1(line, stream).await;
     }
+}
+
+async fn handshake(tls: &Tls, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+    let begun = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+    let config = tls.config_for(&begun.client_hello());
+    begun.into_stream(config).await
 }
 
 async fn http_1<T>(line: Rc<Line>, stream: T)

@@ -1,5 +1,6 @@
-//! What nodes that serve the same names share: certificates, accounts, answers to challenges, and the
-//! right to order. All of it is kept as sessions are, sealed under the nodes' secret.
+//! What nodes that serve the same names share: keys of tickets, certificates, answers to challenges,
+//! and rights that one has at a time. All of it is kept as sessions are, sealed under the nodes'
+//! secret.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,18 +15,6 @@ use panoply_core::{
 };
 use zeroize::Zeroizing;
 
-/// How often nodes look what the others have done.
-pub(crate) const LOOK: Duration = Duration::from_secs(2);
-
-/// How long the right to order lasts without a word; whoever has it says one each third of that.
-pub(crate) const LOCK: Duration = Duration::from_secs(15);
-
-/// How long answers to challenges are kept.
-const ANSWERS: Duration = Duration::from_mins(20);
-
-/// How long anything else is kept without being written.
-const KEPT: Duration = Duration::from_hours(24 * 365 * 2);
-
 /// Longest for one call of the store.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -33,10 +22,29 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const MOST: usize = 1 << 20;
 
 /// What is kept under one name: values by their names.
-pub(crate) type Values = BTreeMap<String, Zeroizing<Vec<u8>>>;
+pub type Values = BTreeMap<String, Zeroizing<Vec<u8>>>;
 
-/// The way to what is shared.
-pub(crate) struct Nodes {
+/// The way to what nodes share.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Duration;
+///
+/// use panoply_core::Secret;
+/// use panoply_store_memory::MemorySessionStore;
+/// use panoply_tls::Nodes;
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+/// let store = Arc::new(MemorySessionStore::default());
+/// let nodes = Nodes::new(store, &Secret::new(vec![7; 32]))?;
+/// let day = Duration::from_hours(24);
+/// nodes.put("shop.example", &[("certificate", Some(b"..."))], day).await?;
+/// let values = nodes.load("shop.example").await?.unwrap_or_default();
+/// assert_eq!(values.get("certificate").map(|value| value.as_slice()), Some(&b"..."[..]));
+/// # Ok::<(), panoply_core::StoreError>(())
+/// # }).unwrap();
+/// ```
+pub struct Nodes {
     store: Arc<dyn SessionStore>,
     key: RandomizedNonceKey,
     /// What tells this node from others.
@@ -44,11 +52,15 @@ pub(crate) struct Nodes {
 }
 
 impl Nodes {
-    /// In `store`, sealed under `secret`.
-    pub(crate) fn new(store: Arc<dyn SessionStore>, secret: &Secret) -> Result<Self, StoreError> {
+    /// In `store`, sealed under `secret`, which all nodes have.
+    ///
+    /// # Errors
+    ///
+    /// When the system has no random bytes.
+    pub fn new(store: Arc<dyn SessionStore>, secret: &Secret) -> Result<Self, StoreError> {
         let none = |_| StoreError::permanent("there are no random bytes");
         let prk = hmac::Key::new(hmac::HMAC_SHA256, secret.expose());
-        let key = hmac::sign(&prk, b"panoply acme 1");
+        let key = hmac::sign(&prk, b"panoply nodes 1");
         let mut id = vec![0; 16];
         aws_lc_rs::rand::fill(&mut id).map_err(none)?;
         Ok(Self {
@@ -58,8 +70,12 @@ impl Nodes {
         })
     }
 
-    /// What is kept under a name; none if nothing is.
-    pub(crate) async fn load(&self, name: &str) -> Result<Option<Values>, StoreError> {
+    /// What is kept under a name; none if nothing is. What another secret has sealed is left out.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails or is silent for five seconds.
+    pub async fn load(&self, name: &str) -> Result<Option<Values>, StoreError> {
         let Loaded::Live(live) = within(self.store.load(&key(name))).await? else {
             return Ok(None);
         };
@@ -69,13 +85,18 @@ impl Nodes {
         Ok(Some(opened.collect()))
     }
 
-    /// Sets values under a name, and takes those out that are none.
-    pub(crate) async fn put(
+    /// Sets values under a name, and takes those out that are none. All that is kept under the name
+    /// ends `time` later, unless something is put there again.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails or is silent for five seconds.
+    pub async fn put(
         &self,
         name: &str,
         values: &[(&str, Option<&[u8]>)],
+        time: Duration,
     ) -> Result<(), StoreError> {
-        let time = if name == CHALLENGES { ANSWERS } else { KEPT };
         let with = |mut change: SessionChange| {
             change = change.most_bytes(MOST);
             for (value, content) in values {
@@ -97,25 +118,25 @@ impl Nodes {
         Err(StoreError::transient("others write at the same moment"))
     }
 
-    /// Takes the right to order; `false` while another node has it.
-    pub(crate) async fn try_lock(&self) -> Result<bool, StoreError> {
-        let change = SessionChange::create(LOCK, LOCK).set("owner", self.id.clone());
-        let taken = within(self.store.commit(&key(LOCKS), &change)).await?;
+    /// Takes a right that one node has at a time, for `time` unless it is [held](Self::hold_lock)
+    /// longer; `false` while another has it. A node that is killed loses it that way.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails or is silent for five seconds.
+    pub async fn try_lock(&self, name: &str, time: Duration) -> Result<bool, StoreError> {
+        let change = SessionChange::create(time, time).set("owner", self.id.clone());
+        let taken = within(self.store.commit(&key(name), &change)).await?;
         Ok(matches!(taken, Committed::Done(_)))
     }
 
-    /// Keeps the right for longer; `false` if it is lost.
-    pub(crate) async fn hold_lock(&self) -> Result<bool, StoreError> {
-        self.change_lock(LOCK).await
-    }
-
-    /// Gives the right back.
-    pub(crate) async fn unlock(&self) -> Result<bool, StoreError> {
-        self.change_lock(Duration::from_millis(1)).await
-    }
-
-    async fn change_lock(&self, time: Duration) -> Result<bool, StoreError> {
-        let Loaded::Live(live) = within(self.store.load(&key(LOCKS))).await? else {
+    /// Keeps a right for `time` from now; `false` if it is lost.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails or is silent for five seconds.
+    pub async fn hold_lock(&self, name: &str, time: Duration) -> Result<bool, StoreError> {
+        let Loaded::Live(live) = within(self.store.load(&key(name))).await? else {
             return Ok(false);
         };
         let owner = live.record.values.get("owner");
@@ -124,8 +145,17 @@ impl Nodes {
         }
         let change = SessionChange::new().idle(time).lifetime(time);
         let change = change.if_version(live.record.version);
-        let changed = within(self.store.commit(&key(LOCKS), &change)).await?;
+        let changed = within(self.store.commit(&key(name), &change)).await?;
         Ok(matches!(changed, Committed::Done(_)))
+    }
+
+    /// Gives a right back; `false` if it was lost.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails or is silent for five seconds.
+    pub async fn unlock(&self, name: &str) -> Result<bool, StoreError> {
+        self.hold_lock(name, Duration::from_millis(1)).await
     }
 
     fn seal(&self, name: &str, value: &str, content: &[u8]) -> Result<Vec<u8>, StoreError> {
@@ -150,16 +180,8 @@ impl Nodes {
     }
 }
 
-/// The name under which answers to challenges are.
-pub(crate) const CHALLENGES: &str = "challenges";
-
-/// The name under which accounts are.
-pub(crate) const ACCOUNTS: &str = "accounts";
-
-const LOCKS: &str = "lock";
-
 fn key(name: &str) -> SessionKey {
-    let hash = digest(&SHA256, format!("panoply acme {name}").as_bytes());
+    let hash = digest(&SHA256, format!("panoply nodes {name}").as_bytes());
     let hash = hash.as_ref().first_chunk().copied();
     SessionKey::from_hash(hash.unwrap_or_default())
 }
@@ -187,6 +209,8 @@ mod tests {
 
     use super::*;
 
+    const TIME: Duration = Duration::from_secs(15);
+
     fn nodes(store: &MemorySessionStore, secret: &str) -> Nodes {
         let secret = Secret::new(secret.as_bytes().to_vec());
         Nodes::new(Arc::new(store.clone()), &secret).unwrap()
@@ -202,10 +226,9 @@ mod tests {
         let (one, two) = (nodes(&store, "all"), nodes(&store, "all"));
         assert!(two.load("a").await.unwrap().is_none());
         let both: [(&str, Option<&[u8]>); 2] = [("pem", Some(b"key")), ("record", Some(b"{}"))];
-        one.put("a", &both).await.unwrap();
-        two.put("a", &[("record", None), ("more", Some(b""))])
-            .await
-            .unwrap();
+        one.put("a", &both, TIME).await.unwrap();
+        let more: [(&str, Option<&[u8]>); 2] = [("record", None), ("more", Some(b""))];
+        two.put("a", &more, TIME).await.unwrap();
         let values = one.load("a").await.unwrap().unwrap();
         assert_eq!(values.keys().collect::<Vec<_>>(), ["more", "pem"]);
         assert_eq!(**values.get("pem").unwrap(), b"key");
@@ -222,7 +245,8 @@ mod tests {
     async fn what_was_moved_to_another_place_does_not_open() {
         let store = store(&ManualClock::new());
         let nodes = nodes(&store, "all");
-        nodes.put("a", &[("pem", Some(b"key"))]).await.unwrap();
+        let pem: [(&str, Option<&[u8]>); 1] = [("pem", Some(b"key"))];
+        nodes.put("a", &pem, TIME).await.unwrap();
         let Loaded::Live(live) = store.load(&key("a")).await.unwrap() else {
             panic!("nothing is kept");
         };
@@ -238,24 +262,26 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_has_the_right_to_order_until_it_is_silent() {
+    async fn one_has_a_right_until_it_is_silent() {
         let clock = ManualClock::new();
         let store = store(&clock);
         let (one, two) = (nodes(&store, "all"), nodes(&store, "all"));
-        assert!(one.try_lock().await.unwrap());
-        assert!(!two.try_lock().await.unwrap());
-        assert!(!two.hold_lock().await.unwrap() && !two.unlock().await.unwrap());
+        assert!(one.try_lock("order", TIME).await.unwrap());
+        assert!(!two.try_lock("order", TIME).await.unwrap());
+        assert!(
+            !two.hold_lock("order", TIME).await.unwrap() && !two.unlock("order").await.unwrap()
+        );
         for _ in 0..10 {
-            clock.advance(LOCK / 3);
-            assert!(one.hold_lock().await.unwrap());
-            assert!(!two.try_lock().await.unwrap());
+            clock.advance(TIME / 3);
+            assert!(one.hold_lock("order", TIME).await.unwrap());
+            assert!(!two.try_lock("order", TIME).await.unwrap());
         }
         // Killed: it says nothing any more.
-        clock.advance(LOCK + Duration::from_millis(1));
-        assert!(two.try_lock().await.unwrap());
-        assert!(!one.hold_lock().await.unwrap());
-        assert!(two.unlock().await.unwrap());
+        clock.advance(TIME + Duration::from_millis(1));
+        assert!(two.try_lock("order", TIME).await.unwrap());
+        assert!(!one.hold_lock("order", TIME).await.unwrap());
+        assert!(two.unlock("order").await.unwrap());
         clock.advance(Duration::from_millis(2));
-        assert!(one.try_lock().await.unwrap());
+        assert!(one.try_lock("order", TIME).await.unwrap());
     }
 }
