@@ -138,11 +138,20 @@ impl Tried<'_> {
 
 /// Whether an account is not known any more, as with a directory that was set up anew.
 pub(crate) fn is_account_gone(error: &Error) -> bool {
+    is(error, "accountDoesNotExist")
+}
+
+/// Whether a certificate was revoked before.
+pub(crate) fn is_revoked_already(error: &Error) -> bool {
+    is(error, "alreadyRevoked")
+}
+
+fn is(error: &Error, word: &str) -> bool {
     let Error::Api(problem) = error else {
         return false;
     };
-    let word = problem.r#type.as_deref().unwrap_or_default();
-    word.strip_prefix(PREFIX) == Some("accountDoesNotExist")
+    let said = problem.r#type.as_deref().unwrap_or_default();
+    said.strip_prefix(PREFIX) == Some(word)
 }
 
 /// The moment in Let's Encrypt's `…, retry after 2026-11-24 05:00:00 UTC: …`.

@@ -8,8 +8,10 @@ use panoply_core::Clock;
 use panoply_tls::{Challenges, Tls};
 
 use crate::client::Client;
-use crate::config::{AcmeConfig, ChallengeKind, ConfigError};
+use crate::config::{AcmeConfig, ChallengeKind, ConfigError, Directory};
+use crate::directories::{Directories, Rehearsed};
 use crate::issuer::Issuer;
+use crate::managed::{Managed, Place};
 use crate::manager::Acme;
 use crate::sharing::Sharing;
 use crate::storage::{self, Storage};
@@ -59,7 +61,7 @@ pub struct AcmeBuilder {
     tls: Arc<Tls>,
     clock: Arc<dyn Clock>,
     challenges: Challenges,
-    issuers: Vec<Arc<dyn Issuer>>,
+    issuers: Vec<Rehearsed>,
 }
 
 impl AcmeBuilder {
@@ -85,7 +87,14 @@ impl AcmeBuilder {
     /// Orders here, in place of the directories of the configuration.
     #[must_use]
     pub fn issuer(mut self, issuer: Arc<dyn Issuer>) -> Self {
-        self.issuers.push(issuer);
+        self.issuers.push((issuer, None));
+        self
+    }
+
+    /// As [`issuer`](Self::issuer), and what has failed there is tried here first.
+    #[must_use]
+    pub fn rehearsed(mut self, issuer: Arc<dyn Issuer>, rehearsal: Arc<dyn Issuer>) -> Self {
+        self.issuers.push((issuer, Some(rehearsal)));
         self
     }
 
@@ -104,12 +113,6 @@ impl AcmeBuilder {
         let storage = Storage::open(state).map_err(unusable)?;
         let storage = Arc::new(storage);
         let config = Arc::new(self.config);
-        let groups: Vec<Group> = if config.together {
-            vec![Group::new(self.names, &config)]
-        } else {
-            let single = |name| Group::new(vec![name], &config);
-            self.names.into_iter().map(single).collect()
-        };
         let sharing = Arc::new(Sharing::default());
         let issuers = if self.issuers.is_empty() {
             let client = |directory| -> Arc<dyn Issuer> {
@@ -121,24 +124,36 @@ impl AcmeBuilder {
                     Arc::clone(&sharing),
                 ))
             };
-            config.in_force().into_iter().map(client).collect()
+            let both = |directory: Directory| {
+                let rehearsal = directory.rehearsal().map(client);
+                (client(directory), rehearsal)
+            };
+            config.in_force().into_iter().map(both).collect()
         } else {
             self.issuers
         };
-        Ok(Acme::new(
-            groups,
+        let place = Place {
             storage,
-            self.tls,
-            issuers,
-            self.clock,
+            tls: self.tls,
+            clock: self.clock,
+        };
+        let groups = config.groups(self.names).into_iter();
+        let managed = groups.map(|names| {
+            let group = Group::new(names, &config);
+            Arc::new(Managed::new(group, false, place.clone()))
+        });
+        Ok(Acme::new(
+            managed.collect(),
+            Directories::new(issuers),
+            config,
+            place,
             (sharing, self.challenges),
-            config.temporary_state,
         ))
     }
 }
 
 impl Group {
-    fn new(mut names: Vec<String>, config: &AcmeConfig) -> Self {
+    pub(crate) fn new(mut names: Vec<String>, config: &AcmeConfig) -> Self {
         names.sort_unstable();
         names.dedup();
         let hash = storage::tag(names.join(" ").as_bytes());

@@ -6,21 +6,20 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use instant_acme::{
-    Account, AuthorizationStatus, CertificateIdentifier, ChallengeType, ExternalAccountKey,
-    Identifier, KeyAuthorization, NewAccount, NewOrder, OrderStatus, RetryPolicy,
+    AuthorizationStatus, CertificateIdentifier, ChallengeType, Identifier, KeyAuthorization,
+    NewOrder, OrderStatus, RetryPolicy, RevocationReason, RevocationRequest,
 };
-use panoply_core::StoreError;
 use panoply_tls::{Challenges, Standing};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
-use tokio::sync::Mutex;
 
-use crate::advice::{Tried, is_account_gone};
+use crate::account::DirectoryAccount;
+use crate::advice::{Tried, is_account_gone, is_revoked_already};
 use crate::config::{AcmeConfig, ChallengeKind, Directory};
 use crate::hook;
-use crate::issuer::{Failure, Fault, Issued, Issuer, Order, Pending, Window};
+use crate::issuer::{Failure, Fault, Issued, Issuer, Order, Pending, Reason, Window};
 use crate::sharing::{Sharing, called};
-use crate::storage::{self, Storage};
+use crate::storage::Storage;
 
 /// How a directory is polled: from a quarter of a second on, for some minutes.
 const POLLS: RetryPolicy = RetryPolicy::new().timeout(Duration::from_mins(4));
@@ -32,10 +31,9 @@ const NONCES: usize = 3;
 pub(crate) struct Client {
     directory: Directory,
     config: Arc<AcmeConfig>,
-    storage: Arc<Storage>,
     challenges: Challenges,
     sharing: Arc<Sharing>,
-    account: Mutex<Option<Account>>,
+    account: DirectoryAccount,
 }
 
 /// What is given while a directory looks.
@@ -57,13 +55,18 @@ impl Client {
         challenges: Challenges,
         sharing: Arc<Sharing>,
     ) -> Self {
+        let account = DirectoryAccount::new(
+            directory.clone(),
+            Arc::clone(&config),
+            storage,
+            Arc::clone(&sharing),
+        );
         Self {
             directory,
             config,
-            storage,
             challenges,
             sharing,
-            account: Mutex::new(None),
+            account,
         }
     }
 
@@ -75,75 +78,14 @@ impl Client {
         }
     }
 
-    /// The file of the account: one a directory.
-    fn file(&self) -> String {
-        let hash = storage::tag(self.directory.url().as_bytes());
-        format!("account-{hash}.json")
-    }
-
-    /// The account that is kept, or a new one.
-    async fn account(&self) -> Result<Account, instant_acme::Error> {
-        let mut known = self.account.lock().await;
-        if let Some(account) = &*known {
-            return Ok(account.clone());
-        }
-        let builder = || match &self.config.roots {
-            Some(roots) => Account::builder_with_root(roots),
-            None => Account::builder(),
-        };
-        let other = |error: std::io::Error| instant_acme::Error::Other(Box::new(error));
-        let file = self.file();
-        let gone = |error: StoreError| instant_acme::Error::Other(Box::new(error));
-        // One account for all nodes, so that a CAA record can name it.
-        if let Some(theirs) = self.sharing.account(&file).await.map_err(gone)? {
-            self.storage.write(&file, &theirs).map_err(other)?;
-        }
-        let kept = self.storage.read(&file).map_err(other)?;
-        let kept = kept.and_then(|kept| serde_json::from_slice(&kept).ok());
-        let account = if let Some(credentials) = kept {
-            builder()?.from_credentials(credentials).await?
-        } else {
-            let contact = self.config.contact.as_ref();
-            let contact = contact.map(|address| format!("mailto:{address}"));
-            let contact: Vec<&str> = contact.iter().map(String::as_str).collect();
-            let external = self.config.external_account.as_ref();
-            let external = external.map(|account| {
-                ExternalAccountKey::new(account.id.clone(), &account.bytes().unwrap_or_default())
-            });
-            let new = NewAccount {
-                contact: &contact,
-                terms_of_service_agreed: true,
-                only_return_existing: false,
-            };
-            let url = self.directory.url().to_owned();
-            let (account, credentials) = builder()?.create(&new, url, external.as_ref()).await?;
-            let text = serde_json::to_vec(&credentials)?;
-            self.storage.write(&file, &text).map_err(other)?;
-            let shared = self.sharing.put_account(&file, Some(&text)).await;
-            shared.map_err(gone)?;
-            tracing::info!(directory = %self.directory, "an ACME account was made");
-            account
-        };
-        *known = Some(account.clone());
-        Ok(account)
-    }
-
-    /// Forgets an account that the directory does not know any more.
-    async fn forget_account(&self) {
-        *self.account.lock().await = None;
-        let file = self.file();
-        if let Err(error) = std::fs::remove_file(self.storage.path(&file)) {
-            tracing::debug!(%error, "an account could not be forgotten");
-        }
-        if let Err(error) = self.sharing.put_account(&file, None).await {
-            tracing::debug!(%error, "an account could not be forgotten everywhere");
-        }
-    }
-
     async fn ordered(&self, order: &Order<'_>) -> Result<Issued, Failure> {
         let first = order.names.first().map_or("", String::as_str);
         let tried = self.tried(first, order.kind);
-        let account = self.account().await.map_err(|error| tried.error(&error))?;
+        let account = self
+            .account
+            .get()
+            .await
+            .map_err(|error| tried.error(&error))?;
         let identifiers: Vec<Identifier> =
             order.names.iter().map(|name| identifier(name)).collect();
         let mut new = NewOrder::new(&identifiers);
@@ -160,8 +102,12 @@ impl Client {
         let mut placed = account.new_order(&new).await;
         if placed.as_ref().is_err_and(is_account_gone) {
             // A directory that was set up anew knows nobody.
-            self.forget_account().await;
-            let account = self.account().await.map_err(|error| tried.error(&error))?;
+            self.account.forget().await;
+            let account = self
+                .account
+                .get()
+                .await
+                .map_err(|error| tried.error(&error))?;
             placed = account.new_order(&new).await;
         }
         let mut placed = placed.map_err(|error| tried.error(&error))?;
@@ -308,7 +254,11 @@ impl Client {
         let Ok(id) = CertificateIdentifier::try_from(&leaf) else {
             return Ok(None);
         };
-        let account = self.account().await.map_err(|error| tried.error(&error))?;
+        let account = self
+            .account
+            .get()
+            .await
+            .map_err(|error| tried.error(&error))?;
         match account.renewal_info(&id).await {
             Ok((told, again)) => {
                 let window = told.suggested_window;
@@ -321,6 +271,35 @@ impl Client {
             }
             Err(instant_acme::Error::Unsupported(_)) => Ok(None),
             Err(error) => Err(tried.error(&error)),
+        }
+    }
+}
+
+impl Client {
+    async fn revoked(&self, pem: &[u8], reason: Reason) -> Result<(), Failure> {
+        let tried = self.tried("", ChallengeKind::TlsAlpn01);
+        let unreadable = || {
+            let advice = "Another is ordered in its place.";
+            Failure::new(Fault::Request, "the certificate cannot be read", advice)
+        };
+        let leaf = leaf(pem).ok_or_else(unreadable)?;
+        let request = RevocationRequest {
+            certificate: &leaf,
+            reason: Some(match reason {
+                Reason::Unspecified => RevocationReason::Unspecified,
+                Reason::KeyCompromise => RevocationReason::KeyCompromise,
+                Reason::Superseded => RevocationReason::Superseded,
+                Reason::CessationOfOperation => RevocationReason::CessationOfOperation,
+            }),
+        };
+        let account = self
+            .account
+            .get()
+            .await
+            .map_err(|error| tried.error(&error))?;
+        match account.revoke(&request).await {
+            Err(error) if is_revoked_already(&error) => Ok(()),
+            revoked => revoked.map_err(|error| tried.error(&error)),
         }
     }
 }
@@ -340,6 +319,10 @@ impl Issuer for Client {
 
     fn window<'a>(&'a self, pem: &'a [u8]) -> Pending<'a, Result<Option<Window>, Failure>> {
         Box::pin(self.asked(pem))
+    }
+
+    fn revoke<'a>(&'a self, pem: &'a [u8], reason: Reason) -> Pending<'a, Result<(), Failure>> {
+        Box::pin(self.revoked(pem, reason))
     }
 }
 

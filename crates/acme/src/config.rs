@@ -1,5 +1,7 @@
 //! The `[acme]` table.
 
+mod on_demand;
+
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -9,6 +11,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use instant_acme::LetsEncrypt;
 use serde::Deserialize;
+
+pub use self::on_demand::{Allow, OnDemandConfig};
 
 /// The `[acme]` table of `panoply.toml`. All of it has a default.
 ///
@@ -41,9 +45,9 @@ pub struct AcmeConfig {
     /// The profile to order by (`classic`, `tlsserver` and `shortlived` at Let's Encrypt); the
     /// directory's default if none is written.
     pub profile: Option<String>,
-    /// Whether all domains are in one certificate; by default each has one of its own, so that one
-    /// whose DNS is wrong does not keep the others from theirs.
-    pub together: bool,
+    /// Which domains share a certificate; by default each has one of its own, so that one whose DNS
+    /// is wrong does not keep the others from theirs.
+    pub together: Together,
     /// How the directory is shown that a name is ours, each tried when those before it failed; by
     /// default TLS-ALPN-01 and HTTP-01, and DNS-01 in their place where there is a `dns_hook`.
     pub challenges: Vec<ChallengeKind>,
@@ -56,6 +60,28 @@ pub struct AcmeConfig {
     /// Whether to go on in a container whose state directory ends with it. Each start then orders
     /// anew, and after a few of them the directory refuses for a week.
     pub temporary_state: bool,
+    /// Certificates for names that nobody has named, when a handshake asks for them.
+    pub on_demand: Option<OnDemandConfig>,
+}
+
+/// Which domains share a certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "write `true`, `false`, or lists of domains: `[[\"shop.example\", \"www.shop.example\"]]`"
+)]
+#[non_exhaustive]
+pub enum Together {
+    /// All of them, or none.
+    All(bool),
+    /// Those of each list; the others have one each.
+    Groups(Vec<Vec<String>>),
+}
+
+impl Default for Together {
+    fn default() -> Self {
+        Self::All(false)
+    }
 }
 
 /// An ACME directory.
@@ -153,11 +179,63 @@ impl AcmeConfig {
                 "add `tls-alpn-01` or `http-01`",
             ));
         }
+        self.check_together(names)?;
+        if let Some(table) = &self.on_demand {
+            if self
+                .kinds("a.shop.example")
+                .iter()
+                .all(|kind| *kind == ChallengeKind::Dns01)
+            {
+                let problem = "names of others cannot be shown by DNS-01";
+                return Err(wrong(
+                    "on_demand",
+                    problem,
+                    "add `tls-alpn-01` to `challenges`",
+                ));
+            }
+            table.check()?;
+        }
         if let Some(account) = &self.external_account
             && account.bytes().is_none()
         {
             let instead = "copy it from your account with the authority as it stands there";
             return Err(wrong("external_account.key", "is not base64url", instead));
+        }
+        Ok(())
+    }
+
+    /// The names of each certificate.
+    pub(crate) fn groups(&self, names: Vec<String>) -> Vec<Vec<String>> {
+        match &self.together {
+            Together::All(true) => vec![names],
+            Together::All(false) => names.into_iter().map(|name| vec![name]).collect(),
+            Together::Groups(groups) => {
+                let is_alone = |name: &String| !groups.iter().any(|group| group.contains(name));
+                let alone = names.into_iter().filter(is_alone).map(|name| vec![name]);
+                groups.iter().cloned().chain(alone).collect()
+            }
+        }
+    }
+
+    fn check_together(&self, names: &[String]) -> Result<(), ConfigError> {
+        let Together::Groups(groups) = &self.together else {
+            return Ok(());
+        };
+        let mut seen = Vec::new();
+        for name in groups.iter().flatten() {
+            let problem = if !names.contains(name) {
+                format!("`{name}` is none of the domains that certificates are ordered for")
+            } else if seen.contains(&name) {
+                format!("`{name}` is named twice")
+            } else {
+                seen.push(name);
+                continue;
+            };
+            let instead = "name each of `tls.domains` once at most";
+            return Err(wrong("together", problem, instead));
+        }
+        if groups.iter().any(Vec::is_empty) {
+            return Err(wrong("together", "a list is empty", "take it out"));
         }
         Ok(())
     }
@@ -219,6 +297,12 @@ impl Directory {
         Self::known("letsencrypt-staging", LetsEncrypt::Staging.url())
     }
 
+    /// Where an order is rehearsed that has failed here, so that Let's Encrypt's limits on failures,
+    /// which hold for a week, are met by none of them.
+    pub(crate) fn rehearsal(&self) -> Option<Self> {
+        (self.url == LetsEncrypt::Production.url()).then(Self::staging)
+    }
+
     fn known(name: &str, url: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -278,44 +362,4 @@ impl fmt::Display for ChallengeKind {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(table: &str, names: &[&str]) -> Result<(), String> {
-        let config: AcmeConfig = toml::from_str(table).map_err(|e| e.message().to_owned())?;
-        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        config.check(&names).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn what_is_wrong_is_told_with_what_to_write() {
-        let why = |table, names: &[&str]| check(table, names).unwrap_err();
-        assert!(why("contact = \"ops\"", &["a.com"]).contains("acme.contact: `ops`"));
-        assert!(
-            why("directories = [\"letsencript\"]", &["a.com"]).contains("or the directory's URL")
-        );
-        assert!(
-            why("directories = [\"http://ca\"]", &["a.com"]).contains("begins with `https://`")
-        );
-        assert!(why("challenges = [\"dns-01\"]", &["a.com"]).contains("acme.dns_hook"));
-        assert!(why("", &["*.a.com"]).contains("`*.a.com` needs DNS-01"));
-        assert!(why("dns_hook = [\"hook\"]", &["192.0.2.1"]).contains("add `tls-alpn-01`"));
-        let account = "external_account = { id = \"a\", key = \"?\" }";
-        assert!(why(account, &["a.com"]).contains("acme.external_account.key"));
-        for good in [
-            "",
-            "contact = \"a@b\"\nprofile = \"shortlived\"",
-            "dns_hook = [\"hook\"]",
-        ] {
-            assert_eq!(check(good, &["a.com"]), Ok(()), "{good}");
-        }
-        assert_eq!(check("dns_hook = [\"hook\"]", &["*.a.com"]), Ok(()));
-    }
-
-    #[test]
-    fn a_key_is_not_printed() {
-        let table = "external_account = { id = \"a\", key = \"c2VjcmV0\" }";
-        let config: AcmeConfig = toml::from_str(table).unwrap();
-        assert!(!format!("{config:?}").contains("c2VjcmV0"));
-    }
-}
+mod tests;

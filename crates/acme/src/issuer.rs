@@ -21,6 +21,27 @@ pub trait Issuer: fmt::Debug + Send + Sync {
     ///
     /// `pem` is the chain, the server's own certificate first.
     fn window<'a>(&'a self, pem: &'a [u8]) -> Pending<'a, Result<Option<Window>, Failure>>;
+
+    /// Revokes a certificate (RFC 8555 §7.6).
+    ///
+    /// `pem` is the chain, the server's own certificate first.
+    fn revoke<'a>(&'a self, pem: &'a [u8], reason: Reason) -> Pending<'a, Result<(), Failure>>;
+}
+
+/// Why a certificate is revoked (RFC 5280 §5.3.1), as far as a directory believes it of a subscriber.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Reason {
+    /// It is not said.
+    #[default]
+    Unspecified,
+    /// Somebody else may have the key.
+    KeyCompromise,
+    /// Another takes its place.
+    Superseded,
+    /// The names are not served any more.
+    CessationOfOperation,
 }
 
 /// What is ordered.

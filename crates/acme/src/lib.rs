@@ -1,11 +1,15 @@
 #![doc = include_str!("../README.md")]
 
+mod account;
 mod advice;
 mod builder;
 mod client;
 mod config;
+mod demand;
+mod directories;
 mod hook;
 mod issuer;
+mod managed;
 mod manager;
 mod plan;
 mod sharing;
@@ -13,7 +17,10 @@ mod state;
 mod storage;
 
 pub use builder::{AcmeBuilder, Error};
-pub use config::{AcmeConfig, ChallengeKind, ConfigError, Directory, ExternalAccount};
-pub use issuer::{Failure, Fault, Issued, Issuer, Order, Pending, Window};
+pub use config::{
+    AcmeConfig, Allow, ChallengeKind, ConfigError, Directory, ExternalAccount, OnDemandConfig,
+    Together,
+};
+pub use issuer::{Failure, Fault, Issued, Issuer, Order, Pending, Reason, Window};
 pub use manager::Acme;
 pub use state::{CertificateState, Standing};

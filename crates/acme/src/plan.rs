@@ -6,7 +6,7 @@ use aws_lc_rs::rand;
 use serde::{Deserialize, Serialize};
 
 use crate::config::ChallengeKind;
-use crate::issuer::{Failure, Window};
+use crate::issuer::{Failure, Fault, Window};
 
 /// What lasts of one certificate beside itself. Moments are seconds since 1970.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,8 @@ pub(crate) struct Record {
     pub(crate) kind: Option<ChallengeKind>,
     /// Why the last order failed.
     pub(crate) trouble: Option<Trouble>,
+    /// Whether what is held was revoked: it is as good as none.
+    pub(crate) revoked: bool,
 }
 
 /// Why there is no certificate.
@@ -73,6 +75,9 @@ const PAUSES: [u64; 8] = [
     DAY,
 ];
 
+/// How long after a directory was away, at most.
+const AWAY: u64 = 20 * MINUTE;
+
 /// How often a directory that does not say is asked, and the bounds of what it may say.
 const ASK: (u64, u64) = (HOUR, DAY);
 
@@ -106,6 +111,7 @@ impl Life {
 impl Record {
     /// What to do at `now`, with a certificate of this `life` or none.
     pub(crate) fn due(&self, life: Option<Life>, now: u64) -> Due {
+        let life = life.filter(|_| !self.revoked);
         let ready = match life {
             None => 0,
             Some(life) if self.renew_at == 0 => life.renewal(0.0),
@@ -134,6 +140,7 @@ impl Record {
 
     /// Notes that an order begins: if this process dies in it, that has counted.
     pub(crate) fn begin(&mut self, life: Option<Life>, now: u64, dice: f64) {
+        let life = life.filter(|_| !self.revoked);
         let pause = PAUSES.get(self.failed as usize).copied().unwrap_or(DAY);
         let pause = match life {
             // What is about to end is worth an attempt an hour.
@@ -147,14 +154,29 @@ impl Record {
 
     /// Notes that it failed.
     pub(crate) fn fail(&mut self, failure: &Failure, now: u64) {
-        if let Some(until) = failure.not_before {
-            self.not_before = self.not_before.max(seconds(until).min(now + LONGEST));
+        match failure.not_before {
+            Some(until) => {
+                self.not_before = self.not_before.max(seconds(until).min(now + LONGEST));
+            }
+            // One that is away has no limits to respect, and comes back by itself.
+            None if failure.fault == Fault::Directory => {
+                self.not_before = self.not_before.min(now + AWAY);
+            }
+            None => {}
         }
         self.under_way = 0;
         self.trouble = Some(Trouble {
             problem: failure.problem.clone(),
             advice: failure.advice.clone(),
         });
+    }
+
+    /// A certificate that was just revoked: the next is ordered at once.
+    pub(crate) fn revoked() -> Self {
+        Self {
+            revoked: true,
+            ..Self::default()
+        }
     }
 
     /// A certificate that was just issued.
@@ -230,136 +252,4 @@ pub(crate) fn moment(seconds: u64) -> SystemTime {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::issuer::Fault;
-
-    const LIFE: Life = Life {
-        start: 1000 * DAY,
-        end: 1090 * DAY,
-    };
-
-    #[test]
-    fn what_is_missing_is_ordered_at_once_and_what_is_there_in_time() {
-        let record = Record::default();
-        assert_eq!(record.due(None, 1), Due::Order);
-        let mut record = Record::issued(LIFE, ChallengeKind::Http01, LIFE.start, 1.0);
-        assert_eq!(record.renew_at, 1057 * DAY);
-        assert_eq!(record.due(Some(LIFE), LIFE.start), Due::Ask);
-        record.told(None, LIFE.start, 0.5);
-        assert_eq!(record.due(Some(LIFE), LIFE.start), Due::Wait(1001 * DAY));
-        assert_eq!(record.due(Some(LIFE), 1057 * DAY), Due::Order);
-    }
-
-    #[test]
-    fn the_directorys_word_counts_but_not_beyond_reason() {
-        let mut record = Record::issued(LIFE, ChallengeKind::Http01, LIFE.start, 0.0);
-        let window = |start, end| {
-            let again = Duration::from_hours(6);
-            Some(Window::new(moment(start), moment(end), again))
-        };
-        record.told(window(1040 * DAY, 1042 * DAY), LIFE.start, 0.5);
-        assert_eq!(
-            (record.renew_at, record.ask_at),
-            (1041 * DAY, LIFE.start + 6 * HOUR)
-        );
-        // Asked again, the moment stays.
-        record.told(window(1040 * DAY, 1042 * DAY), 1010 * DAY, 0.9);
-        assert_eq!(record.renew_at, 1041 * DAY);
-        // Moved into the past, because all of them are revoked: at once.
-        record.told(window(1009 * DAY, 1010 * DAY), 1010 * DAY, 0.9);
-        assert_eq!(record.due(Some(LIFE), 1010 * DAY), Due::Order);
-        // As with every certificate that is fresh, if the directory is out of its mind.
-        record.told(window(900 * DAY, 901 * DAY), LIFE.start, 0.5);
-        record.ask_at = 1002 * DAY;
-        assert_eq!(
-            record.due(Some(LIFE), LIFE.start + 1),
-            Due::Wait(1001 * DAY)
-        );
-        // Beyond the end: not that.
-        record.told(window(2000 * DAY, 2001 * DAY), 1010 * DAY, 0.9);
-        assert_eq!(record.due(Some(LIFE), 1079 * DAY), Due::Order);
-    }
-
-    #[test]
-    fn a_name_fails_five_times_an_hour_at_most() {
-        let possible = [ChallengeKind::TlsAlpn01, ChallengeKind::Http01];
-        let (mut record, mut now) = (Record::default(), 1000 * DAY);
-        let mut validations = Vec::new();
-        for _ in 0..20 {
-            assert_eq!(record.due(None, now), Due::Order);
-            let kinds = record.kinds(&possible);
-            validations.extend(kinds.iter().map(|_| now));
-            record.begin(None, now, 0.0);
-            record.fail(&Failure::new(Fault::Validation, "no", "wait"), now);
-            let Due::Wait(until) = record.due(None, now) else {
-                panic!("ordered again at once");
-            };
-            now = until;
-        }
-        for (number, at) in validations.iter().enumerate() {
-            let within = validations
-                .iter()
-                .skip(number)
-                .filter(|other| **other < at + HOUR);
-            assert!(within.count() <= 5, "{validations:?}");
-        }
-        assert!(now > 1010 * DAY);
-    }
-
-    #[test]
-    fn each_kind_has_its_turn() {
-        let possible = [ChallengeKind::TlsAlpn01, ChallengeKind::Http01];
-        let mut record = Record::default();
-        assert_eq!(record.kinds(&possible), possible);
-        record.failed = 1;
-        assert_eq!(record.kinds(&possible), [ChallengeKind::Http01]);
-        record.failed = 2;
-        assert_eq!(record.kinds(&possible), [ChallengeKind::TlsAlpn01]);
-        record = Record {
-            kind: Some(ChallengeKind::Http01),
-            ..Record::default()
-        };
-        assert_eq!(
-            record.kinds(&possible),
-            [ChallengeKind::Http01, ChallengeKind::TlsAlpn01]
-        );
-    }
-
-    #[test]
-    fn a_directory_puts_off_for_a_week_at_most() {
-        let mut failure = Failure::new(Fault::Directory, "rate limited", "wait");
-        failure.not_before = Some(moment(5000 * DAY));
-        let mut record = Record::default();
-        record.begin(None, 1000 * DAY, 0.0);
-        record.fail(&failure, 1000 * DAY);
-        assert_eq!(record.not_before, 1008 * DAY);
-    }
-
-    proptest! {
-        /// Whatever happened, something happens in time, and nothing in a loop.
-        #[test]
-        fn never_too_late_and_never_at_once_again(
-            failed in 0_u32..50, renew in 0_u64..3000, not_before in 0_u64..3000,
-            now in 1000_u64..1090, dice in 0.0_f64..1.0, ask in 0_u64..3000,
-        ) {
-            let mut record = Record {
-                failed, renew_at: renew * DAY, not_before: not_before * DAY,
-                ask_at: ask * DAY, ..Record::default()
-            };
-            let now = now * DAY;
-            if let Due::Wait(until) = record.due(Some(LIFE), now) {
-                prop_assert!(until > now);
-                prop_assert!(until <= LIFE.latest().max(now + LONGEST + DAY));
-            }
-            record.begin(Some(LIFE), now, dice);
-            if let Due::Order = record.due(Some(LIFE), now + 29) {
-                prop_assert!(false, "taken over while it may be under way");
-            }
-            prop_assert!(record.not_before >= now + 2 * MINUTE);
-            prop_assert!(record.not_before <= now + DAY + DAY / 4);
-        }
-    }
-}
+mod tests;

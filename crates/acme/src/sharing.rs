@@ -28,6 +28,14 @@ const KEPT: Duration = Duration::from_hours(24 * 365 * 2);
 const CHALLENGES: &str = "acme challenges";
 const ACCOUNTS: &str = "acme accounts";
 const ORDERING: &str = "acme lock";
+const DEMAND: &str = "acme on-demand";
+
+/// The file in which orders on demand are counted, where no nodes share.
+const DEMAND_FILE: &str = "on-demand.json";
+
+fn unusable(_: std::io::Error) -> StoreError {
+    StoreError::transient("the state directory cannot be used")
+}
 
 fn of_group(group: &Group) -> String {
     format!("acme {}", group.name())
@@ -68,7 +76,6 @@ impl Sharing {
             let Some(theirs) = values.remove(value) else {
                 continue;
             };
-            let unusable = |_| StoreError::transient("the state directory cannot be used");
             let ours = storage.read(&file).map_err(unusable)?;
             if ours.as_ref().is_none_or(|ours| **ours != *theirs) {
                 storage.write(&file, &theirs).map_err(unusable)?;
@@ -82,7 +89,6 @@ impl Sharing {
         let Some(nodes) = self.nodes() else {
             return Ok(());
         };
-        let unusable = |_| StoreError::transient("the state directory cannot be used");
         let pem = storage.read(&group.pem()).map_err(unusable)?;
         let record = storage.read(&group.record()).map_err(unusable)?;
         let values: Vec<(&str, Option<&[u8]>)> = [(PEM, &pem), (RECORD, &record)]
@@ -158,6 +164,28 @@ impl Sharing {
         match self.nodes() {
             Some(nodes) => nodes.put(ACCOUNTS, &[(file, account)], KEPT).await,
             None => Ok(()),
+        }
+    }
+
+    /// The orders on demand of the last hour, those of all nodes.
+    pub(crate) async fn spent(
+        &self,
+        storage: &Storage,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+        match self.nodes() {
+            Some(nodes) => {
+                let values = nodes.load(DEMAND).await?;
+                Ok(values.and_then(|mut all| all.remove(RECORD)))
+            }
+            None => storage.read(DEMAND_FILE).map_err(unusable),
+        }
+    }
+
+    /// Writes them down.
+    pub(crate) async fn spend(&self, storage: &Storage, orders: &[u8]) -> Result<(), StoreError> {
+        match self.nodes() {
+            Some(nodes) => nodes.put(DEMAND, &[(RECORD, Some(orders))], KEPT).await,
+            None => storage.write(DEMAND_FILE, orders).map_err(unusable),
         }
     }
 

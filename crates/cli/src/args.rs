@@ -37,6 +37,9 @@ pub(crate) enum Command {
     /// See, release and add blocks of the gateway that runs
     #[command(after_help = BLOCKS_EXAMPLES)]
     Blocks(BlocksArgs),
+    /// Revoke a certificate that the gateway that runs has ordered
+    #[command(after_help = CERTIFICATES_EXAMPLES)]
+    Certificates(CertificatesArgs),
 }
 
 #[derive(Debug, Args)]
@@ -47,6 +50,46 @@ pub(crate) struct StatusArgs {
     /// As JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+const CERTIFICATES_EXAMPLES: &str = "\
+Examples:
+  panoply status                                                     which there are
+  panoply certificates revoke shop.example                           another is ordered at once
+  panoply certificates revoke shop.example --reason key-compromise   somebody may have its key";
+
+#[derive(Debug, Args)]
+pub(crate) struct CertificatesArgs {
+    /// The directory of the gateway that runs, as given to `panoply run`
+    #[arg(long, value_name = "DIR", env = "PANOPLY_STATE", global = true)]
+    pub(crate) state: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) what: CertificatesCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CertificatesCommand {
+    /// Revoke the certificate for a name, and order another with another key in its place
+    Revoke {
+        /// One of the names that it is for
+        name: String,
+        /// What the authority is told
+        #[arg(long, value_enum, default_value = "unspecified")]
+        reason: RevocationReason,
+    },
+}
+
+/// Why a certificate is revoked.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum RevocationReason {
+    /// It is not said
+    Unspecified,
+    /// Somebody else may have the key
+    KeyCompromise,
+    /// Another takes its place
+    Superseded,
+    /// The name is not served any more
+    CessationOfOperation,
 }
 
 const BLOCKS_EXAMPLES: &str = "\

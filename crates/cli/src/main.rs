@@ -2,6 +2,7 @@
 
 mod args;
 mod blocks;
+mod certificates;
 mod check;
 mod demo;
 mod guard;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Keys(args) => keys::run(&args),
         Command::Blocks(args) => blocks::run(&args),
+        Command::Certificates(args) => certificates::run(&args),
         Command::Status(args) => status::run(&args),
     }
 }

@@ -14,9 +14,13 @@ mod support;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
+use panoply_acme::{AcmeBuilder, AcmeConfig, Standing};
+use panoply_core::{Clock, ManualClock};
 use panoply_store_test::PostgresServer;
+use panoply_tls::{Lasting, Mode, TlsConfig};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use support::{Gateway, Pebble, Recorder, Redis, Setup, curl, curl_fails, panoply, text, wait_for};
@@ -336,6 +340,146 @@ fn renewed_while_everybody_is_served() {
     assert!(visits > 10, "{visits}");
     assert_eq!(visit(&root, &pebble, "shop.example").status, 200);
     assert_eq!(pebble.count("Issued certificate"), 2);
+}
+
+#[test]
+fn revoked_by_hand_and_replaced() {
+    let (pebble, app) = (Pebble::quick(), Recorder::start());
+    let gateway = Gateway::before(&app.origin(), &pebble.config("[\"shop.example\"]", ""));
+    certified(&gateway);
+    let before = fingerprint(&pebble, "shop.example");
+    let serial = pebble.last_serial();
+    assert_eq!(pebble.status_of(&serial), "Valid");
+    let revoke = |name: &str| {
+        let output = panoply()
+            .args([
+                "certificates",
+                "revoke",
+                name,
+                "--reason",
+                "key-compromise",
+                "--state",
+            ])
+            .arg(gateway.dir.path().join("state"))
+            .output()
+            .unwrap();
+        (
+            output.status.code(),
+            text(&output.stdout) + &text(&output.stderr),
+        )
+    };
+    let (code, said) = revoke("other.example");
+    assert_eq!(code, Some(2));
+    assert!(
+        said.contains("held for `other.example`\n`panoply status`"),
+        "{said}"
+    );
+    let (code, said) = revoke("Shop.example");
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("is revoked"), "{said}");
+    assert_eq!(pebble.status_of(&serial), "Revoked");
+    wait_for("another certificate", Duration::from_secs(20), || {
+        (fingerprint(&pebble, "shop.example") != before).then_some(())
+    });
+    assert_eq!(visit(&pebble.root(), &pebble, "shop.example").status, 200);
+    assert_eq!(pebble.status_of(&pebble.last_serial()), "Valid");
+    assert_eq!(pebble.count("There are now 2 accounts"), 0);
+}
+
+#[test]
+fn names_that_handshakes_ask_for() {
+    let (pebble, app) = (Pebble::quick(), Recorder::start());
+    // The app itself says which domains are its customers'.
+    let table = format!(
+        "[acme.on_demand]\nallow = \"{}/ours\"\norders_per_hour = 2\n",
+        app.origin()
+    );
+    let gateway = Gateway::before(&app.origin(), &pebble.config("[\"shop.example\"]", &table));
+    certified(&gateway);
+    let root = pebble.root();
+    // The first handshake waits for it, also when many come at once.
+    std::thread::scope(|scope| {
+        for _ in 0..10 {
+            scope.spawn(|| {
+                assert_eq!(visit(&root, &pebble, "one.customer.example").status, 200);
+            });
+        }
+    });
+    let answer = visit(&root, &pebble, "one.customer.example");
+    assert!(answer.header("strict-transport-security").is_some());
+    assert_eq!(pebble.count("Issued certificate"), 2);
+    assert_eq!(
+        app.seen()
+            .matches("/ours?domain=one.customer.example")
+            .count(),
+        1
+    );
+    assert_eq!(visit(&root, &pebble, "two.customer.example").status, 200);
+    // That was the hour's.
+    let port = pebble.https;
+    let url = format!("https://three.customer.example:{port}/");
+    let to = format!("three.customer.example:{port}:127.0.0.1");
+    assert!(curl_fails(&root, &["--resolve", &to, &url]).contains("60"));
+    assert_eq!(pebble.count("Issued certificate"), 3);
+    let said = status(&gateway);
+    let standing = said["certificates"][3]["standing"].as_str().unwrap();
+    assert!(standing.contains("orders_per_hour"), "{said}");
+    drop(gateway);
+
+    let refusing = Recorder::answering("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+    let table = table.replace(&app.origin(), &refusing.origin());
+    let gateway = Gateway::before(&app.origin(), &pebble.config("[\"shop.example\"]", &table));
+    certified(&gateway);
+    assert!(curl_fails(&root, &["--resolve", &to, &url]).contains("60"));
+    assert!(
+        refusing
+            .seen()
+            .contains("/ours?domain=three.customer.example")
+    );
+    assert_eq!(pebble.count("Issued certificate"), 4);
+}
+
+/// The directory itself, and the hour moved.
+#[tokio::test]
+async fn a_directory_that_is_down_for_an_hour() {
+    let always = [("PEBBLE_VA_ALWAYS_VALID", "1"), ("PEBBLE_VA_NOSLEEP", "1")];
+    // Its certificates begin today, and the clock that is moved stands some years later.
+    let long = json!({ "certificateValidityPeriod": 630_720_000 });
+    let mut pebble = Pebble::start(&always, &long);
+    let (clock, state) = (ManualClock::new(), tempfile::tempdir().unwrap());
+    let lasting = Lasting::default();
+    let shared: Arc<dyn Clock> = Arc::new(clock.clone());
+    let tls = TlsConfig::new().mode(Mode::Acme).domains(["shop.example"]);
+    let tls = tls.build_with(state.path(), Arc::clone(&shared), &lasting);
+    let tls = Arc::new(tls.unwrap().unwrap());
+    let (directory, roots) = pebble.directory();
+    let config = format!(
+        "directories = [\"{directory}\"]\nroots = \"{}\"",
+        roots.display()
+    );
+    let config: AcmeConfig = toml::from_str(&config).unwrap();
+    let names = ["shop.example"];
+    let builder = AcmeBuilder::new(config, names, Arc::clone(&tls), lasting.challenges, shared);
+    let acme = builder.open(state.path()).unwrap();
+    pebble.stop();
+    let mut steps = 0;
+    for _ in 0..60 {
+        acme.step().await;
+        steps += u32::from(matches!(acme.states()[0].standing, Standing::Failed { .. }));
+        clock.advance(Duration::from_mins(1));
+    }
+    assert_eq!(steps, 60);
+    assert!(acme.states()[0].certificate.is_none());
+    pebble.start_again(&always);
+    let mut minutes = 0;
+    while acme.states()[0].certificate.is_none() {
+        assert!(minutes <= 20, "{:?}", acme.states());
+        clock.advance(Duration::from_mins(1));
+        minutes += 1;
+        acme.step().await;
+    }
+    assert_eq!(pebble.count("Issued certificate"), 1);
+    assert!(tls.covers("shop.example"));
 }
 
 #[test]

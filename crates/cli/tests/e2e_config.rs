@@ -98,6 +98,13 @@ refused! {
     an_unknown_directory: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[acme]\ndirectories = [\"letsencript\"]\n", ["panoply.toml:4", "letsencrypt"];
     an_unknown_challenge: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[acme]\nchallenges = [\"http\"]\n", ["panoply.toml:4", "http-01"];
     a_contact_that_is_none: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[tls]\ndomains = [\"shop.dev\"]\n[acme]\ncontact = \"ops\"\n", ["panoply.toml:6", "ops@"];
+    on_demand_without_a_directory: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[acme.on_demand]\nallow = \"http://127.0.0.1:3000/ours\"\n", ["panoply.toml:3", "tls.domains"];
+    on_demand_for_everybody: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[tls]\ndomains = [\"shop.dev\"]\n[acme.on_demand]\nmost = 5\n", ["panoply.toml:5", "allow"];
+    a_hook_that_is_none: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[acme.on_demand]\nallow = \"https://hook/ours\"\n", ["panoply.toml:4", "http://127.0.0.1:3000/domains"];
+    a_shared_certificate_for_a_stranger: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[tls]\ndomains = [\"shop.dev\"]\n[acme]\ntogether = [[\"shop.dev\", \"shop.test\"]]\n", ["panoply.toml:6", "shop.test"];
+    clients_without_tls: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[tls]\nmode = \"off\"\n[tls.clients]\nca = \"clients.pem\"\n", ["panoply.toml:5", "tls.clients"];
+    clients_without_an_authority: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[tls.clients]\nca = \"clients.pem\"\n", ["panoply.toml:4", "clients.pem"];
+    an_unknown_presence: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[tls.clients]\nca = \"clients.pem\"\ncertificate = \"maybe\"\n", ["panoply.toml:5", "required"];
     files_without_a_key: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[tls]\nmode = \"files\"\ncertificate = \"cert.pem\"\n", ["key"];
     a_bad_trusted_proxy: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[client]\ntrusted_proxies = [\"10.0.0.0/33\"]\n", ["10.0.0.0/33"];
     command_and_upstream: "[app]\nupstream = \"http://127.0.0.1:3000\"\ncommand = [\"node\", \"server.js\"]\n", ["command", "upstream"];

@@ -56,17 +56,16 @@ const ORDERS: Duration = Duration::from_secs(15);
 /// Where nodes have a store in common, one of them does.
 pub(crate) async fn order_certificates(shared: Arc<Shared>, nodes: Option<Arc<Nodes>>) {
     loop {
-        let acme = shared.live.load().acme.clone();
-        let wait = match acme {
-            Some(acme) => {
-                if let Some(nodes) = &nodes {
-                    acme.share(Arc::clone(nodes));
-                }
-                acme.step().await
-            }
-            None => ORDERS,
+        let Some(acme) = shared.live.load().acme.clone() else {
+            tokio::time::sleep(ORDERS).await;
+            continue;
         };
-        tokio::time::sleep(wait.min(ORDERS)).await;
+        if let Some(nodes) = &nodes {
+            acme.share(Arc::clone(nodes));
+        }
+        let wait = acme.step().await;
+        // A handshake may ask for a name before.
+        let _ = tokio::time::timeout(wait.min(ORDERS), acme.wakes()).await;
     }
 }
 

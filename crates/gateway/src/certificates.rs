@@ -41,6 +41,13 @@ fn acme(
                         write `tls.mode = \"acme\"`";
             return Err(loaded.error("acme.staging", message).with_help(help));
         }
+        if config.acme.on_demand.is_some() {
+            let message =
+                "acme.on_demand: no certificate is ordered where there is no public domain";
+            let help =
+                "name the service's own domain (`tls.domains`), or write `tls.mode = \"acme\"`";
+            return Err(loaded.error("acme.on_demand", message).with_help(help));
+        }
         return Ok(None);
     };
     let builder = AcmeBuilder::new(

@@ -39,5 +39,6 @@ pub use error::Error;
 pub use gateway::{Addresses, Gateway, Outcome};
 pub use listen::ListenError;
 pub use log::start as start_log;
+pub use panoply_acme::Reason;
 pub use settings::{REPORTS_PATH, Settings, Surroundings};
 pub use store::OpenError;

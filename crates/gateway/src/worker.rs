@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 use panoply::limits::GuardedBody;
 use panoply::trace::TracedBody;
 use panoply::{Clock, Dressed, Guarded};
+use panoply_acme::Acme;
 use panoply_tls::Tls;
 use tokio::net::{TcpListener, TcpStream};
 use tower_layer::Layer as _;
@@ -107,6 +108,15 @@ impl Worker {
 
     pub(crate) fn limits(&self) -> Limits {
         self.shared.live.load().limits
+    }
+
+    /// What orders certificates for names that handshakes ask for, if anything does.
+    pub(crate) fn orders_on_demand(&self) -> Option<Arc<Acme>> {
+        let live = self.shared.live.load();
+        live.acme
+            .as_ref()
+            .filter(|acme| acme.is_on_demand())
+            .cloned()
     }
 
     /// Whether connections are to end with the answer that is under way.

@@ -28,6 +28,7 @@ pub use info::{CertificateInfo, Fingerprint};
 pub use lasting::Lasting;
 pub use mode::{Mode, Profile};
 pub use nodes::{Nodes, Values};
+pub use table::is_challenge;
 pub use tickets::Tickets;
 pub use tls::{Refresh, Tls};
 pub use warning::Warning;

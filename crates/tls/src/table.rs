@@ -119,15 +119,15 @@ impl Resolver {
 
 impl ResolvesServerCert for Resolver {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        if asks_for_answer(&hello) {
+        if is_challenge(&hello) {
             return self.challenges.tls_alpn_answer(hello.server_name());
         }
         self.choose(hello.server_name(), hello.signature_schemes())
     }
 }
 
-/// Whether an ACME directory looks for an answer of ours.
-pub(crate) fn asks_for_answer(hello: &ClientHello<'_>) -> bool {
+/// Whether an ACME directory looks for an answer of ours (RFC 8737 §3).
+pub fn is_challenge(hello: &ClientHello<'_>) -> bool {
     let mut protocols = hello.alpn().into_iter().flatten();
     protocols.any(|protocol| protocol == ACME_TLS)
 }

@@ -18,7 +18,7 @@ use crate::local::Local;
 use crate::mode::Profile;
 use crate::pem;
 use crate::server;
-use crate::table::{Entry, Resolver, Table, asks_for_answer};
+use crate::table::{Entry, Resolver, Table, is_challenge};
 use crate::tickets::Tickets;
 use crate::warning::{self, Warning};
 
@@ -97,10 +97,7 @@ impl Tls {
     /// [`server_config`](Self::server_config), unless an ACME directory looks for an answer (RFC 8737
     /// §3), which shows no certificate of its own.
     pub fn config_for(&self, hello: &ClientHello<'_>) -> Arc<ServerConfig> {
-        let challenge = self
-            .for_challenges
-            .as_ref()
-            .filter(|_| asks_for_answer(hello));
+        let challenge = self.for_challenges.as_ref().filter(|_| is_challenge(hello));
         challenge.map_or_else(|| self.server_config(), Arc::clone)
     }
 

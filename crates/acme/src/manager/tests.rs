@@ -1,15 +1,18 @@
+mod on_demand;
+
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use panoply_core::ManualClock;
-use panoply_tls::{Lasting, Mode, TlsConfig};
+use panoply_core::{Clock, ManualClock};
+use panoply_tls::{Lasting, Mode, Tls, TlsConfig};
 use rcgen::{CertificateParams, KeyPair};
 use tempfile::TempDir;
 
 use super::*;
 use crate::builder::AcmeBuilder;
-use crate::config::AcmeConfig;
-use crate::issuer::{Pending, Window};
+use crate::config::{AcmeConfig, ChallengeKind};
+use crate::issuer::{Issued, Issuer, Order, Pending, Window};
+use crate::managed::covers;
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -77,6 +80,11 @@ impl Issuer for Scripted {
         });
         Box::pin(std::future::ready(Ok(window)))
     }
+
+    fn revoke<'a>(&'a self, pem: &'a [u8], _: Reason) -> Pending<'a, Result<(), Failure>> {
+        assert!(pem.starts_with(b"-----BEGIN"));
+        Box::pin(std::future::ready(Ok(())))
+    }
 }
 
 /// One process on a state directory.
@@ -91,6 +99,18 @@ fn start(
     issuers: &[Arc<Scripted>],
     names: &[&str],
 ) -> Process {
+    start_with(state, clock, issuers, names, AcmeConfig::default(), None)
+}
+
+/// With a configuration of its own, and a rehearsal for each issuer.
+fn start_with(
+    state: &TempDir,
+    clock: &ManualClock,
+    issuers: &[Arc<Scripted>],
+    names: &[&str],
+    config: AcmeConfig,
+    rehearsal: Option<&Arc<Scripted>>,
+) -> Process {
     let clock: Arc<dyn Clock> = Arc::new(clock.clone());
     let lasting = Lasting::default();
     let tls = TlsConfig::new()
@@ -98,11 +118,14 @@ fn start(
         .domains(names.iter().copied());
     let tls = tls.build_with(state.path(), Arc::clone(&clock), &lasting);
     let tls = Arc::new(tls.unwrap().unwrap());
-    let config = AcmeConfig::default();
     let names = names.iter().copied();
     let mut builder = AcmeBuilder::new(config, names, Arc::clone(&tls), lasting.challenges, clock);
     for issuer in issuers {
-        builder = builder.issuer(Arc::clone(issuer) as Arc<dyn Issuer>);
+        let issuer = Arc::clone(issuer) as Arc<dyn Issuer>;
+        builder = match rehearsal {
+            Some(rehearsal) => builder.rehearsed(issuer, Arc::clone(rehearsal) as _),
+            None => builder.issuer(issuer),
+        };
     }
     Process {
         acme: builder.open(state.path()).unwrap(),
@@ -127,8 +150,8 @@ impl Process {
     }
 
     fn file(&self) -> PathBuf {
-        let group = self.acme.groups.first().unwrap();
-        self.acme.storage.path(&group.pem())
+        let group = &self.acme.all()[0].group;
+        self.acme.place.storage.path(&group.pem())
     }
 }
 
@@ -262,9 +285,9 @@ async fn an_hour_of_outage_is_a_handful_of_orders() {
         process.acme.step().await;
         clock.advance(Duration::from_secs(5));
     }
-    assert!(directory.count() <= 4, "{}", directory.count());
+    assert!(directory.count() <= 6, "{}", directory.count());
     directory.away.store(false, Ordering::SeqCst);
-    clock.advance(Duration::from_mins(80));
+    clock.advance(Duration::from_mins(20));
     process.acme.step().await;
     assert!(process.left("shop.example", &clock).is_some());
 }
@@ -322,7 +345,7 @@ async fn two_processes_on_one_directory_order_once() {
         std::slice::from_ref(&directory),
         &["shop.example"],
     );
-    let held = one.acme.storage.try_lock().unwrap();
+    let held = one.acme.place.storage.try_lock().unwrap();
     two.acme.step().await;
     assert_eq!(two.acme.states()[0].standing, Standing::Elsewhere);
     drop(held);
@@ -366,8 +389,8 @@ async fn nothing_is_ordered_that_could_not_be_written_down() {
         &["shop.example"],
     );
     // Where the record would be written stands a directory.
-    let group = process.acme.groups.first().unwrap();
-    std::fs::create_dir(process.acme.storage.path(&group.record())).unwrap();
+    let record = process.acme.all()[0].group.record();
+    std::fs::create_dir(process.acme.place.storage.path(&record)).unwrap();
     for _ in 0..50 {
         process.acme.step().await;
         clock.advance(Duration::from_hours(1));
@@ -393,4 +416,98 @@ async fn a_certificate_that_cannot_be_kept_is_not_ordered_in_a_loop() {
     assert!(directory.count() <= 4, "{}", directory.count());
     // It is in force all the same.
     assert!(process.left("shop.example", &clock).is_some());
+}
+
+#[tokio::test]
+async fn what_has_failed_is_rehearsed_before_it_counts() {
+    let (state, clock) = (state(), ManualClock::new());
+    let [directory, rehearsal] = [(); 2].map(|()| Scripted::new(&clock, 90 * DAY));
+    let kinds = vec![ChallengeKind::TlsAlpn01, ChallengeKind::Http01];
+    for one in [&directory, &rehearsal] {
+        lock(&one.closed).clone_from(&kinds);
+    }
+    let issuers = std::slice::from_ref(&directory);
+    let names = ["shop.example"];
+    let config = AcmeConfig::default();
+    let process = start_with(&state, &clock, issuers, &names, config, Some(&rehearsal));
+    process.acme.step().await;
+    assert_eq!((directory.count(), rehearsal.count()), (2, 0));
+    for _ in 0..200 {
+        clock.advance(Duration::from_hours(1));
+        process.acme.step().await;
+    }
+    assert_eq!(directory.count(), 2);
+    assert!(rehearsal.count() > 5, "{}", rehearsal.count());
+    // Mended: seen in the rehearsal first.
+    for one in [&directory, &rehearsal] {
+        lock(&one.closed).clear();
+    }
+    let rehearsed = rehearsal.count();
+    clock.advance(2 * DAY);
+    process.acme.step().await;
+    assert_eq!((directory.count(), rehearsal.count()), (3, rehearsed + 1));
+    assert!(process.left("shop.example", &clock).is_some());
+}
+
+#[tokio::test]
+async fn a_rehearsal_that_is_away_keeps_nobody_from_an_order() {
+    let (state, clock) = (state(), ManualClock::new());
+    let [directory, rehearsal] = [(); 2].map(|()| Scripted::new(&clock, 90 * DAY));
+    directory.away.store(true, Ordering::SeqCst);
+    rehearsal.away.store(true, Ordering::SeqCst);
+    let issuers = std::slice::from_ref(&directory);
+    let names = ["shop.example"];
+    let config = AcmeConfig::default();
+    let process = start_with(&state, &clock, issuers, &names, config, Some(&rehearsal));
+    process.acme.step().await;
+    directory.away.store(false, Ordering::SeqCst);
+    clock.advance(Duration::from_hours(1));
+    process.acme.step().await;
+    assert!(process.left("shop.example", &clock).is_some());
+}
+
+#[tokio::test]
+async fn what_is_revoked_is_replaced_at_once() {
+    let (state, clock) = (state(), ManualClock::new());
+    let directory = Scripted::new(&clock, 90 * DAY);
+    let issuers = std::slice::from_ref(&directory);
+    let process = start(&state, &clock, issuers, &["shop.example"]);
+    let reason = Reason::KeyCompromise;
+    let refused = process.acme.revoke("shop.example", reason).await;
+    assert!(refused.unwrap_err().problem.contains("`shop.example`"));
+    process.acme.step().await;
+    let before = std::fs::read(process.file()).unwrap();
+    clock.advance(Duration::from_hours(2));
+    process.acme.revoke("shop.example", reason).await.unwrap();
+    // Until the next is there it is served on, and not revoked again.
+    assert!(process.left("shop.example", &clock).is_some());
+    directory.away.store(true, Ordering::SeqCst);
+    for _ in 0..60 {
+        process.acme.step().await;
+        clock.advance(Duration::from_mins(1));
+    }
+    assert!(directory.count() <= 7, "{}", directory.count());
+    directory.away.store(false, Ordering::SeqCst);
+    clock.advance(Duration::from_hours(2));
+    process.acme.step().await;
+    assert_ne!(std::fs::read(process.file()).unwrap(), before);
+    let orders = directory.count();
+    clock.advance(Duration::from_hours(2));
+    process.acme.step().await;
+    assert_eq!(directory.count(), orders);
+}
+
+#[tokio::test]
+async fn domains_share_certificates_as_they_are_told() {
+    let (state, clock) = (state(), ManualClock::new());
+    let directory = Scripted::new(&clock, 90 * DAY);
+    let config: AcmeConfig = toml::from_str("together = [[\"a.dev\", \"b.dev\"]]").unwrap();
+    let issuers = std::slice::from_ref(&directory);
+    let names = ["a.dev", "b.dev", "c.dev"];
+    let process = start_with(&state, &clock, issuers, &names, config, None);
+    process.acme.step().await;
+    let states = process.acme.states();
+    let names: Vec<_> = states.iter().map(|state| state.names.join(" ")).collect();
+    assert_eq!(names, ["a.dev b.dev", "c.dev"]);
+    assert_eq!(directory.count(), 2);
 }

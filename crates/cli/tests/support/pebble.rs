@@ -18,6 +18,7 @@ pub(crate) struct Pebble {
     ca: PathBuf,
     port: u16,
     management: u16,
+    dns: u16,
     dns_management: u16,
     /// Where it looks for an answer over HTTP, and in a handshake.
     pub(crate) http: u16,
@@ -55,15 +56,7 @@ impl Pebble {
                 .args(["-defaultIPv4", "127.0.0.1", "-defaultIPv6", ""]),
         );
         servers.line_with(&["management server"], Duration::from_secs(20));
-        let mut process = Process::start(
-            Command::new("pebble")
-                .arg("-config")
-                .arg(&file)
-                .args(["-dnsserver", &format!("127.0.0.1:{dns}")])
-                .env("PEBBLE_AUTHZREUSE", "0")
-                .envs(environment.iter().copied()),
-        );
-        process.line_with(&["ACME directory available"], Duration::from_secs(20));
+        let process = run(dir.path(), dns, environment);
         Self {
             process,
             _dns: servers,
@@ -71,6 +64,7 @@ impl Pebble {
             dir,
             port,
             management,
+            dns,
             dns_management,
             http,
             https,
@@ -120,6 +114,43 @@ impl Pebble {
         path
     }
 
+    /// Where it is, and the root of its own certificate.
+    pub(crate) fn directory(&self) -> (String, PathBuf) {
+        let url = format!("https://127.0.0.1:{}/dir", self.port);
+        (url, self.ca.clone())
+    }
+
+    /// Ends it, as an outage does.
+    pub(crate) fn stop(&mut self) {
+        self.process.signal(rustix::process::Signal::KILL);
+        self.process.status(Duration::from_secs(10));
+    }
+
+    /// Lets it begin anew, on the same port.
+    pub(crate) fn start_again(&mut self, environment: &[(&str, &str)]) {
+        self.process = run(self.dir.path(), self.dns, environment);
+    }
+
+    /// The serial number of the certificate that it issued last.
+    pub(crate) fn last_serial(&self) -> String {
+        let said = self.process.said();
+        let mut issued = said.iter().rev().filter_map(|line| {
+            let (_, rest) = line.split_once("Issued certificate serial ")?;
+            rest.split_whitespace().next()
+        });
+        issued.next().unwrap().to_owned()
+    }
+
+    /// What it says of a certificate.
+    pub(crate) fn status_of(&self, serial: &str) -> String {
+        let url = format!(
+            "https://127.0.0.1:{}/cert-status-by-serial/{serial}",
+            self.management
+        );
+        let said = curl(&self.ca, &[&url]).json();
+        said["Status"].as_str().unwrap().to_owned()
+    }
+
     /// A command for `acme.dns_hook`.
     pub(crate) fn dns_hook(&self) -> PathBuf {
         let path = self.dir.path().join("dns-hook");
@@ -157,6 +188,19 @@ impl Pebble {
             .filter(|line| line.contains(words))
             .count()
     }
+}
+
+fn run(dir: &Path, dns: u16, environment: &[(&str, &str)]) -> Process {
+    let mut process = Process::start(
+        Command::new("pebble")
+            .arg("-config")
+            .arg(dir.join("pebble.json"))
+            .args(["-dnsserver", &format!("127.0.0.1:{dns}")])
+            .env("PEBBLE_AUTHZREUSE", "0")
+            .envs(environment.iter().copied()),
+    );
+    process.line_with(&["ACME directory available"], Duration::from_secs(20));
+    process
 }
 
 fn executable(path: &Path, text: &str) {

@@ -54,11 +54,14 @@ pub(super) fn value(name: &str, path: &str, text: &str) -> Result<Value, ConfigE
 }
 
 /// The dotted paths of the settings that an environment variable can name.
-const SETTINGS: [&str; 46] = [
+const SETTINGS: [&str; 52] = [
     "acme.challenges",
     "acme.contact",
     "acme.directories",
     "acme.dns_hook",
+    "acme.on_demand.allow",
+    "acme.on_demand.most",
+    "acme.on_demand.orders_per_hour",
     "acme.profile",
     "acme.roots",
     "acme.staging",
@@ -96,6 +99,9 @@ const SETTINGS: [&str; 46] = [
     "store.secret",
     "store.url",
     "tls.certificate",
+    "tls.clients.ca",
+    "tls.clients.certificate",
+    "tls.clients.revoked",
     "tls.domains",
     "tls.key",
     "tls.mode",

@@ -6,8 +6,10 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::SOCKET;
+use panoply_acme::Reason;
+
 use super::message::{Ask, BlockEntry, LONGEST, Said, Status};
+use super::{PATIENCE, SOCKET};
 
 /// A gateway that runs, by its state directory.
 ///
@@ -119,6 +121,20 @@ impl Control {
         }
     }
 
+    /// Revokes the certificate for `name`, a domain or an address, at the ACME directory that has
+    /// issued it, and has another ordered at once.
+    ///
+    /// # Errors
+    ///
+    /// When no gateway answers, it holds none, or the directory refuses.
+    pub fn revoke(&self, name: &str, reason: Reason) -> Result<(), ControlError> {
+        let name = name.to_owned();
+        match self.ask(&Ask::Revoke { name, reason })? {
+            Said::Revoked => Ok(()),
+            said => Err(unexpected(said)),
+        }
+    }
+
     fn ask(&self, ask: &Ask) -> Result<Said, ControlError> {
         let stream = UnixStream::connect(self.0.join(SOCKET));
         let mut stream = stream.map_err(|error| match error.kind() {
@@ -128,7 +144,7 @@ impl Control {
             io::ErrorKind::PermissionDenied => ControlError::Denied(self.0.clone()),
             _ => ControlError::Broken(error),
         })?;
-        let patience = Some(Duration::from_secs(15));
+        let patience = Some(PATIENCE + Duration::from_secs(5));
         stream.set_read_timeout(patience)?;
         stream.set_write_timeout(patience)?;
         let mut bytes = serde_json::to_vec(ask).map_err(io::Error::other)?;

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use panoply_acme::Reason;
 use panoply_core::{Block, Subject};
 use serde::{Deserialize, Serialize};
 
@@ -94,6 +95,8 @@ pub(super) enum Ask {
     ReleaseUser { user: String },
     /// To release all blocks of a client.
     ReleaseClient { client: IpAddr },
+    /// To revoke the certificate for a name, and to order another.
+    Revoke { name: String, reason: Reason },
 }
 
 /// What is answered.
@@ -104,6 +107,7 @@ pub(super) enum Said {
     Blocks(Vec<BlockEntry>),
     Added { id: String },
     Released { count: usize },
+    Revoked,
     Failed { why: String },
 }
 

@@ -10,3 +10,6 @@ pub(crate) use server::{bind, serve};
 
 /// The socket's name in the state directory.
 const SOCKET: &str = "control.sock";
+
+/// Longest for one exchange: an ACME directory may be asked in it.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(70);

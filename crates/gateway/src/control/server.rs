@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use panoply_acme::Reason;
 use panoply_core::{
     BlockId, CertificateSource, ClientAddress, CounterStore as _, Release, Scheme, StoreError,
 };
@@ -15,13 +16,11 @@ use panoply_tls::{CertificateInfo, Date};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 
-use super::SOCKET;
 use super::message::{Ask, BlockEntry, CertificateEntry, LONGEST, PAGE, Said, Status};
+use super::{PATIENCE, SOCKET};
+use crate::settings::Live;
 use crate::shared::{AppState, Shared};
 use crate::store::Deferred;
-
-/// Longest for one exchange.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The socket, removed when the gateway ends.
 #[derive(Debug)]
@@ -140,6 +139,7 @@ async fn answer(ask: Ask, shared: &Shared, store: &Deferred) -> Said {
             tracing::info!(count, "a user was released by hand");
             Ok(Said::Released { count })
         }
+        Ask::Revoke { name, reason } => return revoke(&live, &name, reason).await,
         Ask::ReleaseClient { client } => {
             let client = network(client);
             list.release(Release::Client(client)).await.map(|count| {
@@ -149,6 +149,23 @@ async fn answer(ask: Ask, shared: &Shared, store: &Deferred) -> Said {
         }
     };
     done.unwrap_or_else(|error| failed(&error))
+}
+
+async fn revoke(live: &Live, name: &str, reason: Reason) -> Said {
+    let revoked = match &live.acme {
+        Some(acme) => acme.revoke(name, reason).await,
+        None => {
+            return Said::Failed {
+                why: "this gateway orders no certificates, and has none to revoke".to_owned(),
+            };
+        }
+    };
+    match revoked {
+        Ok(()) => Said::Revoked,
+        Err(failure) => Said::Failed {
+            why: format!("{failure}\n{}", failure.advice),
+        },
+    }
 }
 
 /// Until when a certificate is valid.

@@ -6,6 +6,7 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use http::{Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
@@ -13,7 +14,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use panoply_core::Connection;
-use panoply_tls::Tls;
+use panoply_tls::{Tls, is_challenge};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::LazyConfigAcceptor;
@@ -65,7 +66,7 @@ pub(crate) async fn serve(
         return http_1(line(None), stream).await;
     };
     watch.set_in_head(true);
-    let stream = match handshake(&tls, stream).await {
+    let stream = match handshake(&worker, &tls, &watch, stream).await {
         Ok(stream) => stream,
         Err(error) => {
             worker.metrics().handshake_failed();
@@ -87,9 +88,31 @@ pub(crate) async fn serve(
     }
 }
 
-async fn handshake(tls: &Tls, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+/// How long a handshake waits for a certificate that is ordered because of it.
+const ON_DEMAND: Duration = Duration::from_secs(20);
+
+async fn handshake(
+    worker: &Worker,
+    tls: &Tls,
+    watch: &Watch,
+    stream: TcpStream,
+) -> io::Result<TlsStream<TcpStream>> {
     let begun = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
     let config = tls.config_for(&begun.client_hello());
+    // The directory's own look must not wait for the order that it is part of.
+    let acme = worker.orders_on_demand();
+    if let Some(acme) = acme.filter(|_| !is_challenge(&begun.client_hello())) {
+        let name = begun
+            .client_hello()
+            .server_name()
+            .map(str::to_ascii_lowercase);
+        if let Some(name) = name.filter(|name| !tls.covers(name)) {
+            // The client has said all that it has to for now.
+            watch.set_in_head(false);
+            let _ = tokio::time::timeout(ON_DEMAND, acme.demand(&name)).await;
+            watch.set_in_head(true);
+        }
+    }
     begun.into_stream(config).await
 }
 
