@@ -8,9 +8,10 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 
 use crate::install::{self, Tool};
+use crate::{root, tools};
 
 /// Programs that the tests start.
-const TOOLS: [Tool; 14] = [
+const TOOLS: [Tool; 15] = [
     ("git", "git"),
     ("curl", "curl"),
     ("openssl", "openssl"),
@@ -18,6 +19,7 @@ const TOOLS: [Tool; 14] = [
     ("h2load", "nghttp2-client"),
     ("hydra", "hydra"),
     ("testssl", "testssl.sh"),
+    ("python3", "python3"),
     ("cmake", "cmake"),
     ("kill", "procps"),
     ("node", "nodejs"),
@@ -118,6 +120,7 @@ fn steps(options: Options, skipped: &mut Vec<(&'static str, &'static str)>) -> R
         install::packages(&TOOLS, !no_install)?;
         install::node(!no_install)?;
         install::subcommand("cargo-deny", !no_install)?;
+        tools::fetch(&root().join("target/tools"), !no_install)?;
     }
     let mut steps = vec![
         cargo("formatting", "fmt --all --check"),

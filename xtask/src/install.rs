@@ -76,7 +76,8 @@ pub(crate) fn node(may_install: bool) -> Result<()> {
     succeed(Command::new("npm").args(["install", "--global", "--no-fund", "--silent", "node@22"]))
 }
 
-fn succeed(command: &mut Command) -> Result<()> {
+/// Runs a command that must end well.
+pub(crate) fn succeed(command: &mut Command) -> Result<()> {
     let status = command
         .stdin(Stdio::null())
         .status()
@@ -94,7 +95,8 @@ pub(crate) fn has(program: &str) -> bool {
     std::env::split_paths(&path).any(|directory| directory.join(program).is_file())
 }
 
-fn is_root() -> bool {
+/// Whether this may install what it likes.
+pub(crate) fn is_root() -> bool {
     let id = Command::new("id").arg("-u").output();
     id.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }

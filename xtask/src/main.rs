@@ -12,6 +12,7 @@ mod conformance;
 mod fuzz;
 mod install;
 mod redis_server;
+mod tools;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

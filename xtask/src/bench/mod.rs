@@ -2,6 +2,7 @@
 
 mod backend;
 pub(crate) mod bare;
+mod handshakes;
 pub(crate) mod limits;
 mod page;
 mod peers;
@@ -30,6 +31,8 @@ const TOOLS: [Tool; 4] = [
 pub(crate) enum What {
     /// The gateway beside nginx, haproxy and caddy.
     Gateway,
+    /// TLS handshakes, full and resumed, beside nginx, haproxy and caddy.
+    Handshakes,
     /// The cost of a response's headers beside other Rust layers.
     Headers,
     /// Counting in memory and in Redis beside rate-limiter-flexible and governor.
@@ -86,7 +89,9 @@ pub(crate) fn run(options: Options) -> Result<bool> {
             "headers",
         ])?;
     }
-    if !matches!(options.what, None | Some(What::Gateway)) {
+    let gateway = matches!(options.what, None | Some(What::Gateway));
+    let handshakes = matches!(options.what, None | Some(What::Handshakes));
+    if !gateway && !handshakes {
         return Ok(true);
     }
     install::packages(&TOOLS, true)?;
@@ -100,12 +105,21 @@ pub(crate) fn run(options: Options) -> Result<bool> {
             "xtask",
             "--",
             "bench",
-            "gateway",
+            if gateway { "gateway" } else { "handshakes" },
         ];
         let how = ["--seconds", seconds.as_str(), "--rounds", rounds.as_str()];
-        return cargo(&[again.as_slice(), how.as_slice()].concat()).map(|()| true);
+        cargo(&[again.as_slice(), how.as_slice()].concat())?;
+        let both = gateway && handshakes;
+        let rest = Options {
+            what: Some(What::Handshakes),
+            ..options
+        };
+        return if both { run(rest) } else { Ok(true) };
     }
     cargo(&["build", "--release", "--package", "panoply-cli"])?;
+    if !gateway {
+        return handshakes::run(options).map(|()| true);
+    }
     let app = backend::start()?;
     let scratch = tempfile::tempdir()?;
     certificate(scratch.path())?;

@@ -94,13 +94,47 @@ pub(super) struct Running {
 }
 
 impl Running {
+    /// Where it listens.
+    pub(super) fn address(&self) -> Result<SocketAddr> {
+        let rest = self.url.split("//").nth(1).unwrap_or_default();
+        Ok(rest.trim_end_matches('/').parse()?)
+    }
+
+    /// Seconds of the processor that it and its children have taken.
+    pub(super) fn cpu(&self) -> f64 {
+        let mut ticks = 0_u64;
+        self.each(|_, stat| {
+            // utime and stime, behind the name and eleven other fields.
+            let times = stat.split_whitespace().skip(11).take(2);
+            ticks += times
+                .filter_map(|time| time.parse::<u64>().ok())
+                .sum::<u64>();
+        });
+        #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+        let seconds = ticks as f64 / 100.0;
+        seconds
+    }
+
     /// Resident memory of it and its children, in MB.
     pub(super) fn memory(&self) -> f64 {
+        let mut pages = 0_u64;
+        self.each(|place, _| {
+            let memory = std::fs::read_to_string(place.join("statm"));
+            let memory = memory.unwrap_or_default();
+            let resident = memory.split(' ').nth(1).and_then(|n| n.parse::<u64>().ok());
+            pages += resident.unwrap_or(0);
+        });
+        #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+        let megabytes = (pages * 4096) as f64 / 1e6;
+        megabytes
+    }
+
+    /// It and its children: their places in `/proc`, and what `stat` says behind the name.
+    fn each(&self, mut look: impl FnMut(&Path, &str)) {
         let own = self.child.id();
         let Ok(entries) = std::fs::read_dir("/proc") else {
-            return 0.0;
+            return;
         };
-        let mut pages = 0_u64;
         for entry in entries.flatten() {
             let name = entry.file_name();
             let Some(id) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else {
@@ -113,18 +147,9 @@ impl Running {
                 .nth(1)
                 .and_then(|id| id.parse::<u32>().ok());
             if id == own || parent == Some(own) {
-                let memory = std::fs::read_to_string(entry.path().join("statm"));
-                let memory = memory.unwrap_or_default();
-                pages += memory
-                    .split(' ')
-                    .nth(1)
-                    .and_then(|n| n.parse::<u64>().ok())
-                    .unwrap_or(0);
+                look(&entry.path(), after);
             }
         }
-        #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-        let megabytes = (pages * 4096) as f64 / 1e6;
-        megabytes
     }
 }
 

@@ -30,7 +30,7 @@ pub(crate) use pki::Pki;
 pub(crate) use process::Process;
 pub(crate) use raw::{Raw, Recorder, Reply, ask, raw, statuses};
 pub(crate) use redis::Redis;
-pub(crate) use tools::{node, node_in, npm_ci, require, text};
+pub(crate) use tools::{node, node_in, npm_ci, require, sslyze, testssl, text};
 
 /// The root of the repository.
 pub(crate) fn root() -> PathBuf {

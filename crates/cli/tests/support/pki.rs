@@ -26,7 +26,7 @@ impl Pki {
             "ec_paramgen_curve:P-256",
             "-nodes",
             "-days",
-            "30",
+            "100",
             "-keyout",
             "ca.key",
             "-out",
@@ -49,7 +49,10 @@ impl Pki {
     pub(crate) fn leaf(&self, name: &str, names: &str) -> (PathBuf, PathBuf) {
         self.issue(
             name,
-            &format!("subjectAltName={names}\nextendedKeyUsage=serverAuth"),
+            &format!(
+                "subjectAltName={names}\nextendedKeyUsage=serverAuth\n\
+                 crlDistributionPoints=URI:http://127.0.0.1:1/ca.crl"
+            ),
         )
     }
 
@@ -110,7 +113,7 @@ impl Pki {
             "ca.key",
             "-CAcreateserial",
             "-days",
-            "20",
+            "80",
             "-extfile",
             &extensions,
             "-out",

@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-use super::scripts;
+use super::{root, scripts};
 
 /// Fails the test when a tool is not installed.
 pub(crate) fn require(tool: &str) {
@@ -16,6 +16,34 @@ pub(crate) fn require(tool: &str) {
         found,
         "`{tool}` is not installed; `cargo xtask test` installs what the tests need"
     );
+}
+
+/// A testssl.sh that grades, and its data.
+pub(crate) fn testssl() -> Command {
+    let own = root().join("target/tools/testssl");
+    let mut command = Command::new("timeout");
+    command.arg("300");
+    if own.is_dir() {
+        command
+            .arg(own.join("usr/bin/testssl"))
+            .env("TESTSSL_INSTALL_DIR", own.join("etc/testssl"));
+    } else {
+        require("testssl");
+        command.arg("testssl");
+    }
+    command
+}
+
+/// The scanner that knows Mozilla's profiles.
+pub(crate) fn sslyze() -> Command {
+    let own = root().join("target/tools/sslyze/bin/sslyze");
+    assert!(
+        own.is_file(),
+        "sslyze is not there; `cargo xtask test` fetches what the tests need"
+    );
+    let mut command = Command::new("timeout");
+    command.arg("120").arg(own);
+    command
 }
 
 /// Installs a folder's locked npm packages once, whichever test process comes first.
