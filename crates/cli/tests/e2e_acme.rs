@@ -12,79 +12,17 @@
 
 mod support;
 
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
 use panoply_acme::{AcmeBuilder, AcmeConfig, Standing};
 use panoply_core::{Clock, ManualClock};
-use panoply_store_test::PostgresServer;
 use panoply_tls::{Lasting, Mode, TlsConfig};
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use support::{Gateway, Pebble, Recorder, Redis, Setup, curl, curl_fails, panoply, text, wait_for};
-
-/// What `panoply status` says.
-fn status(gateway: &Gateway) -> Value {
-    let state = gateway.dir.path().join("state");
-    let output = panoply()
-        .args(["status", "--json", "--state"])
-        .arg(state)
-        .output()
-        .unwrap();
-    serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
-}
-
-/// Waits until every certificate that is ordered is there.
-fn certified(gateway: &Gateway) -> Value {
-    wait_for("certificates", Duration::from_mins(1), || {
-        let status = status(gateway);
-        let all = status["certificates"].as_array()?;
-        let ordered: Vec<_> = all.iter().filter(|one| one["source"] == "acme").collect();
-        let there = |one: &&Value| one["valid_until"].is_string();
-        (!ordered.is_empty() && ordered.iter().all(there)).then(|| status.clone())
-    })
-}
-
-/// Asks as a browser would, which trusts `root`.
-fn visit(root: &Path, pebble: &Pebble, name: &str) -> support::Answer {
-    let port = pebble.https;
-    let to = format!("{name}:{port}:127.0.0.1");
-    curl(
-        root,
-        &["--resolve", &to, &format!("https://{name}:{port}/")],
-    )
-}
-
-/// The certificate for `name` where the directory looks.
-fn fingerprint(pebble: &Pebble, name: &str) -> String {
-    shown_at(pebble.https, name)
-}
-
-/// The certificate for `name` at a port.
-fn shown_at(port: u16, name: &str) -> String {
-    let address = format!("127.0.0.1:{port}");
-    let shown = Command::new("timeout")
-        .args([
-            "10",
-            "openssl",
-            "s_client",
-            "-connect",
-            &address,
-            "-servername",
-            name,
-        ])
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    text(&shown.stdout)
-        .lines()
-        .skip_while(|line| !line.contains("BEGIN CERTIFICATE"))
-        .nth(1)
-        .unwrap_or_default()
-        .to_owned()
-}
+use support::acme::{certified, fingerprint, status, visit};
+use support::{Gateway, Pebble, Recorder, curl, curl_fails, panoply, text, wait_for};
 
 #[test]
 fn nothing_but_a_domain_and_the_same_certificate_after_a_restart() {
@@ -526,94 +464,4 @@ fn renewed_when_the_directory_says_and_by_profile() {
         said.contains("Tried again").then_some(said)
     });
     assert!(said.contains("`acme.profile`"), "{said}");
-}
-
-/// Nodes with one store; the directory finds the last of them only.
-fn nodes(pebble: &Pebble, store: &str, app: &Recorder, many: usize) -> Vec<Setup> {
-    let config = pebble.config("[\"shop.example\"]", "");
-    let config =
-        format!("{config}[store]\nurl = \"{store}\"\nsecret = \"a secret of all nodes\"\n");
-    let node = |number| {
-        let mut config = config.clone();
-        if number + 1 < many {
-            for port in [pebble.http, pebble.https] {
-                let other = support::free_port().to_string();
-                config = config.replace(&format!(":{port}\""), &format!(":{other}\""));
-            }
-        }
-        Gateway::setup().config(&config).upstream(&app.origin())
-    };
-    (0..many).map(node).collect()
-}
-
-/// Waits until all of them show one certificate, which is not a local one.
-fn agreed(gateways: &[Gateway], limit: Duration) {
-    wait_for("one certificate everywhere", limit, || {
-        let shown = gateways
-            .iter()
-            .map(|gateway| shown_at(gateway.port(), "shop.example"));
-        let shown: Vec<String> = shown.collect();
-        let same = shown.iter().all(|one| *one == shown[0] && !one.is_empty());
-        let ours = status(&gateways[0])["certificates"][0]["valid_until"].is_string();
-        (same && ours).then_some(())
-    });
-}
-
-#[test]
-fn three_nodes_on_one_redis_order_once_and_all_serve() {
-    let (pebble, app, redis) = (Pebble::quick(), Recorder::start(), Redis::start());
-    let nodes = nodes(&pebble, &redis.url(), &app, 3);
-    let gateways: Vec<Gateway> = nodes.into_iter().map(Setup::start).collect();
-    agreed(&gateways, Duration::from_mins(1));
-    assert_eq!(pebble.count("Issued certificate"), 1);
-    assert_eq!(pebble.count("There are now 1 accounts"), 1);
-    assert_eq!(pebble.count("There are now 2 accounts"), 0);
-    assert_eq!(visit(&pebble.root(), &pebble, "shop.example").status, 200);
-
-    // Whoever comes back to another node takes up its session there.
-    let session = gateways[0].dir.path().join("session").display().to_string();
-    let greet = |gateway: &Gateway, how: &str| {
-        let output = Command::new("timeout")
-            .args(["10", "openssl", "s_client", "-tls1_2"])
-            .args(["-servername", "shop.example"])
-            .args(["-connect", &format!("127.0.0.1:{}", gateway.port())])
-            .args([how, &session])
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        text(&output.stdout)
-    };
-    // Each has made a key, and hears of the others' within seconds.
-    wait_for("sessions that go on", Duration::from_secs(30), || {
-        greet(&gateways[0], "-sess_out");
-        let goes_on = |gateway| greet(gateway, "-sess_in").contains("Reused, TLSv1.2");
-        gateways[1..].iter().all(goes_on).then_some(())
-    });
-}
-
-#[test]
-fn three_nodes_on_one_postgres_order_once_and_all_serve() {
-    let postgres = PostgresServer::start();
-    let (pebble, app) = (Pebble::quick(), Recorder::start());
-    let nodes = nodes(&pebble, &postgres.url(), &app, 3);
-    let gateways: Vec<Gateway> = nodes.into_iter().map(Setup::start).collect();
-    agreed(&gateways, Duration::from_mins(1));
-    assert_eq!(pebble.count("Issued certificate"), 1);
-}
-
-#[test]
-fn another_node_goes_on_where_one_was_killed() {
-    let slow = [("PEBBLE_VA_SLEEPTIME", "5")];
-    let pebble = Pebble::start(&slow, &Value::Null);
-    let (app, redis) = (Recorder::start(), Redis::start());
-    let mut nodes = nodes(&pebble, &redis.url(), &app, 3).into_iter();
-    let mut first = nodes.next().unwrap().start();
-    first
-        .process
-        .line_with(&["a certificate is being ordered"], Duration::from_secs(20));
-    let others: Vec<Gateway> = nodes.map(Setup::start).collect();
-    first.process.signal(Signal::KILL);
-    first.process.status(Duration::from_secs(10));
-    agreed(&others, Duration::from_mins(2));
-    assert_eq!(pebble.count("Issued certificate"), 1);
 }

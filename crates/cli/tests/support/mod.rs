@@ -6,6 +6,7 @@
     reason = "each test binary uses its own part of this module"
 )]
 
+pub(crate) mod acme;
 mod curl;
 mod gateway;
 mod h2;

@@ -1,0 +1,70 @@
+//! How certificates that are ordered stand, seen from outside.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{Answer, Gateway, Pebble, curl, panoply, text, wait_for};
+
+/// What `panoply status` says.
+pub(crate) fn status(gateway: &Gateway) -> Value {
+    let state = gateway.dir.path().join("state");
+    let output = panoply()
+        .args(["status", "--json", "--state"])
+        .arg(state)
+        .output()
+        .unwrap();
+    serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
+}
+
+/// Waits until every certificate that is ordered is there.
+pub(crate) fn certified(gateway: &Gateway) -> Value {
+    wait_for("certificates", Duration::from_mins(1), || {
+        let status = status(gateway);
+        let all = status["certificates"].as_array()?;
+        let ordered: Vec<_> = all.iter().filter(|one| one["source"] == "acme").collect();
+        let there = |one: &&Value| one["valid_until"].is_string();
+        (!ordered.is_empty() && ordered.iter().all(there)).then(|| status.clone())
+    })
+}
+
+/// Asks as a browser would, which trusts `root`.
+pub(crate) fn visit(root: &Path, pebble: &Pebble, name: &str) -> Answer {
+    let port = pebble.https;
+    let to = format!("{name}:{port}:127.0.0.1");
+    curl(
+        root,
+        &["--resolve", &to, &format!("https://{name}:{port}/")],
+    )
+}
+
+/// The certificate for `name` where the directory looks.
+pub(crate) fn fingerprint(pebble: &Pebble, name: &str) -> String {
+    shown_at(pebble.https, name)
+}
+
+/// The certificate for `name` at a port.
+pub(crate) fn shown_at(port: u16, name: &str) -> String {
+    let address = format!("127.0.0.1:{port}");
+    let shown = Command::new("timeout")
+        .args([
+            "10",
+            "openssl",
+            "s_client",
+            "-connect",
+            &address,
+            "-servername",
+            name,
+        ])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    text(&shown.stdout)
+        .lines()
+        .skip_while(|line| !line.contains("BEGIN CERTIFICATE"))
+        .nth(1)
+        .unwrap_or_default()
+        .to_owned()
+}
