@@ -95,7 +95,7 @@ impl Tried<'_> {
                 format!("A CAA record of {name} does not let this authority issue; for Let's Encrypt add `{name}. CAA 0 issue \"letsencrypt.org\"`."),
             ),
             "rateLimited" => (
-                Fault::Directory,
+                Fault::Limited,
                 "Too much has been asked of the directory for these names. It is tried again when it may be; `acme.staging = true` is there for rehearsals.".to_owned(),
             ),
             "rejectedIdentifier" | "unsupportedIdentifier" => (

@@ -98,7 +98,7 @@ async fn rehearse(rehearsal: &Arc<dyn Issuer>, mut order: Order<'_>) -> Result<(
     order.replaces = None;
     match within(rehearsal, &order).await {
         Ok(_) => Ok(()),
-        Err(failure) if failure.fault == Fault::Directory => {
+        Err(failure) if matches!(failure.fault, Fault::Directory | Fault::Limited) => {
             tracing::debug!(problem = %failure, "there is no rehearsal");
             Ok(())
         }

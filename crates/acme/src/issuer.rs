@@ -124,6 +124,8 @@ pub struct Failure {
 pub enum Fault {
     /// The directory's, or that of the way to it: another may do.
     Directory,
+    /// It has been asked for too much: another may do, and this one later.
+    Limited,
     /// It has looked for the name and not found us: another kind of challenge may do.
     Validation,
     /// What was asked for, and asking again helps only when something has changed.

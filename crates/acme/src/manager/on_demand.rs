@@ -44,7 +44,9 @@ impl Acme {
             let dead = managed.iter().position(dead);
             let is_full = on_demand >= demand.config.most;
             if let Some(dead) = dead.filter(|_| is_full) {
-                managed.remove(dead);
+                let gone = managed.remove(dead);
+                // Whoever waits for it may ask again.
+                { gone.group.names.iter() }.for_each(|name| demand.decide(name));
             } else if is_full {
                 tracing::warn!(
                     name,

@@ -119,6 +119,10 @@ fn a_directory_that_was_away_is_asked_soon() {
         assert!(failures < 3 || until - now == AWAY);
         now = until;
     }
+    // One that says that it was too much is given its time.
+    record.begin(None, now, 0.0);
+    record.fail(&Failure::new(Fault::Limited, "too much", "wait"), now);
+    assert_eq!(record.due(None, now), Due::Wait(now + DAY));
 }
 
 #[test]

@@ -142,6 +142,39 @@ async fn who_never_came_gives_way_and_who_is_served_does_not() {
         })
         .collect();
     assert_eq!(served, [2, 3]);
+    assert_eq!(process.acme.states().len(), 1 + 2);
+}
+
+#[tokio::test]
+async fn who_has_to_give_way_waits_for_nothing() {
+    let (state, clock) = (state(), ManualClock::new());
+    let directory = Scripted::new(&clock, 90 * DAY);
+    let table = format!(
+        "allow = [\"{}\"]\nmost = 1\norders_per_hour = 100",
+        hook(&state)
+    );
+    let process = on_demand(&state, &clock, &directory, &table);
+    process.acme.step().await;
+    // Three at once, of which one has room; nobody orders until all have asked.
+    let [a, b, c] = [0, 1, 2].map(|number| format!("good{number}.example"));
+    let ask = async {
+        tokio::join!(
+            process.acme.demand(&a),
+            process.acme.demand(&b),
+            process.acme.demand(&c)
+        )
+    };
+    let order = async {
+        process.acme.wakes().await;
+        tokio::task::yield_now().await;
+        process.acme.step().await
+    };
+    let both = async { tokio::join!(ask, order) };
+    tokio::time::timeout(Duration::from_secs(30), both)
+        .await
+        .unwrap();
+    let served = |name: &&String| process.left(name, &clock).is_some();
+    assert_eq!([&a, &b, &c].iter().filter(|name| served(name)).count(), 1);
 }
 
 #[tokio::test]
