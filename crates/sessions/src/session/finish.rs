@@ -138,3 +138,10 @@ impl Session {
         }
     }
 }
+
+impl State {
+    /// Whether the client's cookie is to be made anew: a secret that is not the first has signed it.
+    fn is_stale(&self) -> bool {
+        matches!(&self.place, Place::Live(live) if live.id.stale)
+    }
+}

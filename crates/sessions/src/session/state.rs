@@ -371,11 +371,6 @@ impl State {
         Ok(())
     }
 
-    /// Whether the client's cookie is to be made anew: a secret that is not the first has signed it.
-    pub(super) fn is_stale(&self) -> bool {
-        matches!(&self.place, Place::Live(live) if live.id.stale)
-    }
-
     /// For how long the session was asked to outlast the browser.
     pub(super) fn remembered(&self) -> Option<Duration> {
         let seconds = serde_json::from_slice(self.value(REMEMBER)?).ok()?;
