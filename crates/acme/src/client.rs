@@ -114,7 +114,7 @@ impl Client {
         let mut spread = Vec::new();
         for one in given {
             match one {
-                Given::InDns(record) => record.cleanup(&self.config.dns_hook).await,
+                Given::InDns(record) => record.cleanup().await,
                 Given::Here { called, .. } => spread.push(called),
             }
         }

@@ -2,8 +2,10 @@
 
 mod account;
 mod advice;
+mod ask;
 mod builder;
 mod client;
+mod command;
 mod config;
 mod demand;
 mod directories;
@@ -11,6 +13,7 @@ mod hook;
 mod issuer;
 mod managed;
 mod manager;
+mod plain;
 mod plan;
 mod sharing;
 mod state;

@@ -33,3 +33,25 @@ fn a_key_is_not_printed() {
     let config: AcmeConfig = toml::from_str(table).unwrap();
     assert!(!format!("{config:?}").contains("c2VjcmV0"));
 }
+
+#[test]
+fn a_hook_is_shown_without_what_may_be_secret() {
+    let table = |allow: &str| format!("[on_demand]\nallow = {allow}");
+    let refused = check(&table("\"http://me:pw@127.0.0.1/x\""), &["a.com"]).unwrap_err();
+    assert!(
+        refused.contains("not sent") && !refused.contains("pw"),
+        "{refused}"
+    );
+    for (allow, shown) in [
+        (
+            "\"http://127.0.0.1:3000/a?token=pw\"",
+            "http://127.0.0.1:3000/a?…",
+        ),
+        ("\"http://127.0.0.1:3000/a\"", "http://127.0.0.1:3000/a"),
+        ("[\"/bin/true\", \"--token=pw\"]", "/bin/true …"),
+        ("[\"/bin/true\"]", "/bin/true"),
+    ] {
+        let config: AcmeConfig = toml::from_str(&table(allow)).unwrap();
+        assert_eq!(config.on_demand.unwrap().allow.to_string(), shown);
+    }
+}
