@@ -18,6 +18,7 @@ mod plan;
 mod sharing;
 mod state;
 mod storage;
+mod transport;
 
 pub use builder::{AcmeBuilder, Error};
 pub use config::{
