@@ -23,7 +23,7 @@ pub(super) async fn gone(ear: Option<Ear>) {
     {
         return;
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 #[cfg(test)]
