@@ -2,13 +2,20 @@
 
 use std::sync::Arc;
 
-use instant_acme::{Account, ExternalAccountKey, NewAccount};
-use panoply_core::StoreError;
+use instant_acme::{Account, AccountCredentials, ExternalAccountKey, NewAccount};
+use panoply_core::{Clock, StoreError};
+use serde::Deserialize as _;
+use serde_json::Value;
 use tokio::sync::Mutex;
+use zeroize::Zeroizing;
 
 use crate::config::{AcmeConfig, Directory};
 use crate::sharing::Sharing;
 use crate::storage::{self, Storage};
+use crate::transport::Transport;
+
+/// Where the contact that the directory was told stands, beside the credentials.
+const CONTACT: &str = "contact";
 
 /// The account at one directory, kept on disk and by the nodes.
 pub(crate) struct DirectoryAccount {
@@ -16,6 +23,7 @@ pub(crate) struct DirectoryAccount {
     config: Arc<AcmeConfig>,
     storage: Arc<Storage>,
     sharing: Arc<Sharing>,
+    clock: Arc<dyn Clock>,
     known: Mutex<Option<Account>>,
 }
 
@@ -25,12 +33,14 @@ impl DirectoryAccount {
         config: Arc<AcmeConfig>,
         storage: Arc<Storage>,
         sharing: Arc<Sharing>,
+        clock: Arc<dyn Clock>,
     ) -> Self {
         Self {
             directory,
             config,
             storage,
             sharing,
+            clock,
             known: Mutex::new(None),
         }
     }
@@ -47,10 +57,6 @@ impl DirectoryAccount {
         if let Some(account) = &*known {
             return Ok(account.clone());
         }
-        let builder = || match &self.config.roots {
-            Some(roots) => Account::builder_with_root(roots),
-            None => Account::builder(),
-        };
         let other = |error: std::io::Error| instant_acme::Error::Other(Box::new(error));
         let file = self.file();
         let gone = |error: StoreError| instant_acme::Error::Other(Box::new(error));
@@ -58,34 +64,79 @@ impl DirectoryAccount {
         if let Some(theirs) = self.sharing.account(&file).await.map_err(gone)? {
             self.storage.write(&file, &theirs).map_err(other)?;
         }
+        let url = self.directory.url();
+        let transport = Transport::new(url, self.config.roots.as_deref(), Arc::clone(&self.clock))?;
+        let builder = Account::builder_with_http(Box::new(transport));
         let kept = self.storage.read(&file).map_err(other)?;
-        let kept = kept.and_then(|kept| serde_json::from_slice(&kept).ok());
-        let account = if let Some(credentials) = kept {
-            builder()?.from_credentials(credentials).await?
+        let kept: Option<Value> = kept.and_then(|kept| serde_json::from_slice(&kept).ok());
+        let credentials =
+            { kept.as_ref() }.and_then(|kept| AccountCredentials::deserialize(kept).ok());
+        let contact = self.contact();
+        let contacts: Vec<&str> = contact.as_deref().into_iter().collect();
+        let account = if let Some(credentials) = credentials {
+            let account = builder.from_credentials(credentials).await?;
+            let told = kept.unwrap_or_default();
+            if told.get(CONTACT).and_then(Value::as_str) != contact.as_deref() {
+                self.tell(&account, told, &contacts).await;
+            }
+            account
         } else {
-            let contact = self.config.contact.as_ref();
-            let contact = contact.map(|address| format!("mailto:{address}"));
-            let contact: Vec<&str> = contact.iter().map(String::as_str).collect();
             let external = self.config.external_account.as_ref();
             let external = external.map(|account| {
                 ExternalAccountKey::new(account.id.clone(), &account.bytes().unwrap_or_default())
             });
             let new = NewAccount {
-                contact: &contact,
+                contact: &contacts,
                 terms_of_service_agreed: true,
                 only_return_existing: false,
             };
-            let url = self.directory.url().to_owned();
-            let (account, credentials) = builder()?.create(&new, url, external.as_ref()).await?;
-            let text = serde_json::to_vec(&credentials)?;
-            self.storage.write(&file, &text).map_err(other)?;
-            let shared = self.sharing.put_account(&file, Some(&text)).await;
-            shared.map_err(gone)?;
+            let made = builder.create(&new, url.to_owned(), external.as_ref());
+            let (account, credentials) = made.await?;
+            self.keep(serde_json::to_value(&credentials)?, &contacts)
+                .await?;
             tracing::info!(directory = %self.directory, "an ACME account was made");
             account
         };
         *known = Some(account.clone());
         Ok(account)
+    }
+
+    fn contact(&self) -> Option<String> {
+        let contact = self.config.contact.as_ref();
+        contact.map(|address| format!("mailto:{address}"))
+    }
+
+    /// Tells the directory of another contact (RFC 8555 §7.3.2). No certificate waits for it: what
+    /// fails is tried again at the next start.
+    async fn tell(&self, account: &Account, kept: Value, contacts: &[&str]) {
+        let directory = &self.directory;
+        if let Err(error) = account.update_contacts(contacts).await {
+            return tracing::warn!(%directory, %error, "the directory was not told of `acme.contact`");
+        }
+        match self.keep(kept, contacts).await {
+            Ok(()) => tracing::info!(%directory, "the directory was told of `acme.contact`"),
+            Err(error) => tracing::warn!(%error, "an ACME account cannot be kept"),
+        }
+    }
+
+    /// Keeps credentials, and the contact that goes with them.
+    async fn keep(
+        &self,
+        mut credentials: Value,
+        contacts: &[&str],
+    ) -> Result<(), instant_acme::Error> {
+        if let Value::Object(credentials) = &mut credentials {
+            let contact = contacts
+                .first()
+                .map_or(Value::Null, |contact| (*contact).into());
+            credentials.insert(CONTACT.to_owned(), contact);
+        }
+        let text = Zeroizing::new(serde_json::to_vec(&credentials)?);
+        let file = self.file();
+        let other = |error: std::io::Error| instant_acme::Error::Other(Box::new(error));
+        self.storage.write(&file, &text).map_err(other)?;
+        let shared = self.sharing.put_account(&file, Some(&text)).await;
+        shared.map_err(|error| instant_acme::Error::Other(Box::new(error)))
     }
 
     /// Forgets an account that the directory does not know any more.

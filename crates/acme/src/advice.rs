@@ -2,10 +2,13 @@
 
 use std::time::SystemTime;
 
+use http::StatusCode;
 use instant_acme::{Error, Problem};
 
+use crate::client::name_of;
 use crate::config::{ChallengeKind, Directory};
 use crate::issuer::{Failure, Fault};
+use crate::transport::Unusable;
 
 /// What ACME's errors begin with (RFC 8555 §6.7).
 const PREFIX: &str = "urn:ietf:params:acme:error:";
@@ -14,8 +17,21 @@ const PREFIX: &str = "urn:ietf:params:acme:error:";
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Tried<'a> {
     pub(crate) directory: &'a Directory,
-    pub(crate) name: &'a str,
-    pub(crate) kind: ChallengeKind,
+    /// The names that it is about, if any.
+    pub(crate) names: &'a [String],
+    pub(crate) of: Of,
+}
+
+/// What a call was about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Of {
+    /// An order, by a challenge of this kind.
+    Challenge(ChallengeKind),
+    /// The account, or something that is asked in its name.
+    Account {
+        /// Whether it belongs to an account with the authority.
+        is_external: bool,
+    },
 }
 
 impl Tried<'_> {
@@ -33,41 +49,164 @@ impl Tried<'_> {
                 format!("{} does not offer {what}", self.directory),
                 "Take the setting that asks for it out of `[acme]`.",
             ),
-            error => {
-                let mut problem = format!("{} cannot be asked: {error}", self.directory);
-                let mut cause = std::error::Error::source(error);
-                while let Some(one) = cause {
-                    problem.push_str(": ");
-                    problem.push_str(&one.to_string());
-                    cause = one.source();
-                }
-                let advice = format!(
-                    "Can this machine reach {}? A firewall may close the way out, and a directory \
-                     within a company needs `acme.roots`.",
-                    self.directory.url()
-                );
-                Failure::new(Fault::Directory, problem, advice)
-            }
+            Error::Other(inner) if inner.is::<Unusable>() => match inner.downcast_ref() {
+                Some(unusable) => self.unusable(unusable),
+                None => self.unreachable(error),
+            },
+            Error::Json(_) => Failure::new(
+                Fault::Directory,
+                format!(
+                    "{} answers what no ACME directory does: {error}",
+                    self.directory
+                ),
+                self.is_it_one(),
+            ),
+            error => self.unreachable(error),
         }
     }
 
-    /// A failure, of a challenge or an order.
-    pub(crate) fn problem(self, problem: &Problem) -> Failure {
-        let Self {
-            directory,
-            name,
-            kind,
-        } = self;
-        let whole = problem.r#type.as_deref().unwrap_or_default();
-        let word = whole.strip_prefix(PREFIX).unwrap_or(whole);
-        let said = problem.detail.as_deref().unwrap_or("it does not say why");
-        let detail = |one: &instant_acme::Subproblem| one.detail.clone();
-        let more: Vec<String> = problem.subproblems.iter().filter_map(detail).collect();
-        let text = if more.is_empty() {
-            format!("{directory}: {said}")
-        } else {
-            format!("{directory}: {said}: {}", more.join("; "))
+    /// A failure, of a call that has not come through.
+    fn unreachable(self, error: &Error) -> Failure {
+        let mut problem = format!("{} cannot be asked: {error}", self.directory);
+        let mut cause = std::error::Error::source(error);
+        while let Some(one) = cause {
+            problem.push_str(": ");
+            problem.push_str(&one.to_string());
+            cause = one.source();
+        }
+        Failure::new(Fault::Directory, problem, self.can_it_be_reached())
+    }
+
+    /// A failure, of an answer that is none of a directory.
+    fn unusable(self, unusable: &Unusable) -> Failure {
+        let problem = format!("{}: {unusable}", self.directory);
+        let by_itself = "It is tried again by itself.".to_owned();
+        let (fault, advice, not_before) = match unusable {
+            Unusable::Refused { problem, again } => {
+                let mut failure = self.problem(problem);
+                failure.not_before = failure.not_before.max(Some(*again));
+                return failure;
+            }
+            Unusable::Late => (Fault::Directory, self.can_it_be_reached(), None),
+            Unusable::Status { status, again, .. } => {
+                let limited = *status == StatusCode::TOO_MANY_REQUESTS;
+                let fault = if limited {
+                    Fault::Limited
+                } else {
+                    Fault::Directory
+                };
+                let is_for_now = limited || status.is_server_error();
+                let advice = if is_for_now {
+                    by_itself
+                } else {
+                    self.is_it_one()
+                };
+                (fault, advice, *again)
+            }
+            Unusable::TooLong | Unusable::Page | Unusable::Incomplete(_) => {
+                (Fault::Directory, self.is_it_one(), None)
+            }
+            Unusable::Roots(_) => {
+                let advice = "Write as `acme.roots` a PEM file with the root that the directory's \
+                              own certificate is checked against.";
+                (Fault::Directory, advice.to_owned(), None)
+            }
         };
+        let mut failure = Failure::new(fault, problem, advice);
+        failure.not_before = not_before;
+        failure
+    }
+
+    fn can_it_be_reached(self) -> String {
+        format!(
+            "Can this machine reach {}? A firewall may close the way out, and a directory within a \
+             company needs `acme.roots`.",
+            self.directory.url()
+        )
+    }
+
+    fn is_it_one(self) -> String {
+        format!(
+            "Is {} an ACME directory? A proxy on the way out may answer in its place; else write \
+             the right URL in `acme.directories`.",
+            self.directory.url()
+        )
+    }
+
+    /// A failure that the directory gives a name to.
+    pub(crate) fn problem(self, problem: &Problem) -> Failure {
+        let directory = self.directory;
+        let said = problem.detail.as_deref().unwrap_or("it does not say why");
+        let mut text = format!("{directory}: {said}");
+        let mut mark = ':';
+        for one in &problem.subproblems {
+            let name = one.identifier.as_ref().map(name_of);
+            let parts = [name.as_deref(), one.detail.as_deref()];
+            let parts: Vec<&str> = parts.into_iter().flatten().collect();
+            text = format!("{text}{mark} {}", parts.join(": "));
+            mark = ';';
+        }
+        // What is wrong with one of several names says more than what is wrong with their order.
+        let part = problem.subproblems.iter().find(|one| one.r#type.is_some());
+        let word = word(part.map_or(problem.r#type.as_ref(), |part| part.r#type.as_ref()));
+        let name = self.name(problem);
+        let mut failure = match self.of {
+            Of::Account { is_external } => self.of_account(word, is_external, text),
+            Of::Challenge(kind) => self.of_challenge(word, kind, &name, text),
+        };
+        failure.at_once = word == "badNonce";
+        if word == "rateLimited" {
+            failure.not_before = until(said);
+        }
+        failure
+    }
+
+    /// The name that a problem is about: the one that the directory names, or all that were asked for.
+    fn name(self, problem: &Problem) -> String {
+        let named = |one: &instant_acme::Subproblem| one.identifier.as_ref().map(name_of);
+        if let Some(name) = problem.subproblems.iter().find_map(named) {
+            return name;
+        }
+        let said = problem.detail.as_deref().unwrap_or_default();
+        let apart = |c: char| !(c.is_alphanumeric() || "-.:*".contains(c));
+        let is_said = |name: &&String| {
+            let mut words = said.split(apart);
+            words.any(|word| word.trim_matches(['.', ':']) == name.as_str())
+        };
+        let said: Vec<&str> = { self.names.iter().filter(is_said) }
+            .map(String::as_str)
+            .collect();
+        if said.is_empty() {
+            self.names.join(", ")
+        } else {
+            said.join(", ")
+        }
+    }
+
+    /// What was refused before any name was looked at.
+    fn of_account(self, word: &str, is_external: bool, text: String) -> Failure {
+        match word {
+            "unauthorized" | "malformed" | "externalAccountRequired" if is_external => {
+                Failure::new(
+                    Fault::Request,
+                    text,
+                    "Are the `id` and the `key` of `acme.external_account` those that your account with \
+                 the authority shows? Each may do for one ACME account alone.",
+                )
+            }
+            "unauthorized" => Failure::new(
+                Fault::Request,
+                text,
+                "The directory does not take this account's word for it: was the certificate ordered \
+                 by another, or the account closed?",
+            ),
+            _ => self.of_challenge(word, ChallengeKind::TlsAlpn01, "", text),
+        }
+    }
+
+    /// What a person can do about an order.
+    fn of_challenge(self, word: &str, kind: ChallengeKind, name: &str, text: String) -> Failure {
+        let directory = self.directory;
         let port = if kind == ChallengeKind::Http01 {
             80
         } else {
@@ -127,12 +266,7 @@ impl Tried<'_> {
                 "It is tried again by itself.".to_owned(),
             ),
         };
-        let mut failure = Failure::new(fault, text, advice);
-        failure.at_once = word == "badNonce";
-        if word == "rateLimited" {
-            failure.not_before = until(said);
-        }
-        failure
+        Failure::new(fault, text, advice)
     }
 }
 
@@ -146,12 +280,21 @@ pub(crate) fn is_revoked_already(error: &Error) -> bool {
     is(error, "alreadyRevoked")
 }
 
-fn is(error: &Error, word: &str) -> bool {
-    let Error::Api(problem) = error else {
-        return false;
+fn is(error: &Error, expected: &str) -> bool {
+    let problem = match error {
+        Error::Api(problem) => problem,
+        Error::Other(inner) => match inner.downcast_ref() {
+            Some(Unusable::Refused { problem, .. }) => problem,
+            _ => return false,
+        },
+        _ => return false,
     };
-    let said = problem.r#type.as_deref().unwrap_or_default();
-    said.strip_prefix(PREFIX) == Some(word)
+    word(problem.r#type.as_ref()) == expected
+}
+
+fn word(whole: Option<&String>) -> &str {
+    let whole = whole.map_or("", String::as_str);
+    whole.strip_prefix(PREFIX).unwrap_or(whole)
 }
 
 /// The moment in Let's Encrypt's `…, retry after 2026-11-24 05:00:00 UTC: …`.
@@ -164,101 +307,4 @@ fn until(said: &str) -> Option<SystemTime> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn failure(word: &str, detail: &str, kind: ChallengeKind) -> Failure {
-        let problem = serde_json::json!({ "type": format!("{PREFIX}{word}"), "detail": detail });
-        let problem: Problem = serde_json::from_value(problem).unwrap();
-        let directory = Directory::lets_encrypt();
-        let tried = Tried {
-            directory: &directory,
-            name: "shop.example",
-            kind,
-        };
-        tried.problem(&problem)
-    }
-
-    #[test]
-    fn people_learn_what_to_do() {
-        let cases = [
-            (
-                "dns",
-                ChallengeKind::Http01,
-                Fault::Validation,
-                "A or AAAA record of shop.example",
-            ),
-            (
-                "connection",
-                ChallengeKind::Http01,
-                Fault::Validation,
-                "Port 80 of shop.example",
-            ),
-            (
-                "connection",
-                ChallengeKind::TlsAlpn01,
-                Fault::Validation,
-                "Port 443",
-            ),
-            (
-                "unauthorized",
-                ChallengeKind::Dns01,
-                Fault::Validation,
-                "acme.dns_hook",
-            ),
-            (
-                "tls",
-                ChallengeKind::TlsAlpn01,
-                Fault::Validation,
-                "Somebody else answers on port 443",
-            ),
-            (
-                "caa",
-                ChallengeKind::TlsAlpn01,
-                Fault::Request,
-                "CAA 0 issue",
-            ),
-            (
-                "rejectedIdentifier",
-                ChallengeKind::TlsAlpn01,
-                Fault::Request,
-                "spelled right",
-            ),
-            (
-                "externalAccountRequired",
-                ChallengeKind::TlsAlpn01,
-                Fault::Request,
-                "external_account =",
-            ),
-            (
-                "serverInternal",
-                ChallengeKind::TlsAlpn01,
-                Fault::Directory,
-                "by itself",
-            ),
-        ];
-        for (word, kind, fault, advice) in cases {
-            let failure = failure(word, "no", kind);
-            assert_eq!(failure.fault, fault, "{word}");
-            assert!(
-                failure.advice.contains(advice),
-                "{word}: {}",
-                failure.advice
-            );
-            assert_eq!(failure.problem, "letsencrypt: no");
-        }
-    }
-
-    #[test]
-    fn a_limit_says_until_when() {
-        let detail = "too many certificates (5) already issued for this exact set of identifiers \
-                      in the last 168h0m0s, retry after 2026-11-24 05:00:00 UTC: see https://…";
-        let limited = failure("rateLimited", detail, ChallengeKind::TlsAlpn01);
-        let until = crate::plan::moment(1_795_496_400);
-        assert_eq!(limited.not_before, Some(until));
-        assert_eq!(
-            failure("rateLimited", "later", ChallengeKind::TlsAlpn01).not_before,
-            None
-        );
-    }
-}
+mod tests;

@@ -121,7 +121,7 @@ impl AcmeBuilder {
                     Arc::clone(&config),
                     Arc::clone(&storage),
                     self.challenges.clone(),
-                    Arc::clone(&sharing),
+                    (Arc::clone(&sharing), Arc::clone(&self.clock)),
                 ))
             };
             let both = |directory: Directory| {

@@ -9,12 +9,13 @@ use instant_acme::{
     Account, AuthorizationStatus, CertificateIdentifier, ChallengeType, Identifier,
     KeyAuthorization, NewOrder, OrderStatus, RetryPolicy, RevocationReason, RevocationRequest,
 };
+use panoply_core::Clock;
 use panoply_tls::{Challenges, Standing};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 
 use crate::account::DirectoryAccount;
-use crate::advice::{Tried, is_account_gone, is_revoked_already};
+use crate::advice::{Of, Tried, is_account_gone, is_revoked_already};
 use crate::config::{AcmeConfig, ChallengeKind, Directory};
 use crate::hook;
 use crate::issuer::{Failure, Fault, Issued, Issuer, Order, Pending, Reason, Window};
@@ -53,13 +54,14 @@ impl Client {
         config: Arc<AcmeConfig>,
         storage: Arc<Storage>,
         challenges: Challenges,
-        sharing: Arc<Sharing>,
+        (sharing, clock): (Arc<Sharing>, Arc<dyn Clock>),
     ) -> Self {
         let account = DirectoryAccount::new(
             directory.clone(),
             Arc::clone(&config),
             storage,
             Arc::clone(&sharing),
+            clock,
         );
         Self {
             directory,
@@ -70,24 +72,34 @@ impl Client {
         }
     }
 
-    fn tried<'a>(&'a self, name: &'a str, kind: ChallengeKind) -> Tried<'a> {
+    /// What is tried for the names of an order, or for one of them.
+    fn tried<'a>(&'a self, names: &'a [String], kind: ChallengeKind) -> Tried<'a> {
         Tried {
             directory: &self.directory,
-            name,
-            kind,
+            names,
+            of: Of::Challenge(kind),
         }
     }
 
-    /// The account there; `tried` is what it is wanted for.
-    async fn account(&self, tried: Tried<'_>) -> Result<Account, Failure> {
+    /// What is tried in the name of the account.
+    fn of_account(&self) -> Tried<'_> {
+        Tried {
+            directory: &self.directory,
+            names: &[],
+            of: Of::Account {
+                is_external: self.config.external_account.is_some(),
+            },
+        }
+    }
+
+    async fn account(&self) -> Result<Account, Failure> {
         let account = self.account.get().await;
-        account.map_err(|error| tried.error(&error))
+        account.map_err(|error| self.of_account().error(&error))
     }
 
     async fn ordered(&self, order: &Order<'_>) -> Result<Issued, Failure> {
-        let first = order.names.first().map_or("", String::as_str);
-        let tried = self.tried(first, order.kind);
-        let account = self.account(tried).await?;
+        let tried = self.tried(order.names, order.kind);
+        let account = self.account().await?;
         let identifiers: Vec<Identifier> =
             order.names.iter().map(|name| identifier(name)).collect();
         let mut new = NewOrder::new(&identifiers);
@@ -105,16 +117,16 @@ impl Client {
         if placed.as_ref().is_err_and(is_account_gone) {
             // A directory that was set up anew knows nobody.
             self.account.forget().await;
-            let account = self.account(tried).await?;
+            let account = self.account().await?;
             placed = account.new_order(&new).await;
         }
         let mut placed = placed.map_err(|error| tried.error(&error))?;
         let mut given = Vec::new();
-        let shown = self.show(&mut placed, order.kind, &mut given).await;
+        let shown = self.show(&mut placed, order, &mut given).await;
         let mut spread = Vec::new();
         for one in given {
             match one {
-                Given::InDns(record) => record.cleanup(&self.config.dns_hook).await,
+                Given::InDns(record) => record.cleanup().await,
                 Given::Here { called, .. } => spread.push(called),
             }
         }
@@ -133,22 +145,18 @@ impl Client {
     async fn show(
         &self,
         placed: &mut instant_acme::Order,
-        kind: ChallengeKind,
+        order: &Order<'_>,
         given: &mut Vec<Given>,
     ) -> Result<(), Failure> {
+        let kind = order.kind;
+        let all = self.tried(order.names, kind);
         let mut authorizations = placed.authorizations();
         while let Some(authorization) = authorizations.next().await {
-            let mut authorization =
-                authorization.map_err(|error| self.tried("", kind).error(&error))?;
+            let mut authorization = authorization.map_err(|error| all.error(&error))?;
             if authorization.status == AuthorizationStatus::Valid {
                 continue;
             }
-            let name = match authorization.identifier().identifier {
-                Identifier::Dns(name) => name.clone(),
-                Identifier::Ip(address) => address.to_string(),
-                other => format!("{other:?}"),
-            };
-            let tried = self.tried(&name, kind);
+            let name = name_of(authorization.identifier().identifier);
             let Some(mut challenge) = authorization.challenge(type_of(kind)) else {
                 let problem = format!("{} does not offer {kind} for {name}", self.directory);
                 let advice = "Another kind is tried next; `acme.challenges` says which.";
@@ -159,14 +167,14 @@ impl Client {
             challenge
                 .set_ready()
                 .await
-                .map_err(|error| tried.error(&error))?;
+                .map_err(|error| self.tried(&[name], kind).error(&error))?;
         }
-        let tried = self.tried("", kind);
-        let status = placed.poll_ready(&POLLS).await;
-        if status.map_err(|error| tried.error(&error))? == OrderStatus::Ready {
-            return Ok(());
+        match placed.poll_ready(&POLLS).await {
+            Ok(OrderStatus::Ready) => Ok(()),
+            // An order that has failed; which of the names it was say the authorizations.
+            Ok(_) | Err(instant_acme::Error::Api(_)) => Err(self.refused(placed, order).await),
+            Err(error) => Err(all.error(&error)),
         }
-        Err(self.refused(placed, kind).await)
     }
 
     async fn give(
@@ -218,21 +226,22 @@ impl Client {
     }
 
     /// Why an order did not become ready.
-    async fn refused(&self, placed: &mut instant_acme::Order, kind: ChallengeKind) -> Failure {
+    async fn refused(&self, placed: &mut instant_acme::Order, order: &Order<'_>) -> Failure {
+        let kind = order.kind;
         let mut authorizations = placed.authorizations();
         while let Some(Ok(mut authorization)) = authorizations.next().await {
-            let name = authorization.identifier().to_string();
+            let name = name_of(authorization.identifier().identifier);
             let Ok(state) = authorization.refresh().await else {
                 continue;
             };
             let problem = state.challenges.iter().find_map(|one| one.error.as_ref());
             if let Some(problem) = problem {
-                return self.tried(&name, kind).problem(problem);
+                return self.tried(&[name], kind).problem(problem);
             }
         }
         let problem = placed.state().error.clone();
         match problem {
-            Some(problem) => self.tried("", kind).problem(&problem),
+            Some(problem) => self.tried(order.names, kind).problem(&problem),
             None => Failure::new(
                 Fault::Validation,
                 format!(
@@ -245,14 +254,14 @@ impl Client {
     }
 
     async fn asked(&self, pem: &[u8]) -> Result<Option<Window>, Failure> {
-        let tried = self.tried("", ChallengeKind::TlsAlpn01);
+        let tried = self.of_account();
         let Some(leaf) = leaf(pem) else {
             return Ok(None);
         };
         let Ok(id) = CertificateIdentifier::try_from(&leaf) else {
             return Ok(None);
         };
-        let account = self.account(tried).await?;
+        let account = self.account().await?;
         match account.renewal_info(&id).await {
             Ok((told, again)) => {
                 let window = told.suggested_window;
@@ -269,7 +278,7 @@ impl Client {
     }
 
     async fn revoked(&self, pem: &[u8], reason: Reason) -> Result<(), Failure> {
-        let tried = self.tried("", ChallengeKind::TlsAlpn01);
+        let tried = self.of_account();
         let unreadable = || {
             let advice = "Another is ordered in its place.";
             Failure::new(Fault::Request, "the certificate cannot be read", advice)
@@ -284,7 +293,7 @@ impl Client {
                 Reason::CessationOfOperation => RevocationReason::CessationOfOperation,
             }),
         };
-        let account = self.account(tried).await?;
+        let account = self.account().await?;
         match account.revoke(&request).await {
             Err(error) if is_revoked_already(&error) => Ok(()),
             revoked => revoked.map_err(|error| tried.error(&error)),
@@ -326,6 +335,14 @@ fn identifier(name: &str) -> Identifier {
     match name.parse::<IpAddr>() {
         Ok(address) => Identifier::Ip(address),
         Err(_) => Identifier::Dns(name.to_owned()),
+    }
+}
+
+pub(crate) fn name_of(identifier: &Identifier) -> String {
+    match identifier {
+        Identifier::Dns(name) => name.clone(),
+        Identifier::Ip(address) => address.to_string(),
+        other => format!("{other:?}"),
     }
 }
 

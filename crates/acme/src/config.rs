@@ -1,6 +1,7 @@
 //! The `[acme]` table.
 
 mod on_demand;
+mod usable;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -13,6 +14,7 @@ use instant_acme::LetsEncrypt;
 use serde::Deserialize;
 
 pub use self::on_demand::{Allow, OnDemandConfig};
+use crate::transport;
 
 /// The `[acme]` table of `panoply.toml`. All of it has a default.
 ///
@@ -93,8 +95,9 @@ pub struct Directory {
 }
 
 /// External account binding (RFC 8555 §7.3.4).
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+// Each may come from elsewhere, such as the key from an environment variable.
+#[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ExternalAccount {
     /// The key's id.
@@ -149,16 +152,9 @@ impl AcmeConfig {
     ///
     /// When values exclude each other or cannot be used.
     pub fn check(&self, names: &[String]) -> Result<(), ConfigError> {
-        if let Some(contact) = &self.contact
-            && !contact.contains('@')
-        {
-            let problem = format!("`{contact}` is no e-mail address");
-            return Err(wrong(
-                "contact",
-                problem,
-                "write one such as `ops@shop.example`",
-            ));
-        }
+        usable::contact(self.contact.as_deref())?;
+        usable::roots(self.roots.as_deref())?;
+        usable::hook(&self.dns_hook)?;
         if self.challenges.contains(&ChallengeKind::Dns01) && self.dns_hook.is_empty() {
             let instead = "write the command that puts a TXT record into your DNS, such as \
                            `dns_hook = [\"/usr/local/bin/dns-hook\"]`";
@@ -195,13 +191,9 @@ impl AcmeConfig {
             }
             table.check()?;
         }
-        if let Some(account) = &self.external_account
-            && account.bytes().is_none()
-        {
-            let instead = "copy it from your account with the authority as it stands there";
-            return Err(wrong("external_account.key", "is not base64url", instead));
-        }
-        Ok(())
+        self.external_account
+            .as_ref()
+            .map_or(Ok(()), ExternalAccount::check)
     }
 
     /// The names of each certificate.
@@ -218,6 +210,25 @@ impl AcmeConfig {
     }
 
     fn check_together(&self, names: &[String]) -> Result<(), ConfigError> {
+        self.check_groups(names)?;
+        // All names of an order are shown in one way.
+        for group in self.groups(names.to_vec()) {
+            let Some((first, others)) = group.split_first() else {
+                continue;
+            };
+            let kinds = self.kinds(first);
+            let is_shown = |kind| others.iter().all(|name| self.kinds(name).contains(kind));
+            if !kinds.iter().any(is_shown) {
+                let problem = format!("no challenge is fit for all of {}", group.join(", "));
+                let instead = "a wildcard needs DNS-01 and an address one of the others: give them \
+                               certificates of their own";
+                return Err(wrong("together", problem, instead));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_groups(&self, names: &[String]) -> Result<(), ConfigError> {
         let Together::Groups(groups) = &self.together else {
             return Ok(());
         };
@@ -273,6 +284,20 @@ impl AcmeConfig {
 }
 
 impl ExternalAccount {
+    fn check(&self) -> Result<(), ConfigError> {
+        let instead = "copy it from your account with the authority as it stands there";
+        if self.id.is_empty() {
+            return Err(wrong("external_account.id", "it is empty", instead));
+        }
+        match self.bytes() {
+            None => Err(wrong("external_account.key", "is not base64url", instead)),
+            Some(key) if key.is_empty() => {
+                Err(wrong("external_account.key", "it is empty", instead))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
     pub(crate) fn bytes(&self) -> Option<Vec<u8>> {
         URL_SAFE_NO_PAD.decode(self.key.trim_end_matches('=')).ok()
     }
@@ -330,9 +355,13 @@ impl FromStr for Directory {
             "letsencrypt" => Ok(Self::lets_encrypt()),
             "letsencrypt-staging" => Ok(Self::staging()),
             "zerossl" => Ok(Self::known(text, instant_acme::ZeroSsl::Production.url())),
-            url if url.starts_with("https://") && url.len() > "https://".len() => {
-                Ok(Self::known(url, url))
-            }
+            url if transport::endpoint(url).is_some() => Ok(Self::known(url, url)),
+            url if url.starts_with("https://") => Err(wrong(
+                "directories",
+                format!("`{url}` is no URL"),
+                "write it without spaces, without a user and a password, and the host in ASCII, such \
+                 as `https://xn--bcher-kva.example/directory`",
+            )),
             other => Err(wrong(
                 "directories",
                 format!("`{other}` is no ACME directory"),

@@ -3,25 +3,15 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::pin::pin;
-use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use http::{Request, Uri};
-use http_body_util::Empty;
-use hyper::body::Bytes;
-use hyper_util::rt::TokioIo;
 use panoply_core::Clock;
 use serde::{Deserialize, Serialize};
-use tokio::net::TcpStream;
-use tokio::process::Command;
 use tokio::sync::{Notify, watch};
 
-use crate::config::{Allow, OnDemandConfig};
-
-/// Longest for the hook.
-const PATIENCE: Duration = Duration::from_secs(10);
+use crate::ask::ask;
+use crate::config::OnDemandConfig;
 
 /// How long a name that was refused is not asked about again.
 const REFUSED: Duration = Duration::from_mins(1);
@@ -154,14 +144,7 @@ impl Demand {
 
     /// Whether a certificate may be ordered for `name`, by the hook.
     pub(crate) async fn allows(&self, name: &str) -> bool {
-        let asked = async {
-            match &self.config.allow {
-                Allow::Command(command) => by_command(command, name).await,
-                Allow::Url(url) => by_request(url, name).await,
-            }
-        };
-        let said = tokio::time::timeout(PATIENCE, asked).await;
-        let said = said.unwrap_or_else(|_| Err("no answer within 10 seconds".to_owned()));
+        let said = ask(&self.config.allow, name).await;
         match &said {
             Ok(true) => tracing::info!(name, "a name that was asked for is allowed"),
             Ok(false) => tracing::debug!(name, "a name that was asked for is not allowed"),
@@ -173,46 +156,6 @@ impl Demand {
         }
         said.unwrap_or(false)
     }
-}
-
-async fn by_command(command: &[String], name: &str) -> Result<bool, String> {
-    let (program, arguments) = command.split_first().ok_or("there is no command")?;
-    let mut command = Command::new(program);
-    command
-        .args(arguments)
-        .arg(name)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .kill_on_drop(true);
-    let ended = command.status().await;
-    let ended = ended.map_err(|error| format!("`{program}` cannot be started: {error}"))?;
-    Ok(ended.success())
-}
-
-/// As Caddy asks: `URL?domain=NAME`, and a status from 200 to 299 allows.
-async fn by_request(url: &Uri, name: &str) -> Result<bool, String> {
-    let text = |error: &dyn fmt::Display| format!("{url}: {error}");
-    let authority = url.authority().ok_or("the URL names no host")?;
-    let address = (url.host().unwrap_or_default(), url.port_u16().unwrap_or(80));
-    let stream = TcpStream::connect(address).await;
-    let stream = stream.map_err(|error| text(&error))?;
-    let begun = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
-    let (mut sender, connection) = begun.map_err(|error| text(&error))?;
-    let target = url.path_and_query().map_or("/", |target| target.as_str());
-    let mark = if target.contains('?') { '&' } else { '?' };
-    let request = Request::get(format!("{target}{mark}domain={name}"))
-        .header(http::header::HOST, authority.as_str())
-        .body(Empty::<Bytes>::new())
-        .map_err(|error| text(&error))?;
-    let mut asked = pin!(sender.send_request(request));
-    let answer = tokio::select! {
-        biased;
-        answer = asked.as_mut() => answer,
-        // It may end with the answer in hand.
-        _ = connection => asked.await,
-    };
-    let status = answer.map_err(|error| text(&error))?.status();
-    Ok(status.is_success())
 }
 
 impl fmt::Debug for Demand {

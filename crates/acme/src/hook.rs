@@ -1,10 +1,8 @@
 //! DNS-01 by a command of the operator's.
 
-use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::process::Command;
-
+use crate::command::{self, Unrun};
 use crate::issuer::{Failure, Fault};
 
 /// Longest for one call; name servers may take minutes to agree.
@@ -13,8 +11,11 @@ const PATIENCE: Duration = Duration::from_mins(10);
 /// A TXT record that is to be taken out again.
 #[derive(Debug)]
 pub(crate) struct Record {
+    hook: Vec<String>,
     name: String,
     value: String,
+    /// Whether it may be in the DNS.
+    stands: bool,
 }
 
 impl Record {
@@ -24,49 +25,125 @@ impl Record {
         domain: &str,
         value: String,
     ) -> Result<Self, Failure> {
-        let name = format!("_acme-challenge.{}", domain.trim_start_matches("*."));
-        let record = Self { name, value };
-        record.call(hook, "present").await?;
-        Ok(record)
+        let mut record = Self {
+            hook: hook.to_owned(),
+            name: format!("_acme-challenge.{}", domain.trim_start_matches("*.")),
+            value,
+            stands: true,
+        };
+        match record.call("present").await {
+            Ok(()) => Ok(record),
+            Err((failure, may_stand)) => {
+                record.stands = may_stand;
+                Err(failure)
+            }
+        }
     }
 
     /// Takes it out; one that stays there harms nobody.
-    pub(crate) async fn cleanup(self, hook: &[String]) {
-        if let Err(error) = self.call(hook, "cleanup").await {
+    pub(crate) async fn cleanup(mut self) {
+        let called = self.call("cleanup").await;
+        // Not before: whoever drops this meanwhile has it called again.
+        self.stands = false;
+        if let Err((error, _)) = called {
             tracing::warn!(%error, name = self.name, "a TXT record was not taken out");
         }
     }
 
-    async fn call(&self, hook: &[String], what: &str) -> Result<(), Failure> {
-        let failed = |problem: String| {
-            let advice = "Call it by hand with the same arguments: `COMMAND present NAME VALUE` \
-                          must end with status 0 once every name server has the record.";
-            Failure::new(Fault::Validation, problem, advice)
-        };
-        let Some((program, arguments)) = hook.split_first() else {
-            return Err(failed("there is no `acme.dns_hook`".to_owned()));
-        };
-        let mut command = Command::new(program);
-        command
-            .args(arguments)
-            .args([what, &self.name, &self.value])
-            .stdin(Stdio::null())
-            .kill_on_drop(true);
-        let called = tokio::time::timeout(PATIENCE, command.output()).await;
-        match called {
-            Err(_) => Err(failed(format!(
-                "`{program} {what}` did not end within 10 minutes"
-            ))),
-            Ok(Err(error)) => Err(failed(format!("`{program}` cannot be started: {error}"))),
-            Ok(Ok(output)) if output.status.success() => Ok(()),
-            Ok(Ok(output)) => {
-                let said = String::from_utf8_lossy(&output.stderr);
-                let last = said.trim().lines().last().unwrap_or_default().to_owned();
-                Err(failed(format!(
-                    "`{program} {what}` ended with {}: {last}",
-                    output.status
-                )))
+    /// Calls the hook; with a failure comes whether the record may stand in spite of it.
+    async fn call(&self, what: &str) -> Result<(), (Failure, bool)> {
+        let program = self.hook.first().map_or("", String::as_str);
+        let called = command::run(&self.hook, &[what, &self.name, &self.value], PATIENCE).await;
+        let (problem, may_stand) = match called {
+            Ok(ended) if ended.status.success() => return Ok(()),
+            Ok(ended) if ended.said.is_empty() => (
+                format!("`{program} {what}` ended with {}", ended.status),
+                false,
+            ),
+            Ok(ended) => {
+                let said = ended.said;
+                (
+                    format!("`{program} {what}` ended with {}: {said}", ended.status),
+                    false,
+                )
             }
+            Err(error) => (error.to_string(), matches!(error, Unrun::Late { .. })),
+        };
+        let advice = "Call it by hand with the same arguments: `COMMAND present NAME VALUE` must \
+                      end with status 0 once every name server has the record.";
+        Err((Failure::new(Fault::Validation, problem, advice), may_stand))
+    }
+}
+
+impl Drop for Record {
+    /// An order that is given up, or a process that ends, leaves nothing in the DNS.
+    fn drop(&mut self) {
+        if !self.stands {
+            return;
         }
+        let called = command::begin(&self.hook, &["cleanup", &self.name, &self.value]);
+        if let Err(error) = called {
+            tracing::warn!(%error, name = self.name, "a TXT record was not taken out");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A hook that writes its calls down, and hangs on some of them.
+    fn hook(folder: &std::path::Path) -> (Vec<String>, std::path::PathBuf) {
+        let calls = folder.join("calls");
+        let script = format!(
+            "echo \"$*\" >> {}; case $* in \"present _acme-challenge.hangs\"*) sleep 60;; \
+             *fails*) echo no token >&2; exit 7;; esac",
+            calls.display()
+        );
+        let hook = ["/bin/sh", "-c", &script, "hook"].map(str::to_owned);
+        (hook.to_vec(), calls)
+    }
+
+    async fn called(calls: &std::path::Path, lines: usize) -> String {
+        for _ in 0..200 {
+            let text = std::fs::read_to_string(calls).unwrap_or_default();
+            if text.lines().count() >= lines {
+                return text;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("the hook was not called so often");
+    }
+
+    #[tokio::test]
+    async fn whoever_gives_up_leaves_no_record() {
+        let folder = tempfile::tempdir().unwrap();
+        let (hook, calls) = hook(folder.path());
+        let present = Record::present(&hook, "*.hangs.example", "v".to_owned());
+        let given_up = tokio::time::timeout(Duration::from_millis(500), present).await;
+        assert!(given_up.is_err());
+        let expected = "present _acme-challenge.hangs.example v\n\
+                        cleanup _acme-challenge.hangs.example v\n";
+        assert_eq!(called(&calls, 2).await, expected);
+    }
+
+    #[tokio::test]
+    async fn a_record_is_taken_out_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (hook, calls) = hook(folder.path());
+        let record = Record::present(&hook, "a.example", "v".to_owned()).await;
+        record.unwrap().cleanup().await;
+        let failed = Record::present(&hook, "fails.example", "v".to_owned()).await;
+        let problem = failed.unwrap_err().problem;
+        assert_eq!(
+            problem,
+            "`/bin/sh present` ended with exit status: 7: no token"
+        );
+        // What would have been called without being waited for has time to come.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let expected = "present _acme-challenge.a.example v\n\
+                        cleanup _acme-challenge.a.example v\n\
+                        present _acme-challenge.fails.example v\n";
+        assert_eq!(called(&calls, 3).await, expected);
     }
 }

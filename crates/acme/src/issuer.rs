@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use zeroize::Zeroizing;
 
 use crate::config::ChallengeKind;
+use crate::plain::{LONGEST, plain};
 
 /// An answer that takes time.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -133,12 +134,13 @@ pub enum Fault {
 }
 
 impl Failure {
-    /// A failure with what to do about it.
+    /// A failure with what to do about it; what others have said in it comes without control
+    /// characters, and of long texts only the beginning.
     pub fn new(fault: Fault, problem: impl Into<String>, advice: impl Into<String>) -> Self {
         Self {
             fault,
-            problem: problem.into(),
-            advice: advice.into(),
+            problem: plain(&problem.into(), LONGEST),
+            advice: plain(&advice.into(), LONGEST),
             not_before: None,
             at_once: false,
         }
@@ -152,3 +154,18 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_say_is_bounded_and_plain() {
+        let said = format!("{}\n\u{1b}[31mred", "A".repeat(3_000_000));
+        let failure = Failure::new(Fault::Directory, said, "Nothing\u{7}.");
+        assert!(failure.problem.len() < 2 * LONGEST && failure.problem.ends_with('…'));
+        assert_eq!(failure.advice, "Nothing .");
+        let failure = Failure::new(Fault::Directory, "a\n\u{1b}[31mred", "");
+        assert_eq!(failure.problem, "a [31mred");
+    }
+}

@@ -2,8 +2,10 @@
 
 mod account;
 mod advice;
+mod ask;
 mod builder;
 mod client;
+mod command;
 mod config;
 mod demand;
 mod directories;
@@ -11,10 +13,12 @@ mod hook;
 mod issuer;
 mod managed;
 mod manager;
+mod plain;
 mod plan;
 mod sharing;
 mod state;
 mod storage;
+mod transport;
 
 pub use builder::{AcmeBuilder, Error};
 pub use config::{

@@ -164,6 +164,11 @@ fn an_account_with_the_authority() {
     assert!(said.contains("external_account ="), "{said}");
     drop(without);
     let account = format!("external_account = {{ id = \"kid-1\", key = \"{key}\" }}");
+    let other = account.replace("zWND", "AAAA");
+    let wrong = Gateway::before(&app.origin(), &pebble.config("[\"shop.example\"]", &other));
+    let said = refused(&wrong);
+    assert!(said.contains("`acme.external_account`"), "{said}");
+    drop(wrong);
     let with = Gateway::before(
         &app.origin(),
         &pebble.config("[\"shop.example\"]", &account),
@@ -188,7 +193,7 @@ fn a_name_that_points_elsewhere_is_explained_and_not_asked_for_in_a_loop() {
     for part in [
         "certificate  shop.example",
         "stands in",
-        "must be reached from the internet",
+        "Port 80 of shop.example must be reached from the internet",
     ] {
         assert!(said.contains(part), "{part} is not in {said}");
     }
@@ -235,8 +240,9 @@ fn the_account_is_the_same_after_a_restart() {
     certified(&gateway);
     gateway.process.signal(Signal::TERM);
     gateway.process.status(Duration::from_secs(20));
-    let both = pebble.config("[\"shop.example\", \"www.shop.example\"]", "");
-    let _again = Gateway::setup()
+    let names = "[\"shop.example\", \"www.shop.example\"]";
+    let both = pebble.config(names, "contact = \"ops@shop.example\"");
+    let again = Gateway::setup()
         .config(&both)
         .upstream(&app.origin())
         .state_of(&gateway)
@@ -246,6 +252,8 @@ fn the_account_is_the_same_after_a_restart() {
     assert_eq!(pebble.count("Issued certificate"), 2);
     assert_eq!(pebble.count("There are now 1 accounts"), 1);
     assert_eq!(pebble.count("There are now 2 accounts"), 0);
+    let said = again.process.said().join("\n");
+    assert!(said.contains("was told of `acme.contact`"), "{said}");
 }
 
 #[test]

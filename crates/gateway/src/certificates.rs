@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use panoply_acme::{Acme, AcmeBuilder};
+use panoply_acme::{Acme, AcmeBuilder, ChallengeKind};
 use panoply_tls::Tls;
 
 use crate::config::{ConfigError, Loaded};
@@ -50,6 +50,16 @@ fn acme(
         }
         return Ok(None);
     };
+    let is_off = config.listen.http.is_some_and(|at| at.socket().is_none());
+    let challenges = &config.acme.challenges;
+    if is_off
+        && !challenges.is_empty()
+        && challenges.iter().all(|kind| *kind == ChallengeKind::Http01)
+    {
+        let message = "acme.challenges: `http-01` alone cannot be answered, `listen.http` is off";
+        let help = "give `listen.http` an address that port 80 leads to, or add `tls-alpn-01`";
+        return Err(loaded.error("acme.challenges", message).with_help(help));
+    }
     let builder = AcmeBuilder::new(
         config.acme.clone(),
         names,

@@ -3,7 +3,7 @@
 use panoply::LoginConfig;
 use panoply::guard::CookieFate;
 
-use crate::config::{FrameworkErrors, Loaded, Origin, StoreUrl};
+use crate::config::{FrameworkErrors, Loaded, Origin, StoreUrl, is_secret};
 use crate::settings::{App, Settings};
 
 impl Settings {
@@ -96,11 +96,13 @@ impl Settings {
         for (path, origin) in loaded.set() {
             let has_own_part = matches!(path, "login" | "limit");
             if !has_own_part && !all.iter().any(|(known, ..)| known == path) {
-                all.push((
-                    path.to_owned(),
-                    loaded.value(path).unwrap_or_default(),
-                    origin.clone(),
-                ));
+                let value = match (path, &config.acme.on_demand) {
+                    (path, _) if is_secret(path) => "(set)".to_owned(),
+                    // A hook may be asked with a word that only it and we know.
+                    ("acme.on_demand.allow", Some(table)) => table.allow.to_string(),
+                    _ => loaded.value(path).unwrap_or_default(),
+                };
+                all.push((path.to_owned(), value, origin.clone()));
             }
         }
         all

@@ -17,17 +17,26 @@ pub(crate) fn is_json(format: LogFormat) -> bool {
     }
 }
 
+/// Which events are logged.
+///
+/// What rustls warns of is what strangers send: who lets it write would let anybody fill the log. A
+/// handshake that has failed is told at `debug`, by the gateway itself.
+const fn filter(level: LogLevel) -> &'static str {
+    match level {
+        LogLevel::Error => "error",
+        LogLevel::Warn => "warn,rustls=error",
+        LogLevel::Info => "info,rustls=error",
+        LogLevel::Debug => {
+            "panoply=debug,panoply_gateway=debug,panoply_tls=debug,info,rustls=error"
+        }
+        LogLevel::Trace => "trace",
+    }
+}
+
 /// Sends events to standard error from now on, as `config` says; a second call changes nothing.
 pub fn start(config: &LogConfig) {
-    let level = match config.level {
-        LogLevel::Error => "error",
-        LogLevel::Warn => "warn",
-        LogLevel::Info => "info",
-        LogLevel::Debug => "panoply=debug,panoply_gateway=debug,panoply_tls=debug,info",
-        LogLevel::Trace => "trace",
-    };
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(level))
+        .with_env_filter(EnvFilter::new(filter(config.level)))
         .with_writer(io::stderr);
     // Whoever has set up a subscriber of his own keeps it.
     let _ = if is_json(config.format) {
@@ -68,4 +77,46 @@ pub(crate) fn notify_reloading() {
 
 pub(crate) fn notify_stopping() {
     notify(&[NotifyState::Stopping]);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn strangers_do_not_write_the_log() {
+        for level in [LogLevel::Warn, LogLevel::Info, LogLevel::Debug] {
+            let lines = Lines::default();
+            let into = lines.clone();
+            let subscriber = tracing_subscriber::fmt()
+                .with_env_filter(EnvFilter::new(filter(level)))
+                .with_writer(move || into.clone())
+                .finish();
+            tracing::subscriber::with_default(subscriber, || {
+                tracing::warn!(target: "rustls::msgs::handshake", "Illegal SNI hostname");
+                tracing::error!(target: "rustls::x", "kept");
+                tracing::warn!(target: "panoply_gateway::x", "kept");
+            });
+            let said = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+            assert_eq!(said.matches("kept").count(), 2, "{level:?}: {said}");
+            assert!(!said.contains("Illegal"), "{level:?}: {said}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
@@ -10,11 +11,14 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls_pki_types::CertificateRevocationListDer;
 use rustls_pki_types::pem::PemObject as _;
 use serde::Deserialize;
+use x509_parser::prelude::FromDer as _;
+use x509_parser::revocation_list::CertificateRevocationList;
 use zeroize::Zeroizing;
 
 use crate::error::{At, Error};
 use crate::info::Fingerprint;
 use crate::pem;
+use crate::warning::Warning;
 
 /// The `[tls.clients]` table: which certificates of clients are believed, and whether each client
 /// must have one.
@@ -94,6 +98,8 @@ pub(crate) struct Clients {
     verifier: Arc<dyn ClientCertVerifier>,
     decided: Fingerprint,
     trouble: Option<String>,
+    /// Until when each of the lists is to be replaced, of those that say.
+    ends: Vec<(PathBuf, SystemTime)>,
 }
 
 impl Clients {
@@ -106,7 +112,9 @@ impl Clients {
         let ca = At::setting("clients.ca", &config.ca);
         let revoked: Vec<At> = config.revoked.iter().enumerate().map(list).collect();
         let (decided, contents) = pem::look(std::iter::once(&ca).chain(&revoked));
-        let verifier = verifier(&contents?, &ca, &revoked, config.certificate, &provider)?;
+        let contents = contents?;
+        let verifier = verifier(&contents, &ca, &revoked, config.certificate, &provider)?;
+        let ends = ends(&contents, &revoked);
         Ok(Self {
             ca,
             revoked,
@@ -115,6 +123,7 @@ impl Clients {
             verifier,
             decided,
             trouble: None,
+            ends,
         })
     }
 
@@ -131,11 +140,13 @@ impl Clients {
         self.decided = seen;
         let verifier = contents.and_then(|contents| {
             let (presence, provider) = (self.presence, &self.provider);
-            verifier(&contents, &self.ca, &self.revoked, presence, provider)
+            let verifier = verifier(&contents, &self.ca, &self.revoked, presence, provider)?;
+            Ok((verifier, ends(&contents, &self.revoked)))
         });
         match verifier {
-            Ok(verifier) => {
+            Ok((verifier, ends)) => {
                 self.verifier = verifier;
+                self.ends = ends;
                 self.trouble = None;
                 Ok(true)
             }
@@ -157,8 +168,12 @@ impl Clients {
         terms
     }
 
-    pub(crate) fn trouble(&self) -> Option<&str> {
-        self.trouble.as_deref()
+    /// What should be looked at.
+    pub(crate) fn warnings(&self, now: SystemTime) -> Vec<Warning> {
+        let stale = self.ends.iter().filter(|(_, end)| now > *end);
+        let stale = stale.map(|(path, end)| Warning::StaleList(path.clone(), (*end).into()));
+        let broken = self.trouble.clone().map(Warning::Broken);
+        broken.into_iter().chain(stale).collect()
     }
 }
 
@@ -195,6 +210,22 @@ fn verifier(
         builder = builder.allow_unauthenticated();
     }
     builder.build().map_err(unfit(ca))
+}
+
+/// Until when the lists are good (RFC 5280 §5.1.2.5). The oldest of a file counts.
+fn ends(contents: &[Zeroizing<Vec<u8>>], revoked: &[At]) -> Vec<(PathBuf, SystemTime)> {
+    let of_file = |(pem, at): (&Zeroizing<Vec<u8>>, &At)| {
+        let lists = CertificateRevocationListDer::pem_slice_iter(pem);
+        let ends = lists.filter_map(|list| {
+            let list = list.ok()?;
+            let (_, list) = CertificateRevocationList::from_der(list.as_ref()).ok()?;
+            let end = u64::try_from(list.next_update()?.timestamp()).ok()?;
+            SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(end))
+        });
+        Some((at.path().to_owned(), ends.min()?))
+    };
+    let files = contents.iter().skip(1).zip(revoked);
+    files.filter_map(of_file).collect()
 }
 
 fn lists(pem: &[u8], at: &At) -> Result<Vec<CertificateRevocationListDer<'static>>, Error> {

@@ -209,12 +209,12 @@ impl Tls {
         let certificates = self.certificates();
         let uncovered = |name: &&String| !certificates.iter().any(|info| info.covers(name));
         let sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
-        let clients = self.clients.as_ref().and_then(|clients| {
+        let clients = self.clients.as_ref().map_or_else(Vec::new, |clients| {
             let clients = clients.lock().unwrap_or_else(PoisonError::into_inner);
-            clients.trouble().map(str::to_owned)
+            clients.warnings(now)
         });
-        let broken = sources.troubles().into_iter().chain(clients);
-        let broken = broken.map(Warning::Broken);
+        let broken = sources.troubles().into_iter().map(Warning::Broken);
+        let broken = broken.chain(clients);
         let open = sources
             .keys()
             .into_iter()

@@ -26,6 +26,8 @@ pub enum Warning {
     ReadableKey(PathBuf),
     /// New files that cannot be used, while the old ones stay in force; holds the error's text.
     Broken(String),
+    /// A revocation list that was to be replaced by then; it is used all the same.
+    StaleList(PathBuf, Date),
 }
 
 impl fmt::Display for Warning {
@@ -53,6 +55,12 @@ impl fmt::Display for Warning {
             Self::ReadableKey(path) => write!(
                 f,
                 "every user of this machine may read the private key; run `chmod 600 {}`",
+                path.display()
+            ),
+            Self::StaleList(path, end) => write!(
+                f,
+                "the revocation list {} was to be replaced by {end}: whoever was revoked since is \
+                 believed; put a new one in its place",
                 path.display()
             ),
             Self::Broken(error) => write!(f, "{error}; the certificate from before stays in force"),

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use panoply_core::ManualClock;
-use panoply_tls::{CertificateFiles, Refresh, TlsConfig, Warning};
+use panoply_tls::{CertificateFiles, ClientsConfig, Refresh, TlsConfig, Warning};
 use rcgen::KeyPair;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -266,4 +266,26 @@ fn no_handshake_fails_while_files_change_under_load() {
         loads.into_iter().map(|load| load.join().unwrap()).collect()
     });
     assert!(seen.iter().all(|seen| seen.len() == 2));
+}
+
+#[test]
+fn a_revocation_list_is_missed_when_it_is_old() {
+    let (home, clock, authority) = home();
+    let files = authority.issue(home.path(), "shop", &["shop.example"]);
+    let list = home.path().join("partners.crl");
+    fs::write(&list, authority.list()).unwrap();
+    let clients = ClientsConfig::new(authority.root(home.path())).revoked([&list]);
+    let tls = local(home.path(), &clock, files.config().clients(clients));
+    assert_eq!(tls.warnings(), []);
+    clock.advance(30 * DAY);
+    let warnings = tls.warnings();
+    assert!(
+        matches!(&warnings[..], [Warning::StaleList(path, _)] if *path == list),
+        "{warnings:?}"
+    );
+    let said = warnings[0].to_string();
+    assert!(
+        said.contains("partners.crl was to be replaced by 2030-01-1"),
+        "{said}"
+    );
 }

@@ -1,5 +1,7 @@
 //! The `[acme.on_demand]` table.
 
+use std::fmt;
+
 use serde::Deserialize;
 
 use super::{ConfigError, wrong};
@@ -69,6 +71,24 @@ impl Default for Allow {
     }
 }
 
+impl fmt::Display for Allow {
+    /// A URL without its query, and of a command only the program: a secret may follow.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Url(url) => {
+                let authority = url.authority().map_or("", http::uri::Authority::as_str);
+                let mark = if url.query().is_some() { "?…" } else { "" };
+                write!(f, "http://{authority}{}{mark}", url.path())
+            }
+            Self::Command(command) => match command.as_slice() {
+                [] => f.write_str("nobody"),
+                [program] => f.write_str(program),
+                [program, ..] => write!(f, "{program} …"),
+            },
+        }
+    }
+}
+
 impl OnDemandConfig {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         if self.allow == Allow::default() {
@@ -97,6 +117,10 @@ impl TryFrom<AllowText> for Allow {
     fn try_from(text: AllowText) -> Result<Self, ConfigError> {
         let refused = |problem| Err(wrong("on_demand.allow", problem, ALLOW));
         match text {
+            // It has never been sent, and would be shown wherever the URL is.
+            AllowText::Url(text) if has_password(&text) => {
+                refused("a user and a password are not sent to the hook".to_owned())
+            }
             AllowText::Url(text) => match text.parse::<http::Uri>() {
                 Ok(url) if url.scheme_str() == Some("http") && url.host().is_some() => {
                     Ok(Self::Url(url))
@@ -109,4 +133,10 @@ impl TryFrom<AllowText> for Allow {
             AllowText::Command(command) => Ok(Self::Command(command)),
         }
     }
+}
+
+fn has_password(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    authority.contains('@')
 }

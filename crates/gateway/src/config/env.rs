@@ -53,12 +53,27 @@ pub(super) fn value(name: &str, path: &str, text: &str) -> Result<Value, ConfigE
         .ok_or(error)
 }
 
+/// The table that holds the key of an account with an authority.
+const ACCOUNT: &str = "acme.external_account";
+
+/// Whether the value at a dotted path is nobody's business.
+pub(crate) fn is_secret(path: &str) -> bool {
+    matches!(path, ACCOUNT | "acme.external_account.key" | "store.secret")
+}
+
+/// Whether a secret may stand in the same line.
+pub(super) fn lies_by_a_secret(path: &str) -> bool {
+    is_secret(path) || path.starts_with(ACCOUNT)
+}
+
 /// The dotted paths of the settings that an environment variable can name.
-const SETTINGS: [&str; 52] = [
+const SETTINGS: [&str; 54] = [
     "acme.challenges",
     "acme.contact",
     "acme.directories",
     "acme.dns_hook",
+    "acme.external_account.id",
+    "acme.external_account.key",
     "acme.on_demand.allow",
     "acme.on_demand.most",
     "acme.on_demand.orders_per_hour",

@@ -207,6 +207,14 @@ impl Loaded {
         };
         let place = match (near(&path), &self.source.file) {
             (Some(Origin::Env(name) | Origin::Flag(name)), _) => Place::Named(format!("`{name}`")),
+            // The line would show the secret.
+            (near, Some((file, _))) if env::lies_by_a_secret(&path) => {
+                let file = file.display();
+                Place::Named(match near {
+                    Some(Origin::File(line)) => format!("line {line} of {file}"),
+                    _ => file.to_string(),
+                })
+            }
             (_, Some((file, text))) => match locate(text, &path) {
                 Some(span) => Place::File {
                     path: file.clone(),

@@ -24,6 +24,7 @@ use serde::Deserialize;
 
 pub use app::{AppConfig, Upstream};
 pub use diagnose::ConfigError;
+pub(crate) use env::is_secret;
 pub use layers::{Loaded, Origin, Source};
 pub use limits::LimitsConfig;
 pub use listen::{Address, ListenConfig};

@@ -1,5 +1,6 @@
 //! Connections: from an accepted socket to requests.
 
+mod ear;
 mod framing;
 mod held;
 mod io;

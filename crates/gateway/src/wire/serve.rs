@@ -21,6 +21,7 @@ use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::rustls::server::Acceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::ear::{Ear, gone};
 use super::held::Held;
 use super::io::Wire;
 use super::refusal;
@@ -97,10 +98,12 @@ async fn handshake(
     watch: &Watch,
     stream: TcpStream,
 ) -> io::Result<TlsStream<TcpStream>> {
+    let acme = worker.orders_on_demand();
+    // The acceptor keeps the stream to itself, and whether the client is still there must be seen.
+    let ear = acme.is_some().then(|| Ear::of(&stream)).transpose()?;
     let begun = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
     let config = tls.config_for(&begun.client_hello());
     // The directory's own look must not wait for the order that it is part of.
-    let acme = worker.orders_on_demand();
     if let Some(acme) = acme.filter(|_| !is_challenge(&begun.client_hello())) {
         let name = begun
             .client_hello()
@@ -109,7 +112,10 @@ async fn handshake(
         if let Some(name) = name.filter(|name| !tls.covers(name)) {
             // The client has said all that it has to for now.
             watch.set_in_head(false);
-            let _ = tokio::time::timeout(ON_DEMAND, acme.demand(&name)).await;
+            tokio::select! {
+                _ = tokio::time::timeout(ON_DEMAND, acme.demand(&name)) => {}
+                () = gone(ear) => return Err(io::ErrorKind::ConnectionAborted.into()),
+            }
             watch.set_in_head(true);
         }
     }

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use panoply_core::{Clock, ManualClock};
 use panoply_tls::{Tls, TlsConfig};
-use rcgen::{CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
+use rcgen::{
+    CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose, date_time_ymd,
+};
 use rustls::client::Resumption;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::time_provider::TimeProvider;
@@ -109,7 +111,21 @@ impl Authority {
             .distinguished_name
             .push(DnType::CommonName, "Authority of a test");
         params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    }
+
+    /// A revocation list that names nobody and is good until 15 January 2030.
+    pub(crate) fn list(&self) -> String {
+        let list = rcgen::CertificateRevocationListParams {
+            this_update: date_time_ymd(2029, 12, 1),
+            next_update: date_time_ymd(2030, 1, 15),
+            crl_number: rcgen::SerialNumber::from(1_u64),
+            issuing_distribution_point: None,
+            revoked_certs: Vec::new(),
+            key_identifier_method: rcgen::KeyIdMethod::Sha256,
+        };
+        list.signed_by(&self.0).unwrap().pem().unwrap()
     }
 
     /// The root's certificate as a file.

@@ -81,3 +81,53 @@ fn environment_values_take_the_form_their_setting_has() {
     let error = load("PANOPLY_LISTEN_HTTP", "80").unwrap_err().to_string();
     assert!(error.contains("set by `PANOPLY_LISTEN_HTTP`"), "{error}");
 }
+
+#[test]
+fn a_secret_is_shown_to_nobody() {
+    let state = tempfile::tempdir().unwrap();
+    let clock = std::sync::Arc::new(panoply_core::SystemClock::new());
+    let around = crate::Surroundings::new(state.path(), clock);
+    let file = "[app]\nupstream = \"http://127.0.0.1:3000\"\n[tls]\ndomains = [\"shop.dev\"]\n\
+                [acme]\nexternal_account = { id = \"a\", key = \"c2VjcmV0\" }\n\
+                [acme.on_demand]\nallow = \"http://127.0.0.1:3000/a?token=c2VjcmV0\"\n";
+    let loaded = source(file).load().unwrap();
+    let settings = crate::Settings::build(&loaded, &around).unwrap();
+    let shown = format!("{:?}", settings.explain(&loaded));
+    assert!(shown.contains("acme.external_account.key"), "{shown}");
+    assert!(shown.contains("http://127.0.0.1:3000/a?…"), "{shown}");
+    assert!(!shown.contains("c2VjcmV0"), "{shown}");
+    // Neither by an error about it, or about what stands beside it.
+    for (good, bad) in [
+        ("c2VjcmV0\" }", "c2VjcmV0?\" }"),
+        ("id = \"a\"", "id = \"\""),
+    ] {
+        let loaded = source(&file.replace(good, bad)).load().unwrap();
+        let error = crate::Settings::build(&loaded, &around)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("line 6 of panoply.toml"), "{error}");
+        assert!(!error.contains("c2VjcmV0"), "{error}");
+    }
+    // It need not be in a file at all.
+    let loaded = source("[acme.external_account]\nid = \"a\"\n")
+        .env(env("PANOPLY_ACME_EXTERNAL_ACCOUNT_KEY", "c2VjcmV0"));
+    let account = loaded.load().unwrap().config.acme.external_account.unwrap();
+    assert_eq!(
+        (account.id.as_str(), account.key.as_str()),
+        ("a", "c2VjcmV0")
+    );
+}
+
+#[test]
+fn a_challenge_on_a_port_that_is_off_is_refused() {
+    let state = tempfile::tempdir().unwrap();
+    let clock = std::sync::Arc::new(panoply_core::SystemClock::new());
+    let around = crate::Surroundings::new(state.path(), clock);
+    let file = "[app]\nupstream = \"http://127.0.0.1:3000\"\n[listen]\nhttp = \"off\"\n\
+                [tls]\ndomains = [\"shop.dev\"]\n[acme]\nchallenges = [\"http-01\"]\n";
+    let build = |file: &str| crate::Settings::build(&source(file).load().unwrap(), &around);
+    let error = build(file).unwrap_err().to_string();
+    assert!(error.contains("`listen.http` is off"), "{error}");
+    assert!(build(&file.replace("\"off\"", "\"127.0.0.1:8080\"")).is_ok());
+    assert!(build(&file.replace("[\"http-01\"]", "[\"http-01\", \"tls-alpn-01\"]")).is_ok());
+}

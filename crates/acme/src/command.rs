@@ -1,0 +1,210 @@
+//! Commands of the operator's, which may hang, say more than anybody reads, and leave children behind.
+
+use std::io;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::AsyncReadExt as _;
+use tokio::process::{Child, ChildStderr, Command};
+
+use crate::plain::plain;
+
+/// As much of what a command says is kept, the last of it.
+const KEPT: usize = 4096;
+
+/// How long the last words of a command that has ended are waited for: a child that it has left
+/// behind may hold on to the pipe for ever.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
+/// Why a command has not done what it is for.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unrun {
+    #[error("there is no command")]
+    Nothing,
+    #[error("`{program}` cannot be started: {source}")]
+    Start { program: String, source: io::Error },
+    #[error("`{program}` did not end within {}", text(*patience))]
+    Late { program: String, patience: Duration },
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
+    /// The last line that it wrote to standard error.
+    pub(crate) said: String,
+}
+
+/// Runs `command` with these arguments as well, for `patience` at most.
+///
+/// It has a process group of its own, which ends with it when it is late, or when nobody waits for
+/// it any more.
+pub(crate) async fn run(
+    command: &[String],
+    more: &[&str],
+    patience: Duration,
+) -> Result<Ended, Unrun> {
+    let (program, arguments) = command.split_first().ok_or(Unrun::Nothing)?;
+    let begun = Command::new(program)
+        .args(arguments)
+        .args(more)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn();
+    let unstarted = |source| Unrun::Start {
+        program: program.clone(),
+        source,
+    };
+    let mut group = Group(begun.map_err(unstarted)?);
+    let stderr = group.0.stderr.take();
+    let mut said = Vec::new();
+    let run = async {
+        let mut listening = std::pin::pin!(listen(stderr, &mut said));
+        let mut has_said_all = false;
+        let status = loop {
+            tokio::select! {
+                status = group.0.wait() => break status?,
+                () = listening.as_mut(), if !has_said_all => has_said_all = true,
+            }
+        };
+        if !has_said_all {
+            let _ = tokio::time::timeout(LAST_WORDS, listening).await;
+        }
+        Ok::<_, io::Error>(status)
+    };
+    match tokio::time::timeout(patience, run).await {
+        Ok(Ok(status)) => Ok(Ended {
+            status,
+            said: last_line(&said),
+        }),
+        Ok(Err(error)) => Err(unstarted(error)),
+        Err(_) => Err(Unrun::Late {
+            program: program.clone(),
+            patience,
+        }),
+    }
+}
+
+/// Starts `command` and waits for nothing: for one that must still be called by a process that ends.
+pub(crate) fn begin(command: &[String], more: &[&str]) -> io::Result<()> {
+    use std::os::unix::process::CommandExt as _;
+
+    let (program, arguments) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+    let mut child = std::process::Command::new(program)
+        .args(arguments)
+        .args(more)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()?;
+    // So that it does not stay a zombie where the process goes on.
+    std::thread::Builder::new()
+        .name("hook".to_owned())
+        .spawn(move || child.wait())?;
+    Ok(())
+}
+
+/// Keeps the last of what is said, and reads the rest, so that nobody waits for a full pipe.
+async fn listen(stderr: Option<ChildStderr>, said: &mut Vec<u8>) {
+    let Some(mut stderr) = stderr else { return };
+    let mut part = [0; KEPT];
+    while let Ok(length @ 1..) = stderr.read(&mut part).await {
+        said.extend_from_slice(part.get(..length).unwrap_or_default());
+        let over = said.len().saturating_sub(KEPT);
+        said.drain(..over);
+    }
+}
+
+fn last_line(said: &[u8]) -> String {
+    let said = String::from_utf8_lossy(said);
+    plain(said.trim().lines().last().unwrap_or_default(), 300)
+}
+
+fn text(patience: Duration) -> String {
+    match patience.as_secs() {
+        seconds @ 0..120 => format!("{seconds} seconds"),
+        seconds => format!("{} minutes", seconds / 60),
+    }
+}
+
+/// A command with whatever it has started.
+struct Group(Child);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // One that was waited for to its end has no id any more: what it left behind was meant to stay.
+        let id = self.0.id().and_then(|id| i32::try_from(id).ok());
+        if let Some(group) = id.and_then(Pid::from_raw) {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Vec<String> {
+        ["/bin/sh", "-c", script, "hook"]
+            .map(str::to_owned)
+            .to_vec()
+    }
+
+    async fn ran(script: &str, patience: Duration) -> Result<Ended, Unrun> {
+        run(&shell(script), &["present"], patience).await
+    }
+
+    const MINUTE: Duration = Duration::from_mins(1);
+
+    #[tokio::test]
+    async fn much_is_said_and_little_is_kept() {
+        let script = "head -c 5000000 /dev/zero; head -c 5000000 /dev/zero >&2; exit 3";
+        let ended = ran(script, MINUTE).await.unwrap();
+        assert_eq!(ended.status.code(), Some(3));
+        assert!(ended.said.len() < 1000, "{}", ended.said.len());
+    }
+
+    #[tokio::test]
+    async fn the_last_words_are_those_of_text() {
+        let script = "printf 'first\\n\\033[2J\\033[31mno token\\n' >&2; exit 1";
+        let ended = ran(script, MINUTE).await.unwrap();
+        assert_eq!(ended.said, "[2J [31mno token");
+    }
+
+    #[tokio::test]
+    async fn a_child_left_behind_holds_nobody_up() {
+        let ended = ran("sleep 20 & exit 0", Duration::from_secs(10))
+            .await
+            .unwrap();
+        assert!(ended.status.success());
+    }
+
+    #[tokio::test]
+    async fn what_is_late_ends_with_its_children() {
+        let folder = tempfile::tempdir().unwrap();
+        let alive = folder.path().join("alive");
+        let path = alive.display();
+        let script = format!("(sleep 2; echo > {path}) & wait; echo > {path}");
+        let late = ran(&script, Duration::from_millis(300)).await;
+        assert!(matches!(late, Err(Unrun::Late { .. })), "{late:?}");
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert!(!alive.exists());
+    }
+
+    #[tokio::test]
+    async fn what_is_missing_is_named() {
+        let missing = run(&["/no/such/hook".to_owned()], &[], MINUTE).await;
+        let said = missing.unwrap_err().to_string();
+        assert!(
+            said.starts_with("`/no/such/hook` cannot be started"),
+            "{said}"
+        );
+        assert_eq!(text(MINUTE * 10), "10 minutes");
+        assert_eq!(text(Duration::from_secs(10)), "10 seconds");
+    }
+}
