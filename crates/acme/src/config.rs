@@ -330,9 +330,7 @@ impl FromStr for Directory {
             "letsencrypt" => Ok(Self::lets_encrypt()),
             "letsencrypt-staging" => Ok(Self::staging()),
             "zerossl" => Ok(Self::known(text, instant_acme::ZeroSsl::Production.url())),
-            url if url.starts_with("https://") && url.len() > "https://".len() => {
-                Ok(Self::known(url, url))
-            }
+            url if is_https(url) => Ok(Self::known(url, url)),
             other => Err(wrong(
                 "directories",
                 format!("`{other}` is no ACME directory"),
@@ -341,6 +339,15 @@ impl FromStr for Directory {
             )),
         }
     }
+}
+
+/// Whether a text can be asked for as it stands there.
+fn is_https(text: &str) -> bool {
+    let uri = text.parse::<http::Uri>().ok();
+    uri.is_some_and(|uri| {
+        uri.scheme() == Some(&http::uri::Scheme::HTTPS)
+            && uri.host().is_some_and(|host| !host.is_empty())
+    })
 }
 
 impl TryFrom<String> for Directory {

@@ -33,3 +33,18 @@ fn a_key_is_not_printed() {
     let config: AcmeConfig = toml::from_str(table).unwrap();
     assert!(!format!("{config:?}").contains("c2VjcmV0"));
 }
+
+#[test]
+fn a_directory_is_a_url_that_can_be_asked() {
+    for text in [
+        "https://bad host/dir",
+        "https://b\u{fc}cher.example/dir",
+        "https:///dir",
+        "https://",
+        "http://ca.example/dir",
+    ] {
+        assert!(text.parse::<Directory>().is_err(), "{text}");
+    }
+    let good: Directory = "https://ca.example:14000/dir".parse().unwrap();
+    assert_eq!(good.url(), "https://ca.example:14000/dir");
+}
