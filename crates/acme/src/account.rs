@@ -47,6 +47,18 @@ impl DirectoryAccount {
         if let Some(account) = &*known {
             return Ok(account.clone());
         }
+        // One is made, however many certificates are ordered at once.
+        let file = self.file();
+        let gone = |error: StoreError| instant_acme::Error::Other(Box::new(error));
+        let _alone = { self.sharing.alone(&self.storage, &file).await }.map_err(gone)?;
+        let found = self.found_or_made().await;
+        self.sharing.end(&file).await;
+        let account = found?;
+        *known = Some(account.clone());
+        Ok(account)
+    }
+
+    async fn found_or_made(&self) -> Result<Account, instant_acme::Error> {
         let builder = || match &self.config.roots {
             Some(roots) => Account::builder_with_root(roots),
             None => Account::builder(),
@@ -84,7 +96,6 @@ impl DirectoryAccount {
             tracing::info!(directory = %self.directory, "an ACME account was made");
             account
         };
-        *known = Some(account.clone());
         Ok(account)
     }
 

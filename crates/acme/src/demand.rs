@@ -152,8 +152,8 @@ impl Demand {
         self.decided.send_replace(());
     }
 
-    /// Whether a certificate may be ordered for `name`, by the hook.
-    pub(crate) async fn allows(&self, name: &str) -> bool {
+    /// Whether a certificate may be ordered for `name`, by the hook; none if it cannot be asked.
+    pub(crate) async fn allows(&self, name: &str) -> Option<bool> {
         let asked = async {
             match &self.config.allow {
                 Allow::Command(command) => by_command(command, name).await,
@@ -171,7 +171,7 @@ impl Demand {
                 "`acme.on_demand.allow` cannot be asked, and so nothing is allowed"
             ),
         }
-        said.unwrap_or(false)
+        said.ok()
     }
 }
 
