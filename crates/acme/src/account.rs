@@ -57,6 +57,18 @@ impl DirectoryAccount {
         if let Some(account) = &*known {
             return Ok(account.clone());
         }
+        // One is made, however many certificates are ordered at once.
+        let file = self.file();
+        let gone = |error: StoreError| instant_acme::Error::Other(Box::new(error));
+        let _alone = { self.sharing.alone(&self.storage, &file).await }.map_err(gone)?;
+        let found = self.found_or_made().await;
+        self.sharing.end(&file).await;
+        let account = found?;
+        *known = Some(account.clone());
+        Ok(account)
+    }
+
+    async fn found_or_made(&self) -> Result<Account, instant_acme::Error> {
         let other = |error: std::io::Error| instant_acme::Error::Other(Box::new(error));
         let file = self.file();
         let gone = |error: StoreError| instant_acme::Error::Other(Box::new(error));
@@ -97,7 +109,6 @@ impl DirectoryAccount {
             tracing::info!(directory = %self.directory, "an ACME account was made");
             account
         };
-        *known = Some(account.clone());
         Ok(account)
     }
 

@@ -50,6 +50,8 @@ pub enum Error {
 pub(crate) struct Group {
     pub(crate) names: Vec<String>,
     pub(crate) kinds: Vec<ChallengeKind>,
+    /// Which directories are asked for it.
+    pub(crate) asked: Arc<str>,
     file: String,
 }
 
@@ -132,14 +134,19 @@ impl AcmeBuilder {
         } else {
             self.issuers
         };
+        let urls = issuers.iter().map(|(issuer, _)| issuer.url().to_owned());
+        let urls: Arc<[String]> = urls.collect();
+        let asked: Arc<str> = storage::tag(urls.join(" ").as_bytes()).into();
         let place = Place {
             storage,
             tls: self.tls,
             clock: self.clock,
+            directories: urls,
+            asked,
         };
         let groups = config.groups(self.names).into_iter();
         let managed = groups.map(|names| {
-            let group = Group::new(names, &config);
+            let group = Group::new(names, &config, &place.asked);
             Arc::new(Managed::new(group, false, place.clone()))
         });
         Ok(Acme::new(
@@ -153,7 +160,7 @@ impl AcmeBuilder {
 }
 
 impl Group {
-    pub(crate) fn new(mut names: Vec<String>, config: &AcmeConfig) -> Self {
+    pub(crate) fn new(mut names: Vec<String>, config: &AcmeConfig, asked: &Arc<str>) -> Self {
         names.sort_unstable();
         names.dedup();
         let hash = storage::tag(names.join(" ").as_bytes());
@@ -175,6 +182,7 @@ impl Group {
             file: format!("{first}-{hash}"),
             names,
             kinds,
+            asked: Arc::clone(asked),
         }
     }
 

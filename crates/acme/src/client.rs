@@ -302,6 +302,10 @@ impl Client {
 }
 
 impl Issuer for Client {
+    fn url(&self) -> &str {
+        self.directory.url()
+    }
+
     fn order<'a>(&'a self, order: &'a Order<'a>) -> Pending<'a, Result<Issued, Failure>> {
         Box::pin(async move {
             for _ in 0..NONCES {

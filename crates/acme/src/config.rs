@@ -371,7 +371,6 @@ impl FromStr for Directory {
         }
     }
 }
-
 impl TryFrom<String> for Directory {
     type Error = ConfigError;
 

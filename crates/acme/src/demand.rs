@@ -142,8 +142,8 @@ impl Demand {
         self.decided.send_replace(());
     }
 
-    /// Whether a certificate may be ordered for `name`, by the hook.
-    pub(crate) async fn allows(&self, name: &str) -> bool {
+    /// Whether a certificate may be ordered for `name`, by the hook; none if it cannot be asked.
+    pub(crate) async fn allows(&self, name: &str) -> Option<bool> {
         let said = ask(&self.config.allow, name).await;
         match &said {
             Ok(true) => tracing::info!(name, "a name that was asked for is allowed"),
@@ -154,7 +154,7 @@ impl Demand {
                 "`acme.on_demand.allow` cannot be asked, and so nothing is allowed"
             ),
         }
-        said.unwrap_or(false)
+        said.ok()
     }
 }
 

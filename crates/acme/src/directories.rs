@@ -1,16 +1,25 @@
 //! The directories in order, each with the one where an order that has failed is rehearsed.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+
 use crate::config::ChallengeKind;
-use crate::issuer::{Failure, Fault, Issued, Issuer, Order, Reason, Window};
+use crate::issuer::{Failure, Fault, Issued, Issuer, Order, Pending, Reason, Window};
 
 /// Longest for one order at one directory.
 const PATIENCE: Duration = Duration::from_mins(15);
 
 /// Longest for one question.
 const QUESTION: Duration = Duration::from_mins(1);
+
+/// Directories for rehearsals whose names do not say so (Google's and Buypass').
+const REHEARSALS: [&str; 2] = ["dv.acme-v02.test-api.pki.goog", "api.test4.buypass.no"];
+
+/// Which directory has issued, and how it was shown there that the names are ours.
+pub(crate) type Shown<'a> = (&'a str, ChallengeKind);
 
 /// A directory, and where an order is rehearsed that has failed there.
 pub(crate) type Rehearsed = (Arc<dyn Issuer>, Option<Arc<dyn Issuer>>);
@@ -32,7 +41,7 @@ impl Directories {
         kinds: &[ChallengeKind],
         replaces: Option<&[u8]>,
         again: bool,
-    ) -> Result<(Issued, ChallengeKind), Failure> {
+    ) -> Result<(Issued, Shown<'_>), Failure> {
         let nothing = "there is no way to show that the names are ours";
         let mut last = Failure::new(Fault::Request, nothing, "Look at `acme.challenges`.");
         for (issuer, rehearsal) in &self.0 {
@@ -50,7 +59,7 @@ impl Directories {
                     None => within(issuer, &order).await,
                 };
                 match ordered {
-                    Ok(issued) => return Ok((issued, *kind)),
+                    Ok(issued) => return Ok((issued, (issuer.url(), *kind))),
                     Err(failure) => {
                         tracing::info!(problem = %failure, %kind, "this way there is no certificate");
                         let goes_on = failure.fault == Fault::Validation;
@@ -68,11 +77,10 @@ impl Directories {
     /// When a certificate is to be renewed, if a directory says.
     pub(crate) async fn window(&self, pem: &[u8]) -> Option<Window> {
         for (issuer, _) in &self.0 {
-            let asked = tokio::time::timeout(QUESTION, issuer.window(pem));
-            match asked.await {
-                Ok(Ok(Some(told))) => return Some(told),
-                Ok(Ok(None)) | Err(_) => {}
-                Ok(Err(failure)) => tracing::debug!(%failure, "no word on the renewal"),
+            match bounded(issuer, QUESTION, issuer.window(pem)).await {
+                Ok(Some(told)) => return Some(told),
+                Ok(None) => {}
+                Err(failure) => tracing::debug!(%failure, "no word on the renewal"),
             }
         }
         None
@@ -83,10 +91,9 @@ impl Directories {
         let nobody = "no directory is there to revoke it";
         let mut first = None;
         for (issuer, _) in &self.0 {
-            match tokio::time::timeout(QUESTION, issuer.revoke(pem, reason)).await {
-                Ok(Ok(())) => return Ok(()),
-                Ok(Err(failure)) => _ = first.get_or_insert(failure),
-                Err(_) => _ = first.get_or_insert(silent(issuer)),
+            match bounded(issuer, QUESTION, issuer.revoke(pem, reason)).await {
+                Ok(()) => return Ok(()),
+                Err(failure) => _ = first.get_or_insert(failure),
             }
         }
         Err(first.unwrap_or_else(|| Failure::new(Fault::Request, nobody, "Look at `acme`.")))
@@ -107,11 +114,52 @@ async fn rehearse(rehearsal: &Arc<dyn Issuer>, mut order: Order<'_>) -> Result<(
 }
 
 async fn within(issuer: &Arc<dyn Issuer>, order: &Order<'_>) -> Result<Issued, Failure> {
-    let ordered = tokio::time::timeout(PATIENCE, issuer.order(order)).await;
-    ordered.unwrap_or_else(|_| Err(silent(issuer)))
+    bounded(issuer, PATIENCE, issuer.order(order)).await
 }
 
-fn silent(issuer: &Arc<dyn Issuer>) -> Failure {
-    let problem = format!("{issuer:?} did not answer in time");
-    Failure::new(Fault::Directory, problem, "Can this machine reach it?")
+/// What an issuer says, if it does in time. One that falls over takes nobody with it: what a directory
+/// says may be more than the code that reads it bears.
+async fn bounded<T>(
+    issuer: &Arc<dyn Issuer>,
+    patience: Duration,
+    pending: Pending<'_, Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let pending = AssertUnwindSafe(pending).catch_unwind();
+    let said = tokio::time::timeout(patience, pending).await;
+    let problem = match said {
+        Ok(Ok(said)) => return said,
+        Ok(Err(_)) => format!("{} was answered with what cannot be read", issuer.url()),
+        Err(_) => format!("{} did not answer in time", issuer.url()),
+    };
+    let advice = "Can this machine reach it, and is it an ACME directory?";
+    Err(Failure::new(Fault::Directory, problem, advice))
+}
+
+/// Whether a directory is there for rehearsals: no browser trusts what it issues.
+pub(crate) fn is_rehearsal(url: &str) -> bool {
+    let uri = url.parse::<http::Uri>().ok();
+    let host = uri.as_ref().and_then(http::Uri::host).unwrap_or_default();
+    REHEARSALS.contains(&host) || host.split(['.', '-']).any(|part| part == "staging")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rehearsals_directory_is_known() {
+        for url in [
+            "https://acme-staging-v02.api.letsencrypt.org/directory",
+            "https://dv.acme-v02.test-api.pki.goog/directory",
+        ] {
+            assert!(is_rehearsal(url), "{url}");
+        }
+        for url in [
+            "https://acme-v02.api.letsencrypt.org/directory",
+            "https://ca.corp.test:14000/staging",
+            "",
+        ] {
+            assert!(!is_rehearsal(url), "{url}");
+        }
+    }
 }

@@ -15,6 +15,9 @@ pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Issues certificates. The one of this crate speaks ACME; tests have their own.
 pub trait Issuer: fmt::Debug + Send + Sync {
+    /// Where the directory is; that tells it from others.
+    fn url(&self) -> &str;
+
     /// Orders a certificate.
     fn order<'a>(&'a self, order: &'a Order<'a>) -> Pending<'a, Result<Issued, Failure>>;
 

@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::io;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use panoply_core::{CertificateSource, Clock};
@@ -10,6 +12,7 @@ use panoply_tls::{CertificateInfo, Date, Tls};
 use zeroize::Zeroizing;
 
 use crate::builder::Group;
+use crate::directories::is_rehearsal;
 use crate::issuer::Failure;
 use crate::plan::{Due, Life, Record, moment, seconds};
 use crate::state::{CertificateState, Standing};
@@ -21,6 +24,9 @@ pub(crate) struct Place {
     pub(crate) storage: Arc<Storage>,
     pub(crate) tls: Arc<Tls>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// The directories that are asked, by their URLs, and a short name of them all.
+    pub(crate) directories: Arc<[String]>,
+    pub(crate) asked: Arc<str>,
 }
 
 impl Place {
@@ -40,18 +46,40 @@ pub(crate) struct Managed {
     state: Mutex<CertificateState>,
     /// When other nodes were last asked about it.
     pub(crate) pulled: Mutex<u64>,
+    /// Held by the one task of this process that sees to it.
+    pub(crate) turn: Arc<tokio::sync::Mutex<()>>,
+    /// When to see to it again.
+    pub(crate) next: Mutex<Duration>,
+    /// Until when nothing is tried, for a reason that is written down nowhere.
+    rest: Mutex<Option<(Duration, Standing)>>,
+    /// Whether the hook has just allowed it.
+    pub(crate) allowed: AtomicBool,
 }
 
 /// What was on disk when it was looked at.
 pub(crate) struct Seen {
     pub(crate) kept: Option<Kept>,
-    record: Record,
+    pub(crate) record: Record,
+    /// Whether what is kept comes from a directory that is not asked any more: another is to take its
+    /// place.
+    pub(crate) is_foreign: bool,
 }
 
 impl Seen {
     /// What is to be done at `now`.
     pub(crate) fn due(&self, now: u64) -> Due {
-        self.record.due(self.kept.as_ref().map(Kept::life), now)
+        self.record.due(self.life(), now)
+    }
+
+    /// The life of what is kept, if it is to stay.
+    pub(crate) fn life(&self) -> Option<Life> {
+        let kept = self.kept.as_ref().filter(|_| !self.is_foreign);
+        kept.map(Kept::life)
+    }
+
+    /// Whether what is kept is good at `now` for whoever comes.
+    pub(crate) fn serves(&self, now: u64) -> bool {
+        self.kept.as_ref().is_some_and(|kept| kept.life().end > now)
     }
 }
 
@@ -89,6 +117,10 @@ impl Managed {
             shown: Mutex::default(),
             state: Mutex::new(state),
             pulled: Mutex::default(),
+            turn: Arc::default(),
+            next: Mutex::default(),
+            rest: Mutex::default(),
+            allowed: AtomicBool::new(false),
         };
         managed.tell(managed.look(), None);
         managed
@@ -100,20 +132,70 @@ impl Managed {
 
     /// Reads what is on disk, once for all that is asked of it.
     pub(crate) fn look(&self) -> Seen {
+        let mut record = self.record();
+        record.adapt(&self.place.asked, self.place.now());
+        let directories = &self.place.directories;
+        let is_foreign =
+            { record.directory.as_ref() }.is_some_and(|url| !directories.contains(url));
         Seen {
-            kept: self.kept(),
-            record: self.record(),
+            kept: self.kept(self.directory(&record)),
+            record,
+            is_foreign,
         }
+    }
+
+    /// The directory that has issued what is kept.
+    fn directory<'a>(&'a self, record: &'a Record) -> &'a str {
+        let first = self.place.directories.first();
+        let directory = record.directory.as_ref().or(first);
+        directory.map_or("", String::as_str)
+    }
+
+    /// Tries nothing for `time`; until then it stands so.
+    pub(crate) fn rest(&self, time: Duration, standing: Standing) {
+        let until = self.place.clock.monotonic() + time;
+        *lock(&self.rest) = Some((until, standing.clone()));
+        self.tell(self.look(), Some(standing));
+    }
+
+    /// How long nothing is tried, and how it stands so long.
+    pub(crate) fn resting(&self) -> Option<(Duration, Standing)> {
+        let mut rest = lock(&self.rest);
+        let now = self.place.clock.monotonic();
+        rest.take_if(|(until, _)| *until <= now);
+        let (until, standing) = rest.as_ref()?;
+        Some((until.saturating_sub(now), standing.clone()))
+    }
+
+    /// Sees to it at once.
+    pub(crate) fn hurry(&self) {
+        *lock(&self.rest) = None;
+        *lock(&self.next) = Duration::ZERO;
+    }
+
+    /// Takes it out of force; what is on disk stays there.
+    pub(crate) fn withdraw(&self) {
+        let path = self.place.storage.path(&self.group.pem());
+        self.place.tls.withdraw(&path);
+        *lock(&self.shown) = None;
     }
 
     /// Notes how it stands: as what was seen says, or otherwise.
     pub(crate) fn tell(&self, seen: Seen, standing: Option<Standing>) {
-        let standing = standing.unwrap_or_else(|| match seen.due(self.place.now()) {
+        let due = seen.due(self.place.now());
+        let standing = standing.unwrap_or_else(|| match (due, seen.life()) {
             _ if seen.record.trouble.is_some() => failed(&seen.record),
-            Due::Order => Standing::Ordering,
-            Due::Ask | Due::Wait(_) => Standing::Held {
-                renewal: moment(seen.record.renew_at),
+            (Due::Ask | Due::Wait(_), Some(life)) if !seen.record.revoked => Standing::Held {
+                renewal: moment(seen.record.renewal(life)),
             },
+            // Whoever has begun is at it, or has died a moment ago.
+            (Due::Wait(_), _) if seen.record.under_way > 0 => Standing::Elsewhere,
+            (Due::Wait(again), _) => Standing::Failed {
+                problem: "an order was broken off, by the end of a process or a reload".to_owned(),
+                advice: "It goes on by itself; there is nothing to do.".to_owned(),
+                again: moment(again),
+            },
+            (Due::Order | Due::Ask, _) => Standing::Ordering,
         });
         let kept = seen.kept;
         *lock(&self.state) = CertificateState {
@@ -123,8 +205,8 @@ impl Managed {
         };
     }
 
-    /// The certificate on disk, in force from now on if it was not yet.
-    pub(crate) fn kept(&self) -> Option<Kept> {
+    /// The certificate on disk, of that directory, in force from now on if it was not yet.
+    fn kept(&self, directory: &str) -> Option<Kept> {
         let names = &self.group.names;
         let pem = match self.place.storage.read(&self.group.pem()) {
             Ok(pem) => pem?,
@@ -135,11 +217,14 @@ impl Managed {
         };
         // What is in force already is only looked at.
         let shown = lock(&self.shown).clone();
-        let shown = shown.filter(|(shown, _)| *shown == hash(&pem));
+        let is_same = |(shown, info): &(Vec<u8>, CertificateInfo)| {
+            *shown == hash(&pem) && info.source() == source(directory)
+        };
+        let shown = shown.filter(is_same);
         let info = if let Some((_, info)) = shown {
             Some(info)
         } else {
-            let shown = self.show(&pem);
+            let shown = self.show(&pem, directory);
             if let Err(error) = &shown {
                 tracing::error!(%error, "a certificate that was kept cannot be used");
             }
@@ -149,37 +234,58 @@ impl Managed {
         Some(Kept { pem, info })
     }
 
-    /// Puts a certificate in force.
-    pub(crate) fn show(&self, pem: &[u8]) -> Result<CertificateInfo, panoply_tls::Error> {
+    /// What a certificate is; nothing is put in force.
+    pub(crate) fn inspect(&self, pem: &[u8]) -> Result<CertificateInfo, panoply_tls::Error> {
         let path = self.place.storage.path(&self.group.pem());
-        let info = self.place.tls.install(&path, pem)?;
+        self.place.tls.inspect(&path, pem)
+    }
+
+    /// Puts a certificate of that directory in force, unless it is for other names.
+    pub(crate) fn show(
+        &self,
+        pem: &[u8],
+        directory: &str,
+    ) -> Result<CertificateInfo, panoply_tls::Error> {
+        let path = self.place.storage.path(&self.group.pem());
+        let info = self.place.tls.inspect(&path, pem)?;
+        if !covers(&info, &self.group.names) {
+            return Ok(info);
+        }
+        let info = self.place.tls.install(&path, pem, source(directory))?;
         *lock(&self.shown) = Some((hash(pem), info.clone()));
         Ok(info)
     }
 
     pub(crate) fn record(&self) -> Record {
         let kept = self.place.storage.read(&self.group.record()).ok().flatten();
-        // One that is damaged is as good as none: it only says when.
-        let record = kept.and_then(|kept| serde_json::from_slice(&kept).ok());
-        record.unwrap_or_default()
+        Record::read(kept.as_ref().map(|text| text.as_slice()))
     }
 
-    /// Writes a record down; says whether that could be done.
-    pub(crate) fn keep(&self, record: &Record) -> bool {
+    /// Writes a record down, as a newer one than what is there.
+    pub(crate) fn keep(&self, record: &Record) -> io::Result<()> {
         let storage = &self.place.storage;
-        let written = serde_json::to_vec_pretty(record)
+        let version = record.version.max(self.record().version);
+        let record = Record {
+            version: version.saturating_add(1),
+            ..record.clone()
+        };
+        serde_json::to_vec_pretty(&record)
             .map_err(io::Error::from)
-            .and_then(|text| storage.write(&self.group.record(), &text));
-        if let Err(error) = &written {
+            .and_then(|text| storage.write(&self.group.record(), &text))
+    }
+
+    /// As [`keep`](Self::keep), where nothing else can be done: what was written before an order
+    /// began is there, and says that it has failed.
+    pub(crate) fn keep_if_it_can_be(&self, record: &Record) {
+        if let Err(error) = self.keep(record) {
             tracing::error!(%error, "the state of a certificate cannot be kept");
         }
-        written.is_ok()
     }
 
     /// Notes that an order failed.
     pub(crate) fn failed(&self, mut record: Record, failure: &Failure) {
         record.fail(failure, self.place.now());
-        self.keep(&record);
+        self.keep_if_it_can_be(&record);
         tracing::warn!(
             names = self.group.names.join(", "),
             problem = failure.problem,
@@ -192,7 +298,10 @@ impl Managed {
 
 fn failed(record: &Record) -> Standing {
     let trouble = record.trouble.clone();
-    let (problem, advice) = trouble.map_or_else(Default::default, |t| (t.problem, t.advice));
+    let (mut problem, advice) = trouble.map_or_else(Default::default, |t| (t.problem, t.advice));
+    if record.revoked {
+        problem = format!("what is in force was revoked, and there is no other: {problem}");
+    }
     Standing::Failed {
         problem,
         advice,
@@ -201,10 +310,17 @@ fn failed(record: &Record) -> Standing {
 }
 
 pub(crate) fn covers(info: &CertificateInfo, names: &[String]) -> bool {
-    info.source() == CertificateSource::Acme
-        && names
-            .iter()
-            .all(|name| info.covers(name) || info.names().contains(name))
+    names
+        .iter()
+        .all(|name| info.covers(name) || info.names().contains(name))
+}
+
+fn source(directory: &str) -> CertificateSource {
+    if is_rehearsal(directory) {
+        CertificateSource::Staging
+    } else {
+        CertificateSource::Acme
+    }
 }
 
 fn hash(pem: &[u8]) -> Vec<u8> {

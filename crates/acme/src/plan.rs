@@ -31,6 +31,19 @@ pub(crate) struct Record {
     pub(crate) trouble: Option<Trouble>,
     /// Whether what is held was revoked: it is as good as none.
     pub(crate) revoked: bool,
+    /// The directory that has issued what is held, by its URL; of old records the first one.
+    pub(crate) directory: Option<String>,
+    /// When that was.
+    pub(crate) issued_at: u64,
+    /// The directories that were asked last, and when.
+    pub(crate) asked: String,
+    pub(crate) asked_at: u64,
+    /// How often there were other directories to ask than the time before, within a day.
+    pub(crate) switched: u32,
+    /// Orders that this process has broken off itself, one after another.
+    pub(crate) broken_off: u32,
+    /// Grows with every change, so that nodes know which is the newer one.
+    pub(crate) version: u64,
 }
 
 /// Why there is no certificate.
@@ -81,6 +94,15 @@ const AWAY: u64 = 20 * MINUTE;
 /// How often a directory that does not say is asked, and the bounds of what it may say.
 const ASK: (u64, u64) = (HOUR, DAY);
 
+/// How long nothing is ordered after an order was broken off; twice as long each further time.
+const BROKEN_OFF: u64 = 30;
+
+/// How often a day other directories may be asked at once.
+const SWITCHES: u32 = 4;
+
+/// The last moment of the calendar.
+const CALENDAR: u64 = 253_402_300_799;
+
 /// How long a directory may put an order off.
 const LONGEST: u64 = 8 * DAY;
 
@@ -93,13 +115,23 @@ impl Life {
     /// together do not come together.
     pub(crate) fn renewal(self, dice: f64) -> u64 {
         let earlier = share(self.length() / 30, dice);
-        (self.start + self.length() * 2 / 3).saturating_sub(earlier)
+        let third = self.length() / 3;
+        self.start
+            .saturating_add(self.length() - third)
+            .saturating_sub(earlier)
+    }
+
+    /// Whether one that was issued just now lasts until its renewal: another is ordered else in
+    /// which that is no better.
+    pub(crate) fn lasts(self, now: u64) -> bool {
+        now < self.renewal(1.0).min(self.latest())
     }
 
     /// The earliest moment to renew, whatever a directory says: one that is wrong about it would be
     /// asked for certificates without an end.
-    fn earliest(self) -> u64 {
-        self.start + (self.length() / 30).min(DAY)
+    fn earliest(self, issued_at: u64) -> u64 {
+        let least = (self.length() / 30).min(DAY);
+        self.start.max(issued_at).saturating_add(least)
     }
 
     /// The latest moment to renew, whatever a directory says.
@@ -114,28 +146,85 @@ impl Record {
         let life = life.filter(|_| !self.revoked);
         let ready = match life {
             None => 0,
-            Some(life) if self.renew_at == 0 => life.renewal(0.0),
-            Some(life) => self.renew_at.min(life.latest()).max(life.earliest()),
+            Some(life) => {
+                let earliest = life.earliest(believed(self.issued_at, 0, now));
+                self.renewal(life).min(life.latest()).max(earliest)
+            }
         };
-        // What lies further ahead was written by a clock that was wrong.
-        let believed = |moment: u64, most| if moment > now + most { 0 } else { moment };
-        let begun = believed(self.under_way, DAY);
+        let begun = believed(self.under_way, DAY, now);
         let not_before = match self.not_before.checked_sub(begun) {
-            Some(pause) if begun > 0 => begun + pause / 4,
+            Some(pause) if begun > 0 => begun.saturating_add(pause / 4),
             _ => self.not_before,
         };
-        let order = ready.max(believed(not_before, LONGEST + DAY));
+        let order = ready.max(believed(not_before, LONGEST + DAY, now));
         if now >= order {
             return Due::Order;
         }
         if life.is_none() || self.failed > 0 {
             return Due::Wait(order);
         }
-        let ask = believed(self.ask_at, 2 * DAY);
+        let ask = believed(self.ask_at, 2 * DAY, now);
         if now >= ask {
             return Due::Ask;
         }
         Due::Wait(order.min(ask))
+    }
+
+    /// When what is held, of this `life`, is to be renewed.
+    pub(crate) fn renewal(&self, life: Life) -> u64 {
+        match self.renew_at {
+            0 => life.renewal(0.0),
+            chosen => chosen,
+        }
+    }
+
+    /// With other directories than those `asked` last, what those have said does not count; but two
+    /// that take turns on one certificate, each with its own, do not order without an end.
+    pub(crate) fn adapt(&mut self, asked: &str, now: u64) {
+        if self.asked.is_empty() || self.asked == asked {
+            return;
+        }
+        let pause = if self.switched < SWITCHES || self.asked_at > now {
+            0
+        } else {
+            DAY / 4
+        };
+        (self.failed, self.under_way, self.broken_off) = (0, 0, 0);
+        self.not_before = match pause {
+            0 => 0,
+            pause => self.not_before.max(self.asked_at.saturating_add(pause)),
+        };
+        self.trouble = None;
+    }
+
+    /// Notes which directories are asked.
+    pub(crate) fn asks(&mut self, asked: &str, now: u64) {
+        if !self.asked.is_empty() && self.asked != asked {
+            let is_long_ago = now.saturating_sub(self.asked_at) > DAY;
+            let before = if is_long_ago { 0 } else { self.switched };
+            self.switched = before.saturating_add(1);
+        }
+        asked.clone_into(&mut self.asked);
+        self.asked_at = now;
+    }
+
+    /// This record again when an order that had begun with it was broken off: that is no failure.
+    pub(crate) fn broken_off(&self, begun: &Self, now: u64) -> Self {
+        let doubled = BROKEN_OFF << self.broken_off.min(7);
+        Self {
+            broken_off: self.broken_off.saturating_add(1),
+            not_before: self.not_before.max(now.saturating_add(doubled)),
+            asked: begun.asked.clone(),
+            asked_at: begun.asked_at,
+            switched: begun.switched,
+            ..self.clone()
+        }
+    }
+
+    /// What is kept of one; a damaged one is as good as none: it only says when.
+    pub(crate) fn read(kept: Option<&[u8]>) -> Self {
+        let record = kept.and_then(|kept| serde_json::from_slice(kept).ok());
+        record.unwrap_or_default()
     }
 
     /// Notes that an order begins: if this process dies in it, that has counted.
@@ -165,6 +254,7 @@ impl Record {
             None => {}
         }
         self.under_way = 0;
+        self.broken_off = 0;
         self.trouble = Some(Trouble {
             problem: failure.problem.clone(),
             advice: failure.advice.clone(),
@@ -172,19 +262,39 @@ impl Record {
     }
 
     /// A certificate that was just revoked: the next is ordered at once.
-    pub(crate) fn revoked() -> Self {
+    pub(crate) fn revoked(&self) -> Self {
         Self {
             revoked: true,
-            ..Self::default()
+            directory: self.directory.clone(),
+            ..self.fresh()
         }
     }
 
-    /// A certificate that was just issued.
-    pub(crate) fn issued(life: Life, kind: ChallengeKind, now: u64, dice: f64) -> Self {
+    /// A certificate that a directory has just issued, which lasts.
+    pub(crate) fn issued(
+        &self,
+        life: Life,
+        (directory, kind): (&str, ChallengeKind),
+        now: u64,
+        dice: f64,
+    ) -> Self {
         Self {
             renew_at: life.renewal(dice),
             ask_at: now,
             kind: Some(kind),
+            directory: Some(directory.to_owned()),
+            issued_at: now,
+            ..self.fresh()
+        }
+    }
+
+    /// As at first, but for what outlasts a certificate.
+    fn fresh(&self) -> Self {
+        Self {
+            asked: self.asked.clone(),
+            asked_at: self.asked_at,
+            switched: self.switched,
+            version: self.version,
             ..Self::default()
         }
     }
@@ -218,6 +328,15 @@ impl Record {
     }
 }
 
+/// What lies further ahead was written by a clock that was wrong.
+const fn believed(moment: u64, most: u64, now: u64) -> u64 {
+    if moment > now.saturating_add(most) {
+        0
+    } else {
+        moment
+    }
+}
+
 /// `dice`, from 0 to 1, of a span.
 #[expect(
     clippy::cast_possible_truncation,
@@ -248,7 +367,7 @@ pub(crate) fn seconds(moment: SystemTime) -> u64 {
 
 /// A moment that was kept.
 pub(crate) fn moment(seconds: u64) -> SystemTime {
-    UNIX_EPOCH + Duration::from_secs(seconds)
+    UNIX_EPOCH + Duration::from_secs(seconds.min(CALENDAR))
 }
 
 #[cfg(test)]

@@ -10,13 +10,17 @@ use zeroize::Zeroizing;
 
 use crate::builder::Group;
 use crate::config::ChallengeKind;
-use crate::storage::Storage;
+use crate::plan::Record;
+use crate::storage::{Lock, Storage};
 
 /// How often nodes look what the others have done.
 pub(crate) const LOOK: Duration = Duration::from_secs(2);
 
 /// How long the right to order lasts without a word; whoever has it says one each third of that.
 const LOCK: Duration = Duration::from_secs(15);
+
+/// How often, each fifth of a second, it is looked whether such a right is free again.
+const TURNS: u32 = 100;
 
 /// How long answers to challenges are kept.
 const ANSWERS: Duration = Duration::from_mins(20);
@@ -27,7 +31,6 @@ const KEPT: Duration = Duration::from_hours(24 * 365 * 2);
 /// The names under which nodes share.
 const CHALLENGES: &str = "acme challenges";
 const ACCOUNTS: &str = "acme accounts";
-const ORDERING: &str = "acme lock";
 const DEMAND: &str = "acme on-demand";
 
 /// The file in which orders on demand are counted, where no nodes share.
@@ -37,8 +40,13 @@ fn unusable(_: std::io::Error) -> StoreError {
     StoreError::transient("the state directory cannot be used")
 }
 
+/// Nodes with other directories do not take over each other's certificates.
 fn of_group(group: &Group) -> String {
-    format!("acme {}", group.name())
+    format!("acme {} {}", group.name(), group.asked)
+}
+
+fn right_to(what: &str) -> String {
+    format!("acme lock {what}")
 }
 
 /// What is shared with other nodes, where there are any.
@@ -46,7 +54,7 @@ fn of_group(group: &Group) -> String {
 pub(crate) struct Sharing {
     nodes: OnceLock<Arc<Nodes>>,
     /// The answers that are given here for others.
-    given: Mutex<HashMap<String, Standing>>,
+    given: Mutex<HashMap<String, (Vec<u8>, Standing)>>,
 }
 
 /// The values of a certificate.
@@ -64,7 +72,8 @@ impl Sharing {
         self.nodes.get().map(|nodes| &**nodes)
     }
 
-    /// Takes over what other nodes have done, and hands out what only this one has.
+    /// Takes over what other nodes have done, and hands out what only this one has, or has newer: the
+    /// store may have been away when it was done.
     pub(crate) async fn pull(&self, storage: &Storage, group: &Group) -> Result<(), StoreError> {
         let Some(nodes) = self.nodes() else {
             return Ok(());
@@ -72,6 +81,13 @@ impl Sharing {
         let Some(mut values) = nodes.load(&of_group(group)).await? else {
             return self.push(storage, group).await;
         };
+        let record = storage.read(&group.record()).map_err(unusable)?;
+        let ours = Record::read(record.as_ref().map(|text| text.as_slice())).version;
+        let theirs = Record::read(values.get(RECORD).map(|text| text.as_slice())).version;
+        let is_whole = || Ok(storage.read(&group.pem()).map_err(unusable)?.is_some());
+        if ours > theirs && (!values.contains_key(PEM) || is_whole()?) {
+            return self.push(storage, group).await;
+        }
         for (value, file) in [(PEM, group.pem()), (RECORD, group.record())] {
             let Some(theirs) = values.remove(value) else {
                 continue;
@@ -111,10 +127,11 @@ impl Sharing {
             .given
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        given.retain(|what, _| answers.contains_key(what));
+        // Also for a name that is asked for again: its answer is another one each time.
+        given.retain(|what, (answer, _)| answers.get(what).is_some_and(|now| **now == *answer));
         for (what, answer) in fresh(&answers, &given) {
             if let Some(standing) = stand(challenges, &what, &answer) {
-                given.insert(what, standing);
+                given.insert(what, (answer, standing));
             }
         }
         Ok(())
@@ -189,40 +206,61 @@ impl Sharing {
         }
     }
 
-    /// Takes the right to order; `false` while another node has it.
-    pub(crate) async fn begin(&self) -> Result<bool, StoreError> {
+    /// Takes the right to do something, such as to order one certificate; `false` while another node
+    /// has it.
+    pub(crate) async fn begin(&self, what: &str) -> Result<bool, StoreError> {
         match self.nodes() {
-            Some(nodes) => nodes.try_lock(ORDERING, LOCK).await,
+            Some(nodes) => nodes.try_lock(&right_to(what), LOCK).await,
             None => Ok(true),
         }
     }
 
     /// Gives it back.
-    pub(crate) async fn end(&self) -> Result<(), StoreError> {
-        if let Some(nodes) = self.nodes() {
-            nodes.unlock(ORDERING).await?;
+    pub(crate) async fn end(&self, what: &str) {
+        if let Some(nodes) = self.nodes()
+            && let Err(error) = nodes.unlock(&right_to(what)).await
+        {
+            tracing::debug!(%error, "a right among nodes ends by itself");
         }
-        Ok(())
     }
 
-    /// Keeps the right to order for as long as this is polled.
-    pub(crate) async fn hold(&self) {
+    /// Keeps that right for as long as this is polled; done when it is lost. While the store is away
+    /// nobody else can take it either.
+    pub(crate) async fn hold(&self, what: &str) {
         let Some(nodes) = self.nodes() else {
             return std::future::pending().await;
         };
         loop {
             tokio::time::sleep(LOCK / 3).await;
-            match nodes.hold_lock(ORDERING, LOCK).await {
+            match nodes.hold_lock(&right_to(what), LOCK).await {
                 Ok(true) => {}
-                Ok(false) => tracing::warn!("another node has begun to order certificates"),
+                Ok(false) => return,
                 Err(error) => tracing::debug!(%error, "the right to order is not kept"),
             }
         }
     }
+
+    /// As [`begin`](Self::begin), among the processes of this machine too, and waits for whoever has it.
+    pub(crate) async fn alone(&self, storage: &Storage, what: &str) -> Result<Lock, StoreError> {
+        let mut lock = None;
+        for _ in 0..TURNS {
+            if lock.is_none() {
+                lock = storage.try_lock(what).map_err(unusable)?;
+            }
+            if let Some(held) = lock.take() {
+                if self.begin(what).await? {
+                    return Ok(held);
+                }
+                lock = Some(held);
+            }
+            tokio::time::sleep(LOOK / 10).await;
+        }
+        Err(StoreError::transient("others are at it"))
+    }
 }
 
 /// Answers that are not given yet.
-fn fresh(answers: &Values, given: &HashMap<String, Standing>) -> Vec<(String, Vec<u8>)> {
+fn fresh(answers: &Values, given: &HashMap<String, (Vec<u8>, Standing)>) -> Vec<(String, Vec<u8>)> {
     let fresh = answers
         .iter()
         .filter(|(what, _)| !given.contains_key(*what));
@@ -243,3 +281,6 @@ fn stand(challenges: &Challenges, what: &str, answer: &[u8]) -> Option<Standing>
     }
     challenges.answer_tls_alpn(of, answer).ok()
 }
+
+#[cfg(test)]
+mod tests;

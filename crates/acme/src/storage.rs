@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 #[derive(Debug)]
 pub(crate) struct Storage(PathBuf);
 
-/// Held by the one process that orders; let go when dropped, also by a process that dies.
+/// Held by the one process that orders a certificate; let go when dropped, also by a process that dies.
 #[derive(Debug)]
 pub(crate) struct Lock {
     _file: File,
@@ -59,14 +59,14 @@ impl Storage {
         File::open(&self.0)?.sync_all()
     }
 
-    /// The right to order; none while another process has it.
-    pub(crate) fn try_lock(&self) -> io::Result<Option<Lock>> {
+    /// The right to do something, such as to order one certificate; none while another process has it.
+    pub(crate) fn try_lock(&self, what: &str) -> io::Result<Option<Lock>> {
         let file = OpenOptions::new()
             .create(true)
             .truncate(false)
             .write(true)
             .mode(0o600)
-            .open(self.path("lock"))?;
+            .open(self.path(&format!("{what}.lock")))?;
         loop {
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => return Ok(Some(Lock { _file: file })),
@@ -103,11 +103,12 @@ mod tests {
     fn one_orders_at_a_time() {
         let state = tempfile::tempdir().unwrap();
         let storage = Storage::open(state.path()).unwrap();
-        let held = storage.try_lock().unwrap();
+        let held = storage.try_lock("a").unwrap();
         assert!(held.is_some());
-        assert!(storage.try_lock().unwrap().is_none());
+        assert!(storage.try_lock("a").unwrap().is_none());
+        assert!(storage.try_lock("b").unwrap().is_some());
         drop(held);
-        assert!(storage.try_lock().unwrap().is_some());
+        assert!(storage.try_lock("a").unwrap().is_some());
     }
 
     #[test]

@@ -18,15 +18,18 @@ pub enum CertificateSource {
     Files,
     /// Obtained from a certificate authority by ACME (RFC 8555).
     Acme,
+    /// Obtained in the same way from a directory for rehearsals, whose certificates no browser trusts.
+    Staging,
 }
 
 impl CertificateSource {
-    /// As people read it: `local`, `files` or `acme`.
+    /// As people read it: `local`, `files`, `acme` or `acme-staging`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Local => "local",
             Self::Files => "files",
             Self::Acme => "acme",
+            Self::Staging => "acme-staging",
         }
     }
 }

@@ -1,8 +1,10 @@
 //! What is looked after beside the requests.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use panoply_acme::{CertificateState, Standing};
 use panoply_cookies::KeyRing;
 use panoply_core::Secret;
@@ -47,25 +49,55 @@ pub(crate) async fn keep_certificates(shared: Arc<Shared>) {
     }
 }
 
-/// How often it is looked whether a certificate is to be ordered, at least: the clock of the day may
-/// be set, and a reload may have brought another domain.
-const ORDERS: Duration = Duration::from_secs(15);
+/// How soon it is seen that a reload has brought other settings for orders.
+const RELOADED: Duration = Duration::from_secs(1);
 
-/// Orders certificates and renews them.
+/// How long nothing is ordered after orders have fallen over.
+const FALLEN: Duration = Duration::from_mins(1);
+
+/// Orders certificates and renews them, as long as this is polled: what falls over is begun anew.
 ///
 /// Where nodes have a store in common, one of them does.
 pub(crate) async fn order_certificates(shared: Arc<Shared>, nodes: Option<Arc<Nodes>>) {
     loop {
-        let Some(acme) = shared.live.load().acme.clone() else {
-            tokio::time::sleep(ORDERS).await;
-            continue;
-        };
-        if let Some(nodes) = &nodes {
-            acme.share(Arc::clone(nodes));
+        let order = order_until_reload(Arc::clone(&shared), nodes.clone());
+        let fallen = AssertUnwindSafe(order).catch_unwind().await;
+        if fallen.is_err() {
+            tracing::error!(
+                "what orders certificates has fallen over, which is a fault of Panoply's; it is begun \
+                 anew in a minute"
+            );
+            tokio::time::sleep(FALLEN).await;
         }
-        let wait = acme.step().await;
-        // A handshake may ask for a name before.
-        let _ = tokio::time::timeout(wait.min(ORDERS), acme.wakes()).await;
+    }
+}
+
+/// Orders with the settings that are in force; a reload breaks off what was begun with the old ones.
+async fn order_until_reload(shared: Arc<Shared>, nodes: Option<Arc<Nodes>>) {
+    let acme = shared.live.load().acme.clone();
+    let reloaded = async {
+        loop {
+            tokio::time::sleep(RELOADED).await;
+            let now = shared.live.load().acme.as_ref().map(Arc::as_ptr);
+            if now != acme.as_ref().map(Arc::as_ptr) {
+                return;
+            }
+        }
+    };
+    let order = async {
+        match &acme {
+            Some(acme) => {
+                if let Some(nodes) = nodes {
+                    acme.share(nodes);
+                }
+                acme.run().await;
+            }
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = order => {}
+        () = reloaded => {}
     }
 }
 

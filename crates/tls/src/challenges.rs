@@ -35,8 +35,10 @@ pub struct Challenges(Arc<Mutex<Waiting>>);
 
 #[derive(Default)]
 struct Waiting {
-    http: HashMap<String, String>,
-    tls_alpn: HashMap<String, Arc<CertifiedKey>>,
+    http: HashMap<String, (u64, String)>,
+    tls_alpn: HashMap<String, (u64, Arc<CertifiedKey>)>,
+    /// How many were given: an answer that took another's place outlasts that one's end.
+    given: u64,
 }
 
 /// An answer that is given for as long as this is held.
@@ -45,6 +47,7 @@ struct Waiting {
 pub struct Standing {
     challenges: Challenges,
     key: Key,
+    number: u64,
 }
 
 #[derive(Debug)]
@@ -56,10 +59,10 @@ enum Key {
 impl Challenges {
     /// Answers for `token` over plain HTTP (HTTP-01, RFC 8555 §8.3).
     pub fn answer_http(&self, token: &str, answer: &str) -> Standing {
-        self.waiting()
-            .http
-            .insert(token.to_owned(), answer.to_owned());
-        self.standing(Key::Http(token.to_owned()))
+        let number = self.number();
+        let answer = (number, answer.to_owned());
+        self.waiting().http.insert(token.to_owned(), answer);
+        self.standing(Key::Http(token.to_owned()), number)
     }
 
     /// Answers for `name`, a domain name or an IP address, in a TLS handshake (TLS-ALPN-01, RFC 8737
@@ -71,23 +74,35 @@ impl Challenges {
     pub fn answer_tls_alpn(&self, name: &str, digest: &[u8]) -> Result<Standing, Error> {
         let certificate = Arc::new(certificate(name, digest)?);
         let asked = asked_for(name);
-        self.waiting().tls_alpn.insert(asked.clone(), certificate);
-        Ok(self.standing(Key::TlsAlpn(asked)))
+        let number = self.number();
+        let answer = (number, certificate);
+        self.waiting().tls_alpn.insert(asked.clone(), answer);
+        Ok(self.standing(Key::TlsAlpn(asked), number))
     }
 
     /// What to answer at `/.well-known/acme-challenge/TOKEN`, if anything.
     pub fn http_answer(&self, token: &str) -> Option<String> {
-        self.waiting().http.get(token).cloned()
+        let waiting = self.waiting();
+        waiting.http.get(token).map(|(_, answer)| answer.clone())
     }
 
     pub(crate) fn tls_alpn_answer(&self, name: Option<&str>) -> Option<Arc<CertifiedKey>> {
-        self.waiting().tls_alpn.get(name?).cloned()
+        let waiting = self.waiting();
+        let (_, answer) = waiting.tls_alpn.get(name?)?;
+        Some(Arc::clone(answer))
     }
 
-    fn standing(&self, key: Key) -> Standing {
+    fn number(&self) -> u64 {
+        let mut waiting = self.waiting();
+        waiting.given += 1;
+        waiting.given
+    }
+
+    fn standing(&self, key: Key, number: u64) -> Standing {
         Standing {
             challenges: self.clone(),
             key,
+            number,
         }
     }
 
@@ -100,8 +115,16 @@ impl Drop for Standing {
     fn drop(&mut self) {
         let mut waiting = self.challenges.waiting();
         match &self.key {
-            Key::Http(token) => drop(waiting.http.remove(token)),
-            Key::TlsAlpn(name) => drop(waiting.tls_alpn.remove(name)),
+            Key::Http(token) => {
+                waiting
+                    .http
+                    .retain(|own, (number, _)| own != token || *number != self.number);
+            }
+            Key::TlsAlpn(name) => {
+                waiting
+                    .tls_alpn
+                    .retain(|own, (number, _)| own != name || *number != self.number);
+            }
         }
     }
 }
@@ -177,5 +200,23 @@ mod tests {
         assert!(of(Some("other.example")).is_none() && of(None).is_none());
         drop(standing);
         assert!(of(Some("shop.example")).is_none());
+    }
+    #[test]
+    fn an_answer_outlasts_the_one_whose_place_it_took() {
+        let challenges = Challenges::default();
+        let old = challenges
+            .answer_tls_alpn("shop.example", &[7; 32])
+            .unwrap();
+        let new = challenges
+            .answer_tls_alpn("shop.example", &[8; 32])
+            .unwrap();
+        drop(old);
+        assert!(challenges.tls_alpn_answer(Some("shop.example")).is_some());
+        drop(new);
+        assert!(challenges.tls_alpn_answer(Some("shop.example")).is_none());
+        let old = challenges.answer_http("token", "one");
+        let _new = challenges.answer_http("token", "two");
+        drop(old);
+        assert_eq!(challenges.http_answer("token").as_deref(), Some("two"));
     }
 }

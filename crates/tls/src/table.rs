@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use panoply_core::CertificateSource;
@@ -55,10 +56,12 @@ impl Table {
         &self.entries
     }
 
-    /// Whether one of them is for `name`.
-    pub(crate) fn covers(&self, name: &str) -> bool {
-        let wildcard = || parent(name).is_some_and(|parent| self.wildcard.contains_key(parent));
-        self.exact.contains_key(name) || wildcard()
+    /// Whether one of them is for `name`, and has not expired at `now`.
+    pub(crate) fn covers(&self, name: &str, now: SystemTime) -> bool {
+        let exact = self.exact.get(name);
+        let wildcard = parent(name).and_then(|parent| self.wildcard.get(parent));
+        let mut all = exact.into_iter().chain(wildcard).flatten();
+        all.any(|entry| entry.info.not_after() > now)
     }
 
     /// The certificates for `name`, best first: those with the name itself, else those with a
@@ -135,7 +138,7 @@ pub fn is_challenge(hello: &ClientHello<'_>) -> bool {
 fn rank(source: CertificateSource) -> u8 {
     match source {
         CertificateSource::Files => 0,
-        CertificateSource::Acme => 1,
+        CertificateSource::Acme | CertificateSource::Staging => 1,
         _ => 2,
     }
 }

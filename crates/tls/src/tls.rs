@@ -101,10 +101,11 @@ impl Tls {
         challenge.map_or_else(|| self.server_config(), Arc::clone)
     }
 
-    /// Whether a certificate is in force that is valid for `name`, lower-case; that of the local
-    /// authority, which stands in, counts only for the names it was made for.
+    /// Whether a certificate is in force that is valid for `name`, lower-case, and has not expired;
+    /// that of the local authority, which stands in, counts only for the names it was made for.
     pub fn covers(&self, name: &str) -> bool {
-        self.resolver.table().covers(name)
+        let now = self.parts.clock.wall();
+        self.resolver.table().covers(name, now)
     }
 
     /// Where the default certificate comes from.
@@ -144,23 +145,56 @@ impl Tls {
         self.resolver.source(name).unwrap_or(self.source)
     }
 
-    /// Puts a certificate of an ACME directory in force, in place of one for the same names: `pem`
-    /// holds the key and the chain, the server's own certificate first; `path` is where it is kept.
+    /// Puts a certificate of an ACME directory in force, in place of what was kept at the same `path`
+    /// or is for the same names, in whichever order: `pem` holds the key and the chain, the server's
+    /// own certificate first; `source` tells a rehearsal's from one that browsers trust.
     ///
     /// # Errors
     ///
     /// When it cannot be used.
-    pub fn install(&self, path: &Path, pem: &[u8]) -> Result<CertificateInfo, Error> {
-        let at = At::state(path);
-        let file = (&at, pem);
-        let entry = pem::entry(file, file, CertificateSource::Acme, &self.parts.provider)?;
+    pub fn install(
+        &self,
+        path: &Path,
+        pem: &[u8],
+        source: CertificateSource,
+    ) -> Result<CertificateInfo, Error> {
+        let entry = self.entry(path, pem, source)?;
         let info = entry.info.clone();
+        let names = sorted(&info);
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
-        let other = |kept: &Arc<Entry>| kept.info.names() != info.names();
+        let other = |(at, kept): &Ordered| at != path && sorted(&kept.info) != names;
         sources.acme.retain(other);
-        sources.acme.push(entry);
+        sources.acme.push((path.to_owned(), entry));
         self.resolver.replace(sources.table());
         Ok(info)
+    }
+
+    /// As [`install`](Self::install), only to see what it is: nothing is put in force.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be used.
+    pub fn inspect(&self, path: &Path, pem: &[u8]) -> Result<CertificateInfo, Error> {
+        let entry = self.entry(path, pem, CertificateSource::Acme)?;
+        Ok(entry.info.clone())
+    }
+
+    /// Takes what is kept at `path` out of force, if it is in force.
+    pub fn withdraw(&self, path: &Path) {
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        sources.acme.retain(|(at, _)| at != path);
+        self.resolver.replace(sources.table());
+    }
+
+    fn entry(
+        &self,
+        path: &Path,
+        pem: &[u8],
+        source: CertificateSource,
+    ) -> Result<Arc<Entry>, Error> {
+        let at = At::state(path);
+        let file = (&at, pem);
+        pem::entry(file, file, source, &self.parts.provider)
     }
 
     /// Reads changed files and renews the local certificate when it is time. Cheap when there is
@@ -238,11 +272,21 @@ impl Tls {
     }
 }
 
+/// A certificate that was ordered, and where it is kept.
+type Ordered = (PathBuf, Arc<Entry>);
+
+/// A directory writes the names in the order that it likes.
+fn sorted(info: &CertificateInfo) -> Vec<String> {
+    let mut names = info.names().to_vec();
+    names.sort_unstable();
+    names
+}
+
 /// Everything that puts certificates into the table.
 #[derive(Debug)]
 pub(crate) struct Sources {
     files: Vec<FilePair>,
-    acme: Vec<Arc<Entry>>,
+    acme: Vec<Ordered>,
     local: Option<Local>,
 }
 
@@ -258,7 +302,8 @@ impl Sources {
     fn table(&self) -> Table {
         let files = self.files.iter().map(FilePair::entry);
         let local = self.local.iter().map(Local::entry);
-        let all = files.chain(&self.acme).chain(local);
+        let acme = self.acme.iter().map(|(_, entry)| entry);
+        let all = files.chain(acme).chain(local);
         Table::new(all.cloned().collect())
     }
 

@@ -136,3 +136,18 @@ fn what_cannot_work_is_refused_at_once() {
     assert_eq!(check(mixed, &["*.a.com", "192.0.2.1"]), Ok(()));
     assert_eq!(check("dns_hook = [\"true\"]", &["a.com"]), Ok(()));
 }
+
+#[test]
+fn a_directory_is_a_url_that_can_be_asked() {
+    for text in [
+        "https://bad host/dir",
+        "https://b\u{fc}cher.example/dir",
+        "https:///dir",
+        "https://",
+        "http://ca.example/dir",
+    ] {
+        assert!(text.parse::<Directory>().is_err(), "{text}");
+    }
+    let good: Directory = "https://ca.example:14000/dir".parse().unwrap();
+    assert_eq!(good.url(), "https://ca.example:14000/dir");
+}

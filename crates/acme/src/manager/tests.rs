@@ -1,9 +1,11 @@
+mod apart;
 mod on_demand;
+mod wrong;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use panoply_core::{Clock, ManualClock};
+use panoply_core::{CertificateSource, Clock, ManualClock};
 use panoply_tls::{Lasting, Mode, Tls, TlsConfig};
 use rcgen::{CertificateParams, KeyPair};
 use tempfile::TempDir;
@@ -13,16 +15,26 @@ use crate::builder::AcmeBuilder;
 use crate::config::{AcmeConfig, ChallengeKind};
 use crate::issuer::{Issued, Issuer, Order, Pending, Window};
 use crate::managed::covers;
+use crate::state::Standing;
 
 const DAY: Duration = Duration::from_hours(24);
 
 /// A directory that does as it is told, and notes what it is asked for.
 #[derive(Debug)]
 struct Scripted {
+    url: &'static str,
     clock: ManualClock,
     lifetime: Duration,
     orders: Mutex<Vec<(Duration, ChallengeKind)>>,
     away: AtomicBool,
+    /// Whether its answers are more than we bear.
+    mad: AtomicBool,
+    /// A name whose orders are never decided.
+    silent: Mutex<Option<String>>,
+    /// What is issued in place of the names that were ordered.
+    names: Mutex<Option<Vec<String>>>,
+    /// How old certificates are when they are issued.
+    aged: Mutex<Duration>,
     /// The kinds that fail.
     closed: Mutex<Vec<ChallengeKind>>,
     /// The window of every certificate, in days of its life, if it says any.
@@ -31,11 +43,20 @@ struct Scripted {
 
 impl Scripted {
     fn new(clock: &ManualClock, lifetime: Duration) -> Arc<Self> {
+        Self::at("https://ca.example/directory", clock, lifetime)
+    }
+
+    fn at(url: &'static str, clock: &ManualClock, lifetime: Duration) -> Arc<Self> {
         Arc::new(Self {
+            url,
             clock: clock.clone(),
             lifetime,
             orders: Mutex::default(),
             away: AtomicBool::new(false),
+            mad: AtomicBool::new(false),
+            silent: Mutex::default(),
+            names: Mutex::default(),
+            aged: Mutex::default(),
             closed: Mutex::default(),
             window: Mutex::default(),
         })
@@ -47,8 +68,9 @@ impl Scripted {
 
     fn issue(&self, names: &[String]) -> Issued {
         let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(names.to_vec()).unwrap();
-        let now = self.clock.wall();
+        let names = lock(&self.names).clone().unwrap_or(names.to_vec());
+        let mut params = CertificateParams::new(names).unwrap();
+        let now = self.clock.wall() - *lock(&self.aged);
         params.not_before = now.into();
         params.not_after = (now + self.lifetime).into();
         let certificate = params.self_signed(&key).unwrap();
@@ -68,8 +90,20 @@ impl Scripted {
 }
 
 impl Issuer for Scripted {
+    fn url(&self) -> &str {
+        self.url
+    }
+
     fn order<'a>(&'a self, order: &'a Order<'a>) -> Pending<'a, Result<Issued, Failure>> {
-        Box::pin(std::future::ready(self.decide(order)))
+        let decided = self.decide(order);
+        let silent = lock(&self.silent).clone();
+        Box::pin(async move {
+            if silent.is_some_and(|name| order.names.contains(&name)) {
+                std::future::pending::<()>().await;
+            }
+            assert!(!self.mad.load(Ordering::SeqCst), "as a test wants it");
+            decided
+        })
     }
 
     fn window<'a>(&'a self, pem: &'a [u8]) -> Pending<'a, Result<Option<Window>, Failure>> {
@@ -151,7 +185,9 @@ impl Process {
     /// How long the certificate for the name is still good; none while the local one stands in.
     fn left(&self, name: &str, clock: &ManualClock) -> Option<Duration> {
         let all = self.tls.certificates();
-        let held = all.iter().find(|info| covers(info, &[name.to_owned()]))?;
+        let held = all.iter().find(|info| {
+            info.source() != CertificateSource::Local && covers(info, &[name.to_owned()])
+        })?;
         Some(
             held.not_after()
                 .duration_since(clock.wall())
@@ -315,7 +351,12 @@ async fn two_processes_on_one_directory_order_once() {
     let directory = Scripted::new(&clock, 90 * DAY);
     let one = start_one(&state, &clock, &directory);
     let two = start_one(&state, &clock, &directory);
-    let held = one.acme.place.storage.try_lock().unwrap();
+    let held = one
+        .acme
+        .place
+        .storage
+        .try_lock(one.acme.all()[0].group.name())
+        .unwrap();
     two.acme.step().await;
     assert_eq!(two.acme.states()[0].standing, Standing::Elsewhere);
     drop(held);
@@ -351,6 +392,8 @@ async fn nothing_is_ordered_that_could_not_be_written_down() {
         clock.advance(Duration::from_hours(1));
     }
     assert_eq!(directory.count(), 0);
+    let said = process.acme.states()[0].standing.to_string();
+    assert!(said.contains("nothing can be written in"), "{said}");
 }
 
 #[tokio::test]

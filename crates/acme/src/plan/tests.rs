@@ -2,16 +2,22 @@ use proptest::prelude::*;
 
 use super::*;
 
+const URL: &str = "https://ca.example/directory";
+
 const LIFE: Life = Life {
     start: 1000 * DAY,
     end: 1090 * DAY,
 };
 
+fn issued(now: u64, dice: f64) -> Record {
+    Record::default().issued(LIFE, (URL, ChallengeKind::Http01), now, dice)
+}
+
 #[test]
 fn what_is_missing_is_ordered_at_once_and_what_is_there_in_time() {
     let record = Record::default();
     assert_eq!(record.due(None, 1), Due::Order);
-    let mut record = Record::issued(LIFE, ChallengeKind::Http01, LIFE.start, 1.0);
+    let mut record = issued(LIFE.start, 1.0);
     assert_eq!(record.renew_at, 1057 * DAY);
     assert_eq!(record.due(Some(LIFE), LIFE.start), Due::Ask);
     record.told(None, LIFE.start, 0.5);
@@ -21,7 +27,7 @@ fn what_is_missing_is_ordered_at_once_and_what_is_there_in_time() {
 
 #[test]
 fn the_directorys_word_counts_but_not_beyond_reason() {
-    let mut record = Record::issued(LIFE, ChallengeKind::Http01, LIFE.start, 0.0);
+    let mut record = issued(LIFE.start, 0.0);
     let window = |start, end| {
         let again = Duration::from_hours(6);
         Some(Window::new(moment(start), moment(end), again))
@@ -77,13 +83,13 @@ fn a_name_fails_five_times_an_hour_at_most() {
 
 #[test]
 fn what_was_revoked_is_replaced_at_once_and_not_in_a_loop() {
-    let mut record = Record::revoked();
+    let mut record = Record::default().revoked();
     let now = LIFE.start + HOUR;
     assert_eq!(record.due(Some(LIFE), now), Due::Order);
     record.begin(Some(LIFE), now, 0.0);
     record.fail(&Failure::new(Fault::Directory, "no", "wait"), now);
     assert_eq!(record.due(Some(LIFE), now), Due::Wait(now + 2 * MINUTE));
-    record = Record::issued(LIFE, ChallengeKind::Http01, now, 0.0);
+    record = issued(now, 0.0);
     assert!(matches!(record.due(Some(LIFE), now + 1), Due::Ask));
 }
 

@@ -190,11 +190,19 @@ async fn status(shared: &Shared, store: &Deferred) -> Status {
             .acme
             .as_ref()
             .map_or_else(Vec::new, |acme| acme.states());
-        let of_acme = |info: &CertificateInfo| info.source() == CertificateSource::Acme;
+        let of_acme = |info: &CertificateInfo| {
+            matches!(
+                info.source(),
+                CertificateSource::Acme | CertificateSource::Staging
+            )
+        };
         let others = tls.certificates().into_iter().filter(|info| !of_acme(info));
         let ordered = ordered.iter().map(|state| CertificateEntry {
             names: state.names.clone(),
-            source: CertificateSource::Acme.as_str().to_owned(),
+            source: { state.certificate.as_ref() }
+                .map_or(CertificateSource::Acme, CertificateInfo::source)
+                .as_str()
+                .to_owned(),
             valid_until: state.certificate.as_ref().map(end),
             standing: state.standing.to_string(),
         });

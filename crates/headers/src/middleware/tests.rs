@@ -141,18 +141,20 @@ async fn https_is_known_from_whoever_may_say_it() {
 
 #[tokio::test]
 async fn no_hsts_under_the_local_authority_unless_asked() {
-    let local = || {
+    let under = |source| {
         let mut request = Request::new(());
-        request
-            .extensions_mut()
-            .insert(tls(CertificateSource::Local));
+        request.extensions_mut().insert(tls(source));
         let client = ClientAddress::direct(([127, 0, 0, 1], 1).into(), Scheme::Https);
         request.extensions_mut().insert(client);
         request
     };
+    let local = || under(CertificateSource::Local);
     let app = [("strict-transport-security", "max-age=63072000")];
+    for source in [CertificateSource::Local, CertificateSource::Staging] {
+        let response = answer(Headers::helmet(), under(source), &app).await;
+        assert!(!response.headers().contains_key("strict-transport-security"));
+    }
     let response = answer(Headers::helmet(), local(), &app).await;
-    assert!(!response.headers().contains_key("strict-transport-security"));
     let csp = response.headers()["content-security-policy"]
         .to_str()
         .unwrap();

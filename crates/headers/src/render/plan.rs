@@ -21,7 +21,7 @@ pub(crate) struct Plan {
 pub(super) enum Channel {
     Plain,
     Https,
-    /// HTTPS under a certificate of the local authority.
+    /// HTTPS under a certificate that browsers do not trust: of the local authority, or a rehearsal's.
     Local,
 }
 
@@ -32,7 +32,8 @@ impl Channel {
         let extensions = request.extensions();
         let connection = extensions.get::<Connection>();
         let tls = connection.and_then(|connection| connection.tls.as_ref());
-        if tls.is_some_and(|tls| tls.certificate == CertificateSource::Local) {
+        let untrusted = [CertificateSource::Local, CertificateSource::Staging];
+        if tls.is_some_and(|tls| untrusted.contains(&tls.certificate)) {
             return Self::Local;
         }
         let https = match extensions.get::<ClientAddress>() {

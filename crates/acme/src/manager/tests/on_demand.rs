@@ -87,11 +87,91 @@ async fn what_the_hook_allows_is_ordered_once_and_nothing_else() {
     clock.advance(61 * DAY);
     again.acme.step().await;
     assert_eq!((directory.count(), asked(&state)), (4, 4));
-    std::fs::write(state.path().join("hook"), "#!/bin/sh\nexit 1\n").unwrap();
+}
+
+#[tokio::test]
+async fn a_no_at_the_renewal_is_not_the_last_word() {
+    let (state, clock) = (state(), ManualClock::new());
+    let directory = Scripted::new(&clock, 90 * DAY);
+    let table = format!("allow = [\"{}\"]", hook(&state));
+    let process = on_demand(&state, &clock, &directory, &table);
+    let name = "good.customer.example";
+    process.greet(name).await;
+    // The hook says no, then it is away: what is there is served on, and nothing is ordered.
+    let refuses = || std::fs::write(state.path().join("hook"), "#!/bin/sh\nexit 1\n").unwrap();
+    refuses();
     clock.advance(61 * DAY);
-    again.acme.step().await;
-    assert_eq!(directory.count(), 5);
-    assert_eq!(again.acme.states().len(), 1);
+    process.acme.step().await;
+    assert!(process.tls.covers(name));
+    let states = process.acme.states();
+    assert!(
+        states[1].standing.to_string().contains("does not allow"),
+        "{states:?}"
+    );
+    std::fs::remove_file(state.path().join("hook")).unwrap();
+    for _ in 0..30 {
+        clock.advance(Duration::from_hours(2));
+        process.acme.step().await;
+    }
+    assert_eq!(process.acme.states().len(), 2);
+    // Once it is back the certificate is renewed.
+    hook(&state);
+    let orders = directory.count();
+    clock.advance(Duration::from_hours(2));
+    process.acme.step().await;
+    assert_eq!(directory.count(), orders + 1);
+    assert!(process.left(name, &clock) > Some(89 * DAY));
+
+    // Who is refused until the end is shown nothing any more, and may come back.
+    refuses();
+    clock.advance(91 * DAY);
+    assert!(!process.tls.covers(name));
+    process.acme.step().await;
+    assert_eq!(process.acme.states().len(), 1);
+    assert_eq!(process.left(name, &clock), None);
+    hook(&state);
+    clock.advance(Duration::from_mins(2));
+    process.greet(name).await;
+    assert!(process.left(name, &clock) > Some(89 * DAY));
+}
+
+#[tokio::test]
+async fn nobody_is_asked_while_nothing_can_be_ordered() {
+    let (state, clock) = (state(), ManualClock::new());
+    let directory = Scripted::new(&clock, 90 * DAY);
+    let table = format!("allow = [\"{}\"]\norders_per_hour = 1", hook(&state));
+    let process = on_demand(&state, &clock, &directory, &table);
+    for name in ["good0.example", "good1.example", "good2.example"] {
+        process.greet(name).await;
+    }
+    for _ in 0..30 {
+        process.acme.step().await;
+        clock.advance(Duration::from_secs(15));
+    }
+    process.greet("good3.example").await;
+    assert_eq!((directory.count(), asked(&state)), (2, 2));
+    clock.advance(Duration::from_hours(1));
+    process.acme.step().await;
+    assert_eq!((directory.count(), asked(&state)), (3, 3));
+}
+
+#[tokio::test]
+async fn who_is_not_allowed_takes_nobodys_place() {
+    let (state, clock) = (state(), ManualClock::new());
+    let directory = Scripted::new(&clock, 90 * DAY);
+    let table = format!("allow = [\"{}\"]\nmost = 1", hook(&state));
+    let process = on_demand(&state, &clock, &directory, &table);
+    process.acme.step().await;
+    lock(&directory.closed).extend([ChallengeKind::TlsAlpn01, ChallengeKind::Http01]);
+    process.greet("good.example").await;
+    for number in 0..3 {
+        process.greet(&format!("bad{number}.example")).await;
+    }
+    let states = process.acme.states();
+    assert_eq!(
+        (states.len(), states[1].names[0].as_str()),
+        (2, "good.example")
+    );
 }
 
 #[tokio::test]
