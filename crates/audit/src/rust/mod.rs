@@ -1,0 +1,8 @@
+//! Rust services: axum, actix, tower-sessions and Panoply itself.
+
+use crate::options::Options;
+use crate::project::Project;
+use crate::report::Report;
+
+/// Adds what is found.
+pub(crate) fn check(_project: &Project, _options: &Options, _report: &mut Report) {}
