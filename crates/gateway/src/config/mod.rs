@@ -27,7 +27,7 @@ pub use diagnose::ConfigError;
 pub use layers::{Loaded, Origin, Source};
 pub use limits::LimitsConfig;
 pub use listen::{Address, ListenConfig};
-pub use pages::PagesConfig;
+pub use pages::{FrameworkErrors, PagesConfig};
 pub use store::{StoreConfig, StoreUrl};
 pub use units::{ByteSize, Span};
 
