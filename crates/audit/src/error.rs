@@ -27,4 +27,20 @@ pub enum Error {
         /// What was given.
         path: PathBuf,
     },
+    /// A file that should be a baseline is none.
+    #[error("`{}` is no baseline; `panoply audit --write-baseline` writes one", path.display())]
+    NoBaseline {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// A file cannot be written.
+    #[error("`{}` cannot be written", path.display())]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
 }
