@@ -192,11 +192,12 @@ fn location(report: &Report, place: &Place, look: &Look) -> Value {
         Place::Url(url) => url.clone(),
         _ => path_in(report, place, look).map_or_else(|| report.target.clone(), |path| uri(&path)),
     };
-    let mut physical = json!({ "artifactLocation": { "uri": uri } });
-    if let (Place::Code(at), Some(physical)) = (place, physical.as_object_mut()) {
-        physical.insert("region".into(), region(at));
-    }
-    json!({ "physicalLocation": physical })
+    let region = match place {
+        Place::Code(at) => region(at),
+        // GitHub takes no place without one.
+        _ => json!({ "startLine": 1, "startColumn": 1, "endLine": 1, "endColumn": 1 }),
+    };
+    json!({ "physicalLocation": { "artifactLocation": { "uri": uri }, "region": region } })
 }
 
 fn region(at: &Location) -> Value {

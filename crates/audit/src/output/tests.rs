@@ -228,3 +228,28 @@ fn the_page_allows_its_style_and_nothing_else() {
         assert!(!page.contains(foreign), "{foreign}");
     }
 }
+
+/// The form of the JSON report is published; what is written keeps to it, whole.
+#[test]
+fn json_keeps_to_its_schema() {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../docs/audit-report.schema.json"
+    );
+    let schema = std::fs::read_to_string(path).unwrap();
+    let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
+    assert!(jsonschema::meta::is_valid(&schema));
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let mut nothing = Report::new(".");
+    nothing.not_checked(&rules::deps::VULNERABLE, "no advisories");
+    for reports in [vec![code(), site()], vec![nothing]] {
+        let mut report: serde_json::Value = serde_json::from_str(&json(&reports, &look())).unwrap();
+        let wrong: Vec<String> = validator
+            .iter_errors(&report)
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .collect();
+        assert!(wrong.is_empty(), "{wrong:#?}");
+        report["not_checked"][0]["surprise"] = true.into();
+        assert!(!validator.is_valid(&report));
+    }
+}
