@@ -52,21 +52,17 @@ impl Setting {
                 };
             }
         }
-        if program.is_open(options) { Self::Unknown } else { Self::Absent }
+        if program.is_open(options) {
+            Self::Unknown
+        } else {
+            Self::Absent
+        }
     }
 
     /// Whether it is, in all cases, something for which this holds.
     pub(super) fn all(&self, holds: impl Fn(&Value) -> bool) -> bool {
         match self {
             Self::Is(val, _) => val.alternatives().iter().all(|(_, val)| holds(&val.v)),
-            _ => false,
-        }
-    }
-
-    /// Whether it is, in some case, something for which this holds.
-    pub(super) fn any(&self, holds: impl Fn(&Value) -> bool) -> bool {
-        match self {
-            Self::Is(val, _) => val.alternatives().iter().any(|(_, val)| holds(&val.v)),
             _ => false,
         }
     }
@@ -121,5 +117,6 @@ pub(super) fn nth_or_nothing(args: &[Val], number: usize, at: Loc) -> Val {
 /// Texts that a value can be in production, with the condition of each.
 pub(super) fn texts(val: &Val) -> Vec<(Cond, &Val)> {
     let all = val.alternatives().into_iter();
-    all.filter(|(cond, val)| cond.mask() & PRODUCTION != 0 && matches!(val.v, Value::Text(_))).collect()
+    all.filter(|(cond, val)| cond.mask() & PRODUCTION != 0 && matches!(val.v, Value::Text(_)))
+        .collect()
 }
