@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::cond::Cond;
-use super::heap::{Kind, Obj, ObjId, Prop};
+use super::heap::{Closure, Kind, Obj, ObjId, Prop};
 use super::value::{Loc, Part, Val, Value};
 use crate::source::{Location, Source};
 
@@ -49,8 +49,6 @@ pub(crate) struct Stack {
     pub(crate) kind: StackKind,
     /// The call that made it.
     pub(crate) at: Loc,
-    pub(crate) object: ObjId,
-    pub(crate) born: Cond,
     pub(crate) events: Vec<Event>,
 }
 
@@ -69,8 +67,6 @@ pub(crate) struct Event {
     pub(crate) kind: EventKind,
     pub(crate) at: Loc,
     pub(crate) cond: Cond,
-    /// In which order all of them happened, whatever they were told to.
-    pub(crate) order: u32,
 }
 
 /// What it was told.
@@ -110,8 +106,6 @@ pub(crate) struct Call {
     pub(crate) cond: Cond,
     /// The handler that was running.
     pub(crate) within: Option<HandlerId>,
-    /// What it gave.
-    pub(crate) result: Option<ObjId>,
 }
 
 /// What was called.
@@ -148,8 +142,10 @@ pub(crate) struct Handler {
     pub(crate) object: ObjId,
     /// Whether it is known to be one, not merely looks like one.
     pub(crate) registered: bool,
-    /// Whether it calls `next`.
+    /// Whether it calls `next()`.
     pub(crate) calls_next: bool,
+    /// Whether it calls `next(error)`, or throws.
+    pub(crate) fails: bool,
     /// Whether it answers.
     pub(crate) responds: bool,
     /// Whether it takes an error first.
@@ -268,6 +264,19 @@ impl Program {
         val.object()
             .and_then(|id| self.obj(id))
             .is_none_or(|obj| obj.open)
+    }
+
+    /// The function of the program's own that a value is, also if it is bound to something.
+    pub(crate) fn closure(&self, val: &Val) -> Option<&Closure> {
+        let mut obj = self.obj(val.object()?)?;
+        for _ in 0..4 {
+            match &obj.kind {
+                Kind::Function(closure) => return Some(closure),
+                Kind::Bound { callee, .. } => obj = self.obj(callee.object()?)?,
+                _ => return None,
+            }
+        }
+        None
     }
 
     /// The elements of an array.

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::cond::{Cond, DEVELOPMENT, EVERYWHERE, PRODUCTION, TEST};
+use super::cond::{Cond, DEVELOPMENT, PRODUCTION, TEST};
 use super::heap::ObjId;
 use crate::js::ir::Span;
 
@@ -83,12 +83,6 @@ impl Val {
         Self::new(Value::OneOf(Rc::from(each.as_slice())), at)
     }
 
-    /// The same value, said to be written there.
-    pub(crate) fn at(mut self, at: Loc) -> Self {
-        self.at = at;
-        self
-    }
-
     /// Each alternative, and when it is that.
     pub(crate) fn alternatives(&self) -> Vec<(Cond, &Self)> {
         match &self.v {
@@ -110,7 +104,9 @@ impl Val {
                     *have = Cond::worlds(have.mask() | cond.mask());
                 }
                 // One side of an unknown test and the other give the same.
-                Some((have, _)) if Cond::worlds(have.mask()).without(have).as_ref() == Some(&cond) => {
+                Some((have, _))
+                    if Cond::worlds(have.mask()).without(have).as_ref() == Some(&cond) =>
+                {
                     *have = Cond::worlds(have.mask());
                 }
                 _ if room => flat.push((cond, val)),
@@ -223,7 +219,7 @@ impl Value {
             }
             Self::Request(path) if path.is_empty() => Some(true),
             Self::Caught(path) if path.is_empty() => Some(true),
-            Self::External { of: None, path } if !path.contains(['(', '.']) => Some(true),
+            Self::External { of: None, path } if !path.contains(['(', '.', ':']) => Some(true),
             _ => None,
         }
     }
@@ -246,9 +242,4 @@ impl Value {
             _ => None,
         }
     }
-}
-
-/// `EVERYWHERE` less what a mask has.
-pub(crate) const fn others(mask: u8) -> u8 {
-    EVERYWHERE & !mask
 }

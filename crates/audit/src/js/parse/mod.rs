@@ -65,7 +65,6 @@ fn parse_as(source: &Source, source_type: SourceType) -> Result<Module, String> 
     Ok(Module {
         body,
         is_esm: lower.is_esm,
-        functions: lower.functions,
     })
 }
 

@@ -22,6 +22,7 @@ impl Interp<'_> {
                 Val::new(Value::Undefined, at)
             }
             ExprKind::Member(object, name) => {
+                let at = self.in_chain(object, at);
                 let this = if matches!(object.kind, ExprKind::Super) {
                     return self.super_method(name, args, scope, at);
                 } else {
@@ -37,7 +38,9 @@ impl Interp<'_> {
                 let mut out = Vec::new();
                 let before = self.path.clone();
                 for (cond, key) in key.alternatives() {
-                    let Some(path) = before.and(&cond) else { continue };
+                    let Some(path) = before.and(&cond) else {
+                        continue;
+                    };
                     self.path = path.clone();
                     let val = match key.text() {
                         Some(name) => self.call_method(&this, name, args.clone(), at),
@@ -57,6 +60,32 @@ impl Interp<'_> {
                 let this = Val::new(Value::Undefined, at);
                 self.call(&val, this, args, at, last_name(callee))
             }
+        }
+    }
+
+    /// In a chain of calls each is where its own name stands.
+    fn in_chain(&self, object: &Expr, at: Loc) -> Loc {
+        if !matches!(object.kind, ExprKind::Call(..)) {
+            return at;
+        }
+        let text = self
+            .program
+            .files
+            .get(at.file as usize)
+            .map(|source| source.text());
+        let rest = text.and_then(|text| text.get(object.at.end as usize..));
+        let skipped = rest.and_then(|rest| rest.find(|it: char| it.is_alphanumeric() || it == '_'));
+        let start = skipped.and_then(|skipped| u32::try_from(skipped).ok());
+        let start = object.at.end.saturating_add(start.unwrap_or(0));
+        let start = if start < at.span.end {
+            start
+        } else {
+            at.span.start
+        };
+        let end = at.span.end;
+        Loc {
+            file: at.file,
+            span: super::super::ir::Span { start, end },
         }
     }
 
@@ -89,9 +118,11 @@ impl Interp<'_> {
                 Val::one_of(out, at)
             }
             Value::Object(id) => self.call_own_method(*id, this, name, args, at),
-            Value::Text(_) | Value::Pieces(_) | Value::Mode(_) | Value::Env(_) | Value::Regex(_) => {
-                self.text_method(this, name, &args, at)
-            }
+            Value::Text(_)
+            | Value::Pieces(_)
+            | Value::Mode(_)
+            | Value::Env(_)
+            | Value::Regex(_) => self.text_method(this, name, &args, at),
             Value::Request(path) => {
                 let path = path.clone();
                 self.request_method(&path, this, name, args, at)
@@ -109,7 +140,14 @@ impl Interp<'_> {
         }
     }
 
-    fn call_own_method(&mut self, id: ObjId, this: &Val, name: &str, args: Vec<Val>, at: Loc) -> Val {
+    fn call_own_method(
+        &mut self,
+        id: ObjId,
+        this: &Val,
+        name: &str,
+        args: Vec<Val>,
+        at: Loc,
+    ) -> Val {
         if let Some(prop) = self.inherited(id, name) {
             let callee = if prop.getter {
                 self.call(&prop.val, this.clone(), Vec::new(), at, name)
@@ -141,7 +179,10 @@ impl Interp<'_> {
                 let callee = self.get(this, name, at);
                 self.call(&callee, this.clone(), args, at, name)
             }
-            Kind::Class { parent: Some(parent), .. } => {
+            Kind::Class {
+                parent: Some(parent),
+                ..
+            } => {
                 let callee = self.get(&parent, name, at);
                 self.call(&callee, this.clone(), args, at, name)
             }
@@ -172,7 +213,9 @@ impl Interp<'_> {
     /// `f.call(this, …)`, `f.apply(this, […])`, `f.bind(this, …)`.
     fn bind_call_apply(&mut self, callee: &Val, name: &str, args: Vec<Val>, at: Loc) -> Val {
         let mut args = args.into_iter();
-        let this = args.next().unwrap_or_else(|| Val::new(Value::Undefined, at));
+        let this = args
+            .next()
+            .unwrap_or_else(|| Val::new(Value::Undefined, at));
         let rest: Vec<Val> = args.collect();
         match name {
             "bind" => {
@@ -192,7 +235,14 @@ impl Interp<'_> {
     }
 
     /// Calls a value; `hint` is the name that it was called by.
-    pub(super) fn call(&mut self, callee: &Val, this: Val, args: Vec<Val>, at: Loc, hint: &str) -> Val {
+    pub(super) fn call(
+        &mut self,
+        callee: &Val,
+        this: Val,
+        args: Vec<Val>,
+        at: Loc,
+        hint: &str,
+    ) -> Val {
         if !self.step() {
             return Val::unknown(at);
         }
@@ -223,7 +273,13 @@ impl Interp<'_> {
             }
             Value::Object(id) => self.call_object(*id, callee, this, args, at, hint),
             Value::Next => {
-                self.next_called();
+                match args.first().map(|arg| &arg.v) {
+                    None | Some(Value::Undefined | Value::Null) => self.next_called(),
+                    Some(Value::Text(text)) if matches!(&**text, "route" | "router") => {
+                        self.next_called();
+                    }
+                    Some(_) => self.fails(),
+                }
                 Val::new(Value::Undefined, at)
             }
             _ => self.call_unknown(None, hint, args, at),
@@ -315,9 +371,13 @@ impl Interp<'_> {
         let key = (closure.file, function.id);
         if !closure.name.is_empty() {
             let callee = Callee::Own(id, closure.name.clone());
-            self.record(callee, false, None, args.clone(), at, None);
+            self.record(callee, false, None, args.clone(), at);
         }
-        let deep = self.frames.iter().filter(|frame| frame.function == key).count();
+        let deep = self
+            .frames
+            .iter()
+            .filter(|frame| frame.function == key)
+            .count();
         let ran = self.ran.entry(key).or_insert(0);
         *ran += 1;
         if *ran > MAX_CALLS || deep >= MAX_RECURSION || self.frames.len() >= MAX_DEPTH {
@@ -361,15 +421,24 @@ impl Interp<'_> {
     }
 
     /// Calls something of which only the name is known.
-    pub(super) fn call_unknown(&mut self, this: Option<&Val>, name: &str, args: Vec<Val>, at: Loc) -> Val {
+    pub(super) fn call_unknown(
+        &mut self,
+        this: Option<&Val>,
+        name: &str,
+        args: Vec<Val>,
+        at: Loc,
+    ) -> Val {
         for arg in args.iter().chain(this) {
             self.note(arg, super::super::facts::CheckKind::Asked(Rc::from(name)));
         }
         let callee = Callee::Unknown(Rc::from(name));
         self.escapes(name, &args, at);
-        self.record(callee, false, this.cloned(), args.clone(), at, None);
+        self.record(callee, false, this.cloned(), args.clone(), at);
         self.callbacks(name, &args, at);
-        if matches!(name, "then" | "catch" | "finally" | "on" | "once" | "exec" | "lean") {
+        if matches!(
+            name,
+            "then" | "catch" | "finally" | "on" | "once" | "exec" | "lean"
+        ) {
             return this.cloned().unwrap_or_else(|| Val::unknown(at));
         }
         Val::unknown(at)
@@ -383,7 +452,6 @@ impl Interp<'_> {
         this: Option<Val>,
         args: Vec<Val>,
         at: Loc,
-        result: Option<ObjId>,
     ) -> CallId {
         let id = CallId(u32::try_from(self.program.calls.len()).unwrap_or(u32::MAX));
         self.program.calls.push(Call {
@@ -394,7 +462,6 @@ impl Interp<'_> {
             at,
             cond: self.path.clone(),
             within: self.handler,
-            result,
         });
         id
     }
@@ -409,7 +476,11 @@ impl Interp<'_> {
             });
             for val in std::iter::once(arg.clone()).chain(inner.unwrap_or_default()) {
                 if let Some(stack) = self.program.as_stack(&val) {
-                    self.event(stack, super::super::facts::EventKind::Escape(Rc::from(name)), at);
+                    self.event(
+                        stack,
+                        super::super::facts::EventKind::Escape(Rc::from(name)),
+                        at,
+                    );
                 }
             }
         }
@@ -525,7 +596,10 @@ fn guess(number: usize, param: &str, called: &str, at: Loc) -> Val {
 pub(super) fn is_handler(function: &super::super::ir::Function) -> bool {
     let mut params = function.params.iter();
     let mut first = params.next();
-    if first.and_then(|param| param.name()).is_some_and(|name| matches!(name, "err" | "error" | "_err" | "_error")) {
+    if first
+        .and_then(|param| param.name())
+        .is_some_and(|name| matches!(name, "err" | "error" | "_err" | "_error"))
+    {
         first = params.next();
     }
     let (Some(first), Some(second)) = (first, params.next()) else {
@@ -537,18 +611,58 @@ pub(super) fn is_handler(function: &super::super::ir::Function) -> bool {
         let kind = param.kind.as_deref().unwrap_or_default();
         name_matches || kinds.contains(&kind) && !matches!(param.pattern, Pattern::Place(_))
     };
-    let requests = ["Request", "NextApiRequest", "ExpressRequest", "AuthRequest", "IncomingMessage"];
+    let requests = [
+        "Request",
+        "NextApiRequest",
+        "ExpressRequest",
+        "AuthRequest",
+        "IncomingMessage",
+    ];
     named(first, &["req", "request", "rq"], &requests)
-        && named(second, &["res", "response", "rs", "resp", "reply"], &["Response", "ExpressResponse", "ServerResponse"])
+        && named(
+            second,
+            &["res", "response", "rs", "resp", "reply"],
+            &["Response", "ExpressResponse", "ServerResponse"],
+        )
 }
 
 /// Whether something of this name calls a function before it returns.
 fn is_immediate(name: &str) -> bool {
     matches!(
         name,
-        "forEach" | "each" | "map" | "filter" | "reduce" | "some" | "every" | "find" | "findIndex" | "sort"
-            | "flatMap" | "forOwn" | "forIn" | "mapValues" | "reduceRight" | "replace" | "times" | "tap"
-            | "describe" | "eachSeries" | "eachOf" | "parallel" | "series" | "waterfall" | "configure"
-            | "Promise" | "compose" | "pipe" | "once" | "walk" | "cb" | "callback" | "load" | "use"
+        "forEach"
+            | "each"
+            | "map"
+            | "filter"
+            | "reduce"
+            | "some"
+            | "every"
+            | "find"
+            | "findIndex"
+            | "sort"
+            | "flatMap"
+            | "forOwn"
+            | "forIn"
+            | "mapValues"
+            | "reduceRight"
+            | "replace"
+            | "times"
+            | "tap"
+            | "describe"
+            | "eachSeries"
+            | "eachOf"
+            | "parallel"
+            | "series"
+            | "waterfall"
+            | "configure"
+            | "Promise"
+            | "compose"
+            | "pipe"
+            | "once"
+            | "walk"
+            | "cb"
+            | "callback"
+            | "load"
+            | "use"
     )
 }

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::super::facts::{Check, CheckKind, Cond, EVERYWHERE, Loc, Part, Val, Value};
+use super::super::facts::{Check, CheckKind, Cond, EVERYWHERE, Loc, Val, Value};
 use super::super::ir::{Binary, Expr, ExprKind, Logical};
 use super::Interp;
 
@@ -156,14 +156,17 @@ impl Interp<'_> {
         let unknown = |it: &Value| matches!(it, Value::Unknown | Value::Env(_) | Value::Request(_));
         let all = val.alternatives();
         if all.iter().any(|(_, val)| unknown(&val.v)) {
-            return self.split(&Val { v: all_of(val), at: val.at });
+            return self.split(val);
         }
         let path = self.path.clone();
         let mask = |nothing: bool| {
             let those = all.iter().filter(|(_, val)| val.is_nothing() == nothing);
             those.fold(0, |mask, (cond, _)| mask | cond.mask())
         };
-        (path.and(&Cond::worlds(mask(false))), path.and(&Cond::worlds(mask(true))))
+        (
+            path.and(&Cond::worlds(mask(false))),
+            path.and(&Cond::worlds(mask(true))),
+        )
     }
 
     /// `a == b`.
@@ -200,7 +203,11 @@ impl Interp<'_> {
     pub(super) fn note(&mut self, val: &Val, kind: CheckKind) {
         for of in self.program.requested(val) {
             let (kind, within) = (kind.clone(), self.handler);
-            let kind = if of.contains("()") { CheckKind::Host } else { kind };
+            let kind = if of.contains("()") {
+                CheckKind::Host
+            } else {
+                kind
+            };
             let of = of.split("()").next().map_or(of.clone(), Rc::from);
             if self.program.checks.len() < 20_000 {
                 self.program.checks.push(Check { of, kind, within });
@@ -255,10 +262,6 @@ impl Interp<'_> {
     }
 }
 
-fn all_of(val: &Val) -> Value {
-    val.v.clone()
-}
-
 /// `!x`.
 pub(super) fn not(val: &Val, at: Loc) -> Val {
     let all = val.alternatives().into_iter().map(|(cond, val)| {
@@ -309,4 +312,3 @@ fn same(a: &Value, b: &Value) -> Same {
         _ => Same::Unknown,
     }
 }
-
