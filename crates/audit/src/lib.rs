@@ -16,6 +16,7 @@ mod source;
 
 pub use error::Error;
 pub use finding::{Confidence, Edit, Finding, Fix, Place, Related};
+pub use live::{LiveOptions, LoginProbe, Progress, live};
 pub use options::Options;
 pub use project::{Project, is_sample};
 pub use report::{Grade, NotChecked, Report};
