@@ -26,6 +26,7 @@ pub use deps::fuzzing;
 pub use error::Error;
 pub use finding::{Confidence, Edit, Finding, Fix, Place, Related};
 pub use fix::{Change, NotFixed, Patch};
+pub use live::{LiveOptions, LoginProbe, Progress, live};
 pub use options::Options;
 pub use project::{Project, is_sample};
 pub use report::{Grade, NotChecked, Report, Suppressed, SuppressedBy};

@@ -35,8 +35,9 @@ fn annotation(text: &mut String, report: &Report, finding: &Finding, masks: &Mas
         Severity::Low | Severity::Info => "notice",
     };
     let mut properties = Vec::new();
-    if let Some(path) = path_in(report, &finding.place, look) {
-        properties.push(format!("file={}", property(&path)));
+    let path = path_in(report, &finding.place, look).filter(|path| !path.is_empty());
+    if let Some(path) = &path {
+        properties.push(format!("file={}", property(path)));
     }
     if let Place::Code(at) = &finding.place {
         let (line, column) = at.position();
@@ -50,7 +51,7 @@ fn annotation(text: &mut String, report: &Report, finding: &Finding, masks: &Mas
     let title = format!("{} ({})", finding.rule.id, finding.severity);
     properties.push(format!("title={}", property(&title)));
     let mut message = finding.message.clone();
-    if path_in(report, &finding.place, look).is_none() {
+    if path.is_none() {
         message = format!("{}: {message}", named(&finding.place, &report.target));
     }
     let message = [&*message, finding.rule.why, &finding.help];

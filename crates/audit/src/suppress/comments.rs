@@ -2,10 +2,7 @@
 
 use std::ops::Range;
 
-use oxc_allocator::Allocator;
-use oxc_parser::Parser;
-use oxc_span::SourceType;
-
+use crate::js;
 use crate::source::Source;
 
 /// The bytes of each comment that has the word in it.
@@ -16,7 +13,7 @@ pub(super) fn of(source: &Source, word: &str) -> Vec<Range<usize>> {
     }
     let found = match Language::of(source) {
         None => return Vec::new(),
-        Some(Language::Script(kind)) => script(text, kind).unwrap_or_else(|| lines(text, &SLASHES)),
+        Some(Language::Script) => js::comments(source).unwrap_or_else(|| lines(text, &SLASHES)),
         Some(Language::Slashes) => lines(text, &SLASHES),
         Some(Language::Hash) => lines(text, &HASH),
         Some(Language::Markup) => lines(text, &MARKUP),
@@ -27,7 +24,8 @@ pub(super) fn of(source: &Source, word: &str) -> Vec<Range<usize>> {
 
 /// How a language writes comments.
 enum Language {
-    Script(SourceType),
+    /// As the parser of scripts finds them.
+    Script,
     /// `//` and `/*`.
     Slashes,
     /// `#`.
@@ -45,15 +43,7 @@ impl Language {
         let path = source.path();
         let name = path.rsplit('/').next().unwrap_or(path);
         match source.extension().unwrap_or_default() {
-            "js" | "cjs" | "mjs" | "jsx" | "ts" | "cts" | "mts" | "tsx" => {
-                let kind = SourceType::from_path(path).unwrap_or_default();
-                // Whatever ends in .js may hold JSX.
-                Some(Self::Script(if kind.is_typescript() {
-                    kind
-                } else {
-                    kind.with_jsx(true)
-                }))
-            }
+            "js" | "cjs" | "mjs" | "jsx" | "ts" | "cts" | "mts" | "tsx" => Some(Self::Script),
             "rs" => Some(Self::Slashes),
             "toml" | "yaml" | "yml" | "sh" | "lock" => Some(Self::Hash),
             "html" | "vue" | "svelte" => Some(Self::Markup),
@@ -68,19 +58,6 @@ impl Language {
             }
         }
     }
-}
-
-/// As the parser sees them; nothing when it cannot make sense of the file.
-fn script(text: &str, kind: SourceType) -> Option<Vec<Range<usize>>> {
-    let allocator = Allocator::default();
-    let parsed = Parser::new(&allocator, text, kind).parse();
-    if parsed.panicked {
-        return None;
-    }
-    let comments = parsed.program.comments.iter();
-    let range =
-        |comment: &oxc_ast::ast::Comment| comment.span.start as usize..comment.span.end as usize;
-    Some(comments.map(range).collect())
 }
 
 /// From a mark outside of quotes to the end of its line.

@@ -8,6 +8,7 @@ mod comments;
 mod directive;
 
 use std::sync::Arc;
+use std::thread;
 
 use jiff::civil::Date;
 
@@ -20,6 +21,9 @@ use crate::rules;
 use crate::select::Pick;
 use crate::source::{Location, Source};
 
+/// Source nests, and its parser with it; only what is used is ever touched.
+const STACK: usize = 256 << 20;
+
 /// A directive, where it stands, and which line it is for.
 struct Suppression {
     directive: Directive,
@@ -31,12 +35,18 @@ struct Suppression {
 
 /// Takes away what comments suppress, and reports the comments that are wrong.
 pub(crate) fn apply(project: &Project, report: &mut Report, today: Date) {
-    let mut suppressions = Vec::new();
-    for path in project.paths().filter(|path| can_hold(path)) {
-        if let Some(source) = project.read(path) {
-            suppressions.extend(read(&source));
-        }
-    }
+    let read_all = || {
+        let paths = project.paths().filter(|path| can_hold(path));
+        let sources = paths.filter_map(|path| project.read(path));
+        sources.flat_map(|source| read(&source)).collect::<Vec<_>>()
+    };
+    let suppressions = thread::scope(|scope| {
+        let builder = thread::Builder::new().stack_size(STACK);
+        let thread = builder.spawn_scoped(scope, read_all);
+        thread.ok().and_then(|thread| thread.join().ok())
+    });
+    // Without a thread nothing is suppressed: too much is told, not too little.
+    let suppressions = suppressions.unwrap_or_default();
     settle(suppressions, report, today);
 }
 

@@ -63,6 +63,18 @@ pub(crate) struct AuditArgs {
     /// A function of your own that limits logins
     #[arg(long = "limiters", value_name = "NAME", value_delimiter = ',')]
     pub(crate) limiters: Vec<String>,
+    /// Try wrong logins on a site, 15 at most, on this machine or a host of --i-own
+    #[arg(long)]
+    pub(crate) probe_login: bool,
+    /// Where logins go, if the probe does not find it
+    #[arg(long, value_name = "PATH", requires = "probe_login")]
+    pub(crate) login_path: Option<String>,
+    /// A host of your own, where wrong logins may be tried
+    #[arg(long, value_name = "HOST")]
+    pub(crate) i_own: Vec<String>,
+    /// Authorities that a site's certificate may be of, beside the system's, in PEM
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Vec<PathBuf>,
     /// The file with the `[audit]` table [default: panoply.toml in the first folder]
     #[arg(long, value_name = "FILE", env = "PANOPLY_CONFIG")]
     pub(crate) config: Option<PathBuf>,

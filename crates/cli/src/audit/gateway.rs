@@ -378,6 +378,70 @@ mod tests {
         }
     }
 
+    /// One finding of each rule, in a file and on a site.
+    fn everything() -> [Report; 2] {
+        let source = panoply_audit::Source::new("src/a\nb = 1.js", "app.post('/login')\n");
+        let mut code = Report::new("nowhere");
+        let mut site = Report::new("https://shop.example");
+        for rule in panoply_audit::RULES {
+            let at = panoply_audit::Location::new(&source, 0..3);
+            let message = "`POST /api/login` is `\"wrong\"`\n[evil]";
+            code.push(Finding::new(rule, Place::Code(at), message));
+            let url = "https://shop.example/sign-in?next=\n[evil]".to_owned();
+            site.push(Finding::new(rule, Place::Url(url), message));
+        }
+        [code, site]
+    }
+
+    #[test]
+    fn the_gateway_takes_the_file_and_every_finding_is_in_it() {
+        let targets = ["nowhere".to_owned(), "https://shop.example".to_owned()];
+        let toml = config(&everything(), &targets);
+        for rule in panoply_audit::RULES
+            .iter()
+            .filter(|rule| rule.group() != "audit")
+        {
+            assert!(
+                toml.contains(&format!("{}: ", rule.id)),
+                "{}: {toml}",
+                rule.id
+            );
+        }
+        let source = panoply_gateway::config::Source::new().text("panoply.toml", &*toml);
+        let loaded = source
+            .load()
+            .unwrap_or_else(|error| panic!("{error}\n{toml}"));
+        assert_eq!(
+            loaded.value("tls.domains").as_deref(),
+            Some("[\"shop.example\"]")
+        );
+        assert_eq!(loaded.text("headers.preset"), Some("helmet"));
+        assert_eq!(
+            loaded.config.login.map(|logins| logins.len()),
+            Some(2),
+            "{toml}"
+        );
+        insta::assert_snapshot!(toml);
+    }
+
+    #[test]
+    fn what_is_commented_out_can_be_put_in_force() {
+        let toml = config(&everything(), &[]);
+        let whole: Vec<&str> = toml
+            .lines()
+            .map(|line| match line.strip_prefix('#') {
+                // Of an app that is started and one that runs there can be one.
+                Some(setting) if !setting.starts_with(' ') && !setting.starts_with("upstream") => {
+                    setting
+                }
+                _ => line,
+            })
+            .collect();
+        let source = panoply_gateway::config::Source::new();
+        let loaded = source.text("panoply.toml", whole.join("\n")).load();
+        loaded.unwrap_or_else(|error| panic!("{error}"));
+    }
+
     #[test]
     fn paths_and_hosts_are_read() {
         assert_eq!(

@@ -50,11 +50,12 @@ const ROUNDS: usize = 8;
 
 fn audit(args: &AuditArgs, settings: &Settings) -> Result<ExitCode, Error> {
     let clock = SystemClock::new();
-    let baseline = settings
+    // What is written anew holds all that there is, also what the old one knew.
+    let known = settings
         .baseline
         .as_deref()
-        .map(Baseline::read)
-        .transpose()?;
+        .filter(|_| args.write_baseline.is_none());
+    let baseline = known.map(Baseline::read).transpose()?;
     let mut reports = look(settings, baseline.as_ref())?;
     let mut changes = Vec::new();
     let mut refused = Vec::new();
@@ -106,8 +107,14 @@ fn audit(args: &AuditArgs, settings: &Settings) -> Result<ExitCode, Error> {
 fn look(settings: &Settings, baseline: Option<&Baseline>) -> Result<Vec<Report>, Error> {
     let mut reports = Vec::new();
     for target in &settings.targets {
-        let _progress = Progress::on(target);
-        reports.push(panoply_audit::directory(target, &settings.options)?);
+        let progress = Progress::on(target);
+        reports.push(if is_url(target) {
+            let live = settings.live.clone();
+            let live = live.progress(move |step| progress.say(step));
+            block_on(panoply_audit::live(target, &live))?
+        } else {
+            panoply_audit::directory(target, &settings.options)?
+        });
     }
     if let Some(baseline) = baseline {
         baseline.apply(&mut reports);
@@ -116,6 +123,17 @@ fn look(settings: &Settings, baseline: Option<&Baseline>) -> Result<Vec<Report>,
         settings.selection.apply(report);
     }
     Ok(reports)
+}
+
+/// Waits for what has to wait for a site.
+fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(work),
+        Err(source) => Err(Error::Runtime { source }),
+    }
 }
 
 /// Writes what the findings offer; says whether anything was written.

@@ -11,17 +11,20 @@ pub(super) struct Progress {
 impl Progress {
     /// Says which target is looked at.
     pub(super) fn on(target: &str) -> Self {
-        let shown = std::io::stderr().is_terminal() && std::io::stdout().is_terminal();
-        if shown {
-            let target: String = target
-                .chars()
-                .filter(|c| !c.is_control())
-                .take(60)
-                .collect();
-            // Who has closed it does not want it.
-            let _ = write!(std::io::stderr(), "auditing {target} …");
+        let shown = std::io::stderr().is_terminal();
+        let progress = Self { shown };
+        progress.say(&format!("auditing {target}"));
+        progress
+    }
+
+    /// Says what is being done now.
+    pub(super) fn say(&self, step: &str) {
+        if self.shown {
+            let step = step.chars().filter(|c| !c.is_control());
+            let step: String = step.take(70).collect();
+            // Whoever has closed it does not want it.
+            let _ = write!(std::io::stderr(), "\r\u{1b}[K{step} …");
         }
-        Self { shown }
     }
 }
 

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use panoply_audit::output::FailOn;
-use panoply_audit::{Confidence, Options, Pick, Selection, Severity, UnknownRule};
+use panoply_audit::{
+    Confidence, LiveOptions, LoginProbe, Options, Pick, Selection, Severity, UnknownRule,
+};
 use panoply_gateway::config::{
     AuditConfidence, AuditConfig, AuditLevel, ConfigError, Loaded, Origin, Source,
 };
@@ -15,6 +17,7 @@ use super::args::{AuditArgs, Level, Sure};
 pub(super) struct Settings {
     pub(super) targets: Vec<String>,
     pub(super) options: Options,
+    pub(super) live: LiveOptions,
     pub(super) selection: Selection,
     /// The checks that were asked for by name.
     pub(super) required: Vec<Pick>,
@@ -74,6 +77,9 @@ impl Settings {
             // Who names advisories wants to know what they say.
             required.extend("deps/vulnerable".parse::<Pick>());
         }
+        if args.probe_login {
+            required.extend("auth/no-rate-limit".parse::<Pick>());
+        }
         // Who names a rule wants it looked for.
         required.extend(only.iter().filter(|pick| matches!(pick, Pick::Rule(_))));
         let mut selection = Selection::new();
@@ -92,6 +98,7 @@ impl Settings {
         Ok(Self {
             targets,
             options,
+            live: live(args),
             selection,
             required,
             fail_on: fail_on.unwrap_or_default(),
@@ -106,6 +113,24 @@ pub(crate) fn check(loaded: &Loaded) -> Result<(), ConfigError> {
         written(loaded, key)?;
     }
     Ok(())
+}
+
+fn live(args: &AuditArgs) -> LiveOptions {
+    let mut live = LiveOptions::new();
+    for host in &args.i_own {
+        live = live.owned(host.clone());
+    }
+    for authority in &args.ca {
+        live = live.authority(authority.clone());
+    }
+    if args.probe_login {
+        let probe = LoginProbe::new();
+        live = live.login(match &args.login_path {
+            Some(path) => probe.path(path.clone()),
+            None => probe,
+        });
+    }
+    live
 }
 
 fn load(args: &AuditArgs, targets: &[String]) -> Result<Loaded, ConfigError> {
