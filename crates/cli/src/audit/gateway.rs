@@ -81,7 +81,7 @@ pub(super) fn config(reports: &[Report], targets: &[String]) -> String {
         page.table("client");
         page.covers(
             covered,
-            "what clients claim of their address is dropped, and the app is told the one they have",
+            "What clients claim of their address is dropped; the app is told the one they have",
         );
         page.line("trusted_proxies = []");
     }
@@ -132,7 +132,7 @@ fn tls(page: &mut Page, covered: Option<&Covered>, targets: &[String]) {
     page.table("tls");
     page.covers(
         covered,
-        "HTTPS with TLS 1.2 and 1.3 alone, plain HTTP leads there, certificates are ordered and renewed",
+        "HTTPS with TLS 1.2 and 1.3 alone; plain HTTP leads there; certificates are ordered and renewed",
     );
     let mut names: Vec<String> = targets
         .iter()
@@ -160,13 +160,13 @@ fn headers(page: &mut Page, covers: &BTreeMap<Cover, Covered>) {
     if let Some(covered) = banners {
         page.covers(
             covered,
-            "headers that tell what runs are taken away, without a line",
+            "Headers that tell what runs are taken away, without a line",
         );
     }
     if let Some(covered) = headers {
         page.covers(
             covered,
-            "what Helmet sends, on every answer; the stricter of two stays",
+            "What Helmet sends, on every answer; of two values the stricter stays",
         );
         page.line("preset = \"helmet\"");
         page.prose(
@@ -181,7 +181,7 @@ fn logins(page: &mut Page, covered: Option<&Covered>) {
     let Some(covered) = covered else {
         return;
     };
-    let how = "failures are counted by user, by client and by both, whatever the app counts";
+    let how = "Failures are counted by user, by client and by both, whatever the app counts";
     page.line("");
     page.covers(covered, how);
     if covered.paths.is_empty() {
@@ -219,11 +219,14 @@ fn cookies(page: &mut Page, covers: &BTreeMap<Cover, Covered>) {
         page.line("#script_readable = [\"theme\"]");
     }
     if let Some(covered) = names {
-        page.covers(covered, "outside it goes by a name that tells nothing");
+        page.covers(covered, "Outside it goes by a name that tells nothing");
         page.line("rename = true");
     }
     if let Some(covered) = seals {
-        page.covers(covered, "sealed, so that no visitor reads what is in it");
+        page.covers(
+            covered,
+            "It is sealed, so that no visitor reads what is in it",
+        );
         page.prose("If the cookie has another name than `session`, write that:");
         page.line("seal = [\"session\"]");
     }
@@ -330,7 +333,7 @@ impl Page {
     }
 
     fn covers(&mut self, covered: &Covered, how: &str) {
-        self.prose(&format!("Covers, as {how}:"));
+        self.prose(&format!("{how}. That covers:"));
         self.list(covered);
     }
 
@@ -349,7 +352,9 @@ impl Page {
             if line.len() > start.len() && line.chars().count() + word.chars().count() >= WIDTH {
                 self.line(&line);
                 line.clone_from(&start);
-                line.push_str("  ");
+                if indent > 0 {
+                    line.push_str("  ");
+                }
             }
             line.push(' ');
             line.push_str(word);
