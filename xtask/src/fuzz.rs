@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::install;
 
 /// Every target below `fuzz/`.
-const TARGETS: [&str; 7] = [
+const TARGETS: [&str; 9] = [
     "forwarded",
     "framing",
     "config",
@@ -16,6 +16,8 @@ const TARGETS: [&str; 7] = [
     "helmet",
     "cookie",
     "set_cookie",
+    "handshake",
+    "page",
 ];
 
 #[derive(Debug, clap::Args)]

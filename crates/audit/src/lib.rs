@@ -3,6 +3,9 @@
 mod deps;
 mod error;
 mod finding;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod js;
 mod live;
 mod options;
