@@ -5,6 +5,9 @@ mod deps;
 mod error;
 mod finding;
 mod fix;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod js;
 mod live;
 mod options;

@@ -103,6 +103,14 @@ impl<'a> Scene<'a> {
         visit.as_ref().ok()
     }
 
+    /// Whether there is nothing at all where HTTPS would be.
+    pub(crate) fn is_https_closed(&self) -> bool {
+        matches!(
+            self.https,
+            Err(Failure::Connect { .. } | Failure::Name(_) | Failure::Address)
+        )
+    }
+
     /// Every answer of the site itself, not of those to which it sends.
     pub(crate) fn answers(&self) -> impl Iterator<Item = &Answer> {
         let visits = [&self.https, &self.http].into_iter().flatten();

@@ -6,17 +6,23 @@ mod cors;
 mod errors;
 mod fingerprint;
 mod headers;
+mod protocols;
 mod scripts;
 mod transport;
 
 use super::client::Answer;
+use super::handshake::Scan;
 use super::scene::Scene;
+use super::target::Target;
+use crate::error::Error;
 use crate::finding::Place;
 use crate::report::Report;
+use crate::rules::{cookie, errors as error_pages, fingerprint as prints, headers as header, tls};
 
 /// Looks at everything that was answered.
-pub(crate) fn run(scene: &Scene<'_>, report: &mut Report) {
-    transport::check(scene, report);
+pub(crate) fn run(scene: &Scene<'_>, scan: Option<&Scan>, report: &mut Report) {
+    transport::check(scene, scan, report);
+    protocols::check(&scene.target, scan, report);
     certificate::check(scene, report);
     headers::check(scene, report);
     scripts::check(scene, report);
@@ -24,6 +30,34 @@ pub(crate) fn run(scene: &Scene<'_>, report: &mut Report) {
     cookies::check(scene, report);
     fingerprint::check(scene, report);
     errors::check(scene, report);
+}
+
+/// Says of a server that speaks nothing but old protocols what that allows to say.
+pub(crate) fn old_alone(target: &Target, scan: &Scan, error: &Error, report: &mut Report) {
+    protocols::check(target, Some(scan), report);
+    let unseen = [
+        &tls::NO_REDIRECT,
+        &tls::CERT,
+        &header::CSP,
+        &header::HSTS,
+        &header::NOSNIFF,
+        &header::FRAME,
+        &header::REFERRER,
+        &header::COOP,
+        &header::CORP,
+        &header::CORS,
+        &header::SRI,
+        &prints::X_POWERED_BY,
+        &prints::SERVER,
+        &error_pages::DEFAULT_404,
+        &error_pages::DEFAULT_HANDLER,
+        &cookie::NO_SECURE,
+        &cookie::NO_HTTP_ONLY,
+        &cookie::NO_SAME_SITE,
+    ];
+    for rule in unseen {
+        report.not_checked(rule, error.to_string());
+    }
 }
 
 fn place(answer: &Answer) -> Place {

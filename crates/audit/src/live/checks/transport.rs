@@ -2,6 +2,7 @@
 
 use super::super::client::Failure;
 use super::super::domain::is_loopback;
+use super::super::handshake::Scan;
 use super::super::scene::Scene;
 use super::super::visit::Visit;
 use crate::finding::{Confidence, Finding, Place};
@@ -9,8 +10,12 @@ use crate::report::Report;
 use crate::rule::Severity;
 use crate::rules::tls::{NO_HTTPS, NO_REDIRECT};
 
-pub(super) fn check(scene: &Scene<'_>, report: &mut Report) {
+pub(super) fn check(scene: &Scene<'_>, scan: Option<&Scan>, report: &mut Report) {
     match (&scene.https, &scene.http) {
+        // What it speaks is old; that is another finding.
+        (Err(failure), _) if scan.is_some_and(Scan::speaks) => {
+            report.not_checked(&NO_REDIRECT, failure.told());
+        }
         (Err(failure), _) => no_https(scene, failure, report),
         (Ok(_), Ok(http)) => redirects(scene, http, report),
         (Ok(_), Err(failure)) => no_http(scene, failure, report),
