@@ -103,6 +103,11 @@ impl Rules<'_> {
         for call in calls {
             match &call.callee {
                 Callee::External(path) if is_limiting(path) => {
+                    // `limit(req, res, next)`, by one's own hand.
+                    let made = call.this.as_ref().and_then(|this| self.program.as_call(this));
+                    if let (Some(made), true) = (made, path.ends_with("()")) {
+                        return Some(self.of_call(made));
+                    }
                     let mut keys = Vec::new();
                     for arg in &call.args {
                         keys.extend(self.program.requested(arg));
