@@ -49,6 +49,8 @@ pub(crate) struct Stack {
     pub(crate) kind: StackKind,
     /// The call that made it.
     pub(crate) at: Loc,
+    /// When it is made.
+    pub(crate) born: Cond,
     pub(crate) events: Vec<Event>,
 }
 

@@ -185,6 +185,11 @@ mod tests {
 
     #[test]
     fn depth_is_bounded() {
+        let thread = std::thread::Builder::new().stack_size(128 << 20);
+        thread.spawn(deep).unwrap().join().unwrap();
+    }
+
+    fn deep() {
         let deep = format!("{}1{}", "(".repeat(10_000), ")".repeat(10_000));
         assert!(parse(&Source::new("a.js", deep)).is_err());
         assert!(parse(&Source::new("a.js", format!("{}1", "!".repeat(9_000)))).is_err());

@@ -18,6 +18,8 @@ pub(super) struct App {
     pub(super) kind: StackKind,
     /// Where it is made.
     pub(super) at: Loc,
+    /// When it is made.
+    pub(super) born: Cond,
     /// Whether it is mounted in another.
     pub(super) is_mounted: bool,
     pub(super) layers: Vec<Layer>,
@@ -34,6 +36,8 @@ pub(super) struct App {
 pub(super) struct Layer {
     /// Handlers of one call have the same.
     pub(super) group: u32,
+    /// Whether no other handler of its call comes after it.
+    pub(super) is_last: bool,
     /// Nothing for `use`.
     pub(super) method: Option<Rc<str>>,
     pub(super) path: Route,
@@ -86,6 +90,7 @@ pub(super) fn apps(program: &Program) -> Vec<App> {
         let mut app = App {
             kind: stack.kind,
             at: stack.at,
+            born: stack.born.clone(),
             is_mounted: mounted.contains(&id),
             layers: Vec::new(),
             settings: Vec::new(),
@@ -127,6 +132,7 @@ pub(super) fn loose(program: &Program) -> Vec<App> {
         let mut app = App {
             kind: stack.kind,
             at: stack.at,
+            born: stack.born.clone(),
             is_mounted: false,
             layers: Vec::new(),
             settings: Vec::new(),
@@ -254,7 +260,8 @@ impl Flat<'_> {
         let group = self.group;
         for path in paths(&told.paths) {
             let path = prefix.join(&path);
-            for handler in &told.handlers {
+            for (number, handler) in told.handlers.iter().enumerate() {
+                let is_last = number + 1 == told.handlers.len();
                 for (when, handler) in handler.alternatives() {
                     let Some(cond) = cond.and(&when) else {
                         continue;
@@ -263,6 +270,7 @@ impl Flat<'_> {
                     if inner.is_empty() {
                         self.app.layers.push(Layer {
                             group,
+                            is_last,
                             method: told.method.clone(),
                             path: path.clone(),
                             handler: handler.clone(),

@@ -112,7 +112,7 @@ impl Interp<'_> {
         let first = args.first();
         let undefined = Val::new(Value::Undefined, at);
         let val = match name {
-            "require" => return Some(self.require(first?, true, at)),
+            "require" => return Some(self.require(first?, at)),
             "require.resolve" => return first.cloned(),
             "process.exit" | "process.abort" => {
                 self.exits = true;

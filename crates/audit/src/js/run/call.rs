@@ -163,7 +163,6 @@ impl Interp<'_> {
             Kind::Stack(stack) => self.stack_method(stack, this, name, args, at),
             Kind::Route(stack, path) => self.route_method(stack, &path, this, name, args, at),
             Kind::Array(_) => self.array_method(id, this, name, args, at),
-            Kind::Server { secure } => self.server_method(secure, id, this, name, args, at),
             Kind::Promise(_) if name == "resolve" => self.resolve_promise(this, &args, at),
             Kind::Promise(inner) => self.then(&inner, name, args, at),
             Kind::Function(_) | Kind::Class { .. } | Kind::Bound { .. }
@@ -186,9 +185,12 @@ impl Interp<'_> {
                 let callee = self.get(&parent, name, at);
                 self.call(&callee, this.clone(), args, at, name)
             }
-            Kind::Plain if matches!(name, "then" | "catch" | "finally") => {
+            Kind::Plain | Kind::Function(_) | Kind::Class { .. } | Kind::Server { .. }
+                if matches!(name, "then" | "catch" | "finally") =>
+            {
                 self.then(this, name, args, at)
             }
+            Kind::Server { secure } => self.server_method(secure, id, this, name, args, at),
             Kind::Plain if name == "hasOwnProperty" => {
                 if let Some(first) = args.first() {
                     self.note(first, super::super::facts::CheckKind::Listed);

@@ -23,6 +23,11 @@ impl Interp<'_> {
         if !self.step() {
             return Val::unknown(at);
         }
+        self.nested(|it| it.eval_inside(expr, scope, at))
+            .unwrap_or_else(|| Val::unknown(at))
+    }
+
+    fn eval_inside(&mut self, expr: &Expr, scope: u32, at: Loc) -> Val {
         let value = match &expr.kind {
             ExprKind::Undefined => Value::Undefined,
             ExprKind::Null => Value::Null,
@@ -87,7 +92,7 @@ impl Interp<'_> {
             }
             ExprKind::Import(from) => {
                 let from = self.eval(from, scope);
-                return self.require(&from, true, at);
+                return self.import_call(&from, at);
             }
             ExprKind::Not(inner) => {
                 let val = self.eval(inner, scope);

@@ -77,6 +77,7 @@ impl Interp<'_> {
         self.program.stacks.push(Stack {
             kind,
             at,
+            born: self.path.clone(),
             events: Vec::new(),
         });
         Val::new(Value::Object(object), at)

@@ -79,8 +79,8 @@ impl Interp<'_> {
         let caller = std::mem::replace(&mut self.file, module);
         let handler = self.handler.take();
         let before = self.path.clone();
-        let limit = self.limit;
-        self.budget();
+        let (limit, begun, in_handler) = (self.limit, self.steps, self.in_handler);
+        self.budget(super::MAX_STEPS_MODULE);
         let scope = self.scope(None, true);
         let exports = self.object(Kind::Plain, at);
         let this = exports.clone();
@@ -118,11 +118,40 @@ impl Interp<'_> {
         self.file = caller;
         self.handler = handler;
         self.path = before;
-        self.limit = limit.max(self.steps.saturating_add(1_000));
+        // What a module takes is not taken from who asked for it.
+        self.limit = limit.saturating_add(self.steps.saturating_sub(begun));
+        self.in_handler = in_handler;
     }
 
-    /// `require(wanted)`, or `import()` of it.
-    pub(super) fn require(&mut self, wanted: &Val, whole: bool, at: Loc) -> Val {
+    /// `import(wanted)`: of CommonJS, what it exports is also called `default`.
+    pub(super) fn import_call(&mut self, wanted: &Val, at: Loc) -> Val {
+        let all = self.require(wanted, at);
+        let mut out = Vec::new();
+        for (cond, val) in all.alternatives() {
+            let own = val.object().and_then(|id| self.obj(id));
+            let val = match own.map(|obj| &obj.kind) {
+                Some(Kind::Namespace(_)) | None => val.clone(),
+                Some(_) => {
+                    let made = self.object(Kind::Plain, at);
+                    if let Some(id) = made.object() {
+                        if self
+                            .obj(val.object().unwrap_or(id))
+                            .is_some_and(|obj| matches!(obj.kind, Kind::Plain))
+                        {
+                            self.copy_props(id, val);
+                        }
+                        self.put(id, "default", val.clone(), at);
+                    }
+                    made
+                }
+            };
+            out.push((cond, val));
+        }
+        Val::one_of(out, at)
+    }
+
+    /// `require(wanted)`.
+    pub(super) fn require(&mut self, wanted: &Val, at: Loc) -> Val {
         let mut out = Vec::new();
         let before = self.path.clone();
         for (cond, wanted) in wanted.alternatives() {
@@ -133,11 +162,11 @@ impl Interp<'_> {
             match &wanted.v {
                 Value::Text(wanted) => {
                     let wanted = wanted.clone();
-                    out.push((path, self.require_text(&wanted, whole, at)));
+                    out.push((path, self.require_text(&wanted, at)));
                 }
                 Value::Pieces(_) => {
                     for file in self.files_like(wanted) {
-                        let val = self.module_value(file, whole, at);
+                        let val = self.module_value(file, at);
                         out.push((path.clone(), val));
                     }
                 }
@@ -148,9 +177,9 @@ impl Interp<'_> {
         Val::one_of(out, at)
     }
 
-    fn require_text(&mut self, wanted: &str, whole: bool, at: Loc) -> Val {
+    fn require_text(&mut self, wanted: &str, at: Loc) -> Val {
         if let Some(file) = self.files.resolve(self.file, wanted) {
-            return self.module_value(file, whole, at);
+            return self.module_value(file, at);
         }
         if wanted.starts_with(['.', '/']) {
             return Val::unknown(at);
@@ -224,7 +253,7 @@ impl Interp<'_> {
     }
 
     /// What another module sees of a module.
-    pub(super) fn module_value(&mut self, module: u32, _whole: bool, at: Loc) -> Val {
+    pub(super) fn module_value(&mut self, module: u32, at: Loc) -> Val {
         self.run_module(module);
         let Some(state) = self.modules.get(module as usize) else {
             return Val::unknown(at);
@@ -295,7 +324,7 @@ impl Interp<'_> {
             return Val::unknown(at);
         };
         let Some(name) = name else {
-            return self.module_value(module, true, at);
+            return self.module_value(module, at);
         };
         if depth > 12 {
             return Val::unknown(at);

@@ -155,9 +155,9 @@ impl Interp<'_> {
     /// Runs a module, and what it leaves to run later.
     fn entry(&mut self, module: u32) {
         self.path = Cond::ALWAYS;
-        self.budget();
+        self.budget(super::MAX_STEPS_MODULE);
         self.run_module(module);
-        self.budget();
+        self.budget(super::MAX_STEPS_MODULE);
         self.drain();
     }
 
@@ -331,7 +331,7 @@ impl Interp<'_> {
             responds: false,
             is_error,
         });
-        self.budget();
+        self.budget(super::MAX_STEPS_HANDLER);
         self.path = Cond::worlds(self.worlds_of_handler);
         self.handler = Some(number);
         let this = Val::unknown(val.at);
@@ -349,42 +349,54 @@ impl Interp<'_> {
         self.handler = None;
     }
 
-    /// Executes what nothing called: methods of controllers that a framework would call, helpers.
+    /// Executes what nothing called: what others may import, methods that a framework would call.
     fn rest(&mut self) {
-        let mut next = 0;
-        while next < self.program.heap.len() {
-            let id = ObjId(u32::try_from(next).unwrap_or(u32::MAX));
-            next += 1;
-            let Some(Kind::Function(closure)) = self.obj(id).map(|obj| obj.kind.clone()) else {
-                continue;
-            };
-            let ran = self.ran.contains_key(&(closure.file, closure.function.id));
-            let path = self
-                .files
-                .get(closure.file)
-                .map_or("", |file| file.source.path());
-            if ran || is_sample(path) {
-                continue;
+        let mut from = 0;
+        for _ in 0..4 {
+            let to = self.program.heap.len();
+            // Who imports is made after what it imports, and calls it as it is meant to be called.
+            for number in (from..to).rev() {
+                self.never_called(ObjId(u32::try_from(number).unwrap_or(u32::MAX)));
             }
-            self.budget();
-            if super::call::is_handler(&closure.function) {
-                self.handle(id, false);
-            } else {
-                let at = self.obj(id).map_or_else(Loc::default, |obj| obj.at);
-                self.path = Cond::ALWAYS;
-                let args = closure.function.params.iter();
-                let args =
-                    args.map(|param| Val::new(by_name(param.name().unwrap_or_default()), at));
-                let args = args.collect();
-                let this = self.object(Kind::Plain, at);
-                if let Some(obj) = this.object().and_then(|id| self.obj_mut(id)) {
-                    obj.open = true;
-                }
-                self.call_function(id, this, args, at);
-                self.drain();
+            from = to;
+            if self.program.heap.len() == to {
+                break;
             }
         }
         self.handlers();
+    }
+
+    fn never_called(&mut self, id: ObjId) {
+        let Some(Kind::Function(closure)) = self.obj(id).map(|obj| obj.kind.clone()) else {
+            return;
+        };
+        let ran = self.ran.contains_key(&(closure.file, closure.function.id));
+        let path = self
+            .files
+            .get(closure.file)
+            .map_or("", |file| file.source.path());
+        if ran || is_sample(path) {
+            return;
+        }
+        self.budget(super::MAX_STEPS_HANDLER);
+        if super::call::is_handler(&closure.function) {
+            self.handle(id, false);
+            return;
+        }
+        let at = self.obj(id).map_or_else(Loc::default, |obj| obj.at);
+        // Nobody can say how it is called, or whether.
+        let test = self.fresh_test();
+        self.path = Cond::test(EVERYWHERE, test, true);
+        let args = closure.function.params.iter();
+        let args = args.map(|param| Val::new(by_name(param.name().unwrap_or_default()), at));
+        let args = args.collect();
+        let this = self.object(Kind::Plain, at);
+        if let Some(obj) = this.object().and_then(|id| self.obj_mut(id)) {
+            obj.open = true;
+        }
+        self.call_function(id, this, args, at);
+        self.path = Cond::ALWAYS;
+        self.drain();
     }
 
     /// Decorators of NestJS and its like say which routes a class has.
