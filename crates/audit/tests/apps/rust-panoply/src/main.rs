@@ -2,14 +2,14 @@ use std::net::SocketAddr;
 
 use axum::Router;
 use axum::routing::{get, post};
-use panoply::limits::{LoginGuard, LoginVerdict};
-use panoply::{ClientConfig, Panoply};
+use panoply::limits::LoginVerdict;
+use panoply::{ClientConfig, LoginConfig, Panoply};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let suit = Panoply::recommended() // ok session/memory-store cookie/no-secure
         .client(ClientConfig::new().trusted_proxies(["loopback"])) // ok proxy/trust-all
-        .login(LoginGuard::route("/login").username("username"))
+        .logins([LoginConfig::route("/login").username("username")])
         .build()?;
     let app = Router::new() // ok headers/helmet-missing
         .route("/", get(|| async { "ok" }))
