@@ -1,5 +1,11 @@
 //! Express apps, in JavaScript or TypeScript.
 
+mod facts;
+mod files;
+mod ir;
+mod parse;
+mod run;
+
 use crate::options::Options;
 use crate::project::Project;
 use crate::report::Report;
