@@ -14,6 +14,9 @@ mod rules;
 mod rust;
 mod source;
 
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub use deps::fuzzing;
 pub use error::Error;
 pub use finding::{Confidence, Edit, Finding, Fix, Place, Related};
 pub use options::Options;
