@@ -69,7 +69,23 @@ fn audit(dir: &Path) -> Report {
         Some(folder) => options.advisories(beside(&folder)),
         None => options,
     };
-    panoply_audit::directory(dir, &options).unwrap()
+    // Elsewhere, so that it does not look like a part of our own repository.
+    let elsewhere = tempfile::tempdir().unwrap();
+    copy(dir, elsewhere.path());
+    panoply_audit::directory(elsewhere.path(), &options).unwrap()
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let to = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &to);
+        } else {
+            fs::copy(&path, &to).unwrap();
+        }
+    }
 }
 
 /// What was reported, and how sure it is.

@@ -131,7 +131,8 @@ impl Files {
     }
 
     fn is_own_package(&self, name: &str) -> bool {
-        let named = |package: &Package| package.json.get("name").and_then(Json::as_str) == Some(name);
+        let named =
+            |package: &Package| package.json.get("name").and_then(Json::as_str) == Some(name);
         self.packages.iter().any(named)
     }
 
@@ -158,7 +159,10 @@ impl Files {
         if is_builtin(wanted) {
             return None;
         }
-        let found = self.resolver.resolve_file(self.root.join(path), wanted).ok()?;
+        let found = self
+            .resolver
+            .resolve_file(self.root.join(path), wanted)
+            .ok()?;
         let found = found.path().strip_prefix(&self.root).ok()?;
         let parts = found.iter().map(|part| part.to_string_lossy());
         self.by_path(&parts.collect::<Vec<_>>().join("/"))
@@ -166,20 +170,28 @@ impl Files {
 
     /// `NODE_PATH`, `baseUrl` and their like: from the package's own folder, or its sources.
     fn by_root(&self, path: &str, wanted: &str) -> Option<u32> {
-        if is_builtin(wanted) || !wanted.contains('/') || wanted.starts_with('@') && !wanted.starts_with("@/") {
+        if is_builtin(wanted)
+            || !wanted.contains('/')
+            || wanted.starts_with('@') && !wanted.starts_with("@/")
+        {
             return None;
         }
-        let wanted = wanted.trim_start_matches(['@', '~']).trim_start_matches('/');
+        let wanted = wanted
+            .trim_start_matches(['@', '~'])
+            .trim_start_matches('/');
         let dir = self.package_dir(path);
-        ["", "src", "app", "server", "lib"].iter().find_map(|base| {
-            self.file_or_folder(&normal(&format!("{dir}/{base}/{wanted}")))
-        })
+        ["", "src", "app", "server", "lib"]
+            .iter()
+            .find_map(|base| self.file_or_folder(&normal(&format!("{dir}/{base}/{wanted}"))))
     }
 
     /// A file, also without its ending, or a folder's main file.
     pub(crate) fn file_or_folder(&self, path: &str) -> Option<u32> {
         self.file(path).or_else(|| {
-            let main = self.packages.iter().find(|package| package.dir == path && !path.is_empty());
+            let main = self
+                .packages
+                .iter()
+                .find(|package| package.dir == path && !path.is_empty());
             let main = main.and_then(|package| package.json.get("main")?.as_str());
             let main = main.and_then(|main| self.built_from(path, main));
             main.or_else(|| self.file(&normal(&format!("{path}/index"))))
@@ -201,14 +213,18 @@ impl Files {
                 "jsx" => &["tsx"],
                 _ => return None,
             };
-            from.iter().find_map(|ending| self.by_path(&format!("{stem}.{ending}")))
+            from.iter()
+                .find_map(|ending| self.by_path(&format!("{stem}.{ending}")))
         })
     }
 
     /// The source of what `package.json` starts, which may be the built file.
     pub(crate) fn built_from(&self, dir: &str, main: &str) -> Option<u32> {
         let path = normal(&format!("{dir}/{main}"));
-        if let Some(at) = self.file(&path).or_else(|| self.file(&normal(&format!("{path}/index")))) {
+        if let Some(at) = self
+            .file(&path)
+            .or_else(|| self.file(&normal(&format!("{path}/index"))))
+        {
             return Some(at);
         }
         let main = normal(main);
@@ -227,7 +243,9 @@ impl Files {
 }
 
 fn parse_all(project: &Project, paths: &[&str]) -> Vec<File> {
-    let threads = thread::available_parallelism().map_or(1, usize::from).min(16);
+    let threads = thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(16);
     let share = paths.len().div_ceil(threads).max(1);
     // Neighbours are alike in size; every n-th file to each thread spreads the large ones.
     let shares: Vec<Vec<&str>> = (0..threads)
@@ -237,7 +255,12 @@ fn parse_all(project: &Project, paths: &[&str]) -> Vec<File> {
     thread::scope(|scope| {
         let mut running = Vec::new();
         for share in &shares {
-            let work = move || share.iter().filter_map(|path| read(project, path)).collect();
+            let work = move || {
+                share
+                    .iter()
+                    .filter_map(|path| read(project, path))
+                    .collect()
+            };
             let builder = thread::Builder::new().stack_size(STACK);
             running.extend(builder.spawn_scoped(scope, work));
         }
@@ -253,7 +276,8 @@ fn parse_all(project: &Project, paths: &[&str]) -> Vec<File> {
 fn read(project: &Project, path: &str) -> Option<File> {
     let source = project.read(path)?;
     let content = if path.ends_with(".json") {
-        serde_json::from_str(source.text()).map_or_else(|error| Content::Broken(error.to_string()), Content::Json)
+        serde_json::from_str(source.text())
+            .map_or_else(|error| Content::Broken(error.to_string()), Content::Json)
     } else {
         parse::parse(&source).map_or_else(Content::Broken, Content::Script)
     };
@@ -285,8 +309,15 @@ fn package(file: &File) -> Option<Package> {
 }
 
 fn depends(package: &Package) -> Vec<String> {
-    let lists = ["dependencies", "devDependencies", "peerDependencies", "optionalDependencies"];
-    let lists = lists.iter().filter_map(|list| package.json.get(list)?.as_object());
+    let lists = [
+        "dependencies",
+        "devDependencies",
+        "peerDependencies",
+        "optionalDependencies",
+    ];
+    let lists = lists
+        .iter()
+        .filter_map(|list| package.json.get(list)?.as_object());
     lists.flat_map(|list| list.keys().cloned()).collect()
 }
 
@@ -297,7 +328,9 @@ fn aliases(package: &Package) -> Vec<(String, String)> {
     };
     let to = |to: &Json| Some(normal(&format!("{}/{}", package.dir, to.as_str()?)));
     let aliases = aliases.iter();
-    aliases.filter_map(|(alias, path)| Some((alias.clone(), to(path)?))).collect()
+    aliases
+        .filter_map(|(alias, path)| Some((alias.clone(), to(path)?)))
+        .collect()
 }
 
 fn resolver() -> Resolver {
@@ -314,7 +347,9 @@ fn resolver() -> Resolver {
             alias(".mjs", &[".mts", ".mjs"]),
             alias(".cjs", &[".cts", ".cjs"]),
         ],
-        condition_names: ["node", "import", "require", "default"].map(str::to_owned).into(),
+        condition_names: ["node", "import", "require", "default"]
+            .map(str::to_owned)
+            .into(),
         ..ResolveOptions::default()
     })
 }
@@ -370,11 +405,45 @@ pub(crate) fn is_builtin(wanted: &str) -> bool {
     wanted.starts_with("node:")
         || matches!(
             wanted,
-            "assert" | "async_hooks" | "buffer" | "child_process" | "cluster" | "console" | "constants"
-                | "crypto" | "dgram" | "dns" | "domain" | "events" | "fs" | "fs/promises" | "http"
-                | "http2" | "https" | "module" | "net" | "os" | "path" | "perf_hooks" | "process"
-                | "punycode" | "querystring" | "readline" | "repl" | "stream" | "string_decoder"
-                | "sys" | "timers" | "tls" | "tty" | "url" | "util" | "v8" | "vm" | "worker_threads" | "zlib"
+            "assert"
+                | "async_hooks"
+                | "buffer"
+                | "child_process"
+                | "cluster"
+                | "console"
+                | "constants"
+                | "crypto"
+                | "dgram"
+                | "dns"
+                | "domain"
+                | "events"
+                | "fs"
+                | "fs/promises"
+                | "http"
+                | "http2"
+                | "https"
+                | "module"
+                | "net"
+                | "os"
+                | "path"
+                | "perf_hooks"
+                | "process"
+                | "punycode"
+                | "querystring"
+                | "readline"
+                | "repl"
+                | "stream"
+                | "string_decoder"
+                | "sys"
+                | "timers"
+                | "tls"
+                | "tty"
+                | "url"
+                | "util"
+                | "v8"
+                | "vm"
+                | "worker_threads"
+                | "zlib"
         )
 }
 

@@ -139,7 +139,10 @@ mod tests {
 
     #[test]
     fn what_excludes_each_other_does_not_meet() {
-        let (yes, no) = (Cond::test(EVERYWHERE, 1, true), Cond::test(EVERYWHERE, 1, false));
+        let (yes, no) = (
+            Cond::test(EVERYWHERE, 1, true),
+            Cond::test(EVERYWHERE, 1, false),
+        );
         assert_eq!(yes.and(&no), None);
         assert!(!yes.meets(&no));
         assert!(yes.meets(&Cond::worlds(PRODUCTION)));

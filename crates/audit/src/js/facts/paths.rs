@@ -49,7 +49,10 @@ impl Route {
     pub(crate) fn parse(path: &str) -> Self {
         let segments = path.split('/').filter(|part| !part.is_empty());
         let segments = segments.map(|part| {
-            if matches!(part, "*" | "(.*)" | ".*" | "*.*") || part.starts_with('*') || part.starts_with("{*") {
+            if matches!(part, "*" | "(.*)" | ".*" | "*.*")
+                || part.starts_with('*')
+                || part.starts_with("{*")
+            {
                 Segment::Rest
             } else if part.contains(['(', '?', '+', '*', '{', '[']) {
                 Segment::Unknown
@@ -106,9 +109,8 @@ fn matches(pattern: &[Segment], route: &[Segment], prefix: bool) -> Matches {
         ([], []) => Matches::Yes,
         ([], _) if prefix => Matches::Yes,
         ([Segment::Rest], _) => Matches::Yes,
-        ([Segment::Unknown | Segment::Rest, ..], _) | (_, [Segment::Unknown | Segment::Rest, ..]) => {
-            Matches::Maybe
-        }
+        ([Segment::Unknown | Segment::Rest, ..], _)
+        | (_, [Segment::Unknown | Segment::Rest, ..]) => Matches::Maybe,
         ([Segment::Is(a), pattern @ ..], [Segment::Is(b), route @ ..]) if a == b => {
             matches(pattern, route, prefix)
         }

@@ -110,7 +110,9 @@ impl Val {
                     *have = Cond::worlds(have.mask() | cond.mask());
                 }
                 // One side of an unknown test and the other give the same.
-                Some((have, _)) if Cond::worlds(have.mask()).without(have).as_ref() == Some(&cond) => {
+                Some((have, _))
+                    if Cond::worlds(have.mask()).without(have).as_ref() == Some(&cond) =>
+                {
                     *have = Cond::worlds(have.mask());
                 }
                 _ if room => flat.push((cond, val)),

@@ -48,9 +48,7 @@ impl Lower {
             Expression::ArrayExpression(it) => {
                 ExprKind::Array(it.elements.iter().map(|item| self.element(item)).collect())
             }
-            Expression::ArrowFunctionExpression(it) => {
-                ExprKind::Function(Arc::new(self.arrow(it)))
-            }
+            Expression::ArrowFunctionExpression(it) => ExprKind::Function(Arc::new(self.arrow(it))),
             Expression::FunctionExpression(it) => {
                 ExprKind::Function(Arc::new(self.function(it, None)))
             }
@@ -138,12 +136,10 @@ impl Lower {
                     UnaryOperator::LogicalNot => ExprKind::Not(argument),
                     UnaryOperator::UnaryNegation => ExprKind::Negate(argument),
                     UnaryOperator::Typeof => ExprKind::Typeof(argument),
-                    UnaryOperator::Delete => {
-                        ExprKind::Change(Box::new(Pattern::Place(*argument)))
+                    UnaryOperator::Delete => ExprKind::Change(Box::new(Pattern::Place(*argument))),
+                    UnaryOperator::Void | UnaryOperator::UnaryPlus | UnaryOperator::BitwiseNot => {
+                        ExprKind::Opaque(vec![*argument])
                     }
-                    UnaryOperator::Void
-                    | UnaryOperator::UnaryPlus
-                    | UnaryOperator::BitwiseNot => ExprKind::Opaque(vec![*argument]),
                 }
             }
             Expression::UpdateExpression(it) => {

@@ -1,9 +1,8 @@
 //! What a value is given to: declarations, parameters, assignments.
 
 use oxc_ast::ast::{
-    ArrayAssignmentTarget, AssignmentTarget, AssignmentTargetMaybeDefault,
-    AssignmentTargetPattern, AssignmentTargetProperty, BindingPattern, ObjectAssignmentTarget,
-    SimpleAssignmentTarget,
+    ArrayAssignmentTarget, AssignmentTarget, AssignmentTargetMaybeDefault, AssignmentTargetPattern,
+    AssignmentTargetProperty, BindingPattern, ObjectAssignmentTarget, SimpleAssignmentTarget,
 };
 use oxc_span::GetSpan;
 

@@ -10,9 +10,7 @@ use oxc_ast::ast::{
 use oxc_span::GetSpan;
 
 use super::{Lower, name, opaque, span};
-use crate::js::ir::{
-    Expr, ExprKind, Import, Item, Key, Name, Pattern, Prop, Span, Stmt, StmtKind,
-};
+use crate::js::ir::{Expr, ExprKind, Import, Item, Key, Name, Pattern, Prop, Span, Stmt, StmtKind};
 
 impl Lower {
     /// Statements, in order.
@@ -139,7 +137,10 @@ impl Lower {
             }
             other => match other.as_assignment_target() {
                 Some(target) => (self.target(target), false),
-                None => (Pattern::Place(opaque(span(other.span()), Vec::new())), false),
+                None => (
+                    Pattern::Place(opaque(span(other.span()), Vec::new())),
+                    false,
+                ),
             },
         }
     }
@@ -371,7 +372,10 @@ fn declared(pattern: &Pattern, names: &mut Vec<Name>) {
             rest.iter().for_each(|inner| declared(inner, names));
         }
         Pattern::Array(items, rest) => {
-            items.iter().flatten().for_each(|inner| declared(inner, names));
+            items
+                .iter()
+                .flatten()
+                .for_each(|inner| declared(inner, names));
             rest.iter().for_each(|inner| declared(inner, names));
         }
         Pattern::Place(_) => {}

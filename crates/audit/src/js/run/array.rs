@@ -6,7 +6,14 @@ use super::super::facts::{CheckKind, Cond, Kind, Loc, ObjId, Val, Value};
 use super::Interp;
 
 impl Interp<'_> {
-    pub(super) fn array_method(&mut self, id: ObjId, this: &Val, name: &str, args: Vec<Val>, at: Loc) -> Val {
+    pub(super) fn array_method(
+        &mut self,
+        id: ObjId,
+        this: &Val,
+        name: &str,
+        args: Vec<Val>,
+        at: Loc,
+    ) -> Val {
         let known = self.elements(this);
         let first = args.first().cloned();
         match (name, known) {
@@ -43,7 +50,11 @@ impl Interp<'_> {
             ("map" | "flatMap", Some(items)) => match first {
                 Some(callback) => {
                     let mapped = self.call_each(&callback, items, this, at);
-                    let mapped = if name == "flatMap" { self.flat(mapped) } else { mapped };
+                    let mapped = if name == "flatMap" {
+                        self.flat(mapped)
+                    } else {
+                        mapped
+                    };
                     self.list(mapped, at)
                 }
                 None => self.any_list(at),
@@ -77,18 +88,37 @@ impl Interp<'_> {
                 if let Some(callback) = first {
                     self.call_each(&callback, items, this, at);
                 }
-                if name == "find" { self.element_of(this, at) } else { Val::unknown(at) }
+                if name == "find" {
+                    self.element_of(this, at)
+                } else {
+                    Val::unknown(at)
+                }
             }
-            ("forEach" | "map" | "filter" | "some" | "every" | "find" | "flatMap" | "reduce", None) => {
+            (
+                "forEach" | "map" | "filter" | "some" | "every" | "find" | "flatMap" | "reduce",
+                None,
+            ) => {
                 let item = self.element_of(this, at);
                 if let Some(callback) = first {
-                    let args = if name == "reduce" { vec![Val::unknown(at), item.clone()] } else { vec![item.clone()] };
+                    let args = if name == "reduce" {
+                        vec![Val::unknown(at), item.clone()]
+                    } else {
+                        vec![item.clone()]
+                    };
                     let given = self.call_maybe(&callback, args, at);
                     let list = self.any_list(at);
-                    if let Some(Kind::Array(items)) = list.object().and_then(|id| self.obj_mut(id)).map(|obj| &mut obj.kind) {
+                    if let Some(Kind::Array(items)) = list
+                        .object()
+                        .and_then(|id| self.obj_mut(id))
+                        .map(|obj| &mut obj.kind)
+                    {
                         items.push(if name == "filter" { item } else { given });
                     }
-                    return if matches!(name, "some" | "every" | "find" | "reduce") { Val::unknown(at) } else { list };
+                    return if matches!(name, "some" | "every" | "find" | "reduce") {
+                        Val::unknown(at)
+                    } else {
+                        list
+                    };
                 }
                 Val::unknown(at)
             }
@@ -115,7 +145,9 @@ impl Interp<'_> {
                 self.list(flat, at)
             }
             ("join", Some(items)) => {
-                let by = first.and_then(|by| by.text().map(str::to_owned)).unwrap_or_else(|| ",".to_owned());
+                let by = first
+                    .and_then(|by| by.text().map(str::to_owned))
+                    .unwrap_or_else(|| ",".to_owned());
                 let mut whole = Val::new(Value::text(""), at);
                 for (number, item) in items.iter().enumerate() {
                     if number > 0 {
@@ -130,21 +162,30 @@ impl Interp<'_> {
                     return Val::unknown(at);
                 };
                 self.note(&wanted, CheckKind::Listed);
-                let texts = known.as_ref().map(|items| items.iter().map(|item| item.text()).collect::<Option<Vec<_>>>());
+                let texts = known.as_ref().map(|items| {
+                    items
+                        .iter()
+                        .map(|item| item.text())
+                        .collect::<Option<Vec<_>>>()
+                });
                 match (texts.flatten(), &wanted.v) {
                     (Some(texts), Value::Text(wanted)) if name == "includes" => {
                         Val::new(Value::Bool(texts.contains(&&**wanted)), at)
                     }
                     (Some(texts), Value::Mode(world)) if name == "includes" => {
-                        let found = texts.iter().any(|text| Value::mode_of(text) == Some(*world));
+                        let found = texts
+                            .iter()
+                            .any(|text| Value::mode_of(text) == Some(*world));
                         Val::new(Value::Bool(found), at)
                     }
                     (Some(texts), Value::OneOf(all)) if name == "includes" => {
                         let each = all.iter().map(|(cond, val)| {
                             let v = match &val.v {
-                                Value::Mode(world) => {
-                                    Value::Bool(texts.iter().any(|text| Value::mode_of(text) == Some(*world)))
-                                }
+                                Value::Mode(world) => Value::Bool(
+                                    texts
+                                        .iter()
+                                        .any(|text| Value::mode_of(text) == Some(*world)),
+                                ),
                                 Value::Text(text) => Value::Bool(texts.contains(&&**text)),
                                 _ => Value::Unknown,
                             };
@@ -163,7 +204,11 @@ impl Interp<'_> {
                 match (args.len(), number(args.first()), number(args.get(1))) {
                     (0, ..) => self.list(items, at),
                     (1, Some(from), _) if from >= 0.0 => {
-                        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index")]
+                        #[expect(
+                            clippy::cast_possible_truncation,
+                            clippy::cast_sign_loss,
+                            reason = "an index"
+                        )]
                         let from = from as usize;
                         self.list(items.into_iter().skip(from).collect(), at)
                     }
@@ -186,10 +231,13 @@ impl Interp<'_> {
 
     fn flat_into(&self, items: Vec<Val>, out: &mut Vec<Val>, depth: u8) {
         for item in items {
-            let inner = item.object().and_then(|id| self.obj(id)).and_then(|obj| match &obj.kind {
-                Kind::Array(inner) if depth < 8 => Some(inner.clone()),
-                _ => None,
-            });
+            let inner = item
+                .object()
+                .and_then(|id| self.obj(id))
+                .and_then(|obj| match &obj.kind {
+                    Kind::Array(inner) if depth < 8 => Some(inner.clone()),
+                    _ => None,
+                });
             match inner {
                 Some(inner) => self.flat_into(inner, out, depth + 1),
                 None => out.push(item),

@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use super::super::facts::{Cond, Kind, Loc, ObjId, Prop, Val, Value};
 use super::super::facts::Write;
+use super::super::facts::{Cond, Kind, Loc, ObjId, Prop, Val, Value};
 use super::super::ir::{Expr, ExprKind, Key, Pattern};
 use super::Interp;
 
@@ -86,7 +86,9 @@ impl Interp<'_> {
                     let (when, unless) = self.split(&val);
                     let default = self.eval(default, scope);
                     let sides = [(when, val.clone()), (unless, default)];
-                    let sides = sides.into_iter().filter_map(|(cond, val)| Some((cond?, val)));
+                    let sides = sides
+                        .into_iter()
+                        .filter_map(|(cond, val)| Some((cond?, val)));
                     Val::one_of(sides, val.at)
                 }
                 _ => val,
@@ -176,7 +178,11 @@ impl Interp<'_> {
                 _ => {}
             },
             Value::Request(path) => {
-                let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+                let path = if path.is_empty() {
+                    name.to_owned()
+                } else {
+                    format!("{path}.{name}")
+                };
                 self.written(&path, val, at);
             }
             Value::Response => self.written(&format!("response.{name}"), val, at),
@@ -267,7 +273,14 @@ impl Interp<'_> {
             if path.covers(&obj.born) {
                 // The place of the property is kept, not that of the copy.
                 let getter = false;
-                obj.put(name, Prop { val, at: prop.at, getter });
+                obj.put(
+                    name,
+                    Prop {
+                        val,
+                        at: prop.at,
+                        getter,
+                    },
+                );
             } else {
                 self.put(to, &name, val, prop.at);
             }

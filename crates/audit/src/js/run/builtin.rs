@@ -9,13 +9,53 @@ use super::{Flow, Interp};
 pub(super) fn is_global(name: &str) -> bool {
     matches!(
         name,
-        "require" | "process" | "console" | "Object" | "Array" | "JSON" | "Promise" | "String"
-            | "Number" | "Boolean" | "Math" | "Date" | "Error" | "RegExp" | "Map" | "Set" | "Symbol"
-            | "Buffer" | "URL" | "URLSearchParams" | "setTimeout" | "setInterval" | "setImmediate"
-            | "queueMicrotask" | "clearTimeout" | "clearInterval" | "parseInt" | "parseFloat"
-            | "encodeURIComponent" | "decodeURIComponent" | "encodeURI" | "decodeURI" | "escape"
-            | "unescape" | "isNaN" | "Reflect" | "Proxy" | "Function" | "TypeError" | "RangeError"
-            | "WeakMap" | "fetch" | "structuredClone" | "Bun" | "Deno" | "crypto" | "performance"
+        "require"
+            | "process"
+            | "console"
+            | "Object"
+            | "Array"
+            | "JSON"
+            | "Promise"
+            | "String"
+            | "Number"
+            | "Boolean"
+            | "Math"
+            | "Date"
+            | "Error"
+            | "RegExp"
+            | "Map"
+            | "Set"
+            | "Symbol"
+            | "Buffer"
+            | "URL"
+            | "URLSearchParams"
+            | "setTimeout"
+            | "setInterval"
+            | "setImmediate"
+            | "queueMicrotask"
+            | "clearTimeout"
+            | "clearInterval"
+            | "parseInt"
+            | "parseFloat"
+            | "encodeURIComponent"
+            | "decodeURIComponent"
+            | "encodeURI"
+            | "decodeURI"
+            | "escape"
+            | "unescape"
+            | "isNaN"
+            | "Reflect"
+            | "Proxy"
+            | "Function"
+            | "TypeError"
+            | "RangeError"
+            | "WeakMap"
+            | "fetch"
+            | "structuredClone"
+            | "Bun"
+            | "Deno"
+            | "crypto"
+            | "performance"
     )
 }
 
@@ -58,7 +98,10 @@ impl Interp<'_> {
         }
         let name = path.rsplit(['.', ':']).next().unwrap_or(path).to_owned();
         for arg in &args {
-            self.note(arg, super::super::facts::CheckKind::Asked(Rc::from(&**path)));
+            self.note(
+                arg,
+                super::super::facts::CheckKind::Asked(Rc::from(&**path)),
+            );
         }
         self.escapes(path, &args, at);
         self.callbacks(&name, &args, at);
@@ -80,7 +123,8 @@ impl Interp<'_> {
                 let dir = self.files.package_dir(path.unwrap_or_default());
                 Val::new(Value::text(&format!("/{dir}")), at)
             }
-            "process.nextTick" | "setTimeout" | "setInterval" | "setImmediate" | "queueMicrotask" => {
+            "process.nextTick" | "setTimeout" | "setInterval" | "setImmediate"
+            | "queueMicrotask" => {
                 self.callbacks(name, args.get(..1).unwrap_or_default(), at);
                 Val::unknown(at)
             }
@@ -135,7 +179,9 @@ impl Interp<'_> {
                 let numbers = first.alternatives().into_iter().map(|(cond, val)| {
                     let v = match &val.v {
                         Value::Number(number) => Value::Number(*number),
-                        Value::Text(text) => text.trim().parse().map_or(Value::Unknown, Value::Number),
+                        Value::Text(text) => {
+                            text.trim().parse().map_or(Value::Unknown, Value::Number)
+                        }
                         Value::Env(name) => Value::Env(name.clone()),
                         _ => Value::Unknown,
                     };
@@ -172,7 +218,14 @@ impl Interp<'_> {
                 _ => return None,
             },
             "Error" | "TypeError" | "RangeError" => {
-                self.record(Callee::External(Rc::from("global:Error")), true, None, args.to_vec(), at, None);
+                self.record(
+                    Callee::External(Rc::from("global:Error")),
+                    true,
+                    None,
+                    args.to_vec(),
+                    at,
+                    None,
+                );
                 let made = self.object(Kind::Plain, at);
                 if let Some(obj) = made.object().and_then(|id| self.obj_mut(id)) {
                     obj.open = true;
@@ -210,7 +263,10 @@ impl Interp<'_> {
 
     /// A promise is told what it will be; whether a method was that.
     pub(super) fn resolve_promise(&mut self, promise: &Val, args: &[Val], at: Loc) -> Val {
-        let val = args.first().cloned().unwrap_or_else(|| Val::new(Value::Undefined, at));
+        let val = args
+            .first()
+            .cloned()
+            .unwrap_or_else(|| Val::new(Value::Undefined, at));
         let path = self.path.clone();
         if let Some(obj) = promise.object().and_then(|id| self.obj_mut(id)) {
             if let Kind::Promise(inner) = &mut obj.kind {
@@ -224,7 +280,13 @@ impl Interp<'_> {
     }
 
     /// Calls a function for each of some values.
-    pub(super) fn call_each(&mut self, callback: &Val, items: Vec<Val>, list: &Val, at: Loc) -> Vec<Val> {
+    pub(super) fn call_each(
+        &mut self,
+        callback: &Val,
+        items: Vec<Val>,
+        list: &Val,
+        at: Loc,
+    ) -> Vec<Val> {
         let mut out = Vec::with_capacity(items.len());
         for (number, item) in items.into_iter().take(super::MAX_ITEMS).enumerate() {
             #[expect(clippy::cast_precision_loss, reason = "it is small")]

@@ -37,7 +37,9 @@ impl Interp<'_> {
                 let mut out = Vec::new();
                 let before = self.path.clone();
                 for (cond, key) in key.alternatives() {
-                    let Some(path) = before.and(&cond) else { continue };
+                    let Some(path) = before.and(&cond) else {
+                        continue;
+                    };
                     self.path = path.clone();
                     let val = match key.text() {
                         Some(name) => self.call_method(&this, name, args.clone(), at),
@@ -89,9 +91,11 @@ impl Interp<'_> {
                 Val::one_of(out, at)
             }
             Value::Object(id) => self.call_own_method(*id, this, name, args, at),
-            Value::Text(_) | Value::Pieces(_) | Value::Mode(_) | Value::Env(_) | Value::Regex(_) => {
-                self.text_method(this, name, &args, at)
-            }
+            Value::Text(_)
+            | Value::Pieces(_)
+            | Value::Mode(_)
+            | Value::Env(_)
+            | Value::Regex(_) => self.text_method(this, name, &args, at),
             Value::Request(path) => {
                 let path = path.clone();
                 self.request_method(&path, this, name, args, at)
@@ -109,7 +113,14 @@ impl Interp<'_> {
         }
     }
 
-    fn call_own_method(&mut self, id: ObjId, this: &Val, name: &str, args: Vec<Val>, at: Loc) -> Val {
+    fn call_own_method(
+        &mut self,
+        id: ObjId,
+        this: &Val,
+        name: &str,
+        args: Vec<Val>,
+        at: Loc,
+    ) -> Val {
         if let Some(prop) = self.inherited(id, name) {
             let callee = if prop.getter {
                 self.call(&prop.val, this.clone(), Vec::new(), at, name)
@@ -141,7 +152,10 @@ impl Interp<'_> {
                 let callee = self.get(this, name, at);
                 self.call(&callee, this.clone(), args, at, name)
             }
-            Kind::Class { parent: Some(parent), .. } => {
+            Kind::Class {
+                parent: Some(parent),
+                ..
+            } => {
                 let callee = self.get(&parent, name, at);
                 self.call(&callee, this.clone(), args, at, name)
             }
@@ -172,7 +186,9 @@ impl Interp<'_> {
     /// `f.call(this, …)`, `f.apply(this, […])`, `f.bind(this, …)`.
     fn bind_call_apply(&mut self, callee: &Val, name: &str, args: Vec<Val>, at: Loc) -> Val {
         let mut args = args.into_iter();
-        let this = args.next().unwrap_or_else(|| Val::new(Value::Undefined, at));
+        let this = args
+            .next()
+            .unwrap_or_else(|| Val::new(Value::Undefined, at));
         let rest: Vec<Val> = args.collect();
         match name {
             "bind" => {
@@ -192,7 +208,14 @@ impl Interp<'_> {
     }
 
     /// Calls a value; `hint` is the name that it was called by.
-    pub(super) fn call(&mut self, callee: &Val, this: Val, args: Vec<Val>, at: Loc, hint: &str) -> Val {
+    pub(super) fn call(
+        &mut self,
+        callee: &Val,
+        this: Val,
+        args: Vec<Val>,
+        at: Loc,
+        hint: &str,
+    ) -> Val {
         if !self.step() {
             return Val::unknown(at);
         }
@@ -317,7 +340,11 @@ impl Interp<'_> {
             let callee = Callee::Own(id, closure.name.clone());
             self.record(callee, false, None, args.clone(), at, None);
         }
-        let deep = self.frames.iter().filter(|frame| frame.function == key).count();
+        let deep = self
+            .frames
+            .iter()
+            .filter(|frame| frame.function == key)
+            .count();
         let ran = self.ran.entry(key).or_insert(0);
         *ran += 1;
         if *ran > MAX_CALLS || deep >= MAX_RECURSION || self.frames.len() >= MAX_DEPTH {
@@ -361,7 +388,13 @@ impl Interp<'_> {
     }
 
     /// Calls something of which only the name is known.
-    pub(super) fn call_unknown(&mut self, this: Option<&Val>, name: &str, args: Vec<Val>, at: Loc) -> Val {
+    pub(super) fn call_unknown(
+        &mut self,
+        this: Option<&Val>,
+        name: &str,
+        args: Vec<Val>,
+        at: Loc,
+    ) -> Val {
         for arg in args.iter().chain(this) {
             self.note(arg, super::super::facts::CheckKind::Asked(Rc::from(name)));
         }
@@ -369,7 +402,10 @@ impl Interp<'_> {
         self.escapes(name, &args, at);
         self.record(callee, false, this.cloned(), args.clone(), at, None);
         self.callbacks(name, &args, at);
-        if matches!(name, "then" | "catch" | "finally" | "on" | "once" | "exec" | "lean") {
+        if matches!(
+            name,
+            "then" | "catch" | "finally" | "on" | "once" | "exec" | "lean"
+        ) {
             return this.cloned().unwrap_or_else(|| Val::unknown(at));
         }
         Val::unknown(at)
@@ -409,7 +445,11 @@ impl Interp<'_> {
             });
             for val in std::iter::once(arg.clone()).chain(inner.unwrap_or_default()) {
                 if let Some(stack) = self.program.as_stack(&val) {
-                    self.event(stack, super::super::facts::EventKind::Escape(Rc::from(name)), at);
+                    self.event(
+                        stack,
+                        super::super::facts::EventKind::Escape(Rc::from(name)),
+                        at,
+                    );
                 }
             }
         }
@@ -525,7 +565,10 @@ fn guess(number: usize, param: &str, called: &str, at: Loc) -> Val {
 pub(super) fn is_handler(function: &super::super::ir::Function) -> bool {
     let mut params = function.params.iter();
     let mut first = params.next();
-    if first.and_then(|param| param.name()).is_some_and(|name| matches!(name, "err" | "error" | "_err" | "_error")) {
+    if first
+        .and_then(|param| param.name())
+        .is_some_and(|name| matches!(name, "err" | "error" | "_err" | "_error"))
+    {
         first = params.next();
     }
     let (Some(first), Some(second)) = (first, params.next()) else {
@@ -537,18 +580,58 @@ pub(super) fn is_handler(function: &super::super::ir::Function) -> bool {
         let kind = param.kind.as_deref().unwrap_or_default();
         name_matches || kinds.contains(&kind) && !matches!(param.pattern, Pattern::Place(_))
     };
-    let requests = ["Request", "NextApiRequest", "ExpressRequest", "AuthRequest", "IncomingMessage"];
+    let requests = [
+        "Request",
+        "NextApiRequest",
+        "ExpressRequest",
+        "AuthRequest",
+        "IncomingMessage",
+    ];
     named(first, &["req", "request", "rq"], &requests)
-        && named(second, &["res", "response", "rs", "resp", "reply"], &["Response", "ExpressResponse", "ServerResponse"])
+        && named(
+            second,
+            &["res", "response", "rs", "resp", "reply"],
+            &["Response", "ExpressResponse", "ServerResponse"],
+        )
 }
 
 /// Whether something of this name calls a function before it returns.
 fn is_immediate(name: &str) -> bool {
     matches!(
         name,
-        "forEach" | "each" | "map" | "filter" | "reduce" | "some" | "every" | "find" | "findIndex" | "sort"
-            | "flatMap" | "forOwn" | "forIn" | "mapValues" | "reduceRight" | "replace" | "times" | "tap"
-            | "describe" | "eachSeries" | "eachOf" | "parallel" | "series" | "waterfall" | "configure"
-            | "Promise" | "compose" | "pipe" | "once" | "walk" | "cb" | "callback" | "load" | "use"
+        "forEach"
+            | "each"
+            | "map"
+            | "filter"
+            | "reduce"
+            | "some"
+            | "every"
+            | "find"
+            | "findIndex"
+            | "sort"
+            | "flatMap"
+            | "forOwn"
+            | "forIn"
+            | "mapValues"
+            | "reduceRight"
+            | "replace"
+            | "times"
+            | "tap"
+            | "describe"
+            | "eachSeries"
+            | "eachOf"
+            | "parallel"
+            | "series"
+            | "waterfall"
+            | "configure"
+            | "Promise"
+            | "compose"
+            | "pipe"
+            | "once"
+            | "walk"
+            | "cb"
+            | "callback"
+            | "load"
+            | "use"
     )
 }

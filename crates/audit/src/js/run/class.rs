@@ -13,7 +13,9 @@ impl Interp<'_> {
         let at = self.loc(class.at);
         let parent = class.parent.as_ref().map(|parent| self.eval(parent, scope));
         let proto = self.alloc(Kind::Plain, at);
-        let parent_proto = parent.as_ref().map(|parent| self.get(parent, "prototype", at));
+        let parent_proto = parent
+            .as_ref()
+            .map(|parent| self.get(parent, "prototype", at));
         if let Some(obj) = self.obj_mut(proto) {
             obj.proto = parent_proto;
         }
@@ -64,7 +66,9 @@ impl Interp<'_> {
             let member_at = self.loc(member.at);
             if member.kind == MemberKind::Constructor {
                 let made = value.object();
-                if let Some(Kind::Class { constructor, .. }) = self.obj_mut(id).map(|obj| &mut obj.kind) {
+                if let Some(Kind::Class { constructor, .. }) =
+                    self.obj_mut(id).map(|obj| &mut obj.kind)
+                {
                     *constructor = made;
                 }
                 continue;
@@ -128,9 +132,17 @@ impl Interp<'_> {
                         obj.proto = Some(proto);
                     }
                     let given = self.call(callee, made.clone(), args, at, hint);
-                    if given.object().is_some() { given } else { made }
+                    if given.object().is_some() {
+                        given
+                    } else {
+                        made
+                    }
                 }
-                Some(Kind::Bound { callee, args: first, .. }) => {
+                Some(Kind::Bound {
+                    callee,
+                    args: first,
+                    ..
+                }) => {
                     let args = first.into_iter().chain(args).collect();
                     self.construct(&callee, args, at, hint)
                 }
@@ -146,7 +158,10 @@ impl Interp<'_> {
 
     /// Runs a class's constructor on an object, and first its parents'.
     pub(super) fn initialize(&mut self, class_val: &Val, this: &Val, args: Vec<Val>, at: Loc) {
-        let kind = class_val.object().and_then(|id| self.obj(id)).map(|obj| obj.kind.clone());
+        let kind = class_val
+            .object()
+            .and_then(|id| self.obj(id))
+            .map(|obj| obj.kind.clone());
         let Some(Kind::Class {
             class,
             scope,
@@ -169,7 +184,10 @@ impl Interp<'_> {
         if let (None, Some(parent)) = (constructor, &parent) {
             self.initialize(parent, this, args.clone(), at);
         }
-        let home = class_val.object().and_then(|id| self.obj(id)).map(|obj| obj.at.file);
+        let home = class_val
+            .object()
+            .and_then(|id| self.obj(id))
+            .map(|obj| obj.at.file);
         let file = self.file;
         self.file = home.unwrap_or(file);
         let fields = self.scope(Some(scope), true);
@@ -201,7 +219,10 @@ impl Interp<'_> {
     fn initialize_foreign(&mut self, class_val: &Val, this: &Val, args: Vec<Val>, at: Loc) {
         if let Value::Object(_) = class_val.v {
             if matches!(
-                class_val.object().and_then(|id| self.obj(id)).map(|obj| &obj.kind),
+                class_val
+                    .object()
+                    .and_then(|id| self.obj(id))
+                    .map(|obj| &obj.kind),
                 Some(Kind::Function(_))
             ) {
                 self.call(class_val, this.clone(), args, at, "super");

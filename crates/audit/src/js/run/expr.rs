@@ -33,15 +33,21 @@ impl Interp<'_> {
             ExprKind::Template(texts, parts) => return self.template(texts, parts, scope, at),
             ExprKind::Name(name) => return self.name(name, scope, at),
             ExprKind::This => {
-                return self.value_of_this(scope).unwrap_or_else(|| Val::unknown(at));
+                return self
+                    .value_of_this(scope)
+                    .unwrap_or_else(|| Val::unknown(at));
             }
             ExprKind::Super => {
-                return self.lookup(scope, "super").unwrap_or_else(|| Val::unknown(at));
+                return self
+                    .lookup(scope, "super")
+                    .unwrap_or_else(|| Val::unknown(at));
             }
             ExprKind::Array(items) => {
                 let (items, complete) = self.items(items, scope);
                 let list = self.list(items, at);
-                if let (false, Some(obj)) = (complete, list.object().and_then(|id| self.obj_mut(id))) {
+                if let (false, Some(obj)) =
+                    (complete, list.object().and_then(|id| self.obj_mut(id)))
+                {
                     obj.open = true;
                 }
                 return list;
@@ -53,8 +59,10 @@ impl Interp<'_> {
                     // A function expression knows itself by its name.
                     let inner = self.scope(Some(scope), false);
                     self.declare(inner, name, val.clone());
-                    if let Some(Kind::Function(closure)) =
-                        val.object().and_then(|id| self.obj_mut(id)).map(|obj| &mut obj.kind)
+                    if let Some(Kind::Function(closure)) = val
+                        .object()
+                        .and_then(|id| self.obj_mut(id))
+                        .map(|obj| &mut obj.kind)
                     {
                         closure.scope = inner;
                     }
@@ -85,9 +93,9 @@ impl Interp<'_> {
                 let val = self.eval(inner, scope);
                 let (when, unless) = self.split(&val);
                 let sides = [(unless, true), (when, false)];
-                let sides = sides.into_iter().filter_map(|(cond, truth)| {
-                    Some((cond?, Val::new(Value::Bool(truth), at)))
-                });
+                let sides = sides
+                    .into_iter()
+                    .filter_map(|(cond, truth)| Some((cond?, Val::new(Value::Bool(truth), at))));
                 return Val::one_of(sides, at);
             }
             ExprKind::Negate(inner) => match self.eval(inner, scope).v {
@@ -96,7 +104,12 @@ impl Interp<'_> {
             },
             ExprKind::Typeof(inner) => {
                 let val = self.eval(inner, scope);
-                match (&val.v, val.object().and_then(|id| self.obj(id)).map(|obj| &obj.kind)) {
+                match (
+                    &val.v,
+                    val.object()
+                        .and_then(|id| self.obj(id))
+                        .map(|obj| &obj.kind),
+                ) {
                     (_, Some(Kind::Function(_) | Kind::Class { .. })) => Value::text("function"),
                     (Value::Text(_), _) => Value::text("string"),
                     (Value::Undefined, _) => Value::text("undefined"),
@@ -138,7 +151,11 @@ impl Interp<'_> {
 
     /// What a promise will be.
     pub(super) fn awaited(&mut self, val: Val) -> Val {
-        match val.object().and_then(|id| self.obj(id)).map(|obj| &obj.kind) {
+        match val
+            .object()
+            .and_then(|id| self.obj(id))
+            .map(|obj| &obj.kind)
+        {
             Some(Kind::Promise(inner)) => inner.clone(),
             _ => val,
         }
@@ -155,13 +172,7 @@ impl Interp<'_> {
         })
     }
 
-    fn template(
-        &mut self,
-        texts: &[Name],
-        parts: &[Expr],
-        scope: u32,
-        at: Loc,
-    ) -> Val {
+    fn template(&mut self, texts: &[Name], parts: &[Expr], scope: u32, at: Loc) -> Val {
         let mut texts = texts.iter();
         let first = texts.next().map_or("", |text| text);
         let mut whole = Val::new(Value::text(first), at);
@@ -175,14 +186,7 @@ impl Interp<'_> {
         whole
     }
 
-    fn choice(
-        &mut self,
-        test: &Expr,
-        yes: &Expr,
-        no: &Expr,
-        scope: u32,
-        at: Loc,
-    ) -> Val {
+    fn choice(&mut self, test: &Expr, yes: &Expr, no: &Expr, scope: u32, at: Loc) -> Val {
         let (when, unless) = self.test(test, scope);
         let before = self.path.clone();
         let mut all = Vec::new();

@@ -9,7 +9,8 @@ use super::Interp;
 
 /// HTTP methods that Express has a function for; the others of its list are hardly used.
 const METHODS: [&str; 12] = [
-    "get", "post", "put", "delete", "patch", "head", "options", "all", "search", "propfind", "report", "ws",
+    "get", "post", "put", "delete", "patch", "head", "options", "all", "search", "propfind",
+    "report", "ws",
 ];
 
 /// Whether an app or a router has such a method.
@@ -17,9 +18,29 @@ pub(super) fn is_method(name: &str) -> bool {
     METHODS.contains(&name)
         || matches!(
             name,
-            "use" | "set" | "enable" | "disable" | "enabled" | "disabled" | "listen" | "route" | "param"
-                | "engine" | "render" | "path" | "handle" | "del" | "on" | "once" | "emit" | "configure"
-                | "postAsync" | "getAsync" | "useAsync" | "putAsync" | "deleteAsync"
+            "use"
+                | "set"
+                | "enable"
+                | "disable"
+                | "enabled"
+                | "disabled"
+                | "listen"
+                | "route"
+                | "param"
+                | "engine"
+                | "render"
+                | "path"
+                | "handle"
+                | "del"
+                | "on"
+                | "once"
+                | "emit"
+                | "configure"
+                | "postAsync"
+                | "getAsync"
+                | "useAsync"
+                | "putAsync"
+                | "deleteAsync"
         )
 }
 
@@ -103,15 +124,19 @@ impl Interp<'_> {
             _ if METHODS.contains(&name) => self.told_use(stack, Some(name), args, at),
             "param" => {
                 for arg in &args {
-                    self.handler_like.extend(arg.object().filter(|_| self.as_function(arg).is_some()));
+                    self.handler_like
+                        .extend(arg.object().filter(|_| self.as_function(arg).is_some()));
                 }
             }
             "on" | "once" => self.callbacks(name, &args, at),
-            "init" | "enableCors" | "setGlobalPrefix" | "useGlobalGuards" | "useGlobalPipes" | "getHttpAdapter"
-            | "getInstance" | "setViewEngine" | "useStaticAssets" | "setBaseViewsDir"
+            "init" | "enableCors" | "setGlobalPrefix" | "useGlobalGuards" | "useGlobalPipes"
+            | "getHttpAdapter" | "getInstance" | "setViewEngine" | "useStaticAssets"
+            | "setBaseViewsDir"
                 if kind == Some(StackKind::Nest) =>
             {
-                let callee = Callee::External(Rc::from(format!("@nestjs/core:NestFactory.create().{name}")));
+                let callee = Callee::External(Rc::from(format!(
+                    "@nestjs/core:NestFactory.create().{name}"
+                )));
                 self.record(callee, false, Some(this.clone()), args, at, None);
             }
             _ => {
@@ -153,12 +178,20 @@ impl Interp<'_> {
             val.alternatives().iter().all(|(_, val)| {
                 matches!(
                     val.v,
-                    Value::Text(_) | Value::Pieces(_) | Value::Regex(_) | Value::Env(_) | Value::Mode(_)
+                    Value::Text(_)
+                        | Value::Pieces(_)
+                        | Value::Regex(_)
+                        | Value::Env(_)
+                        | Value::Mode(_)
                 )
             })
         };
         if let Some(items) = self.program.items(val) {
-            return items.iter().all(is_path).then(|| items.to_vec()).filter(|items| !items.is_empty());
+            return items
+                .iter()
+                .all(is_path)
+                .then(|| items.to_vec())
+                .filter(|items| !items.is_empty());
         }
         // A route's first argument is its path, whatever it is.
         (is_path(val) || is_route && val.object().is_none()).then(|| vec![val.clone()])
@@ -172,11 +205,18 @@ impl Interp<'_> {
         if name == "env" {
             return Val::mode(at);
         }
-        let events = self.program.stack(stack).map(|stack| stack.events.as_slice());
-        let set = events.unwrap_or_default().iter().rev().find_map(|event| match &event.kind {
-            EventKind::Set(have, val) if &**have == name => Some(val.clone()),
-            _ => None,
-        });
+        let events = self
+            .program
+            .stack(stack)
+            .map(|stack| stack.events.as_slice());
+        let set = events
+            .unwrap_or_default()
+            .iter()
+            .rev()
+            .find_map(|event| match &event.kind {
+                EventKind::Set(have, val) if &**have == name => Some(val.clone()),
+                _ => None,
+            });
         set.unwrap_or_else(|| Val::unknown(at))
     }
 

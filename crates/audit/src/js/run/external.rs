@@ -16,17 +16,33 @@ impl Interp<'_> {
         at: Loc,
     ) -> Val {
         match &**path {
-            "express" | "express:application" | "@feathersjs/express" | "@feathersjs/express:default"
-            | "loopback" | "json-server:create" | "express:createServer" => {
+            "express"
+            | "express:application"
+            | "@feathersjs/express"
+            | "@feathersjs/express:default"
+            | "loopback"
+            | "json-server:create"
+            | "express:createServer" => {
                 if &**path == "express:createServer" {
-                    self.record(super::super::facts::Callee::External(path.clone()), false, None, args, at, None);
+                    self.record(
+                        super::super::facts::Callee::External(path.clone()),
+                        false,
+                        None,
+                        args,
+                        at,
+                        None,
+                    );
                 }
                 self.make_stack(StackKind::App, at)
             }
-            "express:Router" | "router" | "express-promise-router" | "express-router" | "json-server:router"
-            | "express-async-router:AsyncRouter" | "@awaitjs/express:Router" | "loopback:Router" => {
-                self.make_stack(StackKind::Router, at)
-            }
+            "express:Router"
+            | "router"
+            | "express-promise-router"
+            | "express-router"
+            | "json-server:router"
+            | "express-async-router:AsyncRouter"
+            | "@awaitjs/express:Router"
+            | "loopback:Router" => self.make_stack(StackKind::Router, at),
             "express-ws" | "express-ws:default" => {
                 let made = self.object(Kind::Plain, at);
                 if let (Some(id), Some(app)) = (made.object(), args.first()) {
@@ -41,9 +57,17 @@ impl Interp<'_> {
                 args.into_iter().next().unwrap_or_else(|| Val::unknown(at))
             }
             "@nestjs/core:NestFactory.create" => self.nest(args, at),
-            "http:createServer" | "http:Server" | "https:createServer" | "https:Server" | "http2:createServer"
-            | "http2:createSecureServer" | "spdy:createServer" | "http-shutdown" | "stoppable"
-            | "server-destroy" | "http-terminator:createHttpTerminator" => self.server(path, args, at),
+            "http:createServer"
+            | "http:Server"
+            | "https:createServer"
+            | "https:Server"
+            | "http2:createServer"
+            | "http2:createSecureServer"
+            | "spdy:createServer"
+            | "http-shutdown"
+            | "stoppable"
+            | "server-destroy"
+            | "http-terminator:createHttpTerminator" => self.server(path, args, at),
             _ => {
                 // A lazily loaded app: `serverless(app)`, `supertest(app)` are not told apart from others.
                 self.opaque_call(path, is_new, this, args, at)
@@ -68,20 +92,30 @@ impl Interp<'_> {
     /// `NestFactory.create(AppModule)`, also on an app of one's own.
     fn nest(&mut self, args: Vec<Val>, at: Loc) -> Val {
         let fastify = args.iter().any(|arg| {
-            self.program.external(arg).is_some_and(|path| path.contains("FastifyAdapter"))
+            self.program
+                .external(arg)
+                .is_some_and(|path| path.contains("FastifyAdapter"))
         });
         if fastify {
             let path = Rc::from("@nestjs/core:NestFactory.create");
             return self.opaque_call(&path, false, None, args, at);
         }
         let path = Rc::from("@nestjs/core:NestFactory.create");
-        self.record(super::super::facts::Callee::External(path), false, None, args, at, None);
+        self.record(
+            super::super::facts::Callee::External(path),
+            false,
+            None,
+            args,
+            at,
+            None,
+        );
         self.make_stack(StackKind::Nest, at)
     }
 
     /// `http.createServer(app)`.
     fn server(&mut self, path: &str, args: Vec<Val>, at: Loc) -> Val {
-        let secure = path.starts_with("https") || path.contains("Secure") || path.starts_with("spdy");
+        let secure =
+            path.starts_with("https") || path.contains("Secure") || path.starts_with("spdy");
         let callee = super::super::facts::Callee::External(Rc::from(path));
         self.record(callee, false, None, args.clone(), at, None);
         let server = self.object(Kind::Server { secure }, at);
@@ -122,7 +156,10 @@ impl Interp<'_> {
             "on" | "once" | "addListener" | "setTimeout" => {
                 // `server.on('request', app)`
                 if args.first().and_then(Val::text) == Some("request") {
-                    let secure = matches!(self.obj(id).map(|obj| &obj.kind), Some(Kind::Server { secure: true }));
+                    let secure = matches!(
+                        self.obj(id).map(|obj| &obj.kind),
+                        Some(Kind::Server { secure: true })
+                    );
                     let app = args.get(1).and_then(|app| self.program.as_stack(app));
                     if let Some(app) = app {
                         self.event(app, EventKind::Listen { secure }, at);

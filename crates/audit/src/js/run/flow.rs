@@ -156,14 +156,20 @@ impl Interp<'_> {
         let unknown = |it: &Value| matches!(it, Value::Unknown | Value::Env(_) | Value::Request(_));
         let all = val.alternatives();
         if all.iter().any(|(_, val)| unknown(&val.v)) {
-            return self.split(&Val { v: all_of(val), at: val.at });
+            return self.split(&Val {
+                v: all_of(val),
+                at: val.at,
+            });
         }
         let path = self.path.clone();
         let mask = |nothing: bool| {
             let those = all.iter().filter(|(_, val)| val.is_nothing() == nothing);
             those.fold(0, |mask, (cond, _)| mask | cond.mask())
         };
-        (path.and(&Cond::worlds(mask(false))), path.and(&Cond::worlds(mask(true))))
+        (
+            path.and(&Cond::worlds(mask(false))),
+            path.and(&Cond::worlds(mask(true))),
+        )
     }
 
     /// `a == b`.
@@ -200,7 +206,11 @@ impl Interp<'_> {
     pub(super) fn note(&mut self, val: &Val, kind: CheckKind) {
         for of in self.program.requested(val) {
             let (kind, within) = (kind.clone(), self.handler);
-            let kind = if of.contains("()") { CheckKind::Host } else { kind };
+            let kind = if of.contains("()") {
+                CheckKind::Host
+            } else {
+                kind
+            };
             let of = of.split("()").next().map_or(of.clone(), Rc::from);
             if self.program.checks.len() < 20_000 {
                 self.program.checks.push(Check { of, kind, within });
@@ -309,4 +319,3 @@ fn same(a: &Value, b: &Value) -> Same {
         _ => Same::Unknown,
     }
 }
-

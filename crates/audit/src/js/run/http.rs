@@ -11,8 +11,20 @@ impl Interp<'_> {
         let callee = Callee::Response(Rc::from(name));
         let responds = matches!(
             name,
-            "send" | "json" | "end" | "render" | "redirect" | "sendFile" | "sendfile" | "sendStatus" | "jsonp"
-                | "download" | "write" | "writeHead" | "pipe" | "format"
+            "send"
+                | "json"
+                | "end"
+                | "render"
+                | "redirect"
+                | "sendFile"
+                | "sendfile"
+                | "sendStatus"
+                | "jsonp"
+                | "download"
+                | "write"
+                | "writeHead"
+                | "pipe"
+                | "format"
         );
         if responds {
             if let Some(handler) = self.running() {
@@ -21,7 +33,10 @@ impl Interp<'_> {
         }
         self.record(callee, false, None, args.clone(), at, None);
         if name == "format" {
-            let parts = args.first().and_then(|parts| self.keys(parts)).unwrap_or_default();
+            let parts = args
+                .first()
+                .and_then(|parts| self.keys(parts))
+                .unwrap_or_default();
             for key in parts {
                 if let Some(first) = args.first() {
                     let callback = self.get_by(first, &key, at);
@@ -38,12 +53,29 @@ impl Interp<'_> {
     }
 
     /// `req.name(…)`, and methods of its parts.
-    pub(super) fn request_method(&mut self, path: &Rc<str>, this: &Val, name: &str, args: Vec<Val>, at: Loc) -> Val {
+    pub(super) fn request_method(
+        &mut self,
+        path: &Rc<str>,
+        this: &Val,
+        name: &str,
+        args: Vec<Val>,
+        at: Loc,
+    ) -> Val {
         match (&**path, name) {
             ("", "get" | "header") => {
-                let header = args.first().and_then(Val::text).map(str::to_ascii_lowercase);
+                let header = args
+                    .first()
+                    .and_then(Val::text)
+                    .map(str::to_ascii_lowercase);
                 let header = header.unwrap_or_else(|| "*".to_owned());
-                self.record(Callee::Request(Rc::from("get")), false, None, args, at, None);
+                self.record(
+                    Callee::Request(Rc::from("get")),
+                    false,
+                    None,
+                    args,
+                    at,
+                    None,
+                );
                 Val::new(Value::Request(Rc::from(format!("headers.{header}"))), at)
             }
             ("", "param") => {
@@ -53,22 +85,50 @@ impl Interp<'_> {
             ("app", "get") if args.first().and_then(Val::text) == Some("env") => Val::mode(at),
             ("app", "get" | "set") => Val::unknown(at),
             ("", _) => {
-                self.record(Callee::Request(Rc::from(name)), false, None, args.clone(), at, None);
+                self.record(
+                    Callee::Request(Rc::from(name)),
+                    false,
+                    None,
+                    args.clone(),
+                    at,
+                    None,
+                );
                 self.callbacks(name, &args, at);
                 Val::unknown(at)
             }
             // `req.session.regenerate(cb)`, `req.session.destroy(cb)`, `req.flash()`.
-            (path, "regenerate" | "destroy" | "save" | "reload" | "touch") if path.starts_with("session") => {
-                self.record(Callee::Request(Rc::from(format!("{path}.{name}"))), false, None, args.clone(), at, None);
+            (path, "regenerate" | "destroy" | "save" | "reload" | "touch")
+                if path.starts_with("session") =>
+            {
+                self.record(
+                    Callee::Request(Rc::from(format!("{path}.{name}"))),
+                    false,
+                    None,
+                    args.clone(),
+                    at,
+                    None,
+                );
                 self.callbacks(name, &args, at);
                 Val::unknown(at)
             }
-            (_, "trim" | "toString" | "toLowerCase" | "toUpperCase" | "replace" | "split" | "concat" | "normalize"
-                | "pop" | "shift" | "at" | "valueOf" | "join" | "match" | "slice" | "substring" | "substr") => {
+            (
+                _,
+                "trim" | "toString" | "toLowerCase" | "toUpperCase" | "replace" | "split"
+                | "concat" | "normalize" | "pop" | "shift" | "at" | "valueOf" | "join" | "match"
+                | "slice" | "substring" | "substr",
+            ) => {
                 self.note_asked(this, name, args.first());
-                if name == "match" { Val::unknown(at) } else { this.clone() }
+                if name == "match" {
+                    Val::unknown(at)
+                } else {
+                    this.clone()
+                }
             }
-            (_, "startsWith" | "includes" | "indexOf" | "endsWith" | "charAt" | "search" | "charCodeAt") => {
+            (
+                _,
+                "startsWith" | "includes" | "indexOf" | "endsWith" | "charAt" | "search"
+                | "charCodeAt",
+            ) => {
                 self.note_asked(this, name, args.first());
                 Val::unknown(at)
             }
@@ -81,7 +141,14 @@ impl Interp<'_> {
             }
             _ => {
                 self.callbacks(name, &args, at);
-                self.record(Callee::Request(Rc::from(format!("{path}.{name}"))), false, None, args, at, None);
+                self.record(
+                    Callee::Request(Rc::from(format!("{path}.{name}"))),
+                    false,
+                    None,
+                    args,
+                    at,
+                    None,
+                );
                 Val::unknown(at)
             }
         }

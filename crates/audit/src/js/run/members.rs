@@ -37,9 +37,7 @@ impl Interp<'_> {
                 "app" => Val::new(Value::Request(Rc::from("app")), at),
                 _ => Val::new(Value::external(&format!("response:{name}")), at),
             },
-            Value::Caught(path) if path.is_empty() => {
-                Val::new(Value::Caught(Rc::from(name)), at)
-            }
+            Value::Caught(path) if path.is_empty() => Val::new(Value::Caught(Rc::from(name)), at),
             Value::Text(text) if name == "length" => {
                 #[expect(clippy::cast_precision_loss, reason = "no text is that long")]
                 let length = text.chars().count() as f64;
@@ -53,7 +51,8 @@ impl Interp<'_> {
         match (&**path, name) {
             ("global:global", _) => {
                 let known = self.globals.get(name).cloned();
-                return known.unwrap_or_else(|| Val::new(Value::external(&format!("global:{name}")), at));
+                return known
+                    .unwrap_or_else(|| Val::new(Value::external(&format!("global:{name}")), at));
             }
             ("global:process.env", _) => return self.env_variable(name, at),
             ("global:require", "main") => return Val::unknown(at),
@@ -72,7 +71,10 @@ impl Interp<'_> {
         if let Some(of) = of {
             // What was written there before.
             let inner = path.rsplit('.').next().unwrap_or_default().to_owned();
-            let written = self.obj(of).and_then(|obj| obj.prop(&inner)).map(|prop| prop.val.clone());
+            let written = self
+                .obj(of)
+                .and_then(|obj| obj.prop(&inner))
+                .map(|prop| prop.val.clone());
             if let Some(written) = written {
                 return self.get(&written, name, at);
             }
@@ -80,7 +82,11 @@ impl Interp<'_> {
         if path.len() > 160 {
             return Val::unknown(at);
         }
-        let mark = if path.contains(':') || path.ends_with(')') { '.' } else { ':' };
+        let mark = if path.contains(':') || path.ends_with(')') {
+            '.'
+        } else {
+            ':'
+        };
         let path = Rc::from(format!("{path}{mark}{name}"));
         Val::new(Value::External { path, of }, at)
     }
@@ -110,7 +116,11 @@ impl Interp<'_> {
         let Some(obj) = self.obj(id) else {
             return Val::unknown(at);
         };
-        let open = obj.open || obj.proto.as_ref().is_some_and(|proto| self.is_foreign(proto));
+        let open = obj.open
+            || obj
+                .proto
+                .as_ref()
+                .is_some_and(|proto| self.is_foreign(proto));
         match &obj.kind {
             Kind::Namespace(module) => {
                 let module = *module;
@@ -124,8 +134,15 @@ impl Interp<'_> {
                 }
                 _ => match name.parse::<usize>() {
                     Ok(number) => {
-                        let absent = if open { Value::Unknown } else { Value::Undefined };
-                        items.get(number).cloned().unwrap_or_else(|| Val::new(absent, at))
+                        let absent = if open {
+                            Value::Unknown
+                        } else {
+                            Value::Undefined
+                        };
+                        items
+                            .get(number)
+                            .cloned()
+                            .unwrap_or_else(|| Val::new(absent, at))
                     }
                     Err(_) => self.method(object, name, at),
                 },
@@ -194,7 +211,10 @@ impl Interp<'_> {
             "router" | "_router" => Val::unknown(at),
             "mountpath" | "stack" => Val::unknown(at),
             _ => {
-                let nest = self.program.stack(stack).is_some_and(|stack| stack.kind == StackKind::Nest);
+                let nest = self
+                    .program
+                    .stack(stack)
+                    .is_some_and(|stack| stack.kind == StackKind::Nest);
                 if nest || super::express::is_method(name) {
                     self.method(object, name, at)
                 } else {
@@ -289,7 +309,9 @@ impl Interp<'_> {
         if has(name) {
             return self.get(object, name, at);
         }
-        let other = props.iter().find(|(have, _)| Value::mode_of(have) == Some(world));
+        let other = props
+            .iter()
+            .find(|(have, _)| Value::mode_of(have) == Some(world));
         match other {
             Some((other, _)) => {
                 let other = other.clone();
@@ -312,14 +334,25 @@ impl Interp<'_> {
     pub(super) fn keys(&self, val: &Val) -> Option<Vec<Val>> {
         if let Some(module) = self.namespace_of(val) {
             let names = self.export_names(module).into_iter();
-            return Some(names.map(|name| Val::new(Value::Text(name), val.at)).collect());
+            return Some(
+                names
+                    .map(|name| Val::new(Value::Text(name), val.at))
+                    .collect(),
+            );
         }
         let obj = self.obj(val.object()?)?;
         if obj.open || !matches!(obj.kind, Kind::Plain | Kind::Function(_)) {
             return None;
         }
-        let names = obj.props.iter().filter(|(name, _)| !name.starts_with("set "));
-        Some(names.map(|(name, prop)| Val::new(Value::Text(name.clone()), prop.at)).collect())
+        let names = obj
+            .props
+            .iter()
+            .filter(|(name, _)| !name.starts_with("set "));
+        Some(
+            names
+                .map(|(name, prop)| Val::new(Value::Text(name.clone()), prop.at))
+                .collect(),
+        )
     }
 
     /// Any element of something.
@@ -349,5 +382,8 @@ impl Interp<'_> {
 }
 
 fn is_object_method(name: &str) -> bool {
-    matches!(name, "hasOwnProperty" | "toString" | "valueOf" | "isPrototypeOf")
+    matches!(
+        name,
+        "hasOwnProperty" | "toString" | "valueOf" | "isPrototypeOf"
+    )
 }

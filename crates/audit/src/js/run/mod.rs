@@ -8,8 +8,8 @@ mod assign;
 mod builtin;
 mod call;
 mod class;
-mod express;
 mod expr;
+mod express;
 mod external;
 mod flow;
 mod http;
@@ -116,7 +116,11 @@ impl<'p> Interp<'p> {
         };
         Self {
             program,
-            modules: files.files.iter().map(|_| modules::State::default()).collect(),
+            modules: files
+                .files
+                .iter()
+                .map(|_| modules::State::default())
+                .collect(),
             files,
             scopes: Vec::new(),
             path: Cond::ALWAYS,

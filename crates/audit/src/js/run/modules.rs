@@ -35,7 +35,9 @@ enum Export {
 impl Interp<'_> {
     /// Whether a module has started to run.
     pub(super) fn has_run(&self, module: u32) -> bool {
-        self.modules.get(module as usize).is_some_and(|state| state.scope.is_some() || state.json.is_some())
+        self.modules
+            .get(module as usize)
+            .is_some_and(|state| state.scope.is_some() || state.json.is_some())
     }
 
     fn state(&mut self, module: u32) -> Option<&mut State> {
@@ -188,7 +190,11 @@ impl Interp<'_> {
             _ => String::new(),
         };
         let first = known(parts.first());
-        let last = if parts.len() > 1 { known(parts.last()) } else { String::new() };
+        let last = if parts.len() > 1 {
+            known(parts.last())
+        } else {
+            String::new()
+        };
         let Some((dir, start)) = first.rsplit_once('/') else {
             return Vec::new();
         };
@@ -200,14 +206,20 @@ impl Interp<'_> {
             }
         };
         let names = self.files.names_in(&dir).unwrap_or_default();
-        let ending = last.rsplit('.').next().is_some_and(|ending| !ending.is_empty() && last.contains('.'));
+        let ending = last
+            .rsplit('.')
+            .next()
+            .is_some_and(|ending| !ending.is_empty() && last.contains('.'));
         let fits = names.iter().filter(|name| {
-            let stem = if ending { name } else { name.split('.').next().unwrap_or(name) };
+            let stem = if ending {
+                name
+            } else {
+                name.split('.').next().unwrap_or(name)
+            };
             name.starts_with(start) && stem.ends_with(last.as_str())
         });
-        let fits = fits.filter_map(|name| {
-            self.files.file_or_folder(&normal(&format!("{dir}/{name}")))
-        });
+        let fits =
+            fits.filter_map(|name| self.files.file_or_folder(&normal(&format!("{dir}/{name}"))));
         fits.take(40).collect()
     }
 
@@ -226,12 +238,17 @@ impl Interp<'_> {
         let Some(object) = state.module else {
             return Val::unknown(at);
         };
-        self.obj(object).and_then(|obj| obj.prop("exports")).map_or_else(|| Val::unknown(at), |prop| prop.val.clone())
+        self.obj(object)
+            .and_then(|obj| obj.prop("exports"))
+            .map_or_else(|| Val::unknown(at), |prop| prop.val.clone())
     }
 
     /// The object that has a module's exports.
     fn namespace(&mut self, module: u32, at: Loc) -> Val {
-        let known = self.modules.get(module as usize).and_then(|state| state.namespace);
+        let known = self
+            .modules
+            .get(module as usize)
+            .and_then(|state| state.namespace);
         let id = known.unwrap_or_else(|| self.alloc(Kind::Namespace(module), at));
         if let Some(obj) = self.obj_mut(id) {
             obj.born = Cond::ALWAYS;
@@ -313,20 +330,31 @@ impl Interp<'_> {
     fn of_commonjs(&mut self, module: u32, name: &str, at: Loc) -> Val {
         let state = self.modules.get(module as usize);
         if let Some(json) = state.and_then(|state| state.json.clone()) {
-            return if name == "default" { json } else { self.get(&json, name, at) };
+            return if name == "default" {
+                json
+            } else {
+                self.get(&json, name, at)
+            };
         }
         let Some(object) = state.and_then(|state| state.module) else {
             return Val::unknown(at);
         };
-        let exports = self.obj(object).and_then(|obj| obj.prop("exports")).map(|prop| prop.val.clone());
+        let exports = self
+            .obj(object)
+            .and_then(|obj| obj.prop("exports"))
+            .map(|prop| prop.val.clone());
         let Some(exports) = exports else {
             return Val::unknown(at);
         };
-        let has_default = exports.object().and_then(|id| self.inherited(id, "default")).is_some();
+        let has_default = exports
+            .object()
+            .and_then(|id| self.inherited(id, "default"))
+            .is_some();
         let esm = state_is_esm(self.modules.get(module as usize));
-        let empty = exports.object().and_then(|id| self.obj(id)).is_some_and(|obj| {
-            matches!(obj.kind, Kind::Plain) && obj.props.is_empty()
-        });
+        let empty = exports
+            .object()
+            .and_then(|id| self.obj(id))
+            .is_some_and(|obj| matches!(obj.kind, Kind::Plain) && obj.props.is_empty());
         match name {
             _ if esm && empty => Val::unknown(at),
             "default" if !has_default => exports,
@@ -338,7 +366,11 @@ impl Interp<'_> {
     pub(super) fn import(&mut self, from: &str, names: &[Import], scope: u32, at: Span) {
         let at = self.loc(at);
         let Some(module) = self.files.resolve(self.file, from) else {
-            let package = if from.starts_with(['.', '/']) { Val::unknown(at) } else { self.package(from, at) };
+            let package = if from.starts_with(['.', '/']) {
+                Val::unknown(at)
+            } else {
+                self.package(from, at)
+            };
             for import in names {
                 let val = match import.name.as_deref() {
                     None | Some("default") => package.clone(),
@@ -417,7 +449,10 @@ impl Interp<'_> {
 
     /// `export = x`.
     pub(super) fn export_assign(&mut self, val: Val) {
-        let module = self.modules.get(self.file as usize).and_then(|state| state.module);
+        let module = self
+            .modules
+            .get(self.file as usize)
+            .and_then(|state| state.module);
         let at = val.at;
         if let Some(module) = module {
             self.put(module, "exports", val, at);

@@ -29,15 +29,24 @@ impl Interp<'_> {
             "url" if matches!(name, "fileURLToPath") => {
                 // `fileURLToPath(import.meta.url)`
                 let file = self.files.get(self.file)?;
-                Some(Val::new(Value::text(&format!("/{}", file.source.path())), at))
+                Some(Val::new(
+                    Value::text(&format!("/{}", file.source.path())),
+                    at,
+                ))
             }
             "lodash" | "underscore" | "ramda" | "radash" => self.lodash(name, args, at),
             "object-assign" | "utils-merge" => {
                 let (to, from) = args.split_first()?;
                 Some(self.assign_all(to, from))
             }
-            "deepmerge" | "xtend" | "merge" | "lodash.merge" | "lodash.defaultsdeep" | "deep-extend"
-            | "extend" | "deepmerge-ts" => {
+            "deepmerge"
+            | "xtend"
+            | "merge"
+            | "lodash.merge"
+            | "lodash.defaultsdeep"
+            | "deep-extend"
+            | "extend"
+            | "deepmerge-ts" => {
                 let args = match args.split_first() {
                     Some((first, rest)) if matches!(first.v, Value::Bool(_)) => rest,
                     _ => args,
@@ -45,7 +54,10 @@ impl Interp<'_> {
                 Some(self.merged(args, package != "xtend", at))
             }
             _ if package.starts_with("lodash.") || package.starts_with("lodash/") => {
-                let name = package.get("lodash.".len()..).unwrap_or_default().to_owned();
+                let name = package
+                    .get("lodash.".len()..)
+                    .unwrap_or_default()
+                    .to_owned();
                 self.lodash(&name, args, at)
             }
             "glob" | "fast-glob" | "globby" | "tiny-glob" => self.glob(name, args, at),
@@ -83,7 +95,9 @@ impl Interp<'_> {
                         Value::Text(text) if text.starts_with('/') => {
                             Value::text(&format!("/{}", normal(text)))
                         }
-                        Value::Text(text) if name == "resolve" => Value::text(&format!("/{}", normal(text))),
+                        Value::Text(text) if name == "resolve" => {
+                            Value::text(&format!("/{}", normal(text)))
+                        }
                         Value::Text(text) => Value::text(&format!("./{}", normal(text))),
                         other => other.clone(),
                     };
@@ -97,13 +111,17 @@ impl Interp<'_> {
                         Some(text) => {
                             let (dir, base) = text.rsplit_once('/').unwrap_or(("", text));
                             match (name, &ending) {
-                                ("dirname", _) => Value::text(if dir.is_empty() { "/" } else { dir }),
+                                ("dirname", _) => {
+                                    Value::text(if dir.is_empty() { "/" } else { dir })
+                                }
                                 ("basename", Some(ending)) => {
                                     Value::text(base.strip_suffix(ending.as_str()).unwrap_or(base))
                                 }
                                 ("basename", None) => Value::text(base),
                                 _ => match base.rfind('.') {
-                                    Some(dot) if dot > 0 => Value::text(base.get(dot..).unwrap_or_default()),
+                                    Some(dot) if dot > 0 => {
+                                        Value::text(base.get(dot..).unwrap_or_default())
+                                    }
                                     _ => Value::text(""),
                                 },
                             }
@@ -125,9 +143,9 @@ impl Interp<'_> {
                 let dir = self.inside(&dir);
                 let files = self.files;
                 let names = files.names_in(&dir)?;
-                let with_types = args.get(1).is_some_and(|options| {
-                    self.program.prop(options, "withFileTypes").is_some()
-                });
+                let with_types = args
+                    .get(1)
+                    .is_some_and(|options| self.program.prop(options, "withFileTypes").is_some());
                 let mut items = Vec::new();
                 for entry in names {
                     let text = Val::new(Value::text(entry), at);
@@ -153,9 +171,14 @@ impl Interp<'_> {
             "existsSync" => {
                 let path = args.first()?.text()?.to_owned();
                 let path = self.inside(&path);
-                let there = self.files.by_path(&path).is_some() || self.files.names_in(&path).is_some();
+                let there =
+                    self.files.by_path(&path).is_some() || self.files.names_in(&path).is_some();
                 // What is not here may be there when it runs.
-                let v = if there { Value::Bool(true) } else { Value::Unknown };
+                let v = if there {
+                    Value::Bool(true)
+                } else {
+                    Value::Unknown
+                };
                 Some(Val::new(v, at))
             }
             "readFileSync" => {
@@ -226,7 +249,11 @@ impl Interp<'_> {
                 let callback = args.get(1)?;
                 let undefined = Val::new(Value::Undefined, at);
                 if self.elements(first).is_some() {
-                    let method = if name == "map" || name == "filter" { name } else { "forEach" };
+                    let method = if name == "map" || name == "filter" {
+                        name
+                    } else {
+                        "forEach"
+                    };
                     return Some(self.call_method(first, method, vec![callback.clone()], at));
                 }
                 let keys = self.keys(first)?;
@@ -257,7 +284,9 @@ impl Interp<'_> {
         }
         let pattern = args.first()?.text()?.to_owned();
         let absolute = pattern.starts_with('/');
-        let cwd = args.get(1).and_then(|options| self.program.prop(options, "cwd"));
+        let cwd = args
+            .get(1)
+            .and_then(|options| self.program.prop(options, "cwd"));
         let cwd = cwd.and_then(|prop| prop.val.text()).map(str::to_owned);
         let whole = match cwd {
             Some(cwd) if !absolute => normal(&format!("{cwd}/{pattern}")),
@@ -282,7 +311,11 @@ impl Interp<'_> {
         let dir = args.first()?.text()?.to_owned();
         let here = self.files.get(self.file)?;
         let here = super::super::files::dirname(&here.source);
-        let dir = if dir.starts_with('/') { normal(&dir) } else { normal(&format!("{here}/{dir}")) };
+        let dir = if dir.starts_with('/') {
+            normal(&dir)
+        } else {
+            normal(&format!("{here}/{dir}"))
+        };
         let files = self.files;
         let names = files.names_in(&dir)?;
         let made = self.object(Kind::Plain, at);
@@ -305,7 +338,9 @@ impl Interp<'_> {
     pub(super) fn config_package(&mut self, at: Loc) -> Val {
         let path = self.files.get(self.file).map(|file| file.source.path());
         let dir = self.files.package_dir(path.unwrap_or_default()).to_owned();
-        let base = self.files.file_or_folder(&normal(&format!("{dir}/config/default")));
+        let base = self
+            .files
+            .file_or_folder(&normal(&format!("{dir}/config/default")));
         let base = base.map(|file| self.module_value(file, true, at));
         let Some(base) = base else {
             return Val::new(Value::external("config"), at);
@@ -317,7 +352,9 @@ impl Interp<'_> {
             super::super::facts::TEST,
         ] {
             let name = Value::mode_text(world);
-            let over = self.files.file_or_folder(&normal(&format!("{dir}/config/{name}")));
+            let over = self
+                .files
+                .file_or_folder(&normal(&format!("{dir}/config/{name}")));
             let mut layers = vec![base.clone()];
             layers.extend(over.map(|file| self.module_value(file, true, at)));
             let merged = self.merged(&layers, true, at);
@@ -378,7 +415,9 @@ mod tests {
     #[test]
     fn globs_are_read() {
         let fits = |glob: &str, path: &str| {
-            super::super::text::compiled(&glob_pattern(glob)).unwrap().is_match(path.as_bytes())
+            super::super::text::compiled(&glob_pattern(glob))
+                .unwrap()
+                .is_match(path.as_bytes())
         };
         assert!(fits("routes/*.js", "routes/a.js"));
         assert!(!fits("routes/*.js", "routes/a/b.js"));

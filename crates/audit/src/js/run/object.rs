@@ -115,9 +115,15 @@ impl Interp<'_> {
             self.copy_props(to, from);
             return;
         }
-        let props = from.object().and_then(|id| self.obj(id)).map(|obj| obj.props.clone());
+        let props = from
+            .object()
+            .and_then(|id| self.obj(id))
+            .map(|obj| obj.props.clone());
         for (name, prop) in props.unwrap_or_default() {
-            let have = self.obj(to).and_then(|obj| obj.prop(&name)).map(|prop| prop.val.clone());
+            let have = self
+                .obj(to)
+                .and_then(|obj| obj.prop(&name))
+                .map(|prop| prop.val.clone());
             match have {
                 Some(have) if plain(self, &have) && plain(self, &prop.val) => {
                     let inner = self.object(Kind::Plain, at);
@@ -150,7 +156,10 @@ impl Interp<'_> {
             Json::String(it) => return Val::new(Value::text(it), self.place_of(it, at)),
             _ if depth > MAX_JSON_DEPTH => Value::Unknown,
             Json::Array(items) => {
-                let items = items.iter().take(5_000).map(|item| self.from_json(item, at, depth + 1));
+                let items = items
+                    .iter()
+                    .take(5_000)
+                    .map(|item| self.from_json(item, at, depth + 1));
                 let items = items.collect();
                 return self.list(items, at);
             }

@@ -15,8 +15,20 @@ use crate::project::is_sample;
 
 /// What starts an app where no `package.json` says so.
 const USUAL: [&str; 14] = [
-    "server", "app", "index", "main", "src/server", "src/app", "src/index", "src/main", "bin/www", "server/index",
-    "server/server", "server/app", "lib/index", "lib/app",
+    "server",
+    "app",
+    "index",
+    "main",
+    "src/server",
+    "src/app",
+    "src/index",
+    "src/main",
+    "bin/www",
+    "server/index",
+    "server/server",
+    "server/app",
+    "lib/index",
+    "lib/app",
 ];
 
 /// Executes a project.
@@ -26,7 +38,10 @@ pub(crate) fn run(files: &Files) -> Program {
         if let Content::Broken(reason) = &file.content {
             let path = file.source.path();
             if path.contains('.') && !path.ends_with(".json") {
-                interp.program.unread.push((path.to_owned(), reason.clone()));
+                interp
+                    .program
+                    .unread
+                    .push((path.to_owned(), reason.clone()));
             }
         }
     }
@@ -53,18 +68,41 @@ fn entries(files: &Files) -> Vec<u32> {
         if is_sample(&format!("{}/x", package.dir)) {
             continue;
         }
-        let scripts = ["start", "start:prod", "prod", "production", "serve", "server", "dev", "start:dev"];
-        let scripts = scripts.iter().filter_map(|script| package.json.get("scripts")?.get(script)?.as_str());
+        let scripts = [
+            "start",
+            "start:prod",
+            "prod",
+            "production",
+            "serve",
+            "server",
+            "dev",
+            "start:dev",
+        ];
+        let scripts = scripts
+            .iter()
+            .filter_map(|script| package.json.get("scripts")?.get(script)?.as_str());
         let mut wanted: Vec<String> = scripts.flat_map(started).collect();
-        wanted.extend(package.json.get("main").and_then(Json::as_str).map(str::to_owned));
+        wanted.extend(
+            package
+                .json
+                .get("main")
+                .and_then(Json::as_str)
+                .map(str::to_owned),
+        );
         match package.json.get("bin") {
             Some(Json::String(path)) => wanted.push(path.clone()),
-            Some(Json::Object(all)) => wanted.extend(all.values().filter_map(Json::as_str).map(str::to_owned)),
+            Some(Json::Object(all)) => {
+                wanted.extend(all.values().filter_map(Json::as_str).map(str::to_owned))
+            }
             _ => {}
         }
-        let found = wanted.iter().filter_map(|main| files.built_from(&package.dir, main));
+        let found = wanted
+            .iter()
+            .filter_map(|main| files.built_from(&package.dir, main));
         out.extend(found);
-        let usual = USUAL.iter().filter_map(|name| files.file_or_folder(&normal(&format!("{}/{name}", package.dir))));
+        let usual = USUAL
+            .iter()
+            .filter_map(|name| files.file_or_folder(&normal(&format!("{}/{name}", package.dir))));
         out.extend(usual);
     }
     let mut seen = HashSet::new();
@@ -79,12 +117,27 @@ fn entries(files: &Files) -> Vec<u32> {
 fn started(script: &str) -> Vec<String> {
     let mut out = Vec::new();
     for command in script.split(['&', ';', '|']) {
-        let mut words = command.split_whitespace().map(|word| word.trim_matches(['"', '\'', '\\']));
+        let mut words = command
+            .split_whitespace()
+            .map(|word| word.trim_matches(['"', '\'', '\\']));
         let starts = words.any(|word| {
             matches!(
                 word.rsplit('/').next().unwrap_or(word),
-                "node" | "nodemon" | "ts-node" | "tsx" | "ts-node-dev" | "tsnd" | "babel-node" | "pm2" | "forever"
-                    | "supervisor" | "node-dev" | "bun" | "esno" | "swc-node" | "pm2-runtime"
+                "node"
+                    | "nodemon"
+                    | "ts-node"
+                    | "tsx"
+                    | "ts-node-dev"
+                    | "tsnd"
+                    | "babel-node"
+                    | "pm2"
+                    | "forever"
+                    | "supervisor"
+                    | "node-dev"
+                    | "bun"
+                    | "esno"
+                    | "swc-node"
+                    | "pm2-runtime"
             )
         });
         if starts {
@@ -115,7 +168,9 @@ impl Interp<'_> {
         };
         let path = file.source.path();
         let front = ["public/", "static/", "assets/", "www/", "wwwroot/"];
-        let is_front = front.iter().any(|dir| path.starts_with(dir) || path.contains(&format!("/{dir}")));
+        let is_front = front
+            .iter()
+            .any(|dir| path.starts_with(dir) || path.contains(&format!("/{dir}")));
         matches!(file.content, Content::Script(_))
             && !self.has_run(module)
             && !is_sample(path)
@@ -162,7 +217,10 @@ impl Interp<'_> {
                     for arg in args.unwrap_or_default() {
                         // Options may have callbacks with requests too: `keyGenerator: (req) => …`.
                         self.handle_options(&arg);
-                        if self.as_function(&arg).is_some_and(|function| super::call::is_handler(&function)) {
+                        if self
+                            .as_function(&arg)
+                            .is_some_and(|function| super::call::is_handler(&function))
+                        {
                             self.handle_val(&arg, depth + 1);
                         }
                     }
@@ -173,13 +231,20 @@ impl Interp<'_> {
     }
 
     fn handle_options(&mut self, options: &Val) {
-        let props = options.object().and_then(|id| self.obj(id)).map(|obj| match obj.kind {
-            Kind::Plain => obj.props.clone(),
-            _ => Vec::new(),
-        });
+        let props = options
+            .object()
+            .and_then(|id| self.obj(id))
+            .map(|obj| match obj.kind {
+                Kind::Plain => obj.props.clone(),
+                _ => Vec::new(),
+            });
         for (_, prop) in props.unwrap_or_default() {
             let takes_request = self.as_function(&prop.val).is_some_and(|function| {
-                function.params.first().and_then(|param| param.name()).is_some_and(|name| matches!(name, "req" | "request"))
+                function
+                    .params
+                    .first()
+                    .and_then(|param| param.name())
+                    .is_some_and(|name| matches!(name, "req" | "request"))
             });
             if takes_request {
                 if let Some(id) = prop.val.object() {
@@ -197,7 +262,10 @@ impl Interp<'_> {
             }
             return;
         }
-        let val = Val::new(Value::Object(id), self.obj(id).map_or_else(Loc::default, |obj| obj.at));
+        let val = Val::new(
+            Value::Object(id),
+            self.obj(id).map_or_else(Loc::default, |obj| obj.at),
+        );
         let Some(function) = self.as_function(&val) else {
             return;
         };
@@ -239,7 +307,10 @@ impl Interp<'_> {
                 continue;
             };
             let ran = self.ran.contains_key(&(closure.file, closure.function.id));
-            let path = self.files.get(closure.file).map_or("", |file| file.source.path());
+            let path = self
+                .files
+                .get(closure.file)
+                .map_or("", |file| file.source.path());
             if ran || is_sample(path) {
                 continue;
             }
@@ -250,7 +321,8 @@ impl Interp<'_> {
                 let at = self.obj(id).map_or_else(Loc::default, |obj| obj.at);
                 self.path = Cond::ALWAYS;
                 let args = closure.function.params.iter();
-                let args = args.map(|param| Val::new(by_name(param.name().unwrap_or_default()), at));
+                let args =
+                    args.map(|param| Val::new(by_name(param.name().unwrap_or_default()), at));
                 let args = args.collect();
                 let this = self.object(Kind::Plain, at);
                 if let Some(obj) = this.object().and_then(|id| self.obj_mut(id)) {
@@ -271,7 +343,10 @@ impl Interp<'_> {
                 let super::super::ir::Key::Name(name) = &member.key else {
                     continue;
                 };
-                let method = self.obj(proto).and_then(|obj| obj.prop(name)).map(|prop| prop.val.clone());
+                let method = self
+                    .obj(proto)
+                    .and_then(|obj| obj.prop(name))
+                    .map(|prop| prop.val.clone());
                 let Some(method) = method else { continue };
                 let class_at = self.loc(class.at);
                 self.program.decorated.push((class_at, method, val));
@@ -286,15 +361,28 @@ fn handler_args(function: &Function, registered: bool, at: Loc) -> (Vec<Val>, bo
     let request = || val(Value::Request(Rc::from("")));
     let caught = || val(Value::Caught(Rc::from("")));
     let params = &function.params;
-    let first = params.first().and_then(|param| param.name()).unwrap_or_default();
-    let is_error = params.len() == 4 && (registered || matches!(first.trim_start_matches('_'), "err" | "error" | "e"));
+    let first = params
+        .first()
+        .and_then(|param| param.name())
+        .unwrap_or_default();
+    let is_error = params.len() == 4
+        && (registered || matches!(first.trim_start_matches('_'), "err" | "error" | "e"));
     if is_error {
-        return (vec![caught(), request(), val(Value::Response), val(Value::Next)], true);
+        return (
+            vec![caught(), request(), val(Value::Response), val(Value::Next)],
+            true,
+        );
     }
     if !registered && matches!(first, "err" | "error") {
-        return (vec![caught(), request(), val(Value::Response), val(Value::Next)], true);
+        return (
+            vec![caught(), request(), val(Value::Response), val(Value::Next)],
+            true,
+        );
     }
-    (vec![request(), val(Value::Response), val(Value::Next)], false)
+    (
+        vec![request(), val(Value::Response), val(Value::Next)],
+        false,
+    )
 }
 
 /// What a parameter is likely to be, of a function that nothing called.

@@ -17,9 +17,15 @@ pub(super) struct Scope {
 /// What a name stands for.
 #[derive(Clone)]
 enum Binding {
-    Is { val: Val, born: Cond },
+    Is {
+        val: Val,
+        born: Cond,
+    },
     /// A name of another module; nothing for all of it.
-    Import { module: u32, name: Option<Name> },
+    Import {
+        module: u32,
+        name: Option<Name>,
+    },
 }
 
 impl Interp<'_> {
@@ -41,7 +47,13 @@ impl Interp<'_> {
     }
 
     /// Gives a name to something of another module.
-    pub(super) fn declare_import(&mut self, scope: u32, local: &Name, module: u32, name: Option<Name>) {
+    pub(super) fn declare_import(
+        &mut self,
+        scope: u32,
+        local: &Name,
+        module: u32,
+        name: Option<Name>,
+    ) {
         self.bind(scope, local, Binding::Import { module, name });
     }
 
@@ -110,7 +122,9 @@ impl Interp<'_> {
     /// A new object.
     pub(super) fn alloc(&mut self, kind: Kind, at: Loc) -> ObjId {
         let id = ObjId(u32::try_from(self.program.heap.len()).unwrap_or(u32::MAX));
-        self.program.heap.push(Obj::new(kind, self.path.clone(), at));
+        self.program
+            .heap
+            .push(Obj::new(kind, self.path.clone(), at));
         id
     }
 

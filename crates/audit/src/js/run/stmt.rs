@@ -23,7 +23,11 @@ impl Interp<'_> {
     fn hoist(&mut self, stmts: &[Stmt], scope: u32) {
         for stmt in stmts {
             if let StmtKind::Function(function) = &stmt.kind {
-                let val = self.closure(function, scope, function.name.as_deref().unwrap_or_default());
+                let val = self.closure(
+                    function,
+                    scope,
+                    function.name.as_deref().unwrap_or_default(),
+                );
                 if let Some(name) = &function.name {
                     self.declare(scope, name, val);
                 }
@@ -32,7 +36,12 @@ impl Interp<'_> {
     }
 
     /// A function that sees a scope.
-    pub(super) fn closure(&mut self, function: &std::sync::Arc<Function>, scope: u32, name: &str) -> Val {
+    pub(super) fn closure(
+        &mut self,
+        function: &std::sync::Arc<Function>,
+        scope: u32,
+        name: &str,
+    ) -> Val {
         let name = function.name.as_deref().unwrap_or(name);
         let closure = Closure {
             function: function.clone(),
@@ -99,9 +108,12 @@ impl Interp<'_> {
             StmtKind::If(test, yes, no) => {
                 let (when, unless) = self.test(test, scope);
                 let no = no.as_deref();
-                self.branches(when, unless, |it| it.arm(yes, scope), |it| {
-                    no.map_or(Flow::On, |no| it.arm(no, scope))
-                })
+                self.branches(
+                    when,
+                    unless,
+                    |it| it.arm(yes, scope),
+                    |it| no.map_or(Flow::On, |no| it.arm(no, scope)),
+                )
             }
             StmtKind::For { .. } | StmtKind::ForEach { .. } | StmtKind::While(..) => {
                 self.a_loop(stmt, scope)
@@ -162,7 +174,11 @@ impl Interp<'_> {
         scope: u32,
         stmt: &Stmt,
     ) {
-        let scope_of_name = if is_var { self.function_scope(scope) } else { scope };
+        let scope_of_name = if is_var {
+            self.function_scope(scope)
+        } else {
+            scope
+        };
         let val = match (init, pattern) {
             (Some(init), Pattern::Name(name)) => self.eval_named(init, scope, name),
             (Some(init), _) => self.eval(init, scope),
@@ -188,18 +204,28 @@ impl Interp<'_> {
             Some((flow, it.path.clone()))
         };
         let (mut yes, mut no) = (Some(yes), Some(no));
-        let first = run(self, when, &mut |it| yes.take().map_or(Flow::On, |yes| yes(it)));
-        let second = run(self, unless, &mut |it| no.take().map_or(Flow::On, |no| no(it)));
+        let first = run(self, when, &mut |it| {
+            yes.take().map_or(Flow::On, |yes| yes(it))
+        });
+        let second = run(self, unless, &mut |it| {
+            no.take().map_or(Flow::On, |no| no(it))
+        });
         let (flow, path) = match (first, second) {
             (Some(only), None) | (None, Some(only)) => {
                 // The other side cannot be; this one is not an alternative.
-                let path = if before.covers(&only.1) && only.0 == Flow::On { before } else { only.1 };
+                let path = if before.covers(&only.1) && only.0 == Flow::On {
+                    before
+                } else {
+                    only.1
+                };
                 (only.0, path)
             }
             (None, None) => (Flow::Thrown, before),
             (Some((Flow::On, _)), Some((Flow::On, _) | (Flow::Thrown, _)))
             | (Some((Flow::Thrown, _)), Some((Flow::On, _))) => (Flow::On, before),
-            (Some((Flow::On, path)), Some(_)) | (Some(_), Some((Flow::On, path))) => (Flow::On, path),
+            (Some((Flow::On, path)), Some(_)) | (Some(_), Some((Flow::On, path))) => {
+                (Flow::On, path)
+            }
             (Some((Flow::Thrown, _)), Some((Flow::Thrown, _))) => (Flow::Thrown, before),
             (Some((Flow::Broke, _)), Some((Flow::Broke, _))) => (Flow::Broke, before),
             (Some(_), Some(_)) => (Flow::Left, before),
@@ -239,7 +265,11 @@ impl Interp<'_> {
                 body,
             } => {
                 let over = self.eval(over, scope);
-                let items = if *is_of { self.elements(&over) } else { self.keys(&over) };
+                let items = if *is_of {
+                    self.elements(&over)
+                } else {
+                    self.keys(&over)
+                };
                 let at = over.at;
                 match items {
                     Some(items) => {
@@ -276,7 +306,11 @@ impl Interp<'_> {
             return None;
         };
         match self.eval(bound, scope).v {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is a length")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "it is a length"
+            )]
             Value::Number(bound) if (0.0..1e6).contains(&bound) => Some(bound as usize),
             _ => None,
         }
@@ -326,7 +360,9 @@ impl Interp<'_> {
             return tried;
         };
         self.path = before.clone();
-        let at = block.first().map_or_else(Default::default, |first| self.loc(first.at));
+        let at = block
+            .first()
+            .map_or_else(Default::default, |first| self.loc(first.at));
         let body = |it: &mut Self| {
             let inner = it.scope(Some(scope), false);
             if let Some(param) = param {
@@ -348,7 +384,11 @@ impl Interp<'_> {
                 Flow::On
             }
             (_, Flow::On) => {
-                self.path = if tried == Flow::Thrown { before } else { in_handler };
+                self.path = if tried == Flow::Thrown {
+                    before
+                } else {
+                    in_handler
+                };
                 Flow::On
             }
             (Flow::Thrown, other) => other,
@@ -356,12 +396,7 @@ impl Interp<'_> {
         }
     }
 
-    fn switch(
-        &mut self,
-        on: &Expr,
-        cases: &[(Option<Expr>, Vec<Stmt>)],
-        scope: u32,
-    ) -> Flow {
+    fn switch(&mut self, on: &Expr, cases: &[(Option<Expr>, Vec<Stmt>)], scope: u32) -> Flow {
         let subject = self.eval(on, scope);
         let scope = self.scope(Some(scope), false);
         let before = self.path.clone();
@@ -395,12 +430,7 @@ impl Interp<'_> {
     }
 
     /// A case and those that it falls through to.
-    fn case(
-        &mut self,
-        cases: &[(Option<Expr>, Vec<Stmt>)],
-        first: usize,
-        scope: u32,
-    ) -> Flow {
+    fn case(&mut self, cases: &[(Option<Expr>, Vec<Stmt>)], first: usize, scope: u32) -> Flow {
         for (_, body) in cases.iter().skip(first) {
             match self.stmts(body, scope) {
                 Flow::On => {}

@@ -45,7 +45,14 @@ impl Interp<'_> {
         self.known_text_method(&text, this, name, args, at)
     }
 
-    fn known_text_method(&mut self, text: &Rc<str>, this: &Val, name: &str, args: &[Val], at: Loc) -> Val {
+    fn known_text_method(
+        &mut self,
+        text: &Rc<str>,
+        this: &Val,
+        name: &str,
+        args: &[Val],
+        at: Loc,
+    ) -> Val {
         let first = args.first();
         let other = first.and_then(Val::text);
         let number = |at: usize| match args.get(at).map(|val| &val.v) {
@@ -80,7 +87,9 @@ impl Interp<'_> {
             },
             ("substring", _) => match (number(0), args.len(), number(1)) {
                 (Some(from), 1, _) => Value::text(slice(text, from.max(0.0), None)),
-                (Some(from), 2, Some(to)) => Value::text(slice(text, from.max(0.0), Some(to.max(0.0)))),
+                (Some(from), 2, Some(to)) => {
+                    Value::text(slice(text, from.max(0.0), Some(to.max(0.0))))
+                }
                 _ => Value::Unknown,
             },
             ("substr", _) => match (number(0), args.len(), number(1)) {
@@ -195,7 +204,11 @@ fn slice(text: &str, from: f64, to: Option<f64>) -> &str {
             clippy::cast_precision_loss,
             reason = "it is between zero and the length"
         )]
-        let index = if at < 0.0 { (length as f64 + at).max(0.0) } else { at.min(length as f64) } as usize;
+        let index = if at < 0.0 {
+            (length as f64 + at).max(0.0)
+        } else {
+            at.min(length as f64)
+        } as usize;
         index
     };
     let (from, to) = (index(from), to.map_or(length, index));
