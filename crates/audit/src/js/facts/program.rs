@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::cond::Cond;
-use super::heap::{Kind, Obj, ObjId, Prop};
+use super::heap::{Closure, Kind, Obj, ObjId, Prop};
 use super::value::{Loc, Part, Val, Value};
 use crate::source::{Location, Source};
 
@@ -148,8 +148,10 @@ pub(crate) struct Handler {
     pub(crate) object: ObjId,
     /// Whether it is known to be one, not merely looks like one.
     pub(crate) registered: bool,
-    /// Whether it calls `next`.
+    /// Whether it calls `next()`.
     pub(crate) calls_next: bool,
+    /// Whether it calls `next(error)`, or throws.
+    pub(crate) fails: bool,
     /// Whether it answers.
     pub(crate) responds: bool,
     /// Whether it takes an error first.
@@ -268,6 +270,19 @@ impl Program {
         val.object()
             .and_then(|id| self.obj(id))
             .is_none_or(|obj| obj.open)
+    }
+
+    /// The function of the program's own that a value is, also if it is bound to something.
+    pub(crate) fn closure(&self, val: &Val) -> Option<&Closure> {
+        let mut obj = self.obj(val.object()?)?;
+        for _ in 0..4 {
+            match &obj.kind {
+                Kind::Function(closure) => return Some(closure),
+                Kind::Bound { callee, .. } => obj = self.obj(callee.object()?)?,
+                _ => return None,
+            }
+        }
+        None
     }
 
     /// The elements of an array.

@@ -22,6 +22,7 @@ impl Interp<'_> {
                 Val::new(Value::Undefined, at)
             }
             ExprKind::Member(object, name) => {
+                let at = self.in_chain(object, at);
                 let this = if matches!(object.kind, ExprKind::Super) {
                     return self.super_method(name, args, scope, at);
                 } else {
@@ -59,6 +60,24 @@ impl Interp<'_> {
                 let this = Val::new(Value::Undefined, at);
                 self.call(&val, this, args, at, last_name(callee))
             }
+        }
+    }
+
+    /// In a chain of calls each is where its own name stands.
+    fn in_chain(&self, object: &Expr, at: Loc) -> Loc {
+        if !matches!(object.kind, ExprKind::Call(..)) {
+            return at;
+        }
+        let text = self.program.files.get(at.file as usize).map(|source| source.text());
+        let rest = text.and_then(|text| text.get(object.at.end as usize..));
+        let skipped = rest.and_then(|rest| rest.find(|it: char| it.is_alphanumeric() || it == '_'));
+        let start = skipped.and_then(|skipped| u32::try_from(skipped).ok());
+        let start = object.at.end.saturating_add(start.unwrap_or(0));
+        let start = if start < at.span.end { start } else { at.span.start };
+        let end = at.span.end;
+        Loc {
+            file: at.file,
+            span: super::super::ir::Span { start, end },
         }
     }
 
@@ -246,7 +265,13 @@ impl Interp<'_> {
             }
             Value::Object(id) => self.call_object(*id, callee, this, args, at, hint),
             Value::Next => {
-                self.next_called();
+                match args.first().map(|arg| &arg.v) {
+                    None | Some(Value::Undefined | Value::Null) => self.next_called(),
+                    Some(Value::Text(text)) if matches!(&**text, "route" | "router") => {
+                        self.next_called();
+                    }
+                    Some(_) => self.fails(),
+                }
                 Val::new(Value::Undefined, at)
             }
             _ => self.call_unknown(None, hint, args, at),

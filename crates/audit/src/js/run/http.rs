@@ -160,9 +160,17 @@ impl Interp<'_> {
         self.program.handlers.get_mut(id as usize)
     }
 
+    /// `next()`, or `next` in the hands of something that may call it.
     pub(super) fn next_called(&mut self) {
         if let Some(handler) = self.running() {
             handler.calls_next = true;
+        }
+    }
+
+    /// `next(error)`, or a `throw`.
+    pub(super) fn fails(&mut self) {
+        if let Some(handler) = self.running() {
+            handler.fails = true;
         }
     }
 }

@@ -276,6 +276,7 @@ impl Interp<'_> {
             object: id,
             registered,
             calls_next: false,
+            fails: false,
             responds: false,
             is_error,
         });

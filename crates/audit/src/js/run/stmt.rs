@@ -98,6 +98,7 @@ impl Interp<'_> {
             }
             StmtKind::Throw(value) => {
                 self.eval(value, scope);
+                self.fails();
                 Flow::Thrown
             }
             StmtKind::Leave => Flow::Broke,

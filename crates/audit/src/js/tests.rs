@@ -1,0 +1,1 @@
+//! Whole apps, a few files each.
