@@ -41,7 +41,10 @@ pub(crate) fn check(project: &Project, options: &Options, report: &mut Report) {
         Some(found) => report.merge(found),
         None => {
             let reason = "the analysis of JavaScript failed; this is a fault of the audit's";
-            for rule in [&crate::rules::headers::HELMET_MISSING, &crate::rules::auth::NO_RATE_LIMIT] {
+            for rule in [
+                &crate::rules::headers::HELMET_MISSING,
+                &crate::rules::auth::NO_RATE_LIMIT,
+            ] {
                 report.not_checked(rule, reason);
             }
         }

@@ -28,7 +28,10 @@ impl Rules<'_> {
         for router in loose(self.program) {
             for login in self.find_logins(&router) {
                 if !limited && self.limits_before(&router, &login).is_none() {
-                    let message = format!("passwords can be tried at `{}` without a limit", login.layer.path);
+                    let message = format!(
+                        "passwords can be tried at `{}` without a limit",
+                        login.layer.path
+                    );
                     let finding = self.finding(&NO_RATE_LIMIT, login.layer.at, message);
                     found.extend(finding.map(|finding| finding.confidence(Confidence::Possible)));
                 }
@@ -46,15 +49,21 @@ impl Rules<'_> {
             let at = login.layer.at;
             if let Some(limiter) = self.limits_before(app, &login) {
                 if limiter.by_address && limiter.spoofed.is_none() {
-                    let message = format!("logins at `{}` are limited by address alone", login.layer.path);
+                    let message = format!(
+                        "logins at `{}` are limited by address alone",
+                        login.layer.path
+                    );
                     let finding = self.finding(&IP_ONLY, at, message);
                     found.extend(finding.map(|finding| finding.confidence(Confidence::Likely)));
                 }
                 continue;
             }
             let late = app.in_production().find(|(number, layer)| {
-                let later = *number > login.last || layer.group == login.layer.group && *number > login.first;
-                later && layer.runs_for(login.layer) == Matches::Yes && self.limiter(layer).is_some()
+                let later = *number > login.last
+                    || layer.group == login.layer.group && *number > login.first;
+                later
+                    && layer.runs_for(login.layer) == Matches::Yes
+                    && self.limiter(layer).is_some()
             });
             if let Some((_, layer)) = late {
                 let message = format!("the limiter comes after the login `{}`", login.layer.path);
@@ -67,10 +76,19 @@ impl Rules<'_> {
             }
             let unknown = app.escapes
                 || app.in_production().any(|(number, layer)| {
-                    number < login.last && is_unknown(&layer.handler) && layer.runs_for(login.layer) != Matches::No
+                    number < login.last
+                        && is_unknown(&layer.handler)
+                        && layer.runs_for(login.layer) != Matches::No
                 });
-            let sure = if unknown { login.sure.min(Confidence::Likely) } else { login.sure };
-            let message = format!("passwords can be tried at `{}` without a limit", login.layer.path);
+            let sure = if unknown {
+                login.sure.min(Confidence::Likely)
+            } else {
+                login.sure
+            };
+            let message = format!(
+                "passwords can be tried at `{}` without a limit",
+                login.layer.path
+            );
             let finding = self.finding(&NO_RATE_LIMIT, at, message);
             found.extend(finding.map(|finding| {
                 finding.confidence(sure).help(
@@ -85,7 +103,8 @@ impl Rules<'_> {
     fn limits_before(&self, app: &App, login: &Login<'_>) -> Option<Limiter> {
         let mut best: Option<Limiter> = None;
         for (number, layer) in app.in_production() {
-            let in_route = layer.group == login.layer.group && number >= login.first && number <= login.last;
+            let in_route =
+                layer.group == login.layer.group && number >= login.first && number <= login.last;
             let before = number < login.first && layer.runs_for(login.layer) != Matches::No;
             if !in_route && !before {
                 continue;
@@ -96,7 +115,9 @@ impl Rules<'_> {
             });
             if let Some(limiter) = limiter {
                 // One that counts by user is what matters, if there are several.
-                let better = best.as_ref().is_none_or(|best| best.by_address && !limiter.by_address);
+                let better = best
+                    .as_ref()
+                    .is_none_or(|best| best.by_address && !limiter.by_address);
                 if better {
                     best = Some(limiter);
                 }
@@ -110,10 +131,19 @@ impl Rules<'_> {
         let all: Vec<(usize, &Layer)> = app.in_production().collect();
         for (position, (number, layer)) in all.iter().enumerate() {
             let posts = matches!(layer.method.as_deref(), Some("post" | "all" | "put"));
-            if !posts || all.get(..position).is_some_and(|before| before.iter().any(|(_, other)| other.group == layer.group && other.path == layer.path)) {
+            if !posts
+                || all.get(..position).is_some_and(|before| {
+                    before
+                        .iter()
+                        .any(|(_, other)| other.group == layer.group && other.path == layer.path)
+                })
+            {
                 continue;
             }
-            let route: Vec<&(usize, &Layer)> = all.iter().filter(|(_, other)| other.group == layer.group && other.path == layer.path).collect();
+            let route: Vec<&(usize, &Layer)> = all
+                .iter()
+                .filter(|(_, other)| other.group == layer.group && other.path == layer.path)
+                .collect();
             let handlers = route.iter().map(|(_, layer)| &layer.handler);
             let Some(sure) = self.is_login(layer, handlers) else {
                 continue;
@@ -132,7 +162,11 @@ impl Rules<'_> {
         out
     }
 
-    fn is_login<'v>(&self, layer: &Layer, handlers: impl Iterator<Item = &'v Val>) -> Option<Confidence> {
+    fn is_login<'v>(
+        &self,
+        layer: &Layer,
+        handlers: impl Iterator<Item = &'v Val>,
+    ) -> Option<Confidence> {
         let words: Vec<&str> = layer.path.words().collect();
         if words.iter().any(|word| is_other(word)) {
             return None;
@@ -168,7 +202,11 @@ impl Rules<'_> {
         let Some(number) = self.number(found) else {
             return Evidence::None;
         };
-        let calls = self.program.calls.iter().filter(|call| call.within == Some(number));
+        let calls = self
+            .program
+            .calls
+            .iter()
+            .filter(|call| call.within == Some(number));
         let mut evidence = Evidence::None;
         for call in calls {
             if let Some(found) = by_strategy(&call.callee, &call.args) {
@@ -180,10 +218,16 @@ impl Rules<'_> {
                 Callee::Own(_, name) | Callee::Unknown(name) => is_check_name(name),
                 Callee::Request(_) | Callee::Response(_) => false,
             };
-            let of_password = || call.args.iter().chain(&call.this).any(|arg| {
-                self.program.requested(arg).iter().any(|path| path.to_ascii_lowercase().contains("passw"))
-            });
-            let sure_name = matches!(&call.callee, Callee::External(_)) || !matches!(call.callee.name(), "compare" | "verify");
+            let of_password = || {
+                call.args.iter().chain(&call.this).any(|arg| {
+                    self.program
+                        .requested(arg)
+                        .iter()
+                        .any(|path| path.to_ascii_lowercase().contains("passw"))
+                })
+            };
+            let sure_name = matches!(&call.callee, Callee::External(_))
+                || !matches!(call.callee.name(), "compare" | "verify");
             if compares && (sure_name || of_password()) {
                 evidence = evidence.or(Evidence::Password);
             }
@@ -192,9 +236,16 @@ impl Rules<'_> {
         let compared = self.program.checks.iter().any(|check| {
             check.within == Some(number)
                 && matches!(check.kind, crate::js::facts::CheckKind::Equal(None))
-                && matches!(&*check.of, "body.password" | "body.pass" | "body.pwd" | "body.passwd")
+                && matches!(
+                    &*check.of,
+                    "body.password" | "body.pass" | "body.pwd" | "body.passwd"
+                )
         });
-        if compared && self.source_of(handler).is_some_and(|source| !source.contains("confirm")) {
+        if compared
+            && self
+                .source_of(handler)
+                .is_some_and(|source| !source.contains("confirm"))
+        {
             evidence = evidence.or(Evidence::Password);
         }
         evidence
@@ -251,15 +302,38 @@ fn by_strategy(callee: &Callee, args: &[Val]) -> Option<Evidence> {
         return None;
     }
     let strategy = args.first().and_then(Val::text)?.to_ascii_lowercase();
-    let by_password = ["local", "ldap", "basic", "password", "login", "signin", "digest"];
+    let by_password = [
+        "local", "ldap", "basic", "password", "login", "signin", "digest",
+    ];
     let otherwise = [
-        "google", "github", "facebook", "twitter", "saml", "oauth", "openid", "oidc", "jwt", "bearer", "azure",
-        "auth0", "linkedin", "discord", "apple", "microsoft", "cas", "header", "anonymous", "magic",
+        "google",
+        "github",
+        "facebook",
+        "twitter",
+        "saml",
+        "oauth",
+        "openid",
+        "oidc",
+        "jwt",
+        "bearer",
+        "azure",
+        "auth0",
+        "linkedin",
+        "discord",
+        "apple",
+        "microsoft",
+        "cas",
+        "header",
+        "anonymous",
+        "magic",
     ];
     if otherwise.iter().any(|word| strategy.contains(word)) {
         return Some(Evidence::Otherwise);
     }
-    by_password.iter().any(|word| strategy.contains(word)).then_some(Evidence::Password)
+    by_password
+        .iter()
+        .any(|word| strategy.contains(word))
+        .then_some(Evidence::Password)
 }
 
 /// Functions of packages that compare a password with its hash.
@@ -269,9 +343,8 @@ fn is_password_check(path: &str) -> bool {
         "bcrypt" | "bcryptjs" | "bcrypt-nodejs" | "bcrypt-as-promised" | "@node-rs/bcrypt" => {
             name.starts_with("compare") || name == "verify"
         }
-        "argon2" | "@node-rs/argon2" | "password-hash" | "credential" | "scrypt-kdf" | "secure-password" | "pbkdf2-password" => {
-            name.starts_with("verify") || name.is_empty()
-        }
+        "argon2" | "@node-rs/argon2" | "password-hash" | "credential" | "scrypt-kdf"
+        | "secure-password" | "pbkdf2-password" => name.starts_with("verify") || name.is_empty(),
         _ => is_check_name(name.rsplit('.').next().unwrap_or(name)) && !path.starts_with("global"),
     }
 }
@@ -280,10 +353,28 @@ fn is_check_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase().replace('_', "");
     matches!(
         name.as_str(),
-        "comparepassword" | "comparepasswords" | "checkpassword" | "verifypassword" | "validpassword" | "validatepassword"
-            | "isvalidpassword" | "matchpassword" | "ispasswordmatch" | "ispasswordvalid" | "passwordmatches"
-            | "comparesync" | "verifysync" | "compare" | "checkcredentials" | "findbycredentials" | "iscorrectpassword"
-            | "passwordcompare" | "correctpassword" | "verifycredentials" | "validatecredentials" | "authenticateuser"
+        "comparepassword"
+            | "comparepasswords"
+            | "checkpassword"
+            | "verifypassword"
+            | "validpassword"
+            | "validatepassword"
+            | "isvalidpassword"
+            | "matchpassword"
+            | "ispasswordmatch"
+            | "ispasswordvalid"
+            | "passwordmatches"
+            | "comparesync"
+            | "verifysync"
+            | "compare"
+            | "checkcredentials"
+            | "findbycredentials"
+            | "iscorrectpassword"
+            | "passwordcompare"
+            | "correctpassword"
+            | "verifycredentials"
+            | "validatecredentials"
+            | "authenticateuser"
     )
 }
 
@@ -291,15 +382,39 @@ fn is_check_name(name: &str) -> bool {
 fn is_login_word(word: &str) -> bool {
     matches!(
         word.replace(['-', '_', '.'], "").as_str(),
-        "login" | "signin" | "logon" | "authenticate" | "userlogin" | "loginuser" | "adminlogin" | "loginadmin"
-            | "dologin" | "authlogin" | "locallogin" | "signinuser" | "usersignin"
+        "login"
+            | "signin"
+            | "logon"
+            | "authenticate"
+            | "userlogin"
+            | "loginuser"
+            | "adminlogin"
+            | "loginadmin"
+            | "dologin"
+            | "authlogin"
+            | "locallogin"
+            | "signinuser"
+            | "usersignin"
     )
 }
 
 /// Whether a path has to do with users, but lets nobody in.
 fn is_other(word: &str) -> bool {
     let word = word.replace(['-', '_', '.'], "");
-    ["logout", "signout", "signup", "register", "forgot", "reset", "changepassword", "updatepassword", "callback", "saml", "oauth", "profile"]
-        .iter()
-        .any(|other| word.contains(other))
+    [
+        "logout",
+        "signout",
+        "signup",
+        "register",
+        "forgot",
+        "reset",
+        "changepassword",
+        "updatepassword",
+        "callback",
+        "saml",
+        "oauth",
+        "profile",
+    ]
+    .iter()
+    .any(|other| word.contains(other))
 }

@@ -54,7 +54,9 @@ impl Layer {
         }
         match (&self.method, &route.method) {
             (None, _) => self.path.leads_to(&route.path),
-            (Some(have), Some(wanted)) if have == wanted || &**have == "all" || &**wanted == "all" => {
+            (Some(have), Some(wanted))
+                if have == wanted || &**have == "all" || &**wanted == "all" =>
+            {
                 self.path.is(&route.path)
             }
             _ => Matches::No,
@@ -72,7 +74,8 @@ impl App {
     /// What a setting is at last in production.
     pub(super) fn setting(&self, name: &str) -> Option<(&Val, Loc, &Cond)> {
         let settings = self.settings.iter().rev();
-        let mut settings = settings.filter(|(have, _, cond, _)| &**have == name && cond.in_production());
+        let mut settings =
+            settings.filter(|(have, _, cond, _)| &**have == name && cond.in_production());
         settings.next().map(|(_, val, cond, at)| (val, *at, cond))
     }
 }
@@ -96,7 +99,8 @@ pub(super) fn apps(program: &Program) -> Vec<App> {
         for event in &stack.events {
             match &event.kind {
                 EventKind::Set(name, val) => {
-                    app.settings.push((name.clone(), val.clone(), event.cond.clone(), event.at));
+                    app.settings
+                        .push((name.clone(), val.clone(), event.cond.clone(), event.at));
                 }
                 EventKind::Listen { secure } if event.cond.in_production() => {
                     app.listens.push((event.at, *secure));
@@ -121,7 +125,8 @@ pub(super) fn apps(program: &Program) -> Vec<App> {
 pub(super) fn loose(program: &Program) -> Vec<App> {
     let mounted = mounted(program);
     let stacks = program.stack_ids();
-    let stacks = stacks.filter(|(id, stack)| stack.kind == StackKind::Router && !mounted.contains(id));
+    let stacks =
+        stacks.filter(|(id, stack)| stack.kind == StackKind::Router && !mounted.contains(id));
     let app = |(id, stack): (StackId, &crate::js::facts::Stack)| {
         let mut app = App {
             stack: id,
@@ -148,13 +153,39 @@ pub(super) fn loose(program: &Program) -> Vec<App> {
 /// Functions that an app is given to, without being told anything that matters here.
 fn is_harmless(name: &str) -> bool {
     let last = name.rsplit([':', '.']).next().unwrap_or(name);
-    matches!(last, "log" | "debug" | "info" | "emit" | "serverless" | "supertest" | "request" | "push" | "resolve")
-        || [
-            "socket.io", "http", "https", "supertest", "serverless-http", "express-list-endpoints", "vite",
-            "ws", "cron", "node-cron", "@sentry/", "newrelic", "express-async-errors", "aws-serverless-express",
-        ]
-        .iter()
-        .any(|package| name.split(':').next().is_some_and(|have| have.starts_with(package)))
+    matches!(
+        last,
+        "log"
+            | "debug"
+            | "info"
+            | "emit"
+            | "serverless"
+            | "supertest"
+            | "request"
+            | "push"
+            | "resolve"
+    ) || [
+        "socket.io",
+        "http",
+        "https",
+        "supertest",
+        "serverless-http",
+        "express-list-endpoints",
+        "vite",
+        "ws",
+        "cron",
+        "node-cron",
+        "@sentry/",
+        "newrelic",
+        "express-async-errors",
+        "aws-serverless-express",
+    ]
+    .iter()
+    .any(|package| {
+        name.split(':')
+            .next()
+            .is_some_and(|have| have.starts_with(package))
+    })
 }
 
 fn mounted(program: &Program) -> HashSet<StackId> {
@@ -165,7 +196,11 @@ fn mounted(program: &Program) -> HashSet<StackId> {
                 continue;
             };
             for handler in &told.handlers {
-                all.extend(stacks_in(program, handler, 0).into_iter().filter(|inner| *inner != id));
+                all.extend(
+                    stacks_in(program, handler, 0)
+                        .into_iter()
+                        .filter(|inner| *inner != id),
+                );
             }
         }
     }
@@ -269,7 +304,9 @@ fn paths(vals: &[Val]) -> Vec<Route> {
                         crate::js::facts::Part::Of(_) => route.join(&Route::unknown()),
                     })
                 }
-                Value::Regex(pattern) if matches!(&**pattern, ".*" | "^.*$" | "(.*)" | "^(.*)$" | ".") => {
+                Value::Regex(pattern)
+                    if matches!(&**pattern, ".*" | "^.*$" | "(.*)" | "^(.*)$" | ".") =>
+                {
                     Route::parse("*")
                 }
                 _ => Route::unknown(),

@@ -6,7 +6,9 @@ use super::{Rules, sureness};
 use crate::finding::{Confidence, Finding};
 use crate::js::facts::{Call, Loc, Val, Value};
 use crate::rule::{Rule, Severity};
-use crate::rules::cookie::{BROAD_DOMAIN, NO_EXPIRY, NO_HTTP_ONLY, NO_SAME_SITE, NO_SECURE, RELATIVE_PATH};
+use crate::rules::cookie::{
+    BROAD_DOMAIN, NO_EXPIRY, NO_HTTP_ONLY, NO_SAME_SITE, NO_SECURE, RELATIVE_PATH,
+};
 
 /// A cookie that some call sets.
 struct Cookie<'a> {
@@ -80,7 +82,9 @@ impl Rules<'_> {
             let options = first_or_nothing(&call.args, call.at);
             let cookie = Setting::of(self.program, &options, &["cookie"]);
             let options = match cookie {
-                Setting::Is(val, _) if val.v == Value::Bool(true) => Val::new(Value::Undefined, call.at),
+                Setting::Is(val, _) if val.v == Value::Bool(true) => {
+                    Val::new(Value::Undefined, call.at)
+                }
                 Setting::Is(val, _) if val.object().is_some() => val,
                 _ => continue,
             };
@@ -96,8 +100,16 @@ impl Rules<'_> {
                 for_script: false,
             });
         }
-        let by_hand = self.program.calls.iter().filter(|call| is_response_cookie(call));
-        all.extend(by_hand.filter(|call| call.cond.in_production()).filter_map(|call| self.response_cookie(call)));
+        let by_hand = self
+            .program
+            .calls
+            .iter()
+            .filter(|call| is_response_cookie(call));
+        all.extend(
+            by_hand
+                .filter(|call| call.cond.in_production())
+                .filter_map(|call| self.response_cookie(call)),
+        );
         all
     }
 
@@ -113,7 +125,11 @@ impl Rules<'_> {
             return None;
         }
         let text = name.text().unwrap_or_default();
-        let shown = if text.is_empty() { "a cookie".to_owned() } else { format!("the cookie `{text}`") };
+        let shown = if text.is_empty() {
+            "a cookie".to_owned()
+        } else {
+            format!("the cookie `{text}`")
+        };
         Some(Cookie {
             call,
             options,
@@ -130,19 +146,34 @@ impl Rules<'_> {
     fn cookie(&self, cookie: &Cookie<'_>, found: &mut Vec<Finding>) {
         let option = |names: &[&str]| Setting::of(self.program, &cookie.options, names);
         let call = cookie.call;
-        let mut say = |rule: &'static Rule, at: Option<Loc>, what: &str, severity: Severity, sure: Confidence| {
+        let mut say = |rule: &'static Rule,
+                       at: Option<Loc>,
+                       what: &str,
+                       severity: Severity,
+                       sure: Confidence| {
             let message = format!("{} {what}", cookie.shown);
             let finding = self.finding(rule, at.unwrap_or(call.at), message);
-            found.extend(finding.map(|finding| finding.severity(severity).confidence(sure.min(sureness(call)))));
+            found.extend(finding.map(|finding| {
+                finding
+                    .severity(severity)
+                    .confidence(sure.min(sureness(call)))
+            }));
         };
         let sure = Confidence::Certain;
         let secure = option(&["secure"]);
         if secure.is_off() {
             let (what, sure) = match (secure.at(), cookie.defaults.secure_by_itself) {
-                (None, true) => ("is Secure only where Express knows that the request came over HTTPS", Confidence::Likely),
+                (None, true) => (
+                    "is Secure only where Express knows that the request came over HTTPS",
+                    Confidence::Likely,
+                ),
                 _ => ("goes over plain HTTP too: it is not `secure`", sure),
             };
-            let severity = if cookie.matters { NO_SECURE.severity } else { Severity::Low };
+            let severity = if cookie.matters {
+                NO_SECURE.severity
+            } else {
+                Severity::Low
+            };
             if cookie.matters || secure.is_false() {
                 say(&NO_SECURE, secure.at(), what, severity, sure);
             }
@@ -150,31 +181,75 @@ impl Rules<'_> {
         let http_only = option(&["httpOnly", "httponly"]);
         let readable = http_only.is_false() || http_only.is_absent() && !cookie.defaults.http_only;
         if readable && cookie.matters && !cookie.for_script {
-            say(&NO_HTTP_ONLY, http_only.at(), "can be read by page script: it is not `httpOnly`", NO_HTTP_ONLY.severity, sure);
+            say(
+                &NO_HTTP_ONLY,
+                http_only.at(),
+                "can be read by page script: it is not `httpOnly`",
+                NO_HTTP_ONLY.severity,
+                sure,
+            );
         }
         let same_site = option(&["sameSite", "samesite"]);
         if cookie.matters {
             if same_site.is_off() {
-                say(&NO_SAME_SITE, same_site.at(), "has no `sameSite`", NO_SAME_SITE.severity, sure);
-            } else if same_site.all(|it| matches!(it, Value::Text(text) if text.eq_ignore_ascii_case("none"))) {
+                say(
+                    &NO_SAME_SITE,
+                    same_site.at(),
+                    "has no `sameSite`",
+                    NO_SAME_SITE.severity,
+                    sure,
+                );
+            } else if same_site
+                .all(|it| matches!(it, Value::Text(text) if text.eq_ignore_ascii_case("none")))
+            {
                 let what = "is sent with what other sites cause: `sameSite` is `none`";
-                say(&NO_SAME_SITE, same_site.at(), what, Severity::Low, Confidence::Likely);
+                say(
+                    &NO_SAME_SITE,
+                    same_site.at(),
+                    what,
+                    Severity::Low,
+                    Confidence::Likely,
+                );
             }
         }
         let path = option(&["path"]);
         if path.all(|it| matches!(it, Value::Text(text) if !text.starts_with('/'))) {
-            say(&RELATIVE_PATH, path.at(), "has a path that does not begin with `/`", RELATIVE_PATH.severity, sure);
+            say(
+                &RELATIVE_PATH,
+                path.at(),
+                "has a path that does not begin with `/`",
+                RELATIVE_PATH.severity,
+                sure,
+            );
         }
         let domain = option(&["domain"]);
         let broad = |it: &Value| matches!(it, Value::Text(text) if text.contains('.') && !text.parse::<std::net::IpAddr>().is_ok());
         if domain.all(broad) {
-            let what = format!("is sent to every host of `{}`", domain.text().unwrap_or_default());
-            say(&BROAD_DOMAIN, domain.at(), &what, BROAD_DOMAIN.severity, sure);
+            let what = format!(
+                "is sent to every host of `{}`",
+                domain.text().unwrap_or_default()
+            );
+            say(
+                &BROAD_DOMAIN,
+                domain.at(),
+                &what,
+                BROAD_DOMAIN.severity,
+                sure,
+            );
         }
         let (age, expires) = (option(&["maxAge", "maxage"]), option(&["expires"]));
-        let endless = |it: &Setting| it.is_absent() || it.all(|it| matches!(it, Value::Null | Value::Undefined | Value::Bool(false)));
+        let endless = |it: &Setting| {
+            it.is_absent()
+                || it.all(|it| matches!(it, Value::Null | Value::Undefined | Value::Bool(false)))
+        };
         if endless(&age) && endless(&expires) && cookie.matters && !cookie.for_script {
-            say(&NO_EXPIRY, None, "has neither `maxAge` nor `expires`", NO_EXPIRY.severity, sure);
+            say(
+                &NO_EXPIRY,
+                None,
+                "has neither `maxAge` nor `expires`",
+                NO_EXPIRY.severity,
+                sure,
+            );
         }
     }
 }
@@ -185,10 +260,28 @@ fn is_credential(name: &str) -> bool {
     if is_for_script(&name) {
         return false;
     }
-    let words = ["sess", "token", "auth", "jwt", "login", "remember", "refresh", "access", "credential", "bearer", "apikey", "api_key", "passw"];
+    let words = [
+        "sess",
+        "token",
+        "auth",
+        "jwt",
+        "login",
+        "remember",
+        "refresh",
+        "access",
+        "credential",
+        "bearer",
+        "apikey",
+        "api_key",
+        "passw",
+    ];
     words.iter().any(|word| name.contains(word))
-        || matches!(name.as_str(), "sid" | "id" | "user" | "userid" | "user_id" | "uid" | "connect.sid" | "otp" | "secret")
-        || name.ends_with("_sid") || name.ends_with(".sid")
+        || matches!(
+            name.as_str(),
+            "sid" | "id" | "user" | "userid" | "user_id" | "uid" | "connect.sid" | "otp" | "secret"
+        )
+        || name.ends_with("_sid")
+        || name.ends_with(".sid")
 }
 
 /// Whether page script has to read a cookie of this name.

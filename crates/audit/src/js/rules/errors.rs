@@ -14,7 +14,10 @@ impl Rules<'_> {
                 // Nest answers both by itself.
                 continue;
             }
-            if !app.in_production().any(|(_, layer)| layer.method.is_some() || self.answers(layer)) {
+            if !app
+                .in_production()
+                .any(|(_, layer)| layer.method.is_some() || self.answers(layer))
+            {
                 continue;
             }
             found.extend(self.default_404(app));
@@ -57,8 +60,16 @@ impl Rules<'_> {
                 }
             }
         }
-        let finding = self.finding(&DEFAULT_404, app.at, "unknown paths get Express's own page, `Cannot GET /…`")?;
-        let sure = if unknown { Confidence::Possible } else { Confidence::Certain };
+        let finding = self.finding(
+            &DEFAULT_404,
+            app.at,
+            "unknown paths get Express's own page, `Cannot GET /…`",
+        )?;
+        let sure = if unknown {
+            Confidence::Possible
+        } else {
+            Confidence::Certain
+        };
         Some(finding.confidence(sure))
     }
 
@@ -88,16 +99,26 @@ impl Rules<'_> {
                 );
                 let finding = self.finding(&DEFAULT_HANDLER, app.at, message)?;
                 let finding = match self.program.location(handler.at) {
-                    Some(place) => finding.related(place, "handles only what is registered before it"),
+                    Some(place) => {
+                        finding.related(place, "handles only what is registered before it")
+                    }
                     None => finding,
                 };
-                Some(finding.confidence(if unknown { Confidence::Likely } else { Confidence::Certain }))
+                Some(finding.confidence(if unknown {
+                    Confidence::Likely
+                } else {
+                    Confidence::Certain
+                }))
             }
             (Some(_), _) => None,
             (None, _) => {
                 let message = "errors get Express's own page: no error handler with four arguments";
                 let finding = self.finding(&DEFAULT_HANDLER, app.at, message)?;
-                let sure = if unknown { Confidence::Possible } else { Confidence::Certain };
+                let sure = if unknown {
+                    Confidence::Possible
+                } else {
+                    Confidence::Certain
+                };
                 Some(finding.confidence(sure))
             }
         }
@@ -109,9 +130,14 @@ impl Rules<'_> {
         }
         made_by(self.program, &layer.handler).is_some_and(|path| {
             let path = path.to_ascii_lowercase();
-            path.contains("errorhandler") || path.contains("error-handler") || path.contains("handle-errors")
-                || path.contains("errors:") || path.starts_with("celebrate:errors") || path.contains("api-error")
-                || path.contains("boom") || path.contains("problem")
+            path.contains("errorhandler")
+                || path.contains("error-handler")
+                || path.contains("handle-errors")
+                || path.contains("errors:")
+                || path.starts_with("celebrate:errors")
+                || path.contains("api-error")
+                || path.contains("boom")
+                || path.contains("problem")
         })
     }
 
@@ -130,8 +156,11 @@ impl Rules<'_> {
     fn errorhandler_package(&self, found: &mut Vec<Finding>) {
         for app in &self.apps {
             for (_, layer) in app.in_production() {
-                if made_by(self.program, &layer.handler) == Some("errorhandler") && layer.cond.is_certain() {
-                    let message = "`errorhandler` sends stack traces to clients, and runs in production";
+                if made_by(self.program, &layer.handler) == Some("errorhandler")
+                    && layer.cond.is_certain()
+                {
+                    let message =
+                        "`errorhandler` sends stack traces to clients, and runs in production";
                     found.extend(self.finding(&DEV_HANDLER, layer.at, message));
                 }
             }
@@ -144,12 +173,18 @@ impl Rules<'_> {
             let Callee::Response(name) = &call.callee else {
                 continue;
             };
-            let sends = matches!(&**name, "send" | "json" | "end" | "write" | "jsonp" | "render");
+            let sends = matches!(
+                &**name,
+                "send" | "json" | "end" | "write" | "jsonp" | "render"
+            );
             if !sends || !call.cond.in_production() {
                 continue;
             }
             let whole = &**name == "render";
-            let sends = call.args.iter().find_map(|arg| self.stack_in(arg, whole, 0));
+            let sends = call
+                .args
+                .iter()
+                .find_map(|arg| self.stack_in(arg, whole, 0));
             if let Some(sure) = sends {
                 let message = format!("`res.{name}` sends the stack of an error to the client");
                 let finding = self.finding(&DEV_HANDLER, call.at, message);
@@ -161,12 +196,15 @@ impl Rules<'_> {
             if !path.starts_with("response.locals") || !write.cond.in_production() {
                 continue;
             }
-            let within = write.within.and_then(|id| self.program.handlers.get(id.0 as usize));
+            let within = write
+                .within
+                .and_then(|id| self.program.handlers.get(id.0 as usize));
             if !within.is_some_and(|handler| handler.is_error) {
                 continue;
             }
             if self.stack_in(&write.val, true, 0).is_some() && write.cond.is_certain() {
-                let message = "the error itself, with its stack, is given to the page in production";
+                let message =
+                    "the error itself, with its stack, is given to the page in production";
                 let finding = self.finding(&DEV_HANDLER, write.at, message);
                 found.extend(finding.map(|finding| finding.confidence(Confidence::Likely)));
             }
@@ -184,7 +222,9 @@ impl Rules<'_> {
         for (cond, val) in &alternatives {
             let one = match &val.v {
                 Value::Caught(path) if &**path == "stack" => Some(Confidence::Certain),
-                Value::Caught(path) if path.is_empty() && whole && depth > 0 => Some(Confidence::Likely),
+                Value::Caught(path) if path.is_empty() && whole && depth > 0 => {
+                    Some(Confidence::Likely)
+                }
                 Value::Pieces(parts) => parts.iter().find_map(|part| match part {
                     Part::Of(val) => self.stack_in(val, false, depth + 1),
                     Part::Known(_) => None,
@@ -192,11 +232,18 @@ impl Rules<'_> {
                 Value::Object(id) => {
                     let obj = self.program.obj(*id)?;
                     match &obj.kind {
-                        Kind::Plain => obj.props.iter().find_map(|(_, prop)| self.stack_in(&prop.val, whole, depth + 1)),
-                        Kind::Array(items) => items.iter().find_map(|item| self.stack_in(item, whole, depth + 1)),
+                        Kind::Plain => obj
+                            .props
+                            .iter()
+                            .find_map(|(_, prop)| self.stack_in(&prop.val, whole, depth + 1)),
+                        Kind::Array(items) => items
+                            .iter()
+                            .find_map(|item| self.stack_in(item, whole, depth + 1)),
                         Kind::Result(id) => {
                             let call = self.program.call(*id)?;
-                            call.args.iter().find_map(|arg| self.stack_in(arg, false, depth + 1))
+                            call.args
+                                .iter()
+                                .find_map(|arg| self.stack_in(arg, false, depth + 1))
                         }
                         _ => None,
                     }
@@ -204,7 +251,13 @@ impl Rules<'_> {
                 _ => None,
             };
             // One side of a test that nobody can tell may be what keeps it in development.
-            let one = one.map(|one| if cond.is_certain() { one } else { Confidence::Possible });
+            let one = one.map(|one| {
+                if cond.is_certain() {
+                    one
+                } else {
+                    Confidence::Possible
+                }
+            });
             sure = sure.max(one);
         }
         sure
@@ -220,8 +273,21 @@ fn is_wildcard(layer: &Layer) -> bool {
 fn is_last_word(path: &str) -> bool {
     let path = path.to_ascii_lowercase();
     [
-        "proxy", "history", "getrequesthandler", "remix", "@vendia", "ssr", "serve-handler", "renderer",
-        "createrequesthandler", "not-found", "notfound", "parse-server", "postgraphile", "next:", "nuxt",
+        "proxy",
+        "history",
+        "getrequesthandler",
+        "remix",
+        "@vendia",
+        "ssr",
+        "serve-handler",
+        "renderer",
+        "createrequesthandler",
+        "not-found",
+        "notfound",
+        "parse-server",
+        "postgraphile",
+        "next:",
+        "nuxt",
     ]
     .iter()
     .any(|word| path.contains(word))

@@ -32,7 +32,8 @@ impl Rules<'_> {
         for (_, layer) in app.in_production() {
             let hides = match self.sets(layer) {
                 Sets::Helmet(helmet) => {
-                    let option = Setting::of(self.program, &helmet.options, Header::PoweredBy.options());
+                    let option =
+                        Setting::of(self.program, &helmet.options, Header::PoweredBy.options());
                     !option.all(|val| *val == Value::Bool(false))
                 }
                 Sets::Some(headers) => headers.contains(&Header::PoweredBy),
@@ -44,7 +45,11 @@ impl Rules<'_> {
         }
         let message = "every answer says `X-Powered-By: Express`";
         let finding = self.finding(&X_POWERED_BY, app.at, message)?;
-        let sure = if app.escapes { Confidence::Likely } else { Confidence::Certain };
+        let sure = if app.escapes {
+            Confidence::Likely
+        } else {
+            Confidence::Certain
+        };
         let finding = finding.confidence(sure);
         Some(match self.disabling(app.at) {
             Some(fix) => finding.fix(fix),
@@ -72,19 +77,33 @@ impl Rules<'_> {
         let end = span.end + rest_of_line.trim_end().len();
         let semicolon = if rest_of_line.trim() == ";" { ";" } else { "" };
         let statement = format!("{name}.disable('x-powered-by'){semicolon}");
-        let edit = Edit::new(Location::new(source, end..end), format!("\n{indent}{statement}"));
-        Some(Fix::new(format!("add `{name}.disable('x-powered-by')`"), vec![edit]))
+        let edit = Edit::new(
+            Location::new(source, end..end),
+            format!("\n{indent}{statement}"),
+        );
+        Some(Fix::new(
+            format!("add `{name}.disable('x-powered-by')`"),
+            vec![edit],
+        ))
     }
 }
 
 /// The name that `const app: Express =` gives.
 fn declared_name(head: &str) -> Option<&str> {
     let head = head.strip_prefix("export ").unwrap_or(head);
-    let left = head.strip_suffix('=').or_else(|| head.trim_end().strip_suffix('='))?.trim();
+    let left = head
+        .strip_suffix('=')
+        .or_else(|| head.trim_end().strip_suffix('='))?
+        .trim();
     let is_name = |name: &str| {
-        !name.is_empty() && name.chars().all(|it| it.is_alphanumeric() || matches!(it, '_' | '$' | '.'))
+        !name.is_empty()
+            && name
+                .chars()
+                .all(|it| it.is_alphanumeric() || matches!(it, '_' | '$' | '.'))
     };
-    let declared = ["const ", "let ", "var "].iter().find_map(|keyword| left.strip_prefix(keyword));
+    let declared = ["const ", "let ", "var "]
+        .iter()
+        .find_map(|keyword| left.strip_prefix(keyword));
     match declared {
         Some(left) => {
             let name = left.split(':').next()?.trim();

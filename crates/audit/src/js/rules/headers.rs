@@ -34,13 +34,24 @@ impl Rules<'_> {
                 _ => {}
             }
         }
-        let unknown = app.escapes || app.in_production().any(|(_, layer)| is_unknown(&layer.handler));
-        let sure = if unknown { Confidence::Likely } else { Confidence::Certain };
+        let unknown = app.escapes
+            || app
+                .in_production()
+                .any(|(_, layer)| is_unknown(&layer.handler));
+        let sure = if unknown {
+            Confidence::Likely
+        } else {
+            Confidence::Certain
+        };
         if helmets.is_empty() {
             self.without_helmet(app, &pieces, sure, found);
             return;
         }
-        let set = |header: Header| pieces.iter().any(|(_, _, headers)| headers.contains(&header));
+        let set = |header: Header| {
+            pieces
+                .iter()
+                .any(|(_, _, headers)| headers.contains(&header))
+        };
         for (_, layer, helmet) in &helmets {
             self.weakened(&helmet.options, &set, layer.cond.is_certain(), found);
         }
@@ -54,7 +65,11 @@ impl Rules<'_> {
         sure: Confidence,
         found: &mut Vec<Finding>,
     ) {
-        let lacks = |header: &Header| !pieces.iter().any(|(_, _, headers)| headers.contains(header));
+        let lacks = |header: &Header| {
+            !pieces
+                .iter()
+                .any(|(_, _, headers)| headers.contains(header))
+        };
         let missing: Vec<Header> = Header::NEEDED.into_iter().filter(lacks).collect();
         let others: Vec<&(usize, &Layer, Vec<Header>)> = pieces
             .iter()
@@ -62,13 +77,17 @@ impl Rules<'_> {
             .collect();
         match others.first() {
             None => {
-                let message = "this app answers without security headers: no Helmet, and none set by hand";
+                let message =
+                    "this app answers without security headers: no Helmet, and none set by hand";
                 let finding = self.finding(&HELMET_MISSING, app.at, message);
                 found.extend(finding.map(|finding| finding.confidence(sure)));
             }
             Some((_, first, _)) if !missing.is_empty() => {
                 let names: Vec<&str> = missing.iter().map(|header| header.name()).collect();
-                let message = format!("only some of the security headers are set; {} is missing", names.join(", "));
+                let message = format!(
+                    "only some of the security headers are set; {} is missing",
+                    names.join(", ")
+                );
                 let finding = self.finding(&HELMET_PARTIAL, first.at, message);
                 found.extend(finding.map(|finding| finding.confidence(sure)));
             }
@@ -84,10 +103,16 @@ impl Rules<'_> {
         certain: bool,
         found: &mut Vec<Finding>,
     ) {
-        let sure = if certain { Confidence::Certain } else { Confidence::Likely };
+        let sure = if certain {
+            Confidence::Certain
+        } else {
+            Confidence::Likely
+        };
         let mut say = |at: Loc, severity: Severity, message: String, help: &str| {
             let finding = self.finding(&HELMET_WEAKENED, at, message);
-            found.extend(finding.map(|finding| finding.confidence(sure).severity(severity).help(help)));
+            found.extend(
+                finding.map(|finding| finding.confidence(sure).severity(severity).help(help)),
+            );
         };
         for header in [
             Header::Csp,
@@ -101,9 +126,18 @@ impl Rules<'_> {
             let option = Setting::of(self.program, options, header.options());
             let Some(at) = option.at() else { continue };
             if option.is_false() && !set_apart(header) {
-                let severity = if Header::NEEDED.contains(&header) { Severity::Medium } else { Severity::Low };
+                let severity = if Header::NEEDED.contains(&header) {
+                    Severity::Medium
+                } else {
+                    Severity::Low
+                };
                 let message = format!("Helmet's {} is switched off", header.name());
-                say(at, severity, message, "Leave the option out, or give it what the app needs.");
+                say(
+                    at,
+                    severity,
+                    message,
+                    "Leave the option out, or give it what the app needs.",
+                );
                 continue;
             }
             let Some(val) = option.val() else { continue };
@@ -111,19 +145,34 @@ impl Rules<'_> {
                 Header::Csp => {
                     if let Some((at, what)) = self.weak_policy(val) {
                         let message = format!("the Content-Security-Policy allows {what}");
-                        say(at, Severity::Medium, message, "Name the hosts, or use a nonce for each script.");
+                        say(
+                            at,
+                            Severity::Medium,
+                            message,
+                            "Name the hosts, or use a nonce for each script.",
+                        );
                     }
                     let report_only = Setting::of(self.program, val, &["reportOnly"]);
-                    if let (Some(at), true) = (report_only.at(), report_only.all(|it| *it == Value::Bool(true))) {
-                        let message = "the Content-Security-Policy is only reported, not enforced".to_owned();
-                        say(at, Severity::Medium, message, "Leave `reportOnly` out once the reports are quiet.");
+                    if let (Some(at), true) = (
+                        report_only.at(),
+                        report_only.all(|it| *it == Value::Bool(true)),
+                    ) {
+                        let message =
+                            "the Content-Security-Policy is only reported, not enforced".to_owned();
+                        say(
+                            at,
+                            Severity::Medium,
+                            message,
+                            "Leave `reportOnly` out once the reports are quiet.",
+                        );
                     }
                 }
                 Header::Hsts => {
                     let age = Setting::of(self.program, val, &["maxAge"]);
                     let short = age.all(|it| matches!(it, Value::Number(age) if *age < SHORT_HSTS));
                     if let (Some(at), true) = (age.at(), short) {
-                        let message = "Strict-Transport-Security lasts less than half a year".to_owned();
+                        let message =
+                            "Strict-Transport-Security lasts less than half a year".to_owned();
                         say(at, Severity::Medium, message, "`maxAge: 31536000`");
                     }
                 }
@@ -138,28 +187,44 @@ impl Rules<'_> {
         let directives = directives.val()?.clone();
         let scripts = Setting::of(self.program, &directives, &["scriptSrc", "script-src"]);
         let scripts = match scripts {
-            Setting::Absent => Setting::of(self.program, &directives, &["defaultSrc", "default-src"]),
+            Setting::Absent => {
+                Setting::of(self.program, &directives, &["defaultSrc", "default-src"])
+            }
             other => other,
         };
         let (val, at) = (scripts.val()?, scripts.at()?);
         let sources: Vec<(Option<String>, Loc)> = match self.program.items(val) {
-            Some(items) => items.iter().map(|item| (item.text().map(str::to_owned), item.at)).collect(),
+            Some(items) => items
+                .iter()
+                .map(|item| (item.text().map(str::to_owned), item.at))
+                .collect(),
             None => {
                 let text = val.text()?;
-                text.split_whitespace().map(|word| (Some(word.to_owned()), at)).collect()
+                text.split_whitespace()
+                    .map(|word| (Some(word.to_owned()), at))
+                    .collect()
             }
         };
         // A nonce or a hash makes browsers ignore `'unsafe-inline'`; one made per request is a function.
         let strict = sources.iter().any(|(text, _)| match text.as_deref() {
             None => true,
-            Some(text) => text.starts_with("'nonce-") || text.starts_with("'sha") || text == "'strict-dynamic'",
+            Some(text) => {
+                text.starts_with("'nonce-")
+                    || text.starts_with("'sha")
+                    || text == "'strict-dynamic'"
+            }
         });
         for (text, at) in &sources {
             match text.as_deref() {
                 Some("'unsafe-inline'") if !strict => {
-                    return Some((*at, "scripts written into the page (`'unsafe-inline'`)".to_owned()));
+                    return Some((
+                        *at,
+                        "scripts written into the page (`'unsafe-inline'`)".to_owned(),
+                    ));
                 }
-                Some(wide @ ("*" | "http:" | "https:" | "data:" | "https://*" | "http://*")) if !strict => {
+                Some(wide @ ("*" | "http:" | "https:" | "data:" | "https://*" | "http://*"))
+                    if !strict =>
+                {
                     return Some((*at, format!("scripts from everywhere (`{wide}`)")));
                 }
                 _ => {}
@@ -182,9 +247,14 @@ impl Rules<'_> {
             if helmets.iter().any(covers) {
                 continue;
             }
-            let later = helmets.iter().find(|(at, helmet, _)| *at > number && self.would_cover(helmet, layer));
+            let later = helmets
+                .iter()
+                .find(|(at, helmet, _)| *at > number && self.would_cover(helmet, layer));
             if let Some((_, helmet, _)) = later {
-                let message = format!("Helmet comes after `{}`, which it does nothing for", self.shown(layer));
+                let message = format!(
+                    "Helmet comes after `{}`, which it does nothing for",
+                    self.shown(layer)
+                );
                 let finding = self.finding(&HELMET_TOO_LATE, helmet.at, message);
                 let finding = finding.map(|finding| match self.program.location(layer.at) {
                     Some(place) => finding.related(place, "answers without Helmet's headers"),
@@ -198,7 +268,11 @@ impl Rules<'_> {
         let (Some(outside), Some((_, helmet, _))) = (outside, helmets.first()) else {
             return;
         };
-        let message = format!("Helmet covers `{}` alone; `{}` answers without it", helmet.path, self.shown(outside));
+        let message = format!(
+            "Helmet covers `{}` alone; `{}` answers without it",
+            helmet.path,
+            self.shown(outside)
+        );
         let finding = self.finding(&HELMET_PARTIAL, helmet.at, message);
         found.extend(finding.map(|finding| finding.confidence(Confidence::Likely)));
     }
@@ -213,7 +287,10 @@ impl Rules<'_> {
             return true;
         }
         match made_by(self.program, &layer.handler) {
-            Some(path) => matches!(path, "express:static" | "serve-static" | "serve-index" | "ecstatic" | "st"),
+            Some(path) => matches!(
+                path,
+                "express:static" | "serve-static" | "serve-index" | "ecstatic" | "st"
+            ),
             None => self.handler(&layer.handler).is_some_and(|handler| {
                 handler.responds && !handler.calls_next && !handler.is_error
             }),
@@ -235,7 +312,20 @@ pub(super) fn is_probe(layer: &Layer) -> bool {
     let last = layer.path.words().last().unwrap_or_default().to_owned();
     matches!(
         last.as_str(),
-        "health" | "healthz" | "healthcheck" | "health-check" | "ping" | "ready" | "readyz" | "live" | "livez"
-            | "status" | "metrics" | "favicon.ico" | "robots.txt" | "heartbeat" | "_health"
+        "health"
+            | "healthz"
+            | "healthcheck"
+            | "health-check"
+            | "ping"
+            | "ready"
+            | "readyz"
+            | "live"
+            | "livez"
+            | "status"
+            | "metrics"
+            | "favicon.ico"
+            | "robots.txt"
+            | "heartbeat"
+            | "_health"
     )
 }

@@ -62,13 +62,16 @@ impl Header {
     ];
 
     fn by_option(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|header| header.options().contains(&name))
+        Self::ALL
+            .into_iter()
+            .find(|header| header.options().contains(&name))
     }
 
     pub(super) fn by_name(name: &str) -> Option<Self> {
         let same = |header: &Self| header.name().eq_ignore_ascii_case(name);
         Self::ALL.into_iter().find(same).or_else(|| {
-            name.eq_ignore_ascii_case("Content-Security-Policy-Report-Only").then_some(Self::Csp)
+            name.eq_ignore_ascii_case("Content-Security-Policy-Report-Only")
+                .then_some(Self::Csp)
         })
     }
 }
@@ -105,7 +108,10 @@ impl Rules<'_> {
     }
 
     fn of_package(&self, path: &str, call: Option<&Call>, at: Loc) -> Option<Sets> {
-        let options = call.map_or_else(|| first_or_nothing(&[], at), |call| first_or_nothing(&call.args, at));
+        let options = call.map_or_else(
+            || first_or_nothing(&[], at),
+            |call| first_or_nothing(&call.args, at),
+        );
         let (package, name) = path.split_once(':').unwrap_or((path, ""));
         let package = package.strip_suffix("()").unwrap_or(package);
         Some(match (package, name) {
@@ -125,9 +131,10 @@ impl Rules<'_> {
                 Sets::Some(Header::ALL.into_iter().filter(on).collect())
             }
             ("lusca", name) => Sets::Some(Header::by_option(name).into_iter().collect()),
-            ("helmet-csp" | "content-security-policy" | "express-csp-header" | "express-csp", _) => {
-                Sets::Some(vec![Header::Csp])
-            }
+            (
+                "helmet-csp" | "content-security-policy" | "express-csp-header" | "express-csp",
+                _,
+            ) => Sets::Some(vec![Header::Csp]),
             ("hsts", _) => Sets::Some(vec![Header::Hsts]),
             ("frameguard" | "x-frame-options", _) => Sets::Some(vec![Header::Frame]),
             ("dont-sniff-mimetype" | "nosniff", _) => Sets::Some(vec![Header::NoSniff]),
@@ -142,12 +149,19 @@ impl Rules<'_> {
         let Some(object) = handler.object() else {
             return Sets::Nothing;
         };
-        let number = self.program.handlers.iter().position(|handler| handler.object == object);
+        let number = self
+            .program
+            .handlers
+            .iter()
+            .position(|handler| handler.object == object);
         let Some(number) = number.and_then(|number| u32::try_from(number).ok()) else {
             return Sets::Nothing;
         };
         // What only this route answers with is not what an app sends.
-        if self.handler(handler).is_some_and(|handler| !handler.calls_next) {
+        if self
+            .handler(handler)
+            .is_some_and(|handler| !handler.calls_next)
+        {
             return Sets::Nothing;
         }
         let mut set = Vec::new();
@@ -155,7 +169,12 @@ impl Rules<'_> {
         let calls = calls.filter(|call| call.within.is_some_and(|within| within.0 == number));
         for call in calls.filter(|call| call.cond.in_production()) {
             match &call.callee {
-                Callee::Response(name) if matches!(&**name, "set" | "setHeader" | "header" | "append" | "removeHeader") => {
+                Callee::Response(name)
+                    if matches!(
+                        &**name,
+                        "set" | "setHeader" | "header" | "append" | "removeHeader"
+                    ) =>
+                {
                     set.extend(self.header_names(&call.args));
                 }
                 Callee::External(path) if &**path == "helmet" => {
@@ -175,7 +194,11 @@ impl Rules<'_> {
         }
         set.sort_unstable();
         set.dedup();
-        if set.is_empty() { Sets::Nothing } else { Sets::Some(set) }
+        if set.is_empty() {
+            Sets::Nothing
+        } else {
+            Sets::Some(set)
+        }
     }
 
     /// `set('Name', value)`, and `set({ Name: value })`.
@@ -188,6 +211,8 @@ impl Rules<'_> {
         }
         let props = first.object().and_then(|id| self.program.obj(id));
         let props = props.into_iter().flat_map(|obj| &obj.props);
-        props.filter_map(|(name, _)| Header::by_name(name)).collect()
+        props
+            .filter_map(|(name, _)| Header::by_name(name))
+            .collect()
     }
 }

@@ -55,7 +55,12 @@ impl Rules<'_> {
     /// What a package's limiter counts by.
     fn of_call(&self, call: &Call) -> Limiter {
         let options = first_or_nothing(&call.args, call.at);
-        let options = if options.object().is_some_and(|id| matches!(self.program.obj(id).map(|obj| &obj.kind), Some(crate::js::facts::Kind::Plain))) {
+        let options = if options.object().is_some_and(|id| {
+            matches!(
+                self.program.obj(id).map(|obj| &obj.kind),
+                Some(crate::js::facts::Kind::Plain)
+            )
+        }) {
             options
         } else {
             call.args.get(1).cloned().unwrap_or(options)
@@ -68,7 +73,11 @@ impl Rules<'_> {
         Limiter {
             at: call.at,
             of_package: true,
-            by_address: key.is_absent() || key.val().and_then(|key| self.source_of(key)).is_some_and(is_by_address),
+            by_address: key.is_absent()
+                || key
+                    .val()
+                    .and_then(|key| self.source_of(key))
+                    .is_some_and(is_by_address),
             spoofed: spoofed.and(key.at()),
         }
     }
@@ -85,7 +94,11 @@ impl Rules<'_> {
     /// Whether a handler limits before it does anything else, and by what.
     pub(super) fn limits_within(&self, handler: &Handler, val: &Val, at: Loc) -> Option<Limiter> {
         let number = self.number(handler)?;
-        let calls = self.program.calls.iter().filter(|call| call.within == Some(number));
+        let calls = self
+            .program
+            .calls
+            .iter()
+            .filter(|call| call.within == Some(number));
         let mut own_functions: Vec<Val> = Vec::new();
         for call in calls {
             match &call.callee {
@@ -95,7 +108,9 @@ impl Rules<'_> {
                         keys.extend(self.program.requested(arg));
                     }
                     let spoofed = keys.iter().any(|key| is_client_header(key));
-                    let by_user = keys.iter().any(|key| key.starts_with("body") || key.starts_with("user"));
+                    let by_user = keys
+                        .iter()
+                        .any(|key| key.starts_with("body") || key.starts_with("user"));
                     return Some(Limiter {
                         at: call.at,
                         of_package: true,
@@ -103,7 +118,9 @@ impl Rules<'_> {
                         spoofed: spoofed.then_some(call.at),
                     });
                 }
-                Callee::Response(name) if matches!(&**name, "status" | "sendStatus" | "writeHead") => {
+                Callee::Response(name)
+                    if matches!(&**name, "status" | "sendStatus" | "writeHead") =>
+                {
                     let code = call.args.first().map(|code| &code.v);
                     if code == Some(&crate::js::facts::Value::Number(429.0)) {
                         return Some(own(at));
@@ -125,22 +142,37 @@ impl Rules<'_> {
     }
 
     pub(super) fn number(&self, handler: &Handler) -> Option<HandlerId> {
-        let number = self.program.handlers.iter().position(|it| it.object == handler.object)?;
+        let number = self
+            .program
+            .handlers
+            .iter()
+            .position(|it| it.object == handler.object)?;
         u32::try_from(number).ok().map(HandlerId)
     }
 
     /// Whether the person who runs the audit, or the app's own name for it, says that it limits.
     fn is_named(&self, val: &Val, at: Loc) -> bool {
-        let name = self.program.closure(val).map(|closure| closure.name.clone());
+        let name = self
+            .program
+            .closure(val)
+            .map(|closure| closure.name.clone());
         if let Some(name) = &name {
-            if self.options.limiters.iter().any(|limiter| **limiter == **name) {
+            if self
+                .options
+                .limiters
+                .iter()
+                .any(|limiter| **limiter == **name)
+            {
                 return true;
             }
         }
         if name.is_some_and(|name| is_limiting_name(&name)) {
             return true;
         }
-        if matches!(val.v, crate::js::facts::Value::Unknown | crate::js::facts::Value::External { .. }) {
+        if matches!(
+            val.v,
+            crate::js::facts::Value::Unknown | crate::js::facts::Value::External { .. }
+        ) {
             let text = self.text(val.at);
             let short = text.len() < 200;
             return short && is_limiting_name(text) || self.named_in(at);
@@ -173,10 +205,27 @@ const fn own(at: Loc) -> Limiter {
 
 /// Whether a package, or what it gives, limits.
 pub(super) fn is_limiting(path: &str) -> bool {
-    let package = path.split(':').next().unwrap_or(path).trim_end_matches("()").to_ascii_lowercase();
+    let package = path
+        .split(':')
+        .next()
+        .unwrap_or(path)
+        .trim_end_matches("()")
+        .to_ascii_lowercase();
     [
-        "rate-limit", "ratelimit", "rate_limit", "limiter", "brute", "throttle", "throttler", "slow-down", "slowdown",
-        "arcjet", "express-bouncer", "toobusy-rate", "ddos", "express-fail2ban",
+        "rate-limit",
+        "ratelimit",
+        "rate_limit",
+        "limiter",
+        "brute",
+        "throttle",
+        "throttler",
+        "slow-down",
+        "slowdown",
+        "arcjet",
+        "express-bouncer",
+        "toobusy-rate",
+        "ddos",
+        "express-fail2ban",
     ]
     .iter()
     .any(|word| package.contains(word))
@@ -184,30 +233,74 @@ pub(super) fn is_limiting(path: &str) -> bool {
 
 fn is_limiting_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase().replace(['_', '-'], "");
-    ["ratelimit", "limiter", "throttle", "brute", "slowdown", "loginlimit", "toomany", "failedattempt", "loginattempt", "lockout", "limitlogin", "limitrequests", "antispam"]
-        .iter()
-        .any(|word| name.contains(word))
+    [
+        "ratelimit",
+        "limiter",
+        "throttle",
+        "brute",
+        "slowdown",
+        "loginlimit",
+        "toomany",
+        "failedattempt",
+        "loginattempt",
+        "lockout",
+        "limitlogin",
+        "limitrequests",
+        "antispam",
+    ]
+    .iter()
+    .any(|word| name.contains(word))
 }
 
 fn counts_failures(source: &str) -> bool {
     let source = source.to_ascii_lowercase().replace(['_', '-'], "");
-    ["loginattempt", "failedattempt", "attemptsleft", "lockuntil", "lockeduntil", "islocked", "toomany", "failedlogin", "incloginattempts", "lockout", "ratelimit", "maxattempts"]
-        .iter()
-        .any(|word| source.contains(word))
+    [
+        "loginattempt",
+        "failedattempt",
+        "attemptsleft",
+        "lockuntil",
+        "lockeduntil",
+        "islocked",
+        "toomany",
+        "failedlogin",
+        "incloginattempts",
+        "lockout",
+        "ratelimit",
+        "maxattempts",
+    ]
+    .iter()
+    .any(|word| source.contains(word))
 }
 
 /// Headers that a client may write, if no proxy in front writes over them.
 fn is_client_header(key: &str) -> bool {
     key.starts_with("headers.")
-        && ["x-forwarded-for", "x-real-ip", "x-client-ip", "forwarded", "true-client-ip"].iter().any(|header| key.contains(header))
+        && [
+            "x-forwarded-for",
+            "x-real-ip",
+            "x-client-ip",
+            "forwarded",
+            "true-client-ip",
+        ]
+        .iter()
+        .any(|header| key.contains(header))
 }
 
 fn names_header(source: &str) -> bool {
     let source = source.to_ascii_lowercase();
-    ["x-forwarded-for", "x-real-ip", "x-client-ip", "true-client-ip"].iter().any(|header| source.contains(header))
+    [
+        "x-forwarded-for",
+        "x-real-ip",
+        "x-client-ip",
+        "true-client-ip",
+    ]
+    .iter()
+    .any(|header| source.contains(header))
 }
 
 /// Whether a key is made of the address alone.
 fn is_by_address(source: &str) -> bool {
-    !["body", "user", "email", "params", "query"].iter().any(|word| source.contains(word))
+    !["body", "user", "email", "params", "query"]
+        .iter()
+        .any(|word| source.contains(word))
 }

@@ -46,7 +46,10 @@ pub(crate) fn apply(
     options: &Options,
     report: &mut Report,
 ) {
-    let handlers = program.handlers.iter().map(|handler| (handler.object, handler));
+    let handlers = program
+        .handlers
+        .iter()
+        .map(|handler| (handler.object, handler));
     let mut rules = Rules {
         program,
         files,
@@ -75,13 +78,26 @@ pub(crate) fn apply(
 
 impl<'a> Rules<'a> {
     fn has_express(&self) -> bool {
-        let asked = |name: &str| self.program.packages.iter().any(|(have, _)| &**have == name);
+        let asked = |name: &str| {
+            self.program
+                .packages
+                .iter()
+                .any(|(have, _)| &**have == name)
+        };
         !self.program.stacks.is_empty() || asked("express")
     }
 
     /// Says so where there is a server, but of another kind.
     fn other_frameworks(&mut self) {
-        let others = ["koa", "fastify", "@hapi/hapi", "hono", "restify", "polka", "elysia"];
+        let others = [
+            "koa",
+            "fastify",
+            "@hapi/hapi",
+            "hono",
+            "restify",
+            "polka",
+            "elysia",
+        ];
         let other = others.iter().find(|other| self.files.depends_on(other));
         if let Some(other) = other {
             let reason = format!("the app is built on {other}; only Express apps are read");
@@ -102,17 +118,20 @@ impl<'a> Rules<'a> {
         for (path, reason) in &self.program.unread {
             if !is_sample(path) {
                 let reason = format!("`{path}` cannot be read: {reason}");
-                self.report.not_checked(&crate::rules::headers::HELMET_MISSING, reason);
+                self.report
+                    .not_checked(&crate::rules::headers::HELMET_MISSING, reason);
             }
         }
         if self.program.cut_short {
             let reason = "some of the code takes too many steps to be followed to its end";
-            self.report.not_checked(&crate::rules::redirect::OPEN, reason);
+            self.report
+                .not_checked(&crate::rules::redirect::OPEN, reason);
         }
         let looks = self.program.stacks.is_empty();
         if looks {
             let reason = "express is asked for, but no call of it was found that makes an app";
-            self.report.not_checked(&crate::rules::headers::HELMET_MISSING, reason);
+            self.report
+                .not_checked(&crate::rules::headers::HELMET_MISSING, reason);
         }
     }
 
@@ -147,7 +166,9 @@ impl<'a> Rules<'a> {
     fn text(&self, at: Loc) -> &'a str {
         let source = self.program.files.get(at.file as usize);
         let span = at.span.start as usize..at.span.end as usize;
-        source.and_then(|source| source.text().get(span)).unwrap_or_default()
+        source
+            .and_then(|source| source.text().get(span))
+            .unwrap_or_default()
     }
 
     /// The text of a function that a value is, also if it is bound.

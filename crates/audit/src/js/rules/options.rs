@@ -52,7 +52,11 @@ impl Setting {
                 };
             }
         }
-        if program.is_open(options) { Self::Unknown } else { Self::Absent }
+        if program.is_open(options) {
+            Self::Unknown
+        } else {
+            Self::Absent
+        }
     }
 
     /// Whether it is, in all cases, something for which this holds.
@@ -121,5 +125,6 @@ pub(super) fn nth_or_nothing(args: &[Val], number: usize, at: Loc) -> Val {
 /// Texts that a value can be in production, with the condition of each.
 pub(super) fn texts(val: &Val) -> Vec<(Cond, &Val)> {
     let all = val.alternatives().into_iter();
-    all.filter(|(cond, val)| cond.mask() & PRODUCTION != 0 && matches!(val.v, Value::Text(_))).collect()
+    all.filter(|(cond, val)| cond.mask() & PRODUCTION != 0 && matches!(val.v, Value::Text(_)))
+        .collect()
 }

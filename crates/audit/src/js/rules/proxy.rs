@@ -28,13 +28,20 @@ impl Rules<'_> {
             Value::Object(_) => false,
             _ => false,
         };
-        let believed = all.iter().filter(|(_, val)| always(&val.v) || self.says_yes(val)).count();
+        let believed = all
+            .iter()
+            .filter(|(_, val)| always(&val.v) || self.says_yes(val))
+            .count();
         if believed == 0 {
             return None;
         }
         let message = "`trust proxy` believes `X-Forwarded-For` from everybody";
         let finding = self.finding(&TRUST_ALL, at, message)?;
-        let sure = if believed == all.len() && cond.is_certain() { Confidence::Certain } else { Confidence::Possible };
+        let sure = if believed == all.len() && cond.is_certain() {
+            Confidence::Certain
+        } else {
+            Confidence::Possible
+        };
         Some(finding.confidence(sure))
     }
 
@@ -57,16 +64,30 @@ impl Rules<'_> {
 
     /// Something that needs `trust proxy`, in a project where no app has it.
     fn trust_unset(&self, found: &mut Vec<Finding>) {
-        let set = self.apps.iter().any(|app| app.settings.iter().any(|(name, ..)| &**name == "trust proxy"));
-        let serves_tls = self.apps.iter().any(|app| app.listens.iter().any(|(_, secure)| *secure))
-            || self.calls_of(|path| path.starts_with("https:createServer") || path.starts_with("http2:createSecure")).next().is_some();
+        let set = self.apps.iter().any(|app| {
+            app.settings
+                .iter()
+                .any(|(name, ..)| &**name == "trust proxy")
+        });
+        let serves_tls = self
+            .apps
+            .iter()
+            .any(|app| app.listens.iter().any(|(_, secure)| *secure))
+            || self
+                .calls_of(|path| {
+                    path.starts_with("https:createServer") || path.starts_with("http2:createSecure")
+                })
+                .next()
+                .is_some();
         let nest_or_escaped = self.apps.iter().all(|app| app.layers.is_empty());
         if set || serves_tls || nest_or_escaped || self.sets_trust_elsewhere() {
             return;
         }
         for call in self.calls_of(|path| is_express_session(path) || is_cookie_session(path)) {
             let options = first_or_nothing(&call.args, call.at);
-            let of_library = self.calls_of(is_express_session).any(|other| std::ptr::eq(other, call));
+            let of_library = self
+                .calls_of(is_express_session)
+                .any(|other| std::ptr::eq(other, call));
             let holder = if of_library {
                 match Setting::of(self.program, &options, &["cookie"]) {
                     Setting::Is(val, _) => val,
@@ -83,7 +104,9 @@ impl Rules<'_> {
             }
             let message = "behind a proxy this cookie is not set at all: it is `secure`, and `trust proxy` is not set";
             let finding = self.finding(&TRUST_UNSET, secure.at().unwrap_or(call.at), message);
-            found.extend(finding.map(|finding| finding.confidence(Confidence::Likely.min(sureness(call)))));
+            found.extend(
+                finding.map(|finding| finding.confidence(Confidence::Likely.min(sureness(call)))),
+            );
         }
         for limiter in self.registered_limiters() {
             if !limiter.by_address {

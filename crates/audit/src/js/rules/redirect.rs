@@ -30,7 +30,11 @@ impl Rules<'_> {
             }
             let message = format!("`req.{}` decides where the redirect goes", shown(&led.path));
             let finding = self.finding(&OPEN, call.at, message)?;
-            let sure = if led.after_slash { Confidence::Possible } else { Confidence::Certain };
+            let sure = if led.after_slash {
+                Confidence::Possible
+            } else {
+                Confidence::Certain
+            };
             return Some(finding.confidence(sure.min(sureness(call).max(Confidence::Likely))));
         }
         None
@@ -55,7 +59,11 @@ impl Rules<'_> {
                 CheckKind::Starts(Some(text)) => match &**text {
                     "/" => single = true,
                     "//" | "/\\" => double = true,
-                    text if text.starts_with("http") && !text.ends_with(':') && text.matches('/').count() < 3 && text.len() < 9 => {
+                    text if text.starts_with("http")
+                        && !text.ends_with(':')
+                        && text.matches('/').count() < 3
+                        && text.len() < 9 =>
+                    {
                         double = true;
                     }
                     _ => return true,
@@ -67,15 +75,32 @@ impl Rules<'_> {
                     if tied && pattern.len() > 4 {
                         return true;
                     }
-                    double |= pattern.contains("//") || pattern.contains("\\/\\/") || pattern.contains("http");
+                    double |= pattern.contains("//")
+                        || pattern.contains("\\/\\/")
+                        || pattern.contains("http");
                 }
                 CheckKind::Matches(None) => return true,
-                CheckKind::Contains(Some(text)) => double |= matches!(&**text, "//" | "://" | "http" | ":" | "." | "\\"),
+                CheckKind::Contains(Some(text)) => {
+                    double |= matches!(&**text, "//" | "://" | "http" | ":" | "." | "\\")
+                }
                 CheckKind::Contains(None) => {}
                 CheckKind::Asked(name) => {
                     let name = name.to_ascii_lowercase();
-                    let checks = ["safe", "valid", "allow", "trusted", "local", "whitelist", "permitted", "sanitize", "isrelative", "internal"];
-                    if checks.iter().any(|word| name.contains(word)) && !name.contains("validator:isurl") {
+                    let checks = [
+                        "safe",
+                        "valid",
+                        "allow",
+                        "trusted",
+                        "local",
+                        "whitelist",
+                        "permitted",
+                        "sanitize",
+                        "isrelative",
+                        "internal",
+                    ];
+                    if checks.iter().any(|word| name.contains(word))
+                        && !name.contains("validator:isurl")
+                    {
                         return true;
                     }
                 }
@@ -101,9 +126,18 @@ fn target(call: &Call) -> Option<&Val> {
     };
     let first = call.args.first()?;
     match &**name {
-        "redirect" => Some(call.args.get(1).filter(|_| !matches!(first.v, Value::Text(_) | Value::Pieces(_))).unwrap_or(first)),
+        "redirect" => Some(
+            call.args
+                .get(1)
+                .filter(|_| !matches!(first.v, Value::Text(_) | Value::Pieces(_)))
+                .unwrap_or(first),
+        ),
         "location" => Some(first),
-        "set" | "header" | "setHeader" if first.text().is_some_and(|name| name.eq_ignore_ascii_case("location")) => {
+        "set" | "header" | "setHeader"
+            if first
+                .text()
+                .is_some_and(|name| name.eq_ignore_ascii_case("location")) =>
+        {
             call.args.get(1)
         }
         "writeHead" => None,
@@ -136,16 +170,24 @@ fn led_by(val: &Val) -> Option<Led> {
                     }
                     Part::Of(val) => {
                         let after_slash = prefix == "/";
-                        return val.alternatives().into_iter().find_map(|(_, val)| match &val.v {
-                            // A parameter of the path has no slash in it.
-                            Value::Request(path) if is_free(path) && !(after_slash && path.starts_with("params") && !path.ends_with(".0")) => {
-                                Some(Led {
-                                    path: path.to_string(),
-                                    after_slash,
-                                })
-                            }
-                            _ => None,
-                        });
+                        return val
+                            .alternatives()
+                            .into_iter()
+                            .find_map(|(_, val)| match &val.v {
+                                // A parameter of the path has no slash in it.
+                                Value::Request(path)
+                                    if is_free(path)
+                                        && !(after_slash
+                                            && path.starts_with("params")
+                                            && !path.ends_with(".0")) =>
+                                {
+                                    Some(Led {
+                                        path: path.to_string(),
+                                        after_slash,
+                                    })
+                                }
+                                _ => None,
+                            });
                     }
                 }
             }

@@ -39,26 +39,44 @@ impl Rules<'_> {
             ("express-session", "") => ("the session secret", option(&options, &["secret"])),
             ("cookie-session" | "keygrip" | "client-sessions", "") => {
                 let keys = option(&options, &["keys", "secret"]);
-                ("the key of the session cookie", keys.or_else(|| (package == "keygrip").then(|| options.clone())))
+                (
+                    "the key of the session cookie",
+                    keys.or_else(|| (package == "keygrip").then(|| options.clone())),
+                )
             }
             ("cookie-parser", "") => ("the secret of signed cookies", nth(0)),
-            ("jsonwebtoken" | "jwt-simple" | "jwt-then", "sign" | "verify" | "encode" | "decode") if name != "decode" || package == "jwt-simple" => {
-                ("the key of the tokens", nth(1))
+            (
+                "jsonwebtoken" | "jwt-simple" | "jwt-then",
+                "sign" | "verify" | "encode" | "decode",
+            ) if name != "decode" || package == "jwt-simple" => ("the key of the tokens", nth(1)),
+            ("passport-jwt", "Strategy") => (
+                "the key of the tokens",
+                option(&options, &["secretOrKey", "secretOrKeyProvider"]),
+            ),
+            ("express-jwt", "" | "expressjwt" | "jwt") => {
+                ("the key of the tokens", option(&options, &["secret"]))
             }
-            ("passport-jwt", "Strategy") => ("the key of the tokens", option(&options, &["secretOrKey", "secretOrKeyProvider"])),
-            ("express-jwt", "" | "expressjwt" | "jwt") => ("the key of the tokens", option(&options, &["secret"])),
-            ("@nestjs/jwt", "JwtModule.register") => ("the key of the tokens", option(&options, &["secret", "privateKey"])),
+            ("@nestjs/jwt", "JwtModule.register") => (
+                "the key of the tokens",
+                option(&options, &["secret", "privateKey"]),
+            ),
             ("@nestjs/jwt", name) if name.ends_with(".sign") || name.ends_with(".signAsync") => {
                 ("the key of the tokens", option(&last, &["secret"]))
             }
             ("crypto", "createHmac") => ("the key of the HMAC", nth(1)),
-            ("crypto", "createCipheriv" | "createDecipheriv" | "createCipher" | "createDecipher") => {
-                ("the key of the cipher", nth(1))
-            }
+            (
+                "crypto",
+                "createCipheriv" | "createDecipheriv" | "createCipher" | "createDecipher",
+            ) => ("the key of the cipher", nth(1)),
             ("iron-session", _) => ("the password of the session", option(&last, &["password"])),
             ("csrf-csrf", "doubleCsrf") => return self.secret_given(&options),
-            (package, _) if call.is_new && package.starts_with("passport") && package != "passport-jwt" => {
-                ("the client secret", option(&options, &["clientSecret", "consumerSecret", "appSecret"]))
+            (package, _)
+                if call.is_new && package.starts_with("passport") && package != "passport-jwt" =>
+            {
+                (
+                    "the client secret",
+                    option(&options, &["clientSecret", "consumerSecret", "appSecret"]),
+                )
             }
             _ => return Vec::new(),
         };
@@ -73,10 +91,12 @@ impl Rules<'_> {
             let closure = self.program.closure(val)?;
             let body = closure.function.body.as_slice();
             match body {
-                [crate::js::ir::Stmt {
-                    kind: crate::js::ir::StmtKind::Return(Some(value)),
-                    ..
-                }] => match &value.kind {
+                [
+                    crate::js::ir::Stmt {
+                        kind: crate::js::ir::StmtKind::Return(Some(value)),
+                        ..
+                    },
+                ] => match &value.kind {
                     crate::js::ir::ExprKind::Text(text) => {
                         let at = Loc {
                             file: closure.file,
@@ -89,25 +109,46 @@ impl Rules<'_> {
                 _ => None,
             }
         });
-        literal.map(|val| ("the secret of the CSRF tokens".to_owned(), val)).into_iter().collect()
+        literal
+            .map(|val| ("the secret of the CSRF tokens".to_owned(), val))
+            .into_iter()
+            .collect()
     }
 
-    fn hardcoded(&self, what: &str, val: &Val, call: &Call, seen: &mut HashSet<Loc>, found: &mut Vec<Finding>) {
+    fn hardcoded(
+        &self,
+        what: &str,
+        val: &Val,
+        call: &Call,
+        seen: &mut HashSet<Loc>,
+        found: &mut Vec<Finding>,
+    ) {
         let val = val.in_production();
         let mut all: Vec<(Val, bool)> = Vec::new();
         let mut add = |val: &Val| {
             let known = val.alternatives();
             let falls_back = known.len() > 1;
-            all.extend(texts(val).into_iter().map(|(_, text)| (text.clone(), falls_back)));
+            all.extend(
+                texts(val)
+                    .into_iter()
+                    .map(|(_, text)| (text.clone(), falls_back)),
+            );
         };
         add(&val);
         for (_, list) in val.alternatives() {
             // `keys: ['a', 'b']`, and `{ key: 'a', passphrase: 'b' }`.
-            self.program.items(list).into_iter().flatten().for_each(&mut add);
+            self.program
+                .items(list)
+                .into_iter()
+                .flatten()
+                .for_each(&mut add);
         }
         for (literal, falls_back) in all {
             let text = literal.text().unwrap_or_default();
-            if text.trim().is_empty() || text.starts_with("-----BEGIN PUBLIC") || text.starts_with("-----BEGIN CERT") {
+            if text.trim().is_empty()
+                || text.starts_with("-----BEGIN PUBLIC")
+                || text.starts_with("-----BEGIN CERT")
+            {
                 continue;
             }
             if !self.is_written(&literal) || !seen.insert(literal.at) {
@@ -119,10 +160,16 @@ impl Rules<'_> {
                 format!("{what} stands in the source")
             };
             let finding = self.finding(&HARDCODED, literal.at, message);
-            let sure = if falls_back { Confidence::Likely } else { Confidence::Certain };
+            let sure = if falls_back {
+                Confidence::Likely
+            } else {
+                Confidence::Certain
+            };
             found.extend(finding.map(|finding| {
                 let finding = match self.program.location(call.at) {
-                    Some(place) if call.at.file != literal.at.file => finding.related(place, "is used here"),
+                    Some(place) if call.at.file != literal.at.file => {
+                        finding.related(place, "is used here")
+                    }
                     _ => finding,
                 };
                 finding.confidence(sure.min(sureness(call)).max(Confidence::Likely))
@@ -139,7 +186,15 @@ impl Rules<'_> {
     /// `dotenv.config({ path: '.env.example' })`.
     fn sample_env(&self, path: &str, call: &Call) -> Option<Finding> {
         let package = path.split(':').next()?;
-        if !matches!(package, "dotenv" | "dotenv-flow" | "dotenv-expand" | "dotenv-safe" | "dotenv-extended" | "env-cmd") {
+        if !matches!(
+            package,
+            "dotenv"
+                | "dotenv-flow"
+                | "dotenv-expand"
+                | "dotenv-safe"
+                | "dotenv-extended"
+                | "env-cmd"
+        ) {
             return None;
         }
         let options = first_or_nothing(&call.args, call.at);
@@ -147,8 +202,15 @@ impl Rules<'_> {
         let paths = path.val()?;
         let listed = self.program.items(paths).map(<[Val]>::to_vec);
         let paths = listed.unwrap_or_else(|| vec![paths.clone()]);
-        let sample = paths.iter().flat_map(texts).map(|(_, val)| val).find(|val| val.text().is_some_and(is_sample_env))?;
-        let message = format!("`{}` is loaded, whose values are in the repository", sample.text()?);
+        let sample = paths
+            .iter()
+            .flat_map(texts)
+            .map(|(_, val)| val)
+            .find(|val| val.text().is_some_and(is_sample_env))?;
+        let message = format!(
+            "`{}` is loaded, whose values are in the repository",
+            sample.text()?
+        );
         let finding = self.finding(&SAMPLE_ENV, call.at, message)?;
         Some(finding.confidence(sureness(call)))
     }
@@ -157,22 +219,37 @@ impl Rules<'_> {
     fn sample_in_scripts(&mut self) {
         let mut found = Vec::new();
         for package in &self.files.packages {
-            let script = package.json.get("scripts").and_then(|scripts| scripts.get("start"));
+            let script = package
+                .json
+                .get("scripts")
+                .and_then(|scripts| scripts.get("start"));
             let Some(script) = script.and_then(serde_json::Value::as_str) else {
                 continue;
             };
             let Some(file) = script.split("--env-file").nth(1) else {
                 continue;
             };
-            let file = file.trim_start_matches(['=', ' ']).split_whitespace().next().unwrap_or_default();
+            let file = file
+                .trim_start_matches(['=', ' '])
+                .split_whitespace()
+                .next()
+                .unwrap_or_default();
             if !is_sample_env(file) {
                 continue;
             }
-            let path = if package.dir.is_empty() { "package.json".to_owned() } else { format!("{}/package.json", package.dir) };
+            let path = if package.dir.is_empty() {
+                "package.json".to_owned()
+            } else {
+                format!("{}/package.json", package.dir)
+            };
             let Some(number) = self.files.by_path(&path) else {
                 continue;
             };
-            let source = self.files.get(number).map(|file| file.source.text()).unwrap_or_default();
+            let source = self
+                .files
+                .get(number)
+                .map(|file| file.source.text())
+                .unwrap_or_default();
             let start = source.find("--env-file").unwrap_or(0);
             let span = |at: usize| u32::try_from(at).unwrap_or(0);
             let at = Loc {
@@ -182,7 +259,8 @@ impl Rules<'_> {
                     end: span(start + 10),
                 },
             };
-            let message = format!("`{file}` is loaded at start, whose values are in the repository");
+            let message =
+                format!("`{file}` is loaded at start, whose values are in the repository");
             found.extend(self.finding(&SAMPLE_ENV, at, message));
         }
         self.report.findings.extend(found);
@@ -193,9 +271,9 @@ impl Rules<'_> {
 fn is_sample_env(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
     name.contains("env")
-        && ["example", "sample", "template", "dist", "default"].iter().any(|word| {
-            name.split(['.', '-', '_']).any(|part| part == *word)
-        })
+        && ["example", "sample", "template", "dist", "default"]
+            .iter()
+            .any(|word| name.split(['.', '-', '_']).any(|part| part == *word))
 }
 
 #[cfg(test)]

@@ -32,11 +32,15 @@ impl Rules<'_> {
         let store = Setting::of(self.program, options, &["store"]);
         let (at, message) = match &store {
             Setting::Unknown => return,
-            Setting::Absent => (call.at, "express-session has no `store`: sessions are kept in memory".to_owned()),
+            Setting::Absent => (
+                call.at,
+                "express-session has no `store`: sessions are kept in memory".to_owned(),
+            ),
             Setting::Is(val, at) => {
                 let all = val.alternatives();
                 let in_memory = |val: &Val| {
-                    self.program.external(val) == Some("express-session:MemoryStore") || val.is_nothing()
+                    self.program.external(val) == Some("express-session:MemoryStore")
+                        || val.is_nothing()
                         || matches!(val.v, Value::Bool(false))
                 };
                 if !all.iter().all(|(_, val)| in_memory(val)) {
@@ -60,8 +64,14 @@ impl Rules<'_> {
             Setting::Is(_, at) if name.text() == Some("connect.sid") => *at,
             _ => return None,
         };
-        let finding = self.finding(&DEFAULT_NAME, at, "the session cookie is called `connect.sid`, as every Express app's")?;
-        let finding = finding.confidence(sureness(call)).help("`name: 'sessionId'`");
+        let finding = self.finding(
+            &DEFAULT_NAME,
+            at,
+            "the session cookie is called `connect.sid`, as every Express app's",
+        )?;
+        let finding = finding
+            .confidence(sureness(call))
+            .help("`name: 'sessionId'`");
         Some(match self.naming(options) {
             Some(fix) if name.is_absent() => finding.fix(fix),
             _ => finding,
@@ -92,8 +102,17 @@ impl Rules<'_> {
         let cookie = Setting::of(self.program, options, &["cookie"]);
         let (val, at) = (cookie.val()?, cookie.at()?);
         let obj = self.program.obj(val.object()?)?;
-        let names: Vec<&str> = obj.props.iter().map(|(name, _)| &**name).filter(|name| COOKIE_OPTIONS.contains(name)).collect();
-        let named = if names.is_empty() { "what stands in it".to_owned() } else { format!("`{}`", names.join("`, `")) };
+        let names: Vec<&str> = obj
+            .props
+            .iter()
+            .map(|(name, _)| &**name)
+            .filter(|name| COOKIE_OPTIONS.contains(name))
+            .collect();
+        let named = if names.is_empty() {
+            "what stands in it".to_owned()
+        } else {
+            format!("`{}`", names.join("`, `"))
+        };
         let message = format!("cookie-session does not look into `cookie`: {named} is ignored");
         let finding = self.finding(&NESTED, at, message)?;
         Some(finding.confidence(sureness(call)))
@@ -117,7 +136,9 @@ impl Rules<'_> {
             let Some(what) = secret_in(self.program, name, &write.val) else {
                 continue;
             };
-            let message = format!("`req.session.{name}` holds {what}, which cookie-session sends to the browser readably");
+            let message = format!(
+                "`req.session.{name}` holds {what}, which cookie-session sends to the browser readably"
+            );
             let finding = self.finding(&SENSITIVE, write.at, message);
             found.extend(finding.map(|finding| {
                 let finding = match self.program.location(readable.at) {
@@ -140,17 +161,38 @@ fn secret_in(program: &Program, name: &str, val: &Val) -> Option<String> {
         return None;
     }
     let mut props = obj.props.iter();
-    props.find(|(name, _)| is_secret_name(name)).map(|(name, _)| format!("`{name}`"))
+    props
+        .find(|(name, _)| is_secret_name(name))
+        .map(|(name, _)| format!("`{name}`"))
 }
 
 fn is_secret_name(name: &str) -> bool {
-    let name = name.rsplit('.').next().unwrap_or(name).to_ascii_lowercase().replace(['_', '-'], "");
+    let name = name
+        .rsplit('.')
+        .next()
+        .unwrap_or(name)
+        .to_ascii_lowercase()
+        .replace(['_', '-'], "");
     if name.contains("csrf") || name.contains("xsrf") {
         return false;
     }
-    ["password", "passwd", "passphrase", "secret", "apikey", "accesstoken", "refreshtoken", "creditcard", "cardnumber", "cvv", "ssn", "privatekey", "pwd"]
-        .iter()
-        .any(|word| name.contains(word))
+    [
+        "password",
+        "passwd",
+        "passphrase",
+        "secret",
+        "apikey",
+        "accesstoken",
+        "refreshtoken",
+        "creditcard",
+        "cardnumber",
+        "cvv",
+        "ssn",
+        "privatekey",
+        "pwd",
+    ]
+    .iter()
+    .any(|word| name.contains(word))
         || matches!(name.as_str(), "token" | "pin" | "tokens" | "jwt")
         || name.ends_with("token")
 }

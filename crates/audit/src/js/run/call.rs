@@ -68,12 +68,20 @@ impl Interp<'_> {
         if !matches!(object.kind, ExprKind::Call(..)) {
             return at;
         }
-        let text = self.program.files.get(at.file as usize).map(|source| source.text());
+        let text = self
+            .program
+            .files
+            .get(at.file as usize)
+            .map(|source| source.text());
         let rest = text.and_then(|text| text.get(object.at.end as usize..));
         let skipped = rest.and_then(|rest| rest.find(|it: char| it.is_alphanumeric() || it == '_'));
         let start = skipped.and_then(|skipped| u32::try_from(skipped).ok());
         let start = object.at.end.saturating_add(start.unwrap_or(0));
-        let start = if start < at.span.end { start } else { at.span.start };
+        let start = if start < at.span.end {
+            start
+        } else {
+            at.span.start
+        };
         let end = at.span.end;
         Loc {
             file: at.file,

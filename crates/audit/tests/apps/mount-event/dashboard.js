@@ -5,7 +5,7 @@ module.exports = (config) => {
   const app = express(); // !! fingerprint/x-powered-by
   app.use(express.urlencoded({ extended: true }));
   app.on('mount', () => {
-    login(app, { store: config.store, secret: config.secret });
+    login(app, config);
     app.use((err, req, res, next) => {
       if (err.code !== 'EBADCSRFTOKEN') return next(err);
       res.sendStatus(403);
