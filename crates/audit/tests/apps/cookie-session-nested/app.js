@@ -3,7 +3,6 @@ const helmet = require('helmet');
 const cookieSession = require('cookie-session');
 
 const app = express();
-app.set('trust proxy', 1);
 app.use(helmet());
 app.use(cookieSession({ // !! cookie/no-secure cookie/no-samesite cookie/no-expiry // ok session/memory-store cookie/httponly-disabled session/default-name
   name: 'session',
@@ -23,4 +22,4 @@ app.get('/', (req, res) => {
 });
 app.use((req, res) => res.status(404).end());
 app.use((err, req, res, next) => res.status(500).end());
-app.listen(3000);
+app.listen(3000); // !! tls/plain-http-server
