@@ -20,8 +20,6 @@ pub(crate) struct Module {
     pub(crate) body: Vec<Stmt>,
     /// Whether it has `import` or `export`.
     pub(crate) is_esm: bool,
-    /// How many functions it has; they are numbered from zero.
-    pub(crate) functions: u32,
 }
 
 /// An expression.

@@ -49,7 +49,7 @@ pub(crate) struct Stack {
     pub(crate) kind: StackKind,
     /// The call that made it.
     pub(crate) at: Loc,
-    pub(crate) object: ObjId,
+    /// When it is made.
     pub(crate) born: Cond,
     pub(crate) events: Vec<Event>,
 }
@@ -69,8 +69,6 @@ pub(crate) struct Event {
     pub(crate) kind: EventKind,
     pub(crate) at: Loc,
     pub(crate) cond: Cond,
-    /// In which order all of them happened, whatever they were told to.
-    pub(crate) order: u32,
 }
 
 /// What it was told.
@@ -110,8 +108,6 @@ pub(crate) struct Call {
     pub(crate) cond: Cond,
     /// The handler that was running.
     pub(crate) within: Option<HandlerId>,
-    /// What it gave.
-    pub(crate) result: Option<ObjId>,
 }
 
 /// What was called.

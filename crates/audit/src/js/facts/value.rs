@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::cond::{Cond, DEVELOPMENT, EVERYWHERE, PRODUCTION, TEST};
+use super::cond::{Cond, DEVELOPMENT, PRODUCTION, TEST};
 use super::heap::ObjId;
 use crate::js::ir::Span;
 
@@ -81,12 +81,6 @@ impl Val {
         let each = [PRODUCTION, DEVELOPMENT, TEST];
         let each = each.map(|world| (Cond::worlds(world), Self::new(Value::Mode(world), at)));
         Self::new(Value::OneOf(Rc::from(each.as_slice())), at)
-    }
-
-    /// The same value, said to be written there.
-    pub(crate) fn at(mut self, at: Loc) -> Self {
-        self.at = at;
-        self
     }
 
     /// Each alternative, and when it is that.
@@ -225,7 +219,7 @@ impl Value {
             }
             Self::Request(path) if path.is_empty() => Some(true),
             Self::Caught(path) if path.is_empty() => Some(true),
-            Self::External { of: None, path } if !path.contains(['(', '.']) => Some(true),
+            Self::External { of: None, path } if !path.contains(['(', '.', ':']) => Some(true),
             _ => None,
         }
     }
@@ -248,9 +242,4 @@ impl Value {
             _ => None,
         }
     }
-}
-
-/// `EVERYWHERE` less what a mask has.
-pub(crate) const fn others(mask: u8) -> u8 {
-    EVERYWHERE & !mask
 }

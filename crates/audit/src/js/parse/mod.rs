@@ -65,7 +65,6 @@ fn parse_as(source: &Source, source_type: SourceType) -> Result<Module, String> 
     Ok(Module {
         body,
         is_esm: lower.is_esm,
-        functions: lower.functions,
     })
 }
 
@@ -165,6 +164,11 @@ mod tests {
 
     #[test]
     fn depth_is_bounded() {
+        let thread = std::thread::Builder::new().stack_size(128 << 20);
+        thread.spawn(deep).unwrap().join().unwrap();
+    }
+
+    fn deep() {
         let deep = format!("{}1{}", "(".repeat(10_000), ")".repeat(10_000));
         assert!(parse(&Source::new("a.js", deep)).is_err());
         assert!(parse(&Source::new("a.js", format!("{}1", "!".repeat(9_000)))).is_err());

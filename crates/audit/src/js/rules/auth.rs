@@ -173,7 +173,10 @@ impl Rules<'_> {
         }
         let by_path = layer.path.is_known() && words.last().is_some_and(|last| is_login_word(last));
         let mut evidence: Option<Confidence> = None;
+        let mut by_name = false;
         for handler in handlers {
+            let closure = self.program.closure(handler);
+            by_name |= closure.is_some_and(|closure| is_login_name(&closure.name));
             match self.evidence(handler) {
                 Evidence::Password => evidence = Some(Confidence::Certain),
                 Evidence::Otherwise => return None,
@@ -182,6 +185,7 @@ impl Rules<'_> {
         }
         match (by_path, evidence) {
             (_, Some(sure)) => Some(sure),
+            (false, None) if by_name && layer.method.as_deref() == Some("post") => Some(Confidence::Likely),
             (true, None) if layer.method.as_deref() == Some("post") => Some(Confidence::Likely),
             _ => None,
         }
@@ -396,6 +400,14 @@ fn is_login_word(word: &str) -> bool {
             | "signinuser"
             | "usersignin"
     )
+}
+
+/// Whether a handler's own name means that it lets somebody in.
+fn is_login_name(name: &str) -> bool {
+    let name = name.to_ascii_lowercase().replace('_', "");
+    let name = name.strip_prefix("post").or_else(|| name.strip_prefix("handle")).unwrap_or(&name);
+    let name = name.strip_suffix("post").or_else(|| name.strip_suffix("handler")).unwrap_or(name);
+    is_login_word(name)
 }
 
 /// Whether a path has to do with users, but lets nobody in.

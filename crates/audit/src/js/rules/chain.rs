@@ -15,10 +15,11 @@ const MAX_DEPTH: usize = 16;
 /// An app, and what its requests run through.
 #[derive(Debug)]
 pub(super) struct App {
-    pub(super) stack: StackId,
     pub(super) kind: StackKind,
     /// Where it is made.
     pub(super) at: Loc,
+    /// When it is made.
+    pub(super) born: Cond,
     /// Whether it is mounted in another.
     pub(super) is_mounted: bool,
     pub(super) layers: Vec<Layer>,
@@ -35,6 +36,8 @@ pub(super) struct App {
 pub(super) struct Layer {
     /// Handlers of one call have the same.
     pub(super) group: u32,
+    /// Whether no other handler of its call comes after it.
+    pub(super) is_last: bool,
     /// Nothing for `use`.
     pub(super) method: Option<Rc<str>>,
     pub(super) path: Route,
@@ -42,8 +45,6 @@ pub(super) struct Layer {
     /// The call that registers it.
     pub(super) at: Loc,
     pub(super) cond: Cond,
-    /// Where it is registered.
-    pub(super) stack: StackId,
 }
 
 impl Layer {
@@ -87,9 +88,9 @@ pub(super) fn apps(program: &Program) -> Vec<App> {
     let stacks = stacks.filter(|(_, stack)| stack.kind != StackKind::Router);
     let app = |(id, stack): (StackId, &crate::js::facts::Stack)| {
         let mut app = App {
-            stack: id,
             kind: stack.kind,
             at: stack.at,
+            born: stack.born.clone(),
             is_mounted: mounted.contains(&id),
             layers: Vec::new(),
             settings: Vec::new(),
@@ -129,9 +130,9 @@ pub(super) fn loose(program: &Program) -> Vec<App> {
         stacks.filter(|(id, stack)| stack.kind == StackKind::Router && !mounted.contains(id));
     let app = |(id, stack): (StackId, &crate::js::facts::Stack)| {
         let mut app = App {
-            stack: id,
             kind: stack.kind,
             at: stack.at,
+            born: stack.born.clone(),
             is_mounted: false,
             layers: Vec::new(),
             settings: Vec::new(),
@@ -243,12 +244,12 @@ impl Flat<'_> {
             if self.app.layers.len() >= MAX_LAYERS {
                 break;
             }
-            self.event(id, event, prefix, cond);
+            self.event(event, prefix, cond);
         }
         self.open.pop();
     }
 
-    fn event(&mut self, id: StackId, event: &Event, prefix: &Route, cond: &Cond) {
+    fn event(&mut self, event: &Event, prefix: &Route, cond: &Cond) {
         let EventKind::Use(told) = &event.kind else {
             return;
         };
@@ -259,7 +260,8 @@ impl Flat<'_> {
         let group = self.group;
         for path in paths(&told.paths) {
             let path = prefix.join(&path);
-            for handler in &told.handlers {
+            for (number, handler) in told.handlers.iter().enumerate() {
+                let is_last = number + 1 == told.handlers.len();
                 for (when, handler) in handler.alternatives() {
                     let Some(cond) = cond.and(&when) else {
                         continue;
@@ -268,12 +270,12 @@ impl Flat<'_> {
                     if inner.is_empty() {
                         self.app.layers.push(Layer {
                             group,
+                            is_last,
                             method: told.method.clone(),
                             path: path.clone(),
                             handler: handler.clone(),
                             at: event.at,
                             cond,
-                            stack: id,
                         });
                         continue;
                     }

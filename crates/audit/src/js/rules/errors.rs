@@ -1,9 +1,9 @@
 //! `errors/…`.
 
 use super::chain::{App, Layer, made_by};
-use super::{Rules, is_unknown, sureness};
+use super::{Rules, is_unknown};
 use crate::finding::{Confidence, Finding};
-use crate::js::facts::{Callee, Kind, Part, Val, Value};
+use crate::js::facts::{Call, Callee, Kind, Part, Val, Value};
 use crate::rules::errors::{DEFAULT_404, DEFAULT_HANDLER, DEV_HANDLER};
 
 impl Rules<'_> {
@@ -144,6 +144,10 @@ impl Rules<'_> {
     /// Whether an error handler answers; one that only logs hands on to Express's own.
     fn ends_errors(&self, layer: &Layer) -> bool {
         match self.handler(&layer.handler) {
+            // `if (res.headersSent) return next(err)` is how it should be; other handing on leaves errors over.
+            Some(handler) if handler.fails && handler.responds => {
+                self.source_of(&layer.handler).is_some_and(|source| source.contains("headersSent"))
+            }
             Some(handler) => handler.responds || !handler.calls_next && !handler.fails,
             None => made_by(self.program, &layer.handler).is_none_or(|path| {
                 // Sentry's and its like report, and hand on.
@@ -188,7 +192,7 @@ impl Rules<'_> {
             if let Some(sure) = sends {
                 let message = format!("`res.{name}` sends the stack of an error to the client");
                 let finding = self.finding(&DEV_HANDLER, call.at, message);
-                found.extend(finding.map(|finding| finding.confidence(sure.min(sureness(call)))));
+                found.extend(finding.map(|finding| finding.confidence(sure.min(where_known(call)))));
             }
         }
         for write in &self.program.writes {
@@ -262,6 +266,11 @@ impl Rules<'_> {
         }
         sure
     }
+}
+
+/// A test that is not known may be what keeps it in development.
+fn where_known(call: &Call) -> Confidence {
+    if call.cond.is_certain() { Confidence::Certain } else { Confidence::Likely }
 }
 
 /// Whether a route is for every path by its own pattern.

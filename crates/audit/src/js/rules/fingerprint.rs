@@ -45,7 +45,11 @@ impl Rules<'_> {
         }
         let message = "every answer says `X-Powered-By: Express`";
         let finding = self.finding(&X_POWERED_BY, app.at, message)?;
-        let sure = if app.escapes {
+        let unknown = app.escapes
+            || app
+                .in_production()
+                .any(|(_, layer)| super::is_unknown(&layer.handler));
+        let sure = if unknown {
             Confidence::Likely
         } else {
             Confidence::Certain

@@ -91,8 +91,6 @@ pub(super) enum Sets {
 #[derive(Debug, Clone)]
 pub(super) struct Helmet {
     pub(super) options: Val,
-    /// Where Helmet is called.
-    pub(super) at: Loc,
 }
 
 impl Rules<'_> {
@@ -115,10 +113,7 @@ impl Rules<'_> {
         let (package, name) = path.split_once(':').unwrap_or((path, ""));
         let package = package.strip_suffix("()").unwrap_or(package);
         Some(match (package, name) {
-            ("helmet", "" | "default" | "helmet") => {
-                let at = call.map_or(at, |call| call.at);
-                Sets::Helmet(Helmet { options, at })
-            }
+            ("helmet", "" | "default" | "helmet") => Sets::Helmet(Helmet { options }),
             ("helmet", name) => {
                 let header = Header::by_option(name);
                 Sets::Some(header.into_iter().collect())
@@ -179,10 +174,7 @@ impl Rules<'_> {
                 }
                 Callee::External(path) if &**path == "helmet" => {
                     let options = first_or_nothing(&call.args, call.at);
-                    return Sets::Helmet(Helmet {
-                        options,
-                        at: call.at,
-                    });
+                    return Sets::Helmet(Helmet { options });
                 }
                 Callee::External(path) => {
                     if let Some(Sets::Some(more)) = self.of_package(path, Some(call), call.at) {

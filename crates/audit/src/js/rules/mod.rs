@@ -183,9 +183,9 @@ impl<'a> Rules<'a> {
     }
 }
 
-/// How sure something is that happens in a call.
+/// How sure something is that happens in a call; what only some requests cause is as certain.
 fn sureness(call: &Call) -> Confidence {
-    if call.cond.is_certain() {
+    if call.cond.is_certain() || call.within.is_some() {
         Confidence::Certain
     } else {
         Confidence::Likely

@@ -67,14 +67,6 @@ impl Setting {
         }
     }
 
-    /// Whether it is, in some case, something for which this holds.
-    pub(super) fn any(&self, holds: impl Fn(&Value) -> bool) -> bool {
-        match self {
-            Self::Is(val, _) => val.alternatives().iter().any(|(_, val)| holds(&val.v)),
-            _ => false,
-        }
-    }
-
     /// Whether it is not given, or switched off.
     pub(super) fn is_off(&self) -> bool {
         matches!(self, Self::Absent) || self.all(|val| val.truthy() == Some(false))

@@ -1,6 +1,6 @@
 //! `redirect/open`.
 
-use super::{Rules, sureness};
+use super::Rules;
 use crate::finding::{Confidence, Finding};
 use crate::js::facts::{Call, Callee, CheckKind, HandlerId, Part, Val, Value};
 use crate::rules::redirect::OPEN;
@@ -35,7 +35,7 @@ impl Rules<'_> {
             } else {
                 Confidence::Certain
             };
-            return Some(finding.confidence(sure.min(sureness(call).max(Confidence::Likely))));
+            return Some(finding.confidence(sure));
         }
         None
     }

@@ -172,7 +172,7 @@ impl Rules<'_> {
                     }
                     _ => finding,
                 };
-                finding.confidence(sure.min(sureness(call)).max(Confidence::Likely))
+                finding.confidence(sure)
             }));
         }
     }

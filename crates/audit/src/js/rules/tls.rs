@@ -1,6 +1,8 @@
 //! `tls/plain-http-server`.
 
 use super::Rules;
+use super::options::{Setting, first_or_nothing};
+use super::session::is_express_session;
 use crate::finding::Confidence;
 use crate::js::facts::{Callee, Loc};
 use crate::rules::tls::PLAIN_HTTP_SERVER;
@@ -53,6 +55,7 @@ impl Rules<'_> {
             .next()
             .is_some()
             || trusts
+            || self.trusting_session()
             || self.has_front()
         {
             return;
@@ -71,6 +74,14 @@ impl Rules<'_> {
         let message = "the app listens on plain HTTP, and nothing in the project shows what ends TLS in front of it";
         let finding = self.finding(&PLAIN_HTTP_SERVER, at, message);
         self.push(finding.map(|finding| finding.confidence(Confidence::Likely)));
+    }
+
+    /// express-session's own `proxy: true`.
+    fn trusting_session(&self) -> bool {
+        self.calls_of(is_express_session).any(|call| {
+            let options = first_or_nothing(&call.args, call.at);
+            Setting::of(self.program, &options, &["proxy"]).all(|it| it.truthy() == Some(true))
+        })
     }
 
     /// Whether a file, or the code, shows that something stands in front.

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::super::facts::{Callee, Cond, Kind, Loc, Part, Val, Value};
+use super::super::facts::{Callee, Cond, Kind, Loc, Val, Value};
 use super::{Flow, Interp};
 
 /// Whether a name is there without being declared.
@@ -91,7 +91,7 @@ impl Interp<'_> {
     ) -> Val {
         let result = self.alloc(Kind::Plain, at);
         let callee = Callee::External(path.clone());
-        let call = self.record(callee, is_new, this, args.clone(), at, Some(result));
+        let call = self.record(callee, is_new, this, args.clone(), at);
         if let Some(obj) = self.obj_mut(result) {
             obj.kind = Kind::Result(call);
             obj.open = true;
@@ -112,7 +112,7 @@ impl Interp<'_> {
         let first = args.first();
         let undefined = Val::new(Value::Undefined, at);
         let val = match name {
-            "require" => return Some(self.require(first?, true, at)),
+            "require" => return Some(self.require(first?, at)),
             "require.resolve" => return first.cloned(),
             "process.exit" | "process.abort" => {
                 self.exits = true;
@@ -224,7 +224,6 @@ impl Interp<'_> {
                     None,
                     args.to_vec(),
                     at,
-                    None,
                 );
                 let made = self.object(Kind::Plain, at);
                 if let Some(obj) = made.object().and_then(|id| self.obj_mut(id)) {
@@ -305,14 +304,5 @@ impl Interp<'_> {
             Flow::On
         });
         given
-    }
-}
-
-/// Whether a text is known as a whole.
-pub(super) fn is_whole(val: &Val) -> bool {
-    match &val.v {
-        Value::Text(_) => true,
-        Value::Pieces(parts) => parts.iter().all(|part| matches!(part, Part::Known(_))),
-        _ => false,
     }
 }

@@ -163,7 +163,6 @@ impl Interp<'_> {
             Kind::Stack(stack) => self.stack_method(stack, this, name, args, at),
             Kind::Route(stack, path) => self.route_method(stack, &path, this, name, args, at),
             Kind::Array(_) => self.array_method(id, this, name, args, at),
-            Kind::Server { secure } => self.server_method(secure, id, this, name, args, at),
             Kind::Promise(_) if name == "resolve" => self.resolve_promise(this, &args, at),
             Kind::Promise(inner) => self.then(&inner, name, args, at),
             Kind::Function(_) | Kind::Class { .. } | Kind::Bound { .. }
@@ -186,9 +185,12 @@ impl Interp<'_> {
                 let callee = self.get(&parent, name, at);
                 self.call(&callee, this.clone(), args, at, name)
             }
-            Kind::Plain if matches!(name, "then" | "catch" | "finally") => {
+            Kind::Plain | Kind::Function(_) | Kind::Class { .. } | Kind::Server { .. }
+                if matches!(name, "then" | "catch" | "finally") =>
+            {
                 self.then(this, name, args, at)
             }
+            Kind::Server { secure } => self.server_method(secure, id, this, name, args, at),
             Kind::Plain if name == "hasOwnProperty" => {
                 if let Some(first) = args.first() {
                     self.note(first, super::super::facts::CheckKind::Listed);
@@ -371,7 +373,7 @@ impl Interp<'_> {
         let key = (closure.file, function.id);
         if !closure.name.is_empty() {
             let callee = Callee::Own(id, closure.name.clone());
-            self.record(callee, false, None, args.clone(), at, None);
+            self.record(callee, false, None, args.clone(), at);
         }
         let deep = self
             .frames
@@ -433,7 +435,7 @@ impl Interp<'_> {
         }
         let callee = Callee::Unknown(Rc::from(name));
         self.escapes(name, &args, at);
-        self.record(callee, false, this.cloned(), args.clone(), at, None);
+        self.record(callee, false, this.cloned(), args.clone(), at);
         self.callbacks(name, &args, at);
         if matches!(
             name,
@@ -452,7 +454,6 @@ impl Interp<'_> {
         this: Option<Val>,
         args: Vec<Val>,
         at: Loc,
-        result: Option<ObjId>,
     ) -> CallId {
         let id = CallId(u32::try_from(self.program.calls.len()).unwrap_or(u32::MAX));
         self.program.calls.push(Call {
@@ -463,7 +464,6 @@ impl Interp<'_> {
             at,
             cond: self.path.clone(),
             within: self.handler,
-            result,
         });
         id
     }

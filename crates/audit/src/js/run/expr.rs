@@ -87,7 +87,7 @@ impl Interp<'_> {
             }
             ExprKind::Import(from) => {
                 let from = self.eval(from, scope);
-                return self.require(&from, true, at);
+                return self.import_call(&from, at);
             }
             ExprKind::Not(inner) => {
                 let val = self.eval(inner, scope);

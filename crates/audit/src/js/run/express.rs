@@ -51,7 +51,6 @@ impl Interp<'_> {
             kind,
             at,
             cond: self.path.clone(),
-            order: self.order(),
         };
         if let Some(stack) = self.program.stacks.get_mut(stack.0 as usize) {
             if stack.events.len() < 50_000 {
@@ -94,7 +93,7 @@ impl Interp<'_> {
             "listen" => {
                 self.event(stack, EventKind::Listen { secure: false }, at);
                 let callee = Callee::External(Rc::from("express().listen"));
-                self.record(callee, false, Some(this.clone()), args.clone(), at, None);
+                self.record(callee, false, Some(this.clone()), args.clone(), at);
                 self.callbacks("listen", &args, at);
                 let server = self.object(Kind::Server { secure: false }, at);
                 if let Some(id) = server.object() {
@@ -137,11 +136,11 @@ impl Interp<'_> {
                 let callee = Callee::External(Rc::from(format!(
                     "@nestjs/core:NestFactory.create().{name}"
                 )));
-                self.record(callee, false, Some(this.clone()), args, at, None);
+                self.record(callee, false, Some(this.clone()), args, at);
             }
             _ => {
                 let callee = Callee::Unknown(Rc::from(name));
-                self.record(callee, false, Some(this.clone()), args.clone(), at, None);
+                self.record(callee, false, Some(this.clone()), args.clone(), at);
                 self.callbacks(name, &args, at);
                 if kind == Some(StackKind::Nest) {
                     return Val::unknown(at);
@@ -157,7 +156,8 @@ impl Interp<'_> {
         let mut paths = Vec::new();
         let mut handlers = Vec::new();
         if let Some(first) = args.next() {
-            match self.as_paths(&first, method.is_some()) {
+            let alone = args.len() == 0;
+            match self.as_paths(&first, method.is_some(), alone) {
                 Some(list) => paths = list,
                 None => handlers.push(first),
             }
@@ -173,18 +173,22 @@ impl Interp<'_> {
     }
 
     /// The paths that a first argument is, if it is not a handler.
-    fn as_paths(&self, val: &Val, is_route: bool) -> Option<Vec<Val>> {
+    fn as_paths(&self, val: &Val, is_route: bool, alone: bool) -> Option<Vec<Val>> {
+        let known = |val: &Val| {
+            matches!(
+                val.v,
+                Value::Text(_)
+                    | Value::Pieces(_)
+                    | Value::Regex(_)
+                    | Value::Env(_)
+                    | Value::Mode(_)
+            )
+        };
         let is_path = |val: &Val| {
-            val.alternatives().iter().all(|(_, val)| {
-                matches!(
-                    val.v,
-                    Value::Text(_)
-                        | Value::Pieces(_)
-                        | Value::Regex(_)
-                        | Value::Env(_)
-                        | Value::Mode(_)
-                )
-            })
+            let all = val.alternatives();
+            let maybe = |val: &Val| known(val) || !alone && matches!(val.v, Value::Unknown);
+            let named = !alone && matches!(val.v, Value::Unknown) && self.is_named_like_a_path(val);
+            named || all.iter().all(|(_, val)| maybe(val)) && all.iter().any(|(_, val)| known(val))
         };
         if let Some(items) = self.program.items(val) {
             return items
@@ -195,6 +199,24 @@ impl Interp<'_> {
         }
         // A route's first argument is its path, whatever it is.
         (is_path(val) || is_route && val.object().is_none()).then(|| vec![val.clone()])
+    }
+
+    /// Whether what stands in the source is called as paths are.
+    fn is_named_like_a_path(&self, val: &Val) -> bool {
+        let source = self
+            .program
+            .files
+            .get(val.at.file as usize)
+            .map(|source| source.text());
+        let span = val.at.span.start as usize..val.at.span.end as usize;
+        let text = source
+            .and_then(|source| source.get(span))
+            .unwrap_or_default()
+            .to_ascii_lowercase();
+        let words = [
+            "path", "base", "prefix", "url", "route", "mount", "root", "endpoint",
+        ];
+        text.len() < 80 && words.iter().any(|word| text.ends_with(word))
     }
 
     /// `app.get('name')`.

@@ -2,7 +2,9 @@
 
 use std::rc::Rc;
 
-use super::super::facts::{EventKind, Kind, Loc, ObjId, Stack, StackId, StackKind, Val, Value};
+use super::super::facts::{
+    Callee, EventKind, Kind, Loc, ObjId, Stack, StackId, StackKind, Val, Value,
+};
 use super::Interp;
 
 impl Interp<'_> {
@@ -24,14 +26,7 @@ impl Interp<'_> {
             | "json-server:create"
             | "express:createServer" => {
                 if &**path == "express:createServer" {
-                    self.record(
-                        super::super::facts::Callee::External(path.clone()),
-                        false,
-                        None,
-                        args,
-                        at,
-                        None,
-                    );
+                    self.record(Callee::External(path.clone()), false, None, args, at);
                 }
                 self.make_stack(StackKind::App, at)
             }
@@ -82,7 +77,6 @@ impl Interp<'_> {
         self.program.stacks.push(Stack {
             kind,
             at,
-            object,
             born: self.path.clone(),
             events: Vec::new(),
         });
@@ -101,14 +95,7 @@ impl Interp<'_> {
             return self.opaque_call(&path, false, None, args, at);
         }
         let path = Rc::from("@nestjs/core:NestFactory.create");
-        self.record(
-            super::super::facts::Callee::External(path),
-            false,
-            None,
-            args,
-            at,
-            None,
-        );
+        self.record(Callee::External(path), false, None, args, at);
         self.make_stack(StackKind::Nest, at)
     }
 
@@ -116,8 +103,8 @@ impl Interp<'_> {
     fn server(&mut self, path: &str, args: Vec<Val>, at: Loc) -> Val {
         let secure =
             path.starts_with("https") || path.contains("Secure") || path.starts_with("spdy");
-        let callee = super::super::facts::Callee::External(Rc::from(path));
-        self.record(callee, false, None, args.clone(), at, None);
+        let callee = Callee::External(Rc::from(path));
+        self.record(callee, false, None, args.clone(), at);
         let server = self.object(Kind::Server { secure }, at);
         let mut handlers = Vec::new();
         for arg in &args {
@@ -169,8 +156,8 @@ impl Interp<'_> {
             }
             _ => {
                 let path = format!("http:Server().{name}");
-                let callee = super::super::facts::Callee::External(Rc::from(path));
-                self.record(callee, false, Some(this.clone()), args.clone(), at, None);
+                let callee = Callee::External(Rc::from(path));
+                self.record(callee, false, Some(this.clone()), args.clone(), at);
                 self.callbacks(name, &args, at);
             }
         }

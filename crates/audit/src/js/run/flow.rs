@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::super::facts::{Check, CheckKind, Cond, EVERYWHERE, Loc, Part, Val, Value};
+use super::super::facts::{Check, CheckKind, Cond, EVERYWHERE, Loc, Val, Value};
 use super::super::ir::{Binary, Expr, ExprKind, Logical};
 use super::Interp;
 
@@ -156,10 +156,7 @@ impl Interp<'_> {
         let unknown = |it: &Value| matches!(it, Value::Unknown | Value::Env(_) | Value::Request(_));
         let all = val.alternatives();
         if all.iter().any(|(_, val)| unknown(&val.v)) {
-            return self.split(&Val {
-                v: all_of(val),
-                at: val.at,
-            });
+            return self.split(val);
         }
         let path = self.path.clone();
         let mask = |nothing: bool| {
@@ -263,10 +260,6 @@ impl Interp<'_> {
             Binary::InstanceOf | Binary::Arithmetic => Val::unknown(at),
         }
     }
-}
-
-fn all_of(val: &Val) -> Value {
-    val.v.clone()
 }
 
 /// `!x`.

@@ -31,7 +31,7 @@ impl Interp<'_> {
                 handler.responds = true;
             }
         }
-        self.record(callee, false, None, args.clone(), at, None);
+        self.record(callee, false, None, args.clone(), at);
         if name == "format" {
             let parts = args
                 .first()
@@ -68,14 +68,7 @@ impl Interp<'_> {
                     .and_then(Val::text)
                     .map(str::to_ascii_lowercase);
                 let header = header.unwrap_or_else(|| "*".to_owned());
-                self.record(
-                    Callee::Request(Rc::from("get")),
-                    false,
-                    None,
-                    args,
-                    at,
-                    None,
-                );
+                self.record(Callee::Request(Rc::from("get")), false, None, args, at);
                 Val::new(Value::Request(Rc::from(format!("headers.{header}"))), at)
             }
             ("", "param") => {
@@ -91,7 +84,6 @@ impl Interp<'_> {
                     None,
                     args.clone(),
                     at,
-                    None,
                 );
                 self.callbacks(name, &args, at);
                 Val::unknown(at)
@@ -106,7 +98,6 @@ impl Interp<'_> {
                     None,
                     args.clone(),
                     at,
-                    None,
                 );
                 self.callbacks(name, &args, at);
                 Val::unknown(at)
@@ -147,7 +138,6 @@ impl Interp<'_> {
                     None,
                     args,
                     at,
-                    None,
                 );
                 Val::unknown(at)
             }

@@ -58,7 +58,6 @@ pub(crate) struct Interp<'p> {
     /// The file whose code runs.
     file: u32,
     next_test: u32,
-    next_order: u32,
     /// Tests of environment variables, so that the same one comes out the same everywhere.
     env_tests: HashMap<Rc<str>, u32>,
     /// Environment variables that the program sets, and names that it makes global.
@@ -76,6 +75,8 @@ pub(crate) struct Interp<'p> {
     /// Functions that take requests and are registered nowhere that is known.
     handler_like: Vec<ObjId>,
     handled: HashMap<ObjId, HandlerId>,
+    /// Where what is executed as a handler gets requests.
+    worlds_of_handler: u8,
     asked: HashSet<Rc<str>>,
     /// Whether `process.exit()` was just called.
     exits: bool,
@@ -126,7 +127,6 @@ impl<'p> Interp<'p> {
             path: Cond::ALWAYS,
             file: 0,
             next_test: 0,
-            next_order: 0,
             env_tests: HashMap::new(),
             env: HashMap::new(),
             globals: HashMap::new(),
@@ -138,6 +138,7 @@ impl<'p> Interp<'p> {
             handler: None,
             handler_like: Vec::new(),
             handled: HashMap::new(),
+            worlds_of_handler: super::facts::EVERYWHERE,
             asked: HashSet::new(),
             exits: false,
         }
@@ -169,10 +170,5 @@ impl<'p> Interp<'p> {
     fn fresh_test(&mut self) -> u32 {
         self.next_test += 1;
         self.next_test
-    }
-
-    fn order(&mut self) -> u32 {
-        self.next_order += 1;
-        self.next_order
     }
 }

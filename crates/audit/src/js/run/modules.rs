@@ -121,8 +121,32 @@ impl Interp<'_> {
         self.limit = limit.max(self.steps.saturating_add(1_000));
     }
 
-    /// `require(wanted)`, or `import()` of it.
-    pub(super) fn require(&mut self, wanted: &Val, whole: bool, at: Loc) -> Val {
+    /// `import(wanted)`: of CommonJS, what it exports is also called `default`.
+    pub(super) fn import_call(&mut self, wanted: &Val, at: Loc) -> Val {
+        let all = self.require(wanted, at);
+        let mut out = Vec::new();
+        for (cond, val) in all.alternatives() {
+            let own = val.object().and_then(|id| self.obj(id));
+            let val = match own.map(|obj| &obj.kind) {
+                Some(Kind::Namespace(_)) | None => val.clone(),
+                Some(_) => {
+                    let made = self.object(Kind::Plain, at);
+                    if let Some(id) = made.object() {
+                        if self.obj(val.object().unwrap_or(id)).is_some_and(|obj| matches!(obj.kind, Kind::Plain)) {
+                            self.copy_props(id, val);
+                        }
+                        self.put(id, "default", val.clone(), at);
+                    }
+                    made
+                }
+            };
+            out.push((cond, val));
+        }
+        Val::one_of(out, at)
+    }
+
+    /// `require(wanted)`.
+    pub(super) fn require(&mut self, wanted: &Val, at: Loc) -> Val {
         let mut out = Vec::new();
         let before = self.path.clone();
         for (cond, wanted) in wanted.alternatives() {
@@ -133,11 +157,11 @@ impl Interp<'_> {
             match &wanted.v {
                 Value::Text(wanted) => {
                     let wanted = wanted.clone();
-                    out.push((path, self.require_text(&wanted, whole, at)));
+                    out.push((path, self.require_text(&wanted, at)));
                 }
                 Value::Pieces(_) => {
                     for file in self.files_like(wanted) {
-                        let val = self.module_value(file, whole, at);
+                        let val = self.module_value(file, at);
                         out.push((path.clone(), val));
                     }
                 }
@@ -148,9 +172,9 @@ impl Interp<'_> {
         Val::one_of(out, at)
     }
 
-    fn require_text(&mut self, wanted: &str, whole: bool, at: Loc) -> Val {
+    fn require_text(&mut self, wanted: &str, at: Loc) -> Val {
         if let Some(file) = self.files.resolve(self.file, wanted) {
-            return self.module_value(file, whole, at);
+            return self.module_value(file, at);
         }
         if wanted.starts_with(['.', '/']) {
             return Val::unknown(at);
@@ -175,7 +199,7 @@ impl Interp<'_> {
         };
         if path.starts_with("dotenv/config") {
             let callee = Callee::External(Rc::from("dotenv/config"));
-            self.record(callee, false, None, Vec::new(), at, None);
+            self.record(callee, false, None, Vec::new(), at);
         }
         Val::new(Value::external(path), at)
     }
@@ -224,7 +248,7 @@ impl Interp<'_> {
     }
 
     /// What another module sees of a module.
-    pub(super) fn module_value(&mut self, module: u32, _whole: bool, at: Loc) -> Val {
+    pub(super) fn module_value(&mut self, module: u32, at: Loc) -> Val {
         self.run_module(module);
         let Some(state) = self.modules.get(module as usize) else {
             return Val::unknown(at);
@@ -295,7 +319,7 @@ impl Interp<'_> {
             return Val::unknown(at);
         };
         let Some(name) = name else {
-            return self.module_value(module, true, at);
+            return self.module_value(module, at);
         };
         if depth > 12 {
             return Val::unknown(at);

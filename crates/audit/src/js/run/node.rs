@@ -327,7 +327,7 @@ impl Interp<'_> {
             if file == self.file {
                 continue;
             }
-            let val = self.module_value(file, true, at);
+            let val = self.module_value(file, at);
             let stem = name.split('.').next().unwrap_or(name);
             self.put(id, stem, val, at);
         }
@@ -341,7 +341,7 @@ impl Interp<'_> {
         let base = self
             .files
             .file_or_folder(&normal(&format!("{dir}/config/default")));
-        let base = base.map(|file| self.module_value(file, true, at));
+        let base = base.map(|file| self.module_value(file, at));
         let Some(base) = base else {
             return Val::new(Value::external("config"), at);
         };
@@ -356,7 +356,7 @@ impl Interp<'_> {
                 .files
                 .file_or_folder(&normal(&format!("{dir}/config/{name}")));
             let mut layers = vec![base.clone()];
-            layers.extend(over.map(|file| self.module_value(file, true, at)));
+            layers.extend(over.map(|file| self.module_value(file, at)));
             let merged = self.merged(&layers, true, at);
             if let Some(id) = merged.object() {
                 let get = Val::new(Value::external("config:get"), at);

@@ -1,12 +1,12 @@
 //! What runs, and in which order: what starts the app, what nothing asks for, then its handlers.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use serde_json::Value as Json;
 
 use super::super::facts::{
-    Cond, EventKind, Handler, HandlerId, Kind, Loc, ObjId, Program, Val, Value,
+    Cond, EVERYWHERE, EventKind, Handler, HandlerId, Kind, Loc, ObjId, Program, StackId, Val, Value,
 };
 use super::super::files::{Content, Files, Package, normal};
 use super::super::ir::{Class, Function};
@@ -184,18 +184,38 @@ impl Interp<'_> {
     fn handlers(&mut self) {
         // Handlers may tell the app more, such as a route that is added when one is asked for.
         for _ in 0..3 {
-            let mut all: Vec<Val> = Vec::new();
-            for stack in &self.program.stacks {
+            let worlds = self.worlds();
+            let mut all: Vec<(Val, u8)> = Vec::new();
+            for (id, stack) in self.program.stack_ids() {
+                let reached = worlds.get(&id).copied().unwrap_or(EVERYWHERE);
                 for event in &stack.events {
                     if let EventKind::Use(told) = &event.kind {
-                        all.extend(told.handlers.iter().cloned());
+                        let worlds = reached & event.cond.mask();
+                        all.extend(told.handlers.iter().map(|val| (val.clone(), worlds)));
+                    }
+                }
+            }
+            // One that is registered twice runs wherever either is.
+            let mut where_each: HashMap<ObjId, u8> = HashMap::new();
+            for (val, worlds) in &all {
+                for (cond, val) in val.alternatives() {
+                    if let Some(id) = val.object() {
+                        *where_each.entry(id).or_insert(0) |= worlds & cond.mask();
                     }
                 }
             }
             let before = self.handled.len();
-            for val in all {
-                self.handle_val(&val, 0);
+            for (val, _) in all {
+                for (_, val) in val.alternatives() {
+                    let worlds = val.object().and_then(|id| where_each.get(&id));
+                    self.worlds_of_handler = worlds
+                        .copied()
+                        .filter(|worlds| *worlds != 0)
+                        .unwrap_or(EVERYWHERE);
+                    self.handle_val(val, 0);
+                }
             }
+            self.worlds_of_handler = EVERYWHERE;
             if self.handled.len() == before {
                 break;
             }
@@ -204,6 +224,37 @@ impl Interp<'_> {
         for id in like {
             self.handle(id, false);
         }
+    }
+
+    /// In which worlds each app and router gets requests.
+    fn worlds(&self) -> HashMap<StackId, u8> {
+        let mut mounts: Vec<(StackId, StackId, u8)> = Vec::new();
+        for (outer, stack) in self.program.stack_ids() {
+            for event in &stack.events {
+                let EventKind::Use(told) = &event.kind else {
+                    continue;
+                };
+                for handler in &told.handlers {
+                    for (cond, val) in handler.alternatives() {
+                        let inner = self.program.as_stack(val);
+                        mounts.extend(
+                            inner.map(|inner| (outer, inner, event.cond.mask() & cond.mask())),
+                        );
+                    }
+                }
+            }
+        }
+        let mut worlds: HashMap<StackId, u8> =
+            mounts.iter().map(|(_, inner, _)| (*inner, 0)).collect();
+        for _ in 0..8 {
+            for (outer, inner, mask) in &mounts {
+                let reached = worlds.get(outer).copied().unwrap_or(EVERYWHERE) & mask;
+                *worlds.entry(*inner).or_insert(0) |= reached;
+            }
+        }
+        // Routers that only lead to each other are reached from somewhere that is not known.
+        worlds.retain(|_, mask| *mask != 0);
+        worlds
     }
 
     /// Executes a value that was registered; functions in the hands of a wrapper too.
@@ -281,7 +332,7 @@ impl Interp<'_> {
             is_error,
         });
         self.budget();
-        self.path = Cond::ALWAYS;
+        self.path = Cond::worlds(self.worlds_of_handler);
         self.handler = Some(number);
         let this = Val::unknown(val.at);
         let at = val.at;
@@ -298,42 +349,51 @@ impl Interp<'_> {
         self.handler = None;
     }
 
-    /// Executes what nothing called: methods of controllers that a framework would call, helpers.
+    /// Executes what nothing called: what others may import, methods that a framework would call.
     fn rest(&mut self) {
-        let mut next = 0;
-        while next < self.program.heap.len() {
-            let id = ObjId(u32::try_from(next).unwrap_or(u32::MAX));
-            next += 1;
-            let Some(Kind::Function(closure)) = self.obj(id).map(|obj| obj.kind.clone()) else {
-                continue;
-            };
-            let ran = self.ran.contains_key(&(closure.file, closure.function.id));
-            let path = self
-                .files
-                .get(closure.file)
-                .map_or("", |file| file.source.path());
-            if ran || is_sample(path) {
-                continue;
+        let mut from = 0;
+        for _ in 0..4 {
+            let to = self.program.heap.len();
+            // Who imports is made after what it imports, and calls it as it is meant to be called.
+            for number in (from..to).rev() {
+                self.never_called(ObjId(u32::try_from(number).unwrap_or(u32::MAX)));
             }
-            self.budget();
-            if super::call::is_handler(&closure.function) {
-                self.handle(id, false);
-            } else {
-                let at = self.obj(id).map_or_else(Loc::default, |obj| obj.at);
-                self.path = Cond::ALWAYS;
-                let args = closure.function.params.iter();
-                let args =
-                    args.map(|param| Val::new(by_name(param.name().unwrap_or_default()), at));
-                let args = args.collect();
-                let this = self.object(Kind::Plain, at);
-                if let Some(obj) = this.object().and_then(|id| self.obj_mut(id)) {
-                    obj.open = true;
-                }
-                self.call_function(id, this, args, at);
-                self.drain();
+            from = to;
+            if self.program.heap.len() == to {
+                break;
             }
         }
         self.handlers();
+    }
+
+    fn never_called(&mut self, id: ObjId) {
+        let Some(Kind::Function(closure)) = self.obj(id).map(|obj| obj.kind.clone()) else {
+            return;
+        };
+        let ran = self.ran.contains_key(&(closure.file, closure.function.id));
+        let path = self.files.get(closure.file).map_or("", |file| file.source.path());
+        if ran || is_sample(path) {
+            return;
+        }
+        self.budget();
+        if super::call::is_handler(&closure.function) {
+            self.handle(id, false);
+            return;
+        }
+        let at = self.obj(id).map_or_else(Loc::default, |obj| obj.at);
+        // Nobody can say how it is called, or whether.
+        let test = self.fresh_test();
+        self.path = Cond::test(EVERYWHERE, test, true);
+        let args = closure.function.params.iter();
+        let args = args.map(|param| Val::new(by_name(param.name().unwrap_or_default()), at));
+        let args = args.collect();
+        let this = self.object(Kind::Plain, at);
+        if let Some(obj) = this.object().and_then(|id| self.obj_mut(id)) {
+            obj.open = true;
+        }
+        self.call_function(id, this, args, at);
+        self.path = Cond::ALWAYS;
+        self.drain();
     }
 
     /// Decorators of NestJS and its like say which routes a class has.
