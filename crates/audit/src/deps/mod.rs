@@ -7,7 +7,7 @@ mod graph;
 mod inventory;
 mod lock;
 mod lockfile;
-mod manifest;
+pub(crate) mod manifest;
 mod registry;
 mod runtime;
 mod told;
