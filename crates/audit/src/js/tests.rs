@@ -22,7 +22,11 @@ fn report(files: &[(&str, &str)]) -> Report {
     }
     let project = Project::open(dir.path()).unwrap();
     let mut report = Report::new("test");
-    super::check(&project, &Options::new().limiters(["slowDown".to_owned()]), &mut report);
+    super::check(
+        &project,
+        &Options::new().limiters(["slowDown".to_owned()]),
+        &mut report,
+    );
     report.sort();
     report
 }
@@ -34,8 +38,17 @@ fn audit(files: &[(&str, &str)]) -> Vec<String> {
         let Place::Code(at) = &finding.place else {
             return finding.rule.id.to_owned();
         };
-        let sure = if finding.confidence == Confidence::Certain { "" } else { "?" };
-        format!("{}:{} {}{sure}", at.source().path(), at.position().0, finding.rule.id)
+        let sure = if finding.confidence == Confidence::Certain {
+            ""
+        } else {
+            "?"
+        };
+        format!(
+            "{}:{} {}{sure}",
+            at.source().path(),
+            at.position().0,
+            finding.rule.id
+        )
     });
     let mut shown: Vec<String> = shown.collect();
     shown.sort();

@@ -12,7 +12,7 @@ pub(crate) const TEST: u8 = 4;
 pub(crate) const EVERYWHERE: u8 = PRODUCTION | DEVELOPMENT | TEST;
 
 /// More unknown tests around one place are not told apart.
-const MAX_TESTS: usize = 12;
+const MAX_TESTS: usize = 6;
 
 /// When something happens.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -63,7 +63,7 @@ pub(crate) enum Part {
 }
 
 /// More alternatives of one value are not told apart.
-const MAX_ALTERNATIVES: usize = 16;
+const MAX_ALTERNATIVES: usize = 8;
 
 impl Val {
     /// A value that was written there.

@@ -109,10 +109,9 @@ impl Rules<'_> {
             if !in_route && !before {
                 continue;
             }
-            let limiter = self.limiter(layer).or_else(|| {
-                let handler = self.handler(&layer.handler)?;
-                in_route.then(|| self.limits_within(handler, &layer.handler, layer.at))?
-            });
+            let limiter = self
+                .limiter(layer)
+                .or_else(|| in_route.then(|| self.limits_within(&layer.handler, layer.at))?);
             if let Some(limiter) = limiter {
                 // One that counts by user is what matters, if there are several.
                 let better = best
@@ -176,7 +175,8 @@ impl Rules<'_> {
         let mut by_name = false;
         for handler in handlers {
             let closure = self.program.closure(handler);
-            by_name |= closure.is_some_and(|closure| is_login_name(&closure.name));
+            // What stands in front of others may be called `authenticate`, and only asks who it is.
+            by_name = closure.is_some_and(|closure| is_login_name(&closure.name));
             match self.evidence(handler) {
                 Evidence::Password => evidence = Some(Confidence::Certain),
                 Evidence::Otherwise => return None,
@@ -185,7 +185,9 @@ impl Rules<'_> {
         }
         match (by_path, evidence) {
             (_, Some(sure)) => Some(sure),
-            (false, None) if by_name && layer.method.as_deref() == Some("post") => Some(Confidence::Likely),
+            (false, None) if by_name && layer.method.as_deref() == Some("post") => {
+                Some(Confidence::Likely)
+            }
             (true, None) if layer.method.as_deref() == Some("post") => Some(Confidence::Likely),
             _ => None,
         }
@@ -200,19 +202,12 @@ impl Rules<'_> {
             let inner = call.args.iter().map(|arg| self.evidence(arg));
             return inner.fold(Evidence::None, Evidence::or);
         }
-        let Some(found) = self.handler(handler) else {
+        let number = handler.object().and_then(|id| self.handlers.get(&id));
+        let Some((number, _)) = number.copied() else {
             return Evidence::None;
         };
-        let Some(number) = self.number(found) else {
-            return Evidence::None;
-        };
-        let calls = self
-            .program
-            .calls
-            .iter()
-            .filter(|call| call.within == Some(number));
         let mut evidence = Evidence::None;
-        for call in calls {
+        for call in self.calls_in(handler) {
             if let Some(found) = by_strategy(&call.callee, &call.args) {
                 evidence = evidence.or(found);
                 continue;
@@ -261,8 +256,8 @@ impl Rules<'_> {
         for app in self.apps.iter().filter(|app| !app.is_mounted) {
             for (_, layer) in app.in_production() {
                 let limiter = self.limiter(layer).or_else(|| {
-                    let handler = self.handler(&layer.handler)?;
-                    self.limits_within(handler, &layer.handler, layer.at)
+                    self.handler(&layer.handler)?;
+                    self.limits_within(&layer.handler, layer.at)
                 });
                 let Some(at) = limiter.and_then(|limiter| limiter.spoofed) else {
                     continue;
@@ -405,8 +400,14 @@ fn is_login_word(word: &str) -> bool {
 /// Whether a handler's own name means that it lets somebody in.
 fn is_login_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase().replace('_', "");
-    let name = name.strip_prefix("post").or_else(|| name.strip_prefix("handle")).unwrap_or(&name);
-    let name = name.strip_suffix("post").or_else(|| name.strip_suffix("handler")).unwrap_or(name);
+    let name = name
+        .strip_prefix("post")
+        .or_else(|| name.strip_prefix("handle"))
+        .unwrap_or(&name);
+    let name = name
+        .strip_suffix("post")
+        .or_else(|| name.strip_suffix("handler"))
+        .unwrap_or(name);
     is_login_word(name)
 }
 

@@ -145,9 +145,9 @@ impl Rules<'_> {
     fn ends_errors(&self, layer: &Layer) -> bool {
         match self.handler(&layer.handler) {
             // `if (res.headersSent) return next(err)` is how it should be; other handing on leaves errors over.
-            Some(handler) if handler.fails && handler.responds => {
-                self.source_of(&layer.handler).is_some_and(|source| source.contains("headersSent"))
-            }
+            Some(handler) if handler.fails && handler.responds => self
+                .source_of(&layer.handler)
+                .is_some_and(|source| source.contains("headersSent")),
             Some(handler) => handler.responds || !handler.calls_next && !handler.fails,
             None => made_by(self.program, &layer.handler).is_none_or(|path| {
                 // Sentry's and its like report, and hand on.
@@ -161,7 +161,7 @@ impl Rules<'_> {
         for app in &self.apps {
             for (_, layer) in app.in_production() {
                 if made_by(self.program, &layer.handler) == Some("errorhandler")
-                    && layer.cond.is_certain()
+                    && layer.cond.covers(&app.born)
                 {
                     let message =
                         "`errorhandler` sends stack traces to clients, and runs in production";
@@ -192,7 +192,8 @@ impl Rules<'_> {
             if let Some(sure) = sends {
                 let message = format!("`res.{name}` sends the stack of an error to the client");
                 let finding = self.finding(&DEV_HANDLER, call.at, message);
-                found.extend(finding.map(|finding| finding.confidence(sure.min(where_known(call)))));
+                found
+                    .extend(finding.map(|finding| finding.confidence(sure.min(where_known(call)))));
             }
         }
         for write in &self.program.writes {
@@ -270,7 +271,11 @@ impl Rules<'_> {
 
 /// A test that is not known may be what keeps it in development.
 fn where_known(call: &Call) -> Confidence {
-    if call.cond.is_certain() { Confidence::Certain } else { Confidence::Likely }
+    if call.cond.is_certain() {
+        Confidence::Certain
+    } else {
+        Confidence::Likely
+    }
 }
 
 /// Whether a route is for every path by its own pattern.

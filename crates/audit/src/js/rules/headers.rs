@@ -284,7 +284,10 @@ impl Rules<'_> {
     /// Whether a layer gives answers of its own.
     pub(super) fn answers(&self, layer: &Layer) -> bool {
         if layer.method.is_some() {
-            return layer.is_last || self.handler(&layer.handler).is_some_and(|handler| handler.responds);
+            return layer.is_last
+                || self
+                    .handler(&layer.handler)
+                    .is_some_and(|handler| handler.responds);
         }
         match made_by(self.program, &layer.handler) {
             Some(path) => matches!(

@@ -141,17 +141,6 @@ impl Rules<'_> {
 
     /// What one of the app's own handlers sets.
     fn set_by_hand(&self, handler: &Val) -> Sets {
-        let Some(object) = handler.object() else {
-            return Sets::Nothing;
-        };
-        let number = self
-            .program
-            .handlers
-            .iter()
-            .position(|handler| handler.object == object);
-        let Some(number) = number.and_then(|number| u32::try_from(number).ok()) else {
-            return Sets::Nothing;
-        };
         // What only this route answers with is not what an app sends.
         if self
             .handler(handler)
@@ -160,8 +149,7 @@ impl Rules<'_> {
             return Sets::Nothing;
         }
         let mut set = Vec::new();
-        let calls = self.program.calls.iter();
-        let calls = calls.filter(|call| call.within.is_some_and(|within| within.0 == number));
+        let calls = self.calls_in(handler).iter().copied();
         for call in calls.filter(|call| call.cond.in_production()) {
             match &call.callee {
                 Callee::Response(name)

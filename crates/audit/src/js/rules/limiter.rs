@@ -3,7 +3,7 @@
 use super::Rules;
 use super::chain::{Layer, made_by};
 use super::options::{Setting, first_or_nothing};
-use crate::js::facts::{Call, Callee, Handler, HandlerId, Loc, Val};
+use crate::js::facts::{Call, Callee, Loc, Val};
 
 /// Something that limits.
 #[derive(Debug, Clone)]
@@ -88,23 +88,20 @@ impl Rules<'_> {
         if !handler.calls_next {
             return None;
         }
-        self.limits_within(handler, val, at)
+        self.limits_within(val, at)
     }
 
     /// Whether a handler limits before it does anything else, and by what.
-    pub(super) fn limits_within(&self, handler: &Handler, val: &Val, at: Loc) -> Option<Limiter> {
-        let number = self.number(handler)?;
-        let calls = self
-            .program
-            .calls
-            .iter()
-            .filter(|call| call.within == Some(number));
+    pub(super) fn limits_within(&self, val: &Val, at: Loc) -> Option<Limiter> {
         let mut own_functions: Vec<Val> = Vec::new();
-        for call in calls {
+        for call in self.calls_in(val) {
             match &call.callee {
                 Callee::External(path) if is_limiting(path) => {
                     // `limit(req, res, next)`, by one's own hand.
-                    let made = call.this.as_ref().and_then(|this| self.program.as_call(this));
+                    let made = call
+                        .this
+                        .as_ref()
+                        .and_then(|this| self.program.as_call(this));
                     if let (Some(made), true) = (made, path.ends_with("()")) {
                         return Some(self.of_call(made));
                     }
@@ -147,15 +144,6 @@ impl Rules<'_> {
             source.is_some_and(|source| counts_failures(&source))
         };
         (counts(val) || own_functions.iter().any(counts)).then(|| own(at))
-    }
-
-    pub(super) fn number(&self, handler: &Handler) -> Option<HandlerId> {
-        let number = self
-            .program
-            .handlers
-            .iter()
-            .position(|it| it.object == handler.object)?;
-        u32::try_from(number).ok().map(HandlerId)
     }
 
     /// Whether the person who runs the audit, or the app's own name for it, says that it limits.

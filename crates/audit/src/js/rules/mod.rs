@@ -17,7 +17,7 @@ mod tls;
 
 use std::collections::HashMap;
 
-use super::facts::{Call, Callee, Handler, Loc, ObjId, Program, Val, Value};
+use super::facts::{Call, Callee, Handler, HandlerId, Loc, ObjId, Program, Val, Value};
 use super::files::Files;
 use crate::finding::{Confidence, Finding, Place};
 use crate::options::Options;
@@ -35,7 +35,9 @@ pub(crate) struct Rules<'a> {
     report: &'a mut Report,
     /// Every app with what its requests run through, the ones inside others too.
     apps: Vec<App>,
-    handlers: HashMap<ObjId, &'a Handler>,
+    handlers: HashMap<ObjId, (HandlerId, &'a Handler)>,
+    /// What each handler calls.
+    calls: HashMap<HandlerId, Vec<&'a Call>>,
 }
 
 /// Applies all of them.
@@ -46,10 +48,14 @@ pub(crate) fn apply(
     options: &Options,
     report: &mut Report,
 ) {
-    let handlers = program
-        .handlers
-        .iter()
-        .map(|handler| (handler.object, handler));
+    let handlers = (0_u32..).map(HandlerId).zip(&program.handlers);
+    let handlers = handlers.map(|(id, handler)| (handler.object, (id, handler)));
+    let mut calls: HashMap<HandlerId, Vec<&Call>> = HashMap::new();
+    for call in &program.calls {
+        if let Some(within) = call.within {
+            calls.entry(within).or_default().push(call);
+        }
+    }
     let mut rules = Rules {
         program,
         files,
@@ -58,6 +64,7 @@ pub(crate) fn apply(
         report,
         apps: chain::apps(program),
         handlers: handlers.collect(),
+        calls,
     };
     if !rules.has_express() {
         rules.other_frameworks();
@@ -159,7 +166,16 @@ impl<'a> Rules<'a> {
 
     /// The handler that a value is.
     fn handler(&self, val: &Val) -> Option<&'a Handler> {
-        self.handlers.get(&val.object()?).copied()
+        self.handlers
+            .get(&val.object()?)
+            .map(|(_, handler)| *handler)
+    }
+
+    /// What a handler calls.
+    fn calls_in(&self, val: &Val) -> &[&'a Call] {
+        let number = val.object().and_then(|id| self.handlers.get(&id));
+        let calls = number.and_then(|(number, _)| self.calls.get(number));
+        calls.map(Vec::as_slice).unwrap_or_default()
     }
 
     /// What stands in the source at a place.

@@ -23,6 +23,11 @@ impl Interp<'_> {
         if !self.step() {
             return Val::unknown(at);
         }
+        self.nested(|it| it.eval_inside(expr, scope, at))
+            .unwrap_or_else(|| Val::unknown(at))
+    }
+
+    fn eval_inside(&mut self, expr: &Expr, scope: u32, at: Loc) -> Val {
         let value = match &expr.kind {
             ExprKind::Undefined => Value::Undefined,
             ExprKind::Null => Value::Null,

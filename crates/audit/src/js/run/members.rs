@@ -8,10 +8,17 @@ use super::Interp;
 impl Interp<'_> {
     /// `object.name`.
     pub(super) fn get(&mut self, object: &Val, name: &str, at: Loc) -> Val {
+        // A property may be written with what is read from it.
+        self.nested(|it| it.get_inside(object, name, at))
+            .unwrap_or_else(|| Val::unknown(at))
+    }
+
+    fn get_inside(&mut self, object: &Val, name: &str, at: Loc) -> Val {
         match &object.v {
             Value::OneOf(all) => {
                 let before = self.path.clone();
                 let mut out = Vec::new();
+                self.steps += u32::try_from(all.len()).unwrap_or(0);
                 for (cond, object) in all.iter() {
                     if let Some(path) = before.and(cond) {
                         self.path = path;
@@ -75,7 +82,10 @@ impl Interp<'_> {
                 .obj(of)
                 .and_then(|obj| obj.prop(&inner))
                 .map(|prop| prop.val.clone());
-            if let Some(written) = written {
+            let itself = |val: &Val| {
+                val.alternatives().iter().any(|(_, val)| matches!(val.v, Value::External { of: Some(other), .. } if other == of))
+            };
+            if let Some(written) = written.filter(|written| !itself(written)) {
                 return self.get(&written, name, at);
             }
         }

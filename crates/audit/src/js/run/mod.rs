@@ -33,9 +33,13 @@ use scope::Scope;
 pub(crate) use phases::run;
 
 /// Expressions and statements that are executed at most; what is left of the program then is not.
-const MAX_STEPS: u32 = 6_000_000;
-/// Steps that one module's code, or one handler, may take.
-const MAX_STEPS_EACH: u32 = 300_000;
+const MAX_STEPS: u32 = 3_000_000;
+/// Steps that one module's own code may take.
+const MAX_STEPS_MODULE: u32 = 200_000;
+/// Steps that one handler, or one function that nothing calls, may take.
+const MAX_STEPS_HANDLER: u32 = 25_000;
+/// Expressions inside expressions, calls included.
+const MAX_NESTING: u32 = 8_000;
 /// Objects and scopes that are kept at most.
 const MAX_OBJECTS: usize = 1_500_000;
 /// Calls inside calls.
@@ -43,7 +47,7 @@ const MAX_DEPTH: usize = 48;
 /// The same function inside itself.
 const MAX_RECURSION: usize = 3;
 /// How often one function is executed; what it would give later is not known.
-const MAX_CALLS: u32 = 600;
+const MAX_CALLS: u32 = 300;
 /// Elements of one loop.
 const MAX_ITEMS: usize = 200;
 
@@ -66,6 +70,10 @@ pub(crate) struct Interp<'p> {
     steps: u32,
     /// Where `steps` has to stop for what runs now.
     limit: u32,
+    /// How deep the interpreter itself is.
+    nesting: u32,
+    /// Whether what runs now is a handler, of which less than all is no loss worth naming.
+    in_handler: bool,
     frames: Vec<Frame>,
     /// How often each function ran.
     ran: HashMap<(u32, u32), u32>,
@@ -131,7 +139,9 @@ impl<'p> Interp<'p> {
             env: HashMap::new(),
             globals: HashMap::new(),
             steps: 0,
-            limit: MAX_STEPS_EACH,
+            limit: MAX_STEPS_MODULE,
+            nesting: 0,
+            in_handler: false,
             frames: Vec::new(),
             ran: HashMap::new(),
             queue: VecDeque::new(),
@@ -149,15 +159,27 @@ impl<'p> Interp<'p> {
         self.steps += 1;
         let more = self.steps < self.limit.min(MAX_STEPS)
             && self.program.heap.len() + self.scopes.len() < MAX_OBJECTS;
-        if !more {
+        if !more && (!self.in_handler || self.steps >= MAX_STEPS) {
             self.program.cut_short = true;
         }
         more
     }
 
     /// Gives what runs next a budget of its own.
-    fn budget(&mut self) {
-        self.limit = self.steps.saturating_add(MAX_STEPS_EACH);
+    fn budget(&mut self, steps: u32) {
+        self.in_handler = steps < MAX_STEPS_MODULE;
+        self.limit = self.steps.saturating_add(steps);
+    }
+
+    /// Goes a level deeper, if the stack allows it.
+    fn nested<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        if self.nesting >= MAX_NESTING {
+            return None;
+        }
+        self.nesting += 1;
+        let out = work(self);
+        self.nesting -= 1;
+        Some(out)
     }
 
     fn loc(&self, span: Span) -> super::facts::Loc {

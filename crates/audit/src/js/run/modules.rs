@@ -79,8 +79,8 @@ impl Interp<'_> {
         let caller = std::mem::replace(&mut self.file, module);
         let handler = self.handler.take();
         let before = self.path.clone();
-        let limit = self.limit;
-        self.budget();
+        let (limit, begun, in_handler) = (self.limit, self.steps, self.in_handler);
+        self.budget(super::MAX_STEPS_MODULE);
         let scope = self.scope(None, true);
         let exports = self.object(Kind::Plain, at);
         let this = exports.clone();
@@ -118,7 +118,9 @@ impl Interp<'_> {
         self.file = caller;
         self.handler = handler;
         self.path = before;
-        self.limit = limit.max(self.steps.saturating_add(1_000));
+        // What a module takes is not taken from who asked for it.
+        self.limit = limit.saturating_add(self.steps.saturating_sub(begun));
+        self.in_handler = in_handler;
     }
 
     /// `import(wanted)`: of CommonJS, what it exports is also called `default`.
@@ -132,7 +134,10 @@ impl Interp<'_> {
                 Some(_) => {
                     let made = self.object(Kind::Plain, at);
                     if let Some(id) = made.object() {
-                        if self.obj(val.object().unwrap_or(id)).is_some_and(|obj| matches!(obj.kind, Kind::Plain)) {
+                        if self
+                            .obj(val.object().unwrap_or(id))
+                            .is_some_and(|obj| matches!(obj.kind, Kind::Plain))
+                        {
                             self.copy_props(id, val);
                         }
                         self.put(id, "default", val.clone(), at);

@@ -155,9 +155,9 @@ impl Interp<'_> {
     /// Runs a module, and what it leaves to run later.
     fn entry(&mut self, module: u32) {
         self.path = Cond::ALWAYS;
-        self.budget();
+        self.budget(super::MAX_STEPS_MODULE);
         self.run_module(module);
-        self.budget();
+        self.budget(super::MAX_STEPS_MODULE);
         self.drain();
     }
 
@@ -331,7 +331,7 @@ impl Interp<'_> {
             responds: false,
             is_error,
         });
-        self.budget();
+        self.budget(super::MAX_STEPS_HANDLER);
         self.path = Cond::worlds(self.worlds_of_handler);
         self.handler = Some(number);
         let this = Val::unknown(val.at);
@@ -371,11 +371,14 @@ impl Interp<'_> {
             return;
         };
         let ran = self.ran.contains_key(&(closure.file, closure.function.id));
-        let path = self.files.get(closure.file).map_or("", |file| file.source.path());
+        let path = self
+            .files
+            .get(closure.file)
+            .map_or("", |file| file.source.path());
         if ran || is_sample(path) {
             return;
         }
-        self.budget();
+        self.budget(super::MAX_STEPS_HANDLER);
         if super::call::is_handler(&closure.function) {
             self.handle(id, false);
             return;

@@ -2,7 +2,8 @@
 
 use super::{of, one};
 
-const LOGIN: &str = "(req, res) => { require('bcrypt').compare(req.body.password, 'x'); res.end(); }";
+const LOGIN: &str =
+    "(req, res) => { require('bcrypt').compare(req.body.password, 'x'); res.end(); }";
 
 /// An app of these lines, with a limiter `l` and a login's handler `h`.
 fn auth(lines: &str) -> Vec<String> {
@@ -60,7 +61,11 @@ fn a_limiter_counts_where_express_runs_it() {
 
 #[test]
 fn helmet_counts_where_express_runs_it() {
-    let app = |lines: &str| format!("const express = require('express'), helmet = require('helmet'); const app = express(), r = express.Router(); const h = (q, s) => s.end();\n{lines}");
+    let app = |lines: &str| {
+        format!(
+            "const express = require('express'), helmet = require('helmet'); const app = express(), r = express.Router(); const h = (q, s) => s.end();\n{lines}"
+        )
+    };
     for right in [
         "app.use(helmet()); app.get('/', h);",
         "app.use('/health', h); app.use(helmet()); app.get('/', h);",
@@ -76,10 +81,17 @@ fn helmet_counts_where_express_runs_it() {
         "app.use(r); app.use(helmet()); r.get('/x', h);",
         "app.use(express.static('public')); app.use(helmet()); app.get('/', h);",
     ] {
-        assert_eq!(one("headers", &app(late)), ["app.js:2 headers/helmet-too-late"], "{late}");
+        assert_eq!(
+            one("headers", &app(late)),
+            ["app.js:2 headers/helmet-too-late"],
+            "{late}"
+        );
     }
     assert_eq!(
-        one("headers", &app("app.use('/api', helmet()); app.get('/api/x', h); app.get('/', h);")),
+        one(
+            "headers",
+            &app("app.use('/api', helmet()); app.get('/api/x', h); app.get('/', h);")
+        ),
         ["app.js:2 headers/helmet-partial?"]
     );
 }
@@ -97,7 +109,11 @@ fn handlers_inside_wrappers_are_found() {
         "app.get('/', (req, res) => require('x')(function () {\n res.redirect(req.query.u); }));",
     ] {
         let text = format!("{app}{wrapped}");
-        assert_eq!(one("redirect", &text), ["app.js:3 redirect/open"], "{wrapped}");
+        assert_eq!(
+            one("redirect", &text),
+            ["app.js:3 redirect/open"],
+            "{wrapped}"
+        );
     }
 }
 
@@ -105,7 +121,13 @@ fn handlers_inside_wrappers_are_found() {
 fn an_app_that_nothing_calls_is_seen_too() {
     let files = [
         ("index.js", "module.exports = require('./lib/create');"),
-        ("lib/create.js", "const express = require('express');\nmodule.exports = (o) => {\n  const app = express();\n  app.get('/', (q, s) => s.end());\n  return app;\n};"),
+        (
+            "lib/create.js",
+            "const express = require('express');\nmodule.exports = (o) => {\n  const app = express();\n  app.get('/', (q, s) => s.end());\n  return app;\n};",
+        ),
     ];
-    assert_eq!(of("headers", &files), ["lib/create.js:3 headers/helmet-missing"]);
+    assert_eq!(
+        of("headers", &files),
+        ["lib/create.js:3 headers/helmet-missing"]
+    );
 }

@@ -42,7 +42,10 @@ fn ways_to_name_things() {
     ] {
         let text = format!("{before}\n{ROUTE}");
         assert_eq!(helmet(&[("app.js", &text)]), [""; 0], "{before}");
-        let without = text.replace("require('helmet')", "require('morgan')").replace("from 'helmet'", "from 'morgan'").replace("import('helmet')", "import('morgan')");
+        let without = text
+            .replace("require('helmet')", "require('morgan')")
+            .replace("from 'helmet'", "from 'morgan'")
+            .replace("import('helmet')", "import('morgan')");
         assert_eq!(helmet(&[("app.js", &without)]).len(), 1, "{without}");
     }
 }
@@ -53,17 +56,55 @@ fn other_files_are_followed() {
     let app = "const app = require('express')();";
     for files in [
         vec![("app.js", "require('./setup')(app);"), ("setup.js", setup)],
-        vec![("app.js", "require('./setup')(app);"), ("setup/index.js", setup)],
-        vec![("app.js", "require('./lib').setup(app);"), ("lib.js", "exports.setup = require('./setup');"), ("setup.js", setup)],
-        vec![("app.js", "import('./setup.js').then((m) => m.default(app));"), ("setup.js", setup)],
         vec![
-            ("app.js", "require('fs').readdirSync(__dirname + '/parts').filter((f) => /\\.js$/.test(f)).forEach((f) => require('./parts/' + f)(app));"),
+            ("app.js", "require('./setup')(app);"),
+            ("setup/index.js", setup),
+        ],
+        vec![
+            ("app.js", "require('./lib').setup(app);"),
+            ("lib.js", "exports.setup = require('./setup');"),
+            ("setup.js", setup),
+        ],
+        vec![
+            (
+                "app.js",
+                "import('./setup.js').then((m) => m.default(app));",
+            ),
+            ("setup.js", setup),
+        ],
+        vec![
+            (
+                "app.js",
+                "require('fs').readdirSync(__dirname + '/parts').filter((f) => /\\.js$/.test(f)).forEach((f) => require('./parts/' + f)(app));",
+            ),
             ("parts/a.js", setup),
             ("parts/readme.txt", ""),
         ],
-        vec![("app.js", "require('./' + process.env.PART + '/setup')(app);"), ("x/setup.js", setup)],
-        vec![("app.js", "require('glob').sync('parts/**/*.js').forEach((f) => require(f)(app));"), ("parts/a/b.js", setup)],
-        vec![("app.js", "const { a } = require('./cycle'); a(app);"), ("cycle.js", "exports.a = (app) => require('./other').b(app);"), ("other.js", "const c = require('./cycle'); exports.b = (app) => { c; app.use(require('helmet')()); };")],
+        vec![
+            (
+                "app.js",
+                "require('./' + process.env.PART + '/setup')(app);",
+            ),
+            ("x/setup.js", setup),
+        ],
+        vec![
+            (
+                "app.js",
+                "require('glob').sync('parts/**/*.js').forEach((f) => require(f)(app));",
+            ),
+            ("parts/a/b.js", setup),
+        ],
+        vec![
+            ("app.js", "const { a } = require('./cycle'); a(app);"),
+            (
+                "cycle.js",
+                "exports.a = (app) => require('./other').b(app);",
+            ),
+            (
+                "other.js",
+                "const c = require('./cycle'); exports.b = (app) => { c; app.use(require('helmet')()); };",
+            ),
+        ],
     ] {
         let text = format!("{app}\n{}\n{ROUTE}", files[0].1);
         let mut all = files.clone();
@@ -79,21 +120,37 @@ fn other_files_are_followed() {
 #[test]
 fn typescript_is_followed() {
     let files = [
-        ("package.json", r#"{"main": "dist/main.js", "dependencies": {"express": "5"}}"#),
-        ("tsconfig.json", r#"{"compilerOptions": {"baseUrl": ".", "paths": {"@lib/*": ["src/lib/*"]}}}"#),
-        ("src/main.ts", "import { create } from '@lib/create';\nexport = create(<any>1);"),
+        (
+            "package.json",
+            r#"{"main": "dist/main.js", "dependencies": {"express": "5"}}"#,
+        ),
+        (
+            "tsconfig.json",
+            r#"{"compilerOptions": {"baseUrl": ".", "paths": {"@lib/*": ["src/lib/*"]}}}"#,
+        ),
+        (
+            "src/main.ts",
+            "import { create } from '@lib/create';\nexport = create(<any>1);",
+        ),
         ("src/lib/create.ts", "export * from './inner.js';"),
         (
             "src/lib/inner.ts",
             "import express = require('express');\nimport type { X } from 'x';\nexport function create(x: X): express.Express {\n  const app = express();\n  app.get('/', (_q, s) => { s.end(); });\n  return app!;\n}",
         ),
     ];
-    assert_eq!(helmet(&files), ["src/lib/inner.ts:4 headers/helmet-missing"]);
+    assert_eq!(
+        helmet(&files),
+        ["src/lib/inner.ts:4 headers/helmet-missing"]
+    );
 }
 
 #[test]
 fn production_is_what_counts() {
-    let app = |line: &str| format!("const app = require('express')(); const p = process.env.NODE_ENV === 'production';\n{line}\n{ROUTE}");
+    let app = |line: &str| {
+        format!(
+            "const app = require('express')(); const p = process.env.NODE_ENV === 'production';\n{line}\n{ROUTE}"
+        )
+    };
     for right in [
         "if (p) app.use(require('helmet')());",
         "if (process.env.NODE_ENV !== 'development') app.use(require('helmet')());",
@@ -119,23 +176,62 @@ fn production_is_what_counts() {
 
 #[test]
 fn what_is_no_express_is_left_alone() {
-    assert_eq!(super::audit(&[("src/App.jsx", "export default () => <a href={process.env.X || 'secret'}>x</a>;")]), [""; 0]);
-    let koa = [("package.json", r#"{"dependencies": {"koa": "3"}}"#), ("app.js", "const app = new (require('koa'))(); app.use(() => {}); app.listen(1);")];
+    assert_eq!(
+        super::audit(&[(
+            "src/App.jsx",
+            "export default () => <a href={process.env.X || 'secret'}>x</a>;"
+        )]),
+        [""; 0]
+    );
+    let koa = [
+        ("package.json", r#"{"dependencies": {"koa": "3"}}"#),
+        (
+            "app.js",
+            "const app = new (require('koa'))(); app.use(() => {}); app.listen(1);",
+        ),
+    ];
     let report = super::report(&koa);
     assert!(report.findings.is_empty());
-    assert!(report.not_checked.iter().any(|entry| entry.reason.contains("koa")));
+    assert!(
+        report
+            .not_checked
+            .iter()
+            .any(|entry| entry.reason.contains("koa"))
+    );
 }
 
 #[test]
 fn a_broken_file_is_said_and_the_rest_is_read() {
-    let files = [("app.js", "const app = require('express')();\nrequire('./bad');\napp.get('/', (q, s) => s.end());"), ("bad.js", "const = 1")];
+    let files = [
+        (
+            "app.js",
+            "const app = require('express')();\nrequire('./bad');\napp.get('/', (q, s) => s.end());",
+        ),
+        ("bad.js", "const = 1"),
+    ];
     let report = super::report(&files);
-    assert!(report.not_checked.iter().any(|entry| entry.reason.contains("bad.js")));
-    assert!(report.findings.iter().any(|finding| finding.rule.id == "headers/helmet-missing"));
+    assert!(
+        report
+            .not_checked
+            .iter()
+            .any(|entry| entry.reason.contains("bad.js"))
+    );
+    assert!(
+        report
+            .findings
+            .iter()
+            .any(|finding| finding.rule.id == "headers/helmet-missing")
+    );
 }
 
 #[test]
 fn tests_and_samples_are_not_judged() {
     let text = "const app = require('express')();\napp.get('/', (q, s) => s.end());";
-    assert_eq!(super::audit(&[("test/app.test.js", text), ("index.js", "require('express')")]), [""; 0]);
+    assert_eq!(
+        super::audit(&[
+            ("test/app.test.js", text),
+            ("index.js", "require('express')")
+        ]),
+        [""; 0]
+    );
 }

@@ -15,8 +15,14 @@ app.use(function (err, req, res, next) { res.status(500).json({ stack: err.stack
 "#;
 
 fn survives(text: &str) {
-    let report = report(&[("app.js", text), ("package.json", "{\"dependencies\":{\"express\":\"5\"}}")]);
-    let failed = report.not_checked.iter().any(|entry| entry.reason.contains("fault of the audit"));
+    let report = report(&[
+        ("app.js", text),
+        ("package.json", "{\"dependencies\":{\"express\":\"5\"}}"),
+    ]);
+    let failed = report
+        .not_checked
+        .iter()
+        .any(|entry| entry.reason.contains("fault of the audit"));
     assert!(!failed, "{text}");
 }
 
@@ -44,7 +50,9 @@ proptest! {
 #[test]
 fn hostile_programs_end() {
     let head = "const app = require('express')(); app.get('/', (q, s) => s.end());\n";
-    let doubling: String = (0..64).map(|n| format!("function f{n}() {{ f{}(); f{}(); }}\n", n + 1, n + 1)).collect();
+    let doubling: String = (0..64)
+        .map(|n| format!("function f{n}() {{ f{}(); f{}(); }}\n", n + 1, n + 1))
+        .collect();
     for text in [
         "function f(x) { return f(f(x)); } f(1);".to_owned(),
         "let a = []; while (true) { a.push(a); a.forEach((x) => a.push(x)); }".to_owned(),
