@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::install;
 
 /// Every target below `fuzz/`.
-const TARGETS: [&str; 10] = [
+const TARGETS: [&str; 12] = [
     "forwarded",
     "framing",
     "config",
@@ -19,6 +19,8 @@ const TARGETS: [&str; 10] = [
     "lockfile",
     "advisory",
     "dockerfile",
+    "handshake",
+    "page",
 ];
 
 #[derive(Debug, clap::Args)]

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use instant_acme::{
-    AuthorizationStatus, CertificateIdentifier, ChallengeType, Identifier, KeyAuthorization,
-    NewOrder, OrderStatus, RetryPolicy, RevocationReason, RevocationRequest,
+    Account, AuthorizationStatus, CertificateIdentifier, ChallengeType, Identifier,
+    KeyAuthorization, NewOrder, OrderStatus, RetryPolicy, RevocationReason, RevocationRequest,
 };
 use panoply_tls::{Challenges, Standing};
 use rustls_pki_types::CertificateDer;
@@ -78,14 +78,16 @@ impl Client {
         }
     }
 
+    /// The account there; `tried` is what it is wanted for.
+    async fn account(&self, tried: Tried<'_>) -> Result<Account, Failure> {
+        let account = self.account.get().await;
+        account.map_err(|error| tried.error(&error))
+    }
+
     async fn ordered(&self, order: &Order<'_>) -> Result<Issued, Failure> {
         let first = order.names.first().map_or("", String::as_str);
         let tried = self.tried(first, order.kind);
-        let account = self
-            .account
-            .get()
-            .await
-            .map_err(|error| tried.error(&error))?;
+        let account = self.account(tried).await?;
         let identifiers: Vec<Identifier> =
             order.names.iter().map(|name| identifier(name)).collect();
         let mut new = NewOrder::new(&identifiers);
@@ -103,11 +105,7 @@ impl Client {
         if placed.as_ref().is_err_and(is_account_gone) {
             // A directory that was set up anew knows nobody.
             self.account.forget().await;
-            let account = self
-                .account
-                .get()
-                .await
-                .map_err(|error| tried.error(&error))?;
+            let account = self.account(tried).await?;
             placed = account.new_order(&new).await;
         }
         let mut placed = placed.map_err(|error| tried.error(&error))?;
@@ -254,11 +252,7 @@ impl Client {
         let Ok(id) = CertificateIdentifier::try_from(&leaf) else {
             return Ok(None);
         };
-        let account = self
-            .account
-            .get()
-            .await
-            .map_err(|error| tried.error(&error))?;
+        let account = self.account(tried).await?;
         match account.renewal_info(&id).await {
             Ok((told, again)) => {
                 let window = told.suggested_window;
@@ -273,9 +267,7 @@ impl Client {
             Err(error) => Err(tried.error(&error)),
         }
     }
-}
 
-impl Client {
     async fn revoked(&self, pem: &[u8], reason: Reason) -> Result<(), Failure> {
         let tried = self.tried("", ChallengeKind::TlsAlpn01);
         let unreadable = || {
@@ -292,11 +284,7 @@ impl Client {
                 Reason::CessationOfOperation => RevocationReason::CessationOfOperation,
             }),
         };
-        let account = self
-            .account
-            .get()
-            .await
-            .map_err(|error| tried.error(&error))?;
+        let account = self.account(tried).await?;
         match account.revoke(&request).await {
             Err(error) if is_revoked_already(&error) => Ok(()),
             revoked => revoked.map_err(|error| tried.error(&error)),

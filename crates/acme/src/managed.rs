@@ -35,11 +35,24 @@ pub(crate) struct Managed {
     /// Whether it was asked for by a handshake, and not named by anybody.
     pub(crate) on_demand: bool,
     place: Place,
-    /// The hash of the one that was put in force.
-    shown: Mutex<Option<Vec<u8>>>,
+    /// The one that was put in force, by its hash.
+    shown: Mutex<Option<(Vec<u8>, CertificateInfo)>>,
     state: Mutex<CertificateState>,
     /// When other nodes were last asked about it.
     pub(crate) pulled: Mutex<u64>,
+}
+
+/// What was on disk when it was looked at.
+pub(crate) struct Seen {
+    pub(crate) kept: Option<Kept>,
+    record: Record,
+}
+
+impl Seen {
+    /// What is to be done at `now`.
+    pub(crate) fn due(&self, now: u64) -> Due {
+        self.record.due(self.kept.as_ref().map(Kept::life), now)
+    }
 }
 
 /// What is kept of a certificate.
@@ -77,7 +90,7 @@ impl Managed {
             state: Mutex::new(state),
             pulled: Mutex::default(),
         };
-        managed.tell(None);
+        managed.tell(managed.look(), None);
         managed
     }
 
@@ -85,31 +98,29 @@ impl Managed {
         lock(&self.state).clone()
     }
 
-    /// Notes how it stands: as what is kept says, or otherwise.
-    pub(crate) fn tell(&self, standing: Option<Standing>) {
-        let kept = self.kept();
-        let record = self.record();
-        let standing = standing.unwrap_or_else(|| {
-            let due = record.due(kept.as_ref().map(Kept::life), self.place.now());
-            match due {
-                _ if record.trouble.is_some() => failed(&record),
-                Due::Order => Standing::Ordering,
-                Due::Ask | Due::Wait(_) => Standing::Held {
-                    renewal: moment(record.renew_at),
-                },
-            }
+    /// Reads what is on disk, once for all that is asked of it.
+    pub(crate) fn look(&self) -> Seen {
+        Seen {
+            kept: self.kept(),
+            record: self.record(),
+        }
+    }
+
+    /// Notes how it stands: as what was seen says, or otherwise.
+    pub(crate) fn tell(&self, seen: Seen, standing: Option<Standing>) {
+        let standing = standing.unwrap_or_else(|| match seen.due(self.place.now()) {
+            _ if seen.record.trouble.is_some() => failed(&seen.record),
+            Due::Order => Standing::Ordering,
+            Due::Ask | Due::Wait(_) => Standing::Held {
+                renewal: moment(seen.record.renew_at),
+            },
         });
+        let kept = seen.kept;
         *lock(&self.state) = CertificateState {
             names: self.group.names.clone(),
             certificate: kept.map(|kept| kept.info),
             standing,
         };
-    }
-
-    /// What is to be done.
-    pub(crate) fn due(&self, kept: Option<&Kept>) -> Due {
-        let record = self.record();
-        record.due(kept.map(Kept::life), self.place.now())
     }
 
     /// The certificate on disk, in force from now on if it was not yet.
@@ -123,10 +134,10 @@ impl Managed {
             }
         };
         // What is in force already is only looked at.
-        let is_shown = lock(&self.shown).as_ref() == Some(&hash(&pem));
-        let info = if is_shown {
-            let all = self.place.tls.certificates();
-            all.into_iter().find(|info| covers(info, names))
+        let shown = lock(&self.shown).clone();
+        let shown = shown.filter(|(shown, _)| *shown == hash(&pem));
+        let info = if let Some((_, info)) = shown {
+            Some(info)
         } else {
             let shown = self.show(&pem);
             if let Err(error) = &shown {
@@ -142,7 +153,7 @@ impl Managed {
     pub(crate) fn show(&self, pem: &[u8]) -> Result<CertificateInfo, panoply_tls::Error> {
         let path = self.place.storage.path(&self.group.pem());
         let info = self.place.tls.install(&path, pem)?;
-        *lock(&self.shown) = Some(hash(pem));
+        *lock(&self.shown) = Some((hash(pem), info.clone()));
         Ok(info)
     }
 

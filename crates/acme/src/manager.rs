@@ -134,7 +134,7 @@ impl Acme {
             self.wake.notify_one();
         }
         self.end_turn(managed).await;
-        managed.tell(None);
+        managed.tell(managed.look(), None);
         revoked
     }
 
@@ -151,9 +151,10 @@ impl Acme {
                 tracing::debug!(%error, "other nodes' certificates are not known");
             }
         }
-        let due = managed.due(managed.kept().as_ref());
+        let seen = managed.look();
+        let due = seen.due(self.place.now());
         if let Due::Wait(until) = due {
-            managed.tell(None);
+            managed.tell(seen, None);
             return Duration::from_secs(until.saturating_sub(now));
         }
         if due == Due::Order && !self.may_order(managed).await {
@@ -163,7 +164,7 @@ impl Acme {
         let _lock = match self.place.storage.try_lock() {
             Ok(Some(lock)) => lock,
             Ok(None) => {
-                managed.tell(Some(Standing::Elsewhere));
+                managed.tell(seen, Some(Standing::Elsewhere));
                 return ELSEWHERE;
             }
             Err(error) => {
@@ -174,7 +175,7 @@ impl Acme {
         match self.take_turn(managed).await {
             Ok(true) => {}
             Ok(false) => {
-                managed.tell(Some(Standing::Elsewhere));
+                managed.tell(seen, Some(Standing::Elsewhere));
                 return ELSEWHERE;
             }
             Err(error) => {
@@ -183,11 +184,11 @@ impl Acme {
             }
         }
         // Whoever had the lock before may have done it.
-        let kept = managed.kept();
-        let wait = match (managed.due(kept.as_ref()), &kept) {
-            (Due::Order, _) => match self.spend(managed).await {
+        let seen = managed.look();
+        let wait = match (seen.due(self.place.now()), &seen.kept) {
+            (Due::Order, kept) => match self.spend(managed).await {
                 Ok(()) => {
-                    managed.tell(Some(Standing::Ordering));
+                    managed.tell(managed.look(), Some(Standing::Ordering));
                     tokio::select! {
                         () = self.order(managed, kept.as_ref()) => {}
                         () = self.sharing.hold() => {}
@@ -204,7 +205,7 @@ impl Acme {
         };
         self.end_turn(managed).await;
         if wait.is_zero() {
-            managed.tell(None);
+            managed.tell(managed.look(), None);
         }
         wait
     }

@@ -1,29 +1,41 @@
 #![doc = include_str!("../README.md")]
 
+mod baseline;
 mod deps;
 mod error;
 mod finding;
+mod fix;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod js;
 mod live;
 mod options;
-mod output;
+pub mod output;
 mod project;
 mod report;
 mod rule;
 mod rules;
 mod rust;
+mod select;
 mod source;
+mod suppress;
+mod write;
 
+pub use baseline::Baseline;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub use deps::fuzzing;
 pub use error::Error;
 pub use finding::{Confidence, Edit, Finding, Fix, Place, Related};
+pub use fix::{Change, NotFixed, Patch};
+pub use live::{LiveOptions, LoginProbe, Progress, live};
 pub use options::Options;
 pub use project::{Project, is_sample};
-pub use report::{Grade, NotChecked, Report};
+pub use report::{Grade, NotChecked, Report, Suppressed, SuppressedBy};
 pub use rule::{Article, Rule, Seen, Severity};
 pub use rules::{RULES, rule};
+pub use select::{Pick, Selection, UnknownRule};
 pub use source::{Location, Source};
 
 /// Audits the source of an app in a folder.
@@ -39,6 +51,7 @@ pub fn directory(root: impl Into<std::path::PathBuf>, options: &Options) -> Resu
     js::check(&project, options, &mut report);
     rust::check(&project, options, &mut report);
     deps::check(&project, options, &mut report);
+    suppress::apply(&project, &mut report, options.date());
     report.sort();
     Ok(report)
 }

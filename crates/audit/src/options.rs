@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use jiff::civil::Date;
+use panoply_core::{Clock as _, SystemClock};
+
 /// What is looked at and believed; all of it may be left as it is.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
@@ -12,6 +15,8 @@ pub struct Options {
     pub advisories: Option<PathBuf>,
     /// Whether a registry may be asked for advisories.
     pub offline: bool,
+    /// The day on which suppressions have come to their end or not; today when `None`.
+    pub today: Option<Date>,
 }
 
 impl Options {
@@ -39,5 +44,19 @@ impl Options {
     pub fn offline(mut self, offline: bool) -> Self {
         self.offline = offline;
         self
+    }
+
+    /// Audits as if it was this day.
+    #[must_use]
+    pub fn today(mut self, today: Date) -> Self {
+        self.today = Some(today);
+        self
+    }
+
+    /// The day that counts, in UTC.
+    pub(crate) fn date(&self) -> Date {
+        let now = || jiff::Timestamp::try_from(SystemClock::new().wall()).unwrap_or_default();
+        let today = || now().to_zoned(jiff::tz::TimeZone::UTC).date();
+        self.today.unwrap_or_else(today)
     }
 }

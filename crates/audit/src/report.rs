@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::finding::{Confidence, Finding, Place};
 use crate::rule::{Rule, Severity};
+use crate::source::Location;
 
 /// What an audit found.
 #[derive(Debug, Clone, Default)]
@@ -19,8 +20,10 @@ pub struct Report {
     pub grade: Option<Grade>,
     /// How many files were read.
     pub files: usize,
-    /// How many findings a baseline or a comment in the code took away.
-    pub suppressed: usize,
+    /// What a comment in the code or a baseline took away.
+    pub suppressed: Vec<Suppressed>,
+    /// Where secrets stand that are not reported, so that no line that is shown tells them.
+    pub(crate) secrets: Vec<Location>,
 }
 
 impl Report {
@@ -30,6 +33,14 @@ impl Report {
             target: target.into(),
             ..Self::default()
         }
+    }
+
+    /// Whether the target is a site, not a folder.
+    pub fn is_site(&self) -> bool {
+        ["http://", "https://"].iter().any(|scheme| {
+            let start = self.target.get(..scheme.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+        })
     }
 
     /// Adds a finding.
@@ -56,7 +67,8 @@ impl Report {
         }
         self.grade = self.grade.take().or(other.grade);
         self.files += other.files;
-        self.suppressed += other.suppressed;
+        self.suppressed.extend(other.suppressed);
+        self.secrets.extend(other.secrets);
     }
 
     /// Puts the worst first, then by place; the same thing at the same place is said once.
@@ -105,6 +117,26 @@ pub struct NotChecked {
     pub rule: &'static Rule,
     /// Why that could not be done, and what to do about it.
     pub reason: String,
+}
+
+/// A finding that somebody has decided about.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Suppressed {
+    /// What was found.
+    pub finding: Finding,
+    /// Who decided.
+    pub by: SuppressedBy,
+}
+
+/// What took a finding away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SuppressedBy {
+    /// A comment in the code, with its reason if it has one.
+    Comment(Option<String>),
+    /// A baseline.
+    Baseline,
 }
 
 /// How a site stands by MDN Observatory's rules.

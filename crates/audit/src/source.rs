@@ -53,10 +53,15 @@ impl Source {
         (line, before.chars().count() + 1)
     }
 
+    /// Where a line begins, counted from 1.
+    pub(crate) fn line_start(&self, number: usize) -> Option<usize> {
+        let start = self.lines.get(number.checked_sub(1)?)?;
+        Some(*start as usize)
+    }
+
     /// The text of a line, counted from 1, without its end.
     pub fn line(&self, number: usize) -> Option<&str> {
-        let start = *self.lines.get(number.checked_sub(1)?)? as usize;
-        let rest = self.text.get(start..)?;
+        let rest = self.text.get(self.line_start(number)?..)?;
         let line = rest.split_once('\n').map_or(rest, |(line, _)| line);
         Some(line.strip_suffix('\r').unwrap_or(line))
     }

@@ -21,7 +21,7 @@ use panoply_core::{Clock, ManualClock};
 use panoply_tls::{Lasting, Mode, TlsConfig};
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use support::acme::{certified, fingerprint, status, visit};
+use support::acme::{certified, fingerprint, refused, status, visit};
 use support::{Gateway, Pebble, Recorder, curl, curl_fails, panoply, text, wait_for};
 
 #[test]
@@ -160,11 +160,7 @@ fn an_account_with_the_authority() {
     let quick = [("PEBBLE_VA_NOSLEEP", "1")];
     let (pebble, app) = (Pebble::start(&quick, &more), Recorder::start());
     let without = Gateway::before(&app.origin(), &pebble.config("[\"shop.example\"]", ""));
-    let said = wait_for("what is missing", Duration::from_secs(30), || {
-        let status = status(&without);
-        let said = status["certificates"][0]["standing"].as_str()?.to_owned();
-        said.contains("Tried again").then_some(said)
-    });
+    let said = refused(&without);
     assert!(said.contains("external_account ="), "{said}");
     drop(without);
     let account = format!("external_account = {{ id = \"kid-1\", key = \"{key}\" }}");
@@ -202,6 +198,57 @@ fn a_name_that_points_elsewhere_is_explained_and_not_asked_for_in_a_loop() {
 }
 
 #[test]
+fn a_wrong_answer_is_explained() {
+    let (pebble, app) = (Pebble::quick(), Recorder::start());
+    let hook = pebble
+        .dns_hook_that_says("something else")
+        .display()
+        .to_string();
+    let acme = format!("dns_hook = [\"{hook}\"]");
+    let gateway = Gateway::before(&app.origin(), &pebble.config("[\"shop.example\"]", &acme));
+    let said = refused(&gateway);
+    assert!(said.contains("does not have the TXT record"), "{said}");
+    assert_eq!(pebble.count("Issued certificate"), 0);
+    assert_eq!(pebble.count("Added order"), 1);
+    drop(gateway);
+
+    // Somebody else answers on the port that the name's requests come to.
+    let stranger = Recorder::start();
+    let port = support::authority(&stranger.origin())
+        .rsplit(':')
+        .next()
+        .map(|port| port.parse::<u16>().unwrap());
+    let quick = [("PEBBLE_VA_NOSLEEP", "1")];
+    let pebble = Pebble::start(&quick, &json!({ "httpPort": port }));
+    let config = pebble.config("[\"shop.example\"]", "challenges = [\"http-01\"]");
+    let gateway = Gateway::before(&app.origin(), &config);
+    let said = refused(&gateway);
+    assert!(said.contains("Somebody else answers on port 80"), "{said}");
+    assert_eq!(pebble.count("Issued certificate"), 0);
+    assert!(stranger.seen().contains("/.well-known/acme-challenge/"));
+}
+
+#[test]
+fn the_account_is_the_same_after_a_restart() {
+    let (pebble, app) = (Pebble::quick(), Recorder::start());
+    let mut gateway = Gateway::before(&app.origin(), &pebble.config("[\"shop.example\"]", ""));
+    certified(&gateway);
+    gateway.process.signal(Signal::TERM);
+    gateway.process.status(Duration::from_secs(20));
+    let both = pebble.config("[\"shop.example\", \"www.shop.example\"]", "");
+    let _again = Gateway::setup()
+        .config(&both)
+        .upstream(&app.origin())
+        .state_of(&gateway)
+        .start();
+    // The state is where it was.
+    certified(&gateway);
+    assert_eq!(pebble.count("Issued certificate"), 2);
+    assert_eq!(pebble.count("There are now 1 accounts"), 1);
+    assert_eq!(pebble.count("There are now 2 accounts"), 0);
+}
+
+#[test]
 fn a_directory_that_is_away_keeps_nobody_waiting() {
     let app = Recorder::start();
     let pebble = Pebble::quick();
@@ -213,11 +260,7 @@ fn a_directory_that_is_away_keeps_nobody_waiting() {
     config.replace_range(start..end, &both);
     let gateway = Gateway::before(&app.origin(), &config);
     assert_eq!(visit(&gateway.ca(), &pebble, "shop.example").status, 200);
-    let said = wait_for("an explanation", Duration::from_secs(30), || {
-        let status = status(&gateway);
-        let said = status["certificates"][0]["standing"].as_str()?.to_owned();
-        said.contains("Tried again").then_some(said)
-    });
+    let said = refused(&gateway);
     assert!(said.contains("Can this machine reach"), "{said}");
     // A root that the local authority has not signed is not trusted with it.
     let url = format!("https://shop.example:{}/", pebble.https);
@@ -462,11 +505,6 @@ fn renewed_when_the_directory_says_and_by_profile() {
 
     let config = config.replace("shortlived", "shortlifed");
     let gateway = Gateway::before(&app.origin(), &config);
-    let said = wait_for("an explanation", Duration::from_secs(30), || {
-        let said = status(&gateway)["certificates"][0]["standing"]
-            .as_str()?
-            .to_owned();
-        said.contains("Tried again").then_some(said)
-    });
+    let said = refused(&gateway);
     assert!(said.contains("`acme.profile`"), "{said}");
 }

@@ -20,6 +20,17 @@ pub enum CertificateSource {
     Acme,
 }
 
+impl CertificateSource {
+    /// As people read it: `local`, `files` or `acme`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Files => "files",
+            Self::Acme => "acme",
+        }
+    }
+}
+
 /// The TLS session that a request came over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

@@ -20,7 +20,7 @@ pub use counters::{
     Receipt, Record, Release, Reply, Rule, State, StoreError, Subject,
 };
 pub use nonce::Nonce;
-pub use refusal::Refusal;
+pub use refusal::{OwnPage, Refusal};
 pub use refused_or::RefusedOr;
 pub use request_id::RequestId;
 pub use secret::Secret;

@@ -120,6 +120,20 @@ impl Refusal {
     /// The answer, in the form that the request's `Accept` asks for: a page, a problem document
     /// (RFC 9457) or plain text. The refusal itself goes along in the extensions, for the log.
     pub fn into_response(self, request: &HeaderMap) -> Response<Bytes> {
+        let mut response = self.written(request);
+        response.extensions_mut().insert(self);
+        response
+    }
+
+    /// The same answer for what is no refusal, but an error of the app's own that is told in our form:
+    /// an [`OwnPage`] goes along, and the log counts nothing as refused.
+    pub fn into_page(self, request: &HeaderMap) -> Response<Bytes> {
+        let mut response = self.written(request);
+        response.extensions_mut().insert(OwnPage(self));
+        response
+    }
+
+    fn written(&self, request: &HeaderMap) -> Response<Bytes> {
         let (content_type, body) = match Form::asked_for(request) {
             Form::Html => ("text/html; charset=utf-8", self.page()),
             Form::Problem => ("application/problem+json", self.problem()),
@@ -135,7 +149,6 @@ impl Refusal {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         *response.body_mut() = Bytes::from(body);
-        response.extensions_mut().insert(self);
         response
     }
 
@@ -189,6 +202,17 @@ impl Refusal {
             self.reason(),
             self.detail
         )
+    }
+}
+
+/// What was to be told of an error of the app's own, in place of the page that its framework has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnPage(Refusal);
+
+impl OwnPage {
+    /// In the words and forms of a refusal.
+    pub const fn words(&self) -> &Refusal {
+        &self.0
     }
 }
 

@@ -3,7 +3,7 @@
 use panoply::LoginConfig;
 use panoply::guard::CookieFate;
 
-use crate::config::{Loaded, Origin, StoreUrl};
+use crate::config::{FrameworkErrors, Loaded, Origin, StoreUrl};
 use crate::settings::{App, Settings};
 
 impl Settings {
@@ -164,6 +164,10 @@ impl Settings {
         if !config.cross_site.is_enabled() {
             let why = "other sites' pages can send forms and commands with your users' cookies";
             found.push(("cross_site.enabled".to_owned(), why.to_owned()));
+        }
+        if config.pages.framework_errors == FrameworkErrors::Pass {
+            let why = "the framework's error pages tell what runs, and in development its stack";
+            found.push(("pages.framework_errors".to_owned(), why.to_owned()));
         }
         if !config.reports.enabled {
             let why = "what the policy blocks is not told of in the log";

@@ -11,7 +11,6 @@ use metrics_exporter_prometheus::{
 };
 use panoply::limits::Outcome;
 use panoply::trace::Exchange;
-use panoply_core::CertificateSource;
 use panoply_tls::CertificateInfo;
 
 /// Where everything is counted; a counter costs one atomic addition.
@@ -203,11 +202,7 @@ impl Metrics {
     /// The certificates in force, and how many of those that are ordered could not be had.
     pub(crate) fn certificates(&self, in_force: &[CertificateInfo], missing: u32) {
         for info in in_force {
-            let source = match info.source() {
-                CertificateSource::Files => "files",
-                CertificateSource::Acme => "acme",
-                _ => "local",
-            };
+            let source = info.source().as_str();
             let names = Label::new("names", info.names().join(","));
             let key = Key::from_parts(EXPIRY, vec![names, Label::new("source", source)]);
             let end = info.not_after().duration_since(UNIX_EPOCH);

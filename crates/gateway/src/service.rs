@@ -14,6 +14,7 @@ use panoply_core::Refusal;
 use tower_service::Service;
 
 use crate::body::{RequestBody, ResponseBody};
+use crate::config::FrameworkErrors;
 use crate::intake::Asked;
 use crate::proxy::{self, Failure, Pool, Upstream};
 use crate::settings::Live;
@@ -28,6 +29,8 @@ struct Inner {
     shared: Arc<Shared>,
     pool: Rc<Pool>,
     upstream: Upstream,
+    /// Whether the framework's own error pages are the site's to replace.
+    hides_framework: bool,
 }
 
 impl AppService {
@@ -42,6 +45,7 @@ impl AppService {
             shared,
             pool,
             upstream,
+            hides_framework: live.framework_errors == FrameworkErrors::Replace,
         }))
     }
 }
@@ -65,7 +69,11 @@ impl Service<Request<GuardedBody<RequestBody>>> for AppService {
 impl Inner {
     async fn answer(&self, request: Request<RequestBody>) -> Response<ResponseBody> {
         let asked = Asked::of(&request);
+        let method = request.method().clone();
         match self.pass(request).await {
+            Ok(answer) if self.hides_framework && proxy::may_be_framework_error(&answer) => {
+                proxy::without_framework_error(answer, &method, asked).await
+            }
             Ok(answer) => answer,
             Err(refusal) => asked.answer(refusal).map(ResponseBody::from),
         }

@@ -10,7 +10,9 @@ use panoply_acme::Acme;
 use panoply_tls::{Lasting, Tls};
 
 use crate::certificates;
-use crate::config::{Address, ConfigError, Loaded, LogConfig, Origin, StoreUrl, Upstream};
+use crate::config::{
+    Address, ConfigError, FrameworkErrors, Loaded, LogConfig, Origin, StoreUrl, Upstream,
+};
 use crate::store::{Deferred, Plan};
 use crate::wire::Patience;
 
@@ -45,6 +47,7 @@ pub(crate) struct Live {
     pub(crate) h2c: bool,
     pub(crate) placeholder: Option<Arc<str>>,
     pub(crate) reports: bool,
+    pub(crate) framework_errors: FrameworkErrors,
     pub(crate) access_log: bool,
     /// The file of the keys that seal cookies.
     pub(crate) keys: PathBuf,
@@ -176,6 +179,7 @@ impl Settings {
                 response_timeout: config.limits.response_timeout.get(),
                 h2c: config.app.h2c,
                 reports: config.reports.enabled,
+                framework_errors: config.pages.framework_errors,
                 access_log: config.log.access,
                 keys,
             },

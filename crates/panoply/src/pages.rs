@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderValue, Response, StatusCode};
-use panoply_core::{Refusal, RequestId};
+use panoply_core::{OwnPage, Refusal, RequestId};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -64,7 +64,9 @@ impl Pages {
 
     /// The text in place of a refusal's own, if it is to be replaced.
     fn text<B>(&self, response: &Response<B>) -> Option<String> {
-        let refusal = response.extensions().get::<Refusal>()?;
+        let extensions = response.extensions();
+        let own = || extensions.get().map(OwnPage::words);
+        let refusal = extensions.get::<Refusal>().or_else(own)?;
         let media = response.headers().get(CONTENT_TYPE)?.as_bytes();
         let form = match media {
             b"text/html; charset=utf-8" => Form::Html,

@@ -14,11 +14,18 @@ use crate::Error;
 /// The id of a session: 256 random bits, as 43 characters. Whoever has it has the session.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct SessionId {
-    text: Arc<str>,
+    text: Text,
     /// Whether the store that an Express app shares is to see it.
     shared: bool,
     /// Whether an older secret than the first has signed it.
     pub(crate) stale: bool,
+}
+
+/// An id of ours is as long as every other and lies in place: each request has one.
+#[derive(Clone, PartialEq, Eq)]
+enum Text {
+    Ours([u8; LENGTH]),
+    Other(Arc<str>),
 }
 
 impl SessionId {
@@ -56,22 +63,33 @@ impl SessionId {
     }
 
     pub(crate) fn as_str(&self) -> &str {
-        &self.text
+        match &self.text {
+            // They are letters, all of them.
+            Text::Ours(text) => std::str::from_utf8(text).unwrap_or_default(),
+            Text::Other(text) => text,
+        }
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        match &self.text {
+            Text::Ours(text) => text,
+            Text::Other(text) => text.as_bytes(),
+        }
     }
 
     /// The key under which its session is kept.
     pub(crate) fn key(&self) -> SessionKey {
-        let key = SessionKey::from_hash(sha256(self.text.as_bytes()));
-        if self.shared {
-            key.danger_with_id(Arc::clone(&self.text))
-        } else {
-            key
+        let key = SessionKey::from_hash(sha256(self.as_bytes()));
+        match &self.text {
+            Text::Other(text) if self.shared => key.danger_with_id(Arc::clone(text)),
+            _ => key,
         }
     }
 
-    fn own(text: impl Into<Arc<str>>) -> Self {
+    fn own(text: impl AsRef<str> + Into<Arc<str>>) -> Self {
+        let ours = <[u8; LENGTH]>::try_from(text.as_ref().as_bytes());
         Self {
-            text: text.into(),
+            text: ours.map_or_else(|_| Text::Other(text.into()), Text::Ours),
             shared: false,
             stale: false,
         }
@@ -80,7 +98,7 @@ impl SessionId {
     /// One of an Express app's, signed by a secret that is `stale` or not.
     pub(crate) fn shared(text: &str, stale: bool) -> Self {
         Self {
-            text: text.into(),
+            text: Text::Other(text.into()),
             shared: true,
             stale,
         }

@@ -105,8 +105,8 @@ impl Clients {
             |(at, path): (usize, &PathBuf)| At::setting(format!("clients.revoked.{at}"), path);
         let ca = At::setting("clients.ca", &config.ca);
         let revoked: Vec<At> = config.revoked.iter().enumerate().map(list).collect();
-        let (decided, content) = look(&ca, &revoked);
-        let verifier = content?.verifier(&ca, &revoked, config.certificate, &provider)?;
+        let (decided, contents) = pem::look(std::iter::once(&ca).chain(&revoked));
+        let verifier = verifier(&contents?, &ca, &revoked, config.certificate, &provider)?;
         Ok(Self {
             ca,
             revoked,
@@ -124,13 +124,14 @@ impl Clients {
     ///
     /// When what is new cannot be used; once for each new content.
     pub(crate) fn refresh(&mut self) -> Result<bool, Error> {
-        let (seen, content) = look(&self.ca, &self.revoked);
+        let (seen, contents) = pem::look(std::iter::once(&self.ca).chain(&self.revoked));
         if seen == self.decided {
             return Ok(false);
         }
         self.decided = seen;
-        let verifier = content.and_then(|content| {
-            content.verifier(&self.ca, &self.revoked, self.presence, &self.provider)
+        let verifier = contents.and_then(|contents| {
+            let (presence, provider) = (self.presence, &self.provider);
+            verifier(&contents, &self.ca, &self.revoked, presence, provider)
         });
         match verifier {
             Ok(verifier) => {
@@ -161,44 +162,39 @@ impl Clients {
     }
 }
 
-struct Content {
-    ca: Zeroizing<Vec<u8>>,
-    revoked: Vec<Zeroizing<Vec<u8>>>,
-}
-
-impl Content {
-    fn verifier(
-        &self,
-        ca: &At,
-        revoked: &[At],
-        presence: Presence,
-        provider: &Arc<CryptoProvider>,
-    ) -> Result<Arc<dyn ClientCertVerifier>, Error> {
-        let mut roots = RootCertStore::empty();
-        for root in pem::chain(&self.ca, ca)? {
-            let unfit = |source| Error::Unfit {
-                at: ca.clone(),
-                source,
-            };
-            roots.add(root).map_err(unfit)?;
-        }
-        let provider = Arc::clone(provider);
-        let roots = Arc::new(roots);
-        let mut builder = WebPkiClientVerifier::builder_with_provider(roots, provider);
-        let unfit = |at: &At| {
-            let at = at.clone();
-            move |source| Error::Clients { at, source }
+/// What the contents of the files make, the authorities first.
+fn verifier(
+    contents: &[Zeroizing<Vec<u8>>],
+    ca: &At,
+    revoked: &[At],
+    presence: Presence,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ClientCertVerifier>, Error> {
+    let mut roots = RootCertStore::empty();
+    let authorities = contents.first().map_or(&[][..], |pem| pem);
+    for root in pem::chain(authorities, ca)? {
+        let unfit = |source| Error::Unfit {
+            at: ca.clone(),
+            source,
         };
-        for (pem, at) in self.revoked.iter().zip(revoked) {
-            builder = builder.with_crls(lists(pem, at)?);
-            // Each by itself, so that the one is named that is wrong.
-            builder.clone().build().map_err(unfit(at))?;
-        }
-        if presence == Presence::Optional {
-            builder = builder.allow_unauthenticated();
-        }
-        builder.build().map_err(unfit(ca))
+        roots.add(root).map_err(unfit)?;
     }
+    let provider = Arc::clone(provider);
+    let roots = Arc::new(roots);
+    let mut builder = WebPkiClientVerifier::builder_with_provider(roots, provider);
+    let unfit = |at: &At| {
+        let at = at.clone();
+        move |source| Error::Clients { at, source }
+    };
+    for (pem, at) in contents.iter().skip(1).zip(revoked) {
+        builder = builder.with_crls(lists(pem, at)?);
+        // Each by itself, so that the one is named that is wrong.
+        builder.clone().build().map_err(unfit(at))?;
+    }
+    if presence == Presence::Optional {
+        builder = builder.allow_unauthenticated();
+    }
+    builder.build().map_err(unfit(ca))
 }
 
 fn lists(pem: &[u8], at: &At) -> Result<Vec<CertificateRevocationListDer<'static>>, Error> {
@@ -215,23 +211,4 @@ fn lists(pem: &[u8], at: &At) -> Result<Vec<CertificateRevocationListDer<'static
         });
     }
     Ok(lists)
-}
-
-/// The content of the files, and what tells it from any other content or failure.
-fn look(ca: &At, revoked: &[At]) -> (Fingerprint, Result<Content, Error>) {
-    let content = pem::read(ca).and_then(|ca| {
-        let revoked = revoked.iter().map(pem::read).collect::<Result<_, _>>()?;
-        Ok(Content { ca, revoked })
-    });
-    let seen = match &content {
-        Ok(Content { ca, revoked }) => {
-            let all = std::iter::once(ca).chain(revoked);
-            let all: Vec<u8> = all
-                .flat_map(|one| *Fingerprint::of(one).as_bytes())
-                .collect();
-            Fingerprint::of(&all)
-        }
-        Err(error) => Fingerprint::of(error.to_string().as_bytes()),
-    };
-    (seen, content)
 }

@@ -34,8 +34,8 @@ impl FilePair {
         key: At,
         provider: Arc<CryptoProvider>,
     ) -> Result<Self, Error> {
-        let (decided, content) = look(&certificate, &key);
-        let entry = content?.entry(&certificate, &key, &provider)?;
+        let (decided, contents) = pem::look([&certificate, &key]);
+        let entry = entry(&contents?, &certificate, &key, &provider)?;
         Ok(Self {
             certificate,
             key,
@@ -53,13 +53,13 @@ impl FilePair {
     ///
     /// When what is new cannot be used; once for each new content.
     pub(crate) fn refresh(&mut self) -> Result<bool, Error> {
-        let (seen, content) = look(&self.certificate, &self.key);
+        let (seen, contents) = pem::look([&self.certificate, &self.key]);
         let held = self.held.take();
         if seen == self.decided {
             return Ok(false);
         }
-        let found =
-            content.and_then(|content| content.entry(&self.certificate, &self.key, &self.provider));
+        let found = contents
+            .and_then(|contents| entry(&contents, &self.certificate, &self.key, &self.provider));
         match found {
             // A chain that is being written looks like a whole one between two certificates.
             Ok(entry) if entry.key.cert.len() < self.chain_len() && held != Some(seen) => {
@@ -97,40 +97,14 @@ impl FilePair {
     }
 }
 
-struct Content {
-    certificate: Zeroizing<Vec<u8>>,
-    key: Zeroizing<Vec<u8>>,
-}
-
-impl Content {
-    fn entry(
-        &self,
-        certificate: &At,
-        key: &At,
-        provider: &CryptoProvider,
-    ) -> Result<Arc<Entry>, Error> {
-        pem::entry(
-            (certificate, &self.certificate),
-            (key, &self.key),
-            CertificateSource::Files,
-            provider,
-        )
-    }
-}
-
-/// The content of both files, and what tells it from any other content or failure.
-fn look(certificate: &At, key: &At) -> (Fingerprint, Result<Content, Error>) {
-    let content = pem::read(certificate).and_then(|certificate| {
-        let key = pem::read(key)?;
-        Ok(Content { certificate, key })
-    });
-    let seen = match &content {
-        Ok(Content { certificate, key }) => Fingerprint::of(&Zeroizing::new(
-            [Fingerprint::of(certificate), Fingerprint::of(key)]
-                .map(|one| *one.as_bytes())
-                .concat(),
-        )),
-        Err(error) => Fingerprint::of(error.to_string().as_bytes()),
-    };
-    (seen, content)
+/// What the contents of both files make.
+fn entry(
+    contents: &[Zeroizing<Vec<u8>>],
+    certificate: &At,
+    key: &At,
+    provider: &CryptoProvider,
+) -> Result<Arc<Entry>, Error> {
+    let of = |number: usize| contents.get(number).map_or(&[][..], |pem| pem);
+    let source = CertificateSource::Files;
+    pem::entry((certificate, of(0)), (key, of(1)), source, provider)
 }

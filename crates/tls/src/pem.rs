@@ -13,7 +13,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use zeroize::Zeroizing;
 
 use crate::error::{At, Error};
-use crate::info::CertificateInfo;
+use crate::info::{CertificateInfo, Fingerprint};
 use crate::table::Entry;
 
 /// No chain and no key comes near it; a device or a log file named by mistake does.
@@ -33,6 +33,25 @@ pub(crate) fn read(at: &At) -> Result<Zeroizing<Vec<u8>>, Error> {
         return Err(Error::TooLarge { at: at.clone() });
     }
     Ok(content)
+}
+
+/// What files hold, each.
+pub(crate) type Contents = Vec<Zeroizing<Vec<u8>>>;
+
+/// The contents of files, and what tells them from any other contents or failure.
+pub(crate) fn look<'a>(
+    files: impl IntoIterator<Item = &'a At>,
+) -> (Fingerprint, Result<Contents, Error>) {
+    let contents: Result<Contents, Error> = files.into_iter().map(read).collect();
+    let seen = match &contents {
+        Ok(contents) => {
+            let each = contents.iter().map(|content| Fingerprint::of(content));
+            let all: Vec<u8> = each.flat_map(|one| *one.as_bytes()).collect();
+            Fingerprint::of(&Zeroizing::new(all))
+        }
+        Err(error) => Fingerprint::of(error.to_string().as_bytes()),
+    };
+    (seen, contents)
 }
 
 /// All certificates of a PEM file, the server's own first.

@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: figures beside named peers, in one run on one machine.
 
+mod audit;
 mod backend;
 pub(crate) mod bare;
 mod handshakes;
@@ -29,6 +30,8 @@ const TOOLS: [Tool; 4] = [
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum What {
+    /// An audit of a thousand files.
+    Audit,
     /// The gateway beside nginx, haproxy and caddy.
     Gateway,
     /// TLS handshakes, full and resumed, beside nginx, haproxy and caddy.
@@ -74,6 +77,9 @@ struct Row {
 ///
 /// When a program is missing, or a load gives errors.
 pub(crate) fn run(options: Options) -> Result<bool> {
+    if matches!(options.what, None | Some(What::Audit)) {
+        audit::run()?;
+    }
     if matches!(options.what, None | Some(What::Limits)) {
         limits::run()?;
     }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use panoply_core::StoreError;
+
 use super::Acme;
 use crate::builder::Group;
 use crate::demand::Budget;
@@ -102,29 +104,25 @@ impl Acme {
         let limit = demand.config.orders_per_hour;
         let now = self.place.now();
         let storage = &self.place.storage;
-        let kept = match self.sharing.spent(storage).await {
-            Ok(kept) => kept,
-            Err(error) => {
-                tracing::warn!(%error, "nothing is ordered on demand while it cannot be counted");
-                return Err(Duration::from_mins(1));
-            }
+        let uncounted = |error: StoreError| {
+            tracing::warn!(%error, "nothing is ordered on demand while it cannot be counted");
+            Duration::from_mins(1)
         };
+        let kept = self.sharing.spent(storage).await.map_err(uncounted)?;
         let kept = kept.and_then(|kept| serde_json::from_slice(&kept).ok());
         let mut budget: Budget = kept.unwrap_or_default();
         let Err(seconds) = budget.take(limit, now) else {
             let text = serde_json::to_vec(&budget).unwrap_or_default();
             let written = self.sharing.spend(storage, &text).await;
-            return written.map_err(|error| {
-                tracing::warn!(%error, "nothing is ordered on demand while it cannot be counted");
-                Duration::from_mins(1)
-            });
+            return written.map_err(uncounted);
         };
-        managed.tell(Some(Standing::Failed {
+        let spent = Standing::Failed {
             problem: format!("{limit} certificates were ordered on demand within an hour"),
             advice: "If that is not somebody's mischief, raise `acme.on_demand.orders_per_hour`."
                 .to_owned(),
             again: moment(now + seconds),
-        }));
+        };
+        managed.tell(managed.look(), Some(spent));
         tracing::warn!(
             names = managed.group.names.join(", "),
             "no certificate is ordered beyond `acme.on_demand.orders_per_hour`"

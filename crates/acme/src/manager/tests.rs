@@ -102,6 +102,16 @@ fn start(
     start_with(state, clock, issuers, names, AcmeConfig::default(), None)
 }
 
+/// For `shop.example`, at one directory.
+fn start_one(state: &TempDir, clock: &ManualClock, directory: &Arc<Scripted>) -> Process {
+    start(
+        state,
+        clock,
+        std::slice::from_ref(directory),
+        &["shop.example"],
+    )
+}
+
 /// With a configuration of its own, and a rehearsal for each issuer.
 fn start_with(
     state: &TempDir,
@@ -182,12 +192,7 @@ async fn ten_years_without_a_gap_and_without_a_loop() {
     for lifetime in [90 * DAY, 45 * DAY, 6 * DAY] {
         let (state, clock) = (state(), ManualClock::new());
         let directory = Scripted::new(&clock, lifetime);
-        let mut process = start(
-            &state,
-            &clock,
-            std::slice::from_ref(&directory),
-            &["shop.example"],
-        );
+        let mut process = start_one(&state, &clock, &directory);
         process.acme.step().await;
         let mut hours = 0_u64;
         while hours < 10 * 365 * 24 {
@@ -196,12 +201,7 @@ async fn ten_years_without_a_gap_and_without_a_loop() {
                 .away
                 .store(hours % 720 < 24 && hours > 24, Ordering::SeqCst);
             if hours.is_multiple_of(336) {
-                process = start(
-                    &state,
-                    &clock,
-                    std::slice::from_ref(&directory),
-                    &["shop.example"],
-                );
+                process = start_one(&state, &clock, &directory);
             }
             process.acme.step().await;
             let left = process.left("shop.example", &clock).unwrap();
@@ -230,12 +230,7 @@ async fn what_fails_is_tried_otherwise_then_later_and_a_restart_changes_nothing(
     let directory = Scripted::new(&clock, 90 * DAY);
     let both = vec![ChallengeKind::TlsAlpn01, ChallengeKind::Http01];
     lock(&directory.closed).clone_from(&both);
-    let process = start(
-        &state,
-        &clock,
-        std::slice::from_ref(&directory),
-        &["shop.example"],
-    );
+    let process = start_one(&state, &clock, &directory);
     process.acme.step().await;
     let kinds: Vec<_> = lock(&directory.orders)
         .iter()
@@ -254,12 +249,7 @@ async fn what_fails_is_tried_otherwise_then_later_and_a_restart_changes_nothing(
         ("nobody there", "open it")
     );
     for _ in 0..100 {
-        let again = start(
-            &state,
-            &clock,
-            std::slice::from_ref(&directory),
-            &["shop.example"],
-        );
+        let again = start_one(&state, &clock, &directory);
         again.acme.step().await;
     }
     assert_eq!(directory.count(), 2);
@@ -275,12 +265,7 @@ async fn an_hour_of_outage_is_a_handful_of_orders() {
     let (state, clock) = (state(), ManualClock::new());
     let directory = Scripted::new(&clock, 90 * DAY);
     directory.away.store(true, Ordering::SeqCst);
-    let process = start(
-        &state,
-        &clock,
-        std::slice::from_ref(&directory),
-        &["shop.example"],
-    );
+    let process = start_one(&state, &clock, &directory);
     for _ in 0..720 {
         process.acme.step().await;
         clock.advance(Duration::from_secs(5));
@@ -312,12 +297,7 @@ async fn the_directory_says_when() {
     let (state, clock) = (state(), ManualClock::new());
     let directory = Scripted::new(&clock, 90 * DAY);
     *lock(&directory.window) = Some((20, 22));
-    let process = start(
-        &state,
-        &clock,
-        std::slice::from_ref(&directory),
-        &["shop.example"],
-    );
+    let process = start_one(&state, &clock, &directory);
     process.acme.step().await;
     process.acme.step().await;
     *lock(&directory.window) = None;
@@ -333,18 +313,8 @@ async fn the_directory_says_when() {
 async fn two_processes_on_one_directory_order_once() {
     let (state, clock) = (state(), ManualClock::new());
     let directory = Scripted::new(&clock, 90 * DAY);
-    let one = start(
-        &state,
-        &clock,
-        std::slice::from_ref(&directory),
-        &["shop.example"],
-    );
-    let two = start(
-        &state,
-        &clock,
-        std::slice::from_ref(&directory),
-        &["shop.example"],
-    );
+    let one = start_one(&state, &clock, &directory);
+    let two = start_one(&state, &clock, &directory);
     let held = one.acme.place.storage.try_lock().unwrap();
     two.acme.step().await;
     assert_eq!(two.acme.states()[0].standing, Standing::Elsewhere);
@@ -359,20 +329,10 @@ async fn two_processes_on_one_directory_order_once() {
 async fn a_damaged_file_is_ordered_anew() {
     let (state, clock) = (state(), ManualClock::new());
     let directory = Scripted::new(&clock, 90 * DAY);
-    let process = start(
-        &state,
-        &clock,
-        std::slice::from_ref(&directory),
-        &["shop.example"],
-    );
+    let process = start_one(&state, &clock, &directory);
     process.acme.step().await;
     std::fs::write(process.file(), "-----BEGIN PRIVATE KEY-----\n").unwrap();
-    let again = start(
-        &state,
-        &clock,
-        std::slice::from_ref(&directory),
-        &["shop.example"],
-    );
+    let again = start_one(&state, &clock, &directory);
     again.acme.step().await;
     assert_eq!(directory.count(), 2);
     assert!(again.left("shop.example", &clock).is_some());
@@ -382,12 +342,7 @@ async fn a_damaged_file_is_ordered_anew() {
 async fn nothing_is_ordered_that_could_not_be_written_down() {
     let (state, clock) = (state(), ManualClock::new());
     let directory = Scripted::new(&clock, 90 * DAY);
-    let process = start(
-        &state,
-        &clock,
-        std::slice::from_ref(&directory),
-        &["shop.example"],
-    );
+    let process = start_one(&state, &clock, &directory);
     // Where the record would be written stands a directory.
     let record = process.acme.all()[0].group.record();
     std::fs::create_dir(process.acme.place.storage.path(&record)).unwrap();
@@ -402,12 +357,7 @@ async fn nothing_is_ordered_that_could_not_be_written_down() {
 async fn a_certificate_that_cannot_be_kept_is_not_ordered_in_a_loop() {
     let (state, clock) = (state(), ManualClock::new());
     let directory = Scripted::new(&clock, 90 * DAY);
-    let process = start(
-        &state,
-        &clock,
-        std::slice::from_ref(&directory),
-        &["shop.example"],
-    );
+    let process = start_one(&state, &clock, &directory);
     std::fs::create_dir(process.file()).unwrap();
     for _ in 0..60 {
         process.acme.step().await;
@@ -470,8 +420,7 @@ async fn a_rehearsal_that_is_away_keeps_nobody_from_an_order() {
 async fn what_is_revoked_is_replaced_at_once() {
     let (state, clock) = (state(), ManualClock::new());
     let directory = Scripted::new(&clock, 90 * DAY);
-    let issuers = std::slice::from_ref(&directory);
-    let process = start(&state, &clock, issuers, &["shop.example"]);
+    let process = start_one(&state, &clock, &directory);
     let reason = Reason::KeyCompromise;
     let refused = process.acme.revoke("shop.example", reason).await;
     assert!(refused.unwrap_err().problem.contains("`shop.example`"));

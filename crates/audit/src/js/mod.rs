@@ -14,6 +14,8 @@ mod tests;
 
 use std::thread;
 
+pub(crate) use self::parse::comments;
+
 use crate::options::Options;
 use crate::project::Project;
 use crate::report::Report;

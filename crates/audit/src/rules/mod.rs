@@ -1,5 +1,6 @@
 //! All rules, a file a group.
 
+pub(crate) mod audit;
 pub(crate) mod auth;
 pub(crate) mod cookie;
 pub(crate) mod deps;
@@ -65,6 +66,10 @@ pub static RULES: &[&Rule] = &[
     &auth::SPOOFABLE_KEY,
     &auth::IP_ONLY,
     &redirect::OPEN,
+    &audit::NO_REASON,
+    &audit::STALE_SUPPRESSION,
+    &audit::EXPIRED_SUPPRESSION,
+    &audit::STALE_BASELINE,
 ];
 
 /// The rule of this id.

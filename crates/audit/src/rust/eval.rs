@@ -131,11 +131,7 @@ impl<'a, 'c> Eval<'a, 'c> {
                     .as_ref()
                     .and_then(|(_, expr)| self.router(expr));
                 // What was added in one branch may be there.
-                for (name, router) in changed {
-                    if self.variables.contains_key(&name) {
-                        self.variables.insert(name, router);
-                    }
-                }
+                self.variables.extend(changed);
                 then.or(otherwise)
             }
             _ => None,
@@ -169,6 +165,28 @@ impl<'a, 'c> Eval<'a, 'c> {
         let at = self.code.function(&path.path)?;
         let given = call.args.iter().find_map(|argument| self.router(argument));
         self.enter(at, given)
+    }
+
+    /// What `configure` makes of a router: by a function, or by a closure that calls one.
+    fn configured(&mut self, expr: &Expr, given: Router) -> Option<Router> {
+        match inner(expr) {
+            Expr::Path(path) => self.enter(self.code.function(&path.path)?, Some(given)),
+            Expr::Closure(closure) => {
+                let name = closure.inputs.first().and_then(super::code::bound)?;
+                let before = self.variables.insert(name.clone(), given);
+                let router = match self.router(&closure.body) {
+                    Some(router) => Some(router),
+                    None => self.variables.get(&name).cloned().map(|router| Router {
+                        is_unknown: true,
+                        ..router
+                    }),
+                };
+                self.variables.remove(&name);
+                self.variables.extend(before.map(|router| (name, router)));
+                router
+            }
+            _ => None,
+        }
     }
 
     /// The router that a function returns, or makes of the one that it is given.
@@ -257,16 +275,16 @@ impl<'a, 'c> Eval<'a, 'c> {
                 }
             }
             "configure" => {
-                let at = arguments.next().and_then(|expr| match inner(expr) {
-                    Expr::Path(path) => self.code.function(&path.path),
-                    _ => None,
-                });
                 let given = router.clone();
-                match at.and_then(|at| self.enter(at, Some(given))) {
+                match arguments
+                    .next()
+                    .and_then(|expr| self.configured(expr, given))
+                {
                     Some(changed) => router = changed,
                     None => router.is_unknown = true,
                 }
             }
+            "routes" => self.described(&mut router, arguments.next()),
             _ => {}
         }
         Some(router)

@@ -12,7 +12,10 @@ use crate::rules::headers::{HELMET_MISSING, HELMET_PARTIAL, HELMET_TOO_LATE};
 const HELP: &str = "Put Panoply's suit around the router, `.layer(Panoply::recommended().build()?)`, or `HeadersLayer` of panoply-headers, after the last route.";
 
 pub(super) fn check(code: &Code<'_>, routers: &[Router], report: &mut Report) {
-    for router in routers.iter().filter(|router| !router.routes.is_empty()) {
+    for router in routers
+        .iter()
+        .filter(|router| !router.routes.is_empty() || router.is_unknown)
+    {
         let Some(place) = &router.place else { continue };
         // A library hands its routes to a program that is not here.
         let mut files = code.files.iter();

@@ -1,5 +1,6 @@
 //! Routes: what `.route(…)` and `.service(…)` say.
 
+use syn::punctuated::Punctuated;
 use syn::{Expr, ExprMethodCall};
 
 use super::chain::Chain;
@@ -148,5 +149,43 @@ impl Eval<'_, '_> {
             route.handler_name = last(&path.path).unwrap_or_default();
         }
         route
+    }
+
+    /// `.routes(routes!(login))` of utoipa: what they are stands above the functions.
+    pub(super) fn described(&mut self, router: &mut Router, expr: Option<&Expr>) {
+        let parse = Punctuated::<syn::Path, syn::Token![,]>::parse_terminated;
+        let paths = match expr.map(inner) {
+            Some(Expr::Macro(of)) => of.mac.parse_body_with(parse).unwrap_or_default(),
+            _ => Punctuated::new(),
+        };
+        if paths.is_empty() {
+            router.is_unknown = true;
+        }
+        for path in &paths {
+            let function = self.code.function(path);
+            let described = function.and_then(|at| {
+                let function = self.code.functions.get(at)?;
+                let mut attributes = function.attributes.iter();
+                let attribute = attributes
+                    .find(|attribute| last(attribute.path()).as_deref() == Some("path"))?;
+                let text = attribute.meta.require_list().ok()?.tokens.to_string();
+                let (_, path) = text.split_once("path = \"")?;
+                let path = path.split_once('"')?.0.to_owned();
+                Some((at, function, text.trim_start().starts_with("post"), path))
+            });
+            let Some((at, function, posts, path)) = described else {
+                router.is_unknown = true;
+                continue;
+            };
+            router.add(Route {
+                path,
+                posts,
+                handler: Some(at),
+                handler_name: function.name(),
+                place: place(function.file, &function.signature.ident),
+                layers: Vec::new(),
+                missed: Vec::new(),
+            });
+        }
     }
 }

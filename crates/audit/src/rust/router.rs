@@ -47,7 +47,12 @@ pub(super) fn all(code: &Code<'_>, own: &[String]) -> Vec<Router> {
         returned.extend(tail.map(|router| (at, router)));
     }
     returned.retain(|(at, _)| !known.called.contains(at));
-    served.extend(returned.into_iter().map(|(_, router)| router));
+    // Whoever takes it from there may put anything around it.
+    served.extend(returned.into_iter().map(|(at, mut router)| {
+        let function = code.functions.get(at);
+        router.is_unknown |= function.is_none_or(|function| function.signature.ident != "main");
+        router
+    }));
     // The same router is met once in its function and once in each that calls it.
     let mut seen = HashSet::new();
     served.retain(|router| {

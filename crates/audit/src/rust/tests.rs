@@ -166,6 +166,19 @@ fn a_router_may_be_handed_to_a_function() {
 }
 
 #[test]
+fn routes_may_be_described_above_their_functions() {
+    let source = "async fn main() {\n let app = OpenApiRouter::new().routes(routes!(enter));\n axum::serve(l, app).await;\n}\n\
+        #[utoipa::path(post, path = \"/login\", tag = \"a\")]\nasync fn enter() {}";
+    assert_eq!(axum(source, &HEADERS), ["6:auth/no-rate-limit high likely"]);
+    let read = source.replace("(post,", "(get,");
+    assert_eq!(axum(&read, &HEADERS), [""; 0]);
+    let later = source
+        .replace("let app = ", "let app; if x { app = ")
+        .replace(";\n axum", "; }\n axum");
+    assert_eq!(axum(&later, &HEADERS), ["6:auth/no-rate-limit high likely"]);
+}
+
+#[test]
 fn a_limit_may_be_a_function_or_in_the_handler() {
     let own = "async fn main() {\n let app = Router::new().route(\"/login\", post(login)).layer(middleware::from_fn(slow_down));\n axum::serve(l, app).await;\n}\nasync fn login() {}\nasync fn slow_down(r: Request, next: Next) -> Response { next.run(r).await }";
     assert_eq!(axum(own, &HEADERS), ["2:auth/no-rate-limit high likely"]);
@@ -243,6 +256,8 @@ fn actix_is_read() {
     assert_eq!(actix(right, &[]), [""; 0]);
     let open = right.replace(".wrap(Governor::new(&conf))", "");
     assert_eq!(actix(&open, &[]), ["2:auth/no-rate-limit high likely"]);
+    let closure = open.replace(".configure(routes)", ".configure(|cfg| routes(cfg, x))");
+    assert_eq!(actix(&closure, &[]), ["2:auth/no-rate-limit high likely"]);
     let resource = "fn main() { HttpServer::new(|| App::new()\n .service(web::resource(\"/login\")\n .route(web::post().to(enter)))) }\nasync fn enter() {}";
     assert_eq!(
         actix(resource, &HEADERS),

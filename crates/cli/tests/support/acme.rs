@@ -30,6 +30,15 @@ pub(crate) fn certified(gateway: &Gateway) -> Value {
     })
 }
 
+/// Waits until an order has failed; gives what is said of it.
+pub(crate) fn refused(gateway: &Gateway) -> String {
+    wait_for("an explanation", Duration::from_mins(1), || {
+        let status = status(gateway);
+        let said = status["certificates"][0]["standing"].as_str()?.to_owned();
+        said.contains("Tried again").then_some(said)
+    })
+}
+
 /// Asks as a browser would, which trusts `root`.
 pub(crate) fn visit(root: &Path, pebble: &Pebble, name: &str) -> Answer {
     let port = pebble.https;

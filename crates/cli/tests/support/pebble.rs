@@ -153,11 +153,16 @@ impl Pebble {
 
     /// A command for `acme.dns_hook`.
     pub(crate) fn dns_hook(&self) -> PathBuf {
+        self.dns_hook_that_says("$3")
+    }
+
+    /// One that puts this in the place of the answer, in the shell's words.
+    pub(crate) fn dns_hook_that_says(&self, answer: &str) -> PathBuf {
         let path = self.dir.path().join("dns-hook");
         let text = format!(
             "#!/bin/sh\ncase $1 in present) way=set-txt;; *) way=clear-txt;; esac\n\
              echo \"$1 $2\" >> {}\n\
-             exec curl -sf -d \"{{\\\"host\\\":\\\"$2.\\\",\\\"value\\\":\\\"$3\\\"}}\" http://127.0.0.1:{}/$way\n",
+             exec curl -sf -d \"{{\\\"host\\\":\\\"$2.\\\",\\\"value\\\":\\\"{answer}\\\"}}\" http://127.0.0.1:{}/$way\n",
             self.dir.path().join("hook.log").display(),
             self.dns_management
         );

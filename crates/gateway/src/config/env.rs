@@ -54,7 +54,7 @@ pub(super) fn value(name: &str, path: &str, text: &str) -> Result<Value, ConfigE
 }
 
 /// The dotted paths of the settings that an environment variable can name.
-const SETTINGS: [&str; 52] = [
+const SETTINGS: [&str; 61] = [
     "acme.challenges",
     "acme.contact",
     "acme.directories",
@@ -72,6 +72,15 @@ const SETTINGS: [&str; 52] = [
     "app.h2c",
     "app.start_timeout",
     "app.upstream",
+    "audit.advisories",
+    "audit.baseline",
+    "audit.fail_on",
+    "audit.limiters",
+    "audit.min_confidence",
+    "audit.offline",
+    "audit.only",
+    "audit.require",
+    "audit.skip",
     "client.header",
     "client.hops",
     "client.trusted_proxies",

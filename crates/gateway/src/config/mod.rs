@@ -4,6 +4,7 @@
 //! whole before any port is bound.
 
 mod app;
+mod audit;
 mod diagnose;
 mod env;
 mod file;
@@ -23,11 +24,12 @@ use panoply_tls::TlsConfig;
 use serde::Deserialize;
 
 pub use app::{AppConfig, Upstream};
+pub use audit::{AuditConfidence, AuditConfig, AuditLevel};
 pub use diagnose::ConfigError;
 pub use layers::{Loaded, Origin, Source};
 pub use limits::LimitsConfig;
 pub use listen::{Address, ListenConfig};
-pub use pages::PagesConfig;
+pub use pages::{FrameworkErrors, PagesConfig};
 pub use store::{StoreConfig, StoreUrl};
 pub use units::{ByteSize, Span};
 
@@ -70,6 +72,8 @@ pub struct Config {
     pub admin: AdminConfig,
     /// Reports of what the Content-Security-Policy blocked.
     pub reports: ReportsConfig,
+    /// What `panoply audit` is told of the app.
+    pub audit: AuditConfig,
 }
 
 /// `[keys]`: what seals cookies.

@@ -18,6 +18,21 @@ pub struct PagesConfig {
     pub html: BTreeMap<String, PathBuf>,
     /// Problem documents (RFC 9457) for programs: `problem = { 429 = "pages/429.json" }`.
     pub problem: BTreeMap<String, PathBuf>,
+    /// What becomes of error pages that the app's framework has by itself, which tell what runs and,
+    /// in development, show its stack: `framework_errors = "pass"` leaves them.
+    pub framework_errors: FrameworkErrors,
+}
+
+/// What becomes of the error pages that Express has by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum FrameworkErrors {
+    /// A page as refusals have it takes their place, with the same status.
+    #[default]
+    Replace,
+    /// They go out as they are.
+    Pass,
 }
 
 /// Nobody's page is larger, and each is kept in memory.

@@ -194,17 +194,13 @@ async fn status(shared: &Shared, store: &Deferred) -> Status {
         let others = tls.certificates().into_iter().filter(|info| !of_acme(info));
         let ordered = ordered.iter().map(|state| CertificateEntry {
             names: state.names.clone(),
-            source: "acme".to_owned(),
+            source: CertificateSource::Acme.as_str().to_owned(),
             valid_until: state.certificate.as_ref().map(end),
             standing: state.standing.to_string(),
         });
         let others = others.map(|info| CertificateEntry {
             names: info.names().to_vec(),
-            source: match info.source() {
-                CertificateSource::Files => "files",
-                _ => "local",
-            }
-            .to_owned(),
+            source: info.source().as_str().to_owned(),
             valid_until: Some(end(&info)),
             standing: "in force".to_owned(),
         });

@@ -213,15 +213,25 @@ impl Asked {
             rule = refusal.rule(),
             verdict = "refused"
         );
-        let closes = closes(&refusal);
-        let refusal = self.id.into_iter().fold(refusal, Refusal::with_id);
-        let mut asked = HeaderMap::new();
-        asked.extend(self.accept.map(|accept| (ACCEPT, accept)));
+        let (closes, version) = (closes(&refusal), self.version);
+        let (refusal, asked) = self.told(refusal);
         let mut response = refusal.into_response(&asked);
         if closes {
-            close(&mut response, self.version);
+            close(&mut response, version);
         }
         response
+    }
+
+    /// What is told of an error of the app's own, in the form that was asked for.
+    pub(crate) fn page(self, words: Refusal) -> Response<Bytes> {
+        let (words, asked) = self.told(words);
+        words.into_page(&asked)
+    }
+
+    fn told(self, refusal: Refusal) -> (Refusal, HeaderMap) {
+        let refusal = self.id.into_iter().fold(refusal, Refusal::with_id);
+        let asked = self.accept.map(|accept| (ACCEPT, accept));
+        (refusal, asked.into_iter().collect())
     }
 
     fn refuse(self, refusal: Refusal) -> Answer {

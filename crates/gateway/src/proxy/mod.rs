@@ -2,6 +2,7 @@
 
 mod deadlines;
 mod forward;
+mod framework;
 mod headers;
 mod multiplexed;
 mod pool;
@@ -13,6 +14,7 @@ use http::StatusCode;
 use panoply_core::Refusal;
 
 pub(crate) use forward::{Upstream, forward};
+pub(crate) use framework::{may_be as may_be_framework_error, replaced as without_framework_error};
 pub(crate) use headers::upgrade;
 pub(crate) use pool::{Lease, Pool};
 

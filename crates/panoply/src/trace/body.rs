@@ -35,7 +35,7 @@ impl Record {
 
 pin_project! {
     /// A response's body, counted as it passes, that reports its exchange when it ends or is
-    /// dropped; its frames are not touched.
+    /// dropped; its frames are not touched, but to HEAD none goes.
     #[derive(Debug)]
     pub struct TracedBody<B>
     where
@@ -44,6 +44,9 @@ pin_project! {
         #[pin]
         inner: B,
         record: Option<Box<Record>>,
+        // It answers HEAD, to which no body goes, whatever a layer within has put there (RFC 9110
+        // §9.3.2): over HTTP/2 it would break the stream.
+        none: bool,
     }
 
     impl<B: Body> PinnedDrop for TracedBody<B> {
@@ -62,7 +65,13 @@ pin_project! {
 
 impl<B: Body> TracedBody<B> {
     pub(super) fn new(inner: B, record: Option<Box<Record>>) -> Self {
-        Self { inner, record }
+        let head = |record: &Record| record.exchange.method == Method::HEAD;
+        let none = record.as_deref().is_some_and(head);
+        Self {
+            inner,
+            record,
+            none,
+        }
     }
 }
 
@@ -75,6 +84,12 @@ impl<B: Body> Body for TracedBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let this = self.project();
+        if *this.none {
+            if let Some(record) = this.record.take() {
+                record.finish(false);
+            }
+            return Poll::Ready(None);
+        }
         let frame = ready!(this.inner.poll_frame(cx));
         match &frame {
             Some(Ok(frame)) => {
@@ -97,7 +112,7 @@ impl<B: Body> Body for TracedBody<B> {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.none || self.inner.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -8,7 +8,7 @@ use panoply_core::{
     StoreError, UserChange,
 };
 
-use super::state::{Live, Out, Place, State};
+use super::state::{Live, Out, Place, State, is_reserved};
 use crate::Error;
 use crate::express::{COOKIE, ExpressCookie};
 use crate::id::SessionId;
@@ -22,6 +22,21 @@ struct Step {
     change: SessionChange,
     /// The id to come, if it is cycled.
     to: Option<SessionId>,
+}
+
+impl Step {
+    /// Whether it changes values of the app's own alone, and so nothing that the browser is told of.
+    fn is_plain(&self, shared: &Shared) -> bool {
+        let change = &self.change;
+        matches!(shared.kind, Kind::Stored(_))
+            && shared.settings.express.is_none()
+            && !change.creates()
+            && change.new_key().is_none()
+            && change.new_user() == UserChange::Keep
+            && change.new_idle().is_none()
+            && change.new_lifetime().is_none()
+            && !change.values().any(|(name, _)| is_reserved(name))
+    }
 }
 
 /// How many fresh ids are tried; the second is needed only where somebody else makes them.
@@ -274,6 +289,18 @@ impl State {
 
     /// Takes over what a commit has made of the session.
     fn done(&mut self, step: Step, stamp: SessionStamp, shared: &Shared) {
+        if self.closing && step.is_plain(shared) {
+            // Nobody may look again, so what it has become is not worked out a second time.
+            if let Place::Live(live) = &mut self.place {
+                live.now = stamp.now;
+                live.behind = true;
+            }
+            self.modified |= !step.change.is_touch();
+            self.involved = true;
+            self.failed = false;
+            self.forget_changes();
+            return;
+        }
         let Step {
             mut id,
             mut key,
@@ -309,6 +336,7 @@ impl State {
             record: Arc::new(record),
             now: stamp.now,
             current: fresh || current,
+            behind: false,
         });
         if fresh {
             self.send_again(shared);

@@ -49,6 +49,7 @@ impl Session {
         if state.failed {
             return None;
         }
+        state.closing = true;
         if shared.settings.save_uninitialized {
             if let Err(error) = state.load_now(shared)? {
                 return Some(self.close(&mut state, Err(error)));
@@ -66,6 +67,7 @@ impl Session {
         let settings = &shared.settings;
         let sends_cookies = self.sends_cookies();
         let mut state = self.0.state.lock().await;
+        state.closing = true;
         let mut kept = Ok(());
         if settings.save_uninitialized {
             kept = state.load(shared).await;

@@ -44,6 +44,8 @@ pub(crate) struct State {
     pub(super) modified: bool,
     /// Whether the store failed the last time.
     pub(super) failed: bool,
+    /// Whether the handler is through.
+    pub(super) closing: bool,
     /// Whether the head of the answer is on its way.
     pub(super) finished: bool,
     /// Whether the client came by HTTPS.
@@ -72,6 +74,8 @@ pub(super) struct Live {
     pub(super) record: Arc<SessionRecord>,
     pub(super) now: Moment,
     pub(super) current: bool,
+    /// Whether the end of the request has changed it since: who looks at it still asks the store.
+    pub(super) behind: bool,
 }
 
 impl Live {
@@ -108,6 +112,7 @@ impl State {
             involved: false,
             modified: false,
             failed: false,
+            closing: false,
             finished: false,
             https,
         }
@@ -115,16 +120,34 @@ impl State {
 
     /// Looks the session up, if nobody has.
     pub(super) async fn load(&mut self, shared: &Shared) -> Result<(), Error> {
-        let id = match &self.place {
-            Place::Unread(id) => id.clone(),
-            _ => return Ok(()),
+        let Some(id) = self.unseen().cloned() else {
+            return Ok(());
         };
-        self.load_by(id, shared).await
+        let was_there = matches!(self.place, Place::Live(_));
+        self.load_by(id, shared).await?;
+        self.settle_absence(was_there);
+        Ok(())
+    }
+
+    /// The id of what has to be looked up.
+    const fn unseen(&self) -> Option<&SessionId> {
+        match &self.place {
+            Place::Unread(id) => Some(id),
+            Place::Live(live) if live.behind => Some(&live.id),
+            _ => None,
+        }
+    }
+
+    /// What was there and is no more was ended.
+    fn settle_absence(&mut self, was_there: bool) {
+        if was_there && matches!(self.place, Place::None) {
+            self.place = Place::Closed;
+        }
     }
 
     /// The same at once; none if that takes waiting.
     pub(super) fn load_now(&mut self, shared: &Shared) -> Option<Result<(), Error>> {
-        let Place::Unread(id) = &self.place else {
+        let Some(id) = self.unseen() else {
             return Some(Ok(()));
         };
         let (loaded, key) = match &shared.kind {
@@ -142,8 +165,13 @@ impl State {
                 (loaded, None)
             }
         };
-        if let Place::Unread(id) = std::mem::replace(&mut self.place, Place::None) {
-            self.found(id, key, loaded);
+        match std::mem::replace(&mut self.place, Place::None) {
+            Place::Unread(id) => self.found(id, key, loaded),
+            Place::Live(live) => {
+                self.found(live.id, key, loaded);
+                self.settle_absence(true);
+            }
+            other => self.place = other,
         }
         Some(Ok(()))
     }
@@ -157,9 +185,7 @@ impl State {
         };
         let was_there = matches!(self.place, Place::Live(_));
         self.load_by(id, shared).await?;
-        if was_there && matches!(self.place, Place::None) {
-            self.place = Place::Closed;
-        }
+        self.settle_absence(was_there);
         Ok(())
     }
 
@@ -197,6 +223,7 @@ impl State {
                     record,
                     now,
                     current,
+                    behind: false,
                 })
             }
             Loaded::Replaced => Place::Closed,

@@ -46,6 +46,27 @@ pub(crate) fn parse(source: &Source) -> Result<Module, String> {
     Err(reason.unwrap_or_default())
 }
 
+/// The bytes of a file's comments; nothing when the parser makes no sense of it.
+pub(crate) fn comments(source: &Source) -> Option<Vec<std::ops::Range<usize>>> {
+    if nests_too_deeply(source.text()) {
+        return None;
+    }
+    let given = SourceType::from_path(source.path()).unwrap_or_default();
+    let given = if given.is_typescript() {
+        given
+    } else {
+        SourceType::unambiguous().with_jsx(true)
+    };
+    let allocator = Allocator::default();
+    let parsed = Parser::new(&allocator, source.text(), given).parse();
+    if parsed.panicked {
+        return None;
+    }
+    let range = |span: oxc_span::Span| span.start as usize..span.end as usize;
+    let comments = parsed.program.comments.iter();
+    Some(comments.map(|comment| range(comment.span)).collect())
+}
+
 fn parse_as(source: &Source, source_type: SourceType) -> Result<Module, String> {
     let allocator = Allocator::default();
     let options = ParseOptions {

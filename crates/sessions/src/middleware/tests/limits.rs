@@ -262,6 +262,38 @@ async fn behind_the_head_a_session_is_saved_by_hand() {
 }
 
 #[tokio::test]
+async fn behind_the_head_it_is_as_the_request_left_it() {
+    let site = Site::new(config());
+    let mut browser = site.browser();
+    browser
+        .visit(async |session| session.insert("a", &1).await)
+        .await;
+    let kept = std::sync::Mutex::new(None);
+    let change = async |session: Session| {
+        session.insert("a", &2).await?;
+        *kept.lock().unwrap() = Some(session);
+        Ok(())
+    };
+    browser.visit(change).await;
+    let session = kept.lock().unwrap().take().unwrap();
+    assert_eq!(session.get::<u32>("a").await.unwrap(), Some(2));
+    session.insert("b", &3).await.unwrap();
+    session.save().await.unwrap();
+    assert_eq!(browser.value("b").await, Some(3));
+
+    let again = async |session: Session| {
+        session.insert("a", &4).await?;
+        *kept.lock().unwrap() = Some(session);
+        Ok(())
+    };
+    browser.visit(again).await;
+    browser.visit(async |session| session.destroy().await).await;
+    let session = kept.lock().unwrap().take().unwrap();
+    session.insert("b", &5).await.unwrap();
+    assert!(matches!(session.save().await, Err(Error::Gone)));
+}
+
+#[tokio::test]
 async fn what_was_committed_is_told_beside_a_refusal() {
     let site = Site::new(config());
     let mut browser = site.browser();
