@@ -10,7 +10,19 @@ use crate::js::ir::{Class, Function};
 
 /// An object's number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct ObjId(pub(crate) u32);
+pub(crate) struct ObjId {
+    pub(crate) number: u32,
+    /// Whether it stands for what something unknown gave, which may be nothing at all.
+    pub(crate) maybe: bool,
+}
+
+impl ObjId {
+    /// The object of this number, which is there.
+    pub(crate) const fn new(number: u32) -> Self {
+        let maybe = false;
+        Self { number, maybe }
+    }
+}
 
 /// An object.
 #[derive(Debug, Clone)]

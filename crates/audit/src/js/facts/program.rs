@@ -35,8 +35,8 @@ pub(crate) struct Program {
     pub(crate) packages: Vec<(Rc<str>, Loc)>,
     /// Files that could not be read, and why.
     pub(crate) unread: Vec<(String, String)>,
-    /// Whether a bound was reached, so that some of it was not executed.
-    pub(crate) cut_short: bool,
+    /// Files in which a bound was reached, so that some of it was not executed.
+    pub(crate) cut_short: Vec<u32>,
     /// Methods of classes with their decorators: where the class is, the method, what the decorator gave.
     pub(crate) decorated: Vec<(Loc, Val, Val)>,
     /// Environment variables that are read.
@@ -196,7 +196,7 @@ pub(crate) struct Write {
 impl Program {
     /// An object.
     pub(crate) fn obj(&self, id: ObjId) -> Option<&Obj> {
-        self.heap.get(id.0 as usize)
+        self.heap.get(id.number as usize)
     }
 
     /// A call.

@@ -214,9 +214,8 @@ impl Value {
                 let known = |part: &Part| matches!(part, Part::Known(text) if !text.is_empty());
                 parts.iter().any(known).then_some(true)
             }
-            Self::Regex(_) | Self::Mode(_) | Self::Object(_) | Self::Response | Self::Next => {
-                Some(true)
-            }
+            Self::Object(id) => (!id.maybe).then_some(true),
+            Self::Regex(_) | Self::Mode(_) | Self::Response | Self::Next => Some(true),
             Self::Request(path) if path.is_empty() => Some(true),
             Self::Caught(path) if path.is_empty() => Some(true),
             Self::External { of: None, path } if !path.contains(['(', '.', ':']) => Some(true),

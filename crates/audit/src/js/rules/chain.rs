@@ -119,7 +119,28 @@ pub(super) fn apps(program: &Program) -> Vec<App> {
         flat.stack(id, &Route::root(), &Cond::ALWAYS);
         app
     };
-    stacks.map(app).collect()
+    let mut apps: Vec<App> = stacks.map(app).collect();
+    // An app that some function makes and hands on is most likely what another one uses unseen.
+    let uses_unseen = |app: &App| {
+        let unknown =
+            |layer: &Layer| layer.method.is_none() && matches!(layer.handler.v, Value::Unknown);
+        app.layers.iter().any(unknown)
+    };
+    let unseen: Vec<Loc> = apps
+        .iter()
+        .filter(|app| uses_unseen(app))
+        .map(|app| app.at)
+        .collect();
+    for app in &mut apps {
+        let handed_on = app.listens.is_empty() && !app.born.is_certain();
+        app.is_mounted |= handed_on && unseen.iter().any(|at| *at != app.at);
+    }
+    // What one line makes several times is an app's own only where it is told so.
+    let places: Vec<Loc> = apps.iter().map(|app| app.at).collect();
+    for app in &mut apps {
+        app.escapes |= places.iter().filter(|at| **at == app.at).count() > 1;
+    }
+    apps
 }
 
 /// Routers that are mounted nowhere, each by itself.

@@ -42,6 +42,16 @@ impl Rules<'_> {
         self.report.findings.extend(found);
     }
 
+    /// Whether some app trusts a proxy, or speaks TLS itself.
+    fn knows_https(&self) -> bool {
+        self.apps.iter().any(|app| {
+            let trusts = app
+                .setting("trust proxy")
+                .is_some_and(|(val, ..)| val.in_production().truth().0 != 0);
+            trusts || app.listens.iter().any(|(_, secure)| *secure)
+        })
+    }
+
     fn all_cookies(&self) -> Vec<Cookie<'_>> {
         let mut all = Vec::new();
         for call in self.calls_of(is_express_session) {
@@ -174,7 +184,10 @@ impl Rules<'_> {
             } else {
                 Severity::Low
             };
-            if cookie.matters || secure.is_false() {
+            // Behind a proxy that is trusted, Express knows.
+            let by_itself =
+                cookie.defaults.secure_by_itself && secure.is_absent() && self.knows_https();
+            if !by_itself && (cookie.matters || secure.is_false()) {
                 say(&NO_SECURE, secure.at(), what, severity, sure);
             }
         }

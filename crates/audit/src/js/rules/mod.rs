@@ -81,6 +81,17 @@ pub(crate) fn apply(
     rules.logins();
     rules.redirects();
     rules.servers();
+    once(&mut report.findings);
+}
+
+/// One finding for a rule and a place: what is run twice, with other values, is still one fault.
+fn once(findings: &mut Vec<Finding>) {
+    findings.sort_by_key(|finding| std::cmp::Reverse((finding.confidence, finding.severity)));
+    let mut seen = std::collections::HashSet::new();
+    findings.retain(|finding| match &finding.place {
+        Place::Code(at) => seen.insert((finding.rule.id, at.source().path().to_owned(), at.span())),
+        _ => true,
+    });
 }
 
 impl<'a> Rules<'a> {
@@ -129,8 +140,9 @@ impl<'a> Rules<'a> {
                     .not_checked(&crate::rules::headers::HELMET_MISSING, reason);
             }
         }
-        if self.program.cut_short {
-            let reason = "some of the code takes too many steps to be followed to its end";
+        for file in &self.program.cut_short {
+            let path = self.files.get(*file).map_or("", |file| file.source.path());
+            let reason = format!("`{path}` takes too many steps to be followed to its end");
             self.report
                 .not_checked(&crate::rules::redirect::OPEN, reason);
         }

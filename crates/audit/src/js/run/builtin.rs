@@ -89,7 +89,8 @@ impl Interp<'_> {
         args: Vec<Val>,
         at: Loc,
     ) -> Val {
-        let result = self.alloc(Kind::Plain, at);
+        let mut result = self.alloc(Kind::Plain, at);
+        result.maybe = !is_new;
         let callee = Callee::External(path.clone());
         let call = self.record(callee, is_new, this, args.clone(), at);
         if let Some(obj) = self.obj_mut(result) {

@@ -26,7 +26,7 @@ impl Interp<'_> {
                 let unless = match (&both, no, not_second) {
                     (_, None, second) => second,
                     (_, first, None) => first,
-                    (Some(both), _, _) => before.without(both),
+                    (Some(both), _, _) => self.rest_of(&before, both),
                     (None, ..) => Some(before),
                 };
                 (both, unless)
@@ -43,7 +43,7 @@ impl Interp<'_> {
                 let when = match (&neither, yes, second) {
                     (_, None, second) => second,
                     (_, first, None) => first,
-                    (Some(neither), _, _) => before.without(neither),
+                    (Some(neither), _, _) => self.rest_of(&before, neither),
                     (None, ..) => Some(before),
                 };
                 (when, neither)
@@ -53,6 +53,16 @@ impl Interp<'_> {
                 self.split(&val)
             }
         }
+    }
+
+    /// Where a test of several parts comes out the other way; it is a test of its own, if it is not one of theirs.
+    fn rest_of(&mut self, whole: &Cond, part: &Cond) -> Option<Cond> {
+        let rest = whole.without(part)?;
+        if rest != *whole {
+            return Some(rest);
+        }
+        let test = self.fresh_test();
+        whole.and(&Cond::test(EVERYWHERE, test, true))
     }
 
     /// When a value counts as true, and when not.

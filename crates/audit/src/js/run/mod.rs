@@ -160,7 +160,9 @@ impl<'p> Interp<'p> {
         let more = self.steps < self.limit.min(MAX_STEPS)
             && self.program.heap.len() + self.scopes.len() < MAX_OBJECTS;
         if !more && (!self.in_handler || self.steps >= MAX_STEPS) {
-            self.program.cut_short = true;
+            if !self.program.cut_short.contains(&self.file) {
+                self.program.cut_short.push(self.file);
+            }
         }
         more
     }

@@ -37,7 +37,8 @@ pub(crate) fn run(files: &Files) -> Program {
     for file in &files.files {
         if let Content::Broken(reason) = &file.content {
             let path = file.source.path();
-            if path.contains('.') && !path.ends_with(".json") {
+            let name = path.rsplit('/').next().unwrap_or(path);
+            if name.contains('.') && !name.ends_with(".json") {
                 interp
                     .program
                     .unread
@@ -356,7 +357,7 @@ impl Interp<'_> {
             let to = self.program.heap.len();
             // Who imports is made after what it imports, and calls it as it is meant to be called.
             for number in (from..to).rev() {
-                self.never_called(ObjId(u32::try_from(number).unwrap_or(u32::MAX)));
+                self.never_called(ObjId::new(u32::try_from(number).unwrap_or(u32::MAX)));
             }
             from = to;
             if self.program.heap.len() == to {

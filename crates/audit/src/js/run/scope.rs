@@ -121,7 +121,7 @@ impl Interp<'_> {
 
     /// A new object.
     pub(super) fn alloc(&mut self, kind: Kind, at: Loc) -> ObjId {
-        let id = ObjId(u32::try_from(self.program.heap.len()).unwrap_or(u32::MAX));
+        let id = ObjId::new(u32::try_from(self.program.heap.len()).unwrap_or(u32::MAX));
         self.program
             .heap
             .push(Obj::new(kind, self.path.clone(), at));
@@ -143,7 +143,7 @@ impl Interp<'_> {
     }
 
     pub(super) fn obj_mut(&mut self, id: ObjId) -> Option<&mut Obj> {
-        self.program.heap.get_mut(id.0 as usize)
+        self.program.heap.get_mut(id.number as usize)
     }
 
     /// Writes a property of an object of which nothing else has to be known.
