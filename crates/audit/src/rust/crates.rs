@@ -121,8 +121,7 @@ impl Files {
                     source,
                     ast,
                     dependencies: service.dependencies.clone(),
-                    is_program: project.has(&join(dir, "src/main.rs"))
-                        || project.has(&join(dir, "src/bin")),
+                    is_program: is_program(project, dir),
                 }),
                 Err(error) => {
                     let line = error.span().start().line;
@@ -135,6 +134,11 @@ impl Files {
         }
         Self { files }
     }
+}
+
+fn is_program(project: &Project, dir: &str) -> bool {
+    let bin = join(dir, "src/bin/");
+    project.has(&join(dir, "src/main.rs")) || project.paths().any(|path| path.starts_with(&bin))
 }
 
 /// The folder of the nearest `Cargo.toml`.

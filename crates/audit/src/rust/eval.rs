@@ -316,11 +316,44 @@ struct Search<'e, 'a, 'c> {
     eval: &'e mut Eval<'a, 'c>,
 }
 
+/// Functions and methods that serve what they are given, and put nothing around it.
+const SERVES: [&str; 6] = ["serve", "new", "bind", "run", "service", "Ok"];
+
+impl Search<'_, '_, '_> {
+    /// An argument of a function: what that does with a router is known of a few alone.
+    fn hand(&mut self, argument: &Expr, to: &str) {
+        match self.eval.router(argument) {
+            Some(mut router) => {
+                router.is_unknown |= !SERVES.contains(&to);
+                self.eval.served.push(router);
+            }
+            None => visit::visit_expr(self, argument),
+        }
+    }
+}
+
 impl<'ast> Visit<'ast> for Search<'_, '_, '_> {
     fn visit_expr(&mut self, expr: &'ast Expr) {
         match self.eval.router(expr) {
             Some(router) => self.eval.served.push(router),
             None => visit::visit_expr(self, expr),
+        }
+    }
+
+    fn visit_expr_call(&mut self, call: &'ast ExprCall) {
+        let name = match inner(&call.func) {
+            Expr::Path(path) => last(&path.path).unwrap_or_default(),
+            _ => String::new(),
+        };
+        for argument in &call.args {
+            self.hand(argument, &name);
+        }
+    }
+
+    fn visit_expr_method_call(&mut self, call: &'ast ExprMethodCall) {
+        self.visit_expr(&call.receiver);
+        for argument in &call.args {
+            self.hand(argument, &call.method.to_string());
         }
     }
 

@@ -124,11 +124,12 @@ impl Layer {
             .iter()
             .any(|name| function.file.uses(name));
         let dresses = has(&DRESSES) || (ours && words.contains("Headers"));
-        let is_unknown = !limits
-            && !dresses
-            && headers.is_empty()
-            && !has(&ELSE)
-            && !words.contains("\u{0}known");
+        // Headers that are set by names which are not seen may be any.
+        let sets = ["DefaultHeaders", "headers_mut"]
+            .iter()
+            .any(|word| words.contains(*word));
+        let is_known = has(&ELSE) || words.contains("\u{0}known");
+        let is_unknown = !limits && !dresses && headers.is_empty() && (sets || !is_known);
         let place = place(function.file, expr);
         Self {
             place,
@@ -143,6 +144,13 @@ impl Layer {
 /// Whether a name says that something is limited.
 pub(super) fn is_limiter(word: &str) -> bool {
     let word = word.to_ascii_lowercase().replace(['_', '-'], "");
+    // What limits how large something is limits no attempts.
+    if ["content", "body", "length", "size"]
+        .iter()
+        .any(|part| word.contains(part))
+    {
+        return false;
+    }
     [
         "ratelimit",
         "throttle",

@@ -187,6 +187,11 @@ fn a_limit_may_be_a_function_or_in_the_handler() {
     assert!(tell(&named).iter().all(|line| !line.contains("auth/")));
     let inside = own.replace("{ next.run(r).await }", "{ if self.attempts.check() { return StatusCode::TOO_MANY_REQUESTS.into_response(); } next.run(r).await }");
     assert_eq!(axum(&inside, &HEADERS), [""; 0]);
+    let size = own.replace("from_fn(slow_down)", "BodySizeLimiter::new(9)");
+    assert_eq!(
+        axum(&size, &HEADERS),
+        ["2:auth/no-rate-limit high possible"]
+    );
     let handler = own.replace("async fn login() {}", "async fn login(v: LoginVerdict) {}");
     assert_eq!(axum(&handler, &HEADERS), [""; 0]);
     let hidden = own
@@ -230,6 +235,10 @@ fn headers_are_around_what_comes_before_them() {
             ".route(\"/\", get(a)).layer(SetResponseHeaderLayer::overriding(header::X_FRAME_OPTIONS, v))"
         ),
         ["2:headers/helmet-partial medium likely"]
+    );
+    assert_eq!(
+        of(".route(\"/\", get(a)); let app = around(app)"),
+        ["2:headers/helmet-missing high possible"]
     );
     assert_eq!(
         of(".route(\"/\", get(a)).layer(from_fn(security))"),
