@@ -44,7 +44,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         App::new() // ok headers/helmet-missing
             .wrap(sessions)
             .wrap(headers)
-            .service(web::resource("/login").wrap(Governor::new(&limit)).route(web::post().to(login))) // !! auth/limiter-ip-only // ok auth/no-rate-limit
+            .service(web::resource("/login").wrap(Governor::new(&limit)).route(web::post().to(login))) // ?? auth/limiter-ip-only // ok auth/no-rate-limit
     })
     .bind_rustls_0_23(("0.0.0.0", 443), tls)? // ok tls/plain-http-server
     .run()

@@ -21,7 +21,7 @@ async fn main() {
         .route("/go", get(go))
         .layer(sessions);
     let listener = tokio::net::TcpListener::bind("0.0.0.0:3000").await.unwrap();
-    axum::serve(listener, app).await.unwrap(); // !! tls/plain-http-server
+    axum::serve(listener, app).await.unwrap(); // ?? tls/plain-http-server
 }
 
 async fn home() -> &'static str {
@@ -44,7 +44,7 @@ async fn login(session: Session, jar: CookieJar, Form(form): Form<Credentials>) 
     session.insert("user", ok).await.ok();
     let key = EncodingKey::from_secret(b"correct horse battery staple"); // !! secrets/hardcoded
     let token = encode(&Header::default(), &Claims { sub: form.name }, &key).unwrap_or_default();
-    let jar = jar.add(Cookie::new("token", token)); // !! cookie/no-secure cookie/httponly-disabled cookie/no-samesite cookie/no-expiry
+    let jar = jar.add(Cookie::new("token", token)); // !! cookie/no-secure cookie/httponly-disabled cookie/no-samesite // ?? cookie/no-expiry
     let lang = Cookie::build(("refresh_token", "r")).secure(true).http_only(true).same_site(SameSite::Lax).permanent(); // ok cookie/no-secure cookie/httponly-disabled cookie/no-samesite cookie/no-expiry
     (jar.add(lang), "ok")
 }

@@ -28,7 +28,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .with_expiry(Expiry::OnInactivity(Duration::hours(1)));
     let limit = GovernorConfigBuilder::default().per_second(60).burst_size(5).finish().ok_or("no limit")?;
     let logins = Router::new() // ok headers/helmet-missing
-        .route("/login", post(login)) // !! auth/limiter-ip-only // ok auth/no-rate-limit auth/limiter-too-late
+        .route("/login", post(login)) // ?? auth/limiter-ip-only // ok auth/no-rate-limit auth/limiter-too-late
         .layer(GovernorLayer::new(Arc::new(limit))); // ok auth/limiter-spoofable-key
     let app = Router::new() // ok headers/helmet-missing
         .route("/", get(home))
