@@ -12,7 +12,7 @@ use super::inventory::Inventory;
 use super::lock::{Kind, Lock};
 use super::registry::npmrc::{Registry, Surroundings};
 use super::registry::{self, NoAnswer, Question};
-use super::told;
+use super::{manifest, told};
 use crate::options::Options;
 use crate::project::Project;
 use crate::report::Report;
@@ -42,6 +42,14 @@ pub(super) fn check(
             "no lock file says which versions `{path}` brings in; run `npm install` and commit it"
         );
         check.not_checked(Ecosystem::Npm, reason, report);
+    }
+    let mut programs = inventory.programs.iter();
+    if let Some(dir) = programs.find(|dir| inventory.nearest(Ecosystem::Cargo, dir).is_none()) {
+        let path = manifest::join(dir, "Cargo.toml");
+        let reason = format!(
+            "no Cargo.lock here says which versions `{path}` brings in; audit the workspace's folder"
+        );
+        check.not_checked(Ecosystem::Cargo, reason, report);
     }
     if inventory
         .locks

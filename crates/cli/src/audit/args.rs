@@ -72,6 +72,12 @@ pub(crate) struct AuditArgs {
     /// A host of your own, where wrong logins may be tried
     #[arg(long, value_name = "HOST")]
     pub(crate) i_own: Vec<String>,
+    /// Where a site answers plain HTTP [default: 80, or the port of an address with http://]
+    #[arg(long, value_name = "PORT")]
+    pub(crate) http_port: Option<u16>,
+    /// Where a site answers HTTPS [default: 443, or the port of an address with https://]
+    #[arg(long, value_name = "PORT")]
+    pub(crate) https_port: Option<u16>,
     /// Authorities that a site's certificate may be of, beside the system's, in PEM
     #[arg(long, value_name = "FILE")]
     pub(crate) ca: Vec<PathBuf>,

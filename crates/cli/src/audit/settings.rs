@@ -120,6 +120,8 @@ fn live(args: &AuditArgs) -> LiveOptions {
     for host in &args.i_own {
         live = live.owned(host.clone());
     }
+    live.http_port = args.http_port;
+    live.https_port = args.https_port;
     for authority in &args.ca {
         live = live.authority(authority.clone());
     }
