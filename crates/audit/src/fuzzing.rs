@@ -1,7 +1,9 @@
-//! What the fuzz targets see of what a server sends; in no other build.
+//! The doors that the fuzzers enter by; in no other build.
 
 use crate::live::handshake::{Reply, read};
 use crate::live::page::Page;
+
+pub use crate::deps::fuzzing::{advisory, dockerfile, lock};
 
 /// What a server's first bytes say: version and suite, nothing yet, or no.
 ///

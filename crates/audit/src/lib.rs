@@ -23,9 +23,6 @@ mod suppress;
 mod write;
 
 pub use baseline::Baseline;
-#[cfg(fuzzing)]
-#[doc(hidden)]
-pub use deps::fuzzing;
 pub use error::Error;
 pub use finding::{Confidence, Edit, Finding, Fix, Place, Related};
 pub use fix::{Change, NotFixed, Patch};

@@ -23,6 +23,10 @@ pub struct Project {
 const MAX_BYTES: u64 = 2 << 20;
 /// No app has more files of its own.
 const MAX_FILES: usize = 50_000;
+/// Manifests that are looked at for what they start.
+const MAX_MANIFESTS: usize = 200;
+/// Folders that a tool fills.
+const BUILT: [&str; 2] = ["dist", "build"];
 /// Folders of what others wrote or a tool made.
 const NOT_OURS: [&str; 12] = [
     "node_modules",
@@ -59,7 +63,13 @@ impl Project {
             paths: Vec::new(),
             left_out: Vec::new(),
         };
-        project.walk();
+        let root = project.root.clone();
+        project.walk(&root);
+        for built in project.only_as_built() {
+            project.walk(&root.join(built));
+        }
+        project.paths.sort_unstable();
+        project.paths.dedup();
         if project.paths.iter().any(|path| is_understood(path)) {
             Ok(project)
         } else {
@@ -67,8 +77,8 @@ impl Project {
         }
     }
 
-    fn walk(&mut self) {
-        let walker = WalkBuilder::new(&self.root)
+    fn walk(&mut self, from: &Path) {
+        let walker = WalkBuilder::new(from)
             .hidden(false)
             .require_git(false)
             .follow_links(false)
@@ -94,7 +104,43 @@ impl Project {
             }
             self.paths.push(path);
         }
-        self.paths.sort_unstable();
+    }
+
+    /// Folders that a tool has filled and that are started from there, where what they were made of is
+    /// not at hand, as in most packages that are published.
+    fn only_as_built(&self) -> Vec<String> {
+        let manifests = self.paths.iter().filter(|path| {
+            let name = path.strip_suffix("package.json");
+            name.is_some_and(|folder| folder.is_empty() || folder.ends_with('/'))
+        });
+        let mut found = Vec::new();
+        for manifest in manifests.take(MAX_MANIFESTS) {
+            let folder = manifest.strip_suffix("package.json").unwrap_or_default();
+            let Some(started) = self.read(manifest).and_then(|text| started(text.text())) else {
+                continue;
+            };
+            let starts_in = |built: &&&str| {
+                let inside = format!("{built}/");
+                started.iter().any(|path| path.starts_with(&inside))
+            };
+            let built: Vec<&&str> = BUILT.iter().filter(starts_in).collect();
+            if built.is_empty() || self.serves(folder) {
+                continue;
+            }
+            found.extend(built.iter().map(|name| format!("{folder}{name}")));
+        }
+        found
+    }
+
+    /// Whether a script in a folder makes a server of its own.
+    fn serves(&self, folder: &str) -> bool {
+        let scripts = self
+            .paths
+            .iter()
+            .filter(|path| path.starts_with(folder) && is_script(path) && !is_sample(path));
+        scripts
+            .filter_map(|path| self.read(path))
+            .any(|source| source.text().contains("express"))
     }
 
     /// The folder.
@@ -140,12 +186,41 @@ impl Project {
 /// Whether a file makes a folder an app.
 fn is_understood(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
-    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
-    let is_script = matches!(
+    is_script(path) || matches!(name, "package.json" | "Cargo.toml")
+}
+
+/// Whether it is JavaScript or TypeScript.
+fn is_script(path: &str) -> bool {
+    let ending = path.rsplit_once('.').map_or("", |(_, ending)| ending);
+    matches!(
         ending,
         "js" | "cjs" | "mjs" | "jsx" | "ts" | "cts" | "mts" | "tsx"
-    );
-    is_script || matches!(name, "package.json" | "Cargo.toml")
+    )
+}
+
+/// The paths that a package.json names as what runs: `main`, `bin`, `exports` and `npm start`.
+fn started(manifest: &str) -> Option<Vec<String>> {
+    fn all(value: &serde_json::Value, into: &mut Vec<String>) {
+        match value {
+            serde_json::Value::String(text) => into.extend(
+                text.split_whitespace()
+                    .map(|word| word.trim_start_matches("./").to_owned()),
+            ),
+            serde_json::Value::Object(map) => map.values().for_each(|value| all(value, into)),
+            serde_json::Value::Array(list) => list.iter().for_each(|value| all(value, into)),
+            _ => {}
+        }
+    }
+    let manifest: serde_json::Value = serde_json::from_str(manifest).ok()?;
+    let mut paths = Vec::new();
+    let start = manifest
+        .get("scripts")
+        .and_then(|scripts| scripts.get("start"));
+    let others = ["main", "bin", "exports"].map(|key| manifest.get(key));
+    for value in others.into_iter().chain([start]).flatten() {
+        all(value, &mut paths);
+    }
+    Some(paths)
 }
 
 /// Whether what stands in a file never runs in production: tests, samples, fixtures.
@@ -216,6 +291,36 @@ mod tests {
             Some("1".into())
         );
         Ok(())
+    }
+
+    #[test]
+    fn what_is_there_as_built_alone_is_read_where_it_is_started() {
+        let paths = |files: &[(&str, &str)]| -> Vec<String> {
+            let dir = tempfile::tempdir().unwrap();
+            for (path, text) in files {
+                let path = dir.path().join(path);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, text).unwrap();
+            }
+            let project = Project::open(dir.path()).unwrap();
+            project.paths().map(str::to_owned).collect()
+        };
+        let built = ("dist/server.js", "require('express')()");
+        let manifest = (
+            "package.json",
+            r#"{"scripts":{"start":"node ./dist/server.js"}}"#,
+        );
+        assert_eq!(
+            paths(&[built, manifest]),
+            ["dist/server.js", "package.json"]
+        );
+        let source = ("src/server.ts", "import express from 'express'");
+        assert_eq!(
+            paths(&[built, manifest, source]),
+            ["package.json", "src/server.ts"]
+        );
+        let other = ("package.json", r#"{"main":"index.js"}"#);
+        assert_eq!(paths(&[built, other]), ["package.json"]);
     }
 
     #[test]

@@ -326,9 +326,9 @@ async fn an_api_needs_no_policy_of_pages() {
     assert_eq!(
         rules(&report),
         [
-            "headers/strict-transport-security",
             "headers/x-content-type-options",
-            "headers/cross-origin-resource-policy"
+            "headers/cross-origin-resource-policy",
+            "headers/strict-transport-security"
         ],
         "{report:#?}"
     );
@@ -559,6 +559,43 @@ async fn where_nothing_answers_that_is_an_error() {
         assert!(
             error.contains("does not answer") && error.contains("port 1"),
             "{error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn words_that_alone_tell_what_runs_are_worth_knowing_and_no_more() {
+    for (powered, expected) in [("Express", Severity::Low), ("", Severity::Info)] {
+        let site = Site::serve(None, move |asked| {
+            Some(match asked.path.as_str() {
+                "/" => guarded("").header("X-Powered-By", powered),
+                path => express_error(&format!("Cannot {} {path}", asked.method)).status(404),
+            })
+        })
+        .await;
+        let report = live(&site.http("/"), &LiveOptions::new()).await.unwrap();
+        assert_eq!(only(&report, "errors/default-404").severity, expected);
+    }
+}
+
+#[tokio::test]
+async fn hsts_is_missed_under_a_real_name_and_mentioned_on_ones_own_machine() {
+    let pki = Pki::new();
+    let acceptor = pki.good(&["localhost", "shop.test"]).acceptor();
+    let site = Site::serve(Some(acceptor), |asked| Some(or_404(asked, Reply::page("")))).await;
+    let options = LiveOptions::new()
+        .authority(pki.file())
+        .resolve("shop.test", "127.0.0.1".parse().unwrap());
+    for (host, expected) in [
+        ("localhost", Severity::Info),
+        ("shop.test", Severity::Medium),
+    ] {
+        let url = format!("https://{host}:{}/", site.port());
+        let report = live(&url, &options).await.unwrap();
+        assert_eq!(
+            only(&report, "headers/strict-transport-security").severity,
+            expected,
+            "{host}"
         );
     }
 }

@@ -84,7 +84,12 @@ async fn the_grade_is_the_observatorys_on_every_server() {
     let input = json!(names);
     let (ca, list) = (pki.file(), preload.clone());
     let scanned = tokio::task::spawn_blocking(move || {
-        npm::node("observatory.mjs", &[&npm::modules(), &list], &ca, &input)
+        npm::node(
+            "observatory.mjs",
+            &[&npm::modules("node"), &list],
+            &ca,
+            &input,
+        )
     });
     let scanned = scanned.await.unwrap();
 

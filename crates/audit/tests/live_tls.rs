@@ -114,7 +114,10 @@ impl OpenSsl {
 
     async fn audit(&self) -> Report {
         let certificate: &Path = &self.folder.path().join("cert.pem");
-        let options = LiveOptions::new().authority(certificate);
+        // It answers nothing but GET, and is not waited for long.
+        let options = LiveOptions::new()
+            .authority(certificate)
+            .timeout(Duration::from_secs(2));
         live(&format!("https://localhost:{}/", self.port), &options)
             .await
             .unwrap()
@@ -217,11 +220,11 @@ async fn museum(version: u16, suites: &'static [u16]) -> u16 {
             tokio::spawn(async move {
                 let mut head = [0; 5];
                 stream.read_exact(&mut head).await.ok()?;
-                let mut body = vec![0; usize::from(u16::from_be_bytes([head[3], head[4]]))];
-                stream.read_exact(&mut body).await.ok()?;
                 if head[0] != 22 {
                     return None;
                 }
+                let mut body = vec![0; usize::from(u16::from_be_bytes([head[3], head[4]]))];
+                stream.read_exact(&mut body).await.ok()?;
                 let count = usize::from(u16::from_be_bytes([body[39], body[40]])) / 2;
                 let offered = body[41..]
                     .chunks(2)

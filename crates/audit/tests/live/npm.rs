@@ -7,10 +7,10 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-/// Installs the locked packages once, whichever test process comes first.
-pub(crate) fn modules() -> PathBuf {
+/// Installs the locked packages of a folder of that suite once, whichever test process comes first.
+pub(crate) fn modules(of: &str) -> PathBuf {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let folder = crates.join("cli/tests/node");
+    let folder = crates.join("cli/tests").join(of);
     let locked = fs::read(folder.join("package-lock.json")).unwrap();
     let stamp = folder.join("node_modules/.panoply-installed");
     // The same lock and stamp as the end-to-end suite's own.

@@ -19,6 +19,7 @@ enum Cover {
     CookieFlags,
     CookieNames,
     CookieSeals,
+    ErrorPages,
     /// Nothing; why.
     Nothing(&'static str),
 }
@@ -38,6 +39,7 @@ fn cover(rule: &str) -> Cover {
         | "cookie/httponly-disabled"
         | "cookie/no-samesite" => Cover::CookieFlags,
         "session/default-name" => Cover::CookieNames,
+        "errors/default-404" | "errors/default-handler" => Cover::ErrorPages,
         "proxy/trust-all" => Cover::Client,
         "proxy/trust-unset" => Nothing(
             "behind the gateway the app has to believe it: `app.set('trust proxy', 'loopback')`",
@@ -48,7 +50,9 @@ fn cover(rule: &str) -> Cover {
             "fingerprint" => Cover::Banners,
             "auth" => Cover::Logins,
             "deps" | "runtime" => Nothing("what is installed has to be updated"),
-            "errors" => Nothing("the answer is the app's own; the gateway passes it on"),
+            "errors" => {
+                Nothing("the page is the app's own, not Express's; the gateway passes it on")
+            }
             "secrets" => Nothing("a secret that was written down has to be changed"),
             "redirect" => Nothing("where the app sends its visitors is its own"),
             "cookie" => Nothing("how long and where a cookie holds is the app's own"),
@@ -87,6 +91,14 @@ pub(super) fn config(reports: &[Report], targets: &[String]) -> String {
     }
     logins(&mut page, covers.get(&Cover::Logins));
     cookies(&mut page, &covers);
+    if let Some(covered) = covers.get(&Cover::ErrorPages) {
+        page.table("pages");
+        page.covers(
+            covered,
+            "Express's own error pages give way to the site's, with the same status",
+        );
+        page.line("framework_errors = \"replace\"");
+    }
     let bare = covers.iter().filter_map(|(cover, covered)| match cover {
         Nothing(why) => Some((*why, covered)),
         _ => None,

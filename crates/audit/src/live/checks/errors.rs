@@ -9,11 +9,14 @@ use crate::rule::{Rule, Severity};
 use crate::rules::errors::{DEFAULT_404, DEFAULT_HANDLER, DEV_HANDLER};
 
 pub(super) fn check(scene: &Scene<'_>, report: &mut Report) {
+    // Where nothing else tells what runs, words that do are worth knowing, and little more.
+    let told = { scene.answers() }.any(|answer| answer.filled("x-powered-by").is_some());
+    let least = if told { Severity::Low } else { Severity::Info };
     if let Some(answer) = asked(&scene.unknown, &DEFAULT_404, report) {
         let path = answer.url.path();
         if pre(answer).is_some_and(|text| text.starts_with("Cannot GET ") && text.contains(path)) {
             let message = format!("`Cannot GET {path}` is answered, Express's own words");
-            report.push(Finding::new(&DEFAULT_404, place(answer), message));
+            report.push(Finding::new(&DEFAULT_404, place(answer), message).severity(least));
         }
     }
     let probes = [
@@ -25,7 +28,7 @@ pub(super) fn check(scene: &Scene<'_>, report: &mut Report) {
         let Some(answer) = asked(probe, &DEFAULT_HANDLER, report) else {
             continue;
         };
-        if !said && let Some(finding) = judge(what, answer) {
+        if !said && let Some(finding) = judge(what, answer, least) {
             report.push(finding);
             said = true;
         }
@@ -47,7 +50,7 @@ fn asked<'a>(
 }
 
 /// What is wrong with how an error is answered.
-fn judge(what: &str, answer: &Answer) -> Option<Finding> {
+fn judge(what: &str, answer: &Answer, least: Severity) -> Option<Finding> {
     if !(answer.status.is_client_error() || answer.status.is_server_error()) {
         return None;
     }
@@ -66,7 +69,7 @@ fn judge(what: &str, answer: &Answer) -> Option<Finding> {
         (Some(page), None) if !page.starts_with("Cannot ") => {
             let message = format!("{what} is answered with Express's own page, `{page}`");
             // It tells what runs; the stack is not on it.
-            Some(Finding::new(&DEFAULT_HANDLER, place(answer), message).severity(Severity::Low))
+            Some(Finding::new(&DEFAULT_HANDLER, place(answer), message).severity(least))
         }
         _ => None,
     }

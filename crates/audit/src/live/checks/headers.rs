@@ -1,6 +1,7 @@
 //! `headers/*`: what a page says to browsers.
 
 use super::super::client::Answer;
+use super::super::domain::{is_address, is_loopback};
 use super::super::grade::{PRIVATE, Policy, max_age};
 use super::super::page::Page;
 use super::super::scene::Scene;
@@ -48,7 +49,7 @@ fn hsts(scene: &Scene<'_>, report: &mut Report) {
         return;
     };
     // RFC 6797 §8.1.1: not from an address.
-    if super::super::domain::is_address(scene.target.host()) {
+    if is_address(scene.target.host()) {
         return;
     }
     let counts = |answer: &&Answer| {
@@ -64,11 +65,7 @@ fn hsts(scene: &Scene<'_>, report: &mut Report) {
         }
         seen.push(host);
         let Some(value) = answer.filled("strict-transport-security") else {
-            report.push(finding(
-                &HSTS,
-                answer,
-                format!("{host} sends no Strict-Transport-Security"),
-            ));
+            report.push(without_hsts(answer, host));
             continue;
         };
         let days = |seconds: u64| seconds / (24 * 60 * 60);
@@ -101,6 +98,17 @@ fn hsts(scene: &Scene<'_>, report: &mut Report) {
         let status = visit.page().status.as_u16();
         report.not_checked(&HSTS, format!("{} answers {status}", visit.start));
     }
+}
+
+fn without_hsts(answer: &Answer, host: &str) -> Finding {
+    if is_loopback(host) {
+        // There it would bind every other app on the same machine, so that who is careful leaves it out.
+        let message =
+            format!("{host} sends no Strict-Transport-Security; under its real name it has to");
+        return finding(&HSTS, answer, message).severity(Severity::Info);
+    }
+    let message = format!("{host} sends no Strict-Transport-Security");
+    finding(&HSTS, answer, message)
 }
 
 fn nosniff(answer: &Answer, report: &mut Report) {
