@@ -1,4 +1,6 @@
 //! The project's scripts: parsed, and found by what other scripts ask for.
+//!
+//! Long because the ways to name a file are tried one after the other.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,6 @@
 //! Statements.
+//!
+//! Long because statements and module declarations are one match each.
 
 use std::sync::Arc;
 

@@ -1,4 +1,6 @@
 //! `auth/…`: logins, and what limits them.
+//!
+//! Long because what a login is and what limits it are told by the same words.
 
 use super::chain::{App, Layer, loose};
 use super::limiter::{Limiter, is_limiting};

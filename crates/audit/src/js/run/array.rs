@@ -151,9 +151,9 @@ impl Interp<'_> {
                 let mut whole = Val::new(Value::text(""), at);
                 for (number, item) in items.iter().enumerate() {
                     if number > 0 {
-                        whole = self.concat(&whole, &Val::new(Value::text(&by), at), at);
+                        whole = super::expr::concat(&whole, &Val::new(Value::text(&by), at), at);
                     }
-                    whole = self.concat(&whole, item, at);
+                    whole = super::expr::concat(&whole, item, at);
                 }
                 whole
             }

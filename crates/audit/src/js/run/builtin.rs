@@ -172,7 +172,7 @@ impl Interp<'_> {
                 if matches!(val.v, Value::Request(_) | Value::Env(_) | Value::OneOf(_)) {
                     val
                 } else {
-                    self.concat(&empty, &val, at)
+                    super::expr::concat(&empty, &val, at)
                 }
             }
             "Number" | "parseInt" | "parseFloat" => {

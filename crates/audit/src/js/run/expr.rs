@@ -1,4 +1,6 @@
 //! Expressions.
+//!
+//! Long because an expression is one match.
 
 use std::rc::Rc;
 
@@ -183,9 +185,9 @@ impl Interp<'_> {
         let mut whole = Val::new(Value::text(first), at);
         for part in parts {
             let val = self.eval(part, scope);
-            whole = self.concat(&whole, &val, at);
+            whole = concat(&whole, &val, at);
             if let Some(text) = texts.next() {
-                whole = self.concat(&whole, &Val::new(Value::text(text), at), at);
+                whole = concat(&whole, &Val::new(Value::text(text), at), at);
             }
         }
         whole
@@ -333,36 +335,7 @@ impl Interp<'_> {
         if let (Value::Number(a), Value::Number(b)) = (&a.v, &b.v) {
             return Val::new(Value::Number(a + b), at);
         }
-        self.concat(a, b, at)
-    }
-
-    /// Two values, one after the other, as a text.
-    pub(super) fn concat(&mut self, a: &Val, b: &Val, at: Loc) -> Val {
-        let mut all = Vec::new();
-        for (first, a) in a.alternatives() {
-            for (second, b) in b.alternatives() {
-                if let Some(cond) = first.and(&second) {
-                    let mut parts = pieces(a);
-                    for piece in pieces(b) {
-                        let room = parts.len() < 64;
-                        match (parts.last_mut(), piece) {
-                            (Some(Part::Known(have)), Part::Known(more)) => {
-                                *have = Rc::from(format!("{have}{more}"));
-                            }
-                            (_, piece) if room => parts.push(piece),
-                            _ => {}
-                        }
-                    }
-                    let value = match parts.as_slice() {
-                        [] => Value::text(""),
-                        [Part::Known(text)] => Value::Text(text.clone()),
-                        _ => Value::Pieces(Rc::from(parts)),
-                    };
-                    all.push((cond, Val::new(value, at)));
-                }
-            }
-        }
-        Val::one_of(all, at)
+        concat(a, b, at)
     }
 
     /// The body of an arrow, a getter, or any other function: what it leaves by.
@@ -400,4 +373,33 @@ pub(super) fn last_name(callee: &Expr) -> &str {
         ExprKind::Name(name) | ExprKind::Member(_, name) => name,
         _ => "",
     }
+}
+
+/// Two values, one after the other, as a text.
+pub(super) fn concat(a: &Val, b: &Val, at: Loc) -> Val {
+    let mut all = Vec::new();
+    for (first, a) in a.alternatives() {
+        for (second, b) in b.alternatives() {
+            if let Some(cond) = first.and(&second) {
+                let mut parts = pieces(a);
+                for piece in pieces(b) {
+                    let room = parts.len() < 64;
+                    match (parts.last_mut(), piece) {
+                        (Some(Part::Known(have)), Part::Known(more)) => {
+                            *have = Rc::from(format!("{have}{more}"));
+                        }
+                        (_, piece) if room => parts.push(piece),
+                        _ => {}
+                    }
+                }
+                let value = match parts.as_slice() {
+                    [] => Value::text(""),
+                    [Part::Known(text)] => Value::Text(text.clone()),
+                    _ => Value::Pieces(Rc::from(parts)),
+                };
+                all.push((cond, Val::new(value, at)));
+            }
+        }
+    }
+    Val::one_of(all, at)
 }

@@ -208,10 +208,8 @@ impl Interp<'_> {
                 if let Some(obj) = made.object().and_then(|id| self.obj_mut(id)) {
                     obj.open = true;
                 }
-                if name == "settings" {
-                    if let Some(inner) = made.object() {
-                        self.put(inner, "env", Val::mode(at), at);
-                    }
+                if let (Some(inner), "settings") = (made.object(), name) {
+                    self.put(inner, "env", Val::mode(at), at);
                 }
                 self.put(id, name, made.clone(), at);
                 made

@@ -13,6 +13,7 @@ mod express;
 mod external;
 mod flow;
 mod http;
+mod later;
 mod members;
 mod modules;
 mod node;

@@ -1,4 +1,6 @@
 //! Functions of Node's modules and of small libraries that only move values about.
+//!
+//! Long because a function of Node is a few lines, and there are many.
 
 use std::rc::Rc;
 
@@ -86,9 +88,9 @@ impl Interp<'_> {
                 let mut whole = Val::new(Value::text(""), at);
                 for (number, arg) in args.iter().enumerate() {
                     if number > 0 {
-                        whole = self.concat(&whole, &Val::new(Value::text("/"), at), at);
+                        whole = super::expr::concat(&whole, &Val::new(Value::text("/"), at), at);
                     }
-                    whole = self.concat(&whole, arg, at);
+                    whole = super::expr::concat(&whole, arg, at);
                 }
                 for (cond, val) in whole.alternatives() {
                     let v = match &val.v {

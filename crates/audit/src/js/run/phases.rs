@@ -1,4 +1,6 @@
 //! What runs, and in which order: what starts the app, what nothing asks for, then its handlers.
+//!
+//! Long because all that is run, in its order.
 
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -268,7 +270,7 @@ impl Interp<'_> {
                         self.handle_options(&arg);
                         if self
                             .as_function(&arg)
-                            .is_some_and(|function| super::call::is_handler(&function))
+                            .is_some_and(|function| super::later::is_handler(&function))
                         {
                             self.handle_val(&arg, depth + 1);
                         }
@@ -336,7 +338,7 @@ impl Interp<'_> {
         // `return (req, res, next) => …` of a handler that makes one.
         if !registered
             && let Some(inner) = self.as_function(&given)
-            && super::call::is_handler(&inner)
+            && super::later::is_handler(&inner)
         {
             self.handler_like.extend(given.object());
         }
@@ -374,7 +376,7 @@ impl Interp<'_> {
             return;
         }
         self.budget(super::MAX_STEPS_HANDLER);
-        if super::call::is_handler(&closure.function) {
+        if super::later::is_handler(&closure.function) {
             self.handle(id, false);
             return;
         }

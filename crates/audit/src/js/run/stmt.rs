@@ -1,4 +1,6 @@
 //! Statements.
+//!
+//! Long because a statement is one match.
 
 use std::rc::Rc;
 

@@ -68,7 +68,7 @@ impl Interp<'_> {
             ("concat", _) => {
                 let mut whole = this.clone();
                 for arg in args {
-                    whole = self.concat(&whole, arg, at);
+                    whole = super::expr::concat(&whole, arg, at);
                 }
                 return whole;
             }

@@ -1,4 +1,6 @@
 //! What each rule asks of options, cookies, secrets and answers.
+//!
+//! Long because every rule has its cases here.
 
 use super::{of, one, report};
 
