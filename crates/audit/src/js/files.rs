@@ -45,7 +45,7 @@ pub(crate) struct Package {
 /// All scripts of a project.
 #[derive(Debug)]
 pub(crate) struct Files {
-    pub(crate) files: Vec<File>,
+    pub(crate) all: Vec<File>,
     pub(crate) packages: Vec<Package>,
     by_path: HashMap<String, u32>,
     /// Every path of the project, with its folders.
@@ -78,13 +78,13 @@ impl Files {
             entries: entries(project),
             root,
             resolver: resolver(),
-            files,
+            all: files,
         }
     }
 
     /// A file.
     pub(crate) fn get(&self, at: u32) -> Option<&File> {
-        self.files.get(at as usize)
+        self.all.get(at as usize)
     }
 
     /// A file by its path.
@@ -395,7 +395,7 @@ pub(crate) fn normal(path: &str) -> String {
 
 /// The package that is asked for: without a path inside it.
 pub(crate) fn package_name(wanted: &str) -> &str {
-    let slash = if wanted.starts_with('@') { 1 } else { 0 };
+    let slash = usize::from(wanted.starts_with('@'));
     let end = wanted.match_indices('/').nth(slash);
     end.and_then(|(at, _)| wanted.get(..at)).unwrap_or(wanted)
 }

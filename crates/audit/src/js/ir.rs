@@ -98,9 +98,9 @@ pub(crate) enum Key {
 pub(crate) enum Pattern {
     Name(Name),
     Place(Expr),
-    Object(Vec<(Key, Pattern)>, Option<Box<Pattern>>),
-    Array(Vec<Option<Pattern>>, Option<Box<Pattern>>),
-    Default(Box<Pattern>, Box<Expr>),
+    Object(Vec<(Key, Self)>, Option<Box<Self>>),
+    Array(Vec<Option<Self>>, Option<Box<Self>>),
+    Default(Box<Self>, Box<Expr>),
 }
 
 /// `+`, and those that compare.

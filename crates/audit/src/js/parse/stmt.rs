@@ -368,15 +368,15 @@ fn declared(pattern: &Pattern, names: &mut Vec<Name>) {
         Pattern::Name(name) => names.push(name.clone()),
         Pattern::Default(inner, _) => declared(inner, names),
         Pattern::Object(props, rest) => {
-            props.iter().for_each(|(_, inner)| declared(inner, names));
-            rest.iter().for_each(|inner| declared(inner, names));
+            let inner = props.iter().map(|(_, inner)| inner);
+            for inner in inner.chain(rest.as_deref()) {
+                declared(inner, names);
+            }
         }
         Pattern::Array(items, rest) => {
-            items
-                .iter()
-                .flatten()
-                .for_each(|inner| declared(inner, names));
-            rest.iter().for_each(|inner| declared(inner, names));
+            for inner in items.iter().flatten().chain(rest.as_deref()) {
+                declared(inner, names);
+            }
         }
         Pattern::Place(_) => {}
     }

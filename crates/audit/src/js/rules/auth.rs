@@ -12,6 +12,8 @@ struct Login<'a> {
     /// Its first handler's number, and its last one's.
     first: usize,
     last: usize,
+    /// The first one that answers whatever happens: what comes after it does nothing.
+    answers: usize,
     layer: &'a Layer,
     /// How sure it is that it is one.
     sure: Confidence,
@@ -60,7 +62,7 @@ impl Rules<'_> {
             }
             let late = app.in_production().find(|(number, layer)| {
                 let later = *number > login.last
-                    || layer.group == login.layer.group && *number > login.first;
+                    || layer.group == login.layer.group && *number > login.answers;
                 later
                     && layer.runs_for(login.layer) == Matches::Yes
                     && self.limiter(layer).is_some()
@@ -103,8 +105,9 @@ impl Rules<'_> {
     fn limits_before(&self, app: &App, login: &Login<'_>) -> Option<Limiter> {
         let mut best: Option<Limiter> = None;
         for (number, layer) in app.in_production() {
-            let in_route =
-                layer.group == login.layer.group && number >= login.first && number <= login.last;
+            let in_route = layer.group == login.layer.group
+                && number >= login.first
+                && number <= login.answers;
             let before = number < login.first && layer.runs_for(login.layer) != Matches::No;
             if !in_route && !before {
                 continue;
@@ -151,9 +154,14 @@ impl Rules<'_> {
             if out.iter().any(|login| login.layer.at == layer.at) {
                 continue;
             }
+            let answers = route.iter().find(|(_, layer)| {
+                let handler = self.handler(&layer.handler);
+                handler.is_some_and(|handler| handler.responds && !handler.calls_next)
+            });
             out.push(Login {
                 first: *number,
                 last,
+                answers: answers.map_or(last, |(number, _)| *number),
                 layer,
                 sure,
             });

@@ -236,7 +236,7 @@ impl Rules<'_> {
             );
         }
         let domain = option(&["domain"]);
-        let broad = |it: &Value| matches!(it, Value::Text(text) if text.contains('.') && !text.parse::<std::net::IpAddr>().is_ok());
+        let broad = |it: &Value| matches!(it, Value::Text(text) if text.contains('.') && text.parse::<std::net::IpAddr>().is_err());
         if domain.all(broad) {
             let what = format!(
                 "is sent to every host of `{}`",

@@ -52,10 +52,10 @@ impl Rules<'_> {
                 Some(_) => {}
                 None => {
                     // A package's handler that answers whatever comes: a proxy, a renderer, GraphQL.
-                    if let Some(path) = made_by(self.program, &layer.handler) {
-                        if layer.method.is_some() && is_wildcard(layer) || is_last_word(path) {
-                            return None;
-                        }
+                    if let Some(path) = made_by(self.program, &layer.handler)
+                        && (layer.method.is_some() && is_wildcard(layer) || is_last_word(path))
+                    {
+                        return None;
                     }
                 }
             }
@@ -76,11 +76,11 @@ impl Rules<'_> {
     fn default_handler(&self, app: &App) -> Option<Finding> {
         let mut unknown = app.escapes;
         let mut last_route: Option<(usize, &Layer)> = None;
-        let mut handled: Option<(usize, &Layer)> = None;
+        let mut last_word: Option<(usize, &Layer)> = None;
         for (number, layer) in app.in_production() {
             if self.is_error_handler(layer) {
                 if layer.path.is_everything() && self.ends_errors(layer) {
-                    handled = Some((number, layer));
+                    last_word = Some((number, layer));
                 }
                 continue;
             }
@@ -91,7 +91,7 @@ impl Rules<'_> {
                 last_route = Some((number, layer));
             }
         }
-        match (handled, last_route) {
+        match (last_word, last_route) {
             (Some((at, handler)), Some((route, layer))) if at < route => {
                 let message = format!(
                     "errors of `{}` get Express's own page: the error handler is registered before it",

@@ -25,7 +25,7 @@ impl Rules<'_> {
         }
         if let Some((val, _, cond)) = app.setting("x-powered-by") {
             let (on, _) = val.in_production().truth();
-            if on == 0 || !cond.is_certain() && on != 0 {
+            if on == 0 || !cond.is_certain() {
                 return None;
             }
         }

@@ -241,15 +241,15 @@ impl Rules<'_> {
                 continue;
             }
             let covers = |(at, helmet, _): &(usize, &Layer, Helmet)| {
-                *at < number && helmet.runs_for(layer) != Matches::No
-                    || helmet.group == layer.group && *at < number
+                let runs = helmet.runs_for(layer) != Matches::No || helmet.group == layer.group;
+                *at < number && runs
             };
             if helmets.iter().any(covers) {
                 continue;
             }
             let later = helmets
                 .iter()
-                .find(|(at, helmet, _)| *at > number && self.would_cover(helmet, layer));
+                .find(|(at, helmet, _)| *at > number && would_cover(helmet, layer));
             if let Some((_, helmet, _)) = later {
                 let message = format!(
                     "Helmet comes after `{}`, which it does nothing for",
@@ -275,10 +275,6 @@ impl Rules<'_> {
         );
         let finding = self.finding(&HELMET_PARTIAL, helmet.at, message);
         found.extend(finding.map(|finding| finding.confidence(Confidence::Likely)));
-    }
-
-    fn would_cover(&self, helmet: &Layer, route: &Layer) -> bool {
-        helmet.method.is_none() && helmet.path.leads_to(&route.path) == Matches::Yes
     }
 
     /// Whether a layer gives answers of its own.
@@ -308,6 +304,10 @@ impl Rules<'_> {
             _ => format!("{method} {}", layer.path),
         }
     }
+}
+
+fn would_cover(helmet: &Layer, route: &Layer) -> bool {
+    helmet.method.is_none() && helmet.path.leads_to(&route.path) == Matches::Yes
 }
 
 /// Whether a route only says that the app is alive.

@@ -152,15 +152,14 @@ impl Rules<'_> {
             .program
             .closure(val)
             .map(|closure| closure.name.clone());
-        if let Some(name) = &name {
-            if self
+        if let Some(name) = &name
+            && self
                 .options
                 .limiters
                 .iter()
                 .any(|limiter| **limiter == **name)
-            {
-                return true;
-            }
+        {
+            return true;
         }
         if name.is_some_and(|name| is_limiting_name(&name)) {
             return true;

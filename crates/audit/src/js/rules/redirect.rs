@@ -24,7 +24,7 @@ impl Rules<'_> {
             if !cond.in_production() {
                 continue;
             }
-            let Some(led) = led_by(&val) else { continue };
+            let Some(led) = led_by(val) else { continue };
             if self.is_checked(&led.path, call.within) {
                 continue;
             }
@@ -81,7 +81,7 @@ impl Rules<'_> {
                 }
                 CheckKind::Matches(None) => return true,
                 CheckKind::Contains(Some(text)) => {
-                    double |= matches!(&**text, "//" | "://" | "http" | ":" | "." | "\\")
+                    double |= matches!(&**text, "//" | "://" | "http" | ":" | "." | "\\");
                 }
                 CheckKind::Contains(None) => {}
                 CheckKind::Asked(name) => {
@@ -106,7 +106,7 @@ impl Rules<'_> {
                 }
             }
         }
-        single && double || double && !single && self.has_contains(path, within)
+        double && (single || self.has_contains(path, within))
     }
 
     /// Whether what would name another host is looked for at all.

@@ -108,12 +108,12 @@ impl Rules<'_> {
             .map(|(name, _)| &**name)
             .filter(|name| COOKIE_OPTIONS.contains(name))
             .collect();
-        let named = if names.is_empty() {
+        let ignored = if names.is_empty() {
             "what stands in it".to_owned()
         } else {
             format!("`{}`", names.join("`, `"))
         };
-        let message = format!("cookie-session does not look into `cookie`: {named} is ignored");
+        let message = format!("cookie-session does not look into `cookie`: {ignored} is ignored");
         let finding = self.finding(&NESTED, at, message)?;
         Some(finding.confidence(sureness(call)))
     }

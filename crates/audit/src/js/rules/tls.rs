@@ -39,25 +39,17 @@ const IN_FRONT: [&str; 26] = [
 
 impl Rules<'_> {
     pub(super) fn servers(&mut self) {
-        let tls = self.calls_of(|path| {
-            path.starts_with("https:")
-                || path.starts_with("http2:createSecure")
-                || path.starts_with("spdy:")
-                || path.starts_with("greenlock")
-        });
+        let serves_tls = |path: &str| {
+            let packages = ["https:", "http2:createSecure", "spdy:", "greenlock"];
+            packages.iter().any(|package| path.starts_with(package)) && path.contains("erver")
+        };
+        let tls = self.calls_of(serves_tls).next().is_some();
         let trusts = self.apps.iter().any(|app| {
             app.settings
                 .iter()
                 .any(|(name, ..)| &**name == "trust proxy")
         });
-        if tls
-            .filter(|call| matches!(&call.callee, Callee::External(path) if path.contains("erver")))
-            .next()
-            .is_some()
-            || trusts
-            || self.trusting_session()
-            || self.has_front()
-        {
+        if tls || trusts || self.trusting_session() || self.has_front() {
             return;
         }
         let mut plain: Vec<Loc> = Vec::new();

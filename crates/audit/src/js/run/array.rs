@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::super::facts::{CheckKind, Cond, Kind, Loc, ObjId, Val, Value};
+use super::super::facts::{CheckKind, Cond, Kind, Loc, ObjId, Program, Val, Value};
 use super::Interp;
 
 impl Interp<'_> {
@@ -30,13 +30,13 @@ impl Interp<'_> {
                     }
                 });
                 let added: Vec<Val> = added.collect();
-                if let Some(Kind::Array(items)) = self.obj_mut(id).map(|obj| &mut obj.kind) {
-                    if items.len() < 10_000 {
-                        if name == "push" {
-                            items.extend(added);
-                        } else {
-                            items.splice(0..0, added);
-                        }
+                if let Some(Kind::Array(items)) = self.obj_mut(id).map(|obj| &mut obj.kind)
+                    && items.len() < 10_000
+                {
+                    if name == "push" {
+                        items.extend(added);
+                    } else {
+                        items.splice(0..0, added);
                     }
                 }
                 Val::unknown(at)
@@ -225,29 +225,29 @@ impl Interp<'_> {
     /// Lists inside a list become one, as Express does with its handlers.
     pub(super) fn flat(&self, items: Vec<Val>) -> Vec<Val> {
         let mut out = Vec::with_capacity(items.len());
-        self.flat_into(items, &mut out, 0);
+        flat_into(&self.program, items, &mut out, 0);
         out
-    }
-
-    fn flat_into(&self, items: Vec<Val>, out: &mut Vec<Val>, depth: u8) {
-        for item in items {
-            let inner = item
-                .object()
-                .and_then(|id| self.obj(id))
-                .and_then(|obj| match &obj.kind {
-                    Kind::Array(inner) if depth < 8 => Some(inner.clone()),
-                    _ => None,
-                });
-            match inner {
-                Some(inner) => self.flat_into(inner, out, depth + 1),
-                None => out.push(item),
-            }
-        }
     }
 
     /// A text's characters or lines, split.
     pub(super) fn text_list(&mut self, parts: impl Iterator<Item = Rc<str>>, at: Loc) -> Val {
         let parts = parts.map(|part| Val::new(Value::Text(part), at)).collect();
         self.list(parts, at)
+    }
+}
+
+fn flat_into(program: &Program, items: Vec<Val>, out: &mut Vec<Val>, depth: u8) {
+    for item in items {
+        let inner = item
+            .object()
+            .and_then(|id| program.obj(id))
+            .and_then(|obj| match &obj.kind {
+                Kind::Array(inner) if depth < 8 => Some(inner.clone()),
+                _ => None,
+            });
+        match inner {
+            Some(inner) => flat_into(program, inner, out, depth + 1),
+            None => out.push(item),
+        }
     }
 }

@@ -206,7 +206,7 @@ impl Interp<'_> {
                 match text.and_then(|text| serde_json::from_str(&text).ok()) {
                     Some(json) => {
                         let json: serde_json::Value = json;
-                        self.from_json(&json, at, 0)
+                        self.read_json(&json, at, 0)
                     }
                     None => match &first?.v {
                         Value::Request(_) => first.cloned()?,
@@ -268,13 +268,13 @@ impl Interp<'_> {
             .cloned()
             .unwrap_or_else(|| Val::new(Value::Undefined, at));
         let path = self.path.clone();
-        if let Some(obj) = promise.object().and_then(|id| self.obj_mut(id)) {
-            if let Kind::Promise(inner) = &mut obj.kind {
-                *inner = match inner.v {
-                    Value::Unknown => val,
-                    _ => Val::one_of([(Cond::ALWAYS, inner.clone()), (path, val)], at),
-                };
-            }
+        if let Some(obj) = promise.object().and_then(|id| self.obj_mut(id))
+            && let Kind::Promise(inner) = &mut obj.kind
+        {
+            *inner = match inner.v {
+                Value::Unknown => val,
+                _ => Val::one_of([(Cond::ALWAYS, inner.clone()), (path, val)], at),
+            };
         }
         Val::new(Value::Undefined, at)
     }

@@ -400,10 +400,10 @@ impl Interp<'_> {
             let given = args.get(number).cloned();
             let val = given.unwrap_or_else(|| Val::new(Value::Undefined, at));
             self.bind_pattern(&param.pattern, val, scope, scope, true);
-            if let (true, Some(name)) = (param.is_field, param.name()) {
-                if let Some(val) = self.lookup(scope, name) {
-                    self.keep_field(scope, name, val, at);
-                }
+            if let (true, Some(name)) = (param.is_field, param.name())
+                && let Some(val) = self.lookup(scope, name)
+            {
+                self.keep_field(scope, name, val, at);
             }
         }
         if let Some(rest) = &function.rest {

@@ -176,10 +176,10 @@ impl Interp<'_> {
         if self.frames.len() >= super::MAX_DEPTH {
             return;
         }
-        if let Some(obj) = this.object().and_then(|id| self.obj_mut(id)) {
-            if obj.proto.is_none() {
-                obj.proto = Some(Val::new(Value::Object(proto), at));
-            }
+        if let Some(obj) = this.object().and_then(|id| self.obj_mut(id))
+            && obj.proto.is_none()
+        {
+            obj.proto = Some(Val::new(Value::Object(proto), at));
         }
         if let (None, Some(parent)) = (constructor, &parent) {
             self.initialize(parent, this, args.clone(), at);
@@ -217,17 +217,17 @@ impl Interp<'_> {
 
     /// `super(…)` of a class of a package: the object may have anything from there.
     fn initialize_foreign(&mut self, class_val: &Val, this: &Val, args: Vec<Val>, at: Loc) {
-        if let Value::Object(_) = class_val.v {
-            if matches!(
+        if let Value::Object(_) = class_val.v
+            && matches!(
                 class_val
                     .object()
                     .and_then(|id| self.obj(id))
                     .map(|obj| &obj.kind),
                 Some(Kind::Function(_))
-            ) {
-                self.call(class_val, this.clone(), args, at, "super");
-                return;
-            }
+            )
+        {
+            self.call(class_val, this.clone(), args, at, "super");
+            return;
         }
         let made = self.call_new(class_val, args, at, "super");
         let Some(id) = this.object() else {

@@ -52,10 +52,10 @@ impl Interp<'_> {
             at,
             cond: self.path.clone(),
         };
-        if let Some(stack) = self.program.stacks.get_mut(stack.0 as usize) {
-            if stack.events.len() < 50_000 {
-                stack.events.push(event);
-            }
+        if let Some(stack) = self.program.stacks.get_mut(stack.0 as usize)
+            && stack.events.len() < 50_000
+        {
+            stack.events.push(event);
         }
     }
 

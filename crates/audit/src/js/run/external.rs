@@ -114,10 +114,10 @@ impl Interp<'_> {
                     if let Some(id) = server.object() {
                         self.put(id, "app", arg.clone(), at);
                     }
-                } else if let Some(inner) = arg.object().and_then(|id| self.obj(id)) {
-                    if let Kind::Server { .. } = inner.kind {
-                        return arg.clone();
-                    }
+                } else if let Some(inner) = arg.object().and_then(|id| self.obj(id))
+                    && let Kind::Server { .. } = inner.kind
+                {
+                    return arg.clone();
                 }
                 handlers.extend(self.as_function(arg).map(|_| arg.clone()));
             }

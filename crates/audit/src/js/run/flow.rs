@@ -100,14 +100,14 @@ impl Interp<'_> {
                 _ => {}
             }
             // `process.env.X || ''` is as true as the variable is there.
-            if let [(_, env), (_, other)] = &**all {
-                if let (Value::Env(name), Some(false)) = (&env.v, other.v.truthy()) {
-                    let test = self.env_test(name);
-                    return (
-                        path.and(&Cond::test(EVERYWHERE, test, true)),
-                        path.and(&Cond::test(EVERYWHERE, test, false)),
-                    );
-                }
+            if let [(_, env), (_, other)] = &**all
+                && let (Value::Env(name), Some(false)) = (&env.v, other.v.truthy())
+            {
+                let test = self.env_test(name);
+                return (
+                    path.and(&Cond::test(EVERYWHERE, test, true)),
+                    path.and(&Cond::test(EVERYWHERE, test, false)),
+                );
             }
         }
         let test = self.fresh_test();

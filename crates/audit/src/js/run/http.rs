@@ -26,10 +26,8 @@ impl Interp<'_> {
                 | "pipe"
                 | "format"
         );
-        if responds {
-            if let Some(handler) = self.running() {
-                handler.responds = true;
-            }
+        if responds && let Some(handler) = self.running() {
+            handler.responds = true;
         }
         self.record(callee, false, None, args.clone(), at);
         if name == "format" {

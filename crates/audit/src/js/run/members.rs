@@ -209,9 +209,8 @@ impl Interp<'_> {
                     obj.open = true;
                 }
                 if name == "settings" {
-                    let mode = Val::mode(at);
-                    if let Some(settings) = made.object() {
-                        self.put(settings, "env", mode, at);
+                    if let Some(inner) = made.object() {
+                        self.put(inner, "env", Val::mode(at), at);
                     }
                 }
                 self.put(id, name, made.clone(), at);

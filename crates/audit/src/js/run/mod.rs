@@ -120,13 +120,13 @@ enum Flow {
 impl<'p> Interp<'p> {
     pub(crate) fn new(files: &'p Files) -> Self {
         let program = Program {
-            files: files.files.iter().map(|file| file.source.clone()).collect(),
+            files: files.all.iter().map(|file| file.source.clone()).collect(),
             ..Program::default()
         };
         Self {
             program,
             modules: files
-                .files
+                .all
                 .iter()
                 .map(|_| modules::State::default())
                 .collect(),
@@ -159,10 +159,11 @@ impl<'p> Interp<'p> {
         self.steps += 1;
         let more = self.steps < self.limit.min(MAX_STEPS)
             && self.program.heap.len() + self.scopes.len() < MAX_OBJECTS;
-        if !more && (!self.in_handler || self.steps >= MAX_STEPS) {
-            if !self.program.cut_short.contains(&self.file) {
-                self.program.cut_short.push(self.file);
-            }
+        if !more
+            && (!self.in_handler || self.steps >= MAX_STEPS)
+            && !self.program.cut_short.contains(&self.file)
+        {
+            self.program.cut_short.push(self.file);
         }
         more
     }

@@ -60,7 +60,7 @@ impl Interp<'_> {
         let script = match &file.content {
             Content::Script(script) => script,
             Content::Json(json) => {
-                let val = self.from_json(json, at, 0);
+                let val = self.read_json(json, at, 0);
                 if let Some(state) = self.state(module) {
                     state.json = Some(val);
                 }
@@ -123,7 +123,7 @@ impl Interp<'_> {
         self.in_handler = in_handler;
     }
 
-    /// `import(wanted)`: of CommonJS, what it exports is also called `default`.
+    /// `import(wanted)`: of `CommonJS`, what it exports is also called `default`.
     pub(super) fn import_call(&mut self, wanted: &Val, at: Loc) -> Val {
         let all = self.require(wanted, at);
         let mut out = Vec::new();
@@ -261,7 +261,7 @@ impl Interp<'_> {
         if let Some(json) = &state.json {
             return json.clone();
         }
-        if state.is_esm && !state.exports.is_empty() || state.is_esm && !state.stars.is_empty() {
+        if state.is_esm && !(state.exports.is_empty() && state.stars.is_empty()) {
             return self.namespace(module, at);
         }
         let Some(object) = state.module else {

@@ -160,11 +160,11 @@ impl Interp<'_> {
                     }
                 }
                 let list = self.list(items, at);
-                if let Some(callback) = args.last().filter(|_| name == "readdir") {
-                    if self.as_function(callback).is_some() {
-                        let args = vec![Val::new(Value::Null, at), list.clone()];
-                        self.call(callback, Val::unknown(at), args, at, "");
-                    }
+                if let Some(callback) = args.last().filter(|_| name == "readdir")
+                    && self.as_function(callback).is_some()
+                {
+                    let args = vec![Val::new(Value::Null, at), list.clone()];
+                    self.call(callback, Val::unknown(at), args, at, "");
                 }
                 Some(list)
             }
@@ -244,7 +244,7 @@ impl Interp<'_> {
                 }
                 Some(first.clone())
             }
-            "cloneDeep" | "clone" => Some(self.merged(&[first.clone()], true, at)),
+            "cloneDeep" | "clone" => Some(self.merged(std::slice::from_ref(first), true, at)),
             "forEach" | "each" | "map" | "forOwn" | "forIn" | "filter" => {
                 let callback = args.get(1)?;
                 let undefined = Val::new(Value::Undefined, at);

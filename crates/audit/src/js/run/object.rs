@@ -148,7 +148,7 @@ impl Interp<'_> {
     }
 
     /// What a JSON text stands for.
-    pub(super) fn from_json(&mut self, json: &Json, at: Loc, depth: u8) -> Val {
+    pub(super) fn read_json(&mut self, json: &Json, at: Loc, depth: u8) -> Val {
         let value = match json {
             Json::Null => Value::Null,
             Json::Bool(it) => Value::Bool(*it),
@@ -159,14 +159,14 @@ impl Interp<'_> {
                 let items = items
                     .iter()
                     .take(5_000)
-                    .map(|item| self.from_json(item, at, depth + 1));
+                    .map(|item| self.read_json(item, at, depth + 1));
                 let items = items.collect();
                 return self.list(items, at);
             }
             Json::Object(props) => {
                 let made = self.object(Kind::Plain, at);
                 for (name, json) in props.iter().take(5_000) {
-                    let val = self.from_json(json, at, depth + 1);
+                    let val = self.read_json(json, at, depth + 1);
                     let prop_at = val.at;
                     if let Some(obj) = made.object().and_then(|id| self.obj_mut(id)) {
                         obj.props.push((

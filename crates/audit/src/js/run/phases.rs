@@ -34,7 +34,7 @@ const USUAL: [&str; 14] = [
 /// Executes a project.
 pub(crate) fn run(files: &Files) -> Program {
     let mut interp = Interp::new(files);
-    for file in &files.files {
+    for file in &files.all {
         if let Content::Broken(reason) = &file.content {
             let path = file.source.path();
             let name = path.rsplit('/').next().unwrap_or(path);
@@ -49,7 +49,7 @@ pub(crate) fn run(files: &Files) -> Program {
     for entry in entries(files) {
         interp.entry(entry);
     }
-    let all: Vec<u32> = (0_u32..).zip(&files.files).map(|(at, _)| at).collect();
+    let all: Vec<u32> = (0_u32..).zip(&files.all).map(|(at, _)| at).collect();
     for module in all {
         if interp.is_worth_running(module) {
             interp.entry(module);
@@ -93,7 +93,7 @@ fn entries(files: &Files) -> Vec<u32> {
         match package.json.get("bin") {
             Some(Json::String(path)) => wanted.push(path.clone()),
             Some(Json::Object(all)) => {
-                wanted.extend(all.values().filter_map(Json::as_str).map(str::to_owned))
+                wanted.extend(all.values().filter_map(Json::as_str).map(str::to_owned));
             }
             _ => {}
         }
@@ -172,13 +172,10 @@ impl Interp<'_> {
         let is_front = front
             .iter()
             .any(|dir| path.starts_with(dir) || path.contains(&format!("/{dir}")));
-        matches!(file.content, Content::Script(_))
-            && !self.has_run(module)
-            && !is_sample(path)
-            && !(is_front && !file.source.text().contains("express"))
-            && !path.ends_with(".jsx")
-            && !path.ends_with(".tsx")
-            && file.source.text().len() < 300_000
+        let is_page = path.ends_with(".jsx") || path.ends_with(".tsx");
+        let is_client = is_page || is_front && !file.source.text().contains("express");
+        let known = self.has_run(module) || is_sample(path) || is_client;
+        matches!(file.content, Content::Script(_)) && !known && file.source.text().len() < 300_000
     }
 
     /// Executes every function that takes requests, once.
@@ -298,10 +295,8 @@ impl Interp<'_> {
                     .and_then(|param| param.name())
                     .is_some_and(|name| matches!(name, "req" | "request"))
             });
-            if takes_request {
-                if let Some(id) = prop.val.object() {
-                    self.handle(id, false);
-                }
+            if takes_request && let Some(id) = prop.val.object() {
+                self.handle(id, false);
             }
         }
     }
@@ -339,12 +334,11 @@ impl Interp<'_> {
         let at = val.at;
         let given = self.call(&val, this, args, at, "");
         // `return (req, res, next) => …` of a handler that makes one.
-        if !registered {
-            if let Some(inner) = self.as_function(&given) {
-                if super::call::is_handler(&inner) {
-                    self.handler_like.extend(given.object());
-                }
-            }
+        if !registered
+            && let Some(inner) = self.as_function(&given)
+            && super::call::is_handler(&inner)
+        {
+            self.handler_like.extend(given.object());
         }
         self.drain();
         self.handler = None;
@@ -400,7 +394,7 @@ impl Interp<'_> {
         self.drain();
     }
 
-    /// Decorators of NestJS and its like say which routes a class has.
+    /// Decorators of `NestJS` and its like say which routes a class has.
     pub(super) fn decorated(&mut self, class: &Class, proto: ObjId, scope: u32) {
         for member in &class.members {
             for decorator in &member.decorators {

@@ -222,7 +222,7 @@ impl Interp<'_> {
                 (only.0, path)
             }
             (None, None) => (Flow::Thrown, before),
-            (Some((Flow::On, _)), Some((Flow::On, _) | (Flow::Thrown, _)))
+            (Some((Flow::On, _)), Some((Flow::On | Flow::Thrown, _)))
             | (Some((Flow::Thrown, _)), Some((Flow::On, _))) => (Flow::On, before),
             (Some((Flow::On, path)), Some(_)) | (Some(_), Some((Flow::On, path))) => {
                 (Flow::On, path)

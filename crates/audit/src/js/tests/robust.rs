@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::report;
 
-const APP: &str = r#"
+const APP: &str = r"
 const express = require('express'); const session = require('express-session');
 const app = express(); class A extends express.Router { #x = 1; static { app.use(this); } get y() { return super.z; } }
 app.use(session({ secret: process.env.S || 'x', cookie: { ...{ secure: true }, maxAge: 1e3 * 60 } }));
@@ -12,7 +12,7 @@ for (const [k, { v = k } = {}] of Object.entries({ a: { v: 1 } })) app.get(`/${k
   try { const { next: n, ...rest } = req.query; if (!n?.startsWith('/')) return next(); res.redirect(n ?? '/'); } catch { next(); }
 });
 app.use(function (err, req, res, next) { res.status(500).json({ stack: err.stack }); }); app.listen(+process.env.PORT || 3000);
-"#;
+";
 
 fn survives(text: &str) {
     let report = report(&[
@@ -50,9 +50,8 @@ proptest! {
 #[test]
 fn hostile_programs_end() {
     let head = "const app = require('express')(); app.get('/', (q, s) => s.end());\n";
-    let doubling: String = (0..64)
-        .map(|n| format!("function f{n}() {{ f{}(); f{}(); }}\n", n + 1, n + 1))
-        .collect();
+    let doubling = (0..64).map(|n| format!("function f{n}() {{ f{}(); f{}(); }}", n + 1, n + 1));
+    let doubling = doubling.collect::<Vec<_>>().join("\n");
     for text in [
         "function f(x) { return f(f(x)); } f(1);".to_owned(),
         "let a = []; while (true) { a.push(a); a.forEach((x) => a.push(x)); }".to_owned(),
