@@ -13,8 +13,8 @@ async fn main() {
     let sessions = SessionManagerLayer::new(MemoryStore::default()) // !! session/memory-store cookie/no-expiry
         .with_secure(false) // !! cookie/no-secure
         .with_http_only(false) // !! cookie/httponly-disabled
-        .with_path("app") // !! cookie/relative-path
-        .with_domain("example.com"); // !! cookie/broad-domain
+        .with_path("app") // ?? cookie/relative-path
+        .with_domain("example.com"); // ?? cookie/broad-domain
     let app = Router::new() // !! headers/helmet-missing
         .route("/", get(home))
         .route("/login", post(login)) // !! auth/no-rate-limit
