@@ -233,7 +233,7 @@ impl Interp<'_> {
             Assign::Add => {
                 let old = old(self);
                 let more = self.eval(value, scope);
-                self.add(&old, &more, at)
+                Self::add(&old, &more, at)
             }
             Assign::Arithmetic => {
                 self.eval(value, scope);
@@ -331,7 +331,7 @@ impl Interp<'_> {
     }
 
     /// `a + b`.
-    pub(super) fn add(&mut self, a: &Val, b: &Val, at: Loc) -> Val {
+    pub(super) fn add(a: &Val, b: &Val, at: Loc) -> Val {
         if let (Value::Number(a), Value::Number(b)) = (&a.v, &b.v) {
             return Val::new(Value::Number(a + b), at);
         }

@@ -230,7 +230,7 @@ impl Interp<'_> {
         let first = self.eval(a, scope);
         let second = self.eval(b, scope);
         match op {
-            Binary::Add => self.add(&first, &second, at),
+            Binary::Add => Self::add(&first, &second, at),
             Binary::Equal => self.equal(&first, &second, at),
             Binary::Unequal => {
                 let equal = self.equal(&first, &second, at);

@@ -1,6 +1,6 @@
 //! Modules: what they import from each other, and when they run.
 //!
-//! Long because CommonJS and ES modules meet here.
+//! Long because `CommonJS` and ES modules meet here.
 
 use std::rc::Rc;
 use std::sync::Arc;

@@ -13,7 +13,7 @@ impl Interp<'_> {
     pub(super) fn call_node(&mut self, path: &Rc<str>, args: &[Val], at: Loc) -> Option<Val> {
         let (package, name) = path.split_once(':').unwrap_or((path, ""));
         match package {
-            "path" => self.path_function(name, args, at),
+            "path" => Self::path_function(name, args, at),
             "fs" => self.fs_function(name, args, at),
             "util" => match name {
                 "promisify" | "callbackify" | "deprecate" => args.first().cloned(),
@@ -80,7 +80,7 @@ impl Interp<'_> {
         }
     }
 
-    fn path_function(&mut self, name: &str, args: &[Val], at: Loc) -> Option<Val> {
+    fn path_function(name: &str, args: &[Val], at: Loc) -> Option<Val> {
         let mut out = Vec::new();
         match name {
             "join" | "resolve" | "normalize" => {
