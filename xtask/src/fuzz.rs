@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::install;
 
 /// Every target below `fuzz/`.
-const TARGETS: [&str; 7] = [
+const TARGETS: [&str; 12] = [
     "forwarded",
     "framing",
     "config",
@@ -16,6 +16,11 @@ const TARGETS: [&str; 7] = [
     "helmet",
     "cookie",
     "set_cookie",
+    "lockfile",
+    "advisory",
+    "dockerfile",
+    "handshake",
+    "page",
 ];
 
 #[derive(Debug, clap::Args)]

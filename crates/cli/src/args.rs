@@ -29,6 +29,9 @@ pub(crate) enum Command {
     Init(InitArgs),
     /// Check a configuration, and print what is in force and where each value came from
     Check(SettingArgs),
+    /// Say what an app lacks before it goes live, with the line, the reason and the fix
+    #[command(after_help = crate::audit::EXAMPLES)]
+    Audit(Box<crate::audit::AuditArgs>),
     /// See and rotate the keys that seal cookies
     #[command(after_help = KEYS_EXAMPLES)]
     Keys(KeysArgs),

@@ -43,6 +43,7 @@ fn report(loaded: Loaded, around: &Surroundings) -> Result<String, ConfigError> 
         loaded
     };
     let settings = Settings::build(&loaded, around)?;
+    crate::audit::check(&loaded)?;
     let mut text = match loaded.file() {
         Some(path) => format!("{} is valid.\n", path.display()),
         None => "No file was read; the defaults are valid.\n".to_owned(),

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod args;
+mod audit;
 mod blocks;
 mod certificates;
 mod check;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => show::run(&args),
         Command::Init(args) => write_config(args),
         Command::Check(args) => check::run(&args),
+        Command::Audit(args) => audit::run(&args),
         Command::Keys(args) => keys::run(&args),
         Command::Blocks(args) => blocks::run(&args),
         Command::Certificates(args) => certificates::run(&args),

@@ -155,3 +155,9 @@ pub(crate) fn run(dir: &Path, output: Output, force: bool) -> Result<Summary, In
     }
     Ok(Summary::new(app, dir, path))
 }
+
+/// The `[app]` table for the app in `dir`, if it is known how that is started.
+pub(crate) fn app_table(dir: &Path) -> Option<String> {
+    let app = app::look(dir).ok()?;
+    (app.start != app::Start::Unknown).then(|| render::app_alone(&app))
+}

@@ -41,6 +41,13 @@ pub(super) fn render(app: &App) -> String {
     page.text
 }
 
+/// The `[app]` table alone.
+pub(super) fn app_alone(app: &App) -> String {
+    let mut page = Page::default();
+    app_table(&mut page, app);
+    page.text
+}
+
 fn app_table(page: &mut Page, app: &App) {
     page.line("");
     page.line("[app]");

@@ -67,7 +67,7 @@ pub(super) fn lies_by_a_secret(path: &str) -> bool {
 }
 
 /// The dotted paths of the settings that an environment variable can name.
-const SETTINGS: [&str; 54] = [
+const SETTINGS: [&str; 63] = [
     "acme.challenges",
     "acme.contact",
     "acme.directories",
@@ -87,6 +87,15 @@ const SETTINGS: [&str; 54] = [
     "app.h2c",
     "app.start_timeout",
     "app.upstream",
+    "audit.advisories",
+    "audit.baseline",
+    "audit.fail_on",
+    "audit.limiters",
+    "audit.min_confidence",
+    "audit.offline",
+    "audit.only",
+    "audit.require",
+    "audit.skip",
     "client.header",
     "client.hops",
     "client.trusted_proxies",

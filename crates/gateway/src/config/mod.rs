@@ -4,6 +4,7 @@
 //! whole before any port is bound.
 
 mod app;
+mod audit;
 mod diagnose;
 mod env;
 mod file;
@@ -23,6 +24,7 @@ use panoply_tls::TlsConfig;
 use serde::Deserialize;
 
 pub use app::{AppConfig, Upstream};
+pub use audit::{AuditConfidence, AuditConfig, AuditLevel};
 pub use diagnose::ConfigError;
 pub(crate) use env::is_secret;
 pub use layers::{Loaded, Origin, Source};
@@ -71,6 +73,8 @@ pub struct Config {
     pub admin: AdminConfig,
     /// Reports of what the Content-Security-Policy blocked.
     pub reports: ReportsConfig,
+    /// What `panoply audit` is told of the app.
+    pub audit: AuditConfig,
 }
 
 /// `[keys]`: what seals cookies.

@@ -1,0 +1,2 @@
+const = require('express');
+app.use(helmet(

@@ -1,0 +1,5 @@
+export const pages = {
+  register(app) {
+    app.get('/', (req, res) => res.send('ok'));
+  },
+};

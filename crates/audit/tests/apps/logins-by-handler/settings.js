@@ -1,0 +1,1 @@
+module.exports = { prefix: process.env.PREFIX || '', proxies: 1, hash: process.env.PASSWORD_HASH };

@@ -1,0 +1,4 @@
+import { createApp } from './app.js';
+
+const app = await createApp();
+app.listen(Number(process.env.PORT)); // ok tls/plain-http-server

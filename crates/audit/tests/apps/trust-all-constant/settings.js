@@ -1,0 +1,1 @@
+export const settings = { views: 'templates', proxy: true };

@@ -1,0 +1,5 @@
+module.exports = {
+  get brute() {
+    return require('./brute');
+  },
+};
