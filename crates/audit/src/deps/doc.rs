@@ -84,8 +84,15 @@ impl Doc {
         })
     }
 
-    /// Reads the first document of a YAML file; aliases, which no lock file has, stay empty.
+    /// Reads the first document of a YAML file.
     pub(crate) fn yaml(text: &str) -> Result<Self, Malformed> {
+        let mut all = Self::documents(text)?.into_iter();
+        Ok(all.next().unwrap_or(Self::Nothing))
+    }
+
+    /// Reads all documents of a YAML file; aliases, which no lock file has, stay empty.
+    pub(crate) fn documents(text: &str) -> Result<Vec<Self>, Malformed> {
+        let mut all = Vec::new();
         let lines = Lines::new(text);
         let mut open: Vec<Open> = Vec::new();
         for event in Parser::new_from_str(text) {
@@ -104,7 +111,6 @@ impl Doc {
                 Event::MappingEnd | Event::SequenceEnd => open
                     .pop()
                     .map(|closed| (Cow::Borrowed(""), Some(closed.close()))),
-                Event::DocumentEnd => break,
                 _ => None,
             };
             if open.len() > MAX_DEPTH {
@@ -112,7 +118,7 @@ impl Doc {
             }
             let Some((text, value)) = done else { continue };
             match open.last_mut() {
-                None => return Ok(value.unwrap_or_else(|| Self::Text(text.into_owned()))),
+                None => all.push(value.unwrap_or_else(|| Self::Text(text.into_owned()))),
                 Some(Open::List(list)) => {
                     list.push(value.unwrap_or_else(|| Self::Text(text.into_owned())));
                 }
@@ -125,7 +131,7 @@ impl Doc {
                 },
             }
         }
-        Ok(Self::Nothing)
+        Ok(all)
     }
 
     pub(crate) fn map(&self) -> Option<&Map> {

@@ -15,6 +15,8 @@ use crate::source::Location;
 
 /// A repository is nested no deeper above a part of it that is looked at alone.
 const MAX_ABOVE: usize = 12;
+/// What disagrees besides the first is shown up to here.
+const MAX_SHOWN: usize = 20;
 
 pub(super) fn check(project: &Project, inventory: &Inventory, report: &mut Report) {
     for manifest in &inventory.manifests {
@@ -110,11 +112,12 @@ fn ignored(project: &Project, dir: &str, place: Place, report: &mut Report) {
     )));
 }
 
-/// Direct dependencies whose locked version is not the one that is asked for.
+/// Direct dependencies whose locked version is not the one that is asked for; one finding for all of them.
 fn disagreeing(inventory: &Inventory, manifest: &Manifest, report: &mut Report) {
     let Some(lock) = inventory.lock_of(manifest.dir()) else {
         return;
     };
+    let mut all = Vec::new();
     for (name, wanted, span) in manifest.production() {
         let Ok(range) = Range::parse(wanted) else {
             continue;
@@ -152,14 +155,31 @@ fn disagreeing(inventory: &Inventory, manifest: &Manifest, report: &mut Report) 
                 )
             }
         };
-        let place = Place::Code(Location::new(&manifest.source, span));
-        let finding = Finding::new(&NO_LOCKFILE, place, message).severity(Severity::Info);
-        let help = format!(
-            "Bring them together: `{}`.",
-            lock.kind.install(name, wanted)
-        );
-        report.push(finding.confidence(Confidence::Likely).help(help));
+        all.push((name, wanted, Location::new(&manifest.source, span), message));
     }
+    let count = all.len();
+    let mut all = all.into_iter();
+    let Some((name, wanted, place, message)) = all.next() else {
+        return;
+    };
+    let place = Place::Code(place);
+    let (message, how) = match count - 1 {
+        0 => (message, lock.kind.install(name, wanted)),
+        1 => (
+            format!("{message}, and 1 more is wrong"),
+            lock.kind.install_all(),
+        ),
+        more => (
+            format!("{message}, and {more} more are wrong"),
+            lock.kind.install_all(),
+        ),
+    };
+    let mut finding = Finding::new(&NO_LOCKFILE, place, message).severity(Severity::Info);
+    for (.., place, message) in all.take(MAX_SHOWN) {
+        finding = finding.related(place, message);
+    }
+    let help = format!("Bring them together: `{how}`.");
+    report.push(finding.confidence(Confidence::Likely).help(help));
 }
 
 /// Whether what lies below a folder is installed together with it.

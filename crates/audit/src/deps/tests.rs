@@ -337,3 +337,22 @@ fn express_3_ended() {
         "`express` 3.21.2 is of a line that ended in July 2015"
     );
 }
+
+#[test]
+fn a_lock_file_that_disagrees_is_one_finding() {
+    let newer = PACKAGE.replace(
+        "\"express\": \"4.17.1\"",
+        "\"express\": \"^5.1.0\", \"koa\": \"^3.0.0\"",
+    );
+    let report = look(
+        &[("package.json", &newer), ("package-lock.json", NPM_3)],
+        &Options::new().offline(true),
+    );
+    assert_eq!(
+        told(&report),
+        [
+            "package.json:7:5 deps/no-lockfile info likely: `express` ^5.1.0 is asked for, but `package-lock.json` has 4.17.1, and 1 more is wrong"
+        ]
+    );
+    assert_eq!(report.findings[0].related.len(), 1);
+}

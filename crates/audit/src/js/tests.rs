@@ -11,6 +11,7 @@ mod express;
 mod language;
 mod robust;
 mod rules;
+mod untold;
 
 /// A report on a project of these files.
 fn report(files: &[(&str, &str)]) -> Report {

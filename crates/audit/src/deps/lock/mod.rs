@@ -99,6 +99,18 @@ impl Kind {
         }
     }
 
+    /// The command that writes the lock file anew.
+    pub(crate) fn install_all(self) -> String {
+        let command = match self {
+            Self::Npm => "npm install",
+            Self::Yarn => "yarn install",
+            Self::Pnpm => "pnpm install --no-frozen-lockfile",
+            Self::Bun | Self::BunBinary => "bun install",
+            Self::Cargo => "cargo update --workspace",
+        };
+        command.to_owned()
+    }
+
     /// Reads the text of such a file.
     pub(crate) fn parse(
         self,

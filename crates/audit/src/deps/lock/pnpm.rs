@@ -7,7 +7,20 @@ use crate::deps::doc::Doc;
 use crate::deps::graph::{Graph, Package};
 
 pub(super) fn parse(text: &str) -> Result<Graph, LockError> {
-    let doc = Doc::yaml(text)?;
+    let mut graph = Graph::default();
+    // Since 12 one of its own stands in front, with the package manager that is asked for.
+    let documents = Doc::documents(text)?;
+    if documents.is_empty() {
+        return Err(LockError::Version(String::new()));
+    }
+    for doc in &documents {
+        document(doc, &mut graph)?;
+    }
+    graph.settle();
+    Ok(graph)
+}
+
+fn document(doc: &Doc, graph: &mut Graph) -> Result<(), LockError> {
     let version = doc.at("lockfileVersion").text().unwrap_or_default();
     let form = match version.split('.').next() {
         Some("5") => Form::Five,
@@ -15,7 +28,6 @@ pub(super) fn parse(text: &str) -> Result<Graph, LockError> {
         Some("9") => Form::Nine,
         _ => return Err(LockError::Version(version.to_owned())),
     };
-    let mut graph = Graph::default();
     let mut by: HashMap<&str, usize> = HashMap::new();
     // Since 9 `snapshots` says once for each set of peers what `packages` says once.
     let entries = if form == Form::Nine {
@@ -56,11 +68,12 @@ pub(super) fn parse(text: &str) -> Result<Graph, LockError> {
         }
     }
     let importers = doc.entries("importers").map(|(_, entry)| &entry.value);
-    for importer in importers.chain(std::iter::once(&doc)) {
+    for importer in importers.chain(std::iter::once(doc)) {
         for (group, dev) in [
             ("dependencies", false),
             ("optionalDependencies", false),
             ("devDependencies", true),
+            ("packageManagerDependencies", true),
         ] {
             for (name, entry) in importer.entries(group) {
                 // 5 writes the version itself, later ones a map with the range beside it.
@@ -80,8 +93,7 @@ pub(super) fn parse(text: &str) -> Result<Graph, LockError> {
             }
         }
     }
-    graph.settle();
-    Ok(graph)
+    Ok(())
 }
 
 /// How keys are written.

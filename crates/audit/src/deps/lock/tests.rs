@@ -259,3 +259,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn all_documents_of_pnpm_are_read() {
+    let manager = "---\nlockfileVersion: '9.0'\n\nimporters:\n\n  .:\n    packageManagerDependencies:\n      pnpm:\n        specifier: 12.0.0\n        version: 12.0.0\n\npackages:\n\n  pnpm@12.0.0:\n    resolution: {integrity: sha512-x}\n\nsnapshots:\n\n  pnpm@12.0.0: {}\n\n---\n";
+    let alone = include_str!("../fixtures/pnpm-9.yaml");
+    let text = format!("{manager}{alone}");
+    let parse = |text: &str| {
+        let graph = Kind::Pnpm.parse(text, &[], &HashMap::new()).unwrap();
+        graph.packages
+    };
+    let (alone, all) = (parse(alone), parse(&text));
+    assert_eq!(all.len(), alone.len() + 1);
+    assert!(all[0].name == "pnpm" && all[0].dev);
+    let express = all
+        .iter()
+        .find(|package| package.name == "express")
+        .unwrap();
+    assert!(express.direct && !express.dev);
+    assert!(text[express.span.clone()].contains("express@4.17.1"));
+}

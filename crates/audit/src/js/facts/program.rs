@@ -39,6 +39,8 @@ pub(crate) struct Program {
     pub(crate) cut_short: Vec<u32>,
     /// Methods of classes with their decorators: where the class is, the method, what the decorator gave.
     pub(crate) decorated: Vec<(Loc, Val, Val)>,
+    /// Early returns of an app, `if (broken) { …; return app }`: when what stands there runs, and when the rest.
+    pub(crate) aside: Vec<(Cond, Cond)>,
     /// Environment variables that are read.
     pub(crate) env: Vec<(Rc<str>, Loc)>,
 }

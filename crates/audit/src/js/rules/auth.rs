@@ -183,11 +183,19 @@ impl Rules<'_> {
         let by_path = layer.path.is_known() && words.last().is_some_and(|last| is_login_word(last));
         let mut evidence: Option<Confidence> = None;
         let mut by_name = false;
-        for handler in handlers {
+        let mut handlers = handlers.peekable();
+        while let Some(handler) = handlers.next() {
             let closure = self.program.closure(handler);
             // What stands in front of others may be called `authenticate`, and only asks who it is.
             by_name = closure.is_some_and(|closure| is_login_name(&closure.name));
-            match self.evidence(handler) {
+            // A guard that also takes a password with each request makes no route a login.
+            let is_last = handlers.peek().is_none();
+            let found = if is_last || by_path {
+                self.evidence(handler)
+            } else {
+                self.strategy(handler)
+            };
+            match found {
                 Evidence::Password => evidence = Some(Confidence::Certain),
                 Evidence::Otherwise => return None,
                 Evidence::None => {}
@@ -201,6 +209,13 @@ impl Rules<'_> {
             (true, None) if layer.method.as_deref() == Some("post") => Some(Confidence::Likely),
             _ => None,
         }
+    }
+
+    /// Whether a handler is `passport.authenticate(…)` itself.
+    fn strategy(&self, handler: &Val) -> Evidence {
+        let call = self.program.as_call(handler);
+        call.and_then(|call| by_strategy(&call.callee, &call.args))
+            .unwrap_or(Evidence::None)
     }
 
     /// What a handler does to let somebody in.
@@ -311,9 +326,8 @@ fn by_strategy(callee: &Callee, args: &[Val]) -> Option<Evidence> {
         return None;
     }
     let strategy = args.first().and_then(Val::text)?.to_ascii_lowercase();
-    let by_password = [
-        "local", "ldap", "basic", "password", "login", "signin", "digest",
-    ];
+    // Basic and Digest come with every request: no route of their own lets anybody in.
+    let by_password = ["local", "ldap", "password", "login", "signin"];
     let otherwise = [
         "google",
         "github",

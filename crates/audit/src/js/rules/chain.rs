@@ -72,6 +72,15 @@ impl App {
         layers.filter(|(_, layer)| layer.cond.in_production())
     }
 
+    /// Whether a layer runs only where an early return keeps the rest of the app away.
+    pub(super) fn is_aside(&self, program: &Program, layer: &Layer) -> bool {
+        let mut aside = program.aside.iter();
+        aside.any(|(leaves, goes_on)| {
+            let mut layers = self.layers.iter();
+            leaves.covers(&layer.cond) && layers.any(|other| goes_on.covers(&other.cond))
+        })
+    }
+
     /// What a setting is at last in production.
     pub(super) fn setting(&self, name: &str) -> Option<(&Val, Loc, &Cond)> {
         let settings = self.settings.iter().rev();

@@ -1,8 +1,8 @@
 //! `cookie/…`: each library by its own defaults.
 
+use super::Rules;
 use super::options::{Setting, first_or_nothing, nth_or_nothing};
 use super::session::{is_cookie_session, is_express_session, is_response_cookie};
-use super::{Rules, sureness};
 use crate::finding::{Confidence, Finding};
 use crate::js::facts::{Call, Loc, Val, Value};
 use crate::rule::{Rule, Severity};
@@ -55,8 +55,7 @@ impl Rules<'_> {
     fn all_cookies(&self) -> Vec<Cookie<'_>> {
         let mut all = Vec::new();
         for call in self.calls_of(is_express_session) {
-            let options = first_or_nothing(&call.args, call.at);
-            let cookie = Setting::of(self.program, &options, &["cookie"]);
+            let cookie = Setting::of(self.program, &self.options_of(call), &["cookie"]);
             let options = match cookie {
                 Setting::Absent => Val::new(Value::Undefined, call.at),
                 Setting::Unknown => Val::unknown(call.at),
@@ -75,7 +74,7 @@ impl Rules<'_> {
             });
         }
         for call in self.calls_of(is_cookie_session) {
-            let options = first_or_nothing(&call.args, call.at);
+            let options = self.options_of(call);
             all.push(Cookie {
                 call,
                 options,
@@ -154,8 +153,14 @@ impl Rules<'_> {
     }
 
     fn cookie(&self, cookie: &Cookie<'_>, found: &mut Vec<Finding>) {
-        let option = |names: &[&str]| Setting::of(self.program, &cookie.options, names);
+        let (options, may_be_given) = self.where_nothing_is_given(&cookie.options);
+        let option = |names: &[&str]| Setting::of(self.program, &options, names);
         let call = cookie.call;
+        let known = if may_be_given {
+            self.sureness_of(call).min(Confidence::Likely)
+        } else {
+            self.sureness_of(call)
+        };
         let mut say = |rule: &'static Rule,
                        at: Option<Loc>,
                        what: &str,
@@ -163,11 +168,9 @@ impl Rules<'_> {
                        sure: Confidence| {
             let message = format!("{} {what}", cookie.shown);
             let finding = self.finding(rule, at.unwrap_or(call.at), message);
-            found.extend(finding.map(|finding| {
-                finding
-                    .severity(severity)
-                    .confidence(sure.min(sureness(call)))
-            }));
+            found.extend(
+                finding.map(|finding| finding.severity(severity).confidence(sure.min(known))),
+            );
         };
         let sure = Confidence::Certain;
         let secure = option(&["secure"]);

@@ -30,6 +30,7 @@ impl Rules<'_> {
 
     fn default_404(&self, app: &App) -> Option<Finding> {
         let mut unknown = app.escapes;
+        let mut aside = false;
         for (_, layer) in app.in_production() {
             if !layer.path.is_everything() {
                 continue;
@@ -39,6 +40,10 @@ impl Rules<'_> {
             }
             if is_unknown(&layer.handler) {
                 unknown = true;
+                continue;
+            }
+            if app.is_aside(self.program, layer) {
+                aside = true;
                 continue;
             }
             match self.handler(&layer.handler) {
@@ -65,10 +70,10 @@ impl Rules<'_> {
             app.at,
             "unknown paths get Express's own page, `Cannot GET /…`",
         )?;
-        let sure = if unknown {
-            Confidence::Possible
-        } else {
-            Confidence::Certain
+        let sure = match (unknown, aside) {
+            (true, _) => Confidence::Possible,
+            (false, true) => Confidence::Likely,
+            (false, false) => Confidence::Certain,
         };
         Some(finding.confidence(sure))
     }
@@ -79,6 +84,9 @@ impl Rules<'_> {
         let mut last_word: Option<(usize, &Layer)> = None;
         for (number, layer) in app.in_production() {
             if self.is_error_handler(layer) {
+                if app.is_aside(self.program, layer) {
+                    continue;
+                }
                 if layer.path.is_everything() && self.ends_errors(layer) {
                     last_word = Some((number, layer));
                 }
@@ -160,12 +168,22 @@ impl Rules<'_> {
     fn errorhandler_package(&self, found: &mut Vec<Finding>) {
         for app in &self.apps {
             for (_, layer) in app.in_production() {
-                if made_by(self.program, &layer.handler) == Some("errorhandler")
-                    && layer.cond.covers(&app.born)
-                {
+                if made_by(self.program, &layer.handler) != Some("errorhandler") {
+                    continue;
+                }
+                // Behind an early return is where an app runs that has started; behind another test is a guard.
+                let always = layer.cond.covers(&app.born);
+                let mut aside = self.program.aside.iter();
+                if always || aside.any(|(_, goes_on)| layer.cond.covers(goes_on)) {
+                    let sure = if always {
+                        Confidence::Certain
+                    } else {
+                        Confidence::Likely
+                    };
                     let message =
                         "`errorhandler` sends stack traces to clients, and runs in production";
-                    found.extend(self.finding(&DEV_HANDLER, layer.at, message));
+                    let finding = self.finding(&DEV_HANDLER, layer.at, message);
+                    found.extend(finding.map(|finding| finding.confidence(sure)));
                 }
             }
         }
@@ -184,11 +202,11 @@ impl Rules<'_> {
             if !sends || !call.cond.in_production() {
                 continue;
             }
-            let whole = &**name == "render";
+            // Of an error that `render` is given whole, the view decides what it shows.
             let sends = call
                 .args
                 .iter()
-                .find_map(|arg| self.stack_in(arg, whole, 0));
+                .find_map(|arg| self.stack_in(arg, false, 0));
             if let Some(sure) = sends {
                 let message = format!("`res.{name}` sends the stack of an error to the client");
                 let finding = self.finding(&DEV_HANDLER, call.at, message);

@@ -28,6 +28,9 @@ impl Rules<'_> {
         let mut helmets: Vec<(usize, &Layer, Helmet)> = Vec::new();
         let mut pieces: Vec<(usize, &Layer, Vec<Header>)> = Vec::new();
         for (number, layer) in app.in_production() {
+            if app.is_aside(self.program, layer) {
+                continue;
+            }
             match self.sets(layer) {
                 Sets::Helmet(helmet) => helmets.push((number, layer, helmet)),
                 Sets::Some(headers) if !headers.is_empty() => pieces.push((number, layer, headers)),

@@ -14,6 +14,7 @@ mod redirect;
 mod secrets;
 mod session;
 mod tls;
+mod untold;
 
 use std::collections::HashMap;
 
@@ -66,11 +67,13 @@ pub(crate) fn apply(
         handlers: handlers.collect(),
         calls,
     };
+    rules.nest();
     if !rules.has_express() {
         rules.other_frameworks();
         return;
     }
     rules.unread();
+    rules.untold();
     rules.headers();
     rules.fingerprint();
     rules.errors();

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
+use super::Rules;
 use super::options::{Setting, first_or_nothing, nth_or_nothing, texts};
-use super::{Rules, sureness};
 use crate::finding::{Confidence, Finding};
 use crate::js::facts::{Call, Callee, Loc, Val, Value};
 use crate::rules::secrets::{HARDCODED, SAMPLE_ENV};
@@ -30,7 +30,7 @@ impl Rules<'_> {
 
     /// The arguments of a call that must not stand in the source, and what they are.
     fn secrets_of(&self, path: &str, call: &Call) -> Vec<(String, Val)> {
-        let options = first_or_nothing(&call.args, call.at);
+        let options = self.options_of(call);
         let last = call.args.last().cloned().unwrap_or_else(|| options.clone());
         let option = |of: &Val, names: &[&str]| Setting::of(self.program, of, names).val().cloned();
         let nth = |number: usize| Some(nth_or_nothing(&call.args, number, call.at));
@@ -123,6 +123,11 @@ impl Rules<'_> {
         seen: &mut HashSet<Loc>,
         found: &mut Vec<Finding>,
     ) {
+        // Of `given || { secret: 'x' }` the source says what is used where nothing is given.
+        let known = match call.args.first() {
+            Some(options) if self.where_nothing_is_given(options).1 => Confidence::Likely,
+            _ => Confidence::Certain,
+        };
         let val = val.in_production();
         let mut all: Vec<(Val, bool)> = Vec::new();
         let mut add = |val: &Val| {
@@ -172,7 +177,7 @@ impl Rules<'_> {
                     }
                     _ => finding,
                 };
-                finding.confidence(sure)
+                finding.confidence(sure.min(known))
             }));
         }
     }
@@ -212,7 +217,7 @@ impl Rules<'_> {
             sample.text()?
         );
         let finding = self.finding(&SAMPLE_ENV, call.at, message)?;
-        Some(finding.confidence(sureness(call)))
+        Some(finding.confidence(self.sureness_of(call)))
     }
 
     /// `node --env-file=.env.example` in `package.json`.

@@ -1,7 +1,7 @@
 //! `session/…`.
 
-use super::options::{Setting, first_or_nothing};
-use super::{Rules, sureness};
+use super::Rules;
+use super::options::Setting;
 use crate::finding::{Confidence, Edit, Finding, Fix};
 use crate::js::facts::{Call, Callee, Kind, Program, Val, Value};
 use crate::rules::session::{DEFAULT_NAME, MEMORY_STORE, NESTED, SENSITIVE};
@@ -16,12 +16,12 @@ impl Rules<'_> {
     pub(super) fn sessions(&mut self) {
         let mut found = Vec::new();
         for call in self.calls_of(is_express_session) {
-            let options = first_or_nothing(&call.args, call.at);
+            let options = self.options_of(call);
             self.memory_store(call, &options, &mut found);
             found.extend(self.default_name(call, &options));
         }
         for call in self.calls_of(is_cookie_session) {
-            let options = first_or_nothing(&call.args, call.at);
+            let options = self.options_of(call);
             found.extend(self.nested(call, &options));
         }
         self.sensitive(&mut found);
@@ -52,7 +52,7 @@ impl Rules<'_> {
         let finding = self.finding(&MEMORY_STORE, at, message);
         found.extend(finding.map(|finding| {
             finding
-                .confidence(sureness(call))
+                .confidence(self.sureness_of(call))
                 .help("`store: new RedisStore({ client })` with connect-redis, or another of express-session's stores")
         }));
     }
@@ -70,7 +70,7 @@ impl Rules<'_> {
             "the session cookie is called `connect.sid`, as every Express app's",
         )?;
         let finding = finding
-            .confidence(sureness(call))
+            .confidence(self.sureness_of(call))
             .help("`name: 'sessionId'`");
         Some(match self.naming(options) {
             Some(fix) if name.is_absent() => finding.fix(fix),
@@ -115,7 +115,7 @@ impl Rules<'_> {
         };
         let message = format!("cookie-session does not look into `cookie`: {ignored} is ignored");
         let finding = self.finding(&NESTED, at, message)?;
-        Some(finding.confidence(sureness(call)))
+        Some(finding.confidence(self.sureness_of(call)))
     }
 
     /// What is written into a session that its visitor can read.

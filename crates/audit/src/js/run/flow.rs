@@ -205,6 +205,10 @@ impl Interp<'_> {
     }
 
     fn note_equal(&mut self, a: &Val, b: &Val) {
+        // Whether it is there, or switched on: that is no comparison with what somebody keeps.
+        if b.is_nothing() || matches!(b.v, Value::Bool(_) | Value::Number(_)) {
+            return;
+        }
         let with = b.text().map(Rc::from);
         self.note(a, CheckKind::Equal(with));
     }

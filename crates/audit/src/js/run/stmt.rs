@@ -207,6 +207,7 @@ impl Interp<'_> {
             Some((flow, it.path.clone()))
         };
         let (mut yes, mut no) = (Some(yes), Some(no));
+        let sides = (when.clone(), unless.clone());
         let first = run(self, when, &mut |it| {
             yes.take().map_or(Flow::On, |yes| yes(it))
         });
@@ -226,7 +227,12 @@ impl Interp<'_> {
             (None, None) => (Flow::Thrown, before),
             (Some((Flow::On, _)), Some((Flow::On | Flow::Thrown, _)))
             | (Some((Flow::Thrown, _)), Some((Flow::On, _))) => (Flow::On, before),
-            (Some((Flow::On, path)), Some(_)) | (Some(_), Some((Flow::On, path))) => {
+            (Some((Flow::On, path)), Some((flow, _))) => {
+                self.left_aside(flow, sides.1, &path);
+                (Flow::On, path)
+            }
+            (Some((flow, _)), Some((Flow::On, path))) => {
+                self.left_aside(flow, sides.0, &path);
                 (Flow::On, path)
             }
             (Some((Flow::Thrown, _)), Some((Flow::Thrown, _))) => (Flow::Thrown, before),
@@ -235,6 +241,18 @@ impl Interp<'_> {
         };
         self.path = path;
         flow
+    }
+
+    /// Remembers a side that leaves with an app or a router, and where the rest of it goes on.
+    fn left_aside(&mut self, flow: Flow, leaves: Option<Cond>, goes_on: &Cond) {
+        let returns = self.frames.last().map(|frame| &frame.returns);
+        let latest = returns.and_then(|returns| returns.last());
+        let is_app = latest.is_some_and(|(_, val)| self.program.as_stack(val).is_some());
+        if let (Flow::Left, true, Some(leaves)) = (flow, is_app, leaves)
+            && !goes_on.is_certain()
+        {
+            self.program.aside.push((leaves, goes_on.clone()));
+        }
     }
 
     fn a_loop(&mut self, stmt: &Stmt, scope: u32) -> Flow {

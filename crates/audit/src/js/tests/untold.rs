@@ -1,0 +1,199 @@
+//! What is not known: it is said so, or what runs without it is judged.
+
+use super::{of, one, report};
+
+const EXPRESS: &str = "const express = require('express'); const app = express();\n";
+
+fn not_checked(files: &[(&str, &str)]) -> Vec<String> {
+    let all = report(files).not_checked.into_iter();
+    all.map(|entry| format!("{} {}", entry.rule.id, entry.reason))
+        .collect()
+}
+
+#[test]
+fn logins_of_nest_are_not_judged() {
+    let main = "import { NestFactory } from '@nestjs/core';\n(async () => { const app = await NestFactory.create(M); await app.listen(1); })();";
+    let all = not_checked(&[("main.ts", main)]);
+    assert!(
+        all.iter()
+            .any(|it| it.starts_with("auth/no-rate-limit") && it.contains("NestJS")),
+        "{all:?}"
+    );
+    let all = not_checked(&[("app.js", EXPRESS)]);
+    assert!(!all.iter().any(|it| it.contains("NestJS")), "{all:?}");
+}
+
+#[test]
+fn options_from_elsewhere_are_said_once_a_call() {
+    let said = |lines: &str| {
+        let mut all = not_checked(&[("app.js", &format!("{EXPRESS}{lines}"))]);
+        all.retain(|it| it.contains("`app.js:2`"));
+        all.into_iter()
+            .map(|it| it.split(' ').next().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let none = [""; 0];
+    for (lines, rules) in [
+        (
+            "app.use(require('express-session')(load()));",
+            &["cookie/no-secure", "session/memory-store"][..],
+        ),
+        (
+            "app.use(require('express-session')({ ...load(), cookie: {} }));",
+            &["session/memory-store"],
+        ),
+        (
+            "app.use(require('cookie-session')(load()));",
+            &["cookie/no-secure"],
+        ),
+        (
+            "app.use(require('helmet')(load()));",
+            &["headers/helmet-weakened"],
+        ),
+        (
+            "app.use(require('express-rate-limit')(load()));",
+            &["auth/limiter-spoofable-key"],
+        ),
+        (
+            "app.use(require('express-session')({ store: S, cookie: {} }));",
+            &none[..],
+        ),
+        ("app.use(require('express-session')());", &none),
+        ("app.use(require('helmet')());", &none),
+        (
+            "app.use(require('express-rate-limit')({ limit: 3 }));",
+            &none,
+        ),
+        (
+            "app.use(require('express-session')(load() || { cookie: {} }));",
+            &none,
+        ),
+    ] {
+        assert_eq!(said(lines), rules, "{lines}");
+    }
+}
+
+#[test]
+fn what_follows_an_early_return_runs() {
+    let text = "const express = require('express');
+module.exports = function create(env, ctx) {
+  const app = express();
+  if (ctx.bootErrors && ctx.bootErrors.length > 0) {
+    app.get('*', (req, res) => res.end('broken'));
+    return app;
+  }
+  app.use(express.static('public'));
+  app.post('/login', (req, res) => { check(req.body.password); res.end(); });
+  app.use(require('errorhandler')());
+  return app;
+};
+";
+    let main = "require('./app')(process.env, load()).listen(1);";
+    let found = |group: &str| of(group, &[("app.js", text), ("main.js", main)]);
+    assert_eq!(
+        found("errors"),
+        [
+            "app.js:10 errors/dev-handler-unguarded?",
+            "app.js:3 errors/default-404?",
+        ]
+    );
+    assert_eq!(found("auth"), ["app.js:9 auth/no-rate-limit?"]);
+    // A guard is none.
+    let guarded = format!(
+        "{EXPRESS}app.get('/', (q, s) => s.end());\nif (load().debug) app.use(require('errorhandler')());"
+    );
+    assert_eq!(one("errors/dev", &guarded), [""; 0]);
+}
+
+#[test]
+fn a_guard_that_takes_passwords_makes_no_login() {
+    let routes = |last: &str| {
+        let text = format!(
+            "{EXPRESS}const passport = require('passport');
+const must = (req, res, next) => {{
+  if (req.isAuthenticated()) return next();
+  if (req.headers.authorization) return passport.authenticate('basic', {{ session: false }})(req, res, next);
+  if (req.headers.other) return passport.authenticate('local')(req, res, next);
+  res.redirect('/signin');
+}};
+{last}"
+        );
+        one("auth", &text)
+    };
+    assert_eq!(
+        routes("app.post('/api/connections', must, (req, res) => res.json({}));"),
+        [""; 0]
+    );
+    assert_eq!(
+        routes("app.post('/api/in', passport.authenticate('local'), (req, res) => res.json({}));"),
+        ["app.js:9 auth/no-rate-limit"]
+    );
+    assert_eq!(
+        routes(
+            "app.post('/api/in', (req, res, next) => { passport.authenticate('local')(req, res, next); });"
+        ),
+        ["app.js:9 auth/no-rate-limit"]
+    );
+    assert_eq!(
+        routes("app.post('/api/x', passport.authenticate('basic'), (req, res) => res.json({}));"),
+        [""; 0]
+    );
+    // What is only cleaned up is not compared with what somebody keeps.
+    let cleaned = |with: &str| {
+        routes(&format!(
+            "app.post('/api/x', (req, res) => {{ if (req.body.password === {with}) note(); res.json({{}}); }});"
+        ))
+    };
+    assert_eq!(cleaned("true"), [""; 0]);
+    assert_eq!(cleaned("null"), [""; 0]);
+    assert_eq!(cleaned("load()"), ["app.js:9 auth/no-rate-limit"]);
+}
+
+#[test]
+fn a_view_decides_what_it_shows_of_an_error() {
+    let handler = |what: &str| {
+        one(
+            "errors/dev",
+            &format!("{EXPRESS}app.use((error, req, res, next) => {{ {what} }});"),
+        )
+    };
+    assert_eq!(handler("res.render('error', { error });"), [""; 0]);
+    assert_eq!(
+        handler("res.render('error', { trace: error.stack });"),
+        ["app.js:2 errors/dev-handler-unguarded"]
+    );
+}
+
+#[test]
+fn what_is_used_where_nothing_is_given_is_judged() {
+    let fallback = "{ name: 'x', secret: 'very secret phrase', cookie: { maxAge: 1 } }";
+    let expected = [
+        "cookie/no-samesite?",
+        "cookie/no-secure?",
+        "secrets/hardcoded?",
+        "session/memory-store?",
+    ];
+    for text in [
+        format!(
+            "{EXPRESS}module.exports = (args) => {{ app.use(require('express-session')(args.session || {fallback})); }};"
+        ),
+        format!(
+            "const express = require('express');
+function initServer(args) {{ const app = express(); app.use(require('express-session')(args.config.session || {fallback})); app.get('/', (q, s) => s.end()); return app; }}
+function initDatabase(args, cb) {{ args.db.connect((err) => {{ if (err) return cb(err); cb(null); }}); }}
+exports.init = (args, done) => {{ initDatabase(args, (err) => {{ if (err) return done(err); done(null, initServer(args)); }}); }};"
+        ),
+    ] {
+        let mut all = super::audit(&[("app.js", &text)]);
+        all.retain(|it| {
+            ["cookie/", "session/", "secrets/"]
+                .iter()
+                .any(|group| it.contains(group))
+        });
+        let all: Vec<&str> = all
+            .iter()
+            .map(|it| it.split(' ').next_back().unwrap())
+            .collect();
+        assert_eq!(all, expected, "{text}");
+    }
+}
