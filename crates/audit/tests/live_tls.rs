@@ -77,12 +77,7 @@ impl OpenSsl {
             .status()
             .expect("openssl is not installed; `cargo xtask test` installs what the tests need");
         assert!(made.success());
-        let port = TcpListener::bind("127.0.0.1:0")
-            .await
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
+        let port = panoply_store_test::free_port();
         let child = Command::new("timeout")
             .args(["120", "openssl", "s_server", "-www", "-quiet", "-accept"])
             .arg(format!("127.0.0.1:{port}"))

@@ -15,9 +15,11 @@ pub mod sessions;
 pub mod walk;
 
 mod dice;
+mod port;
 mod postgres;
 mod trial;
 
+pub use port::free_port;
 pub use postgres::PostgresServer;
 pub use sessions::SessionTrial;
 pub use trial::Trial;

@@ -17,7 +17,6 @@ mod raw;
 mod redis;
 mod tools;
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -26,6 +25,7 @@ pub(crate) use gateway::{
     App, DEMO_ON_FREE_PORTS, Gateway, Setup, authority, example, panoply, test_app, urls,
 };
 pub(crate) use h2::{H2, frame};
+pub(crate) use panoply_store_test::free_port;
 pub(crate) use pebble::Pebble;
 pub(crate) use pki::Pki;
 pub(crate) use process::Process;
@@ -44,15 +44,6 @@ pub(crate) fn root() -> PathBuf {
 /// The folder with the Node scripts.
 pub(crate) fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/node")
-}
-
-/// A port that was free a moment ago.
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
 }
 
 /// Waits until `probe` gives a value; fails the test with `what` after `limit`.

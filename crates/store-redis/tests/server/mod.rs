@@ -8,13 +8,13 @@
     reason = "a test says no by panicking"
 )]
 
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use panoply_core::{Block, BlockId, CounterStore, Decision, Op, Release, Reply};
 use panoply_store_redis::RedisStore;
+pub(crate) use panoply_store_test::free_port;
 use redis::aio::MultiplexedConnection;
 use tempfile::TempDir;
 
@@ -36,7 +36,7 @@ impl Server {
     /// One with these options too.
     pub(crate) async fn with(options: &[&str]) -> Self {
         let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
-        // Between finding a free port and taking it another may come; then the server ends.
+        // Whoever knows nothing of the ports that tests are given may take one; then the server ends.
         for _ in 0..20 {
             let folder = tempfile::tempdir().unwrap();
             let port = free_port();
@@ -118,11 +118,6 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
     }
-}
-
-pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 fn spawn(port: u16, options: &[String], folder: &Path) -> Child {
