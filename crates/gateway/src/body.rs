@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -11,11 +12,10 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use panoply::limits::GuardedBody;
-use pin_project_lite::pin_project;
 
 use crate::nonce::Stamped;
-use crate::proxy::Lease;
-use crate::wire::Outlet;
+use crate::proxy::{Turn, http1};
+use crate::wire::{Feed, pass_trailers};
 
 /// Why a request's body could not be passed on whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,27 +63,84 @@ impl Progress {
 #[error("the client's request body was refused or broke off")]
 pub(crate) struct Refused;
 
+/// Where a request's body comes from.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// There is none.
+    None,
+    /// Its HTTP/1 connection.
+    Http1(Fed),
+    /// Its HTTP/2 stream.
+    Http2(Incoming),
+}
+
+impl Source {
+    pub(crate) fn http1(feed: Rc<dyn Feed>) -> Self {
+        Self::Http1(Fed(feed))
+    }
+}
+
+/// A share in a connection that has a body to give; its drop says that nobody wants the rest.
+#[derive(Debug)]
+pub(crate) struct Fed(Rc<dyn Feed>);
+
+impl Drop for Fed {
+    fn drop(&mut self) {
+        self.0.let_go();
+    }
+}
+
+impl Body for Source {
+    type Data = Bytes;
+    type Error = Refused;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Refused>>> {
+        match self.get_mut() {
+            Self::None => Poll::Ready(None),
+            Self::Http1(Fed(feed)) => feed.poll(cx).map_err(|_| Refused),
+            Self::Http2(body) => Pin::new(body).poll_frame(cx).map_err(|_| Refused),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::None => true,
+            Self::Http1(Fed(feed)) => feed.is_end(),
+            Self::Http2(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::None => SizeHint::with_exact(0),
+            Self::Http1(Fed(feed)) => feed.size_hint(),
+            Self::Http2(body) => body.size_hint(),
+        }
+    }
+}
+
 /// A request's body as the client sends it, up to a limit.
 #[derive(Debug)]
 pub(crate) struct RequestBody {
     /// What the login guard has read, and the app is still to have.
     read: VecDeque<Frame<Bytes>>,
-    inner: Option<Incoming>,
+    inner: Source,
     left: u64,
     progress: Rc<Progress>,
-    trailers: Outlet,
 }
 
 impl RequestBody {
-    pub(crate) fn new(inner: Incoming, limit: u64) -> Self {
+    pub(crate) fn new(inner: Source, limit: u64) -> Self {
         let progress = Rc::<Progress>::default();
         progress.ended.set(inner.is_end_stream());
         Self {
             read: VecDeque::new(),
-            inner: Some(inner),
+            inner,
             left: limit,
             progress,
-            trailers: Outlet::default(),
         }
     }
 
@@ -93,10 +150,9 @@ impl RequestBody {
         progress.ended.set(true);
         Self {
             read: VecDeque::new(),
-            inner: None,
+            inner: Source::None,
             left: 0,
             progress,
-            trailers: Outlet::default(),
         }
     }
 
@@ -110,11 +166,6 @@ impl RequestBody {
 
     pub(crate) fn progress(&self) -> Rc<Progress> {
         Rc::clone(&self.progress)
-    }
-
-    /// Where its trailers go, from now on.
-    pub(crate) fn set_trailers(&mut self, outlet: Outlet) {
-        self.trailers = outlet;
     }
 
     fn refuse(&self, fault: Fault) -> Poll<Option<Result<Frame<Bytes>, Refused>>> {
@@ -133,13 +184,10 @@ impl Body for RequestBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Refused>>> {
         if let Some(frame) = self.read.pop_front() {
             // Counted when it was read.
-            let frame = self.trailers.pass(frame);
+            let frame = pass_trailers(frame);
             return Poll::Ready(frame.map(Ok));
         }
-        let Some(inner) = self.inner.as_mut() else {
-            return Poll::Ready(None);
-        };
-        let polled = Pin::new(inner).poll_frame(cx);
+        let polled = Pin::new(&mut self.inner).poll_frame(cx);
         self.progress.waits.set(polled.is_pending());
         let frame = match ready!(polled) {
             Some(Ok(frame)) => frame,
@@ -155,7 +203,7 @@ impl Body for RequestBody {
             Some(left) => self.left = left,
             None => return self.refuse(Fault::TooLarge),
         }
-        let frame = self.trailers.pass(frame);
+        let frame = pass_trailers(frame);
         self.progress
             .ended
             .set(frame.is_none() || self.is_end_stream());
@@ -163,12 +211,11 @@ impl Body for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.read.is_empty() && self.inner.as_ref().is_none_or(Body::is_end_stream)
+        self.read.is_empty() && self.inner.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        let rest = self.inner.as_ref();
-        let rest = rest.map_or(SizeHint::with_exact(0), Body::size_hint);
+        let rest = self.inner.size_hint();
         if self.read.is_empty() {
             return rest;
         }
@@ -183,71 +230,124 @@ impl Body for RequestBody {
     }
 }
 
-pin_project! {
-    /// An answer's body: the app's, or one of our own.
-    #[project = Projected]
-    pub(crate) enum ResponseBody {
-        /// A page of ours.
-        Whole { #[pin] body: Full<Bytes> },
-        /// The app's, as it comes; the lease returns its connection to the pool.
-        App { #[pin] body: Incoming, lease: Option<Lease> },
-        /// The app's page, with the placeholder replaced by the nonce.
-        Stamped { #[pin] body: Stamped<Incoming>, lease: Option<Lease> },
+/// An answer's body: the app's, or one of our own.
+#[derive(Debug)]
+pub(crate) enum ResponseBody {
+    /// A page of ours, or an answer of the app that came whole.
+    Whole(Full<Bytes>),
+    /// The app's, as it comes.
+    App(AppBody),
+    /// The app's page, with the placeholder replaced by the nonce.
+    Stamped(Box<Stamped<AppBody>>),
+}
+
+/// What the app sends, boxed: answers are moved a dozen times.
+#[derive(Debug)]
+pub(crate) enum AppBody {
+    /// Over a connection of its own.
+    Http1(Box<http1::Answer>),
+    /// Over one that others use too, with its place there.
+    Http2(Box<(Incoming, Option<Turn>)>),
+    /// All of it, come with its head.
+    Whole(Full<Bytes>),
+}
+
+impl Default for AppBody {
+    fn default() -> Self {
+        Self::Whole(Full::default())
     }
+}
+
+/// Why the rest of an answer does not come.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Broken {
+    /// Over HTTP/1.1.
+    #[error(transparent)]
+    Http1(#[from] http1::Error),
+    /// Over HTTP/2.
+    #[error(transparent)]
+    Http2(#[from] hyper::Error),
 }
 
 impl From<Bytes> for ResponseBody {
     fn from(bytes: Bytes) -> Self {
-        Self::Whole {
-            body: Full::new(bytes),
+        Self::Whole(Full::new(bytes))
+    }
+}
+
+/// A body that is there does not fail.
+fn sound<T>(frame: Option<Result<T, Infallible>>) -> Option<Result<T, Broken>> {
+    frame.map(|frame| frame.map_err(|never| match never {}))
+}
+
+impl Body for AppBody {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        match self.get_mut() {
+            Self::Whole(body) => Pin::new(body).poll_frame(cx).map(sound),
+            Self::Http1(body) => Pin::new(&mut **body).poll_frame(cx).map_err(Broken::from),
+            Self::Http2(body) => {
+                let (body, turn) = &mut **body;
+                let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
+                if frame.is_none() || body.is_end_stream() {
+                    // Another may have its place.
+                    turn.take();
+                }
+                Poll::Ready(frame.map(|frame| frame.map_err(Broken::from)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(body) => body.is_end_stream(),
+            Self::Http1(body) => body.is_end_stream(),
+            Self::Http2(body) => body.0.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(body) => body.size_hint(),
+            Self::Http1(body) => body.size_hint(),
+            Self::Http2(body) => body.0.size_hint(),
         }
     }
 }
 
 impl Body for ResponseBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = Broken;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let (frame, ended, lease) = match self.project() {
-            Projected::Whole { body } => {
-                return body
-                    .poll_frame(cx)
-                    .map(|frame| frame.map(|f| f.map_err(|e| match e {})));
-            }
-            Projected::App { mut body, lease } => {
-                let frame = ready!(body.as_mut().poll_frame(cx));
-                (frame, body.is_end_stream(), lease)
-            }
-            Projected::Stamped { mut body, lease } => {
-                let frame = ready!(body.as_mut().poll_frame(cx));
-                (frame, body.is_end_stream(), lease)
-            }
-        };
-        if (ended || frame.is_none())
-            && let Some(lease) = lease.take()
-        {
-            lease.give_back();
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        match self.get_mut() {
+            Self::Whole(body) => Pin::new(body).poll_frame(cx).map(sound),
+            Self::App(body) => Pin::new(body).poll_frame(cx),
+            Self::Stamped(body) => Pin::new(&mut **body).poll_frame(cx),
         }
-        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Whole { body } => body.is_end_stream(),
-            Self::App { body, .. } => body.is_end_stream(),
-            Self::Stamped { body, .. } => body.is_end_stream(),
+            Self::Whole(body) => body.is_end_stream(),
+            Self::App(body) => body.is_end_stream(),
+            Self::Stamped(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Whole { body } => body.size_hint(),
-            Self::App { body, .. } => body.size_hint(),
-            Self::Stamped { body, .. } => body.size_hint(),
+            Self::Whole(body) => body.size_hint(),
+            Self::App(body) => body.size_hint(),
+            Self::Stamped(body) => body.size_hint(),
         }
     }
 }

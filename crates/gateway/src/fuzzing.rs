@@ -1,48 +1,29 @@
 //! What the fuzz targets see of the wire; in no other build.
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use crate::wire::{Stop, replay};
 
-use crate::wire::{Framing, Sweeper, Wire};
-
-/// Where the framing check stands after the bytes it has followed.
+/// Where the server stands after the bytes it has read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Place {
-    /// Between two messages, or no longer following.
+    /// Between two messages.
     Outside,
     /// In a head.
     Head,
     /// In a body, its chunks and trailers included.
     Body,
+    /// At what is refused, with no more to be read.
+    Refused,
 }
 
-/// Follows `pieces`: where that ends, or the offset and the rule of what is refused.
-///
-/// # Errors
-///
-/// When a form is refused.
-pub fn follow<'a>(
-    pieces: impl IntoIterator<Item = &'a [u8]>,
-) -> Result<Place, (usize, &'static str)> {
-    let mut framing = Framing::new();
-    let mut before = 0;
-    for piece in pieces {
-        framing
-            .follow(piece)
-            .map_err(|(good, violation)| (before + good, violation.rule()))?;
-        before += piece.len();
-    }
-    Ok(match (framing.in_head(), framing.in_body()) {
-        (true, _) => Place::Head,
-        (_, true) => Place::Body,
-        _ => Place::Outside,
-    })
-}
-
-/// `stream` as hyper is given it.
-pub fn wire<T>(stream: T) -> impl AsyncRead + AsyncWrite + Unpin
-where
-    T: AsyncRead + AsyncWrite + Unpin,
-{
-    Wire::http1(stream, Sweeper::default().watch())
+/// The bodies of the requests in `pieces` that are whole, and where that ends.
+pub fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Vec<u8>>, Place) {
+    let (bodies, stop) = replay(pieces);
+    let place = match stop {
+        Stop::Between => Place::Outside,
+        Stop::Head => Place::Head,
+        Stop::Body => Place::Body,
+        Stop::Refused(..) | Stop::Malformed(_) => Place::Refused,
+    };
+    (bodies, place)
 }

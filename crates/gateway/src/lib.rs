@@ -14,6 +14,7 @@ mod explain;
 #[doc(hidden)]
 pub mod fuzzing;
 mod gateway;
+mod http1;
 mod intake;
 mod listen;
 mod log;

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Request;
-use hyper::body::Incoming;
 use panoply::limits::GuardedBody;
 use panoply::trace::TracedBody;
 use panoply::{Clock, Dressed, Guarded};
@@ -19,14 +18,14 @@ use tower_layer::Layer as _;
 use tower_service::Service;
 
 use crate::access::WorkerLog;
-use crate::body::{RequestBody, ResponseBody};
+use crate::body::{RequestBody, ResponseBody, Source};
 use crate::intake::Intake;
 use crate::metrics::Metrics;
 use crate::proxy::Pool;
 use crate::service::AppService;
 use crate::settings::{Limits, Live};
 use crate::shared::{Seat, Shared};
-use crate::wire::{self, Patience, Streams, Sweeper, TICK};
+use crate::wire::{self, BLOCK, Block, Patience, Streams, Sweeper, TICK};
 
 /// The whole stack, down to the app.
 pub(crate) type Stack = Dressed<Intake<Guarded<AppService>>>;
@@ -63,7 +62,17 @@ pub(crate) struct Worker {
     log: Arc<WorkerLog>,
     current: RefCell<(Arc<Live>, Stack)>,
     drains: Cell<bool>,
+    block: Rc<Block>,
+    texts: RefCell<Vec<Vec<u8>>>,
+    date: Cell<Date>,
 }
+
+/// A moment as answers have it: `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7).
+type Date = [u8; 29];
+
+/// The most heads that are kept room for, and the most of it each.
+const TEXTS: usize = 64;
+const TEXT: usize = 16 << 10;
 
 impl Worker {
     fn new(shared: Arc<Shared>) -> Rc<Self> {
@@ -80,11 +89,51 @@ impl Worker {
             log,
             current,
             drains: Cell::new(false),
+            block: Rc::new(RefCell::new(vec![0; BLOCK].into())),
+            texts: RefCell::default(),
+            date: Cell::new([0; 29]),
         })
+        .dated()
+    }
+
+    fn dated(self: Rc<Self>) -> Rc<Self> {
+        self.set_date();
+        self
+    }
+
+    /// Room that is read into.
+    pub(crate) fn block(&self) -> Rc<Block> {
+        Rc::clone(&self.block)
+    }
+
+    /// Room for a head.
+    pub(crate) fn take_text(&self) -> Vec<u8> {
+        self.texts.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Keeps room for another head.
+    pub(crate) fn give_text(&self, text: Vec<u8>) {
+        let mut texts = self.texts.borrow_mut();
+        if text.capacity() <= TEXT && texts.len() < TEXTS {
+            texts.push(text);
+        }
+    }
+
+    /// The moment that answers are dated, to within a tick and a second.
+    pub(crate) const fn date(&self) -> Date {
+        self.date.get()
+    }
+
+    fn set_date(&self) {
+        let now = jiff::Timestamp::try_from(self.shared.clock.wall()).unwrap_or_default();
+        let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&now);
+        if let Some(date) = date.ok().and_then(|date| date.as_bytes().try_into().ok()) {
+            self.date.set(date);
+        }
     }
 
     /// Hands a request to the stack in force.
-    pub(crate) fn call(&self, request: Request<Incoming>) -> Answering {
+    pub(crate) fn call(&self, request: Request<Source>) -> Answering {
         self.with_stack(|stack, limits| {
             stack.call(request.map(|body| RequestBody::new(body, limits.body_bytes)))
         })
@@ -130,10 +179,6 @@ impl Worker {
 
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.shared.metrics
-    }
-
-    pub(crate) fn clock(&self) -> &dyn Clock {
-        &*self.shared.clock
     }
 
     /// Resolves once the gateway is to stop.
@@ -186,6 +231,7 @@ impl Worker {
         self.sweeper
             .tick(patience, |rule| self.metrics().refused(rule));
         self.pool.sweep();
+        self.set_date();
         self.log.flush();
     }
 }

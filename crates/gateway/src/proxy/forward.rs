@@ -1,27 +1,21 @@
 //! One request to the app and its answer back.
 
 use std::future::poll_fn;
-use std::io;
-use std::pin::pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::header::{
-    ACCEPT_ENCODING, ACCEPT_RANGES, CONTENT_TYPE, ETAG, IF_RANGE, LAST_MODIFIED, RANGE,
-};
-use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
-use http_body::Body as _;
-use hyper::body::Incoming;
-use panoply_core::{ClientAddress, Connection, Nonce, RequestId};
+use http::header::{ACCEPT_RANGES, CONTENT_TYPE, ETAG, LAST_MODIFIED};
+use http::{HeaderMap, Request, Response, StatusCode};
+use panoply_core::Nonce;
 
-use super::deadlines::Deadline;
-use super::multiplexed::Turn;
-use super::pool::{Alone, Lease, Pool, Sender};
-use super::{Failure, headers};
-use crate::body::{Progress, RequestBody, ResponseBody};
+use super::http1::{self, Begun, Ended, Exchange, Head};
+use super::pool::Pool;
+use super::{Failure, headers, shared};
+use crate::body::{AppBody, Fault, Progress, RequestBody, ResponseBody};
+use crate::http1::Malformed;
 use crate::nonce::Stamped;
+use crate::wire::Tunnel;
 
 /// How the app is spoken to.
 #[derive(Debug, Clone)]
@@ -42,130 +36,20 @@ pub(crate) async fn forward(
     upstream: &Upstream,
     mut request: Request<RequestBody>,
 ) -> Result<Response<ResponseBody>, Failure> {
-    let upgrade = headers::upgrade(request.headers(), request.version());
-    let upgrade = upgrade.filter(|_| !upstream.h2c);
-    let asked = upgrade.is_some();
     let nonce = request.extensions_mut().remove::<Nonce>();
-    prepare(&mut request, upgrade, upstream);
-    let progress = request.body().progress();
     let answer = if upstream.h2c {
-        let (answer, turn) = share(pool, upstream, request, &progress).await?;
-        (answer, Some(Lease::Among(turn)))
+        shared::exchange(pool, upstream, request).await?
     } else {
-        let (answer, sender) = exchange(pool, upstream, request, &progress).await?;
-        // An app that declines an upgrade may have given the connection to what would have spoken.
-        let keep = if asked {
-            Some(Duration::ZERO)
-        } else {
-            headers::keep_alive(answer.headers())
-        };
-        let switching = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
-        if switching && !asked {
-            return Err(Failure::Unasked);
-        }
-        if headers::is_coded(answer.headers()) {
-            return Err(Failure::Coded);
-        }
-        let lease = if switching {
-            sender.release();
-            None
-        } else {
-            Some(Lease::Alone(Alone::new(pool, sender, keep, progress)))
-        };
-        (answer, lease)
+        exchange(pool, upstream, request).await?
     };
-    Ok(answered(answer, nonce, upstream))
-}
-
-/// Makes the request what the app is to see.
-fn prepare(request: &mut Request<RequestBody>, upgrade: Option<HeaderValue>, upstream: &Upstream) {
-    let target = request.uri().path_and_query().cloned();
-    let authority = request
-        .uri()
-        .authority()
-        .map(|a| HeaderValue::from_str(a.as_str()));
-    let client = request.extensions_mut().remove::<ClientAddress>();
-    let id = request.extensions_mut().remove::<RequestId>();
-    let connection = request.extensions_mut().remove::<Connection>();
-    let map = request.headers_mut();
-    // HTTP/2 has the host in `:authority` (RFC 9113 §8.3.1).
-    let host = map
-        .get(header::HOST)
-        .cloned()
-        .or_else(|| authority.and_then(Result::ok));
-    headers::to_app(map, client.as_ref(), id.as_ref(), host, upgrade);
-    let certificate = connection.and_then(|connection| connection.tls?.client);
-    if let Some(certificate) = certificate {
-        headers::with_certificate(map, &certificate);
-    }
-    if upstream.placeholder.is_some() {
-        // A compressed page cannot be stamped, nor part of one.
-        for name in [ACCEPT_ENCODING, RANGE, IF_RANGE] {
-            map.remove(name);
-        }
-    }
-    if upstream.h2c {
-        map.remove(header::CONNECTION);
-    }
-    if !upstream.h2c && !request.body().is_end_stream() {
-        // hyper drops the body of a GET of unknown length unless it is told.
-        let headers = request.headers_mut();
-        if !headers.contains_key(header::CONTENT_LENGTH) {
-            headers.insert(
-                header::TRANSFER_ENCODING,
-                HeaderValue::from_static("chunked"),
-            );
-        }
-    }
-    let target = target.unwrap_or_else(|| PathAndQuery::from_static("/"));
-    let host = request
-        .headers()
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok());
-    *request.uri_mut() = match (upstream.h2c, host) {
-        (true, Some(host)) => Uri::builder()
-            .scheme("http")
-            .authority(host)
-            .path_and_query(target.clone())
-            .build()
-            .unwrap_or_else(|_| Uri::from(target)),
-        _ => Uri::from(target),
-    };
-    *request.version_mut() = if upstream.h2c {
-        Version::HTTP_2
-    } else {
-        Version::HTTP_11
-    };
-}
-
-/// What is kept of a request in case a connection dies under it.
-struct Again(Method, Uri, HeaderMap);
-
-impl Again {
-    /// Only what may be sent twice without harm (RFC 9110 §9.2.2), and has no body to lose.
-    fn of(request: &Request<RequestBody>) -> Option<Self> {
-        let harmless = request.method().is_idempotent() && request.body().is_end_stream();
-        let parts = || {
-            (
-                request.method().clone(),
-                request.uri().clone(),
-                request.headers().clone(),
-            )
-        };
-        harmless
-            .then(parts)
-            .map(|(method, uri, headers)| Self(method, uri, headers))
-    }
-
-    fn request(self) -> Request<RequestBody> {
-        let mut request = Request::new(RequestBody::empty());
-        (
-            *request.method_mut(),
-            *request.uri_mut(),
-            *request.headers_mut(),
-        ) = (self.0, self.1, self.2);
-        request
-    }
+    let stamp = upstream.placeholder.as_ref().zip(nonce);
+    Ok(match stamp.filter(|_| is_html(answer.headers())) {
+        Some((placeholder, nonce)) => stamped(answer, placeholder, &nonce),
+        None => answer.map(|body| match body {
+            AppBody::Whole(body) => ResponseBody::Whole(body),
+            body => ResponseBody::App(body),
+        }),
+    })
 }
 
 /// Sends over a connection that has been used before if there is one, and over a new one if that
@@ -173,96 +57,93 @@ impl Again {
 async fn exchange(
     pool: &Rc<Pool>,
     upstream: &Upstream,
-    mut request: Request<RequestBody>,
-    progress: &Progress,
-) -> Result<(Response<Incoming>, Sender), Failure> {
-    if let Some(mut sender) = pool.reuse().await {
-        let again = Again::of(&request);
-        let send = sender.try_send_request(request);
-        match within(pool, upstream, progress, send).await {
-            Ok(answer) => return Ok((answer, sender)),
-            Err(Unanswered::Unsent(unsent)) => request = *unsent,
-            Err(Unanswered::Broken(error)) => {
-                // No byte of an answer has come, or there would be one.
-                let again = again.filter(|_| !error.is_parse());
-                let Some(again) = again else {
-                    return Err(Unanswered::Broken(error).failure(progress));
-                };
-                request = again.request();
-            }
-            Err(error @ Unanswered::Late) => return Err(error.failure(progress)),
-        }
-    }
-    let mut sender = pool.connect().await?;
-    let send = sender.try_send_request(request);
-    let answer = within(pool, upstream, progress, send).await;
-    Ok((answer.map_err(|error| error.failure(progress))?, sender))
-}
-
-/// Sends over a connection that others use too, and over a new one if the app is done with that.
-async fn share(
-    pool: &Pool,
-    upstream: &Upstream,
-    mut request: Request<RequestBody>,
-    progress: &Progress,
-) -> Result<(Response<Incoming>, Turn), Failure> {
-    let lines = pool.multiplexed();
-    let (mut sender, turn) = lines.open(pool.dial()).await?;
-    let again = Again::of(&request);
-    let send = sender.try_send_request(request);
-    request = match (within(pool, upstream, progress, send).await, again) {
-        (Ok(answer), _) => return Ok((answer, turn)),
-        (Err(Unanswered::Unsent(unsent)), _) => *unsent,
-        // Refused unseen, or lost with its connection: hyper does not tell one from the other.
-        (Err(Unanswered::Broken(_)), Some(again)) => again.request(),
-        (Err(error), _) => return Err(error.failure(progress)),
+    request: Request<RequestBody>,
+) -> Result<Response<AppBody>, Failure> {
+    let upgrade = headers::upgrade(request.headers(), request.version());
+    let asked = upgrade.is_some();
+    let progress = request.body().progress();
+    let method = request.method().clone();
+    let (mut line, used) = match pool.reuse() {
+        Some(line) => (line, true),
+        None => (pool.connect().await?, false),
     };
-    lines.retire(&turn);
-    drop(turn);
-    let (mut sender, turn) = lines.open(pool.dial()).await?;
-    let send = sender.try_send_request(request);
-    let answer = within(pool, upstream, progress, send).await;
-    Ok((answer.map_err(|error| error.failure(progress))?, turn))
-}
-
-/// Why there is no answer, and what is left of the request.
-enum Unanswered {
-    Unsent(Box<Request<RequestBody>>),
-    Broken(hyper::Error),
-    Late,
-}
-
-impl Unanswered {
-    fn failure(self, progress: &Progress) -> Failure {
-        match (progress.fault(), self) {
-            (Some(fault), _) => Failure::Body(fault),
-            (None, Self::Broken(error)) => Failure::Broken(error),
-            (None, Self::Late) => Failure::Timeout,
-            (None, Self::Unsent(_)) => Failure::Away(io::ErrorKind::ConnectionAborted.into()),
-        }
+    let text = line.take_text();
+    let stamped = upstream.placeholder.is_some();
+    let upload = http1::upload(request, upgrade.as_ref(), stamped, text);
+    // Nobody lets a request with such a length come this far.
+    let upload = upload.ok_or(Failure::Body(Fault::Broken))?;
+    let mut exchange = Exchange::new(line, upload, method.clone());
+    let mut answer = within(pool, upstream, &progress, |cx| exchange.poll(cx)).await;
+    if used && matches!(answer, Some(Err(Ended::Broken(_)))) && exchange.may_go_again() {
+        let upload = exchange.again();
+        exchange = Exchange::new(pool.connect().await?, upload, method);
+        answer = within(pool, upstream, &progress, |cx| exchange.poll(cx)).await;
     }
+    let head = answer.unwrap_or(Err(Ended::Late)).map_err(|ended| {
+        // Whose fault it is the body knows best.
+        match (progress.fault(), ended) {
+            (Some(fault), _) => Failure::Body(fault),
+            (None, Ended::Body) => Failure::Body(Fault::Broken),
+            (None, Ended::Late) => Failure::Timeout,
+            (None, Ended::Broken(error)) => Failure::Broken(error.into()),
+        }
+    })?;
+    answered(pool, exchange, head, asked)
 }
 
-/// Waits for an answer's head; as long as the request's own body moves, the wait begins anew.
-async fn within(
+/// Makes an answer of its head and what has come of its body.
+fn answered(
+    pool: &Rc<Pool>,
+    exchange: Exchange,
+    head: Head,
+    asked: bool,
+) -> Result<Response<AppBody>, Failure> {
+    let switching = head.status == StatusCode::SWITCHING_PROTOCOLS;
+    if switching && !asked {
+        return Err(Failure::Unasked);
+    }
+    if head.coded {
+        return Err(Failure::Coded);
+    }
+    let mut answer = Response::new(AppBody::default());
+    *answer.status_mut() = head.status;
+    *answer.headers_mut() = head.headers;
+    if let Some(reason) = head.reason {
+        answer.extensions_mut().insert(reason);
+    }
+    if switching {
+        let stream = exchange.into_stream();
+        let (stream, first) = stream
+            .ok_or_else(|| Failure::Broken(http1::Error::from(Malformed::Incomplete).into()))?;
+        answer.extensions_mut().insert(Tunnel::to(stream, first));
+        return Ok(answer);
+    }
+    // An app that declines an upgrade may have given the connection to what would have spoken.
+    let home = pool.home(head.lasts && !asked, head.keep);
+    let begun = http1::begin(exchange, head.extent, home);
+    Ok(
+        match begun.map_err(|error| Failure::Broken(error.into()))? {
+            Begun::Whole(bytes) => answer.map(|_| AppBody::Whole(bytes.into())),
+            Begun::Rest(body) => answer.map(|_| AppBody::Http1(body)),
+        },
+    )
+}
+
+/// Waits for an answer's head, which `look` looks for; as long as the request's own body moves, the wait
+/// begins anew. Nothing when it has lasted too long.
+pub(super) async fn within<T>(
     pool: &Pool,
     upstream: &Upstream,
     progress: &Progress,
-    answer: impl Future<
-        Output = Result<
-            Response<Incoming>,
-            hyper::client::conn::TrySendError<Request<RequestBody>>,
-        >,
-    >,
-) -> Result<Response<Incoming>, Unanswered> {
-    let mut answer = pin!(answer);
+    mut look: impl FnMut(&mut Context<'_>) -> Poll<T>,
+) -> Option<T> {
     let limit = upstream.response_timeout;
-    let deadline: Deadline = pool.deadline(limit);
+    let deadline = pool.deadline(limit);
     let mut mark = progress.mark();
     let mut stalled = false;
     let stall = upstream.stall_timeout;
-    let answered = poll_fn(|cx| {
-        if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
+    poll_fn(|cx| {
+        if let Poll::Ready(answer) = look(cx) {
             return Poll::Ready(Some(answer));
         }
         if !deadline.has_passed(cx.waker()) {
@@ -281,52 +162,19 @@ async fn within(
         deadline.renew(if stalled { stall } else { limit });
         deadline.has_passed(cx.waker());
         Poll::Pending
-    });
-    match answered.await {
-        Some(Ok(answer)) => Ok(answer),
-        Some(Err(mut error)) => {
-            let unsent = error.take_message();
-            let unsent = unsent.map(|request| Unanswered::Unsent(Box::new(request)));
-            Err(unsent.unwrap_or_else(|| Unanswered::Broken(error.into_error())))
-        }
-        None => Err(Unanswered::Late),
-    }
+    })
+    .await
 }
 
-/// Makes the app's answer what the client is to see.
-fn answered(
-    (answer, lease): (Response<Incoming>, Option<Lease>),
-    nonce: Option<Nonce>,
-    upstream: &Upstream,
-) -> Response<ResponseBody> {
+/// The app's page with the nonce in it.
+fn stamped(answer: Response<AppBody>, placeholder: &str, nonce: &Nonce) -> Response<ResponseBody> {
     let (mut parts, body) = answer.into_parts();
-    headers::to_client(
-        &mut parts.headers,
-        parts.status == StatusCode::SWITCHING_PROTOCOLS,
-    );
-    let stamp = upstream
-        .placeholder
-        .as_ref()
-        .zip(nonce)
-        .filter(|_| is_html(&parts.headers));
-    let body = if let Some((placeholder, nonce)) = stamp {
-        // A page with a nonce is another page each time: it must not be revalidated as the same.
-        for name in [ETAG, LAST_MODIFIED, ACCEPT_RANGES] {
-            parts.headers.remove(name);
-        }
-        ResponseBody::Stamped {
-            body: Stamped::new(body, placeholder, &nonce),
-            lease,
-        }
-    } else if body.is_end_stream() {
-        if let Some(lease) = lease {
-            lease.give_back();
-        }
-        ResponseBody::App { body, lease: None }
-    } else {
-        ResponseBody::App { body, lease }
-    };
-    Response::from_parts(parts, body)
+    // A page with a nonce is another page each time: it must not be revalidated as the same.
+    for name in [ETAG, LAST_MODIFIED, ACCEPT_RANGES] {
+        parts.headers.remove(name);
+    }
+    let body = Box::new(Stamped::new(body, placeholder, nonce));
+    Response::from_parts(parts, ResponseBody::Stamped(body))
 }
 
 fn is_html(headers: &HeaderMap) -> bool {

@@ -4,23 +4,22 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, COOKIE, HOST, TE, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONNECTION, COOKIE, HOST, TE, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 use panoply_core::{ClientAddress, ClientCertificate, RequestId};
 
 use crate::wire::trailers_welcome;
 
-const CLIENT_CERT: HeaderName = HeaderName::from_static("client-cert");
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+pub(super) const CLIENT_CERT: HeaderName = HeaderName::from_static("client-cert");
+pub(super) const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Removes what belongs to one connection only (RFC 9110 §7.6.1), every header that `Connection`
-/// names, and what `also` picks.
-fn strip_hop_by_hop(headers: &mut HeaderMap, also: fn(&str) -> bool) {
-    let named: Vec<HeaderName> = headers
+/// The headers that `Connection` names, which end here with it (RFC 9110 §7.6.1).
+pub(super) fn named(headers: &HeaderMap) -> Vec<HeaderName> {
+    headers
         .get_all(CONNECTION)
         .iter()
         // What nearly all of them say names no header.
@@ -30,20 +29,34 @@ fn strip_hop_by_hop(headers: &mut HeaderMap, also: fn(&str) -> bool) {
         .filter_map(|name| name.trim().parse().ok())
         // A client must not be able to have these removed on their way to the app.
         .filter(|name| *name != HOST && *name != CONNECTION)
-        .collect();
-    for name in named {
+        .collect()
+}
+
+/// Whether a header belongs to one connection only (RFC 9110 §7.6.1).
+fn is_hop_by_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection" | "keep-alive" | "proxy-connection" | "te" | "transfer-encoding" | "upgrade"
+    )
+}
+
+/// Whether a client's header never goes on to the app.
+pub(super) fn ends_with_the_request(name: &str) -> bool {
+    is_hop_by_hop(name) || matches!(name, "expect" | "proxy-authorization" | "forwarded")
+}
+
+/// Whether a header of the app's never goes on to the client.
+pub(super) fn ends_with_the_answer(name: &str) -> bool {
+    is_hop_by_hop(name) || name == "proxy-authenticate"
+}
+
+/// Removes what ends here.
+fn strip(headers: &mut HeaderMap, ends: fn(&str) -> bool) {
+    for name in named(headers) {
         headers.remove(name);
     }
-    let ends = |name: &&HeaderName| {
-        let name = name.as_str();
-        let hop = matches!(
-            name,
-            "connection" | "keep-alive" | "proxy-connection" | "transfer-encoding" | "upgrade"
-        );
-        hop || also(name)
-    };
     // A look at each name there is costs less than a search for each that may be there.
-    while let Some(name) = headers.keys().find(ends).cloned() {
+    while let Some(name) = headers.keys().find(|name| ends(name.as_str())).cloned() {
         headers.remove(name);
     }
 }
@@ -64,27 +77,19 @@ pub(crate) fn upgrade(headers: &HeaderMap, version: Version) -> Option<HeaderVal
     (version == Version::HTTP_11 && asked && plain).then(|| protocol.clone())
 }
 
-/// Makes a client's headers those that the app is sent.
+/// Makes a client's headers those that an app is sent over HTTP/2.
 pub(super) fn to_app(
     headers: &mut HeaderMap,
     client: Option<&ClientAddress>,
     id: Option<&RequestId>,
     host: Option<HeaderValue>,
-    upgrade: Option<HeaderValue>,
 ) {
     let trailers = trailers_welcome(headers);
-    strip_hop_by_hop(headers, |name| {
-        matches!(name, "te" | "expect" | "proxy-authorization" | "forwarded")
-    });
+    strip(headers, ends_with_the_request);
     // For what is added below, at once.
     headers.reserve(8);
     if trailers {
         headers.insert(TE, HeaderValue::from_static("trailers"));
-        headers.insert(CONNECTION, HeaderValue::from_static("te"));
-    }
-    if let Some(protocol) = upgrade {
-        headers.insert(UPGRADE, protocol);
-        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
     }
     if let Some(client) = client {
         if let Ok(ip) = HeaderValue::from_maybe_shared(text(client.ip())) {
@@ -145,26 +150,15 @@ fn join_cookies(headers: &mut HeaderMap) {
 }
 
 /// Makes the app's headers those that the client is sent.
-pub(super) fn to_client(headers: &mut HeaderMap, switching: bool) {
-    let upgrade = switching.then(|| headers.remove(UPGRADE)).flatten();
-    strip_hop_by_hop(headers, |name| matches!(name, "te" | "proxy-authenticate"));
-    if let Some(protocol) = upgrade {
-        headers.insert(UPGRADE, protocol);
-        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-    }
-}
-
-/// Whether an answer is in a transfer coding other than `chunked`, which is all that was offered.
-pub(super) fn is_coded(headers: &HeaderMap) -> bool {
-    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
-    !codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
+pub(super) fn to_client(headers: &mut HeaderMap) {
+    strip(headers, ends_with_the_answer);
 }
 
 /// How long the app keeps a connection, by its `Keep-Alive: timeout=5` (RFC 2068 §19.7.1.1).
-pub(super) fn keep_alive(headers: &HeaderMap) -> Option<Duration> {
-    let value = headers.get(KEEP_ALIVE)?.to_str().ok()?;
+pub(super) fn kept(value: &HeaderValue) -> Option<Duration> {
     let timeout = |part: &str| part.trim().strip_prefix("timeout=")?.parse().ok();
-    value.split(',').find_map(timeout).map(Duration::from_secs)
+    let mut parts = value.to_str().ok()?.split(',');
+    parts.find_map(timeout).map(Duration::from_secs)
 }
 
 #[cfg(test)]
@@ -197,14 +191,10 @@ mod tests {
             None,
             None,
             Some(HeaderValue::from_static("a.test")),
-            None,
         );
         let mut names: Vec<_> = map.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
-        assert_eq!(
-            names,
-            ["accept", "connection", "host", "te", "x-forwarded-host"]
-        );
+        assert_eq!(names, ["accept", "host", "te", "x-forwarded-host"]);
         assert_eq!(map[TE], "trailers");
     }
 
@@ -230,7 +220,7 @@ mod tests {
 
     #[test]
     fn keep_alive_is_read_as_the_app_means_it() {
-        let keep = |value| keep_alive(&headers(&[("keep-alive", value)]));
+        let keep = |value| kept(&HeaderValue::from_static(value));
         assert_eq!(keep("timeout=5"), Some(Duration::from_secs(5)));
         assert_eq!(keep("max=100, timeout=72"), Some(Duration::from_secs(72)));
         assert_eq!(keep("timeout=x"), None);

@@ -4,8 +4,10 @@ mod deadlines;
 mod forward;
 mod framework;
 mod headers;
+pub(crate) mod http1;
 mod multiplexed;
 mod pool;
+mod shared;
 
 use std::future::Future;
 use std::io;
@@ -13,10 +15,12 @@ use std::io;
 use http::StatusCode;
 use panoply_core::Refusal;
 
+use crate::body::Broken;
+
 pub(crate) use forward::{Upstream, forward};
 pub(crate) use framework::{may_be as may_be_framework_error, replaced as without_framework_error};
-pub(crate) use headers::upgrade;
-pub(crate) use pool::{Lease, Pool};
+pub(crate) use multiplexed::Turn;
+pub(crate) use pool::Pool;
 
 /// Runs hyper's own tasks on the worker's thread.
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +48,7 @@ pub(crate) enum Failure {
     ConnectTimeout,
     /// It closed the connection, or what it sent is not HTTP.
     #[error("the app broke off, or its answer is not HTTP")]
-    Broken(#[source] hyper::Error),
+    Broken(#[source] Broken),
     /// It closed the connection before it had said anything in HTTP/2.
     #[error("the app said nothing in HTTP/2: leave out `app.h2c` if it does not speak that")]
     NotHttp2,

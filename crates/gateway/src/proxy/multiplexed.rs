@@ -64,7 +64,7 @@ impl Line {
             .max_header_list_size(HEADER_LIST)
             .handshake(TokioIo::new(stream))
             .await
-            .map_err(Failure::Broken)?;
+            .map_err(|error| Failure::Broken(error.into()))?;
         let line = Self {
             sender,
             connection: Rc::new(RefCell::new(Some(connection))),

@@ -3,66 +3,16 @@
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::SocketAddr;
-use std::rc::{Rc, Weak};
-use std::sync::Arc;
+use std::rc::Rc;
 use std::time::Duration;
 
-use http::{Request, Response};
-use hyper::body::Incoming;
-use hyper::client::conn::{TrySendError, http1};
-use hyper_util::rt::TokioIo;
 use panoply_core::Clock;
 use tokio::net::TcpStream;
-use tokio::task::AbortHandle;
 
 use super::Failure;
 use super::deadlines::{Deadline, Deadlines};
-use super::multiplexed::{Multiplexed, Turn};
-use crate::body::{Progress, RequestBody};
-use crate::wire::{Outlet, Trailers, Trailing, in_chunks};
-
-/// A connection that carries one request at a time.
-#[derive(Debug)]
-pub(super) struct Sender {
-    inner: http1::SendRequest<RequestBody>,
-    trailers: Arc<Trailers>,
-    task: Task,
-}
-
-/// The task that drives a connection; it ends with this, whatever it waits for.
-///
-/// Without that a connection to an app that does not read would hold the client's body, and with it
-/// the client's own connection, long after the client has been told that the app is late.
-#[derive(Debug)]
-struct Task(Option<AbortHandle>);
-
-impl Drop for Task {
-    fn drop(&mut self) {
-        if let Some(task) = &self.0 {
-            task.abort();
-        }
-    }
-}
-
-impl Sender {
-    /// Lets the connection go on by itself, until what it is doing is done.
-    pub(super) fn release(mut self) {
-        self.task.0.take();
-    }
-
-    /// Sends `request`, with trailers if it has any.
-    pub(super) fn try_send_request(
-        &mut self,
-        mut request: Request<RequestBody>,
-    ) -> impl Future<Output = Result<Response<Incoming>, TrySendError<Request<RequestBody>>>> + use<>
-    {
-        if in_chunks(request.headers(), request.body()) {
-            let outlet = Outlet::Stream(Arc::clone(&self.trailers));
-            request.body_mut().set_trailers(outlet);
-        }
-        self.inner.try_send_request(request)
-    }
-}
+use super::http1::{Home, Line};
+use super::multiplexed::Multiplexed;
 
 /// The most idle connections that are kept.
 const MOST_IDLE: usize = 256;
@@ -88,7 +38,7 @@ pub(crate) struct Pool {
 
 #[derive(Debug)]
 struct Idle {
-    sender: Sender,
+    line: Line,
     until: Duration,
 }
 
@@ -120,7 +70,7 @@ impl Pool {
         self.shared.sweep();
         self.idle
             .borrow_mut()
-            .retain(|idle| idle.until > now && !idle.sender.inner.is_closed());
+            .retain(|idle| idle.until > now && idle.line.stands());
     }
 
     /// A wait of at most `limit`.
@@ -129,42 +79,42 @@ impl Pool {
     }
 
     /// A connection that has been used before and still stands.
-    pub(super) async fn reuse(&self) -> Option<Sender> {
-        loop {
-            let idle = self.idle.borrow_mut().pop()?;
-            let mut sender = idle.sender;
-            if idle.until <= self.deadlines.now() || sender.inner.is_closed() {
-                continue;
-            }
-            // Given back at the last byte of a body, it may have a turn to go before it is ready.
-            if sender.inner.is_ready() || sender.inner.ready().await.is_ok() {
-                return Some(sender);
-            }
+    pub(super) fn reuse(&self) -> Option<Line> {
+        let now = self.deadlines.now();
+        let mut idle = self.idle.borrow_mut();
+        std::iter::from_fn(|| idle.pop())
+            .find(|idle| idle.until > now && idle.line.stands())
+            .map(|idle| idle.line)
+    }
+
+    /// A new connection.
+    pub(super) async fn connect(&self) -> Result<Line, Failure> {
+        self.dial().await.map(Line::new)
+    }
+
+    /// Where a connection to the app goes back to, which the app keeps for `keep` if it says so.
+    pub(super) fn home(self: &Rc<Self>, lasts: bool, keep: Option<Duration>) -> Home {
+        // Ours closes first, so that no request meets a closing connection.
+        let keep = keep.map_or(KEEP, |keep| keep.saturating_sub(Duration::from_secs(1)));
+        Home {
+            pool: Rc::downgrade(self),
+            address: self.address.get(),
+            keep: if lasts {
+                keep.min(LONGEST_KEEP)
+            } else {
+                Duration::ZERO
+            },
         }
     }
 
-    /// A new connection, in a task of its own: driving it from the request's task was measured and
-    /// gains nothing.
-    pub(super) async fn connect(&self) -> Result<Sender, Failure> {
-        let trailers = Arc::<Trailers>::default();
-        let stream = Trailing::new(self.dial().await?, Arc::clone(&trailers));
-        // With another number of headers than hyper's own 100, its parser makes a table on the heap
-        // for every answer.
-        let (inner, connection) = http1::Builder::new()
-            .handshake(TokioIo::new(stream))
-            .await
-            .map_err(Failure::Broken)?;
-        let task = tokio::task::spawn_local(async move {
-            if let Err(error) = connection.with_upgrades().await {
-                tracing::trace!(%error, "a connection to the app ended");
-            }
-        });
-        let task = Task(Some(task.abort_handle()));
-        Ok(Sender {
-            inner,
-            trailers,
-            task,
-        })
+    /// Keeps a connection for another request.
+    pub(super) fn give_back(&self, line: Line, home: &Home) {
+        let mut idle = self.idle.borrow_mut();
+        let wanted = self.address.get() == home.address && idle.len() < MOST_IDLE;
+        if wanted && !home.keep.is_zero() {
+            let until = self.deadlines.now() + home.keep;
+            idle.push(Idle { line, until });
+        }
     }
 
     /// The HTTP/2 connections.
@@ -185,74 +135,5 @@ impl Pool {
         // Without it the last bytes of a head may wait for an acknowledgement.
         stream.set_nodelay(true).map_err(Failure::Away)?;
         Ok(stream)
-    }
-}
-
-/// What an answer that is being read holds.
-#[derive(Debug)]
-pub(crate) enum Lease {
-    /// A connection of its own; dropped early, it is closed.
-    Alone(Alone),
-    /// A place among others.
-    Among(Turn),
-}
-
-impl Lease {
-    /// The answer has been read to its end: the connection can carry another request.
-    pub(crate) fn give_back(self) {
-        match self {
-            Self::Alone(alone) => alone.give_back(),
-            Self::Among(turn) => drop(turn),
-        }
-    }
-}
-
-/// A connection that carries one request.
-#[derive(Debug)]
-pub(crate) struct Alone {
-    pool: Weak<Pool>,
-    address: Option<SocketAddr>,
-    sender: Sender,
-    keep: Duration,
-    request: Rc<Progress>,
-}
-
-impl Alone {
-    /// `keep` is how long the app said it keeps the connection open; `request` says whether the
-    /// request has been sent to its end.
-    pub(super) fn new(
-        pool: &Rc<Pool>,
-        sender: Sender,
-        keep: Option<Duration>,
-        request: Rc<Progress>,
-    ) -> Self {
-        // Ours closes first, so that no request meets a closing connection.
-        let keep = keep.map_or(KEEP, |keep| keep.saturating_sub(Duration::from_secs(1)));
-        let keep = keep.min(LONGEST_KEEP);
-        Self {
-            pool: Rc::downgrade(pool),
-            address: pool.address.get(),
-            sender,
-            keep,
-            request,
-        }
-    }
-
-    fn give_back(self) {
-        let Some(pool) = self.pool.upgrade() else {
-            return;
-        };
-        let mut idle = pool.idle.borrow_mut();
-        if !self.request.mark().1 {
-            // Its answer came early, and the request may still be wanted; the next one must not
-            // wait for that.
-            return self.sender.release();
-        }
-        let wanted = pool.address.get() == self.address && idle.len() < MOST_IDLE;
-        if wanted && !self.keep.is_zero() && !self.sender.inner.is_closed() {
-            let until = pool.deadlines.now() + self.keep;
-            let sender = self.sender;
-            idle.push(Idle { sender, until });
-        }
     }
 }

@@ -1,4 +1,4 @@
-//! An answer's body on its way to the client.
+//! An answer's body on its way to the client over HTTP/2.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -8,18 +8,16 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::streams::{Taking, piece};
-use super::trailers::Outlet;
+use super::trailers;
 use super::watch::InFlight;
 
 pin_project! {
-    /// A body that keeps its request in flight until it has been sent.
+    /// A body that keeps its stream in flight until it has been sent.
     #[derive(Debug)]
     pub(super) struct Held<B> {
         #[pin]
         inner: B,
         in_flight: InFlight,
-        trailers: Outlet,
-        // Over HTTP/2 alone.
         taking: Option<Taking>,
         // What is left of a frame that goes out in pieces.
         rest: Bytes,
@@ -27,16 +25,10 @@ pin_project! {
 }
 
 impl<B> Held<B> {
-    pub(super) fn new(
-        inner: B,
-        in_flight: InFlight,
-        trailers: Outlet,
-        taking: Option<Taking>,
-    ) -> Self {
+    pub(super) fn new(inner: B, in_flight: InFlight, taking: Option<Taking>) -> Self {
         Self {
             inner,
             in_flight,
-            trailers,
             taking,
             rest: Bytes::new(),
         }
@@ -57,8 +49,7 @@ impl<B: Body<Data = Bytes>> Body for Held<B> {
         }
         if this.rest.is_empty() {
             let frame = ready!(this.inner.as_mut().poll_frame(cx)?);
-            this.in_flight.voice().begin();
-            let Some(frame) = frame.and_then(|frame| this.trailers.pass(frame)) else {
+            let Some(frame) = frame.and_then(trailers::pass) else {
                 return Poll::Ready(None);
             };
             match (&this.taking, frame.into_data()) {

@@ -3,20 +3,20 @@
 mod ear;
 mod framing;
 mod held;
+mod http1;
 mod io;
 mod refusal;
 mod serve;
 mod streams;
 mod trailers;
 mod tunnel;
-mod voice;
 mod watch;
 
+pub(crate) use http1::{BLOCK, Block, Feed};
 #[cfg(fuzzing)]
-pub(crate) use framing::Framing;
-#[cfg(fuzzing)]
-pub(crate) use io::Wire;
+pub(crate) use http1::{Stop, replay};
 pub(crate) use serve::serve;
 pub(crate) use streams::Streams;
-pub(crate) use trailers::{Outlet, Trailers, Trailing, in_chunks, welcome as trailers_welcome};
+pub(crate) use trailers::{pass as pass_trailers, welcome as trailers_welcome};
+pub(crate) use tunnel::Tunnel;
 pub(crate) use watch::{Patience, Sweeper, TICK};

@@ -1,10 +1,10 @@
-//! The answer to a head that hyper cannot read: through the stack, as every refusal.
+//! The answer to a head that cannot be read: through the stack, as every refusal.
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use http::header::{CONNECTION, DATE};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::BodyExt as _;
-use panoply_core::{Clock, Connection, Refusal};
+use panoply_core::{Connection, Refusal};
 
 use super::framing::Violation;
 use crate::worker::{Answer, Worker};
@@ -43,7 +43,7 @@ pub(super) async fn answer(
     };
     let headers = response.headers_mut();
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    if let Some(date) = date(worker.clock()) {
+    if let Ok(date) = HeaderValue::from_bytes(&worker.date()) {
         headers.insert(DATE, date);
     }
     written(response).await
@@ -67,10 +67,4 @@ async fn written(response: Response<Answer>) -> Bytes {
         bytes.put(body.to_bytes());
     }
     bytes.freeze()
-}
-
-fn date(clock: &dyn Clock) -> Option<HeaderValue> {
-    let now = jiff::Timestamp::try_from(clock.wall()).ok()?;
-    let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&now);
-    HeaderValue::try_from(date.ok()?).ok()
 }

@@ -1,16 +1,14 @@
 //! One accepted connection, from its first byte to its last.
 
 use std::convert::Infallible;
-use std::future::{Future as _, poll_fn};
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
-use http::{Request, Response, StatusCode, Version};
+use http::{Request, Response};
 use hyper::body::Incoming;
-use hyper::server::conn::{http1, http2};
+use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use panoply_core::Connection;
@@ -23,26 +21,20 @@ use tokio_rustls::server::TlsStream;
 
 use super::ear::{Ear, gone};
 use super::held::Held;
+use super::http1;
 use super::io::Wire;
-use super::refusal;
 use super::streams::OneByOne;
-use super::trailers::{self, Outlet};
-use super::tunnel;
 use super::watch::Watch;
-use crate::proxy;
+use crate::body::Source;
 use crate::worker::{Answer, Arrival, Slot, Worker};
-
-/// The most headers that hyper parses without a table on the heap for every request. A lower limit
-/// is held by [`AppService`](crate::service::AppService), which counts those of HTTP/2 too.
-const PARSED: usize = 100;
 
 /// What every request of one connection needs.
 #[derive(Debug)]
-struct Line {
-    worker: Rc<Worker>,
-    connection: Connection,
-    watch: Arc<Watch>,
-    slot: Slot,
+pub(super) struct Line {
+    pub(super) worker: Rc<Worker>,
+    pub(super) connection: Connection,
+    pub(super) watch: Arc<Watch>,
+    pub(super) slot: Slot,
 }
 
 /// Serves `stream` until it ends, is aborted, or the worker drains.
@@ -64,7 +56,7 @@ pub(crate) async fn serve(
         })
     };
     let Some(tls) = tls else {
-        return http_1(line(None), stream).await;
+        return http1::serve(line(None), stream).await;
     };
     watch.set_in_head(true);
     let stream = match handshake(&worker, &tls, &watch, stream).await {
@@ -85,7 +77,7 @@ pub(crate) async fn serve(
     if speaks_h2 {
         http_2(line, stream).await;
     } else {
-        http_1(line, stream).await;
+        http1::serve(line, stream).await;
     }
 }
 
@@ -122,62 +114,12 @@ async fn handshake(
     begun.into_stream(config).await
 }
 
-async fn http_1<T>(line: Rc<Line>, stream: T)
-where
-    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let limits = line.worker.limits();
-    let wire = Wire::http1(stream, Arc::clone(&line.watch));
-    let mut builder = http1::Builder::new();
-    if limits.header_count > PARSED {
-        builder.max_headers(limits.header_count);
-    }
-    builder
-        .max_header_size(limits.header_bytes)
-        .half_close(false)
-        // Heads have a limit of their own, in `Watch`.
-        .header_read_timeout(None);
-    let service = service_fn(|request| answer(Rc::clone(&line), request));
-    let served = builder
-        .serve_connection(TokioIo::new(wire), service)
-        .with_upgrades();
-    let mut served = std::pin::pin!(served);
-    let mut last = false;
-    let ended = loop {
-        let next = poll_fn(|cx| {
-            // Whoever has no request under way is ended by the sweeper: nobody has to be woken.
-            if line.worker.is_draining() && !std::mem::replace(&mut last, true) {
-                served.as_mut().graceful_shutdown();
-            }
-            // hyper first: what it wants is looked at each time after.
-            match (served.as_mut().poll(cx), line.watch.voice().wanted()) {
-                (Poll::Ready(ended), _) => Poll::Ready(Ok(ended)),
-                (Poll::Pending, Some(status)) => Poll::Ready(Err(status)),
-                (Poll::Pending, None) => Poll::Pending,
-            }
-        });
-        match next.await {
-            Ok(ended) => break ended,
-            Err(status) => line.refuse(status).await,
-        }
-    };
-    if line.watch.voice().has_spoken() {
-        return;
-    }
-    if let Err(error) = ended {
-        match line.watch.violation() {
-            Some(violation) => line.refused(violation.rule()),
-            None => line.ended(&error),
-        }
-    }
-}
-
 async fn http_2<T>(line: Rc<Line>, stream: T)
 where
     T: AsyncRead + AsyncWrite + Unpin + 'static,
 {
     let limits = line.worker.limits();
-    let wire = Wire::http2(stream, Arc::clone(&line.watch));
+    let wire = Wire::new(stream, Arc::clone(&line.watch));
     let inner = Rc::clone(&line);
     let service = service_fn(move |request| answer(Rc::clone(&inner), request));
     let served = http2::Builder::new(OneByOne(Rc::clone(line.worker.streams())))
@@ -201,58 +143,21 @@ where
 }
 
 impl Line {
-    /// Makes ready what is said instead of a refusal of hyper's own.
-    async fn refuse(&self, status: StatusCode) {
-        let violation = self.watch.violation();
-        let words = refusal::answer(&self.worker, &self.connection, status, violation).await;
-        self.watch.voice().give(words);
-    }
-
-    fn refused(&self, rule: &'static str) {
-        self.worker.metrics().refused(rule);
-        tracing::debug!(client.ip = %self.connection.peer.ip(), rule, verdict = "refused");
-    }
-
-    fn ended(&self, error: &hyper::Error) {
-        if error.is_parse() {
-            self.refused("intake/malformed");
-        } else {
-            let ip = self.connection.peer.ip();
-            tracing::debug!(client.ip = %ip, %error, "a connection ended early");
-        }
+    /// Notes that a connection ended before its end.
+    pub(super) fn ended(&self, error: &dyn std::error::Error) {
+        let ip = self.connection.peer.ip();
+        tracing::debug!(client.ip = %ip, error = %error, "a connection ended early");
     }
 }
 
-/// Hands a request to the stack and its answer to the client, or opens a tunnel between them.
+/// Hands a request to the stack and its answer to the client.
 async fn answer(
     line: Rc<Line>,
     mut request: Request<Incoming>,
 ) -> Result<Response<Held<Answer>>, Infallible> {
     let in_flight = line.watch.begin();
-    let upgrade = proxy::upgrade(request.headers(), request.version())
-        .map(|_| hyper::upgrade::on(&mut request));
-    let keeps_trailers =
-        request.version() == Version::HTTP_11 && trailers::welcome(request.headers());
     request.extensions_mut().insert(line.connection.clone());
-    let mut response = line.worker.call(request).await?;
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS
-        && let Some(client) = upgrade
-    {
-        // The client speaks next, and no longer HTTP.
-        line.watch.tunnel();
-        tunnel::open(
-            client,
-            hyper::upgrade::on(&mut response),
-            Rc::clone(&line.slot),
-        );
-    }
-    let in_chunks = keeps_trailers && trailers::in_chunks(response.headers(), response.body());
-    let trailers = if in_chunks {
-        Outlet::Stream(Arc::clone(line.watch.trailers()))
-    } else {
-        Outlet::Body
-    };
-    line.watch.voice().begin();
+    let response = line.worker.call(request.map(Source::Http2)).await?;
     let taking = line.worker.streams().taking();
-    Ok(response.map(|inner| Held::new(inner, in_flight, trailers, taking)))
+    Ok(response.map(|inner| Held::new(inner, in_flight, taking)))
 }

@@ -6,17 +6,14 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU32};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::task::AbortHandle;
 
-use super::framing::Violation;
 use super::streams::Streams;
-use super::trailers::Trailers;
-use super::voice::Voice;
 
 /// How often connections are looked at.
 pub(crate) const TICK: Duration = Duration::from_millis(250);
@@ -34,8 +31,7 @@ pub(crate) struct Patience {
 
 /// What one connection is waiting for, in ticks.
 ///
-/// One thread alone writes it; the atomics are there because hyper hands an upgraded stream on
-/// only when it could be sent elsewhere.
+/// One thread alone writes it; the atomics are there because tasks are ended from elsewhere in it.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
     now: Arc<AtomicU32>,
@@ -46,9 +42,6 @@ pub(crate) struct Watch {
     head_since: AtomicU32,
     read_stalled: Stall,
     write_stalled: Stall,
-    violation: OnceLock<Violation>,
-    trailers: Arc<Trailers>,
-    voice: Voice,
 }
 
 impl Watch {
@@ -93,25 +86,6 @@ impl Watch {
     /// The client does not take what is to be sent, or has taken some.
     pub(crate) fn set_write_stalled(&self, stalled: bool) {
         self.write_stalled.set(stalled, self.now());
-    }
-
-    /// The client has sent what is refused.
-    pub(crate) fn set_violation(&self, violation: Violation) {
-        // Nothing is read after the first.
-        let _ = self.violation.set(violation);
-    }
-
-    pub(crate) fn violation(&self) -> Option<Violation> {
-        self.violation.get().copied()
-    }
-
-    /// Where an answer leaves its trailers.
-    pub(crate) const fn trailers(&self) -> &Arc<Trailers> {
-        &self.trailers
-    }
-
-    pub(super) const fn voice(&self) -> &Voice {
-        &self.voice
     }
 
     fn now(&self) -> u32 {
@@ -162,12 +136,6 @@ impl Stall {
 /// A request under way on a connection.
 #[derive(Debug)]
 pub(crate) struct InFlight(Arc<Watch>);
-
-impl InFlight {
-    pub(super) fn voice(&self) -> &Voice {
-        self.0.voice()
-    }
-}
 
 impl Drop for InFlight {
     fn drop(&mut self) {

@@ -1,55 +1,10 @@
-//! Trailer fields over HTTP/1, announced or not.
-//!
-//! hyper writes only those that a `Trailer` header named beforehand, and few senders do that. Here
-//! the body keeps them from hyper and leaves them with its connection, and [`Trailing`] puts them
-//! into the stream between the last chunk and the empty line after it.
+//! Trailer fields, announced or not.
 
-mod outlet;
-mod stream;
-
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::Relaxed;
-
-use http::header::{CONTENT_LENGTH, TE};
+use bytes::Bytes;
+use http::header::TE;
 use http::{HeaderMap, HeaderName};
-use http_body::Body;
+use http_body::Frame;
 use panoply_client::is_claim;
-
-pub(crate) use outlet::Outlet;
-pub(crate) use stream::Trailing;
-
-/// The trailer section of the message that a connection is about to end.
-///
-/// One thread alone uses it; the lock is there because hyper hands an upgraded stream on only when
-/// it could be sent elsewhere.
-#[derive(Debug, Default)]
-pub(crate) struct Trailers {
-    waiting: AtomicBool,
-    section: Mutex<Vec<u8>>,
-}
-
-impl Trailers {
-    /// To be called when the body's last data has been handed over, and before its end is.
-    fn put(&self, fields: &HeaderMap) {
-        let mut section = Vec::new();
-        for (name, value) in fields {
-            for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
-                section.extend_from_slice(part);
-            }
-        }
-        self.waiting.store(!section.is_empty(), Relaxed);
-        *self.section.lock().unwrap_or_else(PoisonError::into_inner) = section;
-    }
-
-    fn take(&self) -> Option<Vec<u8>> {
-        let waiting = self.waiting.load(Relaxed) && self.waiting.swap(false, Relaxed);
-        waiting.then(|| {
-            std::mem::take(&mut *self.section.lock().unwrap_or_else(PoisonError::into_inner))
-        })
-    }
-}
 
 /// Whether a request's `TE` says that trailers are welcome (RFC 9110 §10.1.4).
 pub(crate) fn welcome(headers: &HeaderMap) -> bool {
@@ -62,13 +17,18 @@ pub(crate) fn welcome(headers: &HeaderMap) -> bool {
         .is_some_and(|te| te.to_str().is_ok_and(names))
 }
 
-/// Whether hyper will write a message of HTTP/1.1 in chunks, if it writes a body at all.
-pub(crate) fn in_chunks(headers: &HeaderMap, body: &impl Body) -> bool {
-    !headers.contains_key(CONTENT_LENGTH) && body.size_hint().exact().is_none()
+/// What of `frame` goes on; nothing where no field of a trailer section may.
+pub(crate) fn pass(frame: Frame<Bytes>) -> Option<Frame<Bytes>> {
+    let mut fields = match frame.into_trailers() {
+        Ok(fields) => fields,
+        Err(data) => return Some(data),
+    };
+    permit(&mut fields);
+    (!fields.is_empty()).then(|| Frame::trailers(fields))
 }
 
 /// Removes what no trailer may say.
-fn permit(fields: &mut HeaderMap) {
+pub(super) fn permit(fields: &mut HeaderMap) {
     let forbidden: Vec<HeaderName> = fields
         .keys()
         .filter(|name| is_forbidden(name))

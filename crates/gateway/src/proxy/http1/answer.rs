@@ -1,0 +1,152 @@
+//! An answer whose body is still to come, whole or in part.
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::rc::Weak;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+
+use super::Error;
+use super::exchange::Exchange;
+use super::line::{Line, Sending};
+use crate::http1::{Decoder, Extent};
+use crate::proxy::Pool;
+
+/// The body of an answer, and the connection that it comes over; dropped early, it is closed.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// What was taken off already.
+    first: Option<Frame<Bytes>>,
+    decoder: Decoder,
+    line: Option<Line>,
+    sending: Option<Sending>,
+    home: Home,
+}
+
+/// Where a connection goes back to.
+#[derive(Debug)]
+pub(in crate::proxy) struct Home {
+    pub(in crate::proxy) pool: Weak<Pool>,
+    pub(in crate::proxy) address: Option<SocketAddr>,
+    /// For how long it can be used again; zero when it cannot.
+    pub(in crate::proxy) keep: Duration,
+}
+
+/// What of an answer's body is there with its head.
+#[derive(Debug)]
+pub(in crate::proxy) enum Begun {
+    /// All of it, and its connection has gone back.
+    Whole(Bytes),
+    Rest(Box<Answer>),
+}
+
+/// Begins to read the body behind a head.
+pub(in crate::proxy) fn begin(
+    exchange: Exchange,
+    extent: Extent,
+    home: Home,
+) -> Result<Begun, Error> {
+    let Exchange {
+        mut line, upload, ..
+    } = exchange;
+    let sending = if upload.is_done() {
+        line.text = upload.into_text();
+        None
+    } else {
+        line.to.take().map(|to| Sending::start(upload, to))
+    };
+    let mut decoder = Decoder::new(extent);
+    let first = decoder.decode(&mut line.bytes)?;
+    let mut answer = Answer {
+        first,
+        decoder,
+        line: Some(line),
+        sending,
+        home,
+    };
+    if answer.decoder.is_done() {
+        answer.finish();
+        match answer.first.take().map(Frame::into_data).transpose() {
+            Ok(data) => return Ok(Begun::Whole(data.unwrap_or_default())),
+            Err(trailers) => answer.first = Some(trailers),
+        }
+    }
+    Ok(Begun::Rest(Box::new(answer)))
+}
+
+impl Answer {
+    /// The body has been read to its end.
+    fn finish(&mut self) {
+        let Some(mut line) = self.line.take() else {
+            return;
+        };
+        if let Some(sending) = self.sending.take() {
+            line.to = sending.finish();
+        }
+        let pool = self.home.pool.upgrade();
+        // Its answer may have come early, and the request may still be wanted: the next must not wait
+        // for that. Whatever comes unasked is the answer to nothing.
+        if let Some(pool) = pool.filter(|_| line.to.is_some() && line.bytes.is_empty()) {
+            line.rest();
+            pool.give_back(line, &self.home);
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Frame<Bytes>>, Error>> {
+        if let Some(frame) = self.first.take() {
+            return Poll::Ready(Ok(Some(frame)));
+        }
+        loop {
+            let Some(line) = self.line.as_mut() else {
+                return Poll::Ready(Ok(None));
+            };
+            let frame = self.decoder.decode(&mut line.bytes)?;
+            if self.decoder.is_done() {
+                self.finish();
+                return Poll::Ready(Ok(frame));
+            }
+            if frame.is_some() {
+                return Poll::Ready(Ok(frame));
+            }
+            if !ready!(line.read(cx))? {
+                self.decoder.end()?;
+                self.line = None;
+            }
+        }
+    }
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let this = self.get_mut();
+        let polled = ready!(this.poll(cx));
+        if polled.is_err() {
+            this.line = None;
+        }
+        Poll::Ready(polled.transpose())
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.first.is_none() && self.decoder.is_done()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let mut hint = self.decoder.size_hint();
+        let first = self.first.as_ref().and_then(Frame::data_ref);
+        let first = first.map_or(0, |data| data.len() as u64);
+        if let Some(upper) = hint.upper() {
+            hint.set_upper(upper.saturating_add(first));
+        }
+        hint.set_lower(hint.lower().saturating_add(first));
+        hint
+    }
+}

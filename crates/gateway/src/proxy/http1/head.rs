@@ -1,0 +1,243 @@
+//! The head of an answer.
+
+use std::mem::MaybeUninit;
+use std::time::Duration;
+
+use bytes::{Buf as _, Bytes, BytesMut};
+use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use hyper::ext::ReasonPhrase;
+use memchr::memchr_iter;
+
+use super::{Error, START};
+use crate::http1::Extent;
+use crate::proxy::headers::{self, ends_with_the_answer};
+
+/// How many headers an answer may have; hyper takes as many.
+const MOST_HEADERS: usize = 100;
+
+/// The most bytes of a head.
+pub(super) const MOST_BYTES: usize = 256 << 10;
+
+/// Room for what the layers add, so that the map grows once.
+const ADDED: usize = 20;
+
+/// What is known of an answer before its body.
+#[derive(Debug)]
+pub(crate) struct Head {
+    pub(crate) status: StatusCode,
+    /// Without what concerns this connection alone (RFC 9110 §7.6.1).
+    pub(crate) headers: HeaderMap,
+    /// What the app said in place of the status's own words.
+    pub(crate) reason: Option<ReasonPhrase>,
+    pub(crate) extent: Extent,
+    /// Whether the app keeps the connection open.
+    pub(crate) lasts: bool,
+    /// How long it does, if it says so.
+    pub(crate) keep: Option<Duration>,
+    /// Whether the body is in a transfer coding other than one `chunked` (RFC 9112 §6.1).
+    pub(crate) coded: bool,
+}
+
+impl Head {
+    /// Takes a head off `bytes` once all of it is there, and interim answers before it: 1xx other
+    /// than 101 (RFC 9110 §15.2).
+    pub(super) fn take(bytes: &mut BytesMut, method: &Method) -> Result<Option<Self>, Error> {
+        loop {
+            while let [b'\r' | b'\n', ..] = **bytes {
+                bytes.advance(1);
+            }
+            let Some(length) = length(bytes)? else {
+                return Ok(None);
+            };
+            let raw = bytes.split_to(length).freeze();
+            let mut fields = [const { MaybeUninit::uninit() }; MOST_HEADERS];
+            let mut parsed = httparse::Response::new(&mut []);
+            let parsing = httparse::ParserConfig::default().parse_response_with_uninit_headers(
+                &mut parsed,
+                &raw,
+                &mut fields,
+            );
+            match parsing {
+                Ok(httparse::Status::Complete(end)) if end == raw.len() => {}
+                Err(httparse::Error::TooManyHeaders) => return Err(Error::LongHead),
+                Err(error) => return Err(Error::Head(error)),
+                Ok(_) => return Err(Error::Head(httparse::Error::NewLine)),
+            }
+            let status = StatusCode::from_u16(parsed.code.unwrap_or(0))
+                .map_err(|_| Error::Head(httparse::Error::Status))?;
+            if !status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS {
+                return Self::of(&raw, &parsed, status, method).map(Some);
+            }
+        }
+    }
+
+    fn of(
+        raw: &Bytes,
+        parsed: &httparse::Response<'_, '_>,
+        status: StatusCode,
+        method: &Method,
+    ) -> Result<Self, Error> {
+        let mut lines = Lines::new(parsed.version == Some(1));
+        let mut map = HeaderMap::with_capacity(parsed.headers.len() + ADDED);
+        for field in &*parsed.headers {
+            let name = HeaderName::from_bytes(field.name.as_bytes())
+                .map_err(|_| Error::Head(httparse::Error::HeaderName))?;
+            let value = HeaderValue::from_maybe_shared(raw.slice_ref(field.value))
+                .map_err(|_| Error::Head(httparse::Error::HeaderValue))?;
+            if lines.passes(&name, &value)? {
+                map.append(name, value);
+            }
+        }
+        for name in lines.named {
+            map.remove(name);
+        }
+        let switching = status == StatusCode::SWITCHING_PROTOCOLS;
+        if let Some(protocol) = lines.upgrade.filter(|_| switching) {
+            map.insert(UPGRADE, protocol);
+            map.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        }
+        let without = *method == Method::HEAD
+            || switching
+            || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let extent = if without {
+            Extent::Sized(0)
+        } else if lines.coding != Coding::None {
+            Extent::Chunked
+        } else {
+            lines.length.map_or(Extent::Close, Extent::Sized)
+        };
+        if lines.coding != Coding::None {
+            // A length beside chunks is none (RFC 9112 §6.3).
+            map.remove(CONTENT_LENGTH);
+        }
+        if let Some(length) = lines
+            .length
+            .filter(|_| lines.folded && lines.coding == Coding::None)
+        {
+            map.insert(CONTENT_LENGTH, HeaderValue::from(length));
+        }
+        let reason = parsed
+            .reason
+            .filter(|said| status.canonical_reason() != Some(said));
+        Ok(Self {
+            status,
+            headers: map,
+            reason: reason.and_then(|said| ReasonPhrase::try_from(said.as_bytes()).ok()),
+            extent,
+            lasts: lines.lasts && extent != Extent::Close,
+            keep: lines.keep,
+            coded: lines.coding == Coding::Other,
+        })
+    }
+}
+
+/// What a body's transfer codings are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Coding {
+    None,
+    Chunked,
+    Other,
+}
+
+/// What the lines about the connection and the body say.
+#[derive(Debug)]
+struct Lines {
+    length: Option<u64>,
+    /// Whether the length came as a list.
+    folded: bool,
+    coding: Coding,
+    lasts: bool,
+    keep: Option<Duration>,
+    named: Vec<HeaderName>,
+    upgrade: Option<HeaderValue>,
+}
+
+impl Lines {
+    const fn new(http_11: bool) -> Self {
+        Self {
+            length: None,
+            folded: false,
+            coding: Coding::None,
+            lasts: http_11,
+            keep: None,
+            named: Vec::new(),
+            upgrade: None,
+        }
+    }
+
+    /// Whether a header goes on to the client.
+    fn passes(&mut self, name: &HeaderName, value: &HeaderValue) -> Result<bool, Error> {
+        if *name == CONTENT_LENGTH {
+            let length = length_in(value.as_bytes()).ok_or(Error::Length)?;
+            if self.length.is_some_and(|other| other != length) {
+                return Err(Error::Length);
+            }
+            // Said once more it is no other; one line of one number goes on (RFC 9110 §8.6).
+            let plain = value.as_bytes().iter().all(u8::is_ascii_digit);
+            let first = self.length.replace(length).is_none();
+            self.folded |= !plain;
+            return Ok(first && plain);
+        }
+        if !ends_with_the_answer(name.as_str()) {
+            return Ok(true);
+        }
+        if *name == CONNECTION {
+            for token in value.as_bytes().split(|byte| *byte == b',') {
+                self.option(token.trim_ascii());
+            }
+        } else if *name == TRANSFER_ENCODING {
+            let chunked = value.as_bytes().eq_ignore_ascii_case(b"chunked");
+            self.coding = match self.coding {
+                Coding::None if chunked => Coding::Chunked,
+                _ => Coding::Other,
+            };
+        } else if *name == UPGRADE {
+            self.upgrade = Some(value.clone());
+        } else if *name == headers::KEEP_ALIVE {
+            self.keep = headers::kept(value);
+        }
+        Ok(false)
+    }
+
+    /// One of the words of `Connection` (RFC 9110 §7.6.1).
+    fn option(&mut self, token: &[u8]) {
+        if token.eq_ignore_ascii_case(b"close") {
+            self.lasts = false;
+        } else if token.eq_ignore_ascii_case(b"keep-alive") {
+            self.lasts = true;
+        } else if let Ok(name) = HeaderName::from_bytes(token) {
+            self.named.push(name);
+        }
+    }
+}
+
+/// Where the head that `bytes` begin with ends, if it does.
+fn length(bytes: &[u8]) -> Result<Option<usize>, Error> {
+    let begun = bytes.get(..START.len()).unwrap_or(bytes);
+    if !START.starts_with(begun) {
+        return Err(Error::Head(httparse::Error::Version));
+    }
+    // Lines of some apps end in LF alone, which RFC 9112 §2.2 lets a reader take for their end.
+    let end = memchr_iter(b'\n', bytes).find_map(|at| match bytes.get(at + 1..)? {
+        [b'\n', ..] => Some(at + 2),
+        [b'\r', b'\n', ..] => Some(at + 3),
+        _ => None,
+    });
+    if end.unwrap_or(bytes.len()) > MOST_BYTES {
+        return Err(Error::LongHead);
+    }
+    Ok(end)
+}
+
+/// A length, or the same one several times (RFC 9112 §6.3).
+fn length_in(value: &[u8]) -> Option<u64> {
+    let mut lengths = value.split(|byte| *byte == b',').map(|length| {
+        let length = length.trim_ascii();
+        let digits = !length.is_empty() && length.iter().all(u8::is_ascii_digit);
+        let text = std::str::from_utf8(length).ok().filter(|_| digits);
+        text.and_then(|text| text.parse::<u64>().ok())
+    });
+    let first = lengths.next()??;
+    lengths.all(|length| length == Some(first)).then_some(first)
+}

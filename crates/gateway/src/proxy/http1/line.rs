@@ -1,0 +1,144 @@
+//! One connection to the app.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::net::Shutdown;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+use socket2::SockRef;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::task::AbortHandle;
+
+use super::Error;
+use super::head::MOST_BYTES;
+use super::upload::{Stopped, Upload};
+
+/// How much is read at once at first; twice as much whenever that was filled, up to [`LARGEST`].
+const SMALLEST: usize = 8 << 10;
+const LARGEST: usize = 128 << 10;
+
+/// A connection that carries one request at a time.
+#[derive(Debug)]
+pub(crate) struct Line {
+    pub(super) from: OwnedReadHalf,
+    /// Elsewhere while a request is still on its way whose answer has begun.
+    pub(super) to: Option<OwnedWriteHalf>,
+    /// What has come and was not taken.
+    pub(super) bytes: BytesMut,
+    reads: usize,
+    /// Room for the next request's head.
+    pub(super) text: Vec<u8>,
+}
+
+impl Line {
+    pub(in crate::proxy) fn new(stream: TcpStream) -> Self {
+        let (from, to) = stream.into_split();
+        Self {
+            from,
+            to: Some(to),
+            bytes: BytesMut::new(),
+            reads: SMALLEST,
+            text: Vec::new(),
+        }
+    }
+
+    /// Whether the app has neither closed it nor said anything that nobody has asked for.
+    pub(in crate::proxy) fn stands(&self) -> bool {
+        // Asks the kernel only if something has come.
+        let nothing = self.from.try_read(&mut [0]);
+        nothing.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+    }
+
+    /// Reads more into `bytes`; false at the end.
+    pub(super) fn read(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Error>> {
+        if self.bytes.capacity() - self.bytes.len() < self.reads / 2 {
+            self.bytes.reserve(self.reads);
+        }
+        let room = self.bytes.capacity() - self.bytes.len();
+        let mut reading = std::pin::pin!(self.from.read_buf(&mut self.bytes));
+        let read = ready!(reading.as_mut().poll(cx)).map_err(Error::Io)?;
+        if read == room {
+            self.reads = (self.reads * 2).min(LARGEST);
+        }
+        Poll::Ready(Ok(read > 0))
+    }
+
+    /// Whether no head may be longer than what has come.
+    pub(super) fn is_full(&self) -> bool {
+        self.bytes.len() > MOST_BYTES
+    }
+
+    /// Room for a head, to be given back with the request.
+    pub(in crate::proxy) fn take_text(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.text)
+    }
+
+    /// Makes it ready for the next request.
+    pub(super) fn rest(&mut self) {
+        if self.reads > SMALLEST {
+            // What a large answer needed is not kept for the next.
+            self.bytes = BytesMut::new();
+            self.reads = SMALLEST;
+        }
+    }
+
+    /// Its two ends as one, and what has come already.
+    pub(super) fn into_stream(self) -> Option<(TcpStream, Bytes)> {
+        let stream = self.from.reunite(self.to?).ok()?;
+        Some((stream, self.bytes.freeze()))
+    }
+}
+
+/// The end of a request that goes on while its answer is read already.
+///
+/// It has a task of its own: a client that sends before it reads must not wait for itself.
+#[derive(Debug)]
+pub(super) struct Sending {
+    task: Ends,
+    back: Rc<RefCell<Option<OwnedWriteHalf>>>,
+}
+
+/// Ends a task with itself, whatever that waits for.
+#[derive(Debug)]
+struct Ends(Option<AbortHandle>);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        if let Some(task) = &self.0 {
+            task.abort();
+        }
+    }
+}
+
+impl Sending {
+    pub(super) fn start(mut upload: Upload, mut to: OwnedWriteHalf) -> Self {
+        let back = Rc::<RefCell<Option<OwnedWriteHalf>>>::default();
+        let put = Rc::clone(&back);
+        let task = tokio::task::spawn_local(async move {
+            match poll_fn(|cx| upload.poll(cx, &mut to)).await {
+                Ok(()) => *put.borrow_mut() = Some(to),
+                // An answer to half of a request must not pass for one to all of it.
+                Err(Stopped::Body) => {
+                    let _ = SockRef::from(to.as_ref()).shutdown(Shutdown::Both);
+                }
+                // The app wants no more, and may have said so.
+                Err(Stopped::Io(error)) => tracing::trace!(%error, "the app takes no more"),
+            }
+        });
+        Self {
+            task: Ends(Some(task.abort_handle())),
+            back,
+        }
+    }
+
+    /// The way out, if the request is through; otherwise it goes on by itself.
+    pub(super) fn finish(mut self) -> Option<OwnedWriteHalf> {
+        let to = self.back.borrow_mut().take();
+        self.task.0.take();
+        to
+    }
+}

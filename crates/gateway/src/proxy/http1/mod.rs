@@ -1,0 +1,50 @@
+//! HTTP/1.1 to the app, in the task of the request itself.
+//!
+//! hyper's client has a task a connection, a channel to it and a channel for each body. For an app on
+//! the same machine, whose answer is mostly there whole at the first read, that was a fifth of all the
+//! gateway did. Here a request is written as it came, without a map of headers in between, and an answer
+//! that is there whole gives its connection back before it goes on.
+
+mod answer;
+mod exchange;
+mod head;
+mod line;
+mod request;
+mod upload;
+
+pub(crate) use answer::Answer;
+
+pub(super) use answer::{Begun, Home, begin};
+pub(super) use exchange::{Ended, Exchange};
+pub(super) use head::Head;
+pub(super) use line::Line;
+pub(super) use request::upload;
+pub(super) use upload::Upload;
+
+use crate::http1::Malformed;
+
+/// What every answer begins with (RFC 9112 §4).
+const START: &[u8] = b"HTTP/1.";
+
+/// Why an exchange over HTTP/1.1 broke off.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The connection failed.
+    #[error("the connection to the app failed")]
+    Io(#[source] std::io::Error),
+    /// Its body, or what should be its head, is no whole message.
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    /// The head cannot be read.
+    #[error("the head of the app's answer is not well-formed")]
+    Head(#[source] httparse::Error),
+    /// The head is longer than 256 KiB or has more than 100 fields.
+    #[error("the head of the app's answer is longer than 256 KiB or has more than 100 headers")]
+    LongHead,
+    /// Several lengths, or one that is no number.
+    #[error("the app's answer has a Content-Length that is no number, or several that differ")]
+    Length,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,311 @@
+use bytes::BytesMut;
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::BodyExt as _;
+use proptest::prelude::*;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use super::head::Head;
+use super::request::upload;
+use super::{Error, Line};
+use crate::body::RequestBody;
+use crate::http1::{Decoder, Extent, Malformed};
+
+fn head(text: &str) -> Result<Head, Error> {
+    let mut bytes = BytesMut::from(text);
+    let head = Head::take(&mut bytes, &Method::GET)?;
+    Ok(head.expect("a whole head"))
+}
+
+#[test]
+fn what_concerns_the_connection_alone_ends_here() {
+    let head = head(
+        "HTTP/1.1 200 Fine\r\nConnection: X-Hop, keep-alive\r\nX-Hop: 1\r\nKeep-Alive: timeout=7\r\n\
+         Proxy-Authenticate: Basic\r\nTE: x\r\nUpgrade: h2c\r\nSet-Cookie: a=1\r\nset-cookie: b=2\r\n\
+         Content-Length: 3, 3\r\n\r\n",
+    )
+    .unwrap();
+    let mut names: Vec<_> = head.headers.keys().map(http::HeaderName::as_str).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["content-length", "set-cookie"]);
+    assert_eq!(head.headers["content-length"], "3");
+    assert_eq!(head.headers.get_all("set-cookie").iter().count(), 2);
+    assert_eq!(head.reason.unwrap().as_bytes(), b"Fine");
+    assert_eq!(head.keep, Some(std::time::Duration::from_secs(7)));
+    assert_eq!((head.extent, head.lasts), (Extent::Sized(3), true));
+}
+
+#[test]
+fn where_a_body_ends_and_whether_the_connection_lasts() {
+    let of = |text: &str| head(text).map(|head| (head.extent, head.lasts, head.coded));
+    let ok = |text: &str| of(text).unwrap();
+    let one = "HTTP/1.1 200 OK\r\n";
+    assert_eq!(ok(&format!("{one}\r\n")), (Extent::Close, false, false));
+    assert_eq!(
+        ok("HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\n"),
+        (Extent::Sized(1), false, false)
+    );
+    assert_eq!(
+        ok("HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\nContent-Length: 1\r\n\r\n"),
+        (Extent::Sized(1), true, false)
+    );
+    let both = format!("{one}Content-Length: 9\r\nTransfer-Encoding: Chunked\r\n\r\n");
+    assert_eq!(ok(&both), (Extent::Chunked, true, false));
+    assert!(!head(&both).unwrap().headers.contains_key("content-length"));
+    let coded = |coding| ok(&format!("{one}Transfer-Encoding: {coding}\r\n\r\n")).2;
+    assert!(coded("gzip, chunked") && coded("chunked\r\nTransfer-Encoding: chunked"));
+    for without in ["204 No Content", "304 Not Modified"] {
+        let text = format!("HTTP/1.1 {without}\r\nContent-Length: 5\r\n\r\n");
+        assert_eq!(ok(&text).0, Extent::Sized(0));
+    }
+    let mut bytes = BytesMut::from("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
+    let head = Head::take(&mut bytes, &Method::HEAD).unwrap().unwrap();
+    assert_eq!(head.extent, Extent::Sized(0));
+    assert_eq!(head.headers["content-length"], "5");
+}
+
+#[test]
+fn interim_answers_are_passed_over() {
+    let text = "\r\nHTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n\
+                HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n";
+    let head = head(text).unwrap();
+    assert_eq!(head.status, StatusCode::CREATED);
+    assert!(!head.headers.contains_key("link"));
+}
+
+#[test]
+fn what_is_no_answer_is_refused() {
+    for text in [
+        "SSH-2.0-OpenSSH_9.2\r\n",
+        "HTTP/2 200 OK\r\n\r\n",
+        "HTTP/1.1 99 Odd\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nName : x\r\n\r\n",
+        "HTTP/1.1 200 OK\r\n folded: x\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 1, 2\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: +1\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n",
+    ] {
+        let taken = Head::take(&mut BytesMut::from(text), &Method::GET);
+        assert!(taken.is_err(), "{text:?}: {taken:?}");
+    }
+    let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "a: b\r\n".repeat(101));
+    assert!(matches!(head(&many), Err(Error::LongHead)));
+    let long = format!("HTTP/1.1 200 OK\r\na: {}", "b".repeat(300 << 10));
+    assert!(matches!(
+        Head::take(&mut BytesMut::from(&*long), &Method::GET),
+        Err(Error::LongHead)
+    ));
+}
+
+/// Data, trailers, and what was not the body's own.
+type Parts = (Vec<u8>, Option<HeaderMap>, Vec<u8>);
+
+/// What a decoder makes of `pieces`.
+fn decoded(extent: Extent, pieces: &[&[u8]]) -> Result<Parts, Malformed> {
+    let mut decoder = Decoder::new(extent);
+    let (mut bytes, mut data, mut trailers) = (BytesMut::new(), Vec::new(), None);
+    for piece in pieces {
+        bytes.extend_from_slice(piece);
+        while let Some(frame) = decoder.decode(&mut bytes)? {
+            match frame.into_data() {
+                Ok(piece) => data.extend_from_slice(&piece),
+                Err(frame) => trailers = frame.into_trailers().ok(),
+            }
+        }
+    }
+    if !decoder.is_done() {
+        decoder.end()?;
+    }
+    Ok((data, trailers, bytes.to_vec()))
+}
+
+#[test]
+fn chunks_that_two_readers_may_read_differently_are_refused() {
+    let of = |text: &str| decoded(Extent::Chunked, &[text.as_bytes()]);
+    let (data, _, rest) = of("3 ;x=y\r\nabc\r\n0\r\n\r\nHTTP").unwrap();
+    assert_eq!((data, rest), (b"abc".to_vec(), b"HTTP".to_vec()));
+    let (_, trailers, _) = of("0\r\nDigest: x\r\n\r\n").unwrap();
+    assert_eq!(trailers.unwrap()["digest"], "x");
+    for text in [
+        "3\nabc\r\n0\r\n\r\n",
+        "3\r\nabcd\r\n0\r\n\r\n",
+        "-3\r\nabc\r\n0\r\n\r\n",
+        "0x3\r\nabc\r\n0\r\n\r\n",
+        "3x\r\nabc\r\n0\r\n\r\n",
+        "\r\nabc\r\n0\r\n\r\n",
+        "11111111111111111\r\n",
+        "3\r\nabc\n0\r\n\r\n",
+    ] {
+        assert!(matches!(of(text), Err(Malformed::Chunk)), "{text:?}");
+    }
+    assert!(matches!(of("5\r\nab"), Err(Malformed::Incomplete)));
+    assert!(matches!(of("2\r\nab\r\n"), Err(Malformed::Incomplete)));
+    let wordy = format!("1;{}\r\na\r\n", "x".repeat(3000)).repeat(6);
+    assert!(matches!(of(&wordy), Err(Malformed::Chunk)));
+    let trailers = format!("0\r\na: {}", "b".repeat(20 << 10));
+    assert!(matches!(of(&trailers), Err(Malformed::Trailers)));
+}
+
+proptest! {
+    #[test]
+    fn a_body_is_the_same_however_it_is_cut(
+        chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..40), 0..6),
+        cuts in prop::collection::vec(1_usize..30, 1..10),
+        trailer in any::<bool>(),
+    ) {
+        let mut text = Vec::new();
+        for chunk in &chunks {
+            text.extend_from_slice(format!("{:X}\r\n", chunk.len()).as_bytes());
+            text.extend_from_slice(chunk);
+            text.extend_from_slice(b"\r\n");
+        }
+        text.extend_from_slice(if trailer { b"0\r\nx: 1\r\n\r\nrest" } else { b"0\r\n\r\nrest" });
+        let mut pieces = Vec::new();
+        let (mut left, mut cuts) = (&text[..], cuts.iter().cycle());
+        while !left.is_empty() {
+            let (piece, after) = left.split_at(left.len().min(*cuts.next().unwrap()));
+            pieces.push(piece);
+            left = after;
+        }
+        let (data, trailers, rest) = decoded(Extent::Chunked, &pieces).unwrap();
+        prop_assert_eq!(&data, &chunks.concat());
+        prop_assert_eq!(trailers.is_some(), trailer);
+        prop_assert_eq!(rest, b"rest");
+        let whole = chunks.concat();
+        let (sized, _, rest) = decoded(Extent::Sized(data.len() as u64), &[&whole]).unwrap();
+        prop_assert_eq!(sized, data);
+        prop_assert!(rest.is_empty());
+    }
+
+    #[test]
+    fn bytes_that_mean_nothing_do_no_harm(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = Head::take(&mut BytesMut::from(&*bytes), &Method::GET);
+        let _ = decoded(Extent::Chunked, &[&bytes]);
+        let text = [b"HTTP/1.1 200 OK\r\n", &*bytes, b"\r\n\r\n"].concat();
+        let _ = Head::take(&mut BytesMut::from(&*text), &Method::GET);
+    }
+
+    /// A HTTP/1.1 server reads the fields that were meant, and where the message ends.
+    #[test]
+    fn a_head_says_what_the_request_said(
+        fields in prop::collection::vec(("[a-z]{1,8}(-[a-z]{1,6})?", "[!-~]{0,20}"), 0..12),
+        length in prop::option::of(0_u64..1000),
+    ) {
+        let mut request = Request::builder().method("PUT").uri("http://a.test/x?y=%20");
+        for (name, value) in &fields {
+            request = request.header(name, value);
+        }
+        if let Some(length) = length {
+            request = request.header("content-length", length);
+        }
+        let request = request.body(RequestBody::empty()).unwrap();
+        let mut wanted: Vec<(String, String)> = Vec::new();
+        for (name, value) in request.headers() {
+            let ends = crate::proxy::headers::ends_with_the_request(name.as_str());
+            let ours = ["host", "content-length", "cookie"].contains(&name.as_str());
+            if !ends && !ours {
+                wanted.push((name.to_string(), value.to_str().unwrap().to_owned()));
+            }
+        }
+        let sent = sent(request);
+        let mut parsed = [httparse::EMPTY_HEADER; 64];
+        let mut reader = httparse::Request::new(&mut parsed);
+        let end = reader.parse(&sent).unwrap();
+        prop_assert!(end.is_complete());
+        prop_assert_eq!(end.unwrap(), sent.len());
+        prop_assert_eq!((reader.method, reader.path), (Some("PUT"), Some("/x?y=%20")));
+        let of = |name: &str| {
+            let all = reader.headers.iter().filter(|field| field.name == name);
+            all.map(|field| String::from_utf8(field.value.to_vec()).unwrap()).collect::<Vec<_>>()
+        };
+        // There is no body: another length would take the next request for one.
+        prop_assert_eq!(of("content-length"), length.map(|_| "0").into_iter().collect::<Vec<_>>());
+        prop_assert!(of("transfer-encoding").is_empty());
+        for (name, value) in wanted {
+            prop_assert!(of(&name).contains(&value), "{name}: {value}");
+        }
+    }
+}
+
+/// What goes out for a request without a body.
+fn sent(request: Request<RequestBody>) -> Vec<u8> {
+    let mut upload = upload(request, None, false, Vec::new()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let (mut near, mut far) = tokio::io::duplex(1 << 16);
+        let out = std::future::poll_fn(|cx| upload.poll(cx, &mut near));
+        assert!(out.await.is_ok());
+        drop(near);
+        let mut sent = Vec::new();
+        far.read_to_end(&mut sent).await.unwrap();
+        sent
+    })
+}
+
+#[test]
+fn crumbs_become_one_cookie_and_the_host_comes_first() {
+    let request = Request::builder()
+        .uri("http://a.test/")
+        .header("accept", "*/*")
+        .header("cookie", "a=1")
+        .header("connection", "x-secret, host")
+        .header("x-secret", "1")
+        .header("te", "trailers, gzip")
+        .header("cookie", "b=2");
+    let sent = sent(request.body(RequestBody::empty()).unwrap());
+    assert_eq!(
+        String::from_utf8(sent).unwrap(),
+        "GET / HTTP/1.1\r\nhost: a.test\r\naccept: */*\r\ncookie: a=1; b=2\r\nte: trailers\r\n\
+         connection: te\r\nx-forwarded-host: a.test\r\n\r\n"
+    );
+}
+
+/// A connection, and the app's end of it.
+async fn pair() -> (Line, tokio::net::TcpStream) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let near = tokio::net::TcpStream::connect(listener.local_addr().unwrap());
+    let (near, far) = tokio::join!(near, listener.accept());
+    (Line::new(near.unwrap()), far.unwrap().0)
+}
+
+#[tokio::test]
+async fn a_connection_that_was_closed_or_spoke_unasked_is_not_used_again() {
+    let (line, mut app) = pair().await;
+    assert!(line.stands());
+    app.write_all(b"x").await.unwrap();
+    line.from.readable().await.unwrap();
+    assert!(!line.stands());
+    let (line, app) = pair().await;
+    drop(app);
+    line.from.readable().await.unwrap();
+    assert!(!line.stands());
+}
+
+#[tokio::test]
+async fn an_answer_that_is_cut_off_is_none() {
+    let (line, mut app) = pair().await;
+    app.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc")
+        .await
+        .unwrap();
+    app.shutdown().await.unwrap();
+    let upload = upload(Request::new(RequestBody::empty()), None, false, Vec::new()).unwrap();
+    let mut exchange = super::Exchange::new(line, upload, Method::GET);
+    let head = std::future::poll_fn(|cx| exchange.poll(cx)).await.unwrap();
+    let home = super::Home {
+        pool: std::rc::Weak::new(),
+        address: None,
+        keep: std::time::Duration::ZERO,
+    };
+    let begun = super::begin(exchange, head.extent, home).unwrap();
+    let super::Begun::Rest(answer) = begun else {
+        panic!("it has not come whole");
+    };
+    let collected = answer.collect().await;
+    assert!(
+        matches!(collected, Err(Error::Malformed(Malformed::Incomplete))),
+        "{collected:?}"
+    );
+}

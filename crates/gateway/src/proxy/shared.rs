@@ -1,0 +1,180 @@
+//! One request to an app that speaks HTTP/2, over a connection that others use too.
+
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::rc::Rc;
+
+use http::header::{ACCEPT_ENCODING, IF_RANGE, RANGE};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use panoply_core::{ClientAddress, Connection, RequestId};
+
+use super::forward::{Upstream, within};
+use super::multiplexed::Turn;
+use super::pool::Pool;
+use super::{Failure, headers};
+use crate::body::{AppBody, Progress, RequestBody};
+
+/// Sends `request` on and gives the answer as soon as its head is there.
+pub(super) async fn exchange(
+    pool: &Rc<Pool>,
+    upstream: &Upstream,
+    mut request: Request<RequestBody>,
+) -> Result<Response<AppBody>, Failure> {
+    prepare(&mut request, upstream.placeholder.is_some());
+    let progress = request.body().progress();
+    let (mut answer, turn) = share(pool, upstream, request, &progress).await?;
+    if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return Err(Failure::Unasked);
+    }
+    headers::to_client(answer.headers_mut());
+    Ok(answer.map(|body| {
+        let turn = Some(turn).filter(|_| !body.is_end_stream());
+        AppBody::Http2(Box::new((body, turn)))
+    }))
+}
+
+/// Makes the request what the app is to see.
+fn prepare(request: &mut Request<RequestBody>, stamped: bool) {
+    let target = request.uri().path_and_query().cloned();
+    let authority = request
+        .uri()
+        .authority()
+        .map(|a| HeaderValue::from_str(a.as_str()));
+    let client = request.extensions_mut().remove::<ClientAddress>();
+    let id = request.extensions_mut().remove::<RequestId>();
+    let connection = request.extensions_mut().remove::<Connection>();
+    let map = request.headers_mut();
+    // HTTP/2 has the host in `:authority` (RFC 9113 §8.3.1).
+    let host = map
+        .get(header::HOST)
+        .cloned()
+        .or_else(|| authority.and_then(Result::ok));
+    headers::to_app(map, client.as_ref(), id.as_ref(), host);
+    let certificate = connection.and_then(|connection| connection.tls?.client);
+    if let Some(certificate) = certificate {
+        headers::with_certificate(map, &certificate);
+    }
+    if stamped {
+        // A compressed page cannot be stamped, nor part of one.
+        for name in [ACCEPT_ENCODING, RANGE, IF_RANGE] {
+            map.remove(name);
+        }
+    }
+    let target = target.unwrap_or_else(|| PathAndQuery::from_static("/"));
+    let host = request
+        .headers()
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
+    *request.uri_mut() = match host {
+        Some(host) => Uri::builder()
+            .scheme("http")
+            .authority(host)
+            .path_and_query(target.clone())
+            .build()
+            .unwrap_or_else(|_| Uri::from(target)),
+        None => Uri::from(target),
+    };
+    *request.version_mut() = Version::HTTP_2;
+}
+
+/// What is kept of a request in case a connection dies under it.
+struct Again(Method, Uri, HeaderMap);
+
+impl Again {
+    /// Only what may be sent twice without harm (RFC 9110 §9.2.2), and has no body to lose.
+    fn of(request: &Request<RequestBody>) -> Option<Self> {
+        let harmless = request.method().is_idempotent() && request.body().is_end_stream();
+        let parts = || {
+            (
+                request.method().clone(),
+                request.uri().clone(),
+                request.headers().clone(),
+            )
+        };
+        harmless
+            .then(parts)
+            .map(|(method, uri, headers)| Self(method, uri, headers))
+    }
+
+    fn request(self) -> Request<RequestBody> {
+        let mut request = Request::new(RequestBody::empty());
+        (
+            *request.method_mut(),
+            *request.uri_mut(),
+            *request.headers_mut(),
+        ) = (self.0, self.1, self.2);
+        request
+    }
+}
+
+/// Sends over a connection that others use too, and over a new one if the app is done with that.
+async fn share(
+    pool: &Pool,
+    upstream: &Upstream,
+    mut request: Request<RequestBody>,
+    progress: &Progress,
+) -> Result<(Response<Incoming>, Turn), Failure> {
+    let lines = pool.multiplexed();
+    let (mut sender, turn) = lines.open(pool.dial()).await?;
+    let again = Again::of(&request);
+    let send = sender.try_send_request(request);
+    request = match (answer(pool, upstream, progress, send).await, again) {
+        (Ok(answer), _) => return Ok((answer, turn)),
+        (Err(Unanswered::Unsent(unsent)), _) => *unsent,
+        // Refused unseen, or lost with its connection: hyper does not tell one from the other.
+        (Err(Unanswered::Broken(_)), Some(again)) => again.request(),
+        (Err(error), _) => return Err(error.failure(progress)),
+    };
+    lines.retire(&turn);
+    drop(turn);
+    let (mut sender, turn) = lines.open(pool.dial()).await?;
+    let send = sender.try_send_request(request);
+    let answered = answer(pool, upstream, progress, send).await;
+    Ok((answered.map_err(|error| error.failure(progress))?, turn))
+}
+
+/// Why there is no answer, and what is left of the request.
+enum Unanswered {
+    Unsent(Box<Request<RequestBody>>),
+    Broken(hyper::Error),
+    Late,
+}
+
+impl Unanswered {
+    fn failure(self, progress: &Progress) -> Failure {
+        match (progress.fault(), self) {
+            (Some(fault), _) => Failure::Body(fault),
+            (None, Self::Broken(error)) => Failure::Broken(error.into()),
+            (None, Self::Late) => Failure::Timeout,
+            (None, Self::Unsent(_)) => Failure::Away(io::ErrorKind::ConnectionAborted.into()),
+        }
+    }
+}
+
+/// Waits for an answer's head, and for no longer than the app may take.
+async fn answer(
+    pool: &Pool,
+    upstream: &Upstream,
+    progress: &Progress,
+    sent: impl Future<
+        Output = Result<
+            Response<Incoming>,
+            hyper::client::conn::TrySendError<Request<RequestBody>>,
+        >,
+    >,
+) -> Result<Response<Incoming>, Unanswered> {
+    let mut sent = pin!(sent);
+    match within(pool, upstream, progress, |cx| sent.as_mut().poll(cx)).await {
+        Some(Ok(answer)) => Ok(answer),
+        Some(Err(mut error)) => {
+            let unsent = error.take_message();
+            let unsent = unsent.map(|request| Unanswered::Unsent(Box::new(request)));
+            Err(unsent.unwrap_or_else(|| Unanswered::Broken(error.into_error())))
+        }
+        None => Err(Unanswered::Late),
+    }
+}

@@ -1,0 +1,270 @@
+//! What a client sends: heads, and the bodies behind them.
+
+use std::cell::{Cell, RefCell};
+use std::fmt::Debug;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+
+use bytes::{Bytes, BytesMut};
+use http_body::{Frame, SizeHint};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::head::{Bounds, Head, Refused, skip_empty, take};
+use crate::http1::{Decoder, Extent};
+use crate::wire::watch::Watch;
+
+/// How much is read at once, into room that all connections of a worker share.
+pub(crate) const BLOCK: usize = 64 << 10;
+
+/// What is kept at most of requests that come before the answer to the one at hand is out.
+const AHEAD: usize = 64 << 10;
+
+/// What says that a body may be sent.
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+/// Room that is read into.
+pub(crate) type Block = RefCell<Box<[u8]>>;
+
+/// A connection's stream and what has come over it; shared by who answers and the body of the request.
+#[derive(Debug)]
+pub(super) struct Inlet<T> {
+    inner: RefCell<Inner<T>>,
+    /// Who waits for the body to end or to be given up.
+    waits: RefCell<Option<Waker>>,
+    held: Cell<bool>,
+    watch: Arc<Watch>,
+    block: Rc<Block>,
+}
+
+#[derive(Debug)]
+struct Inner<T> {
+    stream: T,
+    bytes: BytesMut,
+    decoder: Decoder,
+    /// What is left of leave to send the body.
+    leave: &'static [u8],
+    ended: bool,
+}
+
+/// The client's body, as the one who reads it has it.
+pub(crate) trait Feed: Debug {
+    /// The next frame; an error when the body is broken.
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>>;
+
+    /// Whether all of it has been read.
+    fn is_end(&self) -> bool;
+
+    /// How much is still to come.
+    fn size_hint(&self) -> SizeHint;
+
+    /// Nobody reads it any more.
+    fn let_go(&self);
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Inlet<T> {
+    pub(super) fn new(stream: T, watch: Arc<Watch>, block: Rc<Block>) -> Self {
+        Self {
+            inner: RefCell::new(Inner {
+                stream,
+                bytes: BytesMut::new(),
+                decoder: Decoder::new(Extent::Sized(0)),
+                leave: b"",
+                ended: false,
+            }),
+            waits: RefCell::default(),
+            held: Cell::new(false),
+            watch,
+            block,
+        }
+    }
+
+    /// The next head; nothing when the client has no more to ask.
+    pub(super) fn poll_head(
+        &self,
+        cx: &mut Context<'_>,
+        bounds: Bounds,
+    ) -> Poll<io::Result<Result<Option<Head>, Refused>>> {
+        let mut inner = self.inner.borrow_mut();
+        loop {
+            skip_empty(&mut inner.bytes);
+            self.watch.set_in_head(!inner.bytes.is_empty());
+            if !inner.bytes.is_empty() {
+                let taken = take(&mut inner.bytes, bounds);
+                if !matches!(taken, Ok(None)) {
+                    self.watch.set_in_head(false);
+                    return Poll::Ready(Ok(taken));
+                }
+            } else if inner.bytes.capacity() > 0 {
+                // A connection that is idle holds nothing.
+                inner.bytes = BytesMut::new();
+            }
+            if inner.ended || !ready!(inner.read(cx, &self.block))? {
+                return Poll::Ready(Ok(Ok(None)));
+            }
+        }
+    }
+
+    /// Begins to read the body behind a head; true if there is one.
+    pub(super) fn begin(&self, extent: Extent, expects: bool) -> bool {
+        let mut inner = self.inner.borrow_mut();
+        inner.decoder = Decoder::new(extent);
+        let has_body = !inner.decoder.is_done();
+        // Whoever has begun to send wants no leave.
+        let waits = expects && has_body && inner.bytes.is_empty();
+        inner.leave = if waits { CONTINUE } else { b"" };
+        self.held.set(has_body);
+        has_body
+    }
+
+    /// Whether the body has been read.
+    pub(super) fn is_done(&self) -> bool {
+        self.inner.borrow().decoder.is_done()
+    }
+
+    /// Resolves with the body's end, or when nobody reads it any more.
+    pub(super) fn poll_left(&self, cx: &Context<'_>) -> Poll<()> {
+        if !self.held.get() || self.is_done() {
+            return Poll::Ready(());
+        }
+        *self.waits.borrow_mut() = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// Takes what is there of a body that nobody reads; whether that was all of it.
+    pub(super) fn drain(&self) -> bool {
+        let inner = &mut *self.inner.borrow_mut();
+        // Whoever waits for leave to send it does not send it.
+        while inner.leave.is_empty()
+            && matches!(inner.decoder.decode(&mut inner.bytes), Ok(Some(_)))
+        {}
+        inner.decoder.is_done()
+    }
+
+    /// Whether the client has gone, as far as can be told while the answer is on its way.
+    pub(super) fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut inner = self.inner.borrow_mut();
+        while inner.decoder.is_done() && !inner.ended && inner.bytes.len() < AHEAD {
+            if !matches!(ready!(inner.read(cx, &self.block)), Ok(true)) {
+                inner.ended = true;
+            }
+        }
+        if inner.ended {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+
+    /// Calls `write` with the stream, and notes whether the client takes what is to be written.
+    pub(super) fn poll_write<R>(&self, write: impl FnOnce(&mut T) -> Poll<R>) -> Poll<R> {
+        let written = write(&mut self.inner.borrow_mut().stream);
+        self.watch.set_write_stalled(written.is_pending());
+        written
+    }
+
+    /// Takes what the client still sends, at most `most` bytes, until it closes.
+    pub(super) fn poll_linger(&self, cx: &mut Context<'_>, most: &mut usize) -> Poll<()> {
+        let mut inner = self.inner.borrow_mut();
+        let mut block = self.block.borrow_mut();
+        while *most > 0 && !inner.ended {
+            let mut buf = ReadBuf::new(&mut block);
+            match ready!(Pin::new(&mut inner.stream).poll_read(cx, &mut buf)) {
+                Ok(()) if !buf.filled().is_empty() => {
+                    *most = most.saturating_sub(buf.filled().len());
+                }
+                _ => break,
+            }
+        }
+        Poll::Ready(())
+    }
+
+    /// The stream, and what has come of another protocol.
+    pub(super) fn into_stream(self) -> (T, Bytes) {
+        let inner = self.inner.into_inner();
+        (inner.stream, inner.bytes.freeze())
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Inner<T> {
+    /// Reads more into `bytes`; false at the end.
+    fn read(&mut self, cx: &mut Context<'_>, block: &Block) -> Poll<io::Result<bool>> {
+        let mut block = block.borrow_mut();
+        let mut buf = ReadBuf::new(&mut block);
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buf))?;
+        self.bytes.extend_from_slice(buf.filled());
+        Poll::Ready(Ok(!buf.filled().is_empty()))
+    }
+
+    fn give_leave(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.leave.is_empty() {
+            let written = ready!(Pin::new(&mut self.stream).poll_write(cx, self.leave))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.leave = self.leave.get(written..).unwrap_or(&[]);
+            if self.leave.is_empty() {
+                ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn frame(
+        &mut self,
+        cx: &mut Context<'_>,
+        block: &Block,
+    ) -> Poll<io::Result<Option<Frame<Bytes>>>> {
+        loop {
+            let frame = self
+                .decoder
+                .decode(&mut self.bytes)
+                .map_err(io::Error::other)?;
+            if frame.is_some() || self.decoder.is_done() {
+                return Poll::Ready(Ok(frame));
+            }
+            ready!(self.give_leave(cx))?;
+            if !ready!(self.read(cx, block))? {
+                self.ended = true;
+                self.decoder.end().map_err(io::Error::other)?;
+            }
+        }
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Debug> Feed for Inlet<T> {
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let mut inner = self.inner.borrow_mut();
+        if !self.held.get() || inner.decoder.is_done() {
+            return Poll::Ready(None);
+        }
+        let frame = inner.frame(cx, &self.block);
+        self.watch.set_read_stalled(frame.is_pending());
+        let frame = ready!(frame);
+        if frame.is_err() || inner.decoder.is_done() {
+            self.held.set(frame.is_ok());
+            if let Some(waker) = self.waits.borrow_mut().take() {
+                waker.wake();
+            }
+        }
+        Poll::Ready(frame.transpose())
+    }
+
+    fn is_end(&self) -> bool {
+        self.is_done()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.borrow().decoder.size_hint()
+    }
+
+    fn let_go(&self) {
+        self.held.set(false);
+        self.watch.set_read_stalled(false);
+        if let Some(waker) = self.waits.borrow_mut().take() {
+            waker.wake();
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! HTTP/1 on one accepted connection: heads in, the stack, answers out, one after another.
+//!
+//! hyper's server reads a head twice here, once to see what it would tidy up and once itself, and its own
+//! words had to be told from the stack's. Here a head is looked at once, refused through the stack like
+//! everything else, and an answer goes out in as few pieces as it has.
+
+mod head;
+mod inlet;
+mod outlet;
+#[cfg(any(test, fuzzing))]
+mod replay;
+
+use std::fmt::Debug;
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+
+use http::{Method, Response, StatusCode, Version};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+pub(crate) use inlet::{BLOCK, Block, Feed};
+#[cfg(fuzzing)]
+pub(crate) use replay::{Stop, replay};
+
+use self::head::{Bounds, Head, PARSED, Refused};
+use self::inlet::Inlet;
+use self::outlet::{Asked, Outlet};
+use super::serve::Line;
+use super::tunnel::Tunnel;
+use super::{refusal, trailers};
+use crate::body::Source;
+use crate::http1::Queue;
+use crate::worker::Answer;
+
+/// What is taken at most of a request that has been answered: 4 MiB.
+const MOST_LINGERED: usize = 4 << 20;
+
+/// How a connection ends.
+enum End {
+    /// Between two messages.
+    Between,
+    /// With more of the client's that nobody is to read.
+    Unread,
+    /// The client has gone.
+    Gone,
+    /// As something other than HTTP.
+    Tunnel(Tunnel),
+}
+
+/// Serves `stream` until it ends or the worker drains.
+pub(super) async fn serve<T>(line: Rc<Line>, stream: T)
+where
+    T: AsyncRead + AsyncWrite + Unpin + Debug + 'static,
+{
+    let block = line.worker.block();
+    let inlet = Rc::new(Inlet::new(stream, Arc::clone(&line.watch), block));
+    let ended = match run(&line, &inlet).await {
+        Ok(End::Tunnel(tunnel)) => {
+            line.watch.tunnel();
+            // Whoever reads a body has a share; a request that changes protocols has none.
+            if let Some(inlet) = Rc::into_inner(inlet) {
+                let (client, first) = inlet.into_stream();
+                tunnel.open(client, first, Rc::clone(&line.slot));
+            }
+            return;
+        }
+        Ok(End::Gone) => return,
+        Ok(End::Between) => finish(&inlet, 0).await,
+        Ok(End::Unread) => finish(&inlet, MOST_LINGERED).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = ended {
+        line.ended(&error);
+    }
+}
+
+async fn run<T>(line: &Rc<Line>, inlet: &Rc<Inlet<T>>) -> io::Result<End>
+where
+    T: AsyncRead + AsyncWrite + Unpin + Debug + 'static,
+{
+    loop {
+        let limits = line.worker.limits();
+        let bounds = Bounds {
+            bytes: limits.header_bytes,
+            headers: limits.header_count.max(PARSED),
+        };
+        let head = match poll_fn(|cx| inlet.poll_head(cx, bounds)).await? {
+            Ok(Some(head)) => head,
+            Ok(None) => return Ok(End::Between),
+            Err(refused) => return refuse(line, inlet, refused).await,
+        };
+        let in_flight = line.watch.begin();
+        let Some((asked, response)) = ask(line, inlet, head).await else {
+            return Ok(End::Gone);
+        };
+        let lasts = match reply(line, inlet, asked, response).await? {
+            Ok(lasts) => lasts,
+            Err(end) => return Ok(end),
+        };
+        // The rest of a request whose answer came early may still be wanted.
+        poll_fn(|cx| inlet.poll_left(cx)).await;
+        if !inlet.is_done() && !inlet.drain() {
+            return Ok(End::Unread);
+        }
+        drop(in_flight);
+        if !lasts {
+            return Ok(End::Between);
+        }
+    }
+}
+
+/// Hands a request to the stack; nothing when the client has gone before there was an answer.
+async fn ask<T>(
+    line: &Rc<Line>,
+    inlet: &Rc<Inlet<T>>,
+    head: Head,
+) -> Option<(Asked, Response<Answer>)>
+where
+    T: AsyncRead + AsyncWrite + Unpin + Debug + 'static,
+{
+    let Head {
+        mut request,
+        extent,
+        lasts,
+        expects,
+    } = head;
+    let asked = Asked {
+        head: *request.method() == Method::HEAD,
+        version: request.version(),
+        lasts,
+        trailers: request.version() == Version::HTTP_11 && trailers::welcome(request.headers()),
+    };
+    request.extensions_mut().insert(line.connection.clone());
+    let body = if inlet.begin(extent, expects) {
+        Source::http1(Rc::clone(inlet) as Rc<dyn Feed>)
+    } else {
+        Source::None
+    };
+    let mut answering = pin!(line.worker.call(request.map(|()| body)));
+    let answered = poll_fn(|cx| match answering.as_mut().poll(cx) {
+        Poll::Ready(Ok(response)) => Poll::Ready(Some(response)),
+        Poll::Pending => inlet.poll_gone(cx).map(|()| None),
+    });
+    answered.await.map(|response| (asked, response))
+}
+
+/// Sends an answer; whether another request may follow, or how the connection ends.
+async fn reply<T>(
+    line: &Rc<Line>,
+    inlet: &Rc<Inlet<T>>,
+    mut asked: Asked,
+    mut response: Response<Answer>,
+) -> io::Result<Result<bool, End>>
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    // Whoever drains has no time for another request.
+    asked.lasts &= !line.worker.is_draining();
+    let tunnel = response.extensions_mut().remove::<Tunnel>();
+    let tunnel = tunnel.filter(|_| response.status() == StatusCode::SWITCHING_PROTOCOLS);
+    let text = line.worker.take_text();
+    let mut outlet = Outlet::new(&response, asked, text, &line.worker.date());
+    let mut body = pin!(response.into_body());
+    let out = poll_fn(|cx| match outlet.poll(cx, body.as_mut(), inlet) {
+        // Whoever has gone wants no more of what is still to come.
+        Poll::Pending => inlet.poll_gone(cx).map(|()| Ok(false)),
+        Poll::Ready(out) => Poll::Ready(out.map(|()| true)),
+    });
+    if !out.await? {
+        return Ok(Err(End::Gone));
+    }
+    let lasts = outlet.lasts();
+    line.worker.give_text(outlet.into_text());
+    Ok(tunnel.map_or(Ok(lasts), |tunnel| Err(End::Tunnel(tunnel))))
+}
+
+/// Refuses a head that cannot be read, through the stack as every refusal.
+async fn refuse<T>(line: &Line, inlet: &Inlet<T>, refused: Refused) -> io::Result<End>
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    let words = refusal::answer(
+        &line.worker,
+        &line.connection,
+        refused.status,
+        refused.violation,
+    );
+    let mut queue = Queue::new(words.await.to_vec());
+    poll_fn(|cx| inlet.poll_write(|to| queue.poll(cx, to))).await?;
+    Ok(End::Unread)
+}
+
+/// Says that no more comes, and takes at most `most` bytes of what the client still sends.
+///
+/// A socket that is closed over unread bytes is reset by the kernel, and the answer is lost on its way.
+/// For how long is bounded by the limit on connections that are idle.
+async fn finish<T>(inlet: &Inlet<T>, mut most: usize) -> io::Result<()>
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    poll_fn(|cx| inlet.poll_write(|to| Pin::new(to).poll_shutdown(cx))).await?;
+    poll_fn(|cx| inlet.poll_linger(cx, &mut most)).await;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
