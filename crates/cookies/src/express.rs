@@ -143,6 +143,7 @@ pub fn decode(value: &[u8]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::Value;
 
     use super::*;
@@ -255,6 +256,19 @@ mod tests {
             ("a+b", "a+b"),
         ] {
             assert_eq!(decode(value.as_bytes()).as_deref(), Some(read));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_into_a_cookie_is_read(value: String, other: String) {
+            let written = encode(&value);
+            prop_assert!(written.is_ascii());
+            prop_assert_eq!(decode(written.as_bytes()), Some(value.clone()));
+            let secrets = ExpressSecrets::new(["new", "old"].map(ExpressSecret::danger_of_any_length));
+            let signed = secrets.sign(&value);
+            prop_assert_eq!(secrets.verify(&signed), Some((value.as_str(), 0)));
+            prop_assert_eq!(secrets.verify(&format!("s:{value}.{other}")), None);
         }
     }
 }

@@ -1,29 +1,68 @@
-//! What the fuzz targets see of the wire; in no other build.
+//! The doors that the fuzzers enter by, and that the tests take with what the fuzzers have kept; in no
+//! other build. `fuzz/README.md` says what each is for.
 
-use crate::wire::{Stop, replay};
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "what fails is found"
+)]
 
-/// Where the server stands after the bytes it has read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Place {
-    /// Between two messages.
-    Outside,
-    /// In a head.
-    Head,
-    /// In a body, its chunks and trailers included.
-    Body,
-    /// At what is refused, with no more to be read.
-    Refused,
+mod answer;
+mod framing;
+mod model;
+
+pub use answer::answer;
+pub use framing::framing;
+
+use crate::config::Source;
+pub use crate::control::fuzz::control;
+pub use crate::intake::fuzz::host;
+pub use crate::nonce::fuzz::stamp;
+pub use crate::reports::fuzz::reports;
+
+/// A `panoply.toml`, and behind a NUL lines with variables: a configuration, or an error that can be
+/// shown.
+pub fn config(data: &[u8]) {
+    let Ok(text) = str::from_utf8(data) else {
+        return;
+    };
+    let (text, variables) = text.split_once('\0').unwrap_or((text, ""));
+    let variables = variables.lines().filter_map(|line| line.split_once('='));
+    let variables = variables.map(|(name, value)| (format!("PANOPLY_{name}"), value.to_owned()));
+    match Source::new()
+        .text("panoply.toml", text)
+        .env(variables)
+        .load()
+    {
+        Ok(loaded) => {
+            let headers = loaded.config.headers.build();
+            let _ = headers.map_err(|error| error.to_string());
+            let client = loaded.config.client.clone().build();
+            let _ = client.map_err(|error| error.to_string());
+            let paths: Vec<String> = loaded.set().map(|(path, _)| path.to_owned()).collect();
+            for path in paths {
+                let _ = loaded.error(&path, "shown").to_string();
+            }
+        }
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
 }
 
-/// The bodies of the requests in `pieces` that are whole, and where that ends.
-pub fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Vec<u8>>, Place) {
-    let (bodies, stop) = replay(pieces);
-    let place = match stop {
-        Stop::Between => Place::Outside,
-        Stop::Head => Place::Head,
-        Stop::Body => Place::Body,
-        Stop::Refused(..) | Stop::Malformed(_) => Place::Refused,
-    };
-    (bodies, place)
+#[cfg(test)]
+#[path = "../../../fuzz/replay.rs"]
+mod replay;
+
+#[cfg(test)]
+#[test]
+fn what_the_fuzzers_kept_passes() {
+    replay::all(&[
+        ("answer", answer),
+        ("config", config),
+        ("control", control),
+        ("framing", framing),
+        ("host", host),
+        ("reports", reports),
+        ("stamp", stamp),
+    ]);
 }

@@ -13,7 +13,7 @@ mod tunnel;
 mod watch;
 
 pub(crate) use http1::{BLOCK, Block, Feed};
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 pub(crate) use http1::{Stop, replay};
 pub(crate) use serve::serve;
 pub(crate) use streams::Streams;

@@ -42,7 +42,7 @@ pub(crate) struct Head {
 impl Head {
     /// Takes a head off `bytes` once all of it is there, and interim answers before it: 1xx other
     /// than 101 (RFC 9110 §15.2).
-    pub(super) fn take(bytes: &mut BytesMut, method: &Method) -> Result<Option<Self>, Error> {
+    pub(crate) fn take(bytes: &mut BytesMut, method: &Method) -> Result<Option<Self>, Error> {
         loop {
             while let [b'\r' | b'\n', ..] = **bytes {
                 bytes.advance(1);

@@ -16,7 +16,7 @@ pub(crate) use answer::Answer;
 
 pub(super) use answer::{Begun, Home, begin};
 pub(super) use exchange::{Ended, Exchange};
-pub(super) use head::Head;
+pub(crate) use head::Head;
 pub(super) use line::Line;
 pub(super) use request::upload;
 pub(super) use upload::Upload;

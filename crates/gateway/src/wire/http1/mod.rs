@@ -22,7 +22,7 @@ use http::{Method, Response, StatusCode, Version};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub(crate) use inlet::{BLOCK, Block, Feed};
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 pub(crate) use replay::{Stop, replay};
 
 use self::head::{Bounds, Head, PARSED, Refused};
