@@ -123,12 +123,29 @@ impl Framing {
         self.carry = Vec::new();
     }
 
-    /// Follows `bytes`, or says how many of them came before what must be refused.
+    /// Follows all of `bytes`, or says how many of them came before what must be refused.
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn follow(&mut self, bytes: &[u8]) -> Result<(), (usize, Violation)> {
+        let mut before = 0;
+        while let Some(rest @ [_, ..]) = bytes.get(before..) {
+            let followed = self.follow_message(rest);
+            before += followed.map_err(|(good, violation)| (before + good, violation))?;
+        }
+        Ok(())
+    }
+
+    /// Follows `bytes` to their end, or to that of a body in them; gives how many that were, or how
+    /// many came before what must be refused.
+    pub(crate) fn follow_message(&mut self, bytes: &[u8]) -> Result<usize, (usize, Violation)> {
         let mut rest = bytes;
+        let mut was_in_body = self.in_body();
         while !rest.is_empty() {
+            let is_in_body = self.in_body();
+            if std::mem::replace(&mut was_in_body, is_in_body) && !is_in_body {
+                break;
+            }
             match &mut self.state {
-                State::Blind => break,
+                State::Blind => rest = &[],
                 State::Sized(left) => {
                     skip(left, &mut rest);
                     if *left == 0 {
@@ -145,6 +162,7 @@ impl Framing {
                     let begun = bytes.len() - rest.len();
                     let Some(end) = memchr(b'\n', rest) else {
                         self.keep(rest).map_err(|violation| (begun, violation))?;
+                        rest = &[];
                         break;
                     };
                     let (piece, after) = rest.split_at(end);
@@ -154,7 +172,7 @@ impl Framing {
                 }
             }
         }
-        Ok(())
+        Ok(bytes.len() - rest.len())
     }
 
     fn keep(&mut self, piece: &[u8]) -> Result<(), Violation> {

@@ -1,10 +1,12 @@
 //! The stream between the listener and hyper.
 
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::framing::Framing;
@@ -31,6 +33,12 @@ pub(crate) struct Wire<T> {
     spoken: usize,
     /// Bytes that were taken after the answer.
     lingered: usize,
+    /// The first byte of what a client says after a while, which hyper has still to be given.
+    first: Option<u8>,
+    /// What came behind a body's end.
+    ahead: Bytes,
+    /// Who wants to read on once all that was said is out.
+    reader: Option<Waker>,
 }
 
 /// What is taken at most of a request that has been answered: 4 MiB.
@@ -50,6 +58,9 @@ impl<T> Wire<T> {
             speaks: true,
             spoken: 0,
             lingered: 0,
+            first: None,
+            ahead: Bytes::new(),
+            reader: None,
         }
     }
 
@@ -69,6 +80,38 @@ impl<T> Wire<T> {
     }
 }
 
+impl<T: AsyncRead + Unpin> Wire<T> {
+    /// Resolves once the client has something to say, or has nothing to say any more.
+    ///
+    /// Until then nobody needs a buffer: a byte of room is enough to be told.
+    pub(super) async fn begun(&mut self) -> io::Result<bool> {
+        let mut byte = [0];
+        let came = poll_fn(|cx| {
+            let mut buf = ReadBuf::new(&mut byte);
+            ready!(Pin::new(&mut *self).poll_read(cx, &mut buf))?;
+            Poll::Ready(io::Result::Ok(buf.filled().first().copied()))
+        });
+        self.first = came.await?;
+        Ok(self.first.is_some())
+    }
+
+    /// Whether the next request has to wait for the answer before it to be out.
+    fn holds_its_tongue(&self) -> bool {
+        let speaking = self.speaks && self.watch.voice().is_ours();
+        speaking && !self.framing.in_body() && !self.watch.is_tunnel()
+    }
+
+    /// Bytes that have not been followed yet.
+    fn poll_bytes(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.ahead.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(cx, buf);
+        }
+        let length = self.ahead.len().min(buf.remaining());
+        buf.put_slice(&self.ahead.split_to(length));
+        Poll::Ready(Ok(()))
+    }
+}
+
 impl<T: AsyncRead + Unpin> AsyncRead for Wire<T> {
     fn poll_read(
         self: Pin<&mut Self>,
@@ -76,14 +119,29 @@ impl<T: AsyncRead + Unpin> AsyncRead for Wire<T> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if let Some(first) = this.first.take() {
+            buf.put_slice(&[first]);
+            // What more there is comes along; it is no matter if there is none.
+            let more = Pin::new(this).poll_read(cx, buf);
+            return if more.is_pending() {
+                Poll::Ready(Ok(()))
+            } else {
+                more
+            };
+        }
         if !this.poison.is_empty() {
             return this.give_poison(buf);
         }
         if this.watch.violation().is_some() && this.framing.in_body() {
             return Poll::Ready(Ok(()));
         }
+        if this.holds_its_tongue() {
+            // hyper's refusal of what comes next is told from the answer before only when that is out.
+            this.reader = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
         let before = buf.filled().len();
-        let read = Pin::new(&mut this.stream).poll_read(cx, buf);
+        let read = this.poll_bytes(cx, buf);
         if this.watch.is_tunnel() {
             return read;
         }
@@ -96,17 +154,27 @@ impl<T: AsyncRead + Unpin> AsyncRead for Wire<T> {
             return Poll::Ready(Ok(()));
         }
         let came = buf.filled().get(before..).unwrap_or(&[]);
-        if let Err((good, violation)) = this.framing.follow(came) {
-            this.watch.set_violation(violation);
-            buf.set_filled(before + good);
-            if this.framing.in_body() {
-                // Some byte of poison may be allowed there; an end before the end is not.
-                return Poll::Ready(Ok(()));
+        match this.framing.follow_message(came) {
+            Ok(followed) => {
+                if let Some(behind @ [_, ..]) = came.get(followed..) {
+                    let behind = Bytes::copy_from_slice(behind);
+                    this.ahead = [behind, std::mem::take(&mut this.ahead)].concat().into();
+                    buf.set_filled(before + followed);
+                }
             }
-            this.poison = POISON;
-            return this.give_poison(buf);
+            Err((good, violation)) => {
+                this.watch.set_violation(violation);
+                buf.set_filled(before + good);
+                if this.framing.in_body() {
+                    // Some byte of poison may be allowed there; an end before the end is not.
+                    return Poll::Ready(Ok(()));
+                }
+                this.poison = POISON;
+                return this.give_poison(buf);
+            }
         }
-        this.watch.set_in_head(this.framing.in_head());
+        this.watch
+            .set_place(this.framing.in_head(), this.framing.in_body());
         Poll::Ready(Ok(()))
     }
 }
@@ -197,11 +265,18 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<T> {
         let flushed = Pin::new(&mut this.stream).poll_flush(cx);
         this.watch.set_write_stalled(flushed.is_pending());
         this.watch.voice().end();
+        if let Some(reader) = this.reader.take() {
+            reader.wake();
+        }
         flushed
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if this.watch.is_parking() {
+            // hyper is done with the connection, and the client is not.
+            return Poll::Ready(Ok(()));
+        }
         ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
         if this.watch.is_tunnel() || !(this.framing.in_body() || this.watch.violation().is_some()) {
             return Poll::Ready(Ok(()));
@@ -210,3 +285,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<T> {
         Poll::Ready(Ok(()))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::future::{Future as _, poll_fn};
 use std::io;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
@@ -67,7 +68,9 @@ pub(crate) async fn serve(
         return http_1(line(None), stream).await;
     };
     watch.set_in_head(true);
-    let stream = match handshake(&worker, &tls, &watch, stream).await {
+    // In a place of its own, which is given back: what it needs is no less than all the rest.
+    let shaken = Box::pin(handshake(&worker, &tls, &watch, stream)).await;
+    let stream = match shaken {
         Ok(stream) => stream,
         Err(error) => {
             worker.metrics().handshake_failed();
@@ -83,7 +86,7 @@ pub(crate) async fn serve(
     let speaks_h2 = session.alpn_protocol() == Some(b"h2");
     let line = line(Some(tls.session(session)));
     if speaks_h2 {
-        http_2(line, stream).await;
+        Box::pin(http_2(line, stream)).await;
     } else {
         http_1(line, stream).await;
     }
@@ -97,7 +100,7 @@ async fn handshake(
     tls: &Tls,
     watch: &Watch,
     stream: TcpStream,
-) -> io::Result<TlsStream<TcpStream>> {
+) -> io::Result<Box<TlsStream<TcpStream>>> {
     let acme = worker.orders_on_demand();
     // The acceptor keeps the stream to itself, and whether the client is still there must be seen.
     let ear = acme.is_some().then(|| Ear::of(&stream)).transpose()?;
@@ -119,15 +122,30 @@ async fn handshake(
             watch.set_in_head(true);
         }
     }
-    begun.into_stream(config).await
+    begun.into_stream(config).await.map(Box::new)
 }
 
 async fn http_1<T>(line: Rc<Line>, stream: T)
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let mut wire = Wire::http1(stream, Arc::clone(&line.watch));
+    // hyper's buffers are there only while there is something to ask.
+    while let Ok(true) = wire.begun().await {
+        match requests(&line, wire).await {
+            Some(parked) => wire = parked,
+            None => return,
+        }
+    }
+    let _ = poll_fn(|cx| Pin::new(&mut wire).poll_shutdown(cx)).await;
+}
+
+/// Answers what is asked; gives the connection back when nothing has been for a while.
+async fn requests<T>(line: &Rc<Line>, wire: Wire<T>) -> Option<Wire<T>>
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let limits = line.worker.limits();
-    let wire = Wire::http1(stream, Arc::clone(&line.watch));
     let mut builder = http1::Builder::new();
     if limits.header_count > PARSED {
         builder.max_headers(limits.header_count);
@@ -137,32 +155,44 @@ where
         .half_close(false)
         // Heads have a limit of their own, in `Watch`.
         .header_read_timeout(None);
-    let service = service_fn(|request| answer(Rc::clone(&line), request));
+    let service = service_fn(|request| answer(Rc::clone(line), request));
     let served = builder
         .serve_connection(TokioIo::new(wire), service)
         .with_upgrades();
-    let mut served = std::pin::pin!(served);
+    let mut served = Box::new(served);
     let mut last = false;
+    let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
+    line.watch.set_awake(Some(waker));
     let ended = loop {
         let next = poll_fn(|cx| {
             // Whoever has no request under way is ended by the sweeper: nobody has to be woken.
-            if line.worker.is_draining() && !std::mem::replace(&mut last, true) {
-                served.as_mut().graceful_shutdown();
+            let parking = !last && line.watch.is_settled();
+            if (parking || line.worker.is_draining()) && !std::mem::replace(&mut last, true) {
+                line.watch.set_parking(parking);
+                Pin::new(&mut *served).graceful_shutdown();
             }
             // hyper first: what it wants is looked at each time after.
-            match (served.as_mut().poll(cx), line.watch.voice().wanted()) {
-                (Poll::Ready(ended), _) => Poll::Ready(Ok(ended)),
+            let polled = Pin::new(&mut *served).poll(cx);
+            let parked = line.watch.is_parking();
+            line.watch.set_parking(false);
+            match (polled, line.watch.voice().wanted()) {
+                (Poll::Ready(ended), _) => Poll::Ready(Ok((ended, parked))),
                 (Poll::Pending, Some(status)) => Poll::Ready(Err(status)),
                 (Poll::Pending, None) => Poll::Pending,
             }
         });
         match next.await {
-            Ok(ended) => break ended,
+            Ok((Ok(()), true)) => {
+                line.watch.set_awake(None);
+                return served.into_parts().map(|parts| parts.io.into_inner());
+            }
+            Ok((ended, _)) => break ended,
             Err(status) => line.refuse(status).await,
         }
     };
+    line.watch.set_awake(None);
     if line.watch.voice().has_spoken() {
-        return;
+        return None;
     }
     if let Err(error) = ended {
         match line.watch.violation() {
@@ -170,6 +200,7 @@ where
             None => line.ended(&error),
         }
     }
+    None
 }
 
 async fn http_2<T>(line: Rc<Line>, stream: T)
@@ -185,6 +216,8 @@ where
         .max_concurrent_streams(limits.streams)
         .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
         .max_pending_accept_reset_streams(limits.stream_resets)
+        // Those that a client makes us reset are no better (CVE-2025-8671).
+        .max_local_error_reset_streams(limits.stream_resets)
         .serve_connection(TokioIo::new(wire), service);
     let mut served = std::pin::pin!(served);
     let mut draining = std::pin::pin!(line.worker.draining());

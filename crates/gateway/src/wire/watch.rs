@@ -8,7 +8,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU32};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::Waker;
 use std::time::Duration;
 
 use tokio::task::AbortHandle;
@@ -20,6 +21,10 @@ use super::voice::Voice;
 
 /// How often connections are looked at.
 pub(crate) const TICK: Duration = Duration::from_millis(250);
+
+/// After how long without a request a connection gives its buffers back, and may have to make room
+/// for others.
+const SETTLED: Duration = Duration::from_secs(1);
 
 /// How long a connection may wait for what.
 #[derive(Debug, Clone, Copy)]
@@ -41,7 +46,11 @@ pub(crate) struct Watch {
     now: Arc<AtomicU32>,
     in_flight: AtomicU32,
     in_head: AtomicBool,
+    in_body: AtomicBool,
     tunnel: AtomicBool,
+    parking: AtomicBool,
+    /// Who has buffers to give back, while there are any.
+    awake: Mutex<Option<Waker>>,
     quiet_since: AtomicU32,
     head_since: AtomicU32,
     read_stalled: Stall,
@@ -82,6 +91,50 @@ impl Watch {
                 &self.quiet_since
             };
             since.store(self.now(), Relaxed);
+        }
+    }
+
+    /// Where what has come so far ends.
+    pub(crate) fn set_place(&self, in_head: bool, in_body: bool) {
+        self.set_in_head(in_head);
+        self.in_body.store(in_body, Relaxed);
+    }
+
+    /// Whoever is to be woken when nothing has been asked for [`SETTLED`]; nobody once it is known.
+    pub(crate) fn set_awake(&self, waker: Option<Waker>) {
+        let mut awake = self.awake.lock().unwrap_or_else(PoisonError::into_inner);
+        *awake = waker;
+    }
+
+    /// Whether nothing has been asked for a while, and nothing is left to be read or written.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.is_idle()
+            && !self.is_tunnel()
+            && !self.in_body.load(Relaxed)
+            && !self.voice.is_ours()
+            && self.write_stalled.since().is_none()
+            && self.has_been_quiet(SETTLED)
+    }
+
+    fn has_been_quiet(&self, span: Duration) -> bool {
+        TICK * self.now().wrapping_sub(self.quiet_since.load(Relaxed)) >= span
+    }
+
+    /// Whether the end of what reads the connection is not that of the connection.
+    pub(crate) fn is_parking(&self) -> bool {
+        self.parking.load(Relaxed)
+    }
+
+    pub(crate) fn set_parking(&self, parking: bool) {
+        self.parking.store(parking, Relaxed);
+    }
+
+    fn wake_if_settled(&self) {
+        if self.is_settled() {
+            let awake = self.awake.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(waker) = &*awake {
+                waker.wake_by_ref();
+            }
         }
     }
 
@@ -211,6 +264,24 @@ impl Sweeper {
         self.watched.borrow().iter().filter(busy).count()
     }
 
+    /// Ends `most` of the connections on which nothing is asked, those first that are so for longest.
+    pub(crate) fn make_room(&self, most: usize, mut ended: impl FnMut()) {
+        let watched = self.watched.borrow();
+        let mut idle: Vec<_> = watched
+            .iter()
+            .filter(|(watch, handle)| {
+                watch.is_idle() && !watch.is_tunnel() && !handle.is_finished()
+            })
+            .filter(|(watch, _)| watch.has_been_quiet(SETTLED))
+            .map(|(watch, handle)| (watch.quiet_since.load(Relaxed), handle))
+            .collect();
+        idle.sort_unstable_by_key(|(since, _)| self.now.load(Relaxed).wrapping_sub(*since));
+        for (_, handle) in idle.into_iter().rev().take(most) {
+            handle.abort();
+            ended();
+        }
+    }
+
     /// One tick has passed: ends what is overdue and calls `ended` with the limit it has passed.
     pub(crate) fn tick(&self, patience: Patience, mut ended: impl FnMut(&'static str)) {
         self.now.fetch_add(1, Relaxed);
@@ -224,6 +295,8 @@ impl Sweeper {
             if let Some(limit) = overdue {
                 handle.abort();
                 ended(limit);
+            } else {
+                watch.wake_if_settled();
             }
             overdue.is_none()
         });
@@ -231,52 +304,4 @@ impl Sweeper {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const PATIENCE: Patience = Patience {
-        head: Duration::from_secs(1),
-        quiet: Duration::from_secs(2),
-        stall: Duration::from_secs(2),
-    };
-
-    fn after(watch: &Watch, sweeper: &Sweeper, ticks: u32) -> Option<&'static str> {
-        sweeper.now.fetch_add(ticks, Relaxed);
-        watch.overdue(PATIENCE)
-    }
-
-    #[test]
-    fn each_limit_by_its_name() {
-        let sweeper = Sweeper::default();
-        let watch = sweeper.watch();
-        assert_eq!(after(&watch, &sweeper, 8), None);
-        assert_eq!(after(&watch, &sweeper, 1), Some("limits/idle"));
-
-        watch.set_in_head(true);
-        assert_eq!(after(&watch, &sweeper, 4), None);
-        watch.set_in_head(true);
-        assert_eq!(
-            after(&watch, &sweeper, 1),
-            Some("limits/head-timeout"),
-            "a byte buys no time"
-        );
-
-        watch.set_in_head(false);
-        let request = watch.begin();
-        assert_eq!(
-            after(&watch, &sweeper, 1000),
-            None,
-            "an answer may take its time"
-        );
-        watch.set_read_stalled(true);
-        assert_eq!(after(&watch, &sweeper, 9), Some("limits/slow-body"));
-        watch.set_read_stalled(false);
-        watch.set_write_stalled(true);
-        assert_eq!(after(&watch, &sweeper, 9), Some("limits/slow-reader"));
-        watch.set_write_stalled(false);
-        drop(request);
-        assert_eq!(after(&watch, &sweeper, 8), None);
-        watch.tunnel();
-        assert_eq!(after(&watch, &sweeper, 100_000), None);
-    }
-}
+mod tests;
