@@ -11,7 +11,7 @@ use crate::install::{self, Tool};
 use crate::{root, tools};
 
 /// Programs that the tests start.
-const TOOLS: [Tool; 15] = [
+const TOOLS: [Tool; 17] = [
     ("git", "git"),
     ("curl", "curl"),
     ("openssl", "openssl"),
@@ -25,6 +25,8 @@ const TOOLS: [Tool; 15] = [
     ("node", "nodejs"),
     ("npm", "npm"),
     ("pebble", "pebble"),
+    ("faketime", "faketime"),
+    ("slowhttptest", "slowhttptest"),
     ("redis-server", "redis-server"),
     ("pg_ctlcluster", "postgresql"),
 ];

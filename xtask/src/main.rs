@@ -10,8 +10,11 @@ mod bench;
 mod check;
 mod conformance;
 mod fuzz;
+mod hostile_page;
 mod install;
 mod redis_server;
+mod siege;
+mod soak;
 mod tools;
 
 use std::path::{Path, PathBuf};
@@ -38,6 +41,10 @@ enum Task {
     Fuzz(fuzz::Options),
     /// Measures beside named peers, in one run; writes docs/benchmarks.md.
     Bench(bench::Options),
+    /// Besieges a gateway with all hostile clients of the tests; writes docs/hostile.md.
+    Siege(siege::Options),
+    /// Loads a gateway with everything at once and looks for leaks; writes docs/hostile.md.
+    Soak(soak::Options),
     /// The memory that a key takes, which `bench` measures.
     #[command(hide = true)]
     BytesAKey {
@@ -62,6 +69,8 @@ fn main() -> ExitCode {
         Task::Test(options) => check::run(&root(), options),
         Task::Fuzz(options) => fuzz::run(&root(), &options),
         Task::Bench(options) => bench::run(options),
+        Task::Siege(options) => siege::run(&options),
+        Task::Soak(options) => soak::run(&options),
         Task::BytesAKey { store } => bench::limits::bytes_a_key(store),
         Task::BareProxy(options) => bench::bare::run(options),
         Task::Conformance { dir, list_adapted } => {

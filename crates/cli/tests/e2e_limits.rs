@@ -154,3 +154,46 @@ fn an_app_that_does_not_answer_is_given_up() {
     );
     wrong.settle();
 }
+
+#[test]
+fn a_connection_goes_on_after_a_pause() {
+    let app = Recorder::start();
+    let gateway = Gateway::before(&app.origin(), "[tls]\nmode = \"off\"\n");
+    let mut wrong = Verdicts::default();
+    let pause = || std::thread::sleep(Duration::from_millis(1600));
+    let mut socket = Raw::open(gateway.address());
+    pause();
+    for round in 0..2 {
+        for byte in b"POST /slow HTTP/1.1\r\nHost: a.test\r\nContent-Length: 2\r\n\r\nhi" {
+            socket.send(&[*byte]);
+        }
+        let said = socket.read_until("ok\n");
+        wrong.check(said.starts_with("HTTP/1.1 200 "), || {
+            format!("{round}: {said}")
+        });
+        // An empty line between requests is no request, and none is lost behind it.
+        socket.send(b"\r\n");
+        pause();
+    }
+    let twice = "GET /twice HTTP/1.1\r\nHost: a.test\r\n\r\n".repeat(2);
+    socket.send(twice.as_bytes());
+    socket.read_until("ok\n");
+    socket.read_until("ok\n");
+    pause();
+    socket.send(b"G(T / HTTP/1.1\r\n\r\n");
+    let reply = socket.read_for(Duration::from_secs(2));
+    wrong.equal("what cannot be read", statuses(&reply.text()), vec![400]);
+    wrong.check(
+        reply.closed && reply.text().contains("content-security-policy"),
+        || reply.text(),
+    );
+    // Its half of the connection is closed: so is ours, and in order.
+    let mut leaving = Raw::open(gateway.address());
+    pause();
+    leaving.finish_sending();
+    let reply = leaving.read_for(Duration::from_secs(2));
+    wrong.check(reply.closed && reply.bytes.is_empty(), || {
+        format!("{reply:?}")
+    });
+    wrong.settle();
+}

@@ -17,6 +17,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use support::siege::{Served, withstood};
 use support::{Gateway, Raw, Recorder, Verdicts, ask, raw, require, statuses, text};
 
 const PLAIN: &str = "[tls]\nmode = \"off\"\n";
@@ -110,6 +111,17 @@ fn smuggling_is_refused_and_the_connection_closed() {
     }
     wrong.equal("after", app.seen().matches("GET /after").count(), 20);
     wrong.settle();
+    let tried = format!(
+        "{} heads and {} bodies, each with a request hidden behind it: all refused, none reached the app",
+        refused(false).len(),
+        refused(true).len()
+    );
+    let served = Served {
+        asked: 20,
+        answered: 20,
+        ..Served::default()
+    };
+    withstood("request smuggling", &tried, &gateway, &served, 128 << 10);
 }
 
 #[test]

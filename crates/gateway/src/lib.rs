@@ -8,6 +8,7 @@ mod body;
 mod certificates;
 pub mod config;
 mod control;
+mod descriptors;
 mod error;
 mod explain;
 #[cfg(any(test, fuzzing))]

@@ -10,6 +10,7 @@ use panoply::Clock;
 use tokio::sync::{mpsc, watch};
 
 use crate::access::AccessLog;
+use crate::descriptors;
 use crate::metrics::Metrics;
 use crate::reports::Report;
 use crate::settings::Live;
@@ -37,6 +38,7 @@ impl Shared {
         reports: mpsc::Sender<Report>,
         https_port: Option<u16>,
     ) -> Self {
+        descriptors::raise(live.limits.connections);
         Self {
             live: ArcSwap::from_pointee(live),
             app: ArcSwap::from_pointee(AppState::Starting),
@@ -48,6 +50,11 @@ impl Shared {
             https_port,
             census: Census::default(),
         }
+    }
+
+    /// Connections that are open, in all.
+    pub(crate) fn open(&self) -> u32 {
+        self.census.all.load(Ordering::Acquire)
     }
 
     /// A place for one more connection from `client`, unless there are too many.

@@ -53,6 +53,9 @@ pub(crate) struct Arrival {
     pub(crate) tls: Option<Arc<Tls>>,
 }
 
+/// How many idle connections end at once when there are no file descriptors left.
+const ROOM: usize = 16;
+
 /// One thread's share of the gateway.
 #[derive(Debug)]
 pub(crate) struct Worker {
@@ -65,6 +68,8 @@ pub(crate) struct Worker {
     block: Rc<Block>,
     texts: RefCell<Vec<Vec<u8>>>,
     date: Cell<Date>,
+    /// Whether the last connection could not be accepted.
+    is_full: Cell<bool>,
 }
 
 /// A moment as answers have it: `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7).
@@ -92,6 +97,7 @@ impl Worker {
             block: Rc::new(RefCell::new(vec![0; BLOCK].into())),
             texts: RefCell::default(),
             date: Cell::new([0; 29]),
+            is_full: Cell::new(false),
         })
         .dated()
     }
@@ -219,6 +225,28 @@ impl Worker {
         self.sweeper.add(watch, task.abort_handle());
     }
 
+    /// How many of this worker's connections are to make room: with those of all others so many that
+    /// a tenth of the places is free, as soon as less than a twentieth is.
+    fn crowd(&self) -> usize {
+        let (open, most) = (self.shared.open(), self.limits().connections);
+        if open < most - most / 20 {
+            return 0;
+        }
+        let excess = (open + most / 10).saturating_sub(most) as usize;
+        // Its own part of them.
+        (excess * self.sweeper.serving()).div_ceil((open as usize).max(1))
+    }
+
+    /// A connection could not be accepted: those on which nothing is asked make room for others, which
+    /// need two descriptors each, one of them to the app. Said once, not each time.
+    fn is_out_of_descriptors(&self, error: &std::io::Error) {
+        if !self.is_full.replace(true) {
+            tracing::error!(%error, "cannot accept connections; idle ones make room");
+        }
+        self.sweeper
+            .make_room(ROOM, || self.metrics().refused("limits/crowded"));
+    }
+
     fn sweep(&self, draining: bool) {
         let mut patience = self.limits().patience;
         if draining {
@@ -230,6 +258,11 @@ impl Worker {
         }
         self.sweeper
             .tick(patience, |rule| self.metrics().refused(rule));
+        let crowd = self.crowd();
+        if crowd > 0 {
+            self.sweeper
+                .make_room(crowd, || self.metrics().refused("limits/crowded"));
+        }
         self.pool.sweep();
         self.set_date();
         self.log.flush();
@@ -290,7 +323,19 @@ pub(crate) fn run(shared: Arc<Shared>, doors: Vec<Door>, grace: Duration) -> std
     })
 }
 
+/// What may wait in the kernel for a client, beyond what is on its way to it: 128 KiB.
+///
+/// The kernel would take megabytes for each, whoever does not read them would not be missed until all
+/// of them are full, and nobody counts that memory.
+#[cfg(target_os = "linux")]
+const UNSENT: u32 = 128 << 10;
+
 async fn accept(worker: Rc<Worker>, listener: TcpListener, tls: bool) {
+    // The accepted have it from their listener.
+    #[cfg(target_os = "linux")]
+    if let Err(error) = socket2::SockRef::from(&listener).set_tcp_notsent_lowat(UNSENT) {
+        tracing::debug!(%error, "what waits for slow readers is not bounded");
+    }
     let mut draining = std::pin::pin!(worker.draining());
     loop {
         let accepted = tokio::select! {
@@ -298,10 +343,14 @@ async fn accept(worker: Rc<Worker>, listener: TcpListener, tls: bool) {
             () = draining.as_mut() => break,
         };
         match accepted {
-            Ok((stream, peer)) => worker.accept(stream, peer, tls),
+            Ok((stream, peer)) => {
+                if worker.is_full.replace(false) {
+                    tracing::info!("connections are accepted again");
+                }
+                worker.accept(stream, peer, tls);
+            }
             Err(error) => {
-                // Out of file descriptors: connections that end will free some.
-                tracing::error!(%error, "cannot accept connections");
+                worker.is_out_of_descriptors(&error);
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }

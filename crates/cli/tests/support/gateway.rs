@@ -12,7 +12,10 @@ use super::{free_port, root, scripts};
 
 /// The built binary.
 pub(crate) fn panoply() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_panoply"));
+    // `cargo xtask siege` may have another one besieged, built for release.
+    let other = std::env::var_os("PANOPLY_TEST_BINARY");
+    let own = || env!("CARGO_BIN_EXE_panoply").into();
+    let mut command = Command::new(other.unwrap_or_else(own));
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("PANOPLY_") {
             command.env_remove(name);
@@ -82,6 +85,7 @@ pub(crate) struct Setup {
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     command: Vec<String>,
+    through: Vec<String>,
 }
 
 /// A gateway that said it is ready.
@@ -108,6 +112,7 @@ impl Gateway {
             arguments,
             environment: Vec::new(),
             command: Vec::new(),
+            through: Vec::new(),
         }
     }
 
@@ -177,10 +182,23 @@ impl Setup {
         self
     }
 
+    /// Has it started by another program, which is given its command line.
+    pub(crate) fn through(mut self, program: &[&str]) -> Self {
+        self.through = program.iter().map(ToString::to_string).collect();
+        self
+    }
+
     /// Starts it without waiting for the ready line.
     pub(crate) fn spawn(self) -> (Process, TempDir, u16) {
         let admin = free_port();
         let mut command = panoply();
+        if let Some((program, arguments)) = self.through.split_first() {
+            let own = std::mem::replace(&mut command, Command::new(program));
+            command.args(arguments).arg(own.get_program());
+            for (name, _) in own.get_envs() {
+                command.env_remove(name);
+            }
+        }
         command
             .args(&self.arguments)
             .args(["--admin", &format!("127.0.0.1:{admin}")]);
@@ -203,8 +221,13 @@ impl Setup {
     }
 
     /// Keeps its state, its CA with it, in another gateway's folder.
-    pub(crate) fn state_of(mut self, other: &Gateway) -> Self {
-        self.arguments[2] = other.dir.path().join("state").display().to_string();
+    pub(crate) fn state_of(self, other: &Gateway) -> Self {
+        self.state_in(&other.dir.path().join("state"))
+    }
+
+    /// Keeps its state in a folder of somebody else's.
+    pub(crate) fn state_in(mut self, state: &Path) -> Self {
+        self.arguments[2] = state.display().to_string();
         self
     }
 

@@ -15,6 +15,7 @@ mod pki;
 mod process;
 mod raw;
 mod redis;
+pub(crate) mod siege;
 mod tools;
 
 use std::path::{Path, PathBuf};

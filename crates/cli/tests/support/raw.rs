@@ -186,7 +186,7 @@ fn serve(mut stream: TcpStream, sink: &Mutex<Vec<u8>>, answer: &str) {
 }
 
 /// The length of the first whole request, when it is there.
-fn request_length(buffer: &[u8]) -> Option<usize> {
+pub(super) fn request_length(buffer: &[u8]) -> Option<usize> {
     let head = buffer.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
     let fields = text(&buffer[..head]).to_ascii_lowercase();
     let field = |name: &str| {

@@ -1,4 +1,4 @@
-//! The stream between the listener and HTTP/2.
+//! The stream between the listener and HTTP.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::watch::Watch;
 
-/// A connection whose waits are noted in [`Watch`]; what comes over it is h2's to check.
+/// A connection whose waits for a client that takes nothing are noted in [`Watch`].
 #[derive(Debug)]
 pub(crate) struct Wire<T> {
     stream: T,

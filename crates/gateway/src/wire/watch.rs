@@ -18,6 +18,9 @@ use super::streams::Streams;
 /// How often connections are looked at.
 pub(crate) const TICK: Duration = Duration::from_millis(250);
 
+/// After how long without a request a connection may have to make room for others.
+const SETTLED: Duration = Duration::from_secs(1);
+
 /// How long a connection may wait for what.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Patience {
@@ -76,6 +79,10 @@ impl Watch {
             };
             since.store(self.now(), Relaxed);
         }
+    }
+
+    fn has_been_quiet(&self, span: Duration) -> bool {
+        TICK * self.now().wrapping_sub(self.quiet_since.load(Relaxed)) >= span
     }
 
     /// The client has been asked for bytes of a body and has none yet, or has sent some.
@@ -179,6 +186,24 @@ impl Sweeper {
         self.watched.borrow().iter().filter(busy).count()
     }
 
+    /// Ends `most` of the connections on which nothing is asked, those first that are so for longest.
+    pub(crate) fn make_room(&self, most: usize, mut ended: impl FnMut()) {
+        let watched = self.watched.borrow();
+        let mut idle: Vec<_> = watched
+            .iter()
+            .filter(|(watch, handle)| {
+                watch.is_idle() && !watch.is_tunnel() && !handle.is_finished()
+            })
+            .filter(|(watch, _)| watch.has_been_quiet(SETTLED))
+            .map(|(watch, handle)| (watch.quiet_since.load(Relaxed), handle))
+            .collect();
+        idle.sort_unstable_by_key(|(since, _)| self.now.load(Relaxed).wrapping_sub(*since));
+        for (_, handle) in idle.into_iter().rev().take(most) {
+            handle.abort();
+            ended();
+        }
+    }
+
     /// One tick has passed: ends what is overdue and calls `ended` with the limit it has passed.
     pub(crate) fn tick(&self, patience: Patience, mut ended: impl FnMut(&'static str)) {
         self.now.fetch_add(1, Relaxed);
@@ -199,52 +224,4 @@ impl Sweeper {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const PATIENCE: Patience = Patience {
-        head: Duration::from_secs(1),
-        quiet: Duration::from_secs(2),
-        stall: Duration::from_secs(2),
-    };
-
-    fn after(watch: &Watch, sweeper: &Sweeper, ticks: u32) -> Option<&'static str> {
-        sweeper.now.fetch_add(ticks, Relaxed);
-        watch.overdue(PATIENCE)
-    }
-
-    #[test]
-    fn each_limit_by_its_name() {
-        let sweeper = Sweeper::default();
-        let watch = sweeper.watch();
-        assert_eq!(after(&watch, &sweeper, 8), None);
-        assert_eq!(after(&watch, &sweeper, 1), Some("limits/idle"));
-
-        watch.set_in_head(true);
-        assert_eq!(after(&watch, &sweeper, 4), None);
-        watch.set_in_head(true);
-        assert_eq!(
-            after(&watch, &sweeper, 1),
-            Some("limits/head-timeout"),
-            "a byte buys no time"
-        );
-
-        watch.set_in_head(false);
-        let request = watch.begin();
-        assert_eq!(
-            after(&watch, &sweeper, 1000),
-            None,
-            "an answer may take its time"
-        );
-        watch.set_read_stalled(true);
-        assert_eq!(after(&watch, &sweeper, 9), Some("limits/slow-body"));
-        watch.set_read_stalled(false);
-        watch.set_write_stalled(true);
-        assert_eq!(after(&watch, &sweeper, 9), Some("limits/slow-reader"));
-        watch.set_write_stalled(false);
-        drop(request);
-        assert_eq!(after(&watch, &sweeper, 8), None);
-        watch.tunnel();
-        assert_eq!(after(&watch, &sweeper, 100_000), None);
-    }
-}
+mod tests;

@@ -158,11 +158,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Inlet<T> {
         }
     }
 
-    /// Calls `write` with the stream, and notes whether the client takes what is to be written.
+    /// Calls `write` with the stream.
     pub(super) fn poll_write<R>(&self, write: impl FnOnce(&mut T) -> Poll<R>) -> Poll<R> {
-        let written = write(&mut self.inner.borrow_mut().stream);
-        self.watch.set_write_stalled(written.is_pending());
-        written
+        write(&mut self.inner.borrow_mut().stream)
     }
 
     /// Takes what the client still sends, at most `most` bytes, until it closes.

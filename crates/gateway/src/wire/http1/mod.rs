@@ -28,6 +28,7 @@ pub(crate) use replay::{Stop, replay};
 use self::head::{Bounds, Head, PARSED, Refused};
 use self::inlet::Inlet;
 use self::outlet::{Asked, Outlet};
+use super::io::Wire;
 use super::serve::Line;
 use super::tunnel::Tunnel;
 use super::{refusal, trailers};
@@ -55,8 +56,9 @@ pub(super) async fn serve<T>(line: Rc<Line>, stream: T)
 where
     T: AsyncRead + AsyncWrite + Unpin + Debug + 'static,
 {
-    let block = line.worker.block();
-    let inlet = Rc::new(Inlet::new(stream, Arc::clone(&line.watch), block));
+    let stream = Wire::new(stream, Arc::clone(&line.watch));
+    let (watch, block) = (Arc::clone(&line.watch), line.worker.block());
+    let inlet = Rc::new(Inlet::new(stream, watch, block));
     let ended = match run(&line, &inlet).await {
         Ok(End::Tunnel(tunnel)) => {
             line.watch.tunnel();

@@ -1,0 +1,84 @@
+use super::*;
+
+const PATIENCE: Patience = Patience {
+    head: Duration::from_secs(1),
+    quiet: Duration::from_secs(2),
+    stall: Duration::from_secs(2),
+};
+
+fn watched(sweeper: &Sweeper) -> (Arc<Watch>, tokio::task::JoinHandle<()>) {
+    let (watch, task) = (
+        sweeper.watch(),
+        tokio::task::spawn_local(std::future::pending()),
+    );
+    sweeper.add(Arc::clone(&watch), task.abort_handle());
+    (watch, task)
+}
+
+#[test]
+fn who_is_idle_for_longest_makes_room() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build_local(tokio::runtime::LocalOptions::default())
+        .unwrap();
+    runtime.block_on(async {
+        let sweeper = Sweeper::default();
+        let (first, one) = watched(&sweeper);
+        sweeper.now.fetch_add(4, Relaxed);
+        let (_second, other) = watched(&sweeper);
+        let (busy, asking) = watched(&sweeper);
+        sweeper.now.fetch_add(4, Relaxed);
+        let _request = busy.begin();
+        let (_fresh, new) = watched(&sweeper);
+        let mut ended = 0;
+        sweeper.make_room(1, || ended += 1);
+        tokio::task::yield_now().await;
+        assert!(one.is_finished() && !other.is_finished(), "the oldest goes");
+        assert_eq!(Arc::strong_count(&first), 2);
+        sweeper.make_room(9, || ended += 1);
+        tokio::task::yield_now().await;
+        assert!(other.is_finished());
+        assert!(!asking.is_finished(), "who is being answered stays");
+        assert!(!new.is_finished(), "who has only just come stays");
+        assert_eq!(ended, 2);
+    });
+}
+
+fn after(watch: &Watch, sweeper: &Sweeper, ticks: u32) -> Option<&'static str> {
+    sweeper.now.fetch_add(ticks, Relaxed);
+    watch.overdue(PATIENCE)
+}
+
+#[test]
+fn each_limit_by_its_name() {
+    let sweeper = Sweeper::default();
+    let watch = sweeper.watch();
+    assert_eq!(after(&watch, &sweeper, 8), None);
+    assert_eq!(after(&watch, &sweeper, 1), Some("limits/idle"));
+
+    watch.set_in_head(true);
+    assert_eq!(after(&watch, &sweeper, 4), None);
+    watch.set_in_head(true);
+    assert_eq!(
+        after(&watch, &sweeper, 1),
+        Some("limits/head-timeout"),
+        "a byte buys no time"
+    );
+
+    watch.set_in_head(false);
+    let request = watch.begin();
+    assert_eq!(
+        after(&watch, &sweeper, 1000),
+        None,
+        "an answer may take its time"
+    );
+    watch.set_read_stalled(true);
+    assert_eq!(after(&watch, &sweeper, 9), Some("limits/slow-body"));
+    watch.set_read_stalled(false);
+    watch.set_write_stalled(true);
+    assert_eq!(after(&watch, &sweeper, 9), Some("limits/slow-reader"));
+    watch.set_write_stalled(false);
+    drop(request);
+    assert_eq!(after(&watch, &sweeper, 8), None);
+    watch.tunnel();
+    assert_eq!(after(&watch, &sweeper, 100_000), None);
+}
