@@ -46,7 +46,9 @@ struct Failure {
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         Self {
-            plain: error.to_string(),
+            plain: { error.to_string() }
+                .trim_start_matches("error: ")
+                .to_owned(),
             shown: error.for_stderr(),
             status: 2,
         }
@@ -189,10 +191,12 @@ fn ended(outcome: Result<Outcome, Error>) -> Result<ExitCode, Failure> {
     })
 }
 
-/// An error with its causes, unless it says them itself.
+/// An error with its cause, unless it says that itself.
 fn told(error: &Error) -> String {
-    let source = std::error::Error::source(error);
-    let causes = source.filter(|_| !matches!(error, Error::App { .. } | Error::Handover(_)));
-    let causes = causes.map(|cause| format!(": {cause}")).unwrap_or_default();
-    format!("{error}{causes}")
+    let said = error.to_string();
+    let cause = std::error::Error::source(error).map(ToString::to_string);
+    match cause.filter(|cause| !said.contains(cause)) {
+        Some(cause) => format!("{said}: {cause}"),
+        None => said,
+    }
 }

@@ -160,12 +160,23 @@ fn root_becomes_a_user_and_everything_goes_on() {
     gateway
         .process
         .line_with(&["other keys for cookies"], Duration::from_secs(15));
-    // A certificate that is due is made in the state directory.
-    fs::remove_file(state.join("leaf.pem")).unwrap();
-    let leaf = wait_for("a new certificate", Duration::from_secs(20), || {
-        fs::metadata(state.join("leaf.pem")).ok()
+    // A certificate that is needed is made in the state directory.
+    let before = fs::metadata(state.join("leaf.pem"))
+        .unwrap()
+        .modified()
+        .unwrap();
+    fs::write(
+        gateway.config_path(),
+        config("[tls]\ndomains = [\"shop.test\"]\n"),
+    )
+    .unwrap();
+    gateway.process.signal(Signal::HUP);
+    let leaf = wait_for("a new certificate", Duration::from_secs(10), || {
+        let leaf = fs::metadata(state.join("leaf.pem")).ok()?;
+        (leaf.modified().unwrap() != before).then_some(leaf)
     });
     wrong.equal("the certificate", leaf.uid(), uid);
+    fs::write(gateway.config_path(), config("")).unwrap();
 
     // Another program takes over the port that it could not bind, as that user.
     let said = panoply()

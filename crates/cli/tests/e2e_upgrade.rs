@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use support::{Gateway, Process, Raw, Verdicts, curl, panoply, test_app, text, wait_for};
 
@@ -156,6 +156,12 @@ fn nothing_fails_while_one_takes_over_from_another() {
     wrong.equal("who serves", last.process(), served.last().copied());
     let health = curl(NULL.as_ref(), &[&format!("{}/health", gateway.admin)]);
     wrong.equal("health after the others have ended", health.status, 200);
+    // Whoever has taken the app over starts it again.
+    curl(&gateway.ca(), &[&gateway.url("/die")]);
+    wait_for("the app", Duration::from_secs(10), || {
+        let answer = curl(&gateway.ca(), &[&gateway.url("/")]);
+        (answer.status == 200).then_some(())
+    });
     last.stop();
     let said = gateway.process.said();
     let stopped = said
@@ -223,11 +229,13 @@ fn what_is_counted_is_counted_exactly_across_an_upgrade() {
 fn a_program_that_does_not_come_to_serve_changes_nothing() {
     let config = |more: &str| {
         format!(
-            "{}{more}[tls]\nmode = \"off\"\n[[limit]]\npath = \"/\"\npoints = 4\nwindow = \"1h\"\n",
+            "{}[listen]\n{more}\n[tls]\nmode = \"off\"\n\
+             [[limit]]\npath = \"/\"\npoints = 4\nwindow = \"1h\"\n",
             app("")
         )
     };
-    let setup = Gateway::setup().config(&config(""));
+    let http = "http = \"127.0.0.1:0\"";
+    let setup = Gateway::setup().config(&config(http));
     let program = setup.dir().join("panoply");
     let install = |from: &Path| {
         // In one step, as a package does.
@@ -262,7 +270,7 @@ fn a_program_that_does_not_come_to_serve_changes_nothing() {
     wrong.check(!done && said.contains("exit status: 3"), || said.clone());
     // One that is good, with a configuration that is not.
     install(good);
-    fs::write(&config_file, config("[listen]\nhttp = \"nowhere\"\n")).unwrap();
+    fs::write(&config_file, config("http = \"nowhere\"")).unwrap();
     let (done, said) = last.upgrade();
     wrong.check(
         !done && said.contains("`nowhere` is not an address"),
@@ -271,7 +279,7 @@ fn a_program_that_does_not_come_to_serve_changes_nothing() {
     // A port that somebody else has.
     let holder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let held = holder.local_addr().unwrap();
-    let elsewhere = config(&format!("[listen]\nhttp = \"{held}\"\n"));
+    let elsewhere = config(&format!("http = \"{held}\""));
     fs::write(&config_file, elsewhere).unwrap();
     let (done, said) = last.upgrade();
     wrong.check(!done && said.contains(&held.to_string()), || said.clone());
@@ -279,7 +287,7 @@ fn a_program_that_does_not_come_to_serve_changes_nothing() {
     wrong.equal("the app", page(200), app_before.clone());
 
     // Another app that ends at once: by then the store has been handed over, and is taken back.
-    let dies = config("").replace("moody.mjs\"", "moody.mjs.none\"");
+    let dies = config(http).replace("moody.mjs\"", "moody.mjs.none\"");
     fs::write(&config_file, dies).unwrap();
     let (done, said) = last.upgrade();
     wrong.check(
@@ -298,11 +306,64 @@ fn a_program_that_does_not_come_to_serve_changes_nothing() {
     // All of it was counted.
     wrong.equal("the last of four", page(200), app_before);
     wrong.check(page(429).is_some(), || "the limit was forgotten".to_owned());
-    fs::write(&config_file, config("")).unwrap();
+    fs::write(&config_file, config(http)).unwrap();
     let (done, said) = last.upgrade();
     wrong.check(done && last.process() != first, || said.clone());
     wrong.check(page(429).is_some(), || "the limit was forgotten".to_owned());
     wrong.settle();
+}
+
+#[test]
+fn a_stop_in_the_middle_ends_both() {
+    let plain = "[tls]\nmode = \"off\"\n[limits]\ndrain = \"5s\"\n";
+    let mut gateway = Gateway::setup()
+        .config(&format!("{}{plain}", app("")))
+        .start();
+    let state = gateway.dir.path().join("state");
+    let url = gateway.url("/slow?chunks=10&pause=200");
+    // Another app that never listens keeps the new gateway from serving.
+    let waits = format!("[app]\ncommand = [\"sleep\", \"600\"]\n{plain}");
+    fs::write(gateway.config_path(), waits).unwrap();
+    let asking = std::thread::spawn({
+        let last = Last(state.clone());
+        move || {
+            let asked = last.upgrade();
+            // Nobody is there to be stopped.
+            std::mem::forget(last);
+            asked
+        }
+    });
+    let first = i64::from(gateway.process.id());
+    let second = wait_for(
+        "the new one to have the store",
+        Duration::from_secs(20),
+        || {
+            let mut command = panoply();
+            let output = command
+                .args(["status", "--json", "--state"])
+                .arg(&state)
+                .output()
+                .unwrap();
+            let status: Value = serde_json::from_slice(&output.stdout).ok()?;
+            status["process"]
+                .as_i64()
+                .filter(|process| *process != first)
+        },
+    );
+    let in_flight = std::thread::spawn(move || curl(NULL.as_ref(), &[&url]).text());
+    std::thread::sleep(Duration::from_millis(500));
+    gateway.process.signal(Signal::TERM);
+    assert!(in_flight.join().unwrap().ends_with("end\n"), "cut short");
+    assert_eq!(
+        gateway.process.status(Duration::from_secs(20)).code(),
+        Some(0)
+    );
+    ended(Pid::from_raw(i32::try_from(second).unwrap()).unwrap());
+    let (done, said) = asking.join().unwrap();
+    assert!(!done, "{said}");
+    // Whoever comes next finds the store free.
+    let lock = fs::File::open(state.join("panoply.db-lock")).unwrap();
+    lock.try_lock().unwrap();
 }
 
 #[test]
@@ -337,5 +398,4 @@ fn systemd_is_told_who_serves() {
     assert_eq!(told(), "READY=1\n");
     last.stop();
     assert_eq!(told(), "STOPPING=1\n");
-    assert!(test_kill_process(now).is_err());
 }

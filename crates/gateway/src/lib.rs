@@ -22,6 +22,7 @@ mod metrics;
 mod nonce;
 mod privilege;
 mod proxy;
+mod reload;
 mod reports;
 mod running;
 mod service;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle as Task;
 
@@ -18,6 +19,7 @@ use crate::error::{Error, system};
 use crate::gateway::{Gateway, Outcome};
 use crate::handover::AppLeft;
 use crate::metrics::Metrics;
+use crate::reload::apply;
 use crate::settings::{App, Settings, Surroundings};
 use crate::shared::{AppState, Shared};
 use crate::signals::{Asked, Signals};
@@ -41,6 +43,22 @@ enum Departure {
 
 type Upgrading<'a> = Pin<Box<dyn Future<Output = Result<Succeeded, String>> + 'a>>;
 
+/// What a gateway is busy with between its start and its end.
+struct Running<'a> {
+    shared: &'a Arc<Shared>,
+    settings: &'a Settings,
+    around: &'a Surroundings,
+    upkeep: &'a Upkeep,
+    listeners: &'a Listeners,
+    metrics: PrometheusHandle,
+    signals: Signals,
+    upgrades: mpsc::Receiver<Asker>,
+    app: Task<Ended>,
+    took_app: bool,
+    workers: Vec<JoinHandle<()>>,
+    admin: Option<Task<()>>,
+}
+
 impl Gateway {
     /// Serves until it is told to stop, its app has ended for good, or another gateway serves.
     pub(crate) async fn live(
@@ -52,29 +70,27 @@ impl Gateway {
         let https_port = self.addresses().https.map(|address| address.port());
         let metrics = Arc::new(Metrics::new());
         let (reports, incoming) = mpsc::channel(REPORTS);
-        let clock = Arc::clone(&self.around.clock);
-        let live = self.settings.live.clone();
         let shared = Arc::new(Shared::new(
-            live,
+            self.settings.live.clone(),
             Arc::clone(&metrics),
             access,
-            clock,
+            Arc::clone(&self.around.clock),
             reports,
             https_port,
         ));
-        let heir = self.around.heir.clone();
-        if let Some(heir) = &heir {
+        let (settings, around) = (&self.settings, &self.around);
+        if let Some(heir) = &around.heir {
             heir.prepared().map_err(Error::Handover)?;
         }
-        let (upgrades, mut upgrade_asked) = mpsc::channel(1);
-        let upkeep = Upkeep::open(&shared, &self.settings, &self.around, upgrades).await?;
-        let mut signals = Signals::new().map_err(system("signals"))?;
+        let (upgrades, asked) = mpsc::channel(1);
+        let upkeep = Upkeep::open(&shared, settings, around, upgrades).await?;
+        let signals = Signals::new().map_err(system("signals"))?;
         upkeep.take_up().await;
         upkeep.answer();
-        if let Some(heir) = &heir {
+        if let Some(heir) = &around.heir {
             heir.opened().map_err(Error::Handover)?;
         }
-        let mut background = vec![
+        let background = [
             tokio::task::spawn_local(reports::explain(incoming, Arc::clone(&shared.clock))),
             tokio::task::spawn_local(background::upkeep(metrics.handle())),
         ];
@@ -83,100 +99,46 @@ impl Gateway {
             https: self.https,
             admin: self.admin,
         };
-        if let Some(listener) = &listeners.admin {
-            let listener = { listener.try_clone() }.and_then(tokio::net::TcpListener::from_std);
-            let listener = listener.map_err(system("a socket"))?;
-            let serve = admin::serve(listener, Arc::clone(&shared), metrics.handle());
-            background.push(tokio::task::spawn_local(serve));
-        }
-        let settings = &self.settings;
-        let start = || start_workers(&shared, &listeners, settings);
-        // Whoever takes over accepts nobody before it can serve: another one still does.
-        let mut workers = match &heir {
-            None => start()?,
-            Some(_) => Vec::new(),
+        let (fate, decided) = watch::channel(Fate::Runs);
+        let left = left_app(settings, around);
+        let mut running = Running {
+            shared: &shared,
+            settings,
+            around,
+            upkeep: &upkeep,
+            listeners: &listeners,
+            metrics: metrics.handle(),
+            signals,
+            upgrades: asked,
+            took_app: left.is_some(),
+            app: tokio::task::spawn_local(start_app(
+                Arc::clone(&shared),
+                settings.clone(),
+                left,
+                decided,
+            )),
+            workers: Vec::new(),
+            admin: None,
         };
-        let (fate, left) = (
-            watch::Sender::new(Fate::Runs),
-            left_app(settings, &self.around),
-        );
-        let took_app = left.is_some();
-        let mut app = tokio::task::spawn_local(start_app(
-            Arc::clone(&shared),
-            settings.clone(),
-            left,
-            fate.subscribe(),
-        ));
-        let mut ready = Some(ready);
-        let mut looks = tokio::time::interval(Duration::from_millis(20));
-        let mut upgrading: Option<(Upgrading<'_>, Option<Asker>)> = None;
-        let departure = loop {
-            let asked = tokio::select! {
-                ended = &mut app => break Departure::AppEnded(ended.unwrap_or(Ended::Stopped)),
-                _ = looks.tick(), if ready.is_some() => {
-                    if matches!(**shared.app.load(), AppState::Up(_))
-                        && let Some(ready) = ready.take()
-                    {
-                        match &heir {
-                            None => log::notify_ready(),
-                            Some(heir) => {
-                                workers = start()?;
-                                heir.ready(took_app).map_err(Error::Handover)?;
-                                upkeep.stay();
-                            }
-                        }
-                        ready();
-                    }
-                    continue;
-                }
-                signal = signals.next() => (signal, None),
-                Some(asker) = upgrade_asked.recv(), if upgrading.is_none() => {
-                    (Asked::Upgrade, Some(asker))
-                }
-                done = finished(upgrading.as_mut()) => {
-                    let asker = upgrading.take().and_then(|(_, asker)| asker);
-                    let process = done.as_ref().map(|done| done.process).map_err(Clone::clone);
-                    if let Some(asker) = asker {
-                        // Who asked may have gone.
-                        let _ = asker.send(process);
-                    }
-                    match done {
-                        Ok(done) => break Departure::Succeeded(done),
-                        Err(why) => tracing::error!(why, "the upgrade has failed; this gateway goes on"),
-                    }
-                    continue;
-                }
-            };
-            match asked {
-                (Asked::Stop, _) => break Departure::Asked,
-                (Asked::Reload, _) => apply(&shared, settings, &self.around, reload()).await,
-                (Asked::Upgrade, _) if upgrading.is_some() || ready.is_some() => {
-                    tracing::warn!("an upgrade, or the start, is under way already");
-                }
-                (Asked::Upgrade, asker) => {
-                    let steps = upgrade::hand_over(&upkeep, settings, &listeners, workers.len());
-                    upgrading = Some((Box::pin(steps), asker));
-                }
-            }
-        };
+        let departure = running.serve(ready, reload).await?;
+        let Running {
+            mut signals,
+            app,
+            workers,
+            admin,
+            ..
+        } = running;
         let replaced = matches!(departure, Departure::Succeeded(_));
-        let was_upgrading = upgrading.is_some();
-        drop(upgrading);
-        if was_upgrading {
-            // What was begun is taken back: what is in flight needs the store.
-            upkeep.resume().await;
-        }
         match &departure {
             Departure::Succeeded(successor) => {
-                tracing::info!(
-                    process = successor.process,
-                    "another gateway has taken over"
-                );
-                log::notify_successor(successor.process);
-                let same = shared
-                    .process()
-                    .map(|(process, _)| process.as_raw_nonzero().get());
-                if successor.app.is_some() && successor.app == same {
+                let process = successor.process;
+                tracing::info!(process, "another gateway has taken over");
+                log::notify_successor(process);
+                // Of two that answer, only one would be right.
+                admin.iter().for_each(Task::abort);
+                let ours = shared.process();
+                let ours = ours.map(|(process, _)| process.as_raw_nonzero().get());
+                if successor.app.is_some() && successor.app == ours {
                     fate.send_replace(Fate::GoesOn);
                 }
             }
@@ -189,17 +151,16 @@ impl Gateway {
         tokio::select! {
             _ = joined => {}
             // Asked a second time, somebody is in a hurry.
-            _ = signals.next() => tracing::warn!("stopped before everything was finished"),
+            () = stop_asked(&mut signals) => {
+                tracing::warn!("stopped before everything was finished");
+            }
         }
         let outcome = match departure {
+            Departure::AppEnded(ended) => came_to(ended, settings),
             Departure::Asked | Departure::Succeeded(_) => {
-                fate.send_if_modified(|fate| {
-                    let runs = *fate == Fate::Runs;
-                    if runs {
-                        *fate = Fate::Ends;
-                    }
-                    runs
-                });
+                if *fate.borrow() == Fate::Runs {
+                    fate.send_replace(Fate::Ends);
+                }
                 let _ = app.await;
                 Ok(if replaced {
                     Outcome::HandedOver
@@ -207,11 +168,116 @@ impl Gateway {
                     Outcome::Stopped
                 })
             }
-            Departure::AppEnded(ended) => came_to(ended, settings),
         };
-        background.iter().for_each(Task::abort);
+        background.iter().chain(&admin).for_each(Task::abort);
         outcome
     }
+}
+
+impl<'a> Running<'a> {
+    /// Lets clients in, and whoever asks for metrics and health.
+    fn open(&mut self) -> Result<(), Error> {
+        self.workers = start_workers(self.shared, self.listeners, self.settings)?;
+        if let Some(listener) = &self.listeners.admin {
+            let listener = { listener.try_clone() }.and_then(tokio::net::TcpListener::from_std);
+            let listener = listener.map_err(system("a socket"))?;
+            let serve = admin::serve(listener, Arc::clone(self.shared), self.metrics.clone());
+            self.admin = Some(tokio::task::spawn_local(serve));
+        }
+        Ok(())
+    }
+
+    /// The app is up: from now on this gateway is the one.
+    fn begin(&mut self, ready: impl FnOnce()) -> Result<(), Error> {
+        if let Some(heir) = &self.around.heir {
+            self.open()?;
+            heir.ready(self.took_app).map_err(Error::Handover)?;
+            self.upkeep.stay();
+            ready();
+        } else {
+            ready();
+            log::notify_ready();
+        }
+        Ok(())
+    }
+
+    /// Serves, reloads and hands over as it is asked to, until there is a reason to stop.
+    async fn serve(
+        &mut self,
+        ready: impl FnOnce(),
+        reload: impl Fn() -> Result<Loaded, ConfigError>,
+    ) -> Result<Departure, Error> {
+        // Whoever takes over lets nobody in before it can serve: another one still does.
+        if self.around.heir.is_none() {
+            self.open()?;
+        }
+        let mut ready = Some(ready);
+        let mut looks = tokio::time::interval(Duration::from_millis(20));
+        let mut upgrading: Option<(Upgrading<'a>, Option<Asker>)> = None;
+        let departure = loop {
+            let asked = tokio::select! {
+                ended = &mut self.app => {
+                    break Departure::AppEnded(ended.unwrap_or(Ended::Stopped));
+                }
+                _ = looks.tick(), if ready.is_some() => {
+                    if matches!(**self.shared.app.load(), AppState::Up(_))
+                        && let Some(ready) = ready.take()
+                    {
+                        self.begin(ready)?;
+                    }
+                    continue;
+                }
+                signal = self.signals.next() => (signal, None),
+                Some(asker) = self.upgrades.recv(), if upgrading.is_none() => {
+                    (Asked::Upgrade, Some(asker))
+                }
+                done = finished(upgrading.as_mut()) => {
+                    let asker = upgrading.take().and_then(|(_, asker)| asker);
+                    match told(done, asker) {
+                        Some(successor) => break Departure::Succeeded(successor),
+                        None => continue,
+                    }
+                }
+            };
+            match asked {
+                (Asked::Stop, _) => break Departure::Asked,
+                (Asked::Reload, _) => {
+                    apply(self.shared, self.settings, self.around, reload()).await;
+                }
+                (Asked::Upgrade, _) if upgrading.is_some() || ready.is_some() => {
+                    tracing::warn!("an upgrade, or the start, is under way already");
+                }
+                (Asked::Upgrade, asker) => {
+                    let workers = self.workers.len();
+                    let (upkeep, settings) = (self.upkeep, self.settings);
+                    let steps = upgrade::hand_over(upkeep, settings, self.listeners, workers);
+                    upgrading = Some((Box::pin(steps), asker));
+                }
+            }
+        };
+        if upgrading.take().is_some() {
+            // What was begun is taken back: what is in flight needs the store.
+            self.upkeep.resume().await;
+        }
+        Ok(departure)
+    }
+}
+
+/// Tells whoever asked for an upgrade, and the log, what came of it.
+fn told(done: Result<Succeeded, String>, asker: Option<Asker>) -> Option<Succeeded> {
+    if let Some(asker) = asker {
+        // Who asked may have gone.
+        let _ = asker.send(done.clone().map(|done| done.process));
+    }
+    if let Err(why) = &done {
+        tracing::error!(why, "the upgrade has failed; this gateway goes on");
+    }
+    done.ok()
+}
+
+/// Resolves once it is asked to stop.
+async fn stop_asked(signals: &mut Signals) {
+    while !matches!(signals.next().await, Asked::Stop) {}
 }
 
 /// What comes of an upgrade, if one is under way.
@@ -319,42 +385,4 @@ async fn start_app(
             Ended::Stopped
         }
     }
-}
-
-/// Puts a changed configuration in force, as far as it can be without a restart.
-async fn apply(
-    shared: &Shared,
-    running: &Settings,
-    around: &Surroundings,
-    loaded: Result<Loaded, ConfigError>,
-) {
-    log::notify_reloading();
-    let settings = loaded.and_then(|loaded| Settings::build(&loaded, around));
-    match settings {
-        Ok(settings) => {
-            let stays = [
-                ("listen", settings.listeners() != running.listeners()),
-                ("listen.workers", settings.workers != running.workers),
-                ("app", settings.app != running.app),
-                ("log.format", settings.log.format != running.log.format),
-                ("store", settings.store != running.store),
-                ("run", settings.account != running.account),
-            ];
-            for (key, _) in stays.iter().filter(|(_, changed)| *changed) {
-                tracing::warn!(key, "a change of this takes effect only after a restart");
-            }
-            // The new list of blocks is empty until it has been looked at.
-            let refresh = settings.live.suit.blocklist().refresh();
-            let refreshed = tokio::time::timeout(Duration::from_millis(500), refresh).await;
-            if !matches!(refreshed, Ok(Ok(()))) {
-                tracing::warn!("the blocks by hand could not be looked at and follow later");
-            }
-            shared.live.store(Arc::new(settings.live));
-            tracing::info!("the configuration has been reloaded");
-        }
-        Err(error) => {
-            tracing::error!("the configuration stays as it was: {error}");
-        }
-    }
-    log::notify_ready();
 }

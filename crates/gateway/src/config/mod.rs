@@ -16,6 +16,7 @@ mod pages;
 mod run;
 mod store;
 mod units;
+mod veil;
 
 use panoply::{CookieGuardConfig, CrossSiteConfig, LimitConfig, LoginConfig};
 use panoply_acme::AcmeConfig;

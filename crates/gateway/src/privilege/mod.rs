@@ -105,7 +105,7 @@ impl Privilege {
     #[must_use]
     pub fn explain(&self, error: ConfigError) -> ConfigError {
         match &self.became {
-            Some(account) if error.message().contains("ermission denied") => {
+            Some(account) if is_about_permission(&error) => {
                 let help = format!(
                     "the file is read as `{account}` (`run.user`), when it changes, too: `chgrp {} FILE; \
                      chmod g+r FILE` lets that user read it",
@@ -139,6 +139,11 @@ impl Privilege {
         }
         Ok(())
     }
+}
+
+fn is_about_permission(error: &ConfigError) -> bool {
+    let said = error.message();
+    said.contains("ermission denied") || said.contains("this user may not")
 }
 
 /// Becomes `account` for good, and keeps of root only that it may bind ports below 1024.
