@@ -11,7 +11,7 @@ use crate::install::{self, Tool};
 use crate::{root, tools};
 
 /// Programs that the tests start.
-const TOOLS: [Tool; 17] = [
+const TOOLS: [Tool; 18] = [
     ("git", "git"),
     ("curl", "curl"),
     ("openssl", "openssl"),
@@ -29,6 +29,7 @@ const TOOLS: [Tool; 17] = [
     ("slowhttptest", "slowhttptest"),
     ("redis-server", "redis-server"),
     ("pg_ctlcluster", "postgresql"),
+    ("systemd-analyze", "systemd"),
 ];
 
 /// Where cargo-deny takes the advisories from.

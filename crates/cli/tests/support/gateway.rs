@@ -13,9 +13,13 @@ use super::{free_port, root, scripts};
 /// The built binary.
 pub(crate) fn panoply() -> Command {
     // `cargo xtask siege` may have another one besieged, built for release.
-    let other = std::env::var_os("PANOPLY_TEST_BINARY");
-    let own = || env!("CARGO_BIN_EXE_panoply").into();
-    let mut command = Command::new(other.unwrap_or_else(own));
+    let other = std::env::var_os("PANOPLY_TEST_BINARY").map(PathBuf::from);
+    plain(&other.unwrap_or_else(|| env!("CARGO_BIN_EXE_panoply").into()))
+}
+
+/// A program without settings from the environment.
+fn plain(program: &Path) -> Command {
+    let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("PANOPLY_") {
             command.env_remove(name);
@@ -86,6 +90,7 @@ pub(crate) struct Setup {
     environment: Vec<(String, String)>,
     command: Vec<String>,
     through: Vec<String>,
+    program: PathBuf,
 }
 
 /// A gateway that said it is ready.
@@ -113,6 +118,7 @@ impl Gateway {
             environment: Vec::new(),
             command: Vec::new(),
             through: Vec::new(),
+            program: panoply().get_program().into(),
         }
     }
 
@@ -173,6 +179,12 @@ impl Setup {
         self
     }
 
+    /// Another binary than the built one.
+    pub(crate) fn program(mut self, program: &Path) -> Self {
+        self.program = program.to_owned();
+        self
+    }
+
     pub(crate) fn upstream(self, url: &str) -> Self {
         self.arguments(&["--upstream", url])
     }
@@ -191,7 +203,7 @@ impl Setup {
     /// Starts it without waiting for the ready line.
     pub(crate) fn spawn(self) -> (Process, TempDir, u16) {
         let admin = free_port();
-        let mut command = panoply();
+        let mut command = plain(&self.program);
         if let Some((program, arguments)) = self.through.split_first() {
             let own = std::mem::replace(&mut command, Command::new(program));
             command.args(arguments).arg(own.get_program());
