@@ -187,7 +187,8 @@ where
                 return served.into_parts().map(|parts| parts.io.into_inner());
             }
             Ok((ended, _)) => break ended,
-            Err(status) => line.refuse(status).await,
+            // Rare, and as large as the stack: every connection would have room for it.
+            Err(status) => Box::pin(line.refuse(status)).await,
         }
     };
     line.watch.set_awake(None);
