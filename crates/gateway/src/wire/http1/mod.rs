@@ -92,7 +92,8 @@ where
         let head = match poll_fn(|cx| inlet.poll_head(cx, bounds)).await? {
             Ok(Some(head)) => head,
             Ok(None) => return Ok(End::Between),
-            Err(refused) => return refuse(line, inlet, refused).await,
+            // Rare, and as large as the stack: every connection would have room for it.
+            Err(refused) => return Box::pin(refuse(line, inlet, refused)).await,
         };
         let in_flight = line.watch.begin();
         let Some((asked, response)) = ask(line, inlet, head).await else {
