@@ -137,10 +137,9 @@ where
         trailers: request.version() == Version::HTTP_11 && trailers::welcome(request.headers()),
     };
     request.extensions_mut().insert(line.connection.clone());
-    let body = if inlet.begin(extent, expects) {
-        Source::http1(Rc::clone(inlet) as Rc<dyn Feed>)
-    } else {
-        Source::None
+    let body = match inlet.begin(extent, expects) {
+        Some(number) => Source::http1(Rc::clone(inlet) as Rc<dyn Feed>, number),
+        None => Source::None,
     };
     let mut answering = pin!(line.worker.call(request.map(|()| body)));
     let answered = poll_fn(|cx| match answering.as_mut().poll(cx) {
