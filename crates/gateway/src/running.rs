@@ -129,20 +129,12 @@ impl Gateway {
             ..
         } = running;
         let replaced = matches!(departure, Departure::Succeeded(_));
-        match &departure {
-            Departure::Succeeded(successor) => {
-                let process = successor.process;
-                tracing::info!(process, "another gateway has taken over");
-                log::notify_successor(process);
-                // Of two that answer, only one would be right.
-                admin.iter().for_each(Task::abort);
-                let ours = shared.process();
-                let ours = ours.map(|(process, _)| process.as_raw_nonzero().get());
-                if successor.app.is_some() && successor.app == ours {
-                    fate.send_replace(Fate::GoesOn);
-                }
-            }
-            _ => log::notify_stopping(),
+        if let Departure::Succeeded(successor) = &departure {
+            // Of two that answer, only one would be right.
+            admin.iter().for_each(Task::abort);
+            succeeded(*successor, &shared, &fate);
+        } else {
+            log::notify_stopping();
         }
         // No more is accepted, what is in flight goes on.
         drop(listeners);
@@ -247,11 +239,11 @@ impl<'a> Running<'a> {
                 (Asked::Upgrade, _) if upgrading.is_some() || ready.is_some() => {
                     tracing::warn!("an upgrade, or the start, is under way already");
                 }
-                (Asked::Upgrade, asker) => {
+                (Asked::Upgrade, answer_to) => {
                     let workers = self.workers.len();
                     let (upkeep, settings) = (self.upkeep, self.settings);
                     let steps = upgrade::hand_over(upkeep, settings, self.listeners, workers);
-                    upgrading = Some((Box::pin(steps), asker));
+                    upgrading = Some((Box::pin(steps), answer_to));
                 }
             }
         };
@@ -273,6 +265,18 @@ fn told(done: Result<Succeeded, String>, asker: Option<Asker>) -> Option<Succeed
         tracing::error!(why, "the upgrade has failed; this gateway goes on");
     }
     done.ok()
+}
+
+/// Tells who serves from now on, and leaves the app to it, if it has taken it.
+fn succeeded(successor: Succeeded, shared: &Shared, fate: &watch::Sender<Fate>) {
+    let process = successor.process;
+    tracing::info!(process, "another gateway has taken over");
+    log::notify_successor(process);
+    let ours = shared.process();
+    let ours = ours.map(|(process, _)| process.as_raw_nonzero().get());
+    if successor.app.is_some() && successor.app == ours {
+        fate.send_replace(Fate::GoesOn);
+    }
 }
 
 /// Resolves once it is asked to stop.
@@ -313,12 +317,11 @@ fn start_workers(
     let door = |tls| move |listener| Door { listener, tls };
     let divide =
         |sockets| listen::divide(sockets, settings.workers).map_err(system("to share a socket"));
-    let shares = divide(&listeners.http)?
-        .into_iter()
-        .zip(divide(&listeners.https)?);
+    let plain = divide(&listeners.http)?.into_iter();
+    let doors_of_each = plain.zip(divide(&listeners.https)?);
     let grace = settings.drain;
     let mut workers = Vec::new();
-    for (http, https) in shares {
+    for (http, https) in doors_of_each {
         let http = http.into_iter().map(door(false));
         let doors: Vec<Door> = http.chain(https.into_iter().map(door(true))).collect();
         let name = format!("worker-{}", workers.len());

@@ -12,7 +12,7 @@ use crate::shared::AppState;
 use crate::upkeep::Upkeep;
 
 /// Longest for the new program to come to serve, its app included where that has changed.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The sockets that clients come to.
 #[derive(Debug)]

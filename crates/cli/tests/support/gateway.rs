@@ -181,7 +181,7 @@ impl Setup {
 
     /// Another binary than the built one.
     pub(crate) fn program(mut self, program: &Path) -> Self {
-        self.program = program.to_owned();
+        program.clone_into(&mut self.program);
         self
     }
 
