@@ -136,3 +136,49 @@ fn nothing_points_out_of_the_repository() {
         String::from_utf8_lossy(&found.stderr)
     );
 }
+
+#[test]
+fn a_fuzz_target_is_built_described_and_taken_over_its_corpus() {
+    let fuzz = root().join("fuzz");
+    let read = |path: PathBuf| std::fs::read_to_string(path).unwrap();
+    let (manifest, readme) = (read(fuzz.join("Cargo.toml")), read(fuzz.join("README.md")));
+    let mut faults = Vec::new();
+    let targets = files(".rs");
+    let targets = targets
+        .iter()
+        .filter(|file| file.starts_with(fuzz.join("fuzz_targets")));
+    let mut count = 0;
+    for file in targets {
+        count += 1;
+        let name = file.file_stem().unwrap().to_string_lossy();
+        let text = read(file.clone());
+        let (_, called) = text.split_once("| panoply_").unwrap();
+        let (package, called) = called.split_once("::fuzzing::").unwrap();
+        let package = package.replace('_', "-");
+        let replayed = read(root().join(format!("crates/{package}/src/fuzzing.rs")));
+        for (holds, fault) in [
+            (
+                called.starts_with(&format!("{name}(")),
+                "calls another target",
+            ),
+            (
+                manifest.contains(&format!("name = \"{name}\"")),
+                "is not in fuzz/Cargo.toml",
+            ),
+            (
+                readme.contains(&format!("`{name}`")),
+                "is not in fuzz/README.md",
+            ),
+            (
+                replayed.contains(&format!("(\"{name}\", {name})")),
+                "is not taken over its corpus",
+            ),
+        ] {
+            if !holds {
+                faults.push(format!("{name} {fault}"));
+            }
+        }
+    }
+    assert!(count > 30, "{count} fuzz targets");
+    assert!(faults.is_empty(), "{faults:#?}");
+}

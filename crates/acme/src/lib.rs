@@ -9,6 +9,9 @@ mod command;
 mod config;
 mod demand;
 mod directories;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod hook;
 mod issuer;
 mod managed;

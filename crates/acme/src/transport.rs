@@ -24,6 +24,9 @@ use rustls_pki_types::pem::PemObject as _;
 use serde_json::Value;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
+
 /// Longest for one call, from the connection to the last byte.
 const PATIENCE: Duration = Duration::from_secs(30);
 

@@ -5,7 +5,7 @@ mod deps;
 mod error;
 mod finding;
 mod fix;
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
 mod js;

@@ -6,6 +6,9 @@ mod error;
 #[cfg(feature = "axum")]
 mod extract;
 mod forwarded;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod layer;
 mod proxies;
 mod resolve;

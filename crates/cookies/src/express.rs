@@ -143,6 +143,7 @@ pub fn decode(value: &[u8]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::Value;
 
     use super::*;
@@ -239,6 +240,7 @@ mod tests {
             1
         );
         assert_eq!(both.verify_cookie("other", "e30=", &signature), None);
+        assert_eq!(format!("{old:?}"), "ExpressSecrets([ExpressSecret(…)])");
         for odd in ["", "s:", "s:a", "a.b", "s:.", "s:a."] {
             assert_eq!(both.verify(odd), None, "{odd}");
         }
@@ -255,6 +257,20 @@ mod tests {
             ("a+b", "a+b"),
         ] {
             assert_eq!(decode(value.as_bytes()).as_deref(), Some(read));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_into_a_cookie_is_read(value: String, other: String) {
+            let written = encode(&value);
+            prop_assert!(written.is_ascii());
+            prop_assert_eq!(decode(written.as_bytes()), Some(value.clone()));
+            let secrets = ExpressSecrets::new(["new", "old"].map(ExpressSecret::danger_of_any_length));
+            let signed = secrets.sign(&value);
+            prop_assert_eq!(secrets.verify(&signed), Some((value.as_str(), 0)));
+            let forged = format!("s:{value}.{other}");
+            prop_assert_eq!(secrets.verify(&forged), None);
         }
     }
 }

@@ -189,6 +189,8 @@ impl fmt::Debug for KeyRing {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -229,5 +231,22 @@ mod tests {
         assert!(error(&"keyboard cat ".repeat(4)).contains("everybody knows"));
         let good = "a".repeat(8) + "4d2f0b1c9e8a7766" + "55443322";
         assert!(KeyRing::from_text(&good).is_ok());
+        // A known word with a little beside it is no better, with more it is.
+        let known = "secret".repeat(5);
+        assert!(error(&format!("{known}1234567")).contains("everybody knows"));
+        assert!(KeyRing::from_text(&format!("{known}12345678")).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn a_ring_is_read_as_it_was_written(keys in prop::collection::vec("[!-~&&[^#]][ -~]{40,80}[!-~]", 1..9)) {
+            let ring = KeyRing::from_text(&keys.join("\n"));
+            // Nobody draws one that everybody knows.
+            let ring = ring.unwrap();
+            let text = String::from_utf8(ring.text()).unwrap();
+            let again = KeyRing::from_text(&text).unwrap();
+            prop_assert!(again.ids().eq(ring.ids()));
+            prop_assert_eq!(again.text(), ring.text());
+        }
     }
 }

@@ -2,6 +2,9 @@
 
 mod error;
 mod express;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod keys;
 mod pairs;
 mod ring_file;

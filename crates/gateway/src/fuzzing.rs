@@ -1,48 +1,66 @@
-//! What the fuzz targets see of the wire; in no other build.
+//! The doors that the fuzzers enter by, and that the tests take with what the fuzzers have kept; in no
+//! other build. `fuzz/README.md` says what each is for.
 
-use tokio::io::{AsyncRead, AsyncWrite};
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "what fails is found"
+)]
 
-use crate::wire::{Framing, Sweeper, Wire};
+mod framing;
+mod model;
+mod server;
 
-/// Where the framing check stands after the bytes it has followed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Place {
-    /// Between two messages, or no longer following.
-    Outside,
-    /// In a head.
-    Head,
-    /// In a body, its chunks and trailers included.
-    Body,
-}
+pub use framing::framing;
 
-/// Follows `pieces`: where that ends, or the offset and the rule of what is refused.
-///
-/// # Errors
-///
-/// When a form is refused.
-pub fn follow<'a>(
-    pieces: impl IntoIterator<Item = &'a [u8]>,
-) -> Result<Place, (usize, &'static str)> {
-    let mut framing = Framing::new();
-    let mut before = 0;
-    for piece in pieces {
-        framing
-            .follow(piece)
-            .map_err(|(good, violation)| (before + good, violation.rule()))?;
-        before += piece.len();
+use crate::config::Source;
+pub use crate::control::fuzz::control;
+pub use crate::intake::fuzz::host;
+pub use crate::nonce::fuzz::stamp;
+pub use crate::reports::fuzz::reports;
+
+/// A `panoply.toml`, and behind a NUL lines with variables: a configuration, or an error that can be
+/// shown.
+pub fn config(data: &[u8]) {
+    let Ok(text) = str::from_utf8(data) else {
+        return;
+    };
+    let (text, variables) = text.split_once('\0').unwrap_or((text, ""));
+    let variables = variables.lines().filter_map(|line| line.split_once('='));
+    let variables = variables.map(|(name, value)| (format!("PANOPLY_{name}"), value.to_owned()));
+    match Source::new()
+        .text("panoply.toml", text)
+        .env(variables)
+        .load()
+    {
+        Ok(loaded) => {
+            let headers = loaded.config.headers.build();
+            let _ = headers.map_err(|error| error.to_string());
+            let client = loaded.config.client.clone().build();
+            let _ = client.map_err(|error| error.to_string());
+            let paths: Vec<String> = loaded.set().map(|(path, _)| path.to_owned()).collect();
+            for path in paths {
+                let _ = loaded.error(&path, "shown").to_string();
+            }
+        }
+        Err(error) => assert!(!error.to_string().is_empty()),
     }
-    Ok(match (framing.in_head(), framing.in_body()) {
-        (true, _) => Place::Head,
-        (_, true) => Place::Body,
-        _ => Place::Outside,
-    })
 }
 
-/// `stream` as hyper is given it.
-pub fn wire<T>(stream: T) -> impl AsyncRead + AsyncWrite + Unpin
-where
-    T: AsyncRead + AsyncWrite + Unpin,
-{
-    Wire::http1(stream, Sweeper::default().watch())
+#[cfg(test)]
+#[path = "../../../fuzz/replay.rs"]
+mod replay;
+
+#[cfg(test)]
+#[test]
+fn what_the_fuzzers_kept_passes() {
+    replay::all(&[
+        ("config", config),
+        ("control", control),
+        ("framing", framing),
+        ("host", host),
+        ("reports", reports),
+        ("stamp", stamp),
+    ]);
 }

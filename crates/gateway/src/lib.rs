@@ -10,7 +10,7 @@ pub mod config;
 mod control;
 mod error;
 mod explain;
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
 mod gateway;

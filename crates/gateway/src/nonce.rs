@@ -13,6 +13,9 @@ use memchr::memmem::Finder;
 use panoply_core::Nonce;
 use pin_project_lite::pin_project;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
+
 pin_project! {
     /// A body in which each placeholder becomes the nonce, across frames too.
     #[derive(Debug)]

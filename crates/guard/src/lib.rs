@@ -3,6 +3,9 @@
 mod cookies;
 mod cross_site;
 mod error;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod names;
 
 pub use cookies::{

@@ -10,6 +10,9 @@ mod cross_origin_embedder_policy;
 mod cross_origin_opener_policy;
 mod cross_origin_resource_policy;
 mod error;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod header;
 mod headers;
 mod helmet;

@@ -11,7 +11,9 @@ impl Prefix {
     /// `/embed` and `/embed/` are the same.
     pub(crate) fn new(prefix: &str) -> Result<Self, Error> {
         check_characters(prefix, &[' ', '?', '#', '%', '\\'])?;
-        if !prefix.starts_with('/') || is_ambiguous(prefix) {
+        // No path that a client sends has a step in place in it.
+        let stays = prefix.split('/').any(|segment| segment == ".");
+        if !prefix.starts_with('/') || is_ambiguous(prefix) || stays {
             return Err(Error::form(
                 "a path such as \"/embed\"",
                 format!("{prefix:?}"),
@@ -114,7 +116,7 @@ mod tests {
         }
         assert!(Prefix::new("/").unwrap().holds("/anything"));
         assert!(embed.is("/embed") && embed.is("/embed/") && !embed.is("/embed/a"));
-        for bad in ["embed", "", "/a/../b", "/a b", "/a?b", "/a%2f"] {
+        for bad in ["embed", "", "/a/../b", "/a b", "/a?b", "/a%2f", "/a/."] {
             assert!(Prefix::new(bad).is_err(), "{bad}");
         }
     }

@@ -2,6 +2,9 @@
 
 mod blocklist;
 mod error;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod insured;
 mod limiter;
 mod login;

@@ -5,6 +5,9 @@ mod axum;
 mod config;
 mod error;
 mod express;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod id;
 mod keeper;
 mod middleware;

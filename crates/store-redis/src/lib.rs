@@ -5,6 +5,9 @@ mod builder;
 mod dial;
 mod error;
 mod fault;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod keeper;
 mod sessions;
 mod store;

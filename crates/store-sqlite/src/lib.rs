@@ -2,6 +2,9 @@
 
 mod builder;
 mod error;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod lock;
 mod queue;
 mod row;

@@ -7,6 +7,9 @@ mod date;
 mod domain;
 mod error;
 mod files;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod info;
 mod lasting;
 mod local;

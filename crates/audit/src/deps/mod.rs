@@ -51,8 +51,8 @@ fn today(clock: &dyn Clock) -> Option<jiff::civil::Date> {
     Some(now.to_zoned(jiff::tz::TimeZone::UTC).date())
 }
 
-#[cfg(fuzzing)]
-pub mod fuzzing;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 
 #[cfg(test)]
 mod tests;

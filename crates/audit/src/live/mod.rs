@@ -5,7 +5,7 @@ mod client;
 mod domain;
 mod grade;
 pub(crate) mod handshake;
-mod jar;
+pub(crate) mod jar;
 mod login;
 mod options;
 pub(crate) mod page;

@@ -47,7 +47,7 @@ pub(super) fn parse(comment: &str) -> Option<Directive> {
         .into_iter()
         .find_map(|end| line.strip_suffix(end))
         .unwrap_or(line);
-    let end = start + comment.get(start..)?.find(line)? + line.len();
+    let end = comment.len() - rest.len() + line.len();
     let (rules, reason) = match line.split_once("--") {
         Some((rules, reason)) => (rules, Some(reason)),
         None => (line, None),
@@ -134,6 +134,8 @@ mod tests {
         let directive = parse("// panoply-ignore x until=tomorrow --").unwrap();
         assert_eq!(directive.until, Some(Err("tomorrow".into())));
         assert_eq!(directive.reason, None);
+        let short = "// panoply-ignore:a";
+        assert_eq!(&short[parse(short).unwrap().span], "panoply-ignore:a");
     }
 
     #[test]

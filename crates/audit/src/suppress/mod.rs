@@ -6,6 +6,8 @@
 
 mod comments;
 mod directive;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 
 use std::sync::Arc;
 use std::thread;

@@ -116,3 +116,47 @@ pub(super) const PAGE: usize = 500;
 
 /// No message is longer, in bytes.
 pub(super) const LONGEST: u64 = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn both_sides_say_the_same(
+            id: String, user: String, client: IpAddr, seconds: Option<u64>, count: i64, why: String
+        ) {
+            let asks = [
+                Ask::Status,
+                Ask::List { after: Some(id.clone()) },
+                Ask::Add { client, seconds },
+                Ask::ReleaseId { id: id.clone() },
+                Ask::ReleaseUser { user: user.clone() },
+                Ask::ReleaseClient { client },
+                Ask::Revoke { name: user.clone(), reason: Reason::default() },
+            ];
+            for ask in asks {
+                let line = serde_json::to_string(&ask).unwrap();
+                prop_assert!(!line.contains('\n'), "a message is a line");
+                let again: Ask = serde_json::from_str(&line).unwrap();
+                prop_assert_eq!(format!("{again:?}"), format!("{ask:?}"));
+            }
+            let entry = BlockEntry {
+                id: id.clone(),
+                rule: user,
+                kind: why.clone(),
+                client: Some(client),
+                count,
+                seconds_left: seconds,
+            };
+            for said in [Said::Blocks(vec![entry]), Said::Added { id }, Said::Failed { why }] {
+                let line = serde_json::to_string(&said).unwrap();
+                prop_assert!(!line.contains('\n'), "a message is a line");
+                let again: Said = serde_json::from_str(&line).unwrap();
+                prop_assert_eq!(format!("{again:?}"), format!("{said:?}"));
+            }
+        }
+    }
+}

@@ -1,6 +1,8 @@
 //! The way to a gateway that runs: a socket in its state directory, for whoever may enter that.
 
 mod client;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod message;
 mod server;
 

@@ -1,5 +1,7 @@
 //! What a request must be before any other room sees it.
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod host;
 mod sanitize;
 mod service;

@@ -3,6 +3,8 @@
 //! Anybody can send a report, so each is hostile input: small, parsed into a few short fields, and
 //! handed to one task through a queue that drops what it cannot hold.
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod ledger;
 mod parse;
 

@@ -12,9 +12,9 @@ mod tunnel;
 mod voice;
 mod watch;
 
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 pub(crate) use framing::Framing;
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 pub(crate) use io::Wire;
 pub(crate) use serve::serve;
 pub(crate) use streams::Streams;

@@ -192,3 +192,10 @@ impl Source {
         })
     }
 }
+
+/// What is read of an origin: HTTPS, host and port.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn read_source(origin: &str) -> Option<(bool, String, u16)> {
+    let source = Source::parse(origin)?;
+    Some((source.https, source.host, source.port))
+}

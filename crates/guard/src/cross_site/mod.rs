@@ -7,5 +7,7 @@ mod service;
 mod tests;
 
 pub use config::CrossSiteConfig;
+#[cfg(any(test, fuzzing))]
+pub(crate) use guard::read_source;
 pub use guard::{CrossSiteGuard, Verdict};
 pub use service::{CrossSiteFuture, CrossSiteLayer, CrossSiteService};

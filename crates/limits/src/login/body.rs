@@ -224,3 +224,47 @@ fn inflated(reader: impl Read, bound: u64) -> Result<Vec<u8>, Coding> {
     }
     read.map(|_| bytes).map_err(|_| Coding::Unknown)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
+    use http::HeaderValue;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(coding: &'static str, body: Vec<u8>, bound: usize) -> Result<Vec<u8>, Coding> {
+        let coding = HeaderValue::from_static(coding);
+        let headers = HeaderMap::from_iter([(CONTENT_ENCODING, coding)]);
+        decoded(&headers, body, bound as u64)
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_compressed_is_read_within_its_bound(
+            body in prop::collection::vec(any::<u8>(), 1..400), times in 1..50_usize, level in 0..10_u32,
+        ) {
+            let body = body.repeat(times);
+            let level = Compression::new(level);
+            let mut gzip = GzEncoder::new(Vec::new(), level);
+            gzip.write_all(&body).unwrap();
+            let mut zlib = ZlibEncoder::new(Vec::new(), level);
+            zlib.write_all(&body).unwrap();
+            let mut bare = DeflateEncoder::new(Vec::new(), level);
+            bare.write_all(&body).unwrap();
+            for (coding, compressed) in [
+                ("X-Gzip", gzip.finish().unwrap()),
+                ("deflate", zlib.finish().unwrap()),
+                ("deflate", bare.finish().unwrap()),
+            ] {
+                let whole = read(coding, compressed.clone(), body.len());
+                prop_assert_eq!(whole.as_ref(), Ok(&body));
+                let less = read(coding, compressed, body.len() - 1);
+                prop_assert_eq!(less, Err(Coding::TooLong));
+            }
+        }
+    }
+}

@@ -137,4 +137,17 @@ mod tests {
         assert_eq!(other.open(&cookie), None);
         assert!(derive(&Secret::new(vec![1; 15])).is_err());
     }
+
+    proptest::proptest! {
+        #[test]
+        fn each_user_has_devices_of_their_own(name: Vec<u8>, other: Vec<u8>) {
+            let (keys, seal) = derive(&Secret::new(vec![1; 32])).unwrap();
+            let (user, other) = (keys.key("user", &[&name]), keys.key("user", &[&other]));
+            let device = seal.open(&seal.seal(user, None).unwrap()).unwrap();
+            proptest::prop_assert_eq!(device.user, user);
+            let theirs = seal.open(&seal.seal(other, Some(device)).unwrap()).unwrap();
+            proptest::prop_assert_eq!(theirs.user, other);
+            proptest::prop_assert_eq!(theirs.id == device.id, other == user);
+        }
+    }
 }

@@ -6,6 +6,8 @@ mod claim;
 mod config;
 mod device;
 mod future;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod guard;
 mod layer;
 mod name;

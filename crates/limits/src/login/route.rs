@@ -101,7 +101,7 @@ fn in_headers(headers: &HeaderMap) -> impl Iterator<Item = &str> {
 
 /// Whether a path is certainly its own canonical form, as far as it goes: most are, and most are no
 /// login, which is then known without an allocation.
-fn is_canonical(path: &str) -> bool {
+pub(super) fn is_canonical(path: &str) -> bool {
     let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
     let mut before = b' ';
     for byte in path.bytes() {

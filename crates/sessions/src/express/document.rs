@@ -79,7 +79,8 @@ pub(super) fn read(
     record.end = meta.ends.map_or_else(|| now.after(Some(FAR)), millis);
     record.values.set(COOKIE.into(), Bytes::from(cookie.json()));
     for (name, value) in &fields {
-        if name != THEIRS && name != OURS {
+        // What lies where we keep the cookie is no value: it would take the cookie's place.
+        if ![THEIRS, OURS, COOKIE].contains(&name.as_str()) {
             let value = Bytes::copy_from_slice(value.get().as_bytes());
             record.values.set(Arc::from(name.as_str()), value);
         }

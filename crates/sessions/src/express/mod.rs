@@ -3,6 +3,8 @@
 mod cookie;
 mod cookie_session;
 mod document;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod store;
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@ use http::header::{COOKIE, SET_COOKIE};
 use http::{HeaderValue, Request, Response, StatusCode};
 use panoply_cookies::{ExpressSecret, ExpressSecrets};
 use panoply_core::{Clock as _, ManualClock, Reply, SessionDocument, SessionDocuments};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
@@ -354,4 +355,56 @@ async fn a_hundred_at_once_lose_nothing() {
     let kept = documents.text(ID).unwrap();
     assert_eq!(kept["count"], 100);
     assert!((0..100).all(|number| kept[format!("v{number}")] == number));
+}
+
+/// JSON as JavaScript may have written it.
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<String>().prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 16, 4, |inner| {
+        let list = prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from);
+        let map = prop::collection::btree_map(any::<String>(), inner, 0..4);
+        prop_oneof![list, map.prop_map(|map| map.into_iter().collect())]
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_document_is_read_as_it_was_written(
+        values in prop::collection::btree_map(any::<String>(), any_json(), 0..6),
+        max_age in prop::option::of(0..1_000_000_000_u64),
+    ) {
+        let mut document: serde_json::Map<String, Value> = values.into_iter().collect();
+        document.insert("cookie".to_owned(), json!({"originalMaxAge": max_age, "path": "/"}));
+        let key = panoply_core::SessionKey::from_hash([7; 32]);
+        let now = panoply_core::Moment::from_micros(1_760_000_000_000_000);
+        let day = Duration::from_hours(24);
+        let text = Value::from(document.clone()).to_string();
+        let read = super::document::read(&SessionDocument::new(text, Some(day)), &key, now, day);
+        let (written, _) = super::document::write(&read.unwrap(), None, now, day).unwrap();
+        let mut written: serde_json::Map<String, Value> = serde_json::from_str(&written).unwrap();
+        prop_assert_eq!(&written["cookie"]["originalMaxAge"], &json!(max_age));
+        for map in [&mut document, &mut written] {
+            // What is Express's and what is ours is written anew.
+            map.retain(|name, _| name != "cookie" && name != "panoply");
+        }
+        prop_assert_eq!(written, document);
+    }
+}
+
+#[test]
+fn no_value_takes_the_place_of_the_cookie() {
+    let key = panoply_core::SessionKey::from_hash([7; 32]);
+    let now = panoply_core::Moment::from_micros(1_760_000_000_000_000);
+    let day = Duration::from_hours(24);
+    let text = json!({"cookie": {"path": "/"}, "panoply.cookie": {"path": "/evil"}}).to_string();
+    let document = SessionDocument::new(text, Some(day));
+    let read = super::document::read(&document, &key, now, day).unwrap();
+    let (written, _) = super::document::write(&read, None, now, day).unwrap();
+    let written: Value = serde_json::from_str(&written).unwrap();
+    assert_eq!(written["cookie"]["path"], "/");
 }

@@ -14,6 +14,8 @@ use crate::Error;
 use crate::id::SessionId;
 
 mod form;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 
 /// Seals what is in a cookie, so that a client can neither read nor change it.
 ///

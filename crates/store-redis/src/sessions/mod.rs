@@ -1,6 +1,8 @@
 //! Sessions in Redis.
 
 mod documents;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod store;
 mod wire;
 

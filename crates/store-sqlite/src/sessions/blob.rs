@@ -101,6 +101,8 @@ fn old_key_of(blob: &[u8; OLD_KEY]) -> Option<OldKey> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -112,5 +114,34 @@ mod tests {
         let read = values_of(blob).unwrap();
         assert_eq!(read, values);
         assert!(read.iter().all(|(_, value)| value.is_unique()));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(
+            all in prop::collection::btree_map(".{0,8}", prop::collection::vec(any::<u8>(), 0..40), 0..6),
+            keys in prop::collection::vec((any::<[u8; 32]>(), 0..1_i64 << 60, any::<bool>()), 0..4),
+        ) {
+            let mut values = SessionValues::new();
+            for (name, value) in &all {
+                values.set(Arc::from(name.as_str()), Bytes::copy_from_slice(value));
+            }
+            let blob = values_blob(&values).unwrap();
+            prop_assert_eq!(i64::try_from(blob.len()).ok(), Some(bytes_of(&values)));
+            for length in 0..blob.len() {
+                // Cut between two values it is another session; in one it is none.
+                let read = values_of(blob[..length].to_vec());
+                prop_assert!(read.is_none_or(|read| read.len() < values.len()));
+            }
+            prop_assert_eq!(values_of(blob), Some(values));
+            let keys = keys.into_iter().map(|(hash, until, opens)| {
+                OldKey::new(SessionKey::from_hash(hash), moment(until), opens)
+            });
+            let keys: Vec<OldKey> = keys.collect();
+            match old_keys_blob(&keys) {
+                Some(blob) => prop_assert_eq!(old_keys_of(&blob), Some(keys)),
+                None => prop_assert!(keys.is_empty()),
+            }
+        }
     }
 }

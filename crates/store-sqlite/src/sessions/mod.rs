@@ -10,6 +10,8 @@ mod blob;
 mod cache;
 mod clerk;
 mod desk;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod reader;
 mod rows;
 mod store;

@@ -142,13 +142,10 @@ impl Found {
     }
 }
 
-/// Reads text as each form, and compares a version with what it says.
-#[cfg(fuzzing)]
-pub(crate) fn fuzz(text: &str, version: &str) {
-    let mut add = |advisory: Advisory| {
-        let _ = advisory.affects(version);
-        let _ = advisory.fixed(version);
-    };
+/// Reads text as each form that there is.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn each(text: &str, mut of: impl FnMut(&Advisory)) {
+    let mut add = |advisory: Advisory| of(&advisory);
     let _ = rustsec::read(text, &mut add);
     if let Ok(value) = serde_json::from_str::<Value>(text) {
         let _ = osv::read(&value, &mut add);

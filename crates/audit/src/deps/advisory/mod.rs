@@ -63,6 +63,20 @@ impl Advisory {
 
     /// The lowest version above this one that is said to be free of it.
     pub(crate) fn fixed(&self, version: &str) -> Option<String> {
+        let mut before = version.to_owned();
+        // What one range ends with may lie in another.
+        for _ in 0..MOST_RANGES {
+            let fixed = self.next(&before)?;
+            if self.affects(&fixed) == Some(false) {
+                return Some(fixed);
+            }
+            before = fixed;
+        }
+        None
+    }
+
+    /// What the range ends with that this version lies in.
+    fn next(&self, version: &str) -> Option<String> {
         match &self.affected {
             Affected::Npm(_, text) => npm::fixed(text, version),
             Affected::Osv(spans) => spans.fixed(version),
@@ -70,6 +84,9 @@ impl Advisory {
         }
     }
 }
+
+/// Ranges that follow one on the other no longer.
+const MOST_RANGES: usize = 64;
 
 /// All advisories, by package.
 #[derive(Debug, Default)]

@@ -190,3 +190,26 @@ fn a_folder_is_read_with_what_lies_deeper() {
     assert_eq!((other.covers.len(), other.unread.len()), (0, 1));
     assert_eq!(Found::read(&dir.path().join("none")).unread.len(), 1);
 }
+
+#[test]
+fn what_fixes_it_is_not_affected_itself() {
+    let range = "<0.2.4 || <1.2.6 || >=1.2.6 <1.3.0 || <=0.1.0";
+    let saved = json!({"x": [{"id": 1, "vulnerable_versions": range, "severity": "high"}]});
+    let saved = npm::bulk(&saved).unwrap().advisories;
+    assert_eq!(saved[0].fixed("0.0.8").as_deref(), Some("1.3.0"));
+    let only = json!({"x": [{"id": 1, "vulnerable_versions": "<=0.2.3", "severity": "high"}]});
+    let only = npm::bulk(&only).unwrap().advisories;
+    assert_eq!(only[0].fixed("0.2.3"), None);
+    let spans = json!({
+        "id": "X-1",
+        "affected": [{
+            "package": {"ecosystem": "npm", "name": "x"},
+            "ranges": [
+                {"type": "SEMVER", "events": [{"introduced": "0"}, {"fixed": "1.0.0"}]},
+                {"type": "SEMVER", "events": [{"introduced": "1.0.0"}, {"fixed": "1.1.0"}]}
+            ],
+            "versions": ["1.1.0"]
+        }]
+    });
+    assert_eq!(osv(&spans)[0].fixed("0.5.0"), None);
+}

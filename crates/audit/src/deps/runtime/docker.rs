@@ -75,7 +75,7 @@ fn instructions(text: &str) -> Vec<(String, Range<usize>)> {
     let mut until: Option<String> = None;
     let mut start = 0;
     for line in text.split_inclusive('\n') {
-        let at = start;
+        let at = start + line.len() - line.trim_start().len();
         start += line.len();
         let line = line.trim();
         if let Some(end) = &until {
@@ -162,7 +162,7 @@ fn expand(text: &str, defaults: &HashMap<String, String>) -> Option<String> {
 }
 
 /// The version of Node.js in the name of an image, and whether the image is the official one.
-pub(super) fn node_version(image: &str) -> Option<(String, bool)> {
+pub(crate) fn node_version(image: &str) -> Option<(String, bool)> {
     let image = image.split('@').next()?;
     let (path, tag) = match image.rsplit_once(':') {
         // What follows the colon of a port is a path.

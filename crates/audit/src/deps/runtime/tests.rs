@@ -93,6 +93,9 @@ fn the_last_stage_counts() {
     assert!(of("ARG IMAGE\nFROM $IMAGE\n").is_empty());
     assert_eq!(of("FROM node:${V:-16}\n").len(), 1);
     assert!(of("RUN x\n").is_empty());
+    // Whatever stands before the instruction, its own place is told.
+    let image = last_image("\u{3000}\tFROM node:18\n").unwrap();
+    assert_eq!(image.span, 4..16);
     assert!(said(&[("Dockerfile.dev", "FROM node:18")], "2026-11-28").is_empty());
     assert!(said(&[("test/Dockerfile", "FROM node:18")], "2026-11-28").is_empty());
 }
