@@ -231,6 +231,10 @@ mod tests {
         assert!(error(&"keyboard cat ".repeat(4)).contains("everybody knows"));
         let good = "a".repeat(8) + "4d2f0b1c9e8a7766" + "55443322";
         assert!(KeyRing::from_text(&good).is_ok());
+        // A known word with a little beside it is no better, with more it is.
+        let known = "secret".repeat(5);
+        assert!(error(&format!("{known}1234567")).contains("everybody knows"));
+        assert!(KeyRing::from_text(&format!("{known}12345678")).is_ok());
     }
 
     proptest! {

@@ -76,7 +76,14 @@ mod tests {
         ] {
             assert!(odd(header), "{header:?}");
         }
-        for header in [&b"a=1"[..], b"a=", b"a=\"1\"", b"a=\xc3\xa4", b"a.b-c=d=e"] {
+        for header in [
+            &b"a=1"[..],
+            b"a=",
+            b"a b=c d",
+            b"a=\"1\"",
+            b"a=\xc3\xa4",
+            b"a.b-c=d=e",
+        ] {
             assert!(!odd(header), "{header:?}");
         }
     }

@@ -147,6 +147,23 @@ mod tests {
     }
 
     #[test]
+    fn what_another_process_left_is_taken_away_once_it_is_old() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys");
+        KeyRing::open_or_create(&path).unwrap();
+        let left = folder.path().join("keys.new");
+        fs::write(&left, "half").unwrap();
+        let busy = KeyRing::rotate_file(&path).unwrap_err();
+        assert!(busy.to_string().contains("cannot be written"), "{busy}");
+        assert_eq!(fs::read_to_string(&left).unwrap(), "half");
+        let file = OpenOptions::new().write(true).open(&left).unwrap();
+        let made = file.metadata().unwrap().modified().unwrap();
+        file.set_modified(made - Duration::from_mins(1)).unwrap();
+        assert_eq!(KeyRing::rotate_file(&path).unwrap().len(), 2);
+        assert!(!left.exists());
+    }
+
+    #[test]
     fn many_at_once_get_the_same() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys");

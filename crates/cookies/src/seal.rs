@@ -270,6 +270,15 @@ mod tests {
         assert!(opened.is_stale() && opened.value == b"one");
         let newer = rotated.seal("sid", b"one", HOUR).unwrap();
         assert!(matches!(old.open("sid", &newer), Err(Error::UnknownKey)));
+        for other in [&b"v1.a"[..], b"v1.a.b.c", b"v2.a.b", b"v0.a.b"] {
+            assert!(!Sealer::is_sealed(other), "{other:?}");
+        }
+        assert!(!Sealer::is_marked(sealed.as_bytes()));
+        let shown = format!("{old:?}");
+        assert!(
+            shown.contains("keys: 1") && shown.contains("\"a\""),
+            "{shown}"
+        );
     }
 
     #[test]

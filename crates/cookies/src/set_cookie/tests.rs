@@ -20,6 +20,7 @@ fn as_browsers_read_it() {
     );
     assert_eq!(parsed("a=1; Max-Age=-3").max_age_attribute(), Some(-3));
     assert_eq!(parsed("theme").name(), b"");
+    assert_eq!(parsed("a=b\tc").value(), b"b\tc");
     assert_eq!(parsed("=a=b; Path=/").to_string(), "=a=b; Path=/");
     for nothing in [
         "",
@@ -62,6 +63,17 @@ fn what_is_added_counts() {
     assert_eq!(parsed("__hOsT-a=1").prefix(), Some(Prefix::Host));
     assert_eq!(parsed("__secure-a=1").prefix(), Some(Prefix::Secure));
     assert_eq!(parsed("_Secure-a=1").prefix(), None);
+}
+
+#[test]
+fn what_is_set_takes_the_place_of_what_was_there() {
+    let cookie = parsed("a=1; Path=/x; Domain=b.test; domain=c.test; Max-Age=5");
+    assert_eq!((cookie.domains(), cookie.bytes()), (2, 2));
+    let cookie = cookie.path("/y").domain("d.test").max_age(34_560_001);
+    let text = "a=1; Path=/y; Domain=d.test; Max-Age=34560000";
+    assert_eq!(cookie.to_string(), text, "browsers keep none for longer");
+    assert_eq!(cookie.domains(), 1);
+    assert_eq!(cookie.max_age(7).max_age_attribute(), Some(7));
 }
 
 #[test]
