@@ -5,6 +5,7 @@ mod audit;
 mod blocks;
 mod certificates;
 mod check;
+mod csp;
 mod demo;
 mod guard;
 mod init;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         Command::Keys(args) => keys::run(&args),
         Command::Blocks(args) => blocks::run(&args),
         Command::Certificates(args) => certificates::run(&args),
+        Command::Csp(args) => csp::run(&args),
         Command::Status(args) => status::run(&args),
     }
 }

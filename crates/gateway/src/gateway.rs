@@ -169,7 +169,11 @@ impl Gateway {
         let nodes = nodes(&opened, &self.settings)?;
         let mut signals = Signals::new().map_err(system("signals"))?;
         let mut background = vec![
-            tokio::task::spawn_local(reports::explain(incoming, Arc::clone(&shared.clock))),
+            tokio::task::spawn_local(reports::keep(
+                incoming,
+                Arc::clone(&self.around.reports),
+                Arc::clone(&shared.clock),
+            )),
             tokio::task::spawn_local(background::keep_certificates(Arc::clone(&shared))),
             tokio::task::spawn_local(background::order_certificates(
                 Arc::clone(&shared),
@@ -191,9 +195,7 @@ impl Gateway {
         background.push(tokio::task::spawn_local(blocks));
         background.extend(start_control(&self.around, &shared));
         if let Some(listener) = self.admin {
-            let listener =
-                tokio::net::TcpListener::from_std(listener).map_err(system("a socket"))?;
-            let serve = admin::serve(listener, Arc::clone(&shared), metrics.handle());
+            let serve = admin::serve(listener, Arc::clone(&shared), self.around.clone())?;
             background.push(tokio::task::spawn_local(serve));
         }
         let workers = start_workers(&shared, self.http, self.https, self.settings.drain)?;
@@ -265,7 +267,7 @@ fn nodes(opened: &Opened, settings: &Settings) -> Result<Option<Arc<Nodes>>, Err
 fn start_control(around: &Surroundings, shared: &Arc<Shared>) -> Option<Task<()>> {
     match control::bind(&around.state) {
         Ok(Some(socket)) => {
-            let serve = control::serve(socket, Arc::clone(shared), Arc::clone(&around.store));
+            let serve = control::serve(socket, Arc::clone(shared), around.clone());
             return Some(tokio::task::spawn_local(serve));
         }
         Ok(None) => tracing::warn!(
@@ -377,9 +379,11 @@ async fn apply(
             }
             shared.live.store(Arc::new(settings.live));
             tracing::info!("the configuration has been reloaded");
+            shared.reloads.ended(Ok(()));
         }
         Err(error) => {
             tracing::error!("the configuration stays as it was: {error}");
+            shared.reloads.ended(Err(error.to_string()));
         }
     }
     log::notify_ready();

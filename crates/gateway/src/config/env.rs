@@ -58,7 +58,10 @@ const ACCOUNT: &str = "acme.external_account";
 
 /// Whether the value at a dotted path is nobody's business.
 pub(crate) fn is_secret(path: &str) -> bool {
-    matches!(path, ACCOUNT | "acme.external_account.key" | "store.secret")
+    matches!(
+        path,
+        ACCOUNT | "acme.external_account.key" | "admin.token" | "store.secret"
+    )
 }
 
 /// Whether a secret may stand in the same line.
@@ -67,7 +70,7 @@ pub(super) fn lies_by_a_secret(path: &str) -> bool {
 }
 
 /// The dotted paths of the settings that an environment variable can name.
-const SETTINGS: [&str; 63] = [
+const SETTINGS: [&str; 64] = [
     "acme.challenges",
     "acme.contact",
     "acme.directories",
@@ -83,6 +86,7 @@ const SETTINGS: [&str; 63] = [
     "acme.temporary_state",
     "acme.together",
     "admin.listen",
+    "admin.token",
     "app.command",
     "app.h2c",
     "app.start_timeout",

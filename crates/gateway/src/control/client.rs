@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use panoply_acme::Reason;
 
-use super::message::{Ask, BlockEntry, LONGEST, Said, Status};
+use super::message::{Ask, BlockEntry, LONGEST, Reports, Said, Status};
 use super::{PATIENCE, SOCKET};
 
 /// A gateway that runs, by its state directory.
@@ -131,6 +131,42 @@ impl Control {
         let name = name.to_owned();
         match self.ask(&Ask::Revoke { name, reason })? {
             Said::Revoked => Ok(()),
+            said => Err(unexpected(said)),
+        }
+    }
+
+    /// What browsers have reported, and the policies in force.
+    ///
+    /// # Errors
+    ///
+    /// When no gateway answers.
+    pub fn reports(&self) -> Result<Reports, ControlError> {
+        match self.ask(&Ask::Reports)? {
+            Said::Reports(reports) => Ok(*reports),
+            said => Err(unexpected(said)),
+        }
+    }
+
+    /// Has the gateway forget what browsers have reported.
+    ///
+    /// # Errors
+    ///
+    /// When no gateway answers.
+    pub fn forget_reports(&self) -> Result<(), ControlError> {
+        match self.ask(&Ask::ForgetReports)? {
+            Said::Forgotten => Ok(()),
+            said => Err(unexpected(said)),
+        }
+    }
+
+    /// Has the gateway read its configuration again, as SIGHUP does, and waits until it is in force.
+    ///
+    /// # Errors
+    ///
+    /// When no gateway answers, or the configuration is refused.
+    pub fn reload(&self) -> Result<(), ControlError> {
+        match self.ask(&Ask::Reload)? {
+            Said::Reloaded => Ok(()),
             said => Err(unexpected(said)),
         }
     }

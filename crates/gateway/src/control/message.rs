@@ -6,6 +6,8 @@ use panoply_acme::Reason;
 use panoply_core::{Block, Subject};
 use serde::{Deserialize, Serialize};
 
+use crate::reports::CspEvidence;
+
 /// A block in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -62,6 +64,16 @@ pub struct Status {
     pub warnings: Vec<String>,
 }
 
+/// What browsers have reported, and under which policies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Reports {
+    /// What was reported.
+    pub evidence: CspEvidence,
+    /// The policies in force: the prefix of the paths, the header's name, its value.
+    pub policies: Vec<(String, String, String)>,
+}
+
 /// How one certificate stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -97,6 +109,12 @@ pub(super) enum Ask {
     ReleaseClient { client: IpAddr },
     /// To revoke the certificate for a name, and to order another.
     Revoke { name: String, reason: Reason },
+    /// What browsers have reported.
+    Reports,
+    /// To forget it.
+    ForgetReports,
+    /// To read the configuration again.
+    Reload,
 }
 
 /// What is answered.
@@ -108,6 +126,9 @@ pub(super) enum Said {
     Added { id: String },
     Released { count: usize },
     Revoked,
+    Reports(Box<Reports>),
+    Forgotten,
+    Reloaded,
     Failed { why: String },
 }
 

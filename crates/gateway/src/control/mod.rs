@@ -5,8 +5,8 @@ mod message;
 mod server;
 
 pub use client::{Control, ControlError};
-pub use message::{BlockEntry, CertificateEntry, Status};
-pub(crate) use server::{bind, serve};
+pub use message::{BlockEntry, CertificateEntry, Reports, Status};
+pub(crate) use server::{bind, serve, status};
 
 /// The socket's name in the state directory.
 const SOCKET: &str = "control.sock";

@@ -12,13 +12,14 @@ use panoply_acme::Reason;
 use panoply_core::{
     BlockId, CertificateSource, ClientAddress, CounterStore as _, Release, Scheme, StoreError,
 };
+use panoply_headers::HeaderInForce;
 use panoply_tls::{CertificateInfo, Date};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 
-use super::message::{Ask, BlockEntry, CertificateEntry, LONGEST, PAGE, Said, Status};
+use super::message::{Ask, BlockEntry, CertificateEntry, LONGEST, PAGE, Reports, Said, Status};
 use super::{PATIENCE, SOCKET};
-use crate::settings::Live;
+use crate::settings::{Live, Surroundings};
 use crate::shared::{AppState, Shared};
 use crate::store::Deferred;
 
@@ -54,14 +55,14 @@ pub(crate) fn bind(state: &Path) -> io::Result<Option<Socket>> {
 }
 
 /// Answers for as long as the gateway runs.
-pub(crate) async fn serve(socket: Socket, shared: Arc<Shared>, store: Arc<Deferred>) {
+pub(crate) async fn serve(socket: Socket, shared: Arc<Shared>, around: Surroundings) {
     loop {
         match socket.listener.accept().await {
             Ok((stream, _)) => {
-                let (shared, store) = (Arc::clone(&shared), Arc::clone(&store));
+                let (shared, around) = (Arc::clone(&shared), around.clone());
                 tokio::task::spawn_local(async move {
                     let answered =
-                        tokio::time::timeout(PATIENCE, exchange(stream, &shared, &store));
+                        tokio::time::timeout(PATIENCE, exchange(stream, &shared, &around));
                     if let Ok(Err(error)) = answered.await {
                         tracing::debug!(%error, "a control connection ended early");
                     }
@@ -75,14 +76,18 @@ pub(crate) async fn serve(socket: Socket, shared: Arc<Shared>, store: Arc<Deferr
     }
 }
 
-async fn exchange(mut stream: UnixStream, shared: &Shared, store: &Deferred) -> io::Result<()> {
+async fn exchange(
+    mut stream: UnixStream,
+    shared: &Shared,
+    around: &Surroundings,
+) -> io::Result<()> {
     let (reader, mut writer) = stream.split();
     let mut line = String::new();
     BufReader::new(reader.take(LONGEST))
         .read_line(&mut line)
         .await?;
     let said = match serde_json::from_str(&line) {
-        Ok(ask) => answer(ask, shared, store).await,
+        Ok(ask) => answer(ask, shared, around).await,
         Err(error) => Said::Failed {
             why: format!("this gateway does not know what is asked: {error}"),
         },
@@ -92,7 +97,8 @@ async fn exchange(mut stream: UnixStream, shared: &Shared, store: &Deferred) -> 
     writer.write_all(&bytes).await
 }
 
-async fn answer(ask: Ask, shared: &Shared, store: &Deferred) -> Said {
+async fn answer(ask: Ask, shared: &Shared, around: &Surroundings) -> Said {
+    let store = &*around.store;
     let live = shared.live.load_full();
     let list = live.suit.blocklist();
     let parsed = |id: &str| {
@@ -139,6 +145,17 @@ async fn answer(ask: Ask, shared: &Shared, store: &Deferred) -> Said {
             tracing::info!(count, "a user was released by hand");
             Ok(Said::Released { count })
         }
+        Ask::Reports => return Said::Reports(Box::new(reports(&live, shared, around))),
+        Ask::ForgetReports => {
+            around.reports.forget(shared.clock.wall());
+            return Said::Forgotten;
+        }
+        Ask::Reload => {
+            return match shared.reloads.ask().await {
+                Ok(()) => Said::Reloaded,
+                Err(why) => Said::Failed { why },
+            };
+        }
         Ask::Revoke { name, reason } => return revoke(&live, &name, reason).await,
         Ask::ReleaseClient { client } => {
             let client = network(client);
@@ -149,6 +166,20 @@ async fn answer(ask: Ask, shared: &Shared, store: &Deferred) -> Said {
         }
     };
     done.unwrap_or_else(|error| failed(&error))
+}
+
+fn reports(live: &Live, shared: &Shared, around: &Surroundings) -> Reports {
+    let sent = live.suit.headers().describe().iter();
+    let policies =
+        sent.filter(|header| header.name.as_str().starts_with("content-security-policy"));
+    let told = |header: &HeaderInForce| {
+        let name = header.name.to_string();
+        (header.path.clone(), name, header.value.clone())
+    };
+    Reports {
+        evidence: around.reports.evidence(shared.clock.wall()),
+        policies: policies.map(told).collect(),
+    }
 }
 
 async fn revoke(live: &Live, name: &str, reason: Reason) -> Said {
@@ -173,7 +204,7 @@ fn end(info: &CertificateInfo) -> String {
     Date::from(info.not_after()).to_string()
 }
 
-async fn status(shared: &Shared, store: &Deferred) -> Status {
+pub(crate) async fn status(shared: &Shared, store: &Deferred) -> Status {
     let live = shared.live.load_full();
     let app = match &**shared.app.load() {
         AppState::Up(address) => format!("up at {address}"),
