@@ -21,6 +21,11 @@ pub(crate) fn run(args: &SettingArgs) -> ExitCode {
         Err(error) => return fail(error.for_stderr()),
     };
     panoply_gateway::start_log(settings.log());
+    // Said when the configuration was checked, before there was a log.
+    let headers = settings.suit().headers().weakenings().iter();
+    for weakening in headers.filter(|weakening| weakening.is_loud()) {
+        tracing::warn!(key = weakening.key, "{}", weakening.why);
+    }
     let gateway = match Gateway::bind(settings.clone(), around) {
         Ok(gateway) => gateway,
         Err(error) => return fail(format!("error: {error}")),

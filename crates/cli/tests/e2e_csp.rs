@@ -26,6 +26,9 @@ const LEARNING: &str = "# Ours.
 [client]
 trusted_proxies = [\"loopback\"] # so that a test can be several clients
 
+[headers]
+nonce_placeholder = \"3q2-7wAAAAB_ZmFrZW5vbmNl\"
+
 [headers.content-security-policy]
 report_only = true # for a while
 ";

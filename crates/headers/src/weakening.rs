@@ -32,7 +32,7 @@ impl Weakening {
 
     /// Whether it is said at each start too: what browsers have dropped, and what is meant to last
     /// no longer than a policy is learnt.
-    pub(crate) const fn is_loud(&self) -> bool {
+    pub const fn is_loud(&self) -> bool {
         self.loud
     }
 

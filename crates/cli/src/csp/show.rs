@@ -25,7 +25,8 @@ pub(super) fn suggestion(
     };
     let settled = match proposal.settled {
         0 => String::new(),
-        settled => format!(" What {settled} kinds of them say is allowed by now."),
+        1 => " One thing that they tell of is allowed by now.".to_owned(),
+        settled => format!(" {settled} things that they tell of are allowed by now."),
     };
     paragraph(
         &mut text,

@@ -104,6 +104,15 @@ impl CspProposal {
                 }
             }
         }
+        // Of `script-src` and `script-src-elem` one may be doubted where the other is not.
+        let allowed = &proposal.allow;
+        proposal.doubtful.retain(|doubted| {
+            let same = |one: &CspSource| {
+                (&one.path, &one.directive, &one.source)
+                    == (&doubted.path, &doubted.directive, &doubted.source)
+            };
+            !allowed.iter().any(same)
+        });
         proposal
     }
 

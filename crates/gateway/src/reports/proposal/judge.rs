@@ -138,7 +138,7 @@ fn inline(reported: Directive, policy: &ContentSecurityPolicy) -> String {
             };
             format!(
                 "an inline {element}: best move it into a file of the app's. Or have the app write \
-                 what PANOPLY_NONCE holds as its `nonce` attribute{nonce}. Or, if it never changes, \
+                 what PANOPLY_NONCE holds as its `nonce` attribute{nonce}; it is told at its start. Or, if it never changes, \
                  allow it by its hash, which the browser's console shows: `append = {{ {directive} = \
                  [\"'sha256-…'\"] }}`. `'unsafe-inline'` would let injected ones run"
             )

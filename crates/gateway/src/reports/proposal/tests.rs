@@ -91,6 +91,21 @@ fn one_client_alone_opens_nothing() {
 }
 
 #[test]
+fn what_is_sure_under_one_name_is_not_doubted_under_another() {
+    let alone = Sighting {
+        clients: 1,
+        ..seen("script-src-elem", "https://a.test")
+    };
+    for sightings in [
+        vec![alone.clone(), seen("script-src", "https://a.test")],
+        vec![seen("script-src", "https://a.test"), alone.clone()],
+    ] {
+        let proposal = propose(sightings);
+        assert_eq!((proposal.allow.len(), &*proposal.doubtful), (1, &[][..]));
+    }
+}
+
+#[test]
 fn no_report_makes_a_hole() {
     let reports = [
         ("script-src-elem", "inline"),
