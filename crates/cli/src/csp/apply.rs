@@ -136,9 +136,7 @@ fn finish(args: &CspArgs, changed: &Changed, yes: bool) -> ExitCode {
     ));
     if !yes {
         if !io::stdin().is_terminal() {
-            return fail(format_args!(
-                "error: nothing was written, since nobody can be asked here: say `--yes`"
-            ));
+            return fail("error: nothing was written, since nobody can be asked here: say `--yes`");
         }
         if !asked(&format!("Write this to {name}? [y/N] ")) {
             note("nothing was written");

@@ -62,13 +62,13 @@ pub(super) async fn desk(
         "store",
         &view.status.store,
     );
-    html.raw("</p><p class=\"acts\"><a class=\"act\" href=\"/\">Refresh</a>");
+    html.raw("</p><div class=\"acts\"><a class=\"act\" href=\"/\">Refresh</a>");
     if has_token {
         html.raw(
             "<form method=\"post\" action=\"/logout\"><button class=\"act\">Log out</button></form>",
         );
     }
-    html.raw("</p></header>");
+    html.raw("</div></header>");
     html.raw(
         "<nav aria-label=\"Sections\"><ul><li><a href=\"#traffic\">Traffic</a><li>\
          <a href=\"#refusals\">Refusals</a><li><a href=\"#blocks\">Blocks</a><li>\

@@ -20,7 +20,7 @@ pub(super) fn show(html: &mut Html, view: &View) {
             code(html, rule);
             number(html, grouped(**count));
             let (why, key) = rules::why(rule);
-            cell(html, why);
+            html.raw("<td class=\"long\">").raw(why).raw("</td>");
             code(html, key.unwrap_or("–"));
             html.raw("</tr>");
         }
