@@ -3,6 +3,7 @@
 use std::fmt;
 
 use panoply_core::{BlockId, CounterStore as _};
+use panoply_headers::HeaderInForce;
 
 use super::desk::Desk;
 use super::html::Html;
@@ -143,6 +144,10 @@ async fn view(desk: &Desk, after: Option<BlockId>) -> View {
     let headers = live.suit.headers().describe();
     let evidence = around.reports.evidence(shared.clock.wall());
     let proposal = CspProposal::new(&evidence, headers, &[]);
+    let sent = |name: &str| {
+        let site = |header: &HeaderInForce| header.path == "/" && header.name == name;
+        headers.iter().any(site)
+    };
     let blocks = around.store.blocks(after, ROWS).await;
     let status = control::status(shared, &around.store).await;
     View {
@@ -155,9 +160,7 @@ async fn view(desk: &Desk, after: Option<BlockId>) -> View {
             .map(|blocks| blocks.iter().map(BlockEntry::from).collect()),
         evidence,
         proposal,
-        learning: headers
-            .iter()
-            .all(|header| header.name != "content-security-policy"),
+        learning: sent("content-security-policy-report-only") && !sent("content-security-policy"),
         store: desk.store.clone(),
         form: desk.form.as_str().to_owned(),
     }
