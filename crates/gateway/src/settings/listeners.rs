@@ -41,8 +41,7 @@ pub(super) fn admin_token(
     loaded: &Loaded,
     admin: Option<SocketAddr>,
 ) -> Result<Option<Secret>, ConfigError> {
-    let make = "write 16 or more characters that nobody can guess, such as the output of \
-                `openssl rand -hex 32`, or set PANOPLY_ADMIN_TOKEN";
+    let make = "set it, or PANOPLY_ADMIN_TOKEN, to what `openssl rand -hex 32` prints";
     match (&loaded.config.admin.token, admin) {
         (Some(token), _) if token.len() < 16 => {
             let message = format!("admin.token has {} characters", token.len());
@@ -58,7 +57,8 @@ pub(super) fn admin_token(
                 "admin.listen: other machines reach {address}, and there is no `admin.token`"
             );
             let help = format!(
-                "listen on 127.0.0.1:{} and come by SSH, or set `admin.token`: {make}",
+                "listen on 127.0.0.1:{} and come by SSH, or set `admin.token` (PANOPLY_ADMIN_TOKEN) to \
+                 what `openssl rand -hex 32` prints",
                 address.port()
             );
             Err(loaded.error("admin.listen", message).with_help(help))
