@@ -342,7 +342,11 @@ fn evidence_outlives_the_gateway_and_is_forgotten_when_told() {
         said(&learning)
     });
     let answer = curl(&state.join("ca.pem"), &[&again.url("/")]);
-    wrong.equal("enforced", answer.header("content-security-policy"), None);
+    wrong.equal(
+        "enforced",
+        answer.header("content-security-policy"),
+        None::<String>,
+    );
     wrong.check(
         answer
             .header("content-security-policy-report-only")
