@@ -91,6 +91,8 @@ fn rapid_reset() {
     let served = honest.stop();
     let reached = app.seen("/silent");
     assert!(reached < 5000, "{reached} requests reached the app");
+    let said = gateway.process.said().join("\n");
+    assert!(!said.contains("WARN"), "an attacker fills the log: {said}");
     let tried = format!(
         "5 connections, {sent} streams opened and reset: all 5 cut off, {reached} reached the app"
     );

@@ -75,18 +75,19 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    pub(crate) fn http1(feed: Rc<dyn Feed>) -> Self {
-        Self::Http1(Fed(feed))
+    /// The body of the request with this `number` on a connection.
+    pub(crate) fn http1(feed: Rc<dyn Feed>, number: u64) -> Self {
+        Self::Http1(Fed(feed, number))
     }
 }
 
 /// A share in a connection that has a body to give; its drop says that nobody wants the rest.
 #[derive(Debug)]
-pub(crate) struct Fed(Rc<dyn Feed>);
+pub(crate) struct Fed(Rc<dyn Feed>, u64);
 
 impl Drop for Fed {
     fn drop(&mut self) {
-        self.0.let_go();
+        self.0.let_go(self.1);
     }
 }
 
@@ -100,7 +101,7 @@ impl Body for Source {
     ) -> Poll<Option<Result<Frame<Bytes>, Refused>>> {
         match self.get_mut() {
             Self::None => Poll::Ready(None),
-            Self::Http1(Fed(feed)) => feed.poll(cx).map_err(|_| Refused),
+            Self::Http1(Fed(feed, number)) => feed.poll(*number, cx).map_err(|_| Refused),
             Self::Http2(body) => Pin::new(body).poll_frame(cx).map_err(|_| Refused),
         }
     }
@@ -108,7 +109,7 @@ impl Body for Source {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::None => true,
-            Self::Http1(Fed(feed)) => feed.is_end(),
+            Self::Http1(Fed(feed, number)) => feed.is_end(*number),
             Self::Http2(body) => body.is_end_stream(),
         }
     }
@@ -116,7 +117,7 @@ impl Body for Source {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::None => SizeHint::with_exact(0),
-            Self::Http1(Fed(feed)) => feed.size_hint(),
+            Self::Http1(Fed(feed, number)) => feed.size_hint(*number),
             Self::Http2(body) => body.size_hint(),
         }
     }

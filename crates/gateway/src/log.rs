@@ -19,15 +19,15 @@ pub(crate) fn is_json(format: LogFormat) -> bool {
 
 /// Which events are logged.
 ///
-/// What rustls warns of is what strangers send: who lets it write would let anybody fill the log. A
-/// handshake that has failed is told at `debug`, by the gateway itself.
+/// What rustls and h2 warn of is what strangers send: who lets them write would let anybody fill the
+/// log. A handshake or a connection that has failed is told at `debug`, by the gateway itself.
 const fn filter(level: LogLevel) -> &'static str {
     match level {
         LogLevel::Error => "error",
-        LogLevel::Warn => "warn,rustls=error",
-        LogLevel::Info => "info,rustls=error",
+        LogLevel::Warn => "warn,rustls=error,h2=error",
+        LogLevel::Info => "info,rustls=error,h2=error",
         LogLevel::Debug => {
-            "panoply=debug,panoply_gateway=debug,panoply_tls=debug,info,rustls=error"
+            "panoply=debug,panoply_gateway=debug,panoply_tls=debug,info,rustls=error,h2=error"
         }
         LogLevel::Trace => "trace",
     }

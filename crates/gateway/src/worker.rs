@@ -279,7 +279,8 @@ fn stack(shared: &Arc<Shared>, live: &Arc<Live>, pool: &Rc<Pool>, log: &Arc<Work
     let suit = live
         .suit
         .clone()
-        .observed(observer, Arc::clone(&shared.clock));
+        .observed(observer, Arc::clone(&shared.clock))
+        .apart();
     let app = AppService::new(Arc::clone(shared), live, Rc::clone(pool));
     let guarded = suit.inside().layer(app);
     let intake = Intake::new(guarded, Arc::clone(shared), Arc::clone(live));

@@ -61,6 +61,7 @@ pub use self::permissions_policy::PermissionsPolicy;
 pub use self::preset::Preset;
 pub use self::public_key_pins::{PublicKeyPins, PublicKeyPinsConfig};
 pub use self::referrer_policy::{Referrer, ReferrerPolicy};
+pub use self::render::Apart;
 pub use self::reporting_endpoints::ReportingEndpoints;
 pub use self::strict_transport_security::{Hsts, HstsConfig};
 pub use self::weakening::Weakening;

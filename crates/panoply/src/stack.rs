@@ -39,6 +39,7 @@ pub struct Outside {
     pub(crate) trace: TraceLayer,
     pub(crate) headers: Headers,
     pub(crate) pages: PagesLayer,
+    pub(crate) apart: bool,
 }
 
 /// The layers that may refuse a request.
@@ -66,7 +67,7 @@ impl<S> Layer<S> for Outside {
         ServiceBuilder::new() // a request reads down, its answer reads up
             .layer(&self.client) // down: ClientAddress; outermost, since it refuses nothing and all need it
             .layer(&self.trace) // down: RequestId; up: one record, of refusals too
-            .layer(self.headers.layer()) // down: Nonce; up: headers, on 403, 429 and 502 as well
+            .layer(self.headers.layer().apart(self.apart)) // down: Nonce; up: headers, on 403, 429 and 502 as well
             .layer(&self.pages) // up: the site's own page in place of a refusal's
             .service(inner)
     }
@@ -91,6 +92,14 @@ impl Suit {
     #[must_use]
     pub fn observed(mut self, observer: Arc<dyn Observer>, clock: Arc<dyn Clock>) -> Self {
         self.outside.trace = TraceLayer::new(observer, clock);
+        self
+    }
+
+    /// Leaves headers that are the same for many responses to whoever writes them, as
+    /// [`HeadersLayer::apart`](panoply_headers::HeadersLayer::apart) says: only for such a server.
+    #[must_use]
+    pub const fn apart(mut self) -> Self {
+        self.outside.apart = true;
         self
     }
 

@@ -186,6 +186,7 @@ impl Panoply {
                 trace: TraceLayer::new(self.observer, self.clock),
                 headers: self.headers.build()?,
                 pages: PagesLayer::new(self.pages),
+                apart: false,
             },
             inside: Inside {
                 blocks: BlockLayer::new(list),

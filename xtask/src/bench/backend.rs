@@ -1,18 +1,19 @@
-//! The app behind every proxy: 1 KB answers, as fast as hyper gives them.
+//! The app behind every proxy: answers of 1 KB, 64 KB and 10 MB, as fast as hyper gives them.
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use anyhow::{Context as _, Result};
 use bytes::Bytes;
-use http::{HeaderValue, Response, header};
+use http::{HeaderValue, Request, Response, header};
 use http_body_util::Full;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use socket2::{Domain, Socket, Type};
 
-static BODY: [u8; 1024] = [b'x'; 1024];
+static BODY: [u8; 10 << 20] = [b'x'; 10 << 20];
 
 /// Starts the app on a thread a core, for as long as the process lives.
 pub(super) fn start() -> Result<SocketAddr> {
@@ -50,15 +51,23 @@ fn serve(listener: std::net::TcpListener) -> Result<()> {
         loop {
             let (stream, _) = listener.accept().await?;
             stream.set_nodelay(true)?;
-            let service = service_fn(|_| async { Ok::<_, Infallible>(answer()) });
+            let service = service_fn(|request: Request<Incoming>| async move {
+                Ok::<_, Infallible>(answer(request.uri().path()))
+            });
             let served = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
             tokio::task::spawn_local(served);
         }
     })
 }
 
-fn answer() -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from_static(&BODY)));
+/// 1 KB, or as much as the path says.
+fn answer(path: &str) -> Response<Full<Bytes>> {
+    let body = match path {
+        "/64k" => BODY.get(..64 << 10).unwrap_or(&BODY),
+        "/10m" => &BODY,
+        _ => BODY.get(..1 << 10).unwrap_or(&BODY),
+    };
+    let mut response = Response::new(Full::new(Bytes::from_static(body)));
     let text = HeaderValue::from_static("text/plain; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, text);
     response

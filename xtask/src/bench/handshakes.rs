@@ -21,11 +21,17 @@ use rustls::{
     RootCertStore, SignatureScheme,
 };
 
-use super::peers::{self, Peer};
+use super::peers::{self, Duty, Peer};
 use super::{Options, backend, certificate, replace_section};
 
 /// The section's title.
 const TITLE: &str = "## TLS handshakes";
+
+/// What the proxies do beside shaking hands.
+const DUTY: Duty = Duty {
+    tls: true,
+    full: false,
+};
 
 /// Clients that shake hands one after the other, each.
 const CLIENTS: usize = 8;
@@ -70,7 +76,7 @@ pub(super) fn run(options: Options) -> Result<()> {
                     continue;
                 }
                 eprintln!("round {}, {how:?}: {}", round + 1, peer.name());
-                let running = peers::start(*peer, app, true, scratch.path())?;
+                let running = peers::start(*peer, app, DUTY, scratch.path())?;
                 let address = running.address()?;
                 let clients = (0..CLIENTS).map(|_| Client::new(how, &root, address));
                 let clients = clients.collect::<Result<Vec<_>>>()?;

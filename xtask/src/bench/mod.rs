@@ -9,19 +9,21 @@ mod page;
 mod peers;
 mod redis;
 mod sessions;
+mod shapes;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
-use self::peers::Peer;
+use self::peers::{Duty, Peer};
 use crate::install::{self, Tool};
 use crate::root;
 
 /// The peers, and what loads them.
-const TOOLS: [Tool; 4] = [
+const TOOLS: [Tool; 5] = [
     ("wrk", "wrk"),
+    ("h2load", "nghttp2-client"),
     ("nginx", "nginx"),
     ("haproxy", "haproxy"),
     ("caddy", "caddy"),
@@ -40,6 +42,8 @@ pub(crate) enum What {
     Headers,
     /// Counting in memory and in Redis beside rate-limiter-flexible and governor.
     Limits,
+    /// The gateway with everything on, in many shapes, beside nginx, haproxy and caddy.
+    Shapes,
     /// Sessions beside express-session, cookie-session and tower-sessions.
     Sessions,
 }
@@ -97,7 +101,8 @@ pub(crate) fn run(options: Options) -> Result<bool> {
     }
     let gateway = matches!(options.what, None | Some(What::Gateway));
     let handshakes = matches!(options.what, None | Some(What::Handshakes));
-    if !gateway && !handshakes {
+    let shapes = matches!(options.what, None | Some(What::Shapes));
+    if !gateway && !handshakes && !shapes {
         return Ok(true);
     }
     install::packages(&TOOLS, true)?;
@@ -111,20 +116,29 @@ pub(crate) fn run(options: Options) -> Result<bool> {
             "xtask",
             "--",
             "bench",
-            if gateway { "gateway" } else { "handshakes" },
+            match (gateway, handshakes) {
+                (true, _) => "gateway",
+                (false, true) => "handshakes",
+                (false, false) => "shapes",
+            },
         ];
         let how = ["--seconds", seconds.as_str(), "--rounds", rounds.as_str()];
         cargo(&[again.as_slice(), how.as_slice()].concat())?;
-        let both = gateway && handshakes;
-        let rest = Options {
-            what: Some(What::Handshakes),
-            ..options
-        };
-        return if both { run(rest) } else { Ok(true) };
+        if options.what.is_none() {
+            for what in [What::Handshakes, What::Shapes] {
+                let what = Some(what);
+                run(Options { what, ..options })?;
+            }
+        }
+        return Ok(true);
     }
     cargo(&["build", "--release", "--package", "panoply-cli"])?;
     if !gateway {
-        return handshakes::run(options).map(|()| true);
+        return if handshakes {
+            handshakes::run(options).map(|()| true)
+        } else {
+            shapes::run(options).map(|()| true)
+        };
     }
     let app = backend::start()?;
     let scratch = tempfile::tempdir()?;
@@ -139,7 +153,8 @@ pub(crate) fn run(options: Options) -> Result<bool> {
                     continue;
                 }
                 eprintln!("round {}, tls {tls}: {}", round + 1, peer.name());
-                let running = peers::start(peer, app, tls, scratch.path())?;
+                let duty = Duty { tls, full: false };
+                let running = peers::start(peer, app, duty, scratch.path())?;
                 // The first second is for warming up.
                 load(&running.url, 1)?;
                 let mut sample = load(&running.url, options.seconds)?;
@@ -188,8 +203,17 @@ fn replace_section(title: &str, section: &str) -> Result<()> {
 
 /// wrk, 64 connections: requests a second and the 99th percentile in milliseconds.
 fn load(url: &str, seconds: u32) -> Result<Sample> {
+    wrk(url, 64, &[], seconds)
+}
+
+/// wrk with so many connections, and more to tell it.
+fn wrk(url: &str, connections: u32, more: &[&str], seconds: u32) -> Result<Sample> {
+    let connections = format!("-c{connections}");
     let output = Command::new("wrk")
-        .args(["-t2", "-c64", "--latency", &format!("-d{seconds}s"), url])
+        .args(["-t2", &connections, "--latency", "--timeout", "20s"])
+        .arg(format!("-d{seconds}s"))
+        .args(more)
+        .arg(url)
         .stdin(Stdio::null())
         .output()
         .context("wrk cannot be started: install it, for example with `apt-get install wrk`")?;

@@ -164,19 +164,29 @@ impl Drop for Running {
     }
 }
 
+/// What a proxy is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Duty {
+    pub(super) tls: bool,
+    /// Beside the headers: a limit on requests by client, flags on cookies, an access log, and what else
+    /// each has of what Panoply does.
+    pub(super) full: bool,
+}
+
 /// Starts `peer` in front of `app`, with files in `directory`.
-pub(super) fn start(peer: Peer, app: SocketAddr, tls: bool, directory: &Path) -> Result<Running> {
+pub(super) fn start(peer: Peer, app: SocketAddr, duty: Duty, directory: &Path) -> Result<Running> {
+    let tls = duty.tls;
     let port = free_port()?;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let dir = directory.display();
     let scheme = if tls { "https" } else { "http" };
     let url = format!("{scheme}://127.0.0.1:{port}/");
     let (file, text) = match peer {
-        Peer::Panoply | Peer::PanoplyLogging => ("panoply.toml", panoply(peer, tls, port, &dir)),
+        Peer::Panoply | Peer::PanoplyLogging => ("panoply.toml", panoply(peer, duty, port, &dir)),
         Peer::Bare => ("bare.txt", String::new()),
-        Peer::Nginx => ("nginx.conf", nginx(app, tls, port, cores, &dir)),
-        Peer::Haproxy => ("haproxy.cfg", haproxy(app, tls, port, cores, &dir)),
-        Peer::Caddy => ("Caddyfile", caddy(app, tls, port, &dir)),
+        Peer::Nginx => ("nginx.conf", nginx(app, duty, port, cores, &dir)),
+        Peer::Haproxy => ("haproxy.cfg", haproxy(app, duty, port, cores, &dir)),
+        Peer::Caddy => ("Caddyfile", caddy(app, duty, port, &dir)),
     };
     let config = directory.join(file);
     std::fs::write(&config, text)?;
@@ -229,8 +239,8 @@ pub(super) fn start(peer: Peer, app: SocketAddr, tls: bool, directory: &Path) ->
     Ok(running)
 }
 
-fn panoply(peer: Peer, tls: bool, port: u16, dir: &dyn std::fmt::Display) -> String {
-    let (listen, mode) = if tls {
+fn panoply(peer: Peer, duty: Duty, port: u16, dir: &dyn std::fmt::Display) -> String {
+    let (listen, mode) = if duty.tls {
         let files = format!("certificate = \"{dir}/cert.pem\"\nkey = \"{dir}/key.pem\"");
         (
             format!("http = \"off\"\nhttps = \"127.0.0.1:{port}\""),
@@ -242,16 +252,19 @@ fn panoply(peer: Peer, tls: bool, port: u16, dir: &dyn std::fmt::Display) -> Str
             "mode = \"off\"".to_owned(),
         )
     };
-    let access = peer == Peer::PanoplyLogging;
+    let access = peer == Peer::PanoplyLogging || duty.full;
+    // One that nobody reaches here, but that is counted for each request.
+    let limit = "[[limit]]\npath = \"/\"\npoints = 1000000000\nwindow = \"1m\"\n";
+    let limit = if duty.full { limit } else { "" };
     format!(
         "[listen]\n{listen}\n[tls]\n{mode}\n[log]\naccess = {access}\n[limits]\n\
-         connections_per_client = 4096\n"
+         connections_per_client = 4096\n{limit}"
     )
 }
 
 fn nginx(
     app: SocketAddr,
-    tls: bool,
+    duty: Duty,
     port: u16,
     cores: usize,
     dir: &dyn std::fmt::Display,
@@ -260,9 +273,21 @@ fn nginx(
     for (name, value) in HEADERS {
         let _ = writeln!(added, "    add_header {name} \"{value}\" always;");
     }
-    let listen = if tls {
+    let log = if duty.full {
+        added.push_str(
+            "    limit_req zone=clients burst=100000 nodelay;\n    \
+             proxy_cookie_flags ~ secure httponly samesite=lax;\n",
+        );
         format!(
-            "listen 127.0.0.1:{port} ssl reuseport; ssl_certificate {dir}/cert.pem; \
+            "access_log {dir}/access.log combined buffer=32k; \
+             limit_req_zone $binary_remote_addr zone=clients:10m rate=1000000r/s;"
+        )
+    } else {
+        "access_log off;".to_owned()
+    };
+    let listen = if duty.tls {
+        format!(
+            "listen 127.0.0.1:{port} ssl http2 reuseport; ssl_certificate {dir}/cert.pem; \
              ssl_certificate_key {dir}/key.pem; ssl_protocols TLSv1.2 TLSv1.3; ssl_session_cache shared:s:10m;"
         )
     } else {
@@ -271,7 +296,7 @@ fn nginx(
     format!(
         "daemon off; worker_processes {cores}; pid {dir}/nginx.pid; error_log /dev/null crit;\n\
          events {{ worker_connections 4096; }}\n\
-         http {{\n  access_log off; server_tokens off; keepalive_requests 10000000;\n\
+         http {{\n  {log} server_tokens off; keepalive_requests 10000000;\n\
            client_body_temp_path {dir}/b; proxy_temp_path {dir}/p; fastcgi_temp_path {dir}/f; \
            uwsgi_temp_path {dir}/u; scgi_temp_path {dir}/s;\n\
            upstream app {{ server {app}; keepalive 128; keepalive_requests 10000000; }}\n\
@@ -284,7 +309,7 @@ fn nginx(
 
 fn haproxy(
     app: SocketAddr,
-    tls: bool,
+    duty: Duty,
     port: u16,
     cores: usize,
     dir: &dyn std::fmt::Display,
@@ -294,8 +319,15 @@ fn haproxy(
         let value = value.replace('\'', "\\'").replace(' ', "\\ ");
         let _ = writeln!(added, "  http-response set-header {name} {value}");
     }
-    let bind = if tls {
-        format!("ssl crt {dir}/both.pem")
+    if duty.full {
+        added.push_str(
+            "  stick-table type ip size 100k expire 1m store http_req_rate(1m)\n  \
+             http-request track-sc0 src\n  \
+             http-request deny deny_status 429 if { sc_http_req_rate(0) gt 1000000000 }\n",
+        );
+    }
+    let bind = if duty.tls {
+        format!("ssl crt {dir}/both.pem alpn h2,http/1.1")
     } else {
         String::new()
     };
@@ -308,12 +340,17 @@ fn haproxy(
     )
 }
 
-fn caddy(app: SocketAddr, tls: bool, port: u16, dir: &dyn std::fmt::Display) -> String {
+fn caddy(app: SocketAddr, duty: Duty, port: u16, dir: &dyn std::fmt::Display) -> String {
     let mut added = String::new();
     for (name, value) in HEADERS {
         let _ = writeln!(added, "    {name} \"{value}\"");
     }
-    let (site, certificate) = if tls {
+    let log = if duty.full {
+        format!("  log {{\n    output file {dir}/caddy.log\n  }}\n")
+    } else {
+        String::new()
+    };
+    let (site, certificate) = if duty.tls {
         (
             format!("https://127.0.0.1:{port}"),
             format!("  tls {dir}/cert.pem {dir}/key.pem\n"),
@@ -322,7 +359,7 @@ fn caddy(app: SocketAddr, tls: bool, port: u16, dir: &dyn std::fmt::Display) -> 
         (format!("http://127.0.0.1:{port}"), String::new())
     };
     format!(
-        "{{\n  admin off\n  auto_https off\n}}\n{site} {{\n{certificate}  header {{\n{added}    \
+        "{{\n  admin off\n  auto_https off\n}}\n{site} {{\n{certificate}{log}  header {{\n{added}    \
          -X-Powered-By\n  }}\n  reverse_proxy {app}\n}}\n"
     )
 }

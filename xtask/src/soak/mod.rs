@@ -71,6 +71,8 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
 
 /// What came of it.
 struct Report {
+    /// The longest time for which this machine gave the soak itself nothing to do.
+    starved: Duration,
     tally: Vec<(&'static str, Tally)>,
     failures: Vec<String>,
     before: Sample,
@@ -86,6 +88,7 @@ async fn soak(binary: &std::path::Path, minutes: u32) -> Result<Report> {
         .into_iter()
         .chain(hostile::start(&site))
         .collect::<Vec<_>>();
+    let starved = tokio::spawn(pauses(Arc::clone(&site)));
     let every = Duration::from_secs(u64::from(minutes)).max(Duration::from_secs(5));
     let end = Instant::now() + Duration::from_secs(60) * minutes;
     let mut samples = Vec::new();
@@ -109,12 +112,25 @@ async fn soak(binary: &std::path::Path, minutes: u32) -> Result<Report> {
         after = subject.sample().await?;
     }
     Ok(Report {
+        starved: starved.await?,
         tally: site.tally(),
         failures: site.failures(),
         before,
         samples,
         after,
     })
+}
+
+/// How late a nap of a tenth of a second ended, at worst.
+async fn pauses(site: Arc<Site>) -> Duration {
+    const NAP: Duration = Duration::from_millis(100);
+    let mut worst = Duration::ZERO;
+    while !site.is_over() {
+        let began = Instant::now();
+        sleep(NAP).await;
+        worst = worst.max(began.elapsed().saturating_sub(NAP));
+    }
+    worst
 }
 
 impl Report {

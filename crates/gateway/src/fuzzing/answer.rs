@@ -25,17 +25,17 @@ enum Read {
 
 /// Bytes, the last of which says in pieces of what size they come.
 pub fn answer(data: &[u8]) {
-    let Some((step, bytes)) = data.split_last() else {
+    let Some((size, bytes)) = data.split_last() else {
         return;
     };
     let whole = read([bytes]);
-    let step = usize::from(*step).max(1);
-    for step in [step, 1] {
-        let pieces = read(bytes.chunks(step));
+    let size = usize::from(*size).max(1);
+    for size in [size, 1] {
+        let pieces = read(bytes.chunks(size));
         // What was passed on before the rest proved to be wrong is cut off, which the client sees.
         assert!(
             whole == pieces,
-            "{whole:?}, but {pieces:?} in pieces of {step}"
+            "{whole:?}, but {pieces:?} in pieces of {size}"
         );
     }
     if let Read::Answer {

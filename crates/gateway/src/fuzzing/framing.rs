@@ -7,17 +7,17 @@ use crate::wire::{Stop, replay};
 
 /// Bytes, the last of which says in pieces of what size they come.
 pub fn framing(data: &[u8]) {
-    let Some((step, bytes)) = data.split_last() else {
+    let Some((size, bytes)) = data.split_last() else {
         return;
     };
     let (bodies, stop) = replay([bytes]);
     // However the bytes come, the same is read; what is refused may be seen earlier, and so by another rule.
-    let step = usize::from(*step).max(1);
-    for step in [step, 1] {
-        let (again, other) = replay(bytes.chunks(step));
-        assert_eq!(bodies, again, "in pieces of {step}");
+    let size = usize::from(*size).max(1);
+    for size in [size, 1] {
+        let (again, other) = replay(bytes.chunks(size));
+        assert_eq!(bodies, again, "in pieces of {size}");
         let alike = stop == other || is_refused(stop) && is_refused(other);
-        assert!(alike, "{stop:?}, but {other:?} in pieces of {step}");
+        assert!(alike, "{stop:?}, but {other:?} in pieces of {size}");
     }
 
     let model = Model::read(bytes);

@@ -5,6 +5,7 @@ use http::header::{CONNECTION, DATE};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::BodyExt as _;
 use panoply_core::{Connection, Refusal};
+use panoply_headers::Apart;
 
 use super::framing::Violation;
 use crate::worker::{Answer, Worker};
@@ -61,7 +62,11 @@ async fn written(response: Response<Answer>) -> Bytes {
             bytes.put(part);
         }
     }
-    bytes.put(&b"\r\n\r\n"[..]);
+    bytes.put(&b"\r\n"[..]);
+    if let Some(apart) = parts.extensions.get::<Apart>() {
+        bytes.put(apart.lines());
+    }
+    bytes.put(&b"\r\n"[..]);
     // A page of our own is there at once.
     if let Ok(body) = body.collect().await {
         bytes.put(body.to_bytes());

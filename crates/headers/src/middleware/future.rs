@@ -18,15 +18,17 @@ pin_project! {
         inner: F,
         rendered: Arc<Rendered>,
         plan: Plan,
+        apart: bool,
     }
 }
 
 impl<F> ResponseFuture<F> {
-    pub(super) const fn new(inner: F, rendered: Arc<Rendered>, plan: Plan) -> Self {
+    pub(super) const fn new(inner: F, rendered: Arc<Rendered>, plan: Plan, apart: bool) -> Self {
         Self {
             inner,
             rendered,
             plan,
+            apart,
         }
     }
 }
@@ -40,6 +42,9 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let mut response = ready!(this.inner.poll(cx))?;
+        if *this.apart && this.rendered.set_apart(this.plan, &mut response) {
+            return Poll::Ready(Ok(response));
+        }
         let status = response.status();
         this.rendered
             .apply(this.plan, status, response.headers_mut());

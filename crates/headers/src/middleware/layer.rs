@@ -32,6 +32,7 @@ use crate::render::Rendered;
 #[derive(Debug, Clone)]
 pub struct HeadersLayer {
     rendered: Arc<Rendered>,
+    apart: bool,
 }
 
 impl HeadersLayer {
@@ -39,7 +40,18 @@ impl HeadersLayer {
     pub fn new(headers: &Headers) -> Self {
         Self {
             rendered: Arc::clone(headers.rendered()),
+            apart: false,
         }
+    }
+
+    /// Leaves what is the same for many responses beside their own headers, as [`Apart`](crate::Apart), where
+    /// the request came over HTTP/1; off by default.
+    ///
+    /// Only for a server that writes HTTP/1 by itself: any other would send responses without it.
+    #[must_use]
+    pub const fn apart(mut self, on: bool) -> Self {
+        self.apart = on;
+        self
     }
 }
 
@@ -53,6 +65,6 @@ impl<S> Layer<S> for HeadersLayer {
     type Service = HeadersService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        HeadersService::new(inner, Arc::clone(&self.rendered))
+        HeadersService::new(inner, Arc::clone(&self.rendered), self.apart)
     }
 }

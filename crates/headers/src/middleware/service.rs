@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use tower_service::Service;
 
 use super::ResponseFuture;
@@ -14,11 +14,16 @@ use crate::render::Rendered;
 pub struct HeadersService<S> {
     inner: S,
     rendered: Arc<Rendered>,
+    apart: bool,
 }
 
 impl<S> HeadersService<S> {
-    pub(super) const fn new(inner: S, rendered: Arc<Rendered>) -> Self {
-        Self { inner, rendered }
+    pub(super) const fn new(inner: S, rendered: Arc<Rendered>, apart: bool) -> Self {
+        Self {
+            inner,
+            rendered,
+            apart,
+        }
     }
 }
 
@@ -36,6 +41,9 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let plan = self.rendered.plan(&mut request);
-        ResponseFuture::new(self.inner.call(request), Arc::clone(&self.rendered), plan)
+        // HTTP/2 has no lines.
+        let apart = self.apart && request.version() <= Version::HTTP_11;
+        let inner = self.inner.call(request);
+        ResponseFuture::new(inner, Arc::clone(&self.rendered), plan, apart)
     }
 }

@@ -522,3 +522,73 @@ async fn legacy_is_helmet_3() {
         assert_eq!(response.headers()[name], value, "{name}");
     }
 }
+
+/// What goes out, each line, in order of names.
+fn sent(response: &Response<()>) -> Vec<String> {
+    let apart = response.extensions().get::<crate::Apart>();
+    let lines = apart.map_or("", |apart| std::str::from_utf8(apart.lines()).unwrap());
+    let own = response.headers().iter();
+    let own = own.map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()));
+    let mut all: Vec<String> = own.chain(lines.lines().map(str::to_owned)).collect();
+    all.sort_unstable();
+    all
+}
+
+proptest::proptest! {
+    /// Beside the response's own or among them, the same headers go out.
+    #[test]
+    fn what_is_left_apart_is_what_would_be_put_in(
+        set in proptest::collection::vec((0_usize..12, "[a-z]{1,4}"), 0..6),
+        scheme in 0..3,
+        path in "/(api|api/x|out|%61pi|)",
+        cookie: bool,
+    ) {
+        const NAMES: [&str; 12] = [
+            "content-type", "set-cookie", "x-powered-by", "server", "x-frame-options", "cache-control",
+            "content-security-policy", "strict-transport-security", "etag", "x-php-version", "vary",
+            "referrer-policy",
+        ];
+        let config = HeadersConfig::new(crate::Preset::Helmet)
+            .no_store_with_cookie(true)
+            .clear_site_data_on("/out")
+            .path("/api", |path| path.without(Header::XFrameOptions));
+        let headers = config.build().unwrap();
+        let app = service_fn(move |_: Request<()>| {
+            let mut response = Response::builder();
+            for (name, value) in &set {
+                response = response.header(NAMES[*name], value);
+            }
+            let response = response.body(()).unwrap();
+            async { Ok::<_, Infallible>(response) }
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let answer = |apart| {
+            let mut request = Request::builder().uri(&path).body(()).unwrap();
+            if cookie {
+                request.headers_mut().insert("cookie", "a=b".parse().unwrap());
+            }
+            match scheme {
+                0 => {}
+                1 => drop(request.extensions_mut().insert(tls(CertificateSource::Files))),
+                _ => drop(request.extensions_mut().insert(tls(CertificateSource::Local))),
+            }
+            let service = headers.layer().apart(apart).layer(app.clone());
+            runtime.block_on(service.oneshot(request)).unwrap()
+        };
+        let whole = answer(false);
+        proptest::prop_assert!(whole.extensions().get::<crate::Apart>().is_none());
+        proptest::prop_assert_eq!(sent(&answer(true)), sent(&whole));
+    }
+}
+
+#[tokio::test]
+async fn over_http_2_nothing_is_left_apart() {
+    let app = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(())) });
+    let layer = Headers::helmet().build().unwrap().layer().apart(true);
+    let mut request = https("/");
+    *request.version_mut() = http::Version::HTTP_2;
+    let response = layer.layer(app).oneshot(request).await.unwrap();
+    assert_eq!(response.headers()["x-frame-options"], "SAMEORIGIN");
+    let response = layer.layer(app).oneshot(https("/")).await.unwrap();
+    assert!(response.headers().is_empty());
+}

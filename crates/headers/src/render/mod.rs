@@ -5,10 +5,12 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
 
+mod apart;
 mod join;
 mod plan;
 mod variant;
 
+pub use self::apart::Apart;
 use self::join::join;
 pub(crate) use self::plan::Plan;
 use self::plan::{Channel, nonce_of};

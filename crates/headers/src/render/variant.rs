@@ -3,6 +3,7 @@
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY_REPORT_ONLY};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use super::apart::Apart;
 use super::plan::Channel;
 use crate::content_security_policy::NonceValue;
 use crate::setting::{Checked, Resolved};
@@ -23,6 +24,7 @@ pub(super) struct Variant {
     pub(super) template: HeaderMap,
     entries: Vec<(HeaderName, Checked)>,
     pub(super) nonces: Vec<(HeaderName, NonceValue)>,
+    pub(super) apart: Apart,
 }
 
 impl Scope {
@@ -63,6 +65,7 @@ impl Variant {
             template: HeaderMap::new(),
             entries: Vec::new(),
             nonces: Vec::new(),
+            apart: Apart::new(&HeaderMap::new()),
         };
         for (header, checked) in resolved.iter() {
             let checked = match checked {
@@ -90,6 +93,7 @@ impl Variant {
                 variant.entries.push((name, checked.clone()));
             }
         }
+        variant.apart = Apart::new(&variant.template);
         // The template's index is copied with each response; with room in it the application's
         // headers find place without its being made anew.
         variant.template.reserve(ROOM);

@@ -19,8 +19,8 @@ const MOST_HEADERS: usize = 100;
 /// The most bytes of a head.
 pub(super) const MOST_BYTES: usize = 256 << 10;
 
-/// Room for what the layers add, so that the map grows once.
-const ADDED: usize = 20;
+/// Room for what the layers add to nearly every answer.
+const ADDED: usize = 2;
 
 /// What is known of an answer before its body.
 #[derive(Debug)]

@@ -41,11 +41,10 @@ pub(super) enum Extent {
 impl Extent {
     /// By the headers, which frame the body for the app as they did for us.
     pub(super) fn of(request: &Request<RequestBody>) -> Option<Self> {
-        let length = request.headers().get(header::CONTENT_LENGTH);
         if request.body().is_end_stream() {
             return Some(Self::Empty);
         }
-        let Some(length) = length else {
+        let Some(length) = request.headers().get(header::CONTENT_LENGTH) else {
             return Some(Self::Chunked);
         };
         let length = length.to_str().ok()?.parse().ok()?;

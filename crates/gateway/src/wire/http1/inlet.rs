@@ -35,6 +35,8 @@ pub(super) struct Inlet<T> {
     /// Who waits for the body to end or to be given up.
     waits: RefCell<Option<Waker>>,
     held: Cell<bool>,
+    /// The number of the request at hand: who reads the body of one before has no part in it.
+    request: Cell<u64>,
     watch: Arc<Watch>,
     block: Rc<Block>,
 }
@@ -49,19 +51,22 @@ struct Inner<T> {
     ended: bool,
 }
 
-/// The client's body, as the one who reads it has it.
+/// The body of a connection's request, by its number, as the one who reads it has it.
+///
+/// Whoever writes what was read to an app that is slow may come back when the client is on with its next
+/// request.
 pub(crate) trait Feed: Debug {
     /// The next frame; an error when the body is broken.
-    fn poll(&self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>>;
+    fn poll(&self, request: u64, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>>;
 
     /// Whether all of it has been read.
-    fn is_end(&self) -> bool;
+    fn is_end(&self, request: u64) -> bool;
 
     /// How much is still to come.
-    fn size_hint(&self) -> SizeHint;
+    fn size_hint(&self, request: u64) -> SizeHint;
 
     /// Nobody reads it any more.
-    fn let_go(&self);
+    fn let_go(&self, request: u64);
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Inlet<T> {
@@ -76,6 +81,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Inlet<T> {
             }),
             waits: RefCell::default(),
             held: Cell::new(false),
+            request: Cell::new(0),
             watch,
             block,
         }
@@ -107,8 +113,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Inlet<T> {
         }
     }
 
-    /// Begins to read the body behind a head; true if there is one.
-    pub(super) fn begin(&self, extent: Extent, expects: bool) -> bool {
+    /// Begins to read the body behind a head; its number if there is one.
+    pub(super) fn begin(&self, extent: Extent, expects: bool) -> Option<u64> {
         let mut inner = self.inner.borrow_mut();
         inner.decoder = Decoder::new(extent);
         let has_body = !inner.decoder.is_done();
@@ -116,7 +122,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Inlet<T> {
         let waits = expects && has_body && inner.bytes.is_empty();
         inner.leave = if waits { CONTINUE } else { b"" };
         self.held.set(has_body);
-        has_body
+        self.request.set(self.request.get() + 1);
+        has_body.then(|| self.request.get())
     }
 
     /// Whether the body has been read.
@@ -131,6 +138,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Inlet<T> {
         }
         *self.waits.borrow_mut() = Some(cx.waker().clone());
         Poll::Pending
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = self.waits.borrow_mut().take() {
+            waker.wake();
+        }
     }
 
     /// Takes what is there of a body that nobody reads; whether that was all of it.
@@ -233,9 +246,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Inner<T> {
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Debug> Feed for Inlet<T> {
-    fn poll(&self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+    fn poll(&self, request: u64, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let mut inner = self.inner.borrow_mut();
-        if !self.held.get() || inner.decoder.is_done() {
+        if self.request.get() != request || !self.held.get() || inner.decoder.is_done() {
             return Poll::Ready(None);
         }
         let frame = inner.frame(cx, &self.block);
@@ -243,26 +256,27 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Debug> Feed for Inlet<T> {
         let frame = ready!(frame);
         if frame.is_err() || inner.decoder.is_done() {
             self.held.set(frame.is_ok());
-            if let Some(waker) = self.waits.borrow_mut().take() {
-                waker.wake();
-            }
+            self.wake();
         }
         Poll::Ready(frame.transpose())
     }
 
-    fn is_end(&self) -> bool {
-        self.is_done()
+    fn is_end(&self, request: u64) -> bool {
+        self.request.get() != request || self.is_done()
     }
 
-    fn size_hint(&self) -> SizeHint {
+    fn size_hint(&self, request: u64) -> SizeHint {
+        if self.is_end(request) {
+            return SizeHint::with_exact(0);
+        }
         self.inner.borrow().decoder.size_hint()
     }
 
-    fn let_go(&self) {
-        self.held.set(false);
-        self.watch.set_read_stalled(false);
-        if let Some(waker) = self.waits.borrow_mut().take() {
-            waker.wake();
+    fn let_go(&self, request: u64) {
+        if self.request.get() == request {
+            self.held.set(false);
+            self.watch.set_read_stalled(false);
+            self.wake();
         }
     }
 }

@@ -92,7 +92,8 @@ where
         let head = match poll_fn(|cx| inlet.poll_head(cx, bounds)).await? {
             Ok(Some(head)) => head,
             Ok(None) => return Ok(End::Between),
-            Err(refused) => return refuse(line, inlet, refused).await,
+            // Rare, and as large as the stack: every connection would have room for it.
+            Err(refused) => return Box::pin(refuse(line, inlet, refused)).await,
         };
         let in_flight = line.watch.begin();
         let Some((asked, response)) = ask(line, inlet, head).await else {
@@ -136,10 +137,9 @@ where
         trailers: request.version() == Version::HTTP_11 && trailers::welcome(request.headers()),
     };
     request.extensions_mut().insert(line.connection.clone());
-    let body = if inlet.begin(extent, expects) {
-        Source::http1(Rc::clone(inlet) as Rc<dyn Feed>)
-    } else {
-        Source::None
+    let body = match inlet.begin(extent, expects) {
+        Some(number) => Source::http1(Rc::clone(inlet) as Rc<dyn Feed>, number),
+        None => Source::None,
     };
     let mut answering = pin!(line.worker.call(request.map(|()| body)));
     let answered = poll_fn(|cx| match answering.as_mut().poll(cx) {

@@ -9,6 +9,7 @@ use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Version};
 use http_body::{Body, Frame};
 use hyper::ext::ReasonPhrase;
+use panoply_headers::Apart;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::inlet::Inlet;
@@ -105,6 +106,9 @@ impl Outlet {
         }
         if !headers.contains_key(DATE) {
             field(&mut text, b"date", date);
+        }
+        if let Some(apart) = response.extensions().get::<Apart>() {
+            text.extend_from_slice(apart.lines());
         }
         text.extend_from_slice(b"\r\n");
         Self {

@@ -1,9 +1,18 @@
 use proptest::prelude::*;
 
-use http::StatusCode;
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Context, Poll};
 
+use http::StatusCode;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+
+use super::head::{Bounds, PARSED};
+use super::inlet::{BLOCK, Block, Feed as _, Inlet};
 use super::replay::{Stop, replay};
 use crate::http1::Malformed;
+use crate::wire::Sweeper;
 use crate::wire::framing::Violation;
 
 /// The rule that refuses a head of `bytes`.
@@ -159,4 +168,111 @@ proptest! {
     fn never_panics(stream: Vec<u8>) {
         let _ = replay([&stream[..]]);
     }
+}
+
+fn alone<F: Future>(test: F) -> F::Output {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build_local(tokio::runtime::LocalOptions::default())
+        .unwrap();
+    runtime.block_on(test)
+}
+
+/// A client, and what the server has of its connection.
+fn connected() -> (DuplexStream, Rc<Inlet<DuplexStream>>) {
+    let (client, server) = tokio::io::duplex(1 << 16);
+    let block: Rc<Block> = Rc::new(RefCell::new(vec![0; BLOCK].into()));
+    let inlet = Inlet::new(server, Sweeper::default().watch(), block);
+    (client, Rc::new(inlet))
+}
+
+const BOUNDS: Bounds = Bounds {
+    bytes: 1 << 14,
+    headers: PARSED,
+};
+
+async fn next_body(inlet: &Inlet<DuplexStream>) -> Option<u64> {
+    let head = poll_fn(|cx| inlet.poll_head(cx, BOUNDS)).await.unwrap();
+    let head = head.unwrap().unwrap();
+    inlet.begin(head.extent, head.expects)
+}
+
+async fn all_of(inlet: &Inlet<DuplexStream>, number: u64) -> Option<Vec<u8>> {
+    let mut all = Vec::new();
+    while let Some(frame) = poll_fn(|cx| inlet.poll(number, cx)).await {
+        all.extend_from_slice(frame.ok()?.data_ref().unwrap());
+    }
+    Some(all)
+}
+
+#[test]
+fn whoever_comes_late_has_no_part_in_the_next_request() {
+    alone(async {
+        let (mut client, inlet) = connected();
+        let post = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n";
+        client
+            .write_all(format!("{post}ab{post}cd").as_bytes())
+            .await
+            .unwrap();
+        let first = next_body(&inlet).await.unwrap();
+        assert_eq!(all_of(&inlet, first).await.unwrap(), b"ab");
+        let second = next_body(&inlet).await.unwrap();
+        // The first one's reader is only now done with it.
+        assert!(inlet.is_end(first) && !inlet.is_end(second));
+        assert_eq!(all_of(&inlet, first).await.unwrap(), b"");
+        inlet.let_go(first);
+        assert_eq!(all_of(&inlet, second).await.unwrap(), b"cd");
+    });
+}
+
+#[test]
+fn leave_is_given_when_somebody_wants_the_body_and_not_before() {
+    alone(async {
+        let (mut client, inlet) = connected();
+        let head = "PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\nContent-Length: 2\r\n\r\n";
+        client.write_all(head.as_bytes()).await.unwrap();
+        let number = next_body(&inlet).await.unwrap();
+        assert!(!inlet.drain(), "who waits for leave has sent nothing");
+        let mut said = [0; 25];
+        let reading = async {
+            client.read_exact(&mut said).await.unwrap();
+            client.write_all(b"hi").await.unwrap();
+        };
+        let (body, ()) = tokio::join!(all_of(&inlet, number), reading);
+        assert_eq!(body.unwrap(), b"hi");
+        assert_eq!(&said[..], b"HTTP/1.1 100 Continue\r\n\r\n");
+    });
+}
+
+#[test]
+fn a_body_that_breaks_off_or_has_bad_chunks_is_an_error() {
+    for rest in ["5\r\nab", "x\r\n"] {
+        alone(async {
+            let (mut client, inlet) = connected();
+            let head = "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+            client
+                .write_all(format!("{head}{rest}").as_bytes())
+                .await
+                .unwrap();
+            let number = next_body(&inlet).await.unwrap();
+            drop(client);
+            assert_eq!(all_of(&inlet, number).await, None, "{rest}");
+            assert!(!inlet.is_done() && !inlet.drain());
+        });
+    }
+}
+
+#[test]
+fn a_client_that_hangs_up_is_missed_while_its_answer_is_made() {
+    alone(async {
+        let (mut client, inlet) = connected();
+        client
+            .write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET")
+            .await
+            .unwrap();
+        assert_eq!(next_body(&inlet).await, None);
+        let gone = |cx: &mut Context<'_>| Poll::Ready(inlet.poll_gone(cx).is_ready());
+        assert!(!poll_fn(gone).await, "what it says ahead is kept");
+        drop(client);
+        assert!(poll_fn(gone).await);
+    });
 }
