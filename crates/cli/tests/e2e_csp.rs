@@ -330,7 +330,7 @@ fn evidence_outlives_the_gateway_and_is_forgotten_when_told() {
         command.args(["--config".as_ref(), again.config_path().as_os_str()]);
         command.output().unwrap()
     };
-    let text = said(&ask(&["suggest"]));
+    let text = said(&ask(&["suggest"])).replace('\n', " ");
     wrong.check(
         text.contains("2 reports of 2 clients") && text.contains("allowed by now"),
         || text.clone(),

@@ -23,9 +23,6 @@ export async function look({ browser }, admin, folder) {
     page.on('dialog', (dialog) => { said.push(`dialog: ${dialog.message()}`); dialog.dismiss(); });
     page.on('request', (request) => asked.add(new URL(request.url()).origin));
     await page.goto(admin);
-    if (folder) {
-      await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
-    }
     const text = await page.locator('main').innerText();
     views[name] = { said, asked: [...asked], text };
     if (options.javaScriptEnabled !== false) {
@@ -35,6 +32,10 @@ export async function look({ browser }, admin, folder) {
         pwned: window.pwned ?? null,
         elements: document.querySelectorAll('img, iframe, object, script:not([src]), [onerror], [style]').length,
       })));
+    }
+    // Last, since it leaves traces on the page.
+    if (folder) {
+      await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
     }
     await context.close();
   }
