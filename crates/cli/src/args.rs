@@ -49,6 +49,62 @@ pub(crate) enum Command {
     /// Revoke a certificate that the gateway that runs has ordered
     #[command(after_help = CERTIFICATES_EXAMPLES)]
     Certificates(CertificatesArgs),
+    /// Learn from browsers' reports what the Content-Security-Policy must allow, and put it in force
+    #[command(after_help = CSP_EXAMPLES)]
+    Csp(CspArgs),
+}
+
+const CSP_EXAMPLES: &str = "\
+Examples:
+  panoply csp learn                                only report from now on, and block nothing
+  panoply csp suggest                              what to allow, and who has seen it where and when
+  panoply csp enforce                              write that into panoply.toml, and block from now on
+  panoply csp enforce --with https://cdn.example   with a source that only one client has reported
+  panoply csp forget                               begin anew, once the app has changed";
+
+#[derive(Debug, Args)]
+pub(crate) struct CspArgs {
+    /// The configuration file; ./panoply.toml is read when it is there
+    #[arg(long, value_name = "FILE", env = "PANOPLY_CONFIG", global = true)]
+    pub(crate) config: Option<PathBuf>,
+    /// The directory of the gateway, as given to `panoply run`
+    #[arg(long, value_name = "DIR", env = "PANOPLY_STATE", global = true)]
+    pub(crate) state: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) what: CspCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CspCommand {
+    /// Block nothing for a while: the policy is only reported, which weakens the site
+    Learn {
+        /// Write it without asking
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// Print what reports say the policy lacks, with the evidence
+    Suggest {
+        /// A source that is yours, though the evidence is doubtful
+        #[arg(long, value_name = "SOURCE")]
+        with: Vec<String>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write what is suggested into panoply.toml, and have the policy block
+    Enforce {
+        /// A source that is yours, though the evidence is doubtful
+        #[arg(long, value_name = "SOURCE")]
+        with: Vec<String>,
+        /// A source that is not to be allowed
+        #[arg(long, value_name = "SOURCE")]
+        without: Vec<String>,
+        /// Write it without asking
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// Forget what browsers have reported
+    Forget,
 }
 
 #[derive(Debug, Args)]

@@ -82,6 +82,11 @@ fn serve(args: &SettingArgs, heir: Option<Heir>) -> Result<ExitCode, Failure> {
     }
     let (settings, privilege) = prepare(args, &state, &around)?;
     panoply_gateway::start_log(settings.log());
+    // Said when the configuration was checked, before there was a log.
+    let headers = settings.suit().headers().weakenings().iter();
+    for weakening in headers.filter(|weakening| weakening.is_loud()) {
+        tracing::warn!(key = weakening.key, "{}", weakening.why);
+    }
     let gateway = Gateway::bind(settings.clone(), around)?;
     // Nobody is heard, and no thread started, before this.
     privilege.give_up()?;

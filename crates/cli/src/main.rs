@@ -5,6 +5,7 @@ mod audit;
 mod blocks;
 mod certificates;
 mod check;
+mod csp;
 mod demo;
 mod guard;
 mod init;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Command::Keys(args) => keys::run(&args),
         Command::Blocks(args) => blocks::run(&args),
         Command::Certificates(args) => certificates::run(&args),
+        Command::Csp(args) => csp::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Health(args) => status::health(&args),
         Command::Upgrade(args) => upgrade::run(&args),

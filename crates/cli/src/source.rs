@@ -9,9 +9,24 @@ use crate::args::SettingArgs;
 /// Reads everything that a configuration is made of, as it is now.
 pub(crate) fn load(args: &SettingArgs) -> Result<Loaded, ConfigError> {
     let mut source = Source::new();
-    if let Some(path) = file(args) {
+    if let Some(path) = file(args.config.as_deref()) {
         source = source.file(&path)?;
     }
+    layered(source, args)
+}
+
+/// The same with `text` in the place of what the file at `path` holds.
+pub(crate) fn load_text(
+    args: &SettingArgs,
+    path: &Path,
+    text: &str,
+) -> Result<Loaded, ConfigError> {
+    layered(Source::new().text(path, text), args)
+}
+
+/// What stands above the file, on top of it.
+fn layered(source: Source, args: &SettingArgs) -> Result<Loaded, ConfigError> {
+    let mut source = source;
     let text = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     source = source.env(text);
@@ -40,9 +55,10 @@ pub(crate) fn load(args: &SettingArgs) -> Result<Loaded, ConfigError> {
     source.load()
 }
 
-fn file(args: &SettingArgs) -> Option<PathBuf> {
+/// The configuration file: the one that was named, else the one in the directory, if it is there.
+pub(crate) fn file(named: Option<&Path>) -> Option<PathBuf> {
     let usual = || Some(PathBuf::from("panoply.toml")).filter(|path| path.exists());
-    args.config.clone().or_else(usual)
+    named.map(Path::to_owned).or_else(usual)
 }
 
 /// The state directory: the one that was named, else the user's own, else one beside us.

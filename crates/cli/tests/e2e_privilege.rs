@@ -160,6 +160,25 @@ fn root_becomes_a_user_and_everything_goes_on() {
     gateway
         .process
         .line_with(&["other keys for cookies"], Duration::from_secs(15));
+    // So is what browsers report.
+    let body = "{\"csp-report\":{\"document-uri\":\"http://a.test/p\",\
+                \"effective-directive\":\"img-src\",\"blocked-uri\":\"https://i.test\"}}";
+    let reported = curl(
+        &gateway.ca(),
+        &[
+            "-H",
+            "Content-Type: application/csp-report",
+            "--data",
+            body,
+            &gateway.url("/.well-known/panoply/reports"),
+        ],
+    );
+    wrong.equal("a report", reported.status, 204);
+    let evidence = state.join("csp-reports.json");
+    let kept = wait_for("the evidence", Duration::from_secs(15), || {
+        fs::metadata(&evidence).ok()
+    });
+    wrong.equal("the evidence", kept.uid(), uid);
     // A certificate that is needed is made in the state directory.
     let before = fs::metadata(state.join("leaf.pem"))
         .unwrap()

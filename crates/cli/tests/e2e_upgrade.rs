@@ -314,6 +314,107 @@ fn a_program_that_does_not_come_to_serve_changes_nothing() {
 }
 
 #[test]
+fn what_browsers_reported_and_who_may_see_it_go_over() {
+    const TOKEN: &str = "3f9c1e7d5a2b8f604d7e9a1c";
+    let plain = "[tls]\nmode = \"off\"\n";
+    let config = |command: &str| format!("{command}{plain}");
+    let gateway = Gateway::setup()
+        .config(&config(&app("")))
+        .environment("PANOPLY_ADMIN_TOKEN", TOKEN)
+        .start();
+    let last = Last::of(&gateway);
+    let mut wrong = Verdicts::default();
+    let request = |blocked: &str| {
+        let body = format!(
+            "{{\"csp-report\":{{\"document-uri\":\"http://a.test/p\",\
+             \"effective-directive\":\"img-src\",\"blocked-uri\":\"{blocked}\"}}}}"
+        );
+        let path = "/.well-known/panoply/reports";
+        let length = body.len();
+        format!(
+            "POST {path} HTTP/1.1\r\nHost: a.test\r\nContent-Type: application/csp-report\r\n\
+             Content-Length: {length}\r\n\r\n{body}"
+        )
+    };
+    let report = |socket: &mut Raw, blocked: &str| {
+        socket.send(request(blocked).as_bytes());
+        socket.read_for(Duration::from_millis(300)).status()
+    };
+    // What `panoply csp` is told by whoever serves.
+    let known = || {
+        let mut command = panoply();
+        command
+            .args(["csp", "suggest", "--json", "--config"])
+            .arg(gateway.config_path())
+            .arg("--state")
+            .arg(&last.0);
+        let found: Value = serde_json::from_slice(&command.output().unwrap().stdout).ok()?;
+        found["evidence"]["reports"].as_u64()
+    };
+    let knows = |what: &str, reports: u64| {
+        wait_for(what, Duration::from_secs(10), || {
+            known().filter(|known| *known == reports)
+        })
+    };
+    let mut kept = Raw::open(gateway.address());
+    wrong.equal("sent", report(&mut kept, "https://one.test"), 204);
+    knows("the first report", 1);
+
+    // One that gets as far as the file gives it back.
+    let dies = config(&app("").replace("moody.mjs\"", "moody.mjs.none\""));
+    fs::write(gateway.config_path(), dies).unwrap();
+    let (done, said) = last.upgrade();
+    wrong.check(!done, || said.clone());
+    wrong.equal("sent", report(&mut kept, "https://two.test"), 204);
+    knows("what was known before, and one more", 2);
+
+    fs::write(gateway.config_path(), config(&app(""))).unwrap();
+    let (before, page) = (last.process(), format!("{}/", gateway.admin));
+    let mut scraper = Raw::open(page.trim_start_matches("http://").trim_end_matches('/'));
+    let scrape =
+        format!("GET /metrics HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {TOKEN}\r\n\r\n");
+    scraper.send(scrape.as_bytes());
+    let scraped = scraper.read_for(Duration::from_millis(500));
+    wrong.check(scraped.status() == 200 && !scraped.closed, || {
+        scraped.text()
+    });
+    let (done, said) = last.upgrade();
+    wrong.check(done && last.process() != before, || said.clone());
+    // Written down before, within five seconds or not.
+    knows("what the one before was told", 2);
+    // What the first one is still sent, on a connection of its own, is known to the second.
+    wrong.equal("sent late", report(&mut kept, "https://three.test"), 204);
+    knows("what came to the one before", 3);
+    wrong.check(scraper.read_for(Duration::from_secs(2)).closed, || {
+        "the first one still answers at the admin listener".to_owned()
+    });
+    for (authorization, status) in [("", 401), (TOKEN, 200)] {
+        let header = format!("Authorization: Bearer {authorization}");
+        let answer = curl(NULL.as_ref(), &["-H", &header, &page]);
+        wrong.equal("the admin page", answer.status, status);
+    }
+    // A reload by the control socket reaches the one that serves.
+    let mut command = panoply();
+    command
+        .args(["csp", "learn", "--yes", "--config"])
+        .arg(gateway.config_path())
+        .arg("--state")
+        .arg(&last.0);
+    let output = command.output().unwrap();
+    wrong.check(text(&output.stdout).contains("in force"), || {
+        format!("{}{}", text(&output.stdout), text(&output.stderr))
+    });
+    last.stop();
+    let file = fs::read_to_string(last.0.join("csp-reports.json")).unwrap();
+    for host in ["one", "two", "three"] {
+        wrong.check(file.contains(&format!("https://{host}.test")), || {
+            file.clone()
+        });
+    }
+    wrong.settle();
+}
+
+#[test]
 fn a_stop_in_the_middle_ends_both() {
     let plain = "[tls]\nmode = \"off\"\n[limits]\ndrain = \"5s\"\n";
     let mut gateway = Gateway::setup()

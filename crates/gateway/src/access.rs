@@ -139,6 +139,10 @@ struct Watcher {
 impl Observer for Watcher {
     fn answered(&self, exchange: &Exchange) {
         self.share.metrics.answered(exchange);
+        if exchange.rule.is_some() {
+            let now = self.share.log.clock.wall();
+            self.share.metrics.recent.note(exchange, now);
+        }
         if self.lines {
             self.share.note(exchange);
         }

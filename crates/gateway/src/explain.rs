@@ -40,6 +40,11 @@ impl Settings {
             "(in the state directory)"
         };
         let run = |key: &Option<String>, own: &str| key.clone().unwrap_or_else(|| own.to_owned());
+        let token = if config.admin.token.is_some() {
+            "(set)"
+        } else {
+            "(none)"
+        };
         let known = [
             app,
             ("run.user", run(&config.run.user, "(whoever starts it)")),
@@ -87,6 +92,7 @@ impl Settings {
             ("log.access", config.log.access.to_string()),
             ("keys.file", keys),
             ("admin.listen", address(admin)),
+            ("admin.token", token.to_owned()),
             ("reports.enabled", config.reports.enabled.to_string()),
             ("store.url", store),
             ("store.nodes", self.store.nodes.to_string()),
@@ -183,6 +189,15 @@ impl Settings {
         if config.pages.framework_errors == FrameworkErrors::Pass {
             let why = "the framework's error pages tell what runs, and in development its stack";
             found.push(("pages.framework_errors".to_owned(), why.to_owned()));
+        }
+        if let Some(admin) = self.admin
+            && !crate::admin::is_loopback(admin.ip())
+        {
+            let why = format!(
+                "the admin page and its token go to {admin} unencrypted: keep it on a network that \
+                 nobody else listens to"
+            );
+            found.push(("admin.listen".to_owned(), why));
         }
         if !config.reports.enabled {
             let why = "what the policy blocks is not told of in the log";

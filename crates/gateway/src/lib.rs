@@ -42,7 +42,7 @@ pub fn certificate_warnings(tls: &panoply_tls::Tls) -> Vec<String> {
     tls.warnings().iter().map(ToString::to_string).collect()
 }
 
-pub use control::{BlockEntry, CertificateEntry, Control, ControlError, Status};
+pub use control::{BlockEntry, CertificateEntry, Control, ControlError, Reports, Status};
 pub use error::Error;
 pub use gateway::{Addresses, Gateway, Outcome};
 pub use handover::{Heir, Program};
@@ -50,5 +50,6 @@ pub use listen::ListenError;
 pub use log::start as start_log;
 pub use panoply_acme::Reason;
 pub use privilege::Privilege;
+pub use reports::{CspEvidence, CspProposal, CspSource, Sighting};
 pub use settings::{REPORTS_PATH, Settings, Surroundings};
 pub use store::OpenError;

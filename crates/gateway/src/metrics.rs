@@ -13,6 +13,8 @@ use panoply::limits::Outcome;
 use panoply::trace::Exchange;
 use panoply_tls::CertificateInfo;
 
+use crate::admin::Recent;
+
 /// Where everything is counted; a counter costs one atomic addition.
 pub(crate) struct Metrics {
     recorder: PrometheusRecorder,
@@ -27,6 +29,8 @@ pub(crate) struct Metrics {
     store_up: Gauge,
     certificates_missing: Gauge,
     logins: [Counter; 3],
+    /// The last refusals, for the admin page.
+    pub(crate) recent: Recent,
 }
 
 impl std::fmt::Debug for Metrics {
@@ -138,6 +142,7 @@ impl Metrics {
             store_up: gauge("panoply_store_up"),
             certificates_missing: gauge("panoply_certificates_missing"),
             logins: ["success", "failure", "neither"].map(login),
+            recent: Recent::default(),
             recorder,
         }
     }

@@ -38,9 +38,11 @@ pub(crate) async fn apply(
             }
             shared.live.store(Arc::new(settings.live));
             tracing::info!("the configuration has been reloaded");
+            shared.reloads.ended(Ok(()));
         }
         Err(error) => {
             tracing::error!("the configuration stays as it was: {error}");
+            shared.reloads.ended(Err(error.to_string()));
         }
     }
     log::notify_ready();

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle as Task;
 
@@ -50,7 +49,6 @@ struct Running<'a> {
     around: &'a Surroundings,
     upkeep: &'a Upkeep,
     listeners: &'a Listeners,
-    metrics: PrometheusHandle,
     signals: Signals,
     upgrades: mpsc::Receiver<Asker>,
     app: Task<Ended>,
@@ -91,7 +89,11 @@ impl Gateway {
             heir.opened().map_err(Error::Handover)?;
         }
         let background = [
-            tokio::task::spawn_local(reports::explain(incoming, Arc::clone(&shared.clock))),
+            tokio::task::spawn_local(reports::keep(
+                incoming,
+                Arc::clone(&around.reports),
+                Arc::clone(&shared.clock),
+            )),
             tokio::task::spawn_local(background::upkeep(metrics.handle())),
         ];
         let listeners = Listeners {
@@ -107,7 +109,6 @@ impl Gateway {
             around,
             upkeep: &upkeep,
             listeners: &listeners,
-            metrics: metrics.handle(),
             signals,
             upgrades: asked,
             took_app: left.is_some(),
@@ -161,6 +162,9 @@ impl Gateway {
                 })
             }
         };
+        if replaced {
+            reports::pass_on(around).await;
+        }
         background.iter().chain(&admin).for_each(Task::abort);
         outcome
     }
@@ -171,9 +175,8 @@ impl<'a> Running<'a> {
     fn open(&mut self) -> Result<(), Error> {
         self.workers = start_workers(self.shared, self.listeners, self.settings)?;
         if let Some(listener) = &self.listeners.admin {
-            let listener = { listener.try_clone() }.and_then(tokio::net::TcpListener::from_std);
-            let listener = listener.map_err(system("a socket"))?;
-            let serve = admin::serve(listener, Arc::clone(self.shared), self.metrics.clone());
+            let listener = listener.try_clone().map_err(system("a socket"))?;
+            let serve = admin::serve(listener, Arc::clone(self.shared), self.around.clone())?;
             self.admin = Some(tokio::task::spawn_local(serve));
         }
         Ok(())

@@ -10,15 +10,15 @@ use panoply_acme::Acme;
 use panoply_tls::{Lasting, Tls};
 
 use crate::certificates;
-use crate::config::{
-    Address, ConfigError, FrameworkErrors, Loaded, LogConfig, Origin, StoreUrl, Upstream,
-};
+use crate::config::{Address, ConfigError, FrameworkErrors, Loaded, LogConfig, StoreUrl, Upstream};
 use crate::handover::{Heir, Program};
 use crate::privilege::Account;
+use crate::reports::Kept;
 use crate::store::{Deferred, Plan};
 use crate::wire::Patience;
 
 mod bounds;
+mod listeners;
 
 /// Where browsers are asked to send reports.
 pub const REPORTS_PATH: &str = "/.well-known/panoply/reports";
@@ -56,6 +56,9 @@ pub(crate) struct Live {
     pub(crate) access_log: bool,
     /// The file of the keys that seal cookies.
     pub(crate) keys: PathBuf,
+    pub(crate) admin_token: Option<Secret>,
+    /// Where is counted, without a password.
+    pub(crate) store: String,
 }
 
 /// Bounds, in the form that the workers use.
@@ -101,6 +104,8 @@ pub struct Surroundings {
     pub(crate) program: Option<Program>,
     /// What the gateway before this one hands over.
     pub(crate) heir: Option<Heir>,
+    /// What browsers have reported.
+    pub(crate) reports: Arc<Kept>,
 }
 
 impl Surroundings {
@@ -116,6 +121,7 @@ impl Surroundings {
             lasting: Lasting::default(),
             program: None,
             heir: None,
+            reports: Arc::new(Kept::new(state)),
         }
     }
 
@@ -183,7 +189,7 @@ impl Settings {
                 .with_help("give `listen.http` or `listen.https` an address"));
         }
         let admin = config.admin.listen.and_then(Address::socket);
-        apart(
+        listeners::apart(
             loaded,
             [
                 ("listen.http", http),
@@ -191,6 +197,7 @@ impl Settings {
                 ("admin.listen", admin),
             ],
         )?;
+        let admin_token = listeners::admin_token(loaded, admin)?;
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let placeholder = placeholder(&suit, &app, around);
         Ok(Self {
@@ -215,6 +222,8 @@ impl Settings {
                 framework_errors: config.pages.framework_errors,
                 access_log: config.log.access,
                 keys,
+                admin_token,
+                store: store.url.to_string(),
             },
             drain: config.limits.drain.get(),
             domains: config.tls.domain_names().to_vec(),
@@ -336,32 +345,6 @@ fn store_plan(loaded: &Loaded, around: &Surroundings) -> Result<Plan, ConfigErro
         nodes: config.nodes.unwrap_or(std::num::NonZeroU32::MIN),
         asked: config.url.is_some(),
     })
-}
-
-/// No two listeners want one port.
-fn apart(loaded: &Loaded, listeners: [(&str, Option<SocketAddr>); 3]) -> Result<(), ConfigError> {
-    let clash = |a: SocketAddr, b: SocketAddr| {
-        let (one, other) = (a.ip(), b.ip());
-        let any = one.is_unspecified() || other.is_unspecified();
-        let meet = one == other || (any && one.is_ipv4() == other.is_ipv4());
-        a.port() != 0 && a.port() == b.port() && meet
-    };
-    for (number, (key, address)) in listeners.iter().enumerate() {
-        for (before, other) in listeners.iter().take(number) {
-            if let (Some(a), Some(b)) = (address, other)
-                && clash(*a, *b)
-            {
-                let message = format!("`{key}` ({a}) and `{before}` ({b}) want the same port");
-                // Shown where one of them was written.
-                let at = [*key, *before].into_iter();
-                let at = at.clone().find(|key| loaded.origin(key) != Origin::Default);
-                return Err(loaded
-                    .error(at.unwrap_or(key), message)
-                    .with_help("give each a port of its own, or turn one `\"off\"`"));
-            }
-        }
-    }
-    Ok(())
 }
 
 fn app(loaded: &Loaded) -> Result<App, ConfigError> {

@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 use crate::access::AccessLog;
 use crate::descriptors;
 use crate::metrics::Metrics;
-use crate::reports::Report;
+use crate::reports::Received;
 use crate::settings::Live;
 
 /// One gateway.
@@ -33,8 +33,9 @@ pub(crate) struct Shared {
     finished: AtomicUsize,
     /// The app's process and port, where it is ours to look after.
     process: Mutex<Option<(Pid, u16)>>,
-    pub(crate) reports: mpsc::Sender<Report>,
+    pub(crate) reports: mpsc::Sender<Received>,
     pub(crate) https_port: Option<u16>,
+    pub(crate) reloads: Reloads,
     census: Census,
 }
 
@@ -44,7 +45,7 @@ impl Shared {
         metrics: Arc<Metrics>,
         access: AccessLog,
         clock: Arc<dyn Clock>,
-        reports: mpsc::Sender<Report>,
+        reports: mpsc::Sender<Received>,
         https_port: Option<u16>,
     ) -> Self {
         descriptors::raise(live.limits.connections);
@@ -61,6 +62,7 @@ impl Shared {
             process: Mutex::default(),
             reports,
             https_port,
+            reloads: Reloads::default(),
             census: Census::default(),
         }
     }
@@ -134,6 +136,40 @@ pub(crate) enum AppState {
     /// It accepts connections here.
     Up(SocketAddr),
 }
+
+/// How reloads went, for whoever has asked for one.
+#[derive(Debug)]
+pub(crate) struct Reloads(watch::Sender<Option<Result<(), String>>>);
+
+impl Default for Reloads {
+    fn default() -> Self {
+        Self(watch::Sender::new(None))
+    }
+}
+
+impl Reloads {
+    /// Says how one went.
+    pub(crate) fn ended(&self, how: Result<(), String>) {
+        self.0.send_replace(Some(how));
+    }
+
+    /// Asks for one, as SIGHUP does, and waits until it is over.
+    pub(crate) async fn ask(&self) -> Result<(), String> {
+        let mut ended = self.0.subscribe();
+        let own = rustix::process::getpid();
+        rustix::process::kill_process(own, rustix::process::Signal::HUP)
+            .map_err(|error| format!("the gateway cannot signal itself: {error}"))?;
+        let waited = tokio::time::timeout(LONGEST_RELOAD, ended.changed()).await;
+        if waited.is_err() {
+            return Err("the reload takes long; the gateway's log says how it ends".to_owned());
+        }
+        let how = ended.borrow_and_update().clone();
+        how.unwrap_or(Ok(()))
+    }
+}
+
+/// Files are read and a store is asked for its blocks; no more than that is waited for.
+const LONGEST_RELOAD: std::time::Duration = std::time::Duration::from_secs(20);
 
 /// The connections that are open, in all and by client.
 #[derive(Debug, Default)]

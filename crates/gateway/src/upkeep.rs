@@ -1,5 +1,5 @@
-//! What one gateway at a time does for a state directory: the store, certificates, the control
-//! socket. It can be laid down and taken up again, for another gateway to have it.
+//! What one gateway at a time does for a state directory: the store, the evidence of reports,
+//! certificates, the control socket. It can be laid down and taken up again, for another gateway to have it.
 
 use std::cell::RefCell;
 use std::io;
@@ -66,6 +66,7 @@ impl Upkeep {
 
     /// Begins, or begins again. Before the first request: whoever is blocked stays blocked.
     pub(crate) async fn take_up(&self) {
+        self.around.reports.open(self.around.clock.wall());
         if let Err(error) = { self.shared.live.load_full() }
             .suit
             .blocklist()
@@ -95,7 +96,7 @@ impl Upkeep {
         let Some(socket) = &self.control else { return };
         let desk = Desk {
             shared: Arc::clone(&self.shared),
-            store: Arc::clone(&self.around.store),
+            around: self.around.clone(),
             upgrades: self.upgrades.clone(),
         };
         self.fall_silent();
@@ -129,6 +130,9 @@ impl Upkeep {
             return Err("too many upgrades have failed: restart it instead".to_owned());
         }
         self.lay_down();
+        let (reports, now) = (Arc::clone(&self.around.reports), self.around.clock.wall());
+        // Whether it could be written is told where it is; no upgrade fails for that.
+        let _ = tokio::task::spawn_blocking(move || reports.close(now)).await;
         let Some(file) = file else {
             // Nodes share the store, or it ends with the process.
             return Ok(());

@@ -115,7 +115,7 @@ impl Headers {
             .unwrap_or(config.preset.no_store_with_cookie());
         let in_force = in_force(&site, &paths)?;
         let weakenings = weakenings(config, &site, &paths);
-        for weakening in weakenings.iter().filter(|one| one.is_legacy()) {
+        for weakening in weakenings.iter().filter(|one| one.is_loud()) {
             tracing::warn!(key = weakening.key, "{}", weakening.why);
         }
         let rendered = Rendered::new(&site, &paths, removal(config)?)?

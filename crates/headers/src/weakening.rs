@@ -18,7 +18,7 @@ pub struct Weakening {
     pub key: String,
     /// What it gives up.
     pub why: String,
-    legacy: bool,
+    loud: bool,
 }
 
 impl Weakening {
@@ -26,17 +26,18 @@ impl Weakening {
         Self {
             key: key.into(),
             why: why.into(),
-            legacy: false,
+            loud: false,
         }
     }
 
-    /// Whether browsers have dropped what is used here, which is said at each start.
-    pub(crate) const fn is_legacy(&self) -> bool {
-        self.legacy
+    /// Whether it is said at each start too: what browsers have dropped, and what is meant to last
+    /// no longer than a policy is learnt.
+    pub const fn is_loud(&self) -> bool {
+        self.loud
     }
 
-    fn legacy(mut self) -> Self {
-        self.legacy = true;
+    fn loud(mut self) -> Self {
+        self.loud = true;
         self
     }
 }
@@ -99,10 +100,14 @@ fn compare(sent: &Resolved, helmet: &Resolved, prefix: &str, found: &mut Vec<Wea
         match checked {
             Checked::Csp(csp) if header == Header::ContentSecurityPolicy => {
                 if csp.report_only {
-                    found.push(Weakening::new(
-                        format!("{header}.report_only"),
-                        "violations are reported, and nothing is blocked",
-                    ));
+                    found.push(
+                        Weakening::new(
+                            format!("{header}.report_only"),
+                            "nothing is blocked, and an injected script runs: violations are only \
+                             reported, to learn what the policy must allow",
+                        )
+                        .loud(),
+                    );
                 }
                 csp_weakenings(&csp.policy, found);
             }
@@ -111,7 +116,7 @@ fn compare(sent: &Resolved, helmet: &Resolved, prefix: &str, found: &mut Vec<Wea
                     header.as_str(),
                     "browsers dropped pins in 2018 to 2020: a lost key made a site unreachable",
                 )
-                .legacy(),
+                .loud(),
             ),
             Checked::Value(Value::Cache(crate::CacheControl::Helmet3)) => found.push(
                 Weakening::new(
@@ -119,7 +124,7 @@ fn compare(sent: &Resolved, helmet: &Resolved, prefix: &str, found: &mut Vec<Wea
                     "`Pragma`, `Expires` and `Surrogate-Control` are for caches of the nineties; \
                      `no-store` alone says it",
                 )
-                .legacy(),
+                .loud(),
             ),
             Checked::Value(Value::Permissions(policy)) => {
                 for feature in policy.open() {
@@ -163,7 +168,7 @@ fn word_weakening(header: Header, sent: &Checked, helmet: &Checked, found: &mut 
                         header.as_str(),
                         "browsers dropped the script filter: it could be turned against the page",
                     )
-                    .legacy(),
+                    .loud(),
                 ),
                 _ => {}
             }

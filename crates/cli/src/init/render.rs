@@ -162,7 +162,8 @@ const HEADERS: &str = r#"
 #preset = "helmet"
 "#;
 
-const POLICY: &str = r#"# What pages may load from elsewhere. The log names what was blocked, and the line to write here.
+const POLICY: &str = r#"# What pages may load from elsewhere. The log names what was blocked, and the line to write here;
+# `panoply csp suggest` makes one policy of all that browsers report.
 #[headers.content-security-policy]
 #append = { script-src = ["https://js.stripe.com"], frame-src = ["https://js.stripe.com"] }
 
@@ -241,6 +242,8 @@ const LIMITS: &str = r#"
 #access = true
 
 [admin]
-# Metrics and health, nowhere unless said. Keep it off the internet.
+# A page that says how things stand, metrics and health; nowhere unless said.
 #listen = "127.0.0.1:9100"
+# On an address that other machines reach it asks for this, or does not start.
+#token = "the output of openssl rand -hex 32"
 "#;

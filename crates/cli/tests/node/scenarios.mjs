@@ -1,5 +1,7 @@
 // What is done in the browser, one function a scenario; what they return is judged by the Rust tests.
 import { setTimeout as pause } from 'node:timers/promises';
+export * from './desk.mjs';
+export * from './policy.mjs';
 
 /** The login example, by hand: a wrong password, the right one, the account, out again. */
 export async function login({ visit }, origin) {

@@ -63,7 +63,10 @@ const ACCOUNT: &str = "acme.external_account";
 
 /// Whether the value at a dotted path is nobody's business.
 pub(crate) fn is_secret(path: &str) -> bool {
-    matches!(path, ACCOUNT | "acme.external_account.key" | "store.secret")
+    matches!(
+        path,
+        ACCOUNT | "acme.external_account.key" | "admin.token" | "store.secret"
+    )
 }
 
 /// Whether a secret may stand in the same line.
@@ -72,7 +75,7 @@ pub(super) fn lies_by_a_secret(path: &str) -> bool {
 }
 
 /// The dotted paths of the settings that an environment variable can name.
-const SETTINGS: [&str; 66] = [
+const SETTINGS: [&str; 67] = [
     "acme.challenges",
     "acme.contact",
     "acme.directories",
@@ -88,6 +91,7 @@ const SETTINGS: [&str; 66] = [
     "acme.temporary_state",
     "acme.together",
     "admin.listen",
+    "admin.token",
     "app.command",
     "app.h2c",
     "app.start_timeout",

@@ -74,7 +74,7 @@ pub struct Config {
     pub pages: PagesConfig,
     /// What is logged, and how.
     pub log: LogConfig,
-    /// Metrics and health, on a listener of their own.
+    /// A page for whoever looks after it, metrics and health, on a listener of their own.
     pub admin: AdminConfig,
     /// Reports of what the Content-Security-Policy blocked.
     pub reports: ReportsConfig,
@@ -145,13 +145,27 @@ pub enum LogLevel {
     Trace,
 }
 
-/// `[admin]`: the listener for metrics and health.
-#[derive(Debug, Clone, Default, Deserialize)]
+/// `[admin]`: the listener for the admin page, metrics and health.
+#[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct AdminConfig {
-    /// Where it listens, such as `127.0.0.1:9100`; nowhere by default.
+    /// Where it listens, such as `127.0.0.1:9100`; nowhere by default. On an address that other
+    /// machines reach it wants a token.
     pub listen: Option<Address>,
+    /// What whoever comes must know, of 16 characters or more; on loopback nothing by default. It is
+    /// asked for by the page, and by `/metrics` as `Authorization: Bearer`; not by `/health`.
+    pub token: Option<String>,
+}
+
+impl std::fmt::Debug for AdminConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let token = self.token.as_ref().map(|_| "…");
+        f.debug_struct("AdminConfig")
+            .field("listen", &self.listen)
+            .field("token", &token)
+            .finish()
+    }
 }
 
 /// `[reports]`: whether browsers are asked to report what the policy blocked.

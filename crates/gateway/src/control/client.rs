@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use panoply_acme::Reason;
 
-use super::message::{Ask, BlockEntry, LONGEST, Said, Status};
+use super::message::{Ask, BlockEntry, LONGEST, Reports, Said, Status};
 use super::{PATIENCE, SOCKET};
+use crate::reports::Received;
 
 /// A gateway that runs, by its state directory.
 ///
@@ -144,6 +145,50 @@ impl Control {
     pub fn upgrade(&self) -> Result<u32, ControlError> {
         match self.ask(&Ask::Upgrade)? {
             Said::Upgraded { process } => Ok(process),
+            said => Err(unexpected(said)),
+        }
+    }
+
+    /// What browsers have reported, and the policies in force.
+    ///
+    /// # Errors
+    ///
+    /// When no gateway answers.
+    pub fn reports(&self) -> Result<Reports, ControlError> {
+        match self.ask(&Ask::Reports)? {
+            Said::Reports(reports) => Ok(*reports),
+            said => Err(unexpected(said)),
+        }
+    }
+
+    /// Has the gateway forget what browsers have reported.
+    ///
+    /// # Errors
+    ///
+    /// When no gateway answers.
+    pub fn forget_reports(&self) -> Result<(), ControlError> {
+        match self.ask(&Ask::ForgetReports)? {
+            Said::Forgotten => Ok(()),
+            said => Err(unexpected(said)),
+        }
+    }
+
+    /// Has the gateway that has taken over keep what this one was still sent.
+    pub(crate) fn pass_on(&self, reports: Vec<Received>) -> Result<(), ControlError> {
+        match self.ask(&Ask::PassOn { reports })? {
+            Said::Noted => Ok(()),
+            said => Err(unexpected(said)),
+        }
+    }
+
+    /// Has the gateway read its configuration again, as SIGHUP does, and waits until it is in force.
+    ///
+    /// # Errors
+    ///
+    /// When no gateway answers, or the configuration is refused.
+    pub fn reload(&self) -> Result<(), ControlError> {
+        match self.ask(&Ask::Reload)? {
+            Said::Reloaded => Ok(()),
             said => Err(unexpected(said)),
         }
     }

@@ -7,6 +7,7 @@ use panoply_core::{Block, Subject};
 use serde::{Deserialize, Serialize};
 
 use super::decision::{Outcome, OwnedOp};
+use crate::reports::{CspEvidence, Received};
 
 /// A block in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +71,16 @@ pub struct Status {
     pub warnings: Vec<String>,
 }
 
+/// What browsers have reported, and under which policies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Reports {
+    /// What was reported.
+    pub evidence: CspEvidence,
+    /// The policies in force: the prefix of the paths, the header's name, its value.
+    pub policies: Vec<(String, String, String)>,
+}
+
 /// How one certificate stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -109,6 +120,14 @@ pub(super) enum Ask {
     ReleaseClient { client: IpAddr },
     /// To revoke the certificate for a name, and to order another.
     Revoke { name: String, reason: Reason },
+    /// What browsers have reported.
+    Reports,
+    /// To forget it.
+    ForgetReports,
+    /// To keep what was reported to the gateway before this one after it had handed over.
+    PassOn { reports: Vec<Received> },
+    /// To read the configuration again.
+    Reload,
 }
 
 /// What is answered.
@@ -122,6 +141,10 @@ pub(super) enum Said {
     Revoked,
     Upgraded { process: u32 },
     Decided(Box<Outcome>),
+    Reports(Box<Reports>),
+    Forgotten,
+    Noted,
+    Reloaded,
     Failed { why: String },
 }
 

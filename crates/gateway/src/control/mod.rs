@@ -9,8 +9,8 @@ mod server;
 
 pub use client::{Control, ControlError};
 pub(crate) use decision::{OwnedOp, decide_at, with_ops};
-pub use message::{BlockEntry, CertificateEntry, Status};
-pub(crate) use server::{Asker, Desk, Socket, bind, serve};
+pub use message::{BlockEntry, CertificateEntry, Reports, Status};
+pub(crate) use server::{Asker, Desk, Socket, bind, serve, status};
 
 /// The socket's name in the state directory.
 const SOCKET: &str = "control.sock";

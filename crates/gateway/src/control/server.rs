@@ -14,15 +14,16 @@ use panoply_acme::Reason;
 use panoply_core::{
     BlockId, CertificateSource, ClientAddress, CounterStore as _, Release, Scheme, StoreError,
 };
+use panoply_headers::HeaderInForce;
 use panoply_tls::{CertificateInfo, Date};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 
 use super::decision::with_ops;
-use super::message::{Ask, BlockEntry, CertificateEntry, LONGEST, PAGE, Said, Status};
+use super::message::{Ask, BlockEntry, CertificateEntry, LONGEST, PAGE, Reports, Said, Status};
 use super::{PATIENCE, SOCKET};
-use crate::settings::Live;
+use crate::settings::{Live, Surroundings};
 use crate::shared::{AppState, Shared};
 use crate::store::Deferred;
 
@@ -101,7 +102,7 @@ pub(crate) type Asker = oneshot::Sender<Result<u32, String>>;
 #[derive(Debug, Clone)]
 pub(crate) struct Desk {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) store: Arc<Deferred>,
+    pub(crate) around: Surroundings,
     pub(crate) upgrades: mpsc::Sender<Asker>,
 }
 
@@ -149,7 +150,8 @@ async fn exchange(mut stream: UnixStream, desk: &Desk) -> io::Result<()> {
 }
 
 async fn answer(ask: Ask, desk: &Desk) -> Said {
-    let (shared, store) = (&*desk.shared, &*desk.store);
+    let (shared, around) = (&*desk.shared, &desk.around);
+    let store = &*around.store;
     let live = shared.live.load_full();
     let list = live.suit.blocklist();
     let parsed = |id: &str| {
@@ -204,6 +206,24 @@ async fn answer(ask: Ask, desk: &Desk) -> Said {
             tracing::info!(count, "a user was released by hand");
             Ok(Said::Released { count })
         }
+        Ask::Reports => return Said::Reports(Box::new(reports(&live, shared, around))),
+        Ask::ForgetReports => {
+            if around.reports.forget(shared.clock.wall()) {
+                return Said::Forgotten;
+            }
+            let why = "another gateway is taking over: ask again in a moment".to_owned();
+            return Said::Failed { why };
+        }
+        Ask::PassOn { reports } => {
+            around.reports.note_all(&reports, shared.clock.wall());
+            return Said::Noted;
+        }
+        Ask::Reload => {
+            return match shared.reloads.ask().await {
+                Ok(()) => Said::Reloaded,
+                Err(why) => Said::Failed { why },
+            };
+        }
         Ask::Revoke { name, reason } => return revoke(&live, &name, reason).await,
         Ask::ReleaseClient { client } => {
             let client = network(client);
@@ -229,6 +249,20 @@ async fn upgrade(desk: &Desk) -> Said {
     }
 }
 
+fn reports(live: &Live, shared: &Shared, around: &Surroundings) -> Reports {
+    let sent = live.suit.headers().describe().iter();
+    let policies =
+        sent.filter(|header| header.name.as_str().starts_with("content-security-policy"));
+    let told = |header: &HeaderInForce| {
+        let name = header.name.to_string();
+        (header.path.clone(), name, header.value.clone())
+    };
+    Reports {
+        evidence: around.reports.evidence(shared.clock.wall()),
+        policies: policies.map(told).collect(),
+    }
+}
+
 async fn revoke(live: &Live, name: &str, reason: Reason) -> Said {
     let revoked = match &live.acme {
         Some(acme) => acme.revoke(name, reason).await,
@@ -251,7 +285,7 @@ fn end(info: &CertificateInfo) -> String {
     Date::from(info.not_after()).to_string()
 }
 
-async fn status(shared: &Shared, store: &Deferred) -> Status {
+pub(crate) async fn status(shared: &Shared, store: &Deferred) -> Status {
     let live = shared.live.load_full();
     let app = match &**shared.app.load() {
         AppState::Up(address) => format!("up at {address}"),

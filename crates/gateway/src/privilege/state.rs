@@ -22,6 +22,9 @@ const OURS: [&str; 9] = [
     "control.sock",
 ];
 
+/// How the rest of it begins: files of the store, and what was being written.
+const BEGINNINGS: [&str; 3] = ["panoply.db", "secret.", "csp-reports.json"];
+
 /// Makes the directory, or gives one that is root's, with what is in it, to `account`.
 ///
 /// # Errors
@@ -84,8 +87,7 @@ fn foreign(state: &Path) -> io::Result<Option<PathBuf>> {
         let name = name.to_string_lossy();
         // What is being written has the name of what it becomes between a dot or two.
         let bare = name.trim_start_matches('.').trim_end_matches(".new");
-        let ours =
-            OURS.contains(&bare) || bare.starts_with("panoply.db") || bare.starts_with("secret.");
+        let ours = OURS.contains(&bare) || BEGINNINGS.iter().any(|begin| bare.starts_with(begin));
         if !ours {
             return Ok(Some(name.into_owned().into()));
         }
@@ -165,6 +167,8 @@ mod tests {
             ".leaf.pem.new",
             "panoply.db-wal",
             "panoply.db-lock",
+            "csp-reports.json",
+            ".csp-reports.json.123",
             "acme",
         ] {
             fs::write(state.path().join(name), "").unwrap();

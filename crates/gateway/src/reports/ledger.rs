@@ -3,9 +3,6 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use panoply_core::Clock;
-use tokio::sync::mpsc;
-
 use super::parse::Report;
 
 /// Pages and directives that are remembered as told of; beyond them silence, said once.
@@ -15,24 +12,24 @@ const MOST_TOLD: usize = 1000;
 /// genuine ones no longer than that.
 const PERIOD: Duration = Duration::from_hours(1);
 
-/// Logs each new report with what to write into `panoply.toml`, until no more can come.
-pub(crate) async fn explain(mut reports: mpsc::Receiver<Report>, clock: impl Clock) {
-    let mut ledger = Ledger::default();
-    while let Some(report) = reports.recv().await {
-        match ledger.note(&report, clock.monotonic()) {
-            Told::Now => tracing::warn!(
-                page = report.page,
-                directive = report.directive,
-                blocked = report.blocked,
-                enforced = report.enforced,
-                "{}",
-                advice(&report)
-            ),
-            Told::Full => tracing::warn!(
-                "more than {MOST_TOLD} different reports: no further ones are logged for an hour"
-            ),
-            Told::Before => {}
-        }
+/// Logs a report that is new, with what to write into `panoply.toml`.
+pub(super) fn tell(ledger: &mut Ledger, report: &Report, now: Duration) {
+    if report.of_extension {
+        return;
+    }
+    match ledger.note(report, now) {
+        Told::Now => tracing::warn!(
+            page = report.page,
+            directive = report.directive,
+            blocked = report.blocked,
+            enforced = report.enforced,
+            "{}",
+            advice(report)
+        ),
+        Told::Full => tracing::warn!(
+            "more than {MOST_TOLD} different reports: no further ones are logged for an hour"
+        ),
+        Told::Before => {}
     }
 }
 
@@ -44,7 +41,7 @@ enum Told {
 }
 
 #[derive(Debug, Default)]
-struct Ledger {
+pub(super) struct Ledger {
     told: HashSet<(String, String)>,
     full: bool,
     since: Duration,
@@ -79,6 +76,7 @@ fn advice(report: &Report) -> String {
         directive,
         blocked,
         enforced,
+        of_extension: _,
     } = report;
     let did = if *enforced {
         "blocked"
@@ -143,6 +141,7 @@ mod tests {
             directive,
             blocked,
             enforced: true,
+            of_extension: false,
         }
     }
 

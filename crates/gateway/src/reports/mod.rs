@@ -3,23 +3,42 @@
 //! Anybody can send a report, so each is hostile input: small, parsed into a few short fields, and
 //! handed to one task through a queue that drops what it cannot hold.
 
+mod book;
+mod evidence;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
+mod keep;
+mod kept;
 mod ledger;
 mod parse;
+mod proposal;
+
+use std::net::IpAddr;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use panoply::limits::GuardedBody;
-use panoply_core::Refusal;
+use panoply_core::{ClientAddress, Refusal};
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use crate::body::{RequestBody, ResponseBody};
 
-pub(crate) use ledger::explain;
-pub(crate) use parse::Report;
+pub use evidence::{CspEvidence, Sighting};
+pub(crate) use keep::{keep, pass_on};
+pub(crate) use kept::Kept;
+use parse::Report;
+pub use proposal::{CspProposal, CspSource};
+
+/// A report, and whose it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Received {
+    report: Report,
+    /// What counts as one client.
+    client: Option<IpAddr>,
+}
 
 /// The largest body of reports that is read, in bytes.
 const MAX_BODY: usize = 64 << 10;
@@ -27,7 +46,7 @@ const MAX_BODY: usize = 64 << 10;
 /// Takes the reports in a request; the answer says nothing of what became of them.
 pub(crate) async fn receive(
     request: Request<RequestBody>,
-    reports: &mpsc::Sender<Report>,
+    reports: &mpsc::Sender<Received>,
 ) -> Result<Response<GuardedBody<ResponseBody>>, Refusal> {
     let refuse = |status, detail: &'static str| Refusal::new(status, "reports/malformed", detail);
     if request.method() != Method::POST {
@@ -47,6 +66,7 @@ pub(crate) async fn receive(
         .unwrap_or("")
         .trim()
         .to_ascii_lowercase();
+    let client = request.extensions().get().map(ClientAddress::network);
     let too_large = || refuse(StatusCode::PAYLOAD_TOO_LARGE, "The report is too large.");
     if http_body::Body::size_hint(request.body()).lower() > MAX_BODY as u64 {
         return Err(too_large());
@@ -66,7 +86,7 @@ pub(crate) async fn receive(
     })?;
     for report in parsed {
         // A flood of reports is dropped here; the first ones have been told of already.
-        let _ = reports.try_send(report);
+        let _ = reports.try_send(Received { report, client });
     }
     let mut response = Response::new(GuardedBody::from(Bytes::new()));
     *response.status_mut() = StatusCode::NO_CONTENT;

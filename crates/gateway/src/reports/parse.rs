@@ -1,6 +1,6 @@
 //! Reports of both kinds, cut down to what is told of them.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// The most reports of one request that are looked at.
 const MAX_REPORTS: usize = 20;
@@ -9,33 +9,25 @@ const MAX_REPORTS: usize = 20;
 const MAX_TEXT: usize = 200;
 
 /// One blocked thing, as the browser tells it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Report {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Report {
     /// The path of the page.
-    pub(crate) page: String,
+    pub(super) page: String,
     /// The directive that blocked it.
-    pub(crate) directive: String,
+    pub(super) directive: String,
     /// What was blocked: a URL's origin, or a word such as `inline`.
-    pub(crate) blocked: String,
+    pub(super) blocked: String,
     /// Whether it was blocked or only reported.
-    pub(crate) enforced: bool,
+    pub(super) enforced: bool,
+    /// Whether an extension of the browser's has caused it, which says nothing of the site.
+    pub(super) of_extension: bool,
 }
 
 /// `report-uri`'s form (CSP Level 2 §4.4).
 #[derive(Deserialize)]
 struct Old {
     #[serde(rename = "csp-report")]
-    report: OldBody,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct OldBody {
-    document_uri: Option<String>,
-    effective_directive: Option<String>,
-    violated_directive: Option<String>,
-    blocked_uri: Option<String>,
-    disposition: Option<String>,
+    report: Body,
 }
 
 /// The Reporting API's form (CSP Level 3 §5.5).
@@ -46,14 +38,19 @@ struct New {
     body: serde_json::Value,
 }
 
+/// What is reported, by the names of either form.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct NewBody {
-    #[serde(rename = "documentURL")]
-    document_url: Option<String>,
+#[serde(rename_all = "kebab-case")]
+struct Body {
+    #[serde(alias = "documentURL")]
+    document_uri: Option<String>,
+    #[serde(alias = "effectiveDirective")]
     effective_directive: Option<String>,
-    #[serde(rename = "blockedURL")]
-    blocked_url: Option<String>,
+    violated_directive: Option<String>,
+    #[serde(alias = "blockedURL")]
+    blocked_uri: Option<String>,
+    #[serde(alias = "sourceFile")]
+    source_file: Option<String>,
     disposition: Option<String>,
 }
 
@@ -62,70 +59,75 @@ pub(super) fn parse(media: &str, body: &[u8]) -> Option<Vec<Report>> {
     match media {
         "application/csp-report" | "application/json" => {
             let Old { report } = serde_json::from_slice(body).ok()?;
-            let directive = report.effective_directive.or(report.violated_directive);
-            let report = build(
-                report.document_uri,
-                directive,
-                report.blocked_uri,
-                report.disposition,
-            );
-            Some(report.into_iter().collect())
+            Some(report.build().into_iter().collect())
         }
         "application/reports+json" => {
             let reports: Vec<New> = serde_json::from_slice(body).ok()?;
             let violations = reports
                 .into_iter()
                 .filter(|report| report.kind == "csp-violation");
-            let report = |report: New| {
-                let body: NewBody = serde_json::from_value(report.body).ok()?;
-                let NewBody {
-                    document_url,
-                    effective_directive,
-                    blocked_url,
-                    disposition,
-                } = body;
-                build(document_url, effective_directive, blocked_url, disposition)
-            };
+            let report = |report: New| serde_json::from_value::<Body>(report.body).ok()?.build();
             Some(violations.take(MAX_REPORTS).filter_map(report).collect())
         }
         _ => None,
     }
 }
 
-fn build(
-    page: Option<String>,
-    directive: Option<String>,
-    blocked: Option<String>,
-    disposition: Option<String>,
-) -> Option<Report> {
-    let directive = directive?;
-    // `violated-directive` may be the whole directive; its name is enough.
-    let directive = directive.split_ascii_whitespace().next()?;
-    let named = directive
-        .bytes()
-        .all(|byte| byte.is_ascii_lowercase() || byte == b'-');
-    if !named || directive.len() > 40 {
-        return None;
+impl Body {
+    fn build(self) -> Option<Report> {
+        let directive = self.effective_directive.or(self.violated_directive)?;
+        // `violated-directive` may be the whole directive; its name is enough.
+        let directive = directive.split_ascii_whitespace().next()?;
+        let named = directive
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+        if !named || directive.len() > 40 {
+            return None;
+        }
+        let page: http::Uri = self.document_uri?.parse().ok()?;
+        let blocked = self.blocked_uri.unwrap_or_default();
+        let of_extension = [Some(&blocked), self.source_file.as_ref()];
+        let enforced = self
+            .disposition
+            .is_none_or(|disposition| disposition != "report");
+        Some(Report {
+            // No host, which the client could make up, and no query, which may be secret.
+            page: tame(page.path()),
+            directive: directive.to_owned(),
+            blocked: source(&blocked, &page),
+            enforced,
+            of_extension: of_extension
+                .into_iter()
+                .flatten()
+                .any(|url| is_extension(url)),
+        })
     }
-    Some(Report {
-        page: path(&page?)?,
-        directive: directive.to_owned(),
-        blocked: origin(&blocked.unwrap_or_default()),
-        enforced: disposition.is_none_or(|disposition| disposition != "report"),
-    })
 }
 
-/// A page's path: no host, which the client could make up, and no query, which may be secret.
-fn path(page: &str) -> Option<String> {
-    let uri: http::Uri = page.parse().ok()?;
-    Some(tame(uri.path()))
+/// Whether a browser's own parts or an extension are what this URL, or its scheme, names.
+fn is_extension(url: &str) -> bool {
+    let scheme = url.split(':').next().unwrap_or(url).to_ascii_lowercase();
+    scheme.ends_with("-extension")
+        || matches!(&*scheme, "chrome" | "resource" | "webkit-masked-url")
 }
 
-/// The origin of a URL, which is what a policy would allow; a word as it is.
-fn origin(blocked: &str) -> String {
+/// What a policy would name to allow `blocked`: a URL's origin, `self` for the page's own, the scheme
+/// of what has no origin; a word as it is.
+fn source(blocked: &str, page: &http::Uri) -> String {
+    let scheme = blocked.split(':').next().unwrap_or(blocked);
+    if ["data", "blob", "filesystem", "mediastream", "about"].contains(&scheme) {
+        return scheme.to_owned();
+    }
     let uri: Option<http::Uri> = blocked.parse().ok();
-    let origin = uri.and_then(|uri| Some(format!("{}://{}", uri.scheme_str()?, host_of(&uri)?)));
-    tame(&origin.unwrap_or_else(|| blocked.to_owned()))
+    match uri.as_ref().and_then(origin) {
+        Some(blocked) if origin(page).as_ref() == Some(&blocked) => "self".to_owned(),
+        Some(blocked) => tame(&blocked),
+        None => tame(blocked),
+    }
+}
+
+fn origin(uri: &http::Uri) -> Option<String> {
+    Some(format!("{}://{}", uri.scheme_str()?, host_of(uri)?))
 }
 
 /// Without the user's name and password, which no log may hold.
@@ -153,9 +155,17 @@ mod tests {
 
     #[test]
     fn what_was_blocked_is_named_without_credentials() {
-        assert_eq!(origin("https://user:pw@a.test/x?y"), "https://a.test");
-        assert_eq!(origin("https://a.test:8443/x"), "https://a.test:8443");
-        assert_eq!(origin("inline"), "inline");
+        let page = "https://shop.test/p".parse().unwrap();
+        for (blocked, expected) in [
+            ("https://user:pw@a.test/x?y", "https://a.test"),
+            ("https://a.test:8443/x", "https://a.test:8443"),
+            ("https://shop.test/own.js", "self"),
+            ("inline", "inline"),
+            ("data:text/html;base64,secret", "data"),
+            ("blob", "blob"),
+        ] {
+            assert_eq!(source(blocked, &page), expected);
+        }
     }
 
     #[test]
@@ -171,6 +181,7 @@ mod tests {
             directive: "script-src-elem".to_owned(),
             blocked: "https://cdn.test".to_owned(),
             enforced: true,
+            of_extension: false,
         };
         assert_eq!(
             parse("application/csp-report", old),
@@ -194,20 +205,43 @@ mod tests {
         let deep = [b"[".repeat(60_000), b"]".repeat(60_000)].concat();
         assert_eq!(parse("application/reports+json", &deep), None);
         assert_eq!(parse("text/plain", b"{}"), None);
-        assert_eq!(
-            build(Some("http://a/".into()), Some("x\ny".into()), None, None).map(|r| r.directive),
-            Some("x".into())
-        );
-        assert_eq!(
-            build(Some("http://a/".into()), Some("UPPER".into()), None, None),
-            None
-        );
+        let named = |directive| report(directive, "inline").unwrap().pop();
+        assert_eq!(named("x\ny"), None, "a page that is no URL");
+        let build = |directive: &str| body("http://a/", directive, "inline").build();
+        assert_eq!(build("x\ny").map(|r| r.directive), Some("x".into()));
+        assert_eq!(build("UPPER"), None);
+    }
+
+    #[test]
+    fn extensions_are_known_by_what_they_load_and_where_they_run() {
+        let of = |blocked: &str, file: Option<&str>| {
+            let mut body = body("https://a.test/", "script-src", blocked);
+            body.source_file = file.map(str::to_owned);
+            body.build().unwrap().of_extension
+        };
+        assert!(of("chrome-extension", None));
+        assert!(of("moz-extension://5f3a/x.js", None));
+        assert!(of("inline", Some("safari-web-extension://5f3a/content.js")));
+        assert!(of("eval", Some("chrome-extension")));
+        assert!(!of("inline", Some("https://a.test/x-extension")));
+        assert!(!of("https://chrome.test", None));
+    }
+
+    fn body(page: &str, directive: &str, blocked: &str) -> Body {
+        Body {
+            document_uri: Some(page.to_owned()),
+            effective_directive: Some(directive.to_owned()),
+            violated_directive: None,
+            blocked_uri: Some(blocked.to_owned()),
+            source_file: None,
+            disposition: None,
+        }
     }
 
     proptest! {
         #[test]
         fn what_is_kept_is_printable_and_short(page in "http://a/\\PC{0,300}", blocked: String) {
-            if let Some(report) = build(Some(page), Some("img-src".into()), Some(blocked), None) {
+            if let Some(report) = body(&page, "img-src", &blocked).build() {
                 for text in [&report.page, &report.blocked] {
                     prop_assert!(text.len() <= MAX_TEXT);
                     prop_assert!(text.bytes().all(|byte| byte.is_ascii_graphic()));

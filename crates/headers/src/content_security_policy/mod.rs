@@ -6,6 +6,7 @@ use std::fmt;
 
 use http::HeaderValue;
 
+mod allows;
 mod check;
 mod config;
 mod directive;

@@ -1,0 +1,125 @@
+//! The listener for whoever looks after the gateway: a page, metrics and health. It is not for the
+//! world.
+
+mod assets;
+mod desk;
+mod door;
+mod headers;
+mod html;
+mod numbers;
+mod page;
+mod recent;
+mod route;
+mod rules;
+mod series;
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+
+use crate::error::{Error, system};
+use crate::settings::Surroundings;
+use crate::shared::Shared;
+
+use desk::Desk;
+pub(crate) use door::is_loopback;
+pub(crate) use recent::Recent;
+
+/// Connections at once; scrapers need one, a browser six.
+const CONNECTIONS: usize = 32;
+
+/// The bytes of a request's head.
+const HEAD: usize = 16 << 10;
+
+/// How long one connection lives, whatever it does: nobody keeps others out for longer.
+const LIFE: Duration = Duration::from_mins(5);
+
+/// How long its last answer may take to be read.
+const LAST: Duration = Duration::from_secs(10);
+
+/// Answers on `listener` for as long as this is polled; what is being answered then still is.
+pub(crate) fn serve(
+    listener: std::net::TcpListener,
+    shared: Arc<Shared>,
+    around: Surroundings,
+) -> Result<impl Future<Output = ()>, Error> {
+    let listener = TcpListener::from_std(listener).map_err(system("a socket"))?;
+    let bound = listener.local_addr().map_err(system("a socket"))?;
+    let desk = Desk::new(shared, around, bound).map_err(system("random bytes"))?;
+    Ok(answer(listener, Rc::new(desk)))
+}
+
+async fn answer(listener: TcpListener, desk: Rc<Desk>) {
+    tokio::select! {
+        () = series::keep(Rc::clone(&desk)) => {}
+        () = accept(listener, desk) => {}
+    }
+}
+
+async fn accept(listener: TcpListener, desk: Rc<Desk>) {
+    // Connections see its end: another gateway answers by then, and only that one is right.
+    let (_open, closed) = watch::channel(());
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            return;
+        };
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                let (desk, closed) = (Rc::clone(&desk), closed.clone());
+                tokio::task::spawn_local(async move {
+                    connection(stream, peer.ip(), desk, closed).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::error!(%error, "the admin listener cannot accept connections");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+async fn connection(
+    stream: TcpStream,
+    peer: IpAddr,
+    desk: Rc<Desk>,
+    mut closed: watch::Receiver<()>,
+) {
+    let service = service_fn(move |request: Request<Incoming>| {
+        let desk = Rc::clone(&desk);
+        async move { Ok::<_, Infallible>(route::answer(&desk, request, peer).await) }
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_secs(10))
+        .max_buf_size(HEAD)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut served = std::pin::pin!(served);
+    let ended = tokio::select! {
+        ended = served.as_mut() => Some(ended),
+        _ = closed.changed() => None,
+        () = tokio::time::sleep(LIFE) => None,
+    };
+    let ended = match ended {
+        Some(ended) => ended,
+        None => {
+            served.as_mut().graceful_shutdown();
+            tokio::time::timeout(LAST, served).await.unwrap_or(Ok(()))
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "an admin connection ended early");
+    }
+}

@@ -1,0 +1,44 @@
+//! Certificates and the store.
+
+use super::{Html, View, cell, code, table};
+
+pub(super) fn show(html: &mut Html, view: &View) {
+    html.raw("<section id=\"certificates\" aria-labelledby=\"h-certificates\"><h2 id=\"h-certificates\">Certificates</h2>");
+    for warning in &view.status.warnings {
+        html.raw("<p class=\"notice bad\">")
+            .text(warning)
+            .raw("</p>");
+    }
+    let certificates = &view.status.certificates;
+    if certificates.is_empty() {
+        html.raw("<p>None: TLS is off.</p>");
+    } else {
+        let columns = ["Names", "From", "Valid until", "Standing"];
+        table(html, "Certificates", &columns, |html| {
+            for one in certificates.iter().take(super::ROWS) {
+                html.raw("<tr>");
+                cell(html, one.names.join(", "));
+                cell(html, &one.source);
+                cell(html, one.valid_until.as_deref().unwrap_or("none yet"));
+                html.raw("<td class=\"long lines\">")
+                    .text(&one.standing)
+                    .raw("</td></tr>");
+            }
+        });
+        if certificates.len() > super::ROWS {
+            html.raw("<p>And more: <code>panoply status</code> names them all.</p>");
+        }
+    }
+    html.raw(
+        "</section><section id=\"store\" aria-labelledby=\"h-store\"><h2 id=\"h-store\">Store</h2>",
+    );
+    table(html, "Store", &["Store", "Standing", "Blocks"], |html| {
+        html.raw("<tr>");
+        code(html, &view.store);
+        cell(html, &view.status.store);
+        let blocks = view.status.blocks.map(|blocks| blocks.to_string());
+        cell(html, blocks.as_deref().unwrap_or("not known"));
+        html.raw("</tr>");
+    });
+    html.raw("</section>");
+}

@@ -1,0 +1,182 @@
+//! Why a rule refuses, in a sentence, and which setting has the say.
+
+/// The sentence, and the key of `panoply.toml` if there is one.
+pub(super) fn why(rule: &str) -> (&'static str, Option<&'static str>) {
+    let found = RULES.iter().find(|(known, ..)| *known == rule);
+    let family = || RULES.iter().find(|(known, ..)| family_of(known, rule));
+    found
+        .or_else(family)
+        .map_or(("", None), |(_, why, key)| (why, *key))
+}
+
+/// Whether `known` is `name/` and so speaks for all that begin with it.
+fn family_of(known: &str, rule: &str) -> bool {
+    known.ends_with('/') && rule.starts_with(known)
+}
+
+const RULES: &[(&str, &str, Option<&str>)] = &[
+    (
+        "login/pair",
+        "Too many wrong passwords for one user from one client.",
+        Some("login"),
+    ),
+    (
+        "login/client",
+        "Too many wrong passwords from one client.",
+        Some("login"),
+    ),
+    (
+        "login/user",
+        "Too many wrong passwords for one user from everywhere.",
+        Some("login"),
+    ),
+    (
+        "login/names",
+        "One client has tried too many users.",
+        Some("login"),
+    ),
+    (
+        "login/ever",
+        "One client has failed for one user too often in a row.",
+        Some("login"),
+    ),
+    (
+        "login/device",
+        "Too many wrong passwords in a browser that its user has logged in with.",
+        Some("login"),
+    ),
+    (
+        "login/outage",
+        "The store does not answer, and logins wait for it.",
+        Some("login.on_outage"),
+    ),
+    (
+        "login/",
+        "A login that could not be read, and so not be counted.",
+        Some("login"),
+    ),
+    (
+        "block/client",
+        "Every request of a client that was blocked by hand.",
+        None,
+    ),
+    (
+        "cross-site",
+        "Another site's page tried to change something with a visitor's cookies.",
+        Some("cross_site"),
+    ),
+    (
+        "cookies/unsealable",
+        "The app set a cookie that could not be sealed.",
+        Some("cookies"),
+    ),
+    (
+        "limits/request",
+        "One client has made more requests than a limit allows.",
+        Some("limit"),
+    ),
+    (
+        "limits/connections",
+        "All places for connections were taken.",
+        Some("limits.connections"),
+    ),
+    (
+        "limits/connections-per-client",
+        "One client had too many connections open.",
+        Some("limits.connections_per_client"),
+    ),
+    (
+        "limits/head",
+        "A head larger than is read.",
+        Some("limits.header_bytes"),
+    ),
+    (
+        "limits/header-count",
+        "More headers than are read.",
+        Some("limits.header_count"),
+    ),
+    (
+        "limits/target",
+        "An address longer than is read.",
+        Some("limits.header_bytes"),
+    ),
+    (
+        "limits/body-bytes",
+        "A body larger than the limit.",
+        Some("limits.body_bytes"),
+    ),
+    (
+        "limits/head-timeout",
+        "A head that did not come in time.",
+        Some("limits.head_timeout"),
+    ),
+    (
+        "limits/idle",
+        "An unused connection was closed, which is nothing bad.",
+        Some("limits.idle_timeout"),
+    ),
+    (
+        "limits/slow-body",
+        "A body that stopped coming.",
+        Some("limits.stall_timeout"),
+    ),
+    (
+        "limits/slow-reader",
+        "A client that stopped reading its answer.",
+        Some("limits.stall_timeout"),
+    ),
+    (
+        "intake/no-host",
+        "The request does not say which host it is for.",
+        None,
+    ),
+    (
+        "intake/",
+        "Not HTTP as it is written down: often a scanner, or an attempt to smuggle a request.",
+        None,
+    ),
+    ("app/away", "The app could not be reached.", Some("app")),
+    (
+        "app/starting",
+        "The app was still starting.",
+        Some("app.start_timeout"),
+    ),
+    (
+        "app/timeout",
+        "The app did not answer in time.",
+        Some("limits.response_timeout"),
+    ),
+    (
+        "app/error-page",
+        "The framework's own error page, replaced because it tells what runs.",
+        Some("pages.framework_errors"),
+    ),
+    ("app/", "The app's answer was no HTTP, or broke off.", None),
+    (
+        "reports/malformed",
+        "Something that is no report was sent to where browsers report.",
+        Some("reports"),
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_family_has_a_word() {
+        for rule in [
+            "login/pair",
+            "login/body",
+            "intake/both-lengths",
+            "app/away",
+            "app/broken-answer",
+            "cross-site",
+            "limits/request",
+        ] {
+            assert_ne!(why(rule).0, "", "{rule}");
+        }
+        assert_ne!(why("login/pair"), why("login/slow-body"));
+        assert_eq!(why("no/such"), ("", None));
+    }
+}

@@ -1,0 +1,301 @@
+//! What reports have said so far, by directive and source: bounded, however many strangers write.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use panoply_core::{CounterKeys, Secret};
+use serde::{Deserialize, Serialize};
+
+use super::evidence::{CspEvidence, Sighting};
+use super::parse::Report;
+
+/// Pairs of a directive and a source that are kept.
+pub(super) const MOST_ENTRIES: usize = 500;
+
+/// Pages that are kept of each.
+pub(super) const MOST_PAGES: usize = 5;
+
+/// Clients that are told apart for each.
+pub(super) const MOST_CLIENTS: usize = 16;
+
+/// Clients that are told apart in all.
+const MOST_STRANGERS: usize = 4096;
+
+/// What has not been seen for as long is forgotten.
+const FORGOTTEN: Duration = Duration::from_hours(30 * 24);
+
+/// What is kept in the state directory.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Book {
+    /// Under which clients are hashed, so that the file names nobody.
+    key: [u8; 16],
+    /// In seconds since 1970, as all times here.
+    since: u64,
+    reports: u64,
+    noise: u64,
+    unkept: u64,
+    clients: BTreeSet<u64>,
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    directive: String,
+    source: String,
+    pages: Vec<String>,
+    more_pages: bool,
+    clients: BTreeSet<u64>,
+    reports: u64,
+    enforced: u64,
+    first: u64,
+    last: u64,
+}
+
+impl Book {
+    pub(super) fn new(now: SystemTime) -> Self {
+        // Without random bytes clients are told apart all the same, only less secretly.
+        let random = Secret::random().ok();
+        let key = random.and_then(|random| random.expose().first_chunk().copied());
+        Self {
+            key: key.unwrap_or_default(),
+            since: seconds(now),
+            reports: 0,
+            noise: 0,
+            unkept: 0,
+            clients: BTreeSet::new(),
+            entries: Vec::new(),
+        }
+    }
+
+    pub(super) fn note(&mut self, report: &Report, client: Option<IpAddr>, now: SystemTime) {
+        let now = seconds(now);
+        self.reports = self.reports.saturating_add(1);
+        if report.of_extension {
+            self.noise = self.noise.saturating_add(1);
+            return;
+        }
+        let client = client.map(|client| self.fingerprint(client));
+        if self.clients.len() < MOST_STRANGERS {
+            self.clients.extend(client);
+        }
+        let same = |entry: &&mut Entry| {
+            entry.directive == report.directive && entry.source == report.blocked
+        };
+        if let Some(entry) = self.entries.iter_mut().find(same) {
+            entry.note(report, client, now);
+        } else if self.make_room() {
+            let mut entry = Entry {
+                directive: report.directive.clone(),
+                source: report.blocked.clone(),
+                pages: Vec::new(),
+                more_pages: false,
+                clients: BTreeSet::new(),
+                reports: 0,
+                enforced: 0,
+                first: now,
+                last: now,
+            };
+            entry.note(report, client, now);
+            self.entries.push(entry);
+        } else {
+            self.unkept = self.unkept.saturating_add(1);
+        }
+    }
+
+    pub(super) const fn count(&self) -> u64 {
+        self.reports
+    }
+
+    /// Forgets what is of old; says whether there was any.
+    pub(super) fn expire(&mut self, now: SystemTime) -> bool {
+        let before = self.entries.len();
+        let oldest = seconds(now).saturating_sub(FORGOTTEN.as_secs());
+        self.entries.retain(|entry| entry.last >= oldest);
+        before != self.entries.len()
+    }
+
+    pub(super) fn evidence(&self) -> CspEvidence {
+        let sighting = |entry: &Entry| Sighting {
+            directive: entry.directive.clone(),
+            source: entry.source.clone(),
+            pages: entry.pages.clone(),
+            more_pages: entry.more_pages,
+            clients: entry.clients.len(),
+            more_clients: entry.clients.len() >= MOST_CLIENTS,
+            reports: entry.reports,
+            enforced: entry.enforced,
+            first: entry.first,
+            last: entry.last,
+        };
+        let mut sightings: Vec<_> = self.entries.iter().map(sighting).collect();
+        sightings.sort_by(|a, b| {
+            (&a.directive, b.reports, &a.source).cmp(&(&b.directive, a.reports, &b.source))
+        });
+        CspEvidence {
+            since: self.since,
+            reports: self.reports,
+            clients: self.clients.len(),
+            noise: self.noise,
+            unkept: self.unkept,
+            sightings,
+        }
+    }
+
+    /// A place for one more: where there is none, that of what the fewest clients have seen, and of
+    /// such what is oldest. What several have seen stays, so that one alone cannot drive it out.
+    fn make_room(&mut self) -> bool {
+        if self.entries.len() < MOST_ENTRIES {
+            return true;
+        }
+        let weakest = self.entries.iter().enumerate();
+        let weakest =
+            weakest.min_by_key(|(_, entry)| (entry.clients.len(), entry.reports, entry.last));
+        match weakest {
+            Some((at, entry)) if entry.clients.len() <= 1 => {
+                self.entries.swap_remove(at);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn fingerprint(&self, client: IpAddr) -> u64 {
+        let octets = match client {
+            IpAddr::V4(ip) => ip.octets().to_vec(),
+            IpAddr::V6(ip) => ip.octets().to_vec(),
+        };
+        let key = CounterKeys::new(self.key).key("csp/client", &[&octets]);
+        u64::try_from(key.to_bits() >> 64).unwrap_or_default()
+    }
+}
+
+impl Entry {
+    fn note(&mut self, report: &Report, client: Option<u64>, now: u64) {
+        self.reports = self.reports.saturating_add(1);
+        self.enforced = self.enforced.saturating_add(u64::from(report.enforced));
+        self.last = self.last.max(now);
+        if self.clients.len() < MOST_CLIENTS {
+            self.clients.extend(client);
+        }
+        if !self.pages.contains(&report.page) {
+            if self.pages.len() < MOST_PAGES {
+                self.pages.push(report.page.clone());
+            } else {
+                self.more_pages = true;
+            }
+        }
+    }
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(source: &str) -> Report {
+        Report {
+            page: "/p".to_owned(),
+            directive: "img-src".to_owned(),
+            blocked: source.to_owned(),
+            enforced: false,
+            of_extension: false,
+        }
+    }
+
+    fn client(n: u8) -> Option<IpAddr> {
+        Some(IpAddr::from([10, 0, 0, n]))
+    }
+
+    fn at(seconds: u64) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn who_saw_what_where_and_when() {
+        let mut book = Book::new(at(100));
+        book.note(&report("https://a.test"), client(1), at(110));
+        book.note(&report("https://a.test"), client(1), at(120));
+        let other = Report {
+            page: "/q".to_owned(),
+            enforced: true,
+            ..report("https://a.test")
+        };
+        book.note(&other, client(2), at(130));
+        let noise = Report {
+            of_extension: true,
+            ..report("chrome-extension")
+        };
+        book.note(&noise, client(3), at(140));
+        let evidence = book.evidence();
+        assert_eq!(
+            (evidence.reports, evidence.noise, evidence.clients),
+            (4, 1, 2)
+        );
+        let [seen] = &*evidence.sightings else {
+            panic!("{evidence:?}")
+        };
+        assert_eq!(seen.pages, ["/p", "/q"]);
+        assert_eq!((seen.reports, seen.enforced, seen.clients), (3, 1, 2));
+        assert_eq!((seen.first, seen.last), (110, 130));
+        assert!(book.expire(at(131) + FORGOTTEN));
+        assert_eq!(book.evidence().sightings, []);
+    }
+
+    #[test]
+    fn a_flood_drives_out_nothing_that_several_have_seen() {
+        let mut book = Book::new(at(0));
+        for n in 0..2 {
+            book.note(&report("https://genuine.test"), client(n), at(1));
+        }
+        for n in 0..3 * MOST_ENTRIES {
+            book.note(&report(&format!("https://{n}.test")), client(9), at(2));
+        }
+        let evidence = book.evidence();
+        assert_eq!(evidence.sightings.len(), MOST_ENTRIES);
+        let kept = |seen: &Sighting| seen.source == "https://genuine.test";
+        assert!(evidence.sightings.iter().any(kept));
+        // Pages, clients and the text of the whole are bounded too.
+        for n in 0..200_u8 {
+            for (entry, page) in [("https://genuine.test", n), ("https://x.test", n)] {
+                let page = Report {
+                    page: format!("/{}", "x".repeat(usize::from(page))),
+                    ..report(entry)
+                };
+                book.note(&page, client(n), at(3));
+            }
+        }
+        let text = serde_json::to_string(&book).unwrap();
+        assert!(text.len() < 200_000, "{}", text.len());
+        let seen = book.evidence().sightings;
+        let seen = seen.iter().find(|seen| kept(seen)).unwrap();
+        assert_eq!((seen.pages.len(), seen.clients), (MOST_PAGES, MOST_CLIENTS));
+        assert!(seen.more_pages && seen.more_clients);
+        assert!(!text.contains("10.0.0"), "no client is named");
+    }
+
+    #[test]
+    fn with_no_place_left_newcomers_are_only_counted() {
+        let mut book = Book::new(at(0));
+        for n in 0..MOST_ENTRIES {
+            for who in 0..2 {
+                book.note(&report(&format!("https://{n}.test")), client(who), at(1));
+            }
+        }
+        book.note(&report("https://late.test"), client(3), at(2));
+        let evidence = book.evidence();
+        assert_eq!(evidence.unkept, 1);
+        assert!(
+            !evidence
+                .sightings
+                .iter()
+                .any(|seen| seen.source.contains("late"))
+        );
+    }
+}

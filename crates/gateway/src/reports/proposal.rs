@@ -1,0 +1,210 @@
+//! From evidence to a policy: which sources to add, which to doubt, and what no source should allow.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use panoply_headers::{ContentSecurityPolicy, CspConfig, Directive, HeaderInForce};
+use serde::Serialize;
+
+use super::evidence::{CspEvidence, Sighting};
+
+mod judge;
+
+use judge::{Verdict, judge};
+
+/// What the evidence says the policy in force lacks.
+///
+/// Reports are hostile input, so whoever sends them must not be able to open the policy by himself: a
+/// source seen by one client among several, or once, is doubtful, and inline code, `eval` and what
+/// protects from other sites is allowed by no source that is proposed here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct CspProposal {
+    /// What to add.
+    pub allow: Vec<CspSource>,
+    /// What to add only if somebody knows it for the site's own.
+    pub doubtful: Vec<CspSource>,
+    /// What is to be changed in the app.
+    pub by_hand: Vec<CspSource>,
+    /// How much of the evidence the policy allows already.
+    pub settled: usize,
+}
+
+/// One source under one directive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct CspSource {
+    /// The prefix of the paths whose policy it is about; `/` is the site's.
+    pub path: String,
+    /// The directive as it would be written.
+    pub directive: String,
+    /// The source as it would be written; what was reported where there is nothing to write.
+    pub source: String,
+    /// The line that allows it, where one is proposed.
+    pub line: Option<String>,
+    /// Why it is doubted, or what to do instead.
+    pub why: Option<String>,
+    /// What was seen.
+    pub seen: Sighting,
+}
+
+impl CspProposal {
+    /// What `evidence` says that the policies in `in_force` lack. Doubts about sources named in `with`
+    /// are put aside.
+    pub fn new(evidence: &CspEvidence, in_force: &[HeaderInForce], with: &[String]) -> Self {
+        let policies = policies(in_force);
+        let mut proposal = Self {
+            allow: Vec::new(),
+            doubtful: Vec::new(),
+            by_hand: Vec::new(),
+            settled: 0,
+        };
+        for seen in &evidence.sightings {
+            for (path, policy) in concerned(&policies, seen) {
+                let line = |directive: Directive, source: &str| {
+                    Some(format!("append = {{ {directive} = [\"{source}\"] }}"))
+                };
+                let (list, directive, source, line, why) = match judge(seen, policy, evidence) {
+                    Verdict::Settled => {
+                        proposal.settled += 1;
+                        continue;
+                    }
+                    Verdict::Allow(directive, source) => {
+                        let line = line(directive, &source);
+                        (&mut proposal.allow, directive.as_str(), source, line, None)
+                    }
+                    Verdict::Doubt(directive, source, why) => {
+                        let list = if with.contains(&source) {
+                            &mut proposal.allow
+                        } else {
+                            &mut proposal.doubtful
+                        };
+                        let line = line(directive, &source);
+                        (list, directive.as_str(), source, line, Some(why))
+                    }
+                    Verdict::ByHand(why) => {
+                        let [directive, source] = [&seen.directive, &seen.source];
+                        let list = &mut proposal.by_hand;
+                        (list, &**directive, source.clone(), None, Some(why))
+                    }
+                };
+                // `script-src-elem` and `script-src-attr` may both have blocked the same.
+                let same = |one: &CspSource| {
+                    one.path == path && one.directive == directive && one.source == source
+                };
+                if !list.iter().any(same) {
+                    list.push(CspSource {
+                        path: path.to_owned(),
+                        directive: directive.to_owned(),
+                        source,
+                        line,
+                        why,
+                        seen: seen.clone(),
+                    });
+                }
+            }
+        }
+        // Of `script-src` and `script-src-elem` one may be doubted where the other is not.
+        let allowed = &proposal.allow;
+        proposal.doubtful.retain(|doubted| {
+            let same = |one: &CspSource| {
+                (&one.path, &one.directive, &one.source)
+                    == (&doubted.path, &doubted.directive, &doubted.source)
+            };
+            !allowed.iter().any(same)
+        });
+        proposal
+    }
+
+    /// What is to be added, by path and directive.
+    pub fn additions(&self) -> BTreeMap<&str, BTreeMap<&str, Vec<&str>>> {
+        let mut paths: BTreeMap<_, BTreeMap<_, Vec<_>>> = BTreeMap::new();
+        for one in &self.allow {
+            let directives = paths.entry(&*one.path).or_default();
+            directives
+                .entry(&*one.directive)
+                .or_default()
+                .push(&*one.source);
+        }
+        paths
+    }
+
+    /// The same as lines of `panoply.toml`; nothing where nothing is to be added.
+    pub fn lines(&self) -> String {
+        let mut text = String::new();
+        for (path, directives) in self.additions() {
+            let lists = directives.iter().map(|(directive, sources)| {
+                let sources: Vec<_> = sources.iter().map(|one| format!("\"{one}\"")).collect();
+                format!("{directive} = [{}]", sources.join(", "))
+            });
+            let append = format!("append = {{ {} }}", lists.collect::<Vec<_>>().join(", "));
+            // Writing to a string does not fail.
+            let _ = if path == "/" {
+                writeln!(text, "[headers.content-security-policy]\n{append}\n")
+            } else {
+                writeln!(
+                    text,
+                    "[[headers.path]]\nprefix = \"{path}\"\ncontent-security-policy = {{ {append} }}\n"
+                )
+            };
+        }
+        text
+    }
+}
+
+/// The policies by the prefix of their paths, that of the site first.
+fn policies(in_force: &[HeaderInForce]) -> Vec<(&str, ContentSecurityPolicy)> {
+    let mut all: Vec<(&str, ContentSecurityPolicy)> = Vec::new();
+    // One that is only reported stands where none is enforced.
+    for name in [
+        "content-security-policy",
+        "content-security-policy-report-only",
+    ] {
+        for header in in_force.iter().filter(|header| header.name == name) {
+            let known = all.iter().any(|(path, _)| *path == header.path);
+            if let Ok(policy) = ContentSecurityPolicy::parse(&header.value)
+                && !known
+            {
+                all.push((&header.path, policy));
+            }
+        }
+    }
+    all.sort_by_key(|(path, _)| path.len());
+    all
+}
+
+/// The policies of the pages on which it was seen. A path whose policy is the site's has none of its
+/// own.
+fn concerned<'a, 'p>(
+    policies: &'p [(&'a str, ContentSecurityPolicy)],
+    seen: &Sighting,
+) -> Vec<(&'a str, &'p ContentSecurityPolicy)> {
+    let mut found: Vec<(&str, &ContentSecurityPolicy)> = Vec::new();
+    for page in &seen.pages {
+        let holds = |prefix: &str| {
+            let below = page.strip_prefix(prefix.trim_end_matches('/'));
+            below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let own = policies.iter().rev().find(|(prefix, _)| holds(prefix));
+        let Some((mut prefix, policy)) = own.map(|(prefix, policy)| (*prefix, policy)) else {
+            continue;
+        };
+        if let Some((site, same)) = policies.first()
+            && same == policy
+        {
+            prefix = site;
+        }
+        if !found.iter().any(|(other, _)| *other == prefix) {
+            found.push((prefix, policy));
+        }
+    }
+    found
+}
+
+/// Whether a policy can hold the source, and mean it.
+fn can_be_written(directive: Directive, source: &str) -> bool {
+    CspConfig::new().append(directive, source).build().is_ok()
+}
+
+#[cfg(test)]
+mod tests;

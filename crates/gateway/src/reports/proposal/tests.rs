@@ -1,0 +1,198 @@
+use panoply_headers::Headers;
+
+use super::*;
+
+fn seen(directive: &str, source: &str) -> Sighting {
+    Sighting {
+        directive: directive.to_owned(),
+        source: source.to_owned(),
+        pages: vec!["/shop".to_owned()],
+        more_pages: false,
+        clients: 3,
+        more_clients: false,
+        reports: 9,
+        enforced: 0,
+        first: 1,
+        last: 2,
+    }
+}
+
+fn evidence(sightings: Vec<Sighting>) -> CspEvidence {
+    CspEvidence {
+        since: 0,
+        reports: 99,
+        clients: 7,
+        noise: 0,
+        unkept: 0,
+        sightings,
+    }
+}
+
+fn propose(sightings: Vec<Sighting>) -> CspProposal {
+    let headers = Headers::helmet().build().unwrap();
+    CspProposal::new(&evidence(sightings), headers.describe(), &[])
+}
+
+#[test]
+fn what_several_have_seen_is_proposed_as_lines_that_hold() {
+    let proposal = propose(vec![
+        seen("script-src-elem", "https://js.stripe.com"),
+        seen("script-src", "https://js.stripe.com"),
+        seen("frame-src", "https://js.stripe.com"),
+        seen("img-src", "blob"),
+        seen("style-src-elem", "https://fonts.example"),
+    ]);
+    assert_eq!((proposal.settled, &*proposal.doubtful), (1, &[][..]));
+    let lines = proposal.lines();
+    assert_eq!(
+        lines,
+        "[headers.content-security-policy]\nappend = { frame-src = [\"https://js.stripe.com\"], \
+         img-src = [\"blob:\"], script-src = [\"https://js.stripe.com\"] }\n\n"
+    );
+    let config = toml::from_str::<crate::config::Config>(&lines).unwrap();
+    let policy = config.headers.build().unwrap();
+    let enforced = propose_on(policy.describe(), proposal.allow.clone());
+    assert_eq!(enforced.lines(), "", "what was added is not proposed again");
+}
+
+fn propose_on(in_force: &[HeaderInForce], sources: Vec<CspSource>) -> CspProposal {
+    let sightings = sources.into_iter().map(|one| one.seen).collect();
+    CspProposal::new(&evidence(sightings), in_force, &[])
+}
+
+#[test]
+fn one_client_alone_opens_nothing() {
+    let alone = Sighting {
+        clients: 1,
+        ..seen("script-src-elem", "https://evil.test")
+    };
+    let once = Sighting {
+        reports: 1,
+        ..seen("connect-src", "https://once.test")
+    };
+    let plain = seen("img-src", "http://cdn.test");
+    let proposal = propose(vec![alone.clone(), once, plain]);
+    assert_eq!(proposal.lines(), "");
+    let why: Vec<_> = proposal.doubtful.iter().flat_map(|one| &one.why).collect();
+    assert!(why[0].contains("one client of 7"), "{why:?}");
+    assert!(why[1].contains("once") && why[2].contains("TLS"), "{why:?}");
+
+    let headers = Headers::helmet().build().unwrap();
+    let with = ["https://evil.test".to_owned()];
+    let named = CspProposal::new(&evidence(vec![alone.clone()]), headers.describe(), &with);
+    assert!(named.lines().contains("evil.test"), "{named:?}");
+    // Whoever learns alone is the one client that there is.
+    let learner = CspEvidence {
+        clients: 1,
+        ..evidence(vec![alone])
+    };
+    let learnt = CspProposal::new(&learner, headers.describe(), &[]);
+    assert!(learnt.lines().contains("evil.test"), "{learnt:?}");
+}
+
+#[test]
+fn what_is_sure_under_one_name_is_not_doubted_under_another() {
+    let alone = Sighting {
+        clients: 1,
+        ..seen("script-src-elem", "https://a.test")
+    };
+    for sightings in [
+        vec![alone.clone(), seen("script-src", "https://a.test")],
+        vec![seen("script-src", "https://a.test"), alone.clone()],
+    ] {
+        let proposal = propose(sightings);
+        assert_eq!((proposal.allow.len(), &*proposal.doubtful), (1, &[][..]));
+    }
+}
+
+#[test]
+fn no_report_makes_a_hole() {
+    let reports = [
+        ("script-src-elem", "inline"),
+        ("script-src-attr", "inline"),
+        ("style-src-elem", "inline"),
+        ("script-src", "eval"),
+        ("script-src", "wasm-eval"),
+        ("script-src", "data"),
+        ("script-src-elem", "blob"),
+        ("worker-src", "blob"),
+        ("frame-src", "data"),
+        ("frame-ancestors", "https://evil.test"),
+        ("base-uri", "https://evil.test"),
+        ("form-action", "https://evil.test"),
+        ("object-src", "https://evil.test"),
+        ("sandbox", "x"),
+        ("report-uri", "https://evil.test"),
+        ("trusted-types", "trusted-types-policy"),
+        ("script-src-elem", "*"),
+        ("script-src-elem", "https:"),
+        ("script-src-elem", "https://*"),
+        ("script-src-elem", "https://*.test"),
+        ("img-src", "'unsafe-inline'"),
+        ("script-src-elem", "'strict-dynamic'"),
+        ("script-src-elem", "https://evil.test;object-src"),
+        ("script-src-elem", "https://evil.test,x"),
+        ("script-src-elem", "https://[::1]"),
+        ("script-src-elem", "https://a.test/??"),
+        ("img-src", "steam"),
+        ("no-such-src", "https://evil.test"),
+    ];
+    for (directive, source) in reports {
+        let proposal = propose(vec![seen(directive, source)]);
+        assert_eq!(proposal.lines(), "", "{directive} {source}");
+        assert_eq!(proposal.doubtful, [], "{directive} {source}");
+        assert!(
+            proposal.by_hand.len() + proposal.settled == 1,
+            "{directive} {source}: {proposal:?}"
+        );
+    }
+}
+
+#[test]
+fn inline_is_told_of_with_nonce_and_hash() {
+    let proposal = propose(vec![seen("script-src-elem", "inline")]);
+    let why = proposal.by_hand[0].why.clone().unwrap();
+    assert!(
+        why.contains("PANOPLY_NONCE") && why.contains("'sha256-…'"),
+        "{why}"
+    );
+    assert!(why.contains("script-src = [\"'nonce'\"]"), "{why}");
+}
+
+#[test]
+fn each_path_has_its_own_policy() {
+    let headers = Headers::helmet()
+        .path("/embed", |embed| {
+            embed.csp(|policy| policy.replace(Directive::ImgSrc, "'none'"))
+        })
+        .path("/plain", |plain| {
+            plain.without(panoply_headers::Header::XFrameOptions)
+        })
+        .build()
+        .unwrap();
+    let both = Sighting {
+        pages: ["/embed/a", "/embedded", "/plain/x"]
+            .map(str::to_owned)
+            .into(),
+        ..seen("img-src", "https://img.test")
+    };
+    let proposal = CspProposal::new(&evidence(vec![both]), headers.describe(), &[]);
+    let paths: Vec<_> = proposal.allow.iter().map(|one| &*one.path).collect();
+    assert_eq!(paths, ["/embed", "/"]);
+    let lines = proposal.lines();
+    assert!(
+        lines.contains("[[headers.path]]\nprefix = \"/embed\""),
+        "{lines}"
+    );
+    let config = toml::from_str::<crate::config::Config>(&lines).unwrap();
+    config.headers.build().unwrap();
+}
+
+#[test]
+fn hosts_are_no_use_beside_strict_dynamic() {
+    let headers = Headers::strict().build().unwrap();
+    let sightings = vec![seen("script-src-elem", "https://a.test")];
+    let proposal = CspProposal::new(&evidence(sightings), headers.describe(), &[]);
+    let why = proposal.by_hand[0].why.clone().unwrap();
+    assert!(why.contains("strict-dynamic"), "{why}");
+}

@@ -1,0 +1,68 @@
+//! Listeners that can stand beside each other, and one that must not stand open.
+
+use std::net::SocketAddr;
+
+use panoply_core::Secret;
+
+use crate::admin::is_loopback;
+use crate::config::{ConfigError, Loaded, Origin};
+
+/// No two listeners want one port.
+pub(super) fn apart(
+    loaded: &Loaded,
+    listeners: [(&str, Option<SocketAddr>); 3],
+) -> Result<(), ConfigError> {
+    let clash = |a: SocketAddr, b: SocketAddr| {
+        let (one, other) = (a.ip(), b.ip());
+        let any = one.is_unspecified() || other.is_unspecified();
+        let meet = one == other || (any && one.is_ipv4() == other.is_ipv4());
+        a.port() != 0 && a.port() == b.port() && meet
+    };
+    for (number, (key, address)) in listeners.iter().enumerate() {
+        for (before, other) in listeners.iter().take(number) {
+            if let (Some(a), Some(b)) = (address, other)
+                && clash(*a, *b)
+            {
+                let message = format!("`{key}` ({a}) and `{before}` ({b}) want the same port");
+                // Shown where one of them was written.
+                let at = [*key, *before].into_iter();
+                let at = at.clone().find(|key| loaded.origin(key) != Origin::Default);
+                return Err(loaded
+                    .error(at.unwrap_or(key), message)
+                    .with_help("give each a port of its own, or turn one `\"off\"`"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What whoever comes to the admin listener must know; nothing only where no other machine reaches it.
+pub(super) fn admin_token(
+    loaded: &Loaded,
+    admin: Option<SocketAddr>,
+) -> Result<Option<Secret>, ConfigError> {
+    let make = "set it, or PANOPLY_ADMIN_TOKEN, to what `openssl rand -hex 32` prints";
+    match (&loaded.config.admin.token, admin) {
+        (Some(token), _) if token.len() < 16 => {
+            let message = format!("admin.token has {} characters", token.len());
+            Err(loaded.error("admin.token", message).with_help(make))
+        }
+        (Some(token), _) if !token.bytes().all(|byte| byte.is_ascii_graphic()) => {
+            let message = "admin.token holds what no header can carry: spaces, or other than ASCII";
+            Err(loaded.error("admin.token", message).with_help(make))
+        }
+        (Some(token), _) => Ok(Some(Secret::new(token.clone().into_bytes()))),
+        (None, Some(address)) if !is_loopback(address.ip()) => {
+            let message = format!(
+                "admin.listen: other machines reach {address}, and there is no `admin.token`"
+            );
+            let help = format!(
+                "listen on 127.0.0.1:{} and come by SSH, or set `admin.token` (PANOPLY_ADMIN_TOKEN) to \
+                 what `openssl rand -hex 32` prints",
+                address.port()
+            );
+            Err(loaded.error("admin.listen", message).with_help(help))
+        }
+        (None, _) => Ok(None),
+    }
+}
