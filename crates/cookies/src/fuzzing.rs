@@ -28,7 +28,7 @@ pub fn sealed(data: &[u8]) {
         );
     }
     assert!(SEALER.unmark("sid", data).is_err(), "nobody has marked it");
-    let end = now + Duration::from_secs(60);
+    let end = now + Duration::from_mins(1);
     let sealed = SEALER
         .seal_until("sid", data, end)
         .expect("it can be sealed");
