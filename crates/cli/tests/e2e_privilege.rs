@@ -222,9 +222,12 @@ fn root_becomes_a_user_and_everything_goes_on() {
     let answer = curl(NULL.as_ref(), &[&format!("http://127.0.0.1:{port}/")]);
     wrong.equal("the low port", answer.status, 308);
     kill_process(Pid::from_raw(process).unwrap(), Signal::TERM).unwrap();
-    gateway
-        .process
-        .line_with(&["moody got SIGTERM"], Duration::from_secs(10));
+    wait_for("the app to end", Duration::from_secs(10), || {
+        let said = gateway.process.said();
+        said.iter()
+            .any(|line| line.contains("moody got SIGTERM"))
+            .then_some(())
+    });
     wrong.settle();
 }
 
@@ -305,7 +308,7 @@ fn what_is_in_the_way_is_said_with_what_to_do() {
     says(
         "a key of root's",
         said,
-        &["ermission denied", "chgrp 65534", "run.user"],
+        &["cannot be read", "chgrp 65534", "run.user"],
     );
 
     let said = refused("", &[], &|dir| {

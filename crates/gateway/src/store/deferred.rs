@@ -160,7 +160,7 @@ mod tests {
     #[tokio::test]
     async fn decisions_wait_for_the_store_to_come_back() {
         let deferred = Deferred::default();
-        let rule = Rule::new("limit", 10, Duration::from_secs(60));
+        let rule = Rule::new("limit", 10, Duration::from_mins(1));
         let op = Op::reserve(CounterKey::from_bits(1), &rule);
         assert!(deferred.decide(&[op]).await.is_err(), "not open yet");
         let store = Arc::new(MemoryStore::default());
