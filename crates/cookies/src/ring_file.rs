@@ -53,6 +53,7 @@ impl KeyRing {
         let rotated = Self::open(path)?.rotate()?;
         let failed = |source| file_error(path, "written", source);
         let temporary = rotated.write_beside(path).map_err(failed)?;
+        keep_owner(path, &temporary).map_err(failed)?;
         fs::rename(&temporary, path).map_err(failed)?;
         Ok(rotated)
     }
@@ -82,6 +83,20 @@ impl KeyRing {
         file.sync_all()?;
         Ok(temporary)
     }
+}
+
+/// Whoever could read the file can read the new one: root rotates the keys of a gateway that is
+/// another user's.
+fn keep_owner(path: &Path, new: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{MetadataExt as _, chown};
+        let (before, now) = (fs::metadata(path)?, fs::metadata(new)?);
+        if (before.uid(), before.gid()) != (now.uid(), now.gid()) {
+            chown(new, Some(before.uid()), Some(before.gid()))?;
+        }
+    }
+    Ok(())
 }
 
 fn is_old(path: &Path) -> bool {

@@ -69,6 +69,13 @@ impl SqliteStore {
         Reply::later(self.0.threads.journal.written(ticket))
     }
 
+    /// Writes down what is left and gives the file back, whoever has clones; it blocks its thread for
+    /// as long. What is asked afterwards is answered from memory and written nowhere, or fails: nobody
+    /// should ask any more.
+    pub fn close(&self) {
+        self.0.threads.end();
+    }
+
     /// How many counters are kept exactly.
     pub fn len(&self) -> usize {
         self.0.memory.len()

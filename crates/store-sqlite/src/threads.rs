@@ -1,7 +1,7 @@
 //! The threads of a store, from its opening to its end.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
 use crate::queue::Journal;
@@ -14,6 +14,11 @@ use crate::writer::Writer;
 pub(crate) struct Threads {
     pub(crate) journal: Arc<Journal>,
     pub(crate) sessions: Arc<Sessions>,
+    running: Mutex<Running>,
+}
+
+#[derive(Debug, Default)]
+struct Running {
     reader: Option<JoinHandle<()>>,
     writer: Option<JoinHandle<()>>,
     watch: Option<JoinHandle<()>>,
@@ -25,31 +30,41 @@ impl Threads {
         writer: Writer,
         sessions: Arc<Sessions>,
     ) -> io::Result<Self> {
-        let mut threads = Self {
+        let threads = Self {
             journal: Arc::clone(&writer.journal),
             sessions,
-            reader: None,
-            writer: None,
-            watch: None,
+            running: Mutex::default(),
         };
         let thread = |name: &str| Builder::new().name(name.to_owned());
-        threads.reader = Some(thread("panoply-reader").spawn(|| reader.run())?);
-        threads.writer = Some(thread("panoply-journal").spawn(|| writer.run())?);
+        // Those that were started end with `threads`, should one of the next not start.
+        threads.running().reader = Some(thread("panoply-reader").spawn(|| reader.run())?);
+        threads.running().writer = Some(thread("panoply-journal").spawn(|| writer.run())?);
         let journal = Arc::clone(&threads.journal);
         let sessions = Arc::clone(&threads.sessions);
-        threads.watch = Some(thread("panoply-watch").spawn(move || watch(&journal, &sessions))?);
+        let watch = thread("panoply-watch").spawn(move || watch(&journal, &sessions))?;
+        threads.running().watch = Some(watch);
         Ok(threads)
+    }
+
+    /// Ends them, after all that is left has been written; a second time there is nothing to do.
+    pub(crate) fn end(&self) {
+        let mut running = std::mem::take(&mut *self.running());
+        // The writer is the last that has the database open, since who closes it last tidies up.
+        self.sessions.close_reader();
+        join(running.reader.take());
+        self.journal.close();
+        join(running.writer.take());
+        join(running.watch.take());
+    }
+
+    fn running(&self) -> MutexGuard<'_, Running> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Threads {
     fn drop(&mut self) {
-        // The writer is the last that has the database open, since who closes it last tidies up.
-        self.sessions.close_reader();
-        join(self.reader.take());
-        self.journal.close();
-        join(self.writer.take());
-        join(self.watch.take());
+        self.end();
     }
 }
 
