@@ -11,7 +11,7 @@ use crate::install::{self, Tool};
 use crate::{root, tools};
 
 /// Programs that the tests start.
-const TOOLS: [Tool; 15] = [
+const TOOLS: [Tool; 16] = [
     ("git", "git"),
     ("curl", "curl"),
     ("openssl", "openssl"),
@@ -27,6 +27,7 @@ const TOOLS: [Tool; 15] = [
     ("pebble", "pebble"),
     ("redis-server", "redis-server"),
     ("pg_ctlcluster", "postgresql"),
+    ("systemd-analyze", "systemd"),
 ];
 
 /// Where cargo-deny takes the advisories from.

@@ -37,6 +37,12 @@ pub(crate) enum Command {
     Keys(KeysArgs),
     /// See how the gateway that runs stands: its app, store, blocks and certificates
     Status(StatusArgs),
+    /// Ask whether the gateway that runs can serve: its app is up and its store answers
+    #[command(after_help = "Ends with 0 if it can, with 1 if it cannot yet, with 2 if none runs.")]
+    Health(HealthArgs),
+    /// Have the program that is installed now take over from the gateway that runs, without a
+    /// connection that is refused or a request that fails
+    Upgrade(UpgradeArgs),
     /// See, release and add blocks of the gateway that runs
     #[command(after_help = BLOCKS_EXAMPLES)]
     Blocks(BlocksArgs),
@@ -53,6 +59,20 @@ pub(crate) struct StatusArgs {
     /// As JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HealthArgs {
+    /// The directory of the gateway that runs, as given to `panoply run`
+    #[arg(long, value_name = "DIR", env = "PANOPLY_STATE")]
+    pub(crate) state: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UpgradeArgs {
+    /// The directory of the gateway that runs, as given to `panoply run`
+    #[arg(long, value_name = "DIR", env = "PANOPLY_STATE")]
+    pub(crate) state: Option<PathBuf>,
 }
 
 const CERTIFICATES_EXAMPLES: &str = "\
@@ -212,6 +232,12 @@ pub(crate) struct SettingArgs {
     /// Where metrics and health are served [default: nowhere]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) admin: Option<String>,
+    /// The user that root becomes, by name or number, once it has what only root can have
+    #[arg(long, value_name = "USER")]
+    pub(crate) user: Option<String>,
+    /// The group in place of the user's own
+    #[arg(long, value_name = "GROUP", requires = "user")]
+    pub(crate) group: Option<String>,
     /// The command that starts the app, with its arguments
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<String>,

@@ -1,51 +1,130 @@
 //! `panoply run`.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use panoply_core::SystemClock;
-use panoply_gateway::{Addresses, Error, Gateway, Outcome, Settings, Surroundings};
+use panoply_gateway::config::ConfigError;
+use panoply_gateway::{
+    Addresses, Error, Gateway, Heir, Outcome, Privilege, Program, Settings, Surroundings,
+};
 
 use crate::args::SettingArgs;
 use crate::{fail, say, source};
 
 /// Guards the app until a signal says stop.
 pub(crate) fn run(args: &SettingArgs) -> ExitCode {
-    let around = Surroundings::new(
-        &source::state(args.state.as_deref()),
-        Arc::new(SystemClock::new()),
-    );
-    let settings = source::load(args).and_then(|loaded| Settings::build(&loaded, &around));
-    let settings = match settings {
-        Ok(settings) => settings,
-        Err(error) => return fail(error.for_stderr()),
-    };
-    panoply_gateway::start_log(settings.log());
-    let gateway = match Gateway::bind(settings.clone(), around) {
-        Ok(gateway) => gateway,
-        Err(error) => return fail(format!("error: {error}")),
-    };
-    let addresses = gateway.addresses();
-    let ready = || {
-        say(ready_line(&settings, &addresses));
-        let ca = settings.tls().and_then(|tls| tls.ca_certificate());
-        if settings.orders_certificates() {
-            let awaited = settings.awaited().join(", ");
-            if !awaited.is_empty() {
-                tracing::info!(
-                    names = awaited,
-                    "until certificates have come, one of the local authority stands in; `panoply \
-                     status` says how they stand"
-                );
-            }
-        } else if let Some(ca) = ca {
-            tracing::info!(
-                ca = %ca.display(),
-                "the certificate is from a local authority: browsers trust it once they trust ca"
-            );
+    let heir = match Heir::from_env() {
+        Ok(heir) => heir,
+        Err(error) => {
+            return fail(format!(
+                "error: PANOPLY_HANDOVER is set, and no gateway hands over: {error}; unset it"
+            ));
         }
     };
-    finish(gateway.run(ready, || source::load(args)))
+    match serve(args, heir.clone()) {
+        Ok(code) => code,
+        Err(failure) => {
+            if let Some(heir) = heir {
+                heir.give_up(&failure.plain);
+            }
+            fail(failure.shown);
+            ExitCode::from(failure.status)
+        }
+    }
+}
+
+/// Why there is no gateway, or none any more.
+struct Failure {
+    plain: String,
+    /// As standard error shows it best.
+    shown: String,
+    status: u8,
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self {
+            plain: { error.to_string() }
+                .trim_start_matches("error: ")
+                .to_owned(),
+            shown: error.for_stderr(),
+            status: 2,
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let said = told(&error);
+        Self {
+            shown: format!("error: {said}"),
+            plain: said,
+            status: if matches!(error, Error::App { .. }) {
+                127
+            } else {
+                2
+            },
+        }
+    }
+}
+
+fn serve(args: &SettingArgs, heir: Option<Heir>) -> Result<ExitCode, Failure> {
+    let state = source::state(args.state.as_deref());
+    let mut around = Surroundings::new(&state, Arc::new(SystemClock::new()));
+    // Without its name it cannot be replaced, and says so then.
+    if let Ok(program) = Program::this() {
+        around = around.upgradable(program);
+    }
+    if let Some(heir) = heir {
+        around = around.succeeding(heir);
+    }
+    let (settings, privilege) = prepare(args, &state, &around)?;
+    panoply_gateway::start_log(settings.log());
+    let gateway = Gateway::bind(settings.clone(), around)?;
+    // Nobody is heard, and no thread started, before this.
+    privilege.give_up()?;
+    let addresses = gateway.addresses();
+    let ready = || tell(&settings, &addresses);
+    ended(gateway.run(ready, || source::load(args)))
+}
+
+/// Becomes the user that is to serve, and checks everything as that user.
+fn prepare(
+    args: &SettingArgs,
+    state: &Path,
+    around: &Surroundings,
+) -> Result<(Settings, Privilege), ConfigError> {
+    let mut loaded = source::load(args)?;
+    let privilege = Privilege::lower(&loaded, state)?;
+    if privilege.has_changed() {
+        // What cannot be read now could not be read again on a reload.
+        loaded = source::load(args).map_err(|error| privilege.explain(error))?;
+    }
+    let settings = Settings::build(&loaded, around).map_err(|error| privilege.explain(error))?;
+    Ok((settings, privilege))
+}
+
+/// Says where the app is, and what its certificate is.
+fn tell(settings: &Settings, addresses: &Addresses) {
+    say(ready_line(settings, addresses));
+    let ca = settings.tls().and_then(|tls| tls.ca_certificate());
+    if settings.orders_certificates() {
+        let awaited = settings.awaited().join(", ");
+        if !awaited.is_empty() {
+            tracing::info!(
+                names = awaited,
+                "until certificates have come, one of the local authority stands in; `panoply \
+                 status` says how they stand"
+            );
+        }
+    } else if let Some(ca) = ca {
+        tracing::info!(
+            ca = %ca.display(),
+            "the certificate is from a local authority: browsers trust it once they trust ca"
+        );
+    }
 }
 
 /// The one line on standard output: where the app is now.
@@ -82,29 +161,42 @@ fn ready_line(settings: &Settings, addresses: &Addresses) -> String {
     line
 }
 
-/// The status with which the command ends.
+/// The status with which a command that runs a gateway ends.
 pub(crate) fn finish(outcome: Result<Outcome, Error>) -> ExitCode {
-    match outcome {
-        Ok(Outcome::AppDied(status)) => {
-            let status = status.and_then(|status| u8::try_from(status).ok());
-            fail(match status {
-                Some(status) => format!(
-                    "error: the app ended with status {status} before it accepted a connection"
-                ),
-                None => "error: the app was killed before it accepted a connection".to_owned(),
-            });
-            // An app that ends at once with 0 has not been served either.
-            ExitCode::from(status.filter(|status| *status != 0).unwrap_or(1))
+    match ended(outcome) {
+        Ok(code) => code,
+        Err(failure) => {
+            fail(failure.shown);
+            ExitCode::from(failure.status)
         }
-        Ok(_) => ExitCode::SUCCESS,
-        Err(error @ Error::App { .. }) => {
-            fail(format!("error: {error}"));
-            ExitCode::from(127)
+    }
+}
+
+fn ended(outcome: Result<Outcome, Error>) -> Result<ExitCode, Failure> {
+    let Outcome::AppDied(status) = outcome? else {
+        return Ok(ExitCode::SUCCESS);
+    };
+    let status = status.and_then(|status| u8::try_from(status).ok());
+    let plain = match status {
+        Some(status) => {
+            format!("the app ended with status {status} before it accepted a connection")
         }
-        Err(error) => {
-            let source = std::error::Error::source(&error);
-            let causes = source.map(|cause| format!(": {cause}")).unwrap_or_default();
-            fail(format!("error: {error}{causes}"))
-        }
+        None => "the app was killed before it accepted a connection".to_owned(),
+    };
+    Err(Failure {
+        shown: format!("error: {plain}"),
+        plain,
+        // An app that ends at once with 0 has not been served either.
+        status: status.filter(|status| *status != 0).unwrap_or(1),
+    })
+}
+
+/// An error with its cause, unless it says that itself.
+fn told(error: &Error) -> String {
+    let said = error.to_string();
+    let cause = std::error::Error::source(error).map(ToString::to_string);
+    match cause.filter(|cause| !said.contains(cause)) {
+        Some(cause) => format!("{said}: {cause}"),
+        None => said,
     }
 }

@@ -12,6 +12,7 @@ mod keys;
 mod show;
 mod source;
 mod status;
+mod upgrade;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -35,6 +36,8 @@ fn main() -> ExitCode {
         Command::Blocks(args) => blocks::run(&args),
         Command::Certificates(args) => certificates::run(&args),
         Command::Status(args) => status::run(&args),
+        Command::Health(args) => status::health(&args),
+        Command::Upgrade(args) => upgrade::run(&args),
     }
 }
 

@@ -20,6 +20,8 @@ pub(crate) fn load(args: &SettingArgs) -> Result<Loaded, ConfigError> {
         ("--listen-http", "listen.http", &args.listen_http),
         ("--listen-https", "listen.https", &args.listen_https),
         ("--admin", "admin.listen", &args.admin),
+        ("--user", "run.user", &args.user),
+        ("--group", "run.group", &args.group),
     ];
     for (flag, path, value) in single {
         if let Some(value) = value {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use panoply_gateway::{CertificateEntry, Control, Status};
 
-use crate::args::StatusArgs;
+use crate::args::{HealthArgs, StatusArgs};
 use crate::{blocks, say, source};
 
 /// Asks the gateway that runs on the state directory how everything stands.
@@ -24,8 +24,23 @@ pub(crate) fn run(args: &StatusArgs) -> ExitCode {
     }
 }
 
+/// Asks whether it can serve, as a container's health check does.
+pub(crate) fn health(args: &HealthArgs) -> ExitCode {
+    let control = Control::of(&source::state(args.state.as_deref()));
+    match control.status() {
+        Ok(status) => {
+            say(format_args!("app {}; store {}", status.app, status.store));
+            let serves = status.app.starts_with("up") && status.store == "answers";
+            ExitCode::from(u8::from(!serves))
+        }
+        Err(error) => blocks::failed(&error),
+    }
+}
+
 fn text(status: &Status) -> String {
     let mut text = String::new();
+    let gateway = format!("{}, process {}", status.version, status.process);
+    line(&mut text, "gateway", &gateway);
     line(&mut text, "app", &status.app);
     line(&mut text, "store", &status.store);
     let blocks = match status.blocks {

@@ -183,6 +183,8 @@ impl<'a> Line<'a> {
             .uri
             .authority()
             .map_or_else(|| text(&exchange.host), |a| a.as_str());
+        // A name and a password before it are refused, and nobody else's business either.
+        let host = host.rsplit('@').next().unwrap_or_default();
         Self {
             timestamp: format!("{time:.3}"),
             level: "INFO",

@@ -18,6 +18,9 @@ pub enum Error {
     /// Certificates would be ordered that nobody keeps.
     #[error(transparent)]
     Acme(#[from] panoply_acme::Error),
+    /// The gateway that has started this one in its place does not let it.
+    #[error("the gateway that runs has not handed over: {0}")]
+    Handover(#[source] io::Error),
     /// A thread, runtime, signal or passed socket could not be had.
     #[error("the operating system refused {what}")]
     System {

@@ -4,6 +4,7 @@ use panoply::LoginConfig;
 use panoply::guard::CookieFate;
 
 use crate::config::{FrameworkErrors, Loaded, Origin, StoreUrl, is_secret};
+use crate::privilege::{self, Account};
 use crate::settings::{App, Settings};
 
 impl Settings {
@@ -38,8 +39,10 @@ impl Settings {
         } else {
             "(in the state directory)"
         };
+        let run = |key: &Option<String>, own: &str| key.clone().unwrap_or_else(|| own.to_owned());
         let known = [
             app,
+            ("run.user", run(&config.run.user, "(whoever starts it)")),
             ("listen.http", address(http)),
             ("listen.https", address(https)),
             ("tls.mode", tls),
@@ -134,6 +137,16 @@ impl Settings {
         if self.tls().is_none() {
             let why = "nothing is encrypted here: whoever stands in front must bring TLS";
             found.push(("tls.mode".to_owned(), why.to_owned()));
+        }
+        if privilege::is_root() && self.account.as_ref().is_none_or(Account::is_root) {
+            let why = "started by root, as this was, everything runs as root: whoever breaks out of \
+                       the gateway or the app has the machine";
+            found.push(("run.user".to_owned(), why.to_owned()));
+        }
+        if config.run.danger_core_dumps {
+            let why = "a crash leaves keys and passwords on the disk, and others of the same user can \
+                       read them while it runs";
+            found.push(("run.danger_core_dumps".to_owned(), why.to_owned()));
         }
         let client = config.client.weakenings().into_iter();
         found.extend(client.map(|(key, why)| (format!("client.{key}"), why)));

@@ -1,30 +1,17 @@
 //! The gateway as a whole: bound, run, reloaded, drained.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::thread::JoinHandle;
-use std::time::Duration;
 
-use panoply_tls::Nodes;
-use tokio::sync::mpsc;
-use tokio::task::{JoinHandle as Task, LocalSet};
+use tokio::task::LocalSet;
 
 use crate::access::AccessLog;
-use crate::app::{self, Ended};
 use crate::config::{ConfigError, Loaded};
 use crate::error::{Error, system};
-use crate::listen;
-use crate::metrics::Metrics;
-use crate::settings::{App, Settings, Surroundings};
-use crate::shared::{AppState, Shared};
-use crate::signals::{Asked, Signals};
-use crate::store::{self, Opened};
-use crate::worker::{self, Door};
-use crate::{admin, background, control, log, reports};
-
-/// Reports that wait to be explained; more are dropped.
-const REPORTS: usize = 256;
+use crate::handover::Entrance;
+use crate::settings::{Settings, Surroundings};
+use crate::{listen, log};
 
 /// How a gateway came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +19,8 @@ const REPORTS: usize = 256;
 pub enum Outcome {
     /// It was told to stop, and what was in flight has been finished or given up.
     Stopped,
+    /// Another gateway has taken over, and what was in flight has been finished or given up.
+    HandedOver,
     /// The app ended before it had ever accepted a connection, with this status.
     AppDied(Option<i32>),
 }
@@ -39,11 +28,11 @@ pub enum Outcome {
 /// A gateway that holds its ports and serves nobody yet.
 #[derive(Debug)]
 pub struct Gateway {
-    settings: Settings,
-    around: Surroundings,
-    http: Vec<std::net::TcpListener>,
-    https: Vec<std::net::TcpListener>,
-    admin: Option<std::net::TcpListener>,
+    pub(crate) settings: Settings,
+    pub(crate) around: Surroundings,
+    pub(crate) http: Vec<TcpListener>,
+    pub(crate) https: Vec<TcpListener>,
+    pub(crate) admin: Option<TcpListener>,
 }
 
 /// Where a gateway can be reached.
@@ -59,8 +48,9 @@ pub struct Addresses {
 }
 
 impl Gateway {
-    /// Binds every port that `settings` name, or takes the sockets that systemd passed: the first
-    /// for HTTPS when TLS is on, the next for plain HTTP.
+    /// Binds every port that `settings` name, or takes the sockets that the gateway before this one
+    /// hands over, or those that systemd passed: the first for HTTPS when TLS is on, the next for
+    /// plain HTTP.
     ///
     /// # Errors
     ///
@@ -69,35 +59,26 @@ impl Gateway {
         if let Some(acme) = &settings.live.acme {
             acme.ensure_lasting()?;
         }
-        let workers = settings.workers;
         let mut passed = listen::inherited()
             .map_err(system("a socket passed to it"))?
             .into_iter();
-        let shared = |listener: std::net::TcpListener| {
-            let clones = (1..workers)
-                .map(|_| listener.try_clone())
-                .collect::<io::Result<Vec<_>>>();
-            clones.map(|mut all| {
-                all.push(listener);
-                all
-            })
+        let mut open = |entrance, address: Option<SocketAddr>, sockets| {
+            let Some(address) = address else {
+                return Ok(Vec::new());
+            };
+            let heir = around.heir.as_ref();
+            if let Some(left) = heir.and_then(|heir| heir.sockets(entrance, Some(address))) {
+                return listen::taken_over(left).map_err(system("a socket handed over to it"));
+            }
+            match passed.next().filter(|_| entrance != Entrance::Admin) {
+                Some(socket) => Ok(vec![socket]),
+                None => Ok(listen::bind(address, sockets)?),
+            }
         };
-        let mut open = |address: Option<SocketAddr>| match (address, passed.next()) {
-            (None, _) => Ok(Vec::new()),
-            (Some(_), Some(socket)) => shared(socket).map_err(system("to share a socket")),
-            (Some(address), None) => Ok(listen::bind(address, workers)?),
-        };
-        let https = if settings.https.is_some() {
-            open(settings.https)?
-        } else {
-            Vec::new()
-        };
-        let http = open(settings.http)?;
-        let admin = settings
-            .admin
-            .map(|address| listen::bind(address, 1))
-            .transpose()?;
-        let admin = admin.and_then(|mut listeners| listeners.pop());
+        let workers = settings.workers;
+        let https = open(Entrance::Https, settings.https, workers)?;
+        let http = open(Entrance::Http, settings.http, workers)?;
+        let admin = open(Entrance::Admin, settings.admin, 1)?.pop();
         Ok(Self {
             settings,
             around,
@@ -109,7 +90,7 @@ impl Gateway {
 
     /// The addresses that were bound, with the ports that were found for port 0.
     pub fn addresses(&self) -> Addresses {
-        let of = |listener: Option<&std::net::TcpListener>| listener?.local_addr().ok();
+        let of = |listener: Option<&TcpListener>| listener?.local_addr().ok();
         Addresses {
             http: of(self.http.first()),
             https: of(self.https.first()),
@@ -144,243 +125,4 @@ impl Gateway {
         let _ = writer.join();
         outcome
     }
-
-    async fn live(
-        self,
-        access: AccessLog,
-        ready: impl FnOnce(),
-        reload: impl Fn() -> Result<Loaded, ConfigError>,
-    ) -> Result<Outcome, Error> {
-        let https_port = self.addresses().https.map(|address| address.port());
-        let metrics = Arc::new(Metrics::new());
-        let (reports, incoming) = mpsc::channel(REPORTS);
-        let clock = Arc::clone(&self.around.clock);
-        let live = self.settings.live.clone();
-        let shared = Arc::new(Shared::new(
-            live,
-            Arc::clone(&metrics),
-            access,
-            Arc::clone(&clock),
-            reports,
-            https_port,
-        ));
-        let opened = store::open(&self.settings.store, &clock).await?;
-        self.around.store.fill(Arc::clone(&opened.store));
-        let nodes = nodes(&opened, &self.settings)?;
-        let mut signals = Signals::new().map_err(system("signals"))?;
-        let mut background = vec![
-            tokio::task::spawn_local(reports::explain(incoming, Arc::clone(&shared.clock))),
-            tokio::task::spawn_local(background::keep_certificates(Arc::clone(&shared))),
-            tokio::task::spawn_local(background::order_certificates(
-                Arc::clone(&shared),
-                nodes.clone(),
-            )),
-            tokio::task::spawn_local(background::keep_keys(Arc::clone(&shared))),
-            tokio::task::spawn_local(background::upkeep(metrics.handle())),
-        ];
-        background.extend(nodes.map(|nodes| {
-            let share = background::share_tickets(Arc::clone(&shared), nodes);
-            tokio::task::spawn_local(share)
-        }));
-        // Before the first request: whoever is blocked stays blocked.
-        if let Err(error) = shared.live.load_full().suit.blocklist().refresh().await {
-            tracing::warn!(%error, "the blocks could not be looked at");
-        }
-        let secret = self.settings.store.secret.clone();
-        let blocks = background::keep_blocks(Arc::clone(&shared), opened, secret);
-        background.push(tokio::task::spawn_local(blocks));
-        background.extend(start_control(&self.around, &shared));
-        if let Some(listener) = self.admin {
-            let listener =
-                tokio::net::TcpListener::from_std(listener).map_err(system("a socket"))?;
-            let serve = admin::serve(listener, Arc::clone(&shared), metrics.handle());
-            background.push(tokio::task::spawn_local(serve));
-        }
-        let workers = start_workers(&shared, self.http, self.https, self.settings.drain)?;
-        let stop = Arc::new(tokio::sync::Notify::new());
-        let app = start_app(&shared, &self.settings, &stop);
-        let mut app = std::pin::pin!(app);
-        let mut ready = Some(ready);
-        let mut looks = tokio::time::interval(Duration::from_millis(20));
-        let died = loop {
-            tokio::select! {
-                ended = app.as_mut() => break Some(ended),
-                _ = looks.tick(), if ready.is_some() => {
-                    if matches!(**shared.app.load(), AppState::Up(_))
-                        && let Some(ready) = ready.take()
-                    {
-                        ready();
-                        log::notify_ready();
-                    }
-                }
-                signal = signals.next() => match signal {
-                    Asked::Stop => break None,
-                    Asked::Reload => {
-                        apply(&shared, &self.settings, &self.around, reload()).await;
-                    }
-                },
-            }
-        };
-        log::notify_stopping();
-        // Stopping has begun: no more is accepted, what is in flight goes on.
-        shared.draining.send_replace(true);
-        let joined = tokio::task::spawn_blocking(move || join(workers));
-        tokio::select! {
-            _ = joined => {}
-            // Asked a second time, somebody is in a hurry.
-            _ = signals.next() => tracing::warn!("stopped before everything was finished"),
-        }
-        let outcome = match died {
-            None => {
-                stop.notify_one();
-                app.await;
-                Ok(Outcome::Stopped)
-            }
-            Some(Ended::Stopped) => Ok(Outcome::Stopped),
-            Some(Ended::Died(status)) => Ok(Outcome::AppDied(status.code())),
-            Some(Ended::NotStarted(source)) => {
-                let program = match &self.settings.app {
-                    App::Command { command, .. } => command.first().cloned().unwrap_or_default(),
-                    App::Upstream(upstream) => upstream.to_string(),
-                };
-                Err(Error::App { program, source })
-            }
-        };
-        background.iter().for_each(Task::abort);
-        outcome
-    }
-}
-
-/// What nodes share, where they have a store in common.
-fn nodes(opened: &Opened, settings: &Settings) -> Result<Option<Arc<Nodes>>, Error> {
-    let nodes = |store| Nodes::new(Arc::clone(store), &settings.store.secret).map(Arc::new);
-    let unsealed = |error| system("random bytes")(io::Error::other(error));
-    { opened.sessions.as_ref() }
-        .map(nodes)
-        .transpose()
-        .map_err(unsealed)
-}
-
-/// The socket for `panoply blocks` and `panoply status`.
-fn start_control(around: &Surroundings, shared: &Arc<Shared>) -> Option<Task<()>> {
-    match control::bind(&around.state) {
-        Ok(Some(socket)) => {
-            let serve = control::serve(socket, Arc::clone(shared), Arc::clone(&around.store));
-            return Some(tokio::task::spawn_local(serve));
-        }
-        Ok(None) => tracing::warn!(
-            state = %around.state.display(),
-            "another gateway runs on this state directory; `panoply blocks` speaks to that one"
-        ),
-        Err(error) => tracing::warn!(%error, "`panoply blocks` will find no control socket"),
-    }
-    None
-}
-
-fn start_workers(
-    shared: &Arc<Shared>,
-    http: Vec<std::net::TcpListener>,
-    https: Vec<std::net::TcpListener>,
-    grace: Duration,
-) -> Result<Vec<JoinHandle<()>>, Error> {
-    let door = |tls| move |listener| Door { listener, tls };
-    let mut http = http.into_iter().map(door(false));
-    let mut https = https.into_iter().map(door(true));
-    let mut workers = Vec::new();
-    loop {
-        let doors: Vec<Door> = http.next().into_iter().chain(https.next()).collect();
-        if doors.is_empty() {
-            return Ok(workers);
-        }
-        let name = format!("worker-{}", workers.len());
-        let shared = Arc::clone(shared);
-        let serve = move || {
-            if let Err(error) = worker::run(shared, doors, grace) {
-                tracing::error!(%error, "a worker could not start");
-            }
-        };
-        let thread = std::thread::Builder::new().name(name).spawn(serve);
-        workers.push(thread.map_err(system("a thread"))?);
-    }
-}
-
-fn join(workers: Vec<JoinHandle<()>>) {
-    for worker in workers {
-        if worker.join().is_err() {
-            tracing::error!("a worker ended by a panic");
-        }
-    }
-}
-
-/// Runs the app, or follows it; resolves when a command of ours has ended for good.
-async fn start_app(shared: &Arc<Shared>, settings: &Settings, stop: &tokio::sync::Notify) -> Ended {
-    match settings.app.clone() {
-        App::Command {
-            command,
-            start_timeout,
-        } => {
-            let placeholder = settings.live.placeholder.clone();
-            let grace = settings.drain;
-            let stop = stop.notified();
-            app::supervise(
-                Arc::clone(shared),
-                command,
-                start_timeout,
-                placeholder,
-                stop,
-                grace,
-            )
-            .await
-        }
-        App::Upstream(upstream) => {
-            // A name is followed for as long as the gateway runs, an address until it is known.
-            let stopped = stop.notified();
-            let follow = app::follow(Arc::clone(shared), upstream);
-            tokio::select! {
-                () = stopped => {}
-                () = async {
-                    follow.await;
-                    std::future::pending::<()>().await;
-                } => {}
-            }
-            Ended::Stopped
-        }
-    }
-}
-
-/// Puts a changed configuration in force, as far as it can be without a restart.
-async fn apply(
-    shared: &Shared,
-    running: &Settings,
-    around: &Surroundings,
-    loaded: Result<Loaded, ConfigError>,
-) {
-    log::notify_reloading();
-    let settings = loaded.and_then(|loaded| Settings::build(&loaded, around));
-    match settings {
-        Ok(settings) => {
-            let stays = [
-                ("listen", settings.listeners() != running.listeners()),
-                ("listen.workers", settings.workers != running.workers),
-                ("app", settings.app != running.app),
-                ("log.format", settings.log.format != running.log.format),
-                ("store", settings.store != running.store),
-            ];
-            for (key, _) in stays.iter().filter(|(_, changed)| *changed) {
-                tracing::warn!(key, "a change of this takes effect only after a restart");
-            }
-            // The new list of blocks is empty until it has been looked at.
-            let refresh = settings.live.suit.blocklist().refresh();
-            let refreshed = tokio::time::timeout(Duration::from_millis(500), refresh).await;
-            if !matches!(refreshed, Ok(Ok(()))) {
-                tracing::warn!("the blocks by hand could not be looked at and follow later");
-            }
-            shared.live.store(Arc::new(settings.live));
-            tracing::info!("the configuration has been reloaded");
-        }
-        Err(error) => {
-            tracing::error!("the configuration stays as it was: {error}");
-        }
-    }
-    log::notify_ready();
 }

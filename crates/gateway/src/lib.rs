@@ -14,18 +14,24 @@ mod explain;
 #[doc(hidden)]
 pub mod fuzzing;
 mod gateway;
+mod handover;
 mod intake;
 mod listen;
 mod log;
 mod metrics;
 mod nonce;
+mod privilege;
 mod proxy;
+mod reload;
 mod reports;
+mod running;
 mod service;
 mod settings;
 mod shared;
 mod signals;
 mod store;
+mod upgrade;
+mod upkeep;
 mod wire;
 mod worker;
 
@@ -37,8 +43,10 @@ pub fn certificate_warnings(tls: &panoply_tls::Tls) -> Vec<String> {
 pub use control::{BlockEntry, CertificateEntry, Control, ControlError, Status};
 pub use error::Error;
 pub use gateway::{Addresses, Gateway, Outcome};
+pub use handover::{Heir, Program};
 pub use listen::ListenError;
 pub use log::start as start_log;
 pub use panoply_acme::Reason;
+pub use privilege::Privilege;
 pub use settings::{REPORTS_PATH, Settings, Surroundings};
 pub use store::OpenError;

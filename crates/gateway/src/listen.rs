@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 
 use listenfd::ListenFd;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -66,6 +67,36 @@ fn socket(address: SocketAddr, share: bool) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
+/// Sockets that the gateway before this one has listened on.
+///
+/// # Errors
+///
+/// When one of them cannot be listened on.
+pub(crate) fn taken_over(sockets: Vec<OwnedFd>) -> io::Result<Vec<TcpListener>> {
+    let listeners = sockets.into_iter().map(TcpListener::from);
+    listeners
+        .map(|listener| listener.set_nonblocking(true).map(|()| listener))
+        .collect()
+}
+
+/// Divides sockets among `workers`: each has at least one, and each socket at least one worker, or
+/// whoever waits there would wait for ever.
+///
+/// # Errors
+///
+/// When one cannot be shared.
+pub(crate) fn divide(sockets: &[TcpListener], workers: usize) -> io::Result<Vec<Vec<TcpListener>>> {
+    let mut shares: Vec<Vec<TcpListener>> = Vec::new();
+    shares.resize_with(workers, Vec::new);
+    let places = (0..workers.max(sockets.len())).zip(sockets.iter().cycle());
+    for (number, socket) in places {
+        if let Some(share) = shares.get_mut(number % workers.max(1)) {
+            share.push(socket.try_clone()?);
+        }
+    }
+    Ok(shares)
+}
+
 /// The sockets that systemd passed (`sd_listen_fds(3)`), in the order of its unit.
 ///
 /// # Errors
@@ -81,4 +112,25 @@ pub(crate) fn inherited() -> io::Result<Vec<TcpListener>> {
         listener.set_nonblocking(true)?;
     }
     Ok(listeners)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_worker_and_no_socket_is_left_out() {
+        let sockets = |count| match count {
+            0 => Vec::new(),
+            count => bind(([127, 0, 0, 1], 0).into(), count).unwrap(),
+        };
+        let shares = |count, workers| -> Vec<usize> {
+            let shares = divide(&sockets(count), workers).unwrap();
+            shares.iter().map(Vec::len).collect()
+        };
+        assert_eq!(shares(2, 2), [1, 1]);
+        assert_eq!(shares(1, 3), [1, 1, 1], "one that systemd passed");
+        assert_eq!(shares(5, 2), [3, 2], "more cores before");
+        assert_eq!(shares(0, 2), [0, 0]);
+    }
 }

@@ -75,6 +75,11 @@ pub(crate) fn notify_reloading() {
     }
 }
 
+/// From now on another process is the service. systemd believes that of nobody but the one before.
+pub(crate) fn notify_successor(process: u32) {
+    notify(&[NotifyState::MainPid(process), NotifyState::Ready]);
+}
+
 pub(crate) fn notify_stopping() {
     notify(&[NotifyState::Stopping]);
 }

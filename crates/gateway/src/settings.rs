@@ -13,8 +13,12 @@ use crate::certificates;
 use crate::config::{
     Address, ConfigError, FrameworkErrors, Loaded, LogConfig, Origin, StoreUrl, Upstream,
 };
+use crate::handover::{Heir, Program};
+use crate::privilege::Account;
 use crate::store::{Deferred, Plan};
 use crate::wire::Patience;
+
+mod bounds;
 
 /// Where browsers are asked to send reports.
 pub const REPORTS_PATH: &str = "/.well-known/panoply/reports";
@@ -33,6 +37,7 @@ pub struct Settings {
     pub(crate) drain: Duration,
     pub(crate) domains: Vec<String>,
     pub(crate) store: Plan,
+    pub(crate) account: Option<Account>,
 }
 
 /// The part of the settings that a reload can change.
@@ -92,6 +97,10 @@ pub struct Surroundings {
     placeholder: Option<Arc<str>>,
     /// What goes on across reloads: orders of certificates, and sessions.
     pub(crate) lasting: Lasting,
+    /// What is started for an upgrade, where there can be one.
+    pub(crate) program: Option<Program>,
+    /// What the gateway before this one hands over.
+    pub(crate) heir: Option<Heir>,
 }
 
 impl Surroundings {
@@ -105,7 +114,30 @@ impl Surroundings {
             store: Arc::default(),
             placeholder,
             lasting: Lasting::default(),
+            program: None,
+            heir: None,
         }
+    }
+
+    /// Lets this gateway be replaced by the `program` that is installed when it is asked to.
+    #[must_use]
+    pub fn upgradable(mut self, program: Program) -> Self {
+        self.program = Some(program);
+        self
+    }
+
+    /// Takes over from the gateway that has started this one.
+    #[must_use]
+    pub fn succeeding(mut self, heir: Heir) -> Self {
+        // The app that runs knows no other.
+        self.placeholder = heir.placeholder().or(self.placeholder);
+        self.heir = Some(heir);
+        self
+    }
+
+    /// What an app of ours is told to write where a nonce belongs.
+    pub(crate) fn placeholder(&self) -> Option<&str> {
+        self.placeholder.as_deref()
     }
 }
 
@@ -119,6 +151,7 @@ impl Settings {
     /// When values exclude each other or name something that is not there.
     pub fn build(loaded: &Loaded, around: &Surroundings) -> Result<Self, ConfigError> {
         let config = loaded.config.clone();
+        let account = Account::of(loaded)?;
         let (tls, acme) = certificates::prepare(loaded, around)?;
         let store = store_plan(loaded, around)?;
         let keys = { config.keys.file.clone() }.unwrap_or_else(|| around.state.join("keys"));
@@ -170,7 +203,7 @@ impl Settings {
                 .workers
                 .map_or_else(cores, std::num::NonZero::get),
             live: Live {
-                limits: limits(loaded)?,
+                limits: bounds::limits(loaded)?,
                 placeholder,
                 suit,
                 tls,
@@ -186,6 +219,7 @@ impl Settings {
             drain: config.limits.drain.get(),
             domains: config.tls.domain_names().to_vec(),
             store,
+            account,
             log: config.log,
         })
     }
@@ -355,45 +389,4 @@ fn app(loaded: &Loaded) -> Result<App, ConfigError> {
                  `panoply run --upstream http://127.0.0.1:3000`",
         )),
     }
-}
-
-fn limits(loaded: &Loaded) -> Result<Limits, ConfigError> {
-    let limits = &loaded.config.limits;
-    let count = |n: std::num::NonZeroU32| usize::try_from(n.get()).unwrap_or(usize::MAX);
-    let header_bytes = usize::try_from(limits.header_bytes.get()).unwrap_or(usize::MAX);
-    // hyper reads heads in buffers of 8 KiB; beyond a megabyte nobody means it.
-    if !(8 << 10..=1 << 20).contains(&header_bytes) {
-        let message = format!(
-            "limits.header_bytes: {} is out of range",
-            limits.header_bytes
-        );
-        let error = loaded.error("limits.header_bytes", message);
-        return Err(error.with_help("write a size from `8KiB` to `1MiB`"));
-    }
-    for (key, span) in [
-        ("head_timeout", limits.head_timeout),
-        ("idle_timeout", limits.idle_timeout),
-        ("stall_timeout", limits.stall_timeout),
-        ("response_timeout", limits.response_timeout),
-    ] {
-        if span.get() < Duration::from_secs(1) {
-            let path = format!("limits.{key}");
-            let error = loaded.error(&path, format!("{path}: {span} is too short"));
-            return Err(error.with_help("write at least `1s`"));
-        }
-    }
-    Ok(Limits {
-        header_bytes,
-        header_count: count(limits.header_count),
-        body_bytes: limits.body_bytes.get(),
-        patience: Patience {
-            head: limits.head_timeout.get(),
-            quiet: limits.idle_timeout.get(),
-            stall: limits.stall_timeout.get(),
-        },
-        connections: limits.connections.get(),
-        connections_per_client: limits.connections_per_client.get(),
-        streams: limits.streams.get(),
-        stream_resets: count(limits.stream_resets),
-    })
 }

@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use panoply::Clock;
+use rustix::process::Pid;
 use tokio::sync::{mpsc, watch};
 
 use crate::access::AccessLog;
@@ -23,6 +25,13 @@ pub(crate) struct Shared {
     pub(crate) access: AccessLog,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) draining: watch::Sender<bool>,
+    /// Whether another gateway takes over: then nobody is hurried.
+    gently: AtomicBool,
+    /// Asks each worker to say that it has finished what it was at.
+    rounds: watch::Sender<u64>,
+    finished: AtomicUsize,
+    /// The app's process and port, where it is ours to look after.
+    process: Mutex<Option<(Pid, u16)>>,
     pub(crate) reports: mpsc::Sender<Report>,
     pub(crate) https_port: Option<u16>,
     census: Census,
@@ -44,10 +53,57 @@ impl Shared {
             access,
             clock,
             draining: watch::Sender::new(false),
+            gently: AtomicBool::new(false),
+            rounds: watch::Sender::new(0),
+            finished: AtomicUsize::new(0),
+            process: Mutex::default(),
             reports,
             https_port,
             census: Census::default(),
         }
+    }
+
+    /// Has everything that is open come to its end, or, when another gateway takes over, to where it
+    /// can go on there.
+    pub(crate) fn drain(&self, gently: bool) {
+        self.gently.store(gently, Ordering::Release);
+        self.draining.send_replace(true);
+    }
+
+    /// Whether connections are kept until their next answer: a client that sends a request at that
+    /// very moment would lose it.
+    pub(crate) fn drains_gently(&self) -> bool {
+        self.gently.load(Ordering::Acquire)
+    }
+
+    /// Waits until each of the `workers` has finished what it was at, two seconds at most.
+    pub(crate) async fn round(&self, workers: usize) {
+        self.finished.store(0, Ordering::Release);
+        self.rounds.send_modify(|round| *round += 1);
+        for _ in 0..400 {
+            if self.finished.load(Ordering::Acquire) >= workers {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// The rounds, for a worker.
+    pub(crate) fn rounds(&self) -> watch::Receiver<u64> {
+        self.rounds.subscribe()
+    }
+
+    /// A worker has finished what it was at.
+    pub(crate) fn has_finished(&self) {
+        self.finished.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn set_process(&self, process: Option<(Pid, u16)>) {
+        *self.process.lock().unwrap_or_else(PoisonError::into_inner) = process;
+    }
+
+    pub(crate) fn process(&self) -> Option<(Pid, u16)> {
+        *self.process.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A place for one more connection from `client`, unless there are too many.

@@ -9,6 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 pub(crate) enum Asked {
     Stop,
     Reload,
+    Upgrade,
 }
 
 #[derive(Debug)]
@@ -16,6 +17,7 @@ pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
+    user_2: Signal,
 }
 
 impl Signals {
@@ -24,6 +26,8 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hangup: signal(SignalKind::hangup())?,
+            // As nginx.
+            user_2: signal(SignalKind::user_defined2())?,
         })
     }
 
@@ -32,6 +36,7 @@ impl Signals {
             _ = self.terminate.recv() => Asked::Stop,
             _ = self.interrupt.recv() => Asked::Stop,
             _ = self.hangup.recv() => Asked::Reload,
+            _ = self.user_2.recv() => Asked::Upgrade,
         }
     }
 }

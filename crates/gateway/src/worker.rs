@@ -124,6 +124,11 @@ impl Worker {
         self.drains.get()
     }
 
+    /// Whether they are to end with the next answer, and until then are kept.
+    pub(crate) fn is_draining_gently(&self) -> bool {
+        self.is_draining() && self.shared.drains_gently()
+    }
+
     pub(crate) fn streams(&self) -> &Rc<Streams> {
         self.sweeper.streams()
     }
@@ -176,7 +181,7 @@ impl Worker {
 
     fn sweep(&self, draining: bool) {
         let mut patience = self.limits().patience;
-        if draining {
+        if draining && !self.is_draining_gently() {
             // Whoever has no request under way has nothing to wait for.
             patience = Patience {
                 quiet: Duration::ZERO,
@@ -222,9 +227,12 @@ pub(crate) fn run(shared: Arc<Shared>, doors: Vec<Door>, grace: Duration) -> std
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut draining = std::pin::pin!(worker.draining());
+        let mut rounds = worker.shared.rounds();
         loop {
             tokio::select! {
                 _ = ticks.tick() => worker.sweep(false),
+                // Whoever waits here is at nothing else.
+                Ok(()) = rounds.changed() => worker.shared.has_finished(),
                 () = draining.as_mut() => break,
             }
         }
@@ -259,6 +267,10 @@ async fn accept(worker: Rc<Worker>, listener: TcpListener, tls: bool) {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }
+    }
+    if worker.shared.drains_gently() {
+        // Another gateway has the same socket, and what waits there.
+        return;
     }
     // What the kernel has accepted already would be reset with the listener.
     while let Some(Ok((stream, peer))) = futures_util::FutureExt::now_or_never(listener.accept()) {

@@ -130,6 +130,11 @@ const LISTEN: &str = r#"
 #http = "127.0.0.1:8080"
 #https = "127.0.0.1:8443"
 
+# Started by root, as ports 80 and 443 may need, it becomes this user before it reads a certificate
+# or hears a client; the app runs as the same user.
+#[run]
+#user = "panoply"
+
 [tls]
 # "acme": certificates from Let's Encrypt, ordered and renewed by themselves. "files": your own.
 # "local": one from a CA of this computer, to develop with. "off": none, when a proxy in front of

@@ -12,7 +12,12 @@ use super::{free_port, root, scripts};
 
 /// The built binary.
 pub(crate) fn panoply() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_panoply"));
+    plain(Path::new(env!("CARGO_BIN_EXE_panoply")))
+}
+
+/// A program without settings from the environment.
+fn plain(program: &Path) -> Command {
+    let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("PANOPLY_") {
             command.env_remove(name);
@@ -82,6 +87,7 @@ pub(crate) struct Setup {
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     command: Vec<String>,
+    program: PathBuf,
 }
 
 /// A gateway that said it is ready.
@@ -108,6 +114,7 @@ impl Gateway {
             arguments,
             environment: Vec::new(),
             command: Vec::new(),
+            program: env!("CARGO_BIN_EXE_panoply").into(),
         }
     }
 
@@ -168,6 +175,12 @@ impl Setup {
         self
     }
 
+    /// Another binary than the built one.
+    pub(crate) fn program(mut self, program: &Path) -> Self {
+        program.clone_into(&mut self.program);
+        self
+    }
+
     pub(crate) fn upstream(self, url: &str) -> Self {
         self.arguments(&["--upstream", url])
     }
@@ -180,7 +193,7 @@ impl Setup {
     /// Starts it without waiting for the ready line.
     pub(crate) fn spawn(self) -> (Process, TempDir, u16) {
         let admin = free_port();
-        let mut command = panoply();
+        let mut command = plain(&self.program);
         command
             .args(&self.arguments)
             .args(["--admin", &format!("127.0.0.1:{admin}")]);

@@ -41,6 +41,11 @@ impl Process {
         }
     }
 
+    /// Ends its standard input, where that was piped.
+    pub(crate) fn close_input(&mut self) {
+        drop(self.child.stdin.take());
+    }
+
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }

@@ -2,14 +2,18 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::OwnedFd;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::Signal;
 use tokio::net::TcpStream;
-use tokio::process::{Child, Command};
+use tokio::sync::watch;
 
+use super::process::Process;
+use crate::handover::AppLeft;
+use crate::privilege::Account;
 use crate::shared::{AppState, Shared};
 
 /// The pause before the first restart; it doubles with each one.
@@ -35,49 +39,76 @@ pub(crate) enum Ended {
     Died(ExitStatus),
 }
 
-/// Starts the app, says when it accepts connections, and starts it again whenever it ends, until
-/// `stop` resolves; then passes the signal on and waits for it.
+/// How the app is started.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) command: Vec<String>,
+    pub(crate) start_timeout: Duration,
+    pub(crate) placeholder: Option<Arc<str>>,
+    pub(crate) account: Option<Account>,
+    /// How long it may take to end.
+    pub(crate) grace: Duration,
+}
+
+/// What is to become of the app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It runs, and is started again whenever it ends.
+    Runs,
+    /// It ends with this gateway.
+    Ends,
+    /// It goes on; another gateway looks after it.
+    GoesOn,
+}
+
+/// Starts the app, or takes the one that runs, says when it accepts connections, and starts it again
+/// whenever it ends, until `fate` says otherwise.
 pub(crate) async fn supervise(
     shared: Arc<Shared>,
-    command: Vec<String>,
-    start_timeout: Duration,
-    placeholder: Option<Arc<str>>,
-    stop: impl Future<Output = ()>,
-    grace: Duration,
+    plan: Plan,
+    mut adopted: Option<(AppLeft, OwnedFd)>,
+    mut fate: watch::Receiver<Fate>,
 ) -> Ended {
-    let mut stop = std::pin::pin!(stop);
     let mut pause = FIRST_PAUSE;
-    let mut has_been_up = false;
+    let mut has_been_up = adopted.is_some();
     loop {
         let started = shared.clock.monotonic();
-        let (mut child, port) = match start(&command, placeholder.as_deref()) {
-            Ok(started) => started,
+        let process = match adopted.take() {
+            Some((app, process)) => Process::adopt(&app, process),
+            None => Process::start(&plan),
+        };
+        let mut process = match process {
+            Ok(process) => process,
             Err(error) if has_been_up => {
-                tracing::error!(%error, command = command.first(), "the app cannot be started");
+                let command = plan.command.first();
+                tracing::error!(%error, command, "the app cannot be started");
                 tokio::select! {
                     () = tokio::time::sleep(LONGEST_PAUSE) => continue,
-                    () = stop.as_mut() => return Ended::Stopped,
+                    _ = decided(&mut fate) => return Ended::Stopped,
                 }
             }
             Err(error) => return Ended::NotStarted(error),
         };
-        let group = child
-            .id()
-            .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        shared.set_process(process.id().map(|id| (id, process.port())));
         let status = tokio::select! {
-            status = watch(&shared, &mut child, port, start_timeout, &mut has_been_up) => status,
-            () = stop.as_mut() => {
-                end(&mut child, group, grace).await;
+            status = watch(&shared, &mut process, plan.start_timeout, &mut has_been_up) => status,
+            fate = decided(&mut fate) => {
+                match fate {
+                    Fate::GoesOn => process.let_go(),
+                    _ => process.end(plan.grace).await,
+                }
                 return Ended::Stopped;
             }
         };
         // `npm start` may have died without what it started.
-        signal(group, Signal::TERM);
+        process.signal(Signal::TERM);
+        shared.set_process(None);
         shared.app.store(Arc::new(AppState::Starting));
         shared.metrics.app(false);
         let status = match status {
-            Ok(status) if !has_been_up => return Ended::Died(status),
-            Ok(status) => status.to_string(),
+            Ok(Some(status)) if !has_been_up => return Ended::Died(status),
+            Ok(Some(status)) => status.to_string(),
+            Ok(None) => "not known: another gateway has started it".to_owned(),
             Err(error) => error.to_string(),
         };
         if shared.clock.monotonic().saturating_sub(started) > SETTLED {
@@ -90,42 +121,26 @@ pub(crate) async fn supervise(
         );
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
-            () = stop.as_mut() => return Ended::Stopped,
+            _ = decided(&mut fate) => return Ended::Stopped,
         }
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 
-/// Starts the app on a free port of its own, in a process group of its own, so that a signal
-/// reaches what `npm start` has started as well.
-fn start(command: &[String], placeholder: Option<&str>) -> io::Result<(Child, u16)> {
-    let port = free_port()?;
-    let (program, arguments) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
-    let mut command = Command::new(program);
-    command
-        .args(arguments)
-        .env("PORT", port.to_string())
-        .process_group(0)
-        .kill_on_drop(true);
-    if let Some(placeholder) = placeholder {
-        command.env("PANOPLY_NONCE", placeholder);
-    }
-    Ok((command.spawn()?, port))
-}
-
-fn free_port() -> io::Result<u16> {
-    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    Ok(listener.local_addr()?.port())
+/// Resolves once the app is not to run, or not here.
+async fn decided(fate: &mut watch::Receiver<Fate>) -> Fate {
+    let decided = fate.wait_for(|fate| *fate != Fate::Runs).await;
+    decided.map_or(Fate::Ends, |fate| *fate)
 }
 
 /// Waits until the app accepts connections, says so, and then until it ends.
 async fn watch(
     shared: &Shared,
-    child: &mut Child,
-    port: u16,
+    process: &mut Process,
     start_timeout: Duration,
     has_been_up: &mut bool,
-) -> io::Result<ExitStatus> {
+) -> io::Result<Option<ExitStatus>> {
+    let port = process.port();
     let up = async {
         let found = tokio::time::timeout(start_timeout, accepting(port)).await;
         if let Ok(address) = found {
@@ -141,13 +156,13 @@ async fn watch(
     };
     let address = tokio::select! {
         address = up => address,
-        status = child.wait() => return status,
+        status = process.wait() => return status,
     };
     *has_been_up = true;
     shared.app.store(Arc::new(AppState::Up(address)));
     shared.metrics.app(true);
     tracing::info!(%address, "the app accepts connections");
-    child.wait().await
+    process.wait().await
 }
 
 /// The loopback address on which somebody accepts connections on `port`, sooner or later.
@@ -161,22 +176,5 @@ async fn accepting(port: u16) -> SocketAddr {
             }
         }
         tokio::time::sleep(PROBE).await;
-    }
-}
-
-/// Asks the app to end, and after `grace` makes it.
-async fn end(child: &mut Child, group: Option<Pid>, grace: Duration) {
-    signal(group, Signal::TERM);
-    if tokio::time::timeout(grace, child.wait()).await.is_err() {
-        tracing::warn!("the app does not end; it is killed");
-        signal(group, Signal::KILL);
-        let _ = child.wait().await;
-    }
-}
-
-fn signal(group: Option<Pid>, signal: Signal) {
-    if let Some(group) = group {
-        // A group that is gone already needs no signal.
-        let _ = kill_process_group(group, signal);
     }
 }

@@ -1,7 +1,8 @@
 //! The app: started and watched over, or only found.
 
 mod command;
+mod process;
 mod upstream;
 
-pub(crate) use command::{Ended, supervise};
+pub(crate) use command::{Ended, Fate, Plan, supervise};
 pub(crate) use upstream::follow;

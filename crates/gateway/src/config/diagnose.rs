@@ -197,12 +197,17 @@ pub(super) fn no_table(table: &Table) -> Option<&str> {
 
 /// The known word most like `word`, if one is like it at all.
 pub(super) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
-    let likeness = |known: &&str| strsim::jaro_winkler(&word.to_ascii_lowercase(), known);
+    let word = word.to_ascii_lowercase();
     let best = known
         .iter()
         .copied()
-        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
-    (likeness(&best) > 0.7).then_some(best)
+        .max_by(|a, b| likeness(&word, a).total_cmp(&likeness(&word, b)))?;
+    (likeness(&word, best) > 0.7).then_some(best)
+}
+
+/// How much two words are alike, from 0 to 1.
+pub(super) fn likeness(word: &str, known: &str) -> f64 {
+    strsim::jaro_winkler(word, known)
 }
 
 #[cfg(test)]

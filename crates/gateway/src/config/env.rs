@@ -6,7 +6,12 @@ use super::diagnose::{self, ConfigError, Place};
 use super::layers::{check, single};
 
 /// Variables of ours that are no settings.
-pub(super) const RESERVED: [&str; 3] = ["PANOPLY_CONFIG", "PANOPLY_STATE", "PANOPLY_NONCE"];
+pub(super) const RESERVED: [&str; 4] = [
+    "PANOPLY_CONFIG",
+    "PANOPLY_STATE",
+    "PANOPLY_NONCE",
+    crate::handover::VARIABLE,
+];
 
 /// The path that an environment variable names: the setting whose name reads the same.
 pub(super) fn path(name: &str) -> Result<String, ConfigError> {
@@ -67,7 +72,7 @@ pub(super) fn lies_by_a_secret(path: &str) -> bool {
 }
 
 /// The dotted paths of the settings that an environment variable can name.
-const SETTINGS: [&str; 63] = [
+const SETTINGS: [&str; 66] = [
     "acme.challenges",
     "acme.contact",
     "acme.directories",
@@ -119,6 +124,9 @@ const SETTINGS: [&str; 63] = [
     "log.format",
     "log.level",
     "reports.enabled",
+    "run.danger_core_dumps",
+    "run.group",
+    "run.user",
     "store.nodes",
     "store.secret",
     "store.url",

@@ -9,6 +9,7 @@ use toml::{Table, Value};
 
 use super::diagnose::{ConfigError, Place, no_table, teach};
 use super::locate::locate;
+use super::veil::veil;
 use super::{Config, env, file};
 
 /// Where a value came from.
@@ -218,7 +219,7 @@ impl Loaded {
             (_, Some((file, text))) => match locate(text, &path) {
                 Some(span) => Place::File {
                     path: file.clone(),
-                    text: text.clone(),
+                    text: veil(text),
                     span,
                 },
                 None => Place::Nowhere,
@@ -235,7 +236,7 @@ fn parse_file(path: &Path, text: &str) -> Result<Table, ConfigError> {
         let span = span.unwrap_or(0..text.len().min(1));
         let place = Place::File {
             path: path.to_owned(),
-            text: text.to_owned(),
+            text: veil(text),
             span,
         };
         ConfigError::new(message, place, help)

@@ -13,8 +13,10 @@ mod limits;
 mod listen;
 mod locate;
 mod pages;
+mod run;
 mod store;
 mod units;
+mod veil;
 
 use panoply::{CookieGuardConfig, CrossSiteConfig, LimitConfig, LoginConfig};
 use panoply_acme::AcmeConfig;
@@ -31,6 +33,7 @@ pub use layers::{Loaded, Origin, Source};
 pub use limits::LimitsConfig;
 pub use listen::{Address, ListenConfig};
 pub use pages::{FrameworkErrors, PagesConfig};
+pub use run::RunConfig;
 pub use store::{StoreConfig, StoreUrl};
 pub use units::{ByteSize, Span};
 
@@ -43,6 +46,8 @@ pub struct Config {
     pub app: AppConfig,
     /// Where to listen.
     pub listen: ListenConfig,
+    /// As whom everything runs.
+    pub run: RunConfig,
     /// Certificates.
     pub tls: TlsConfig,
     /// Where certificates are ordered.

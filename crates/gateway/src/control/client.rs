@@ -135,6 +135,19 @@ impl Control {
         }
     }
 
+    /// Has the program that is installed now take over from the gateway that runs; gives the process
+    /// that serves from now on.
+    ///
+    /// # Errors
+    ///
+    /// When no gateway answers, or the new one does not come to serve: then the old one goes on.
+    pub fn upgrade(&self) -> Result<u32, ControlError> {
+        match self.ask(&Ask::Upgrade)? {
+            Said::Upgraded { process } => Ok(process),
+            said => Err(unexpected(said)),
+        }
+    }
+
     fn ask(&self, ask: &Ask) -> Result<Said, ControlError> {
         let stream = UnixStream::connect(self.0.join(SOCKET));
         let mut stream = stream.map_err(|error| match error.kind() {

@@ -6,6 +6,8 @@ use panoply_acme::Reason;
 use panoply_core::{Block, Subject};
 use serde::{Deserialize, Serialize};
 
+use super::decision::{Outcome, OwnedOp};
+
 /// A block in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -50,6 +52,12 @@ impl From<&Block> for BlockEntry {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Status {
+    /// The version of the gateway.
+    #[serde(default)]
+    pub version: String,
+    /// Its process.
+    #[serde(default)]
+    pub process: u32,
     /// The app: `up at ADDRESS`, or `starting, or starting again`.
     pub app: String,
     /// The store: `answers`, or `does not answer`.
@@ -82,6 +90,10 @@ pub struct CertificateEntry {
 pub(super) enum Ask {
     /// How everything stands.
     Status,
+    /// To have the program that is installed now take over.
+    Upgrade,
+    /// To decide in the place of the gateway that asks, which has handed its store over.
+    Decide { ops: Vec<OwnedOp> },
     /// The blocks behind an id.
     List { after: Option<String> },
     /// To block a client, for so many seconds or until it is released.
@@ -108,6 +120,8 @@ pub(super) enum Said {
     Added { id: String },
     Released { count: usize },
     Revoked,
+    Upgraded { process: u32 },
+    Decided(Box<Outcome>),
     Failed { why: String },
 }
 

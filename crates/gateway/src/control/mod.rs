@@ -1,12 +1,14 @@
 //! The way to a gateway that runs: a socket in its state directory, for whoever may enter that.
 
 mod client;
+mod decision;
 mod message;
 mod server;
 
 pub use client::{Control, ControlError};
+pub(crate) use decision::{OwnedOp, decide_at, with_ops};
 pub use message::{BlockEntry, CertificateEntry, Status};
-pub(crate) use server::{bind, serve};
+pub(crate) use server::{Asker, Desk, Socket, bind, serve};
 
 /// The socket's name in the state directory.
 const SOCKET: &str = "control.sock";

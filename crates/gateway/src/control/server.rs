@@ -3,9 +3,11 @@
 use std::fs;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use panoply_acme::Reason;
@@ -15,24 +17,58 @@ use panoply_core::{
 use panoply_tls::{CertificateInfo, Date};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{mpsc, oneshot};
 
+use super::decision::with_ops;
 use super::message::{Ask, BlockEntry, CertificateEntry, LONGEST, PAGE, Said, Status};
 use super::{PATIENCE, SOCKET};
 use crate::settings::Live;
 use crate::shared::{AppState, Shared};
 use crate::store::Deferred;
 
-/// The socket, removed when the gateway ends.
+/// The socket, removed when the gateway ends, unless another has it by then.
 #[derive(Debug)]
 pub(crate) struct Socket {
-    listener: UnixListener,
+    listener: std::os::unix::net::UnixListener,
     path: PathBuf,
+    is_ours: AtomicBool,
 }
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        // Whoever finds it there and nobody behind it takes its place.
-        let _ = fs::remove_file(&self.path);
+        if self.is_ours.load(Ordering::Relaxed) {
+            // Whoever finds it there and nobody behind it takes its place.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+impl Socket {
+    /// The one in `state` that the gateway before this one has listened on.
+    pub(crate) fn taken_over(listener: OwnedFd, state: &Path) -> io::Result<Self> {
+        let listener = std::os::unix::net::UnixListener::from(listener);
+        listener.set_nonblocking(true)?;
+        Ok(Self {
+            listener,
+            path: state.join(SOCKET),
+            // Should this gateway not come to serve, the other one goes on with it.
+            is_ours: AtomicBool::new(false),
+        })
+    }
+
+    /// It is this gateway's from now on.
+    pub(crate) fn stay(&self) {
+        self.is_ours.store(true, Ordering::Relaxed);
+    }
+
+    /// For the gateway that takes over.
+    pub(crate) fn listener(&self) -> BorrowedFd<'_> {
+        self.listener.as_fd()
+    }
+
+    /// Another gateway has it now.
+    pub(crate) fn leave(&self) {
+        self.is_ours.store(false, Ordering::Relaxed);
     }
 }
 
@@ -48,20 +84,40 @@ pub(crate) fn bind(state: &Path) -> io::Result<Option<Socket>> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let listener = UnixListener::bind(&path)?;
+    let listener = std::os::unix::net::UnixListener::bind(&path)?;
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
-    Ok(Some(Socket { listener, path }))
+    listener.set_nonblocking(true)?;
+    Ok(Some(Socket {
+        listener,
+        path,
+        is_ours: AtomicBool::new(true),
+    }))
 }
 
-/// Answers for as long as the gateway runs.
-pub(crate) async fn serve(socket: Socket, shared: Arc<Shared>, store: Arc<Deferred>) {
+/// Where a request for an upgrade is answered: the process that has taken over, or why none has.
+pub(crate) type Asker = oneshot::Sender<Result<u32, String>>;
+
+/// What answers are made of.
+#[derive(Debug, Clone)]
+pub(crate) struct Desk {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) store: Arc<Deferred>,
+    pub(crate) upgrades: mpsc::Sender<Asker>,
+}
+
+/// Answers for as long as this is polled.
+pub(crate) async fn serve(socket: Arc<Socket>, desk: Desk) {
+    let listener = { socket.listener.try_clone() }.and_then(UnixListener::from_std);
+    let listener = match listener {
+        Ok(listener) => listener,
+        Err(error) => return tracing::error!(%error, "the control socket cannot be used"),
+    };
     loop {
-        match socket.listener.accept().await {
+        match listener.accept().await {
             Ok((stream, _)) => {
-                let (shared, store) = (Arc::clone(&shared), Arc::clone(&store));
+                let desk = desk.clone();
                 tokio::task::spawn_local(async move {
-                    let answered =
-                        tokio::time::timeout(PATIENCE, exchange(stream, &shared, &store));
+                    let answered = tokio::time::timeout(PATIENCE, exchange(stream, &desk));
                     if let Ok(Err(error)) = answered.await {
                         tracing::debug!(%error, "a control connection ended early");
                     }
@@ -75,14 +131,14 @@ pub(crate) async fn serve(socket: Socket, shared: Arc<Shared>, store: Arc<Deferr
     }
 }
 
-async fn exchange(mut stream: UnixStream, shared: &Shared, store: &Deferred) -> io::Result<()> {
+async fn exchange(mut stream: UnixStream, desk: &Desk) -> io::Result<()> {
     let (reader, mut writer) = stream.split();
     let mut line = String::new();
     BufReader::new(reader.take(LONGEST))
         .read_line(&mut line)
         .await?;
     let said = match serde_json::from_str(&line) {
-        Ok(ask) => answer(ask, shared, store).await,
+        Ok(ask) => answer(ask, desk).await,
         Err(error) => Said::Failed {
             why: format!("this gateway does not know what is asked: {error}"),
         },
@@ -92,7 +148,8 @@ async fn exchange(mut stream: UnixStream, shared: &Shared, store: &Deferred) -> 
     writer.write_all(&bytes).await
 }
 
-async fn answer(ask: Ask, shared: &Shared, store: &Deferred) -> Said {
+async fn answer(ask: Ask, desk: &Desk) -> Said {
+    let (shared, store) = (&*desk.shared, &*desk.store);
     let live = shared.live.load_full();
     let list = live.suit.blocklist();
     let parsed = |id: &str| {
@@ -105,6 +162,14 @@ async fn answer(ask: Ask, shared: &Shared, store: &Deferred) -> Said {
     };
     let done = match ask {
         Ask::Status => return Said::Status(Box::new(status(shared, store).await)),
+        Ask::Upgrade => return upgrade(desk).await,
+        Ask::Decide { ops } => {
+            let decided = match with_ops(&ops, |ops| store.decide(ops)) {
+                Ok(decided) => decided.await,
+                Err(error) => Err(error),
+            };
+            decided.map(|decision| Said::Decided(Box::new((&decision).into())))
+        }
         Ask::List { after } => match after.as_deref().map(parsed).transpose() {
             Ok(after) => {
                 let page = store.blocks(after, PAGE).await;
@@ -149,6 +214,19 @@ async fn answer(ask: Ask, shared: &Shared, store: &Deferred) -> Said {
         }
     };
     done.unwrap_or_else(|error| failed(&error))
+}
+
+async fn upgrade(desk: &Desk) -> Said {
+    let (asker, answer) = oneshot::channel();
+    let under_way = "an upgrade is under way already".to_owned();
+    if desk.upgrades.try_send(asker).is_err() {
+        return Said::Failed { why: under_way };
+    }
+    match answer.await {
+        Ok(Ok(process)) => Said::Upgraded { process },
+        Ok(Err(why)) => Said::Failed { why },
+        Err(_) => Said::Failed { why: under_way },
+    }
 }
 
 async fn revoke(live: &Live, name: &str, reason: Reason) -> Said {
@@ -216,6 +294,8 @@ async fn status(shared: &Shared, store: &Deferred) -> Status {
     });
     let warnings = live.tls.as_deref().map(crate::certificate_warnings);
     Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        process: std::process::id(),
         app,
         store: answers.to_owned(),
         blocks: blocks.ok().map(|page| page.len()),

@@ -17,11 +17,13 @@ use super::is_foreign;
 use crate::config::StoreUrl;
 
 /// A store that is open.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Opened {
     pub(crate) store: Arc<dyn CounterStore>,
     /// The same, where an insurance stands in for it.
     pub(crate) insured: Option<Arc<Insured>>,
+    /// The same, where it is a file that one process has to itself.
+    pub(crate) file: Option<SqliteStore>,
     /// Where nodes keep what they share, if they have a store in common.
     pub(crate) sessions: Option<Arc<dyn SessionStore>>,
 }
@@ -67,6 +69,7 @@ pub(crate) async fn open(plan: &Plan, clock: &Arc<dyn Clock>) -> Result<Opened, 
     let own = |store: Arc<dyn CounterStore>| Opened {
         store,
         insured: None,
+        file: None,
         sessions: None,
     };
     let shared = |store: Arc<dyn CounterStore>, sessions: Arc<dyn SessionStore>| {
@@ -78,13 +81,17 @@ pub(crate) async fn open(plan: &Plan, clock: &Arc<dyn Clock>) -> Result<Opened, 
         Opened {
             store: Arc::clone(&insured) as _,
             insured: Some(insured),
+            file: None,
             sessions: Some(sessions),
         }
     };
     match &plan.url {
         StoreUrl::Memory => Ok(own(Arc::new(memory()))),
         StoreUrl::Sqlite(path) => match sqlite(path, clock, plan.asked) {
-            Ok(store) => Ok(own(Arc::new(store))),
+            Ok(store) => Ok(Opened {
+                file: Some(store.clone()),
+                ..own(Arc::new(store))
+            }),
             Err(panoply_store_sqlite::Error::InUse(path)) if !plan.asked => {
                 tracing::warn!(
                     path = %path.display(),

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use http::{Request, Response, StatusCode, Version};
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -146,7 +147,8 @@ where
     let ended = loop {
         let next = poll_fn(|cx| {
             // Whoever has no request under way is ended by the sweeper: nobody has to be woken.
-            if line.worker.is_draining() && !std::mem::replace(&mut last, true) {
+            let hurries = line.worker.is_draining() && !line.worker.is_draining_gently();
+            if hurries && !std::mem::replace(&mut last, true) {
                 served.as_mut().graceful_shutdown();
             }
             // hyper first: what it wants is looked at each time after.
@@ -229,6 +231,7 @@ async fn answer(
     mut request: Request<Incoming>,
 ) -> Result<Response<Held<Answer>>, Infallible> {
     let in_flight = line.watch.begin();
+    let request_version = request.version();
     let upgrade = proxy::upgrade(request.headers(), request.version())
         .map(|_| hyper::upgrade::on(&mut request));
     let keeps_trailers =
@@ -252,6 +255,15 @@ async fn answer(
     } else {
         Outlet::Body
     };
+    if line.worker.is_draining_gently()
+        && request_version <= Version::HTTP_11
+        && response.status() != StatusCode::SWITCHING_PROTOCOLS
+    {
+        // The next request finds the gateway that takes over. Were the connection closed without a
+        // word, one that is on its way would be lost.
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(CONNECTION, close);
+    }
     line.watch.voice().begin();
     let taking = line.worker.streams().taking();
     Ok(response.map(|inner| Held::new(inner, in_flight, trailers, taking)))

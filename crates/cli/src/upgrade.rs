@@ -1,0 +1,22 @@
+//! `panoply upgrade`.
+
+use std::process::ExitCode;
+
+use panoply_gateway::Control;
+
+use crate::args::UpgradeArgs;
+use crate::{blocks, say, source};
+
+/// Has the gateway that runs on the state directory hand over to the program that is installed now.
+pub(crate) fn run(args: &UpgradeArgs) -> ExitCode {
+    let control = Control::of(&source::state(args.state.as_deref()));
+    match control.upgrade() {
+        Ok(process) => {
+            say(format_args!(
+                "process {process} serves; the one before finishes what it has and ends"
+            ));
+            ExitCode::SUCCESS
+        }
+        Err(error) => blocks::failed(&error),
+    }
+}

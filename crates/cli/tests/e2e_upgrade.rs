@@ -1,0 +1,401 @@
+//! One gateway after another: `panoply upgrade`, SIGUSR2, and programs that do not come to serve.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    clippy::too_many_lines,
+    reason = "a test may fail loudly, and waits by the real clock"
+)]
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use support::{Gateway, Process, Raw, Verdicts, curl, panoply, test_app, text, wait_for};
+
+const NULL: &str = "/dev/null";
+
+/// Whoever serves at last; it ends with the test.
+struct Last(PathBuf);
+
+impl Last {
+    fn of(gateway: &Gateway) -> Self {
+        Self(gateway.dir.path().join("state"))
+    }
+
+    fn status(&self) -> Option<Value> {
+        let mut command = panoply();
+        command.args(["status", "--json", "--state"]).arg(&self.0);
+        serde_json::from_slice(&command.output().unwrap().stdout).ok()
+    }
+
+    fn process(&self) -> Option<Pid> {
+        let process = self.status()?["process"].as_i64()?;
+        Pid::from_raw(i32::try_from(process).ok()?)
+    }
+
+    /// `panoply upgrade`: whether it succeeded, and what it said.
+    fn upgrade(&self) -> (bool, String) {
+        let mut command = panoply();
+        let output = command.args(["upgrade", "--state"]).arg(&self.0).output();
+        let output = output.unwrap();
+        let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
+        (output.status.success(), said)
+    }
+
+    fn stop(&self) {
+        if let Some(process) = self.process() {
+            let _ = kill_process(process, Signal::TERM);
+            ended(process);
+        }
+    }
+}
+
+impl Drop for Last {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn ended(process: Pid) {
+    wait_for("a gateway to end", Duration::from_secs(20), || {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero()));
+        // Nobody may be there to ask how it ended.
+        let gone = stat.is_err() || stat.is_ok_and(|stat| stat.contains(") Z "));
+        gone.then_some(())
+    });
+}
+
+fn app(more: &str) -> String {
+    let command = test_app("moody.mjs");
+    format!(
+        "[app]\ncommand = [{:?}, {:?}{more}]\n",
+        command[0], command[1]
+    )
+}
+
+#[test]
+fn nothing_fails_while_one_takes_over_from_another() {
+    let limits = "[limits]\ndrain = \"10s\"\n";
+    let config = format!("{}{limits}", app(""));
+    let gateway = Gateway::setup().config(&config).start();
+    let last = Last::of(&gateway);
+    let mut wrong = Verdicts::default();
+    let load = |name: &str| {
+        let script = support::scripts().join("load.mjs");
+        let mut command = Command::new("node");
+        command
+            .arg(script)
+            .args([&gateway.origin, gateway.http.as_ref().unwrap()]);
+        command.env("NODE_EXTRA_CA_CERTS", gateway.ca());
+        let mut load = Process::start_with_input(&mut command, Stdio::piped());
+        load.line_with(&["it runs"], Duration::from_secs(20));
+        assert!(load.is_running(), "{name}");
+        load
+    };
+    let mut one = load("one");
+    let mut served = vec![last.process().unwrap()];
+    for (number, by_signal) in [false, true, false].into_iter().enumerate() {
+        std::thread::sleep(Duration::from_millis(700));
+        let before = *served.last().unwrap();
+        if number == 2 {
+            // Another command: the app is another one, and neither of them is missed.
+            let config = format!("{}{limits}", app(", \"again\""));
+            fs::write(gateway.config_path(), config).unwrap();
+        }
+        if by_signal {
+            kill_process(before, Signal::USR2).unwrap();
+        } else {
+            let (done, said) = last.upgrade();
+            wrong.check(done, || said.clone());
+        }
+        let now = wait_for("another gateway", Duration::from_secs(20), || {
+            last.process().filter(|now| *now != before)
+        });
+        served.push(now);
+    }
+    std::thread::sleep(Duration::from_millis(700));
+    let report = stop(&mut one);
+    wrong.equal(
+        "failures",
+        report["failures"].clone(),
+        serde_json::json!([]),
+    );
+    for kind in [
+        "kept",
+        "new",
+        "plain",
+        "bodies",
+        "long",
+        "streams",
+        "long streams",
+    ] {
+        let done = report["done"][kind].as_u64().unwrap_or(0);
+        wrong.check(done > 2, || format!("{kind}: {done}"));
+    }
+    wrong.equal("apps", report["apps"].as_array().map(Vec::len), Some(2));
+    wrong.check(report["sessions"].as_u64() > Some(3), || {
+        format!("no session ended: {}", report["sessions"])
+    });
+    let health = curl(NULL.as_ref(), &[&format!("{}/health", gateway.admin)]);
+    wrong.equal("health", health.status, 200);
+    for process in &served[..3] {
+        ended(*process);
+    }
+    wrong.equal("who serves", last.process(), served.last().copied());
+    let health = curl(NULL.as_ref(), &[&format!("{}/health", gateway.admin)]);
+    wrong.equal("health after the others have ended", health.status, 200);
+    // Whoever has taken the app over starts it again.
+    curl(&gateway.ca(), &[&gateway.url("/die")]);
+    wait_for("the app", Duration::from_secs(10), || {
+        let answer = curl(&gateway.ca(), &[&gateway.url("/")]);
+        (answer.status == 200).then_some(())
+    });
+    last.stop();
+    let said = gateway.process.said();
+    let stopped = said
+        .iter()
+        .filter(|line| line.contains("moody got SIGTERM"));
+    wrong.equal("apps that were stopped", stopped.count(), 2);
+    wrong.check(!last.0.join("control.sock").exists(), || {
+        "the control socket was left".to_owned()
+    });
+    wrong.settle();
+}
+
+/// Ends the load, and reads what it saw.
+fn stop(load: &mut Process) -> Value {
+    load.close_input();
+    load.status(Duration::from_secs(30));
+    let report = wait_for("the load's report", Duration::from_secs(5), || {
+        load.stdout().last().cloned()
+    });
+    serde_json::from_str(&report).unwrap()
+}
+
+#[test]
+fn what_is_counted_is_counted_exactly_across_an_upgrade() {
+    let config = format!(
+        "{}[tls]\nmode = \"off\"\n[[limit]]\npath = \"/\"\npoints = 30\nwindow = \"1h\"\n",
+        app("")
+    );
+    let gateway = Gateway::setup().config(&config).start();
+    let last = Last::of(&gateway);
+    let mut wrong = Verdicts::default();
+    let request = b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
+    let mut statuses = Vec::new();
+    let mut answer = |socket: &mut Raw| {
+        socket.send(request);
+        let reply = socket.read_for(Duration::from_millis(300));
+        statuses.push(reply.status());
+        reply
+    };
+    // Ten connections that the first gateway has accepted.
+    let mut kept: Vec<Raw> = (0..10).map(|_| Raw::open(gateway.address())).collect();
+    for socket in &mut kept {
+        wrong.equal("before", answer(socket).status(), 200);
+    }
+    let before = last.process();
+    let (done, said) = last.upgrade();
+    wrong.check(done, || said.clone());
+    wrong.check(last.process() != before, || "the same process".to_owned());
+    // The first answers them still, and the second counts them.
+    for socket in &mut kept {
+        let reply = answer(socket);
+        wrong.check(reply.text().contains("connection: close"), || reply.text());
+        wrong.check(reply.closed, || "kept".to_owned());
+    }
+    for _ in 0..20 {
+        answer(&mut Raw::open(gateway.address()));
+    }
+    let passed = statuses.iter().filter(|status| **status == 200).count();
+    let refused = statuses.iter().filter(|status| **status == 429).count();
+    wrong.equal("passed and refused", (passed, refused), (30, 10));
+    wrong.settle();
+}
+
+#[test]
+fn a_program_that_does_not_come_to_serve_changes_nothing() {
+    let config = |more: &str| {
+        format!(
+            "{}[listen]\n{more}\n[tls]\nmode = \"off\"\n\
+             [[limit]]\npath = \"/\"\npoints = 4\nwindow = \"1h\"\n",
+            app("")
+        )
+    };
+    let http = "http = \"127.0.0.1:0\"";
+    let setup = Gateway::setup().config(&config(http));
+    let program = setup.dir().join("panoply");
+    let install = |from: &Path| {
+        // In one step, as a package does.
+        let new = program.with_extension("new");
+        fs::copy(from, &new).unwrap();
+        fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::rename(&new, &program).unwrap();
+    };
+    let good = Path::new(env!("CARGO_BIN_EXE_panoply"));
+    install(good);
+    let mut gateway = setup.program(&program).start();
+    let last = Last::of(&gateway);
+    let mut wrong = Verdicts::default();
+    let first = last.process();
+    let (url, config_file) = (gateway.url("/"), gateway.config_path());
+    let page = |status: u16| {
+        let answer = curl(NULL.as_ref(), &[&url]);
+        (answer.status == status).then(|| answer.text())
+    };
+    let app_before = page(200);
+    wrong.check(app_before.is_some(), || "no page".to_owned());
+
+    // A program that is none of ours.
+    let bad = gateway.dir.path().join("bad.sh");
+    fs::write(
+        &bad,
+        "#!/bin/sh\necho 'cannot start: no luck' >&2\nexit 3\n",
+    )
+    .unwrap();
+    install(&bad);
+    let (done, said) = last.upgrade();
+    wrong.check(!done && said.contains("exit status: 3"), || said.clone());
+    // One that is good, with a configuration that is not.
+    install(good);
+    fs::write(&config_file, config("http = \"nowhere\"")).unwrap();
+    let (done, said) = last.upgrade();
+    wrong.check(
+        !done && said.contains("`nowhere` is not an address"),
+        || said.clone(),
+    );
+    // A port that somebody else has.
+    let holder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let held = holder.local_addr().unwrap();
+    let elsewhere = config(&format!("http = \"{held}\""));
+    fs::write(&config_file, elsewhere).unwrap();
+    let (done, said) = last.upgrade();
+    wrong.check(!done && said.contains(&held.to_string()), || said.clone());
+    wrong.equal("who serves", last.process(), first);
+    wrong.equal("the app", page(200), app_before.clone());
+
+    // Another app that ends at once: by then the store has been handed over, and is taken back.
+    let dies = config(http).replace("moody.mjs\"", "moody.mjs.none\"");
+    fs::write(&config_file, dies).unwrap();
+    let (done, said) = last.upgrade();
+    wrong.check(
+        !done && said.contains("before it accepted a connection"),
+        || said.clone(),
+    );
+    wrong.equal("who serves", last.process(), first);
+    wrong.equal("the app", page(200), app_before.clone());
+    wrong.check(
+        gateway
+            .process
+            .line_with(&["upgrade has failed"], Duration::from_secs(2))
+            .contains("goes on"),
+        String::new,
+    );
+    // All of it was counted.
+    wrong.equal("the last of four", page(200), app_before);
+    wrong.check(page(429).is_some(), || "the limit was forgotten".to_owned());
+    fs::write(&config_file, config(http)).unwrap();
+    let (done, said) = last.upgrade();
+    wrong.check(done && last.process() != first, || said.clone());
+    wrong.check(page(429).is_some(), || "the limit was forgotten".to_owned());
+    wrong.settle();
+}
+
+#[test]
+fn a_stop_in_the_middle_ends_both() {
+    let plain = "[tls]\nmode = \"off\"\n[limits]\ndrain = \"5s\"\n";
+    let mut gateway = Gateway::setup()
+        .config(&format!("{}{plain}", app("")))
+        .start();
+    let state = gateway.dir.path().join("state");
+    let url = gateway.url("/slow?chunks=10&pause=200");
+    // Another app that never listens keeps the new gateway from serving.
+    let waits = format!("[app]\ncommand = [\"sleep\", \"600\"]\n{plain}");
+    fs::write(gateway.config_path(), waits).unwrap();
+    let asking = std::thread::spawn({
+        let last = Last(state.clone());
+        move || {
+            let asked = last.upgrade();
+            // Nobody is there to be stopped.
+            std::mem::forget(last);
+            asked
+        }
+    });
+    let first = i64::from(gateway.process.id());
+    let second = wait_for(
+        "the new one to have the store",
+        Duration::from_secs(20),
+        || {
+            let mut command = panoply();
+            let output = command
+                .args(["status", "--json", "--state"])
+                .arg(&state)
+                .output()
+                .unwrap();
+            let status: Value = serde_json::from_slice(&output.stdout).ok()?;
+            status["process"]
+                .as_i64()
+                .filter(|process| *process != first)
+        },
+    );
+    let in_flight = std::thread::spawn(move || curl(NULL.as_ref(), &[&url]).text());
+    std::thread::sleep(Duration::from_millis(500));
+    gateway.process.signal(Signal::TERM);
+    assert!(in_flight.join().unwrap().ends_with("end\n"), "cut short");
+    assert_eq!(
+        gateway.process.status(Duration::from_secs(20)).code(),
+        Some(0)
+    );
+    ended(Pid::from_raw(i32::try_from(second).unwrap()).unwrap());
+    let (done, said) = asking.join().unwrap();
+    assert!(!done, "{said}");
+    // Whoever comes next finds the store free.
+    let lock = fs::File::open(state.join("panoply.db-lock")).unwrap();
+    lock.try_lock().unwrap();
+}
+
+#[test]
+fn systemd_is_told_who_serves() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("notify");
+    let systemd = UnixDatagram::bind(&path).unwrap();
+    systemd
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    let told = || {
+        let mut bytes = [0; 4096];
+        let length = systemd.recv(&mut bytes).unwrap();
+        text(&bytes[..length])
+    };
+    let gateway = Gateway::setup()
+        .config(&format!("{}[tls]\nmode = \"off\"\n", app("")))
+        .environment("NOTIFY_SOCKET", path.to_str().unwrap())
+        .start();
+    let last = Last::of(&gateway);
+    assert_eq!(told(), "READY=1\n");
+    let (done, said) = last.upgrade();
+    assert!(done, "{said}");
+    let now = last.process().unwrap();
+    // The old one says it, whom systemd believes; the new one says nothing before.
+    assert_eq!(
+        told(),
+        format!("MAINPID={}\nREADY=1\n", now.as_raw_nonzero())
+    );
+    kill_process(now, Signal::HUP).unwrap();
+    assert!(told().starts_with("RELOADING=1\n"));
+    assert_eq!(told(), "READY=1\n");
+    last.stop();
+    assert_eq!(told(), "STOPPING=1\n");
+}

@@ -1,0 +1,133 @@
+//! The app's process: a child of ours, or one that the gateway before this one has started.
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::os::fd::OwnedFd;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::unix::AsyncFd;
+use tokio::process::{Child, Command};
+
+use super::Plan;
+use crate::handover::{AppLeft, VARIABLE};
+
+/// A process that runs, with all that it has started; it ends with this, unless it is let go.
+#[derive(Debug)]
+pub(super) struct Process {
+    kind: Kind,
+    /// A process group of its own, so that a signal reaches what `npm start` has started as well.
+    group: Option<Pid>,
+    port: u16,
+    ends_with_us: bool,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Child(Child),
+    /// A descriptor that can be read once the process has ended. How, only its parent is told.
+    Adopted(AsyncFd<OwnedFd>),
+}
+
+impl Process {
+    /// Starts the app on a free port of its own.
+    pub(super) fn start(plan: &Plan) -> io::Result<Self> {
+        let port = free_port()?;
+        let (program, arguments) =
+            { plan.command.split_first() }.ok_or(io::ErrorKind::InvalidInput)?;
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .env("PORT", port.to_string())
+            .env_remove(VARIABLE)
+            .process_group(0);
+        if let Some(placeholder) = &plan.placeholder {
+            command.env("PANOPLY_NONCE", &**placeholder);
+        }
+        if let Some((name, home)) = plan.account.as_ref().and_then(|user| user.environment()) {
+            command
+                .env("USER", name)
+                .env("LOGNAME", name)
+                .env("HOME", home);
+        }
+        let child = command.spawn()?;
+        let id = child.id().and_then(|id| i32::try_from(id).ok());
+        Ok(Self {
+            group: id.and_then(Pid::from_raw),
+            kind: Kind::Child(child),
+            port,
+            ends_with_us: true,
+        })
+    }
+
+    /// The app that a gateway before this one has started.
+    #[expect(
+        deprecated,
+        reason = "what took its place wants `unsafe` for what an `OwnedFd` guarantees"
+    )]
+    pub(super) fn adopt(app: &AppLeft, process: OwnedFd) -> io::Result<Self> {
+        Ok(Self {
+            kind: Kind::Adopted(AsyncFd::new(process)?),
+            group: Pid::from_raw(app.process),
+            port: app.port,
+            ends_with_us: true,
+        })
+    }
+
+    pub(super) const fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(super) const fn id(&self) -> Option<Pid> {
+        self.group
+    }
+
+    /// Waits for its end; how it ended is not known of one that was adopted.
+    pub(super) async fn wait(&mut self) -> io::Result<Option<ExitStatus>> {
+        let status = match &mut self.kind {
+            Kind::Child(child) => Some(child.wait().await?),
+            Kind::Adopted(process) => {
+                let _ = process.readable().await?;
+                None
+            }
+        };
+        self.ends_with_us = false;
+        Ok(status)
+    }
+
+    /// Asks it to end, and after `grace` makes it.
+    pub(super) async fn end(&mut self, grace: Duration) {
+        self.signal(Signal::TERM);
+        if tokio::time::timeout(grace, self.wait()).await.is_err() {
+            tracing::warn!("the app does not end; it is killed");
+            self.signal(Signal::KILL);
+            let _ = self.wait().await;
+        }
+    }
+
+    /// Somebody else sees to it from now on.
+    pub(super) fn let_go(&mut self) {
+        self.ends_with_us = false;
+    }
+
+    pub(super) fn signal(&self, signal: Signal) {
+        if let Some(group) = self.group {
+            // A group that is gone already needs no signal.
+            let _ = kill_process_group(group, signal);
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if self.ends_with_us {
+            self.signal(Signal::KILL);
+        }
+    }
+}
+
+fn free_port() -> io::Result<u16> {
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    Ok(listener.local_addr()?.port())
+}

@@ -1,0 +1,155 @@
+//! The end of the one that is to come.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+
+use super::channel::{receive, send};
+use super::{AppLeft, Entrance, VARIABLE, VERSION, Word};
+
+/// Longest for the one that runs to say something.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A gateway that another one has started in its place.
+///
+/// Clones are the same.
+#[derive(Debug, Clone)]
+pub struct Heir(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    line: OwnedFd,
+    placeholder: Option<Arc<str>>,
+    left: Mutex<Left>,
+}
+
+/// What was handed over and has not been taken yet.
+#[derive(Debug, Default)]
+struct Left {
+    sockets: Vec<(Entrance, Option<SocketAddr>, Vec<OwnedFd>)>,
+    app: Option<(AppLeft, OwnedFd)>,
+}
+
+/// Listening sockets that were handed over.
+type Sockets = Vec<OwnedFd>;
+
+impl Heir {
+    /// What the gateway that has started this program hands over, if one has.
+    ///
+    /// Standard input is afterwards what it was for that gateway. To be called before anything reads it.
+    ///
+    /// # Errors
+    ///
+    /// When the gateway has ended, or speaks another language.
+    pub fn from_env() -> io::Result<Option<Self>> {
+        if std::env::var_os(VARIABLE).is_none() {
+            return Ok(None);
+        }
+        let line = io::stdin().as_fd().try_clone_to_owned()?;
+        set_socket_timeout(&line, Timeout::Recv, Some(PATIENCE))?;
+        let mut left = Left::default();
+        let placeholder = loop {
+            let next = receive(&line)?.ok_or(io::ErrorKind::UnexpectedEof)?;
+            let (word, with) = next;
+            match word {
+                Word::Hello { version: VERSION } => {
+                    if let Some(input) = with.first() {
+                        rustix::stdio::dup2_stdin(input)?;
+                    }
+                }
+                Word::Sockets { entrance, address } => left.add(entrance, address, with),
+                Word::App(app) => {
+                    left.app = with.into_iter().next().map(|process| (app, process));
+                }
+                Word::Begin { placeholder } => break placeholder,
+                _ => {
+                    return Err(io::Error::other(
+                        "the gateway that runs speaks another language",
+                    ));
+                }
+            }
+        };
+        Ok(Some(Self(Arc::new(Inner {
+            line,
+            placeholder: placeholder.map(Arc::from),
+            left: Mutex::new(left),
+        }))))
+    }
+
+    /// What the app that runs was told to write where a nonce belongs.
+    pub(crate) fn placeholder(&self) -> Option<Arc<str>> {
+        self.0.placeholder.clone()
+    }
+
+    /// The sockets of an entrance, if it was to listen on the same address.
+    pub(crate) fn sockets(
+        &self,
+        entrance: Entrance,
+        address: Option<SocketAddr>,
+    ) -> Option<Vec<OwnedFd>> {
+        let mut left = self.0.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = |socket: &(Entrance, Option<SocketAddr>, Sockets)| {
+            socket.0 == entrance && socket.1 == address
+        };
+        let at = left.sockets.iter().position(same)?;
+        Some(left.sockets.swap_remove(at).2)
+    }
+
+    /// The app that runs, if it was started the same way.
+    pub(crate) fn app(&self, command: &[String], user: Option<&str>) -> Option<(AppLeft, OwnedFd)> {
+        let mut left = self.0.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let same =
+            |app: &(AppLeft, OwnedFd)| app.0.command == command && app.0.user.as_deref() == user;
+        left.app.take_if(|app| same(app))
+    }
+
+    /// Everything is checked. Waits until the store is free.
+    pub(crate) fn prepared(&self) -> io::Result<()> {
+        self.say(&Word::Prepared)?;
+        match receive(&self.0.line)? {
+            Some((Word::Go, _)) => Ok(()),
+            _ => Err(io::Error::other("the gateway that runs goes on by itself")),
+        }
+    }
+
+    /// The store is open, and the control socket answered.
+    pub(crate) fn opened(&self) -> io::Result<()> {
+        self.say(&Word::Opened)
+    }
+
+    /// Clients are served; the sockets that nobody wants any more are closed.
+    pub(crate) fn ready(&self, took_app: bool) -> io::Result<()> {
+        *self.0.left.lock().unwrap_or_else(PoisonError::into_inner) = Left::default();
+        self.say(&Word::Ready { took_app })
+    }
+
+    /// Tells the gateway that runs why this one will not come to serve.
+    pub fn give_up(&self, why: &str) {
+        // Too long to be sent is too long to be read.
+        let why = why.chars().take(4096).collect();
+        // Where nobody listens nobody waits either.
+        let _ = self.say(&Word::Failed { why });
+    }
+
+    fn say(&self, word: &Word) -> io::Result<()> {
+        send(&self.0.line, word, &[])
+    }
+}
+
+impl Left {
+    /// More sockets of an entrance than fit into one message come in several.
+    fn add(&mut self, entrance: Entrance, address: Option<SocketAddr>, with: Sockets) {
+        let known = self.sockets.iter_mut();
+        match known
+            .into_iter()
+            .find(|known| known.0 == entrance && known.1 == address)
+        {
+            Some(known) => known.2.extend(with),
+            None => self.sockets.push((entrance, address, with)),
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! The end of the one that runs.
+
+use std::ffi::OsString;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use rustix::io::ioctl_fionbio;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::process::{Child, Command};
+
+use super::channel::{MOST, receive, send};
+use super::{AppLeft, Entrance, VARIABLE, VERSION, Word};
+
+/// How this program was started, to start what is in its place later.
+#[derive(Debug, Clone)]
+pub struct Program {
+    path: PathBuf,
+    arguments: Vec<OsString>,
+}
+
+impl Program {
+    /// By the name that was typed, so that a link that leads elsewhere by then is followed.
+    ///
+    /// To be called before the current directory changes.
+    ///
+    /// # Errors
+    ///
+    /// When the program cannot be found.
+    pub fn this() -> io::Result<Self> {
+        let mut arguments = std::env::args_os();
+        let name = PathBuf::from(arguments.next().unwrap_or_default());
+        let path = if name.components().count() > 1 {
+            std::path::absolute(name)?
+        } else {
+            let path = std::env::var_os("PATH").unwrap_or_default();
+            let mut found = std::env::split_paths(&path).map(|directory| directory.join(&name));
+            match found.find(|path| !name.as_os_str().is_empty() && path.is_file()) {
+                Some(found) => found,
+                None => std::env::current_exe()?,
+            }
+        };
+        Ok(Self {
+            path,
+            arguments: arguments.collect(),
+        })
+    }
+
+    /// Where it is looked for.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// What a gateway leaves to the next.
+#[derive(Debug)]
+pub(crate) struct Estate<'a> {
+    pub(crate) sockets: Vec<(Entrance, Option<SocketAddr>, Vec<BorrowedFd<'a>>)>,
+    pub(crate) app: Option<(AppLeft, OwnedFd)>,
+    pub(crate) placeholder: Option<String>,
+}
+
+/// The program that is to come. It does not outlive its being given up.
+#[derive(Debug)]
+pub(crate) struct Successor {
+    child: Child,
+    line: AsyncFd<OwnedFd>,
+    serves: bool,
+}
+
+impl Drop for Successor {
+    fn drop(&mut self) {
+        if !self.serves {
+            // It may have ended by itself.
+            let _ = self.child.start_kill();
+        }
+    }
+}
+
+impl Successor {
+    /// Starts it.
+    #[expect(
+        deprecated,
+        reason = "what took its place wants `unsafe` for what an `OwnedFd` guarantees"
+    )]
+    pub(crate) fn start(program: &Program) -> io::Result<Self> {
+        let flags = SocketFlags::CLOEXEC;
+        let (ours, its) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
+        ioctl_fionbio(&ours, true)?;
+        let child = Command::new(&program.path)
+            .args(&program.arguments)
+            .env(VARIABLE, "1")
+            // They are for the process that systemd has started.
+            .env_remove("LISTEN_PID")
+            .env_remove("LISTEN_FDS")
+            .env_remove("LISTEN_FDNAMES")
+            .stdin(Stdio::from(its))
+            .spawn()?;
+        Ok(Self {
+            child,
+            line: AsyncFd::new(ours)?,
+            serves: false,
+        })
+    }
+
+    /// Its process, while it runs.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id().unwrap_or(0)
+    }
+
+    /// Hands everything over that can be had by both for a while.
+    pub(crate) async fn introduce(&self, estate: &Estate<'_>) -> io::Result<()> {
+        let input = io::stdin();
+        let hello = Word::Hello { version: VERSION };
+        self.say(&hello, &[input.as_fd()]).await?;
+        for (entrance, address, sockets) in &estate.sockets {
+            let (entrance, address) = (*entrance, *address);
+            for some in sockets.chunks(MOST) {
+                self.say(&Word::Sockets { entrance, address }, some).await?;
+            }
+        }
+        if let Some((app, process)) = &estate.app {
+            self.say(&Word::App(app.clone()), &[process.as_fd()])
+                .await?;
+        }
+        let placeholder = estate.placeholder.clone();
+        self.say(&Word::Begin { placeholder }, &[]).await
+    }
+
+    /// Waits until it has checked everything.
+    pub(crate) async fn prepared(&mut self) -> Result<(), String> {
+        self.expect(|word| (*word == Word::Prepared).then_some(()))
+            .await
+    }
+
+    /// Says that the store is free, and waits until the other has it.
+    pub(crate) async fn go(&mut self) -> Result<(), String> {
+        let said = self.say(&Word::Go, &[]).await;
+        said.map_err(|error| error.to_string())?;
+        self.expect(|word| (*word == Word::Opened).then_some(()))
+            .await
+    }
+
+    /// Waits until it serves; says whether it has taken the app that was handed over.
+    pub(crate) async fn ready(&mut self) -> Result<bool, String> {
+        let took_app = {
+            self.expect(|word| match word {
+                Word::Ready { took_app } => Some(*took_app),
+                _ => None,
+            })
+        }
+        .await?;
+        self.serves = true;
+        Ok(took_app)
+    }
+
+    /// Ends it, and waits for its end: what it holds is free then.
+    pub(crate) async fn end(mut self) {
+        let _ = self.child.start_kill();
+        let _ = self.child.wait().await;
+    }
+
+    async fn say(&self, word: &Word, with: &[BorrowedFd<'_>]) -> io::Result<()> {
+        let send = |line: &OwnedFd| send(line, word, with);
+        self.line.async_io(Interest::WRITABLE, send).await
+    }
+
+    async fn expect<T>(&mut self, wanted: impl Fn(&Word) -> Option<T>) -> Result<T, String> {
+        let said = self.line.async_io(Interest::READABLE, |line| receive(line));
+        match said.await {
+            Ok(Some((Word::Failed { why }, _))) => Err(why),
+            Ok(Some((word, _))) => wanted(&word).ok_or_else(|| "it speaks another language".into()),
+            Ok(None) | Err(_) => Err(self.died().await),
+        }
+    }
+
+    /// Why it says nothing any more.
+    async fn died(&mut self) -> String {
+        let ended = tokio::time::timeout(Duration::from_secs(5), self.child.wait()).await;
+        match ended {
+            Ok(Ok(status)) => format!("it has ended ({status}); what it said is in the log"),
+            _ => "it does not answer".to_owned(),
+        }
+    }
+}

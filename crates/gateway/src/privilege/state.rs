@@ -1,0 +1,176 @@
+//! The state directory, which root may have made and another user is to keep.
+
+use std::fs::{self, DirBuilder, Metadata};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _, chown, lchown};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access, access};
+
+use super::Account;
+
+/// What a state directory has in it.
+const OURS: [&str; 9] = [
+    "secret",
+    "keys",
+    "ca.pem",
+    "ca-key.pem",
+    "leaf.pem",
+    "leaf-key.pem",
+    "tls.lock",
+    "acme",
+    "control.sock",
+];
+
+/// Makes the directory, or gives one that is root's, with what is in it, to `account`.
+///
+/// # Errors
+///
+/// What is in the way: it is somebody else's, others can write into it, or it is not ours alone, and
+/// to give it away would be to give away `/etc`.
+pub(super) fn give(state: &Path, account: &Account) -> Result<(), String> {
+    let failed = |error: io::Error| format!("the state directory {}: {error}", state.display());
+    let found = match fs::metadata(state) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            make(state).map_err(failed)?;
+            fs::metadata(state)
+        }
+        found => found,
+    };
+    let found = found.map_err(failed)?;
+    if found.uid() == account.uid().as_raw() {
+        return Ok(());
+    }
+    if !found.is_dir() {
+        return Err(format!("{} is no directory", state.display()));
+    }
+    if found.uid() != 0 {
+        return Err(format!(
+            "the state directory {} is neither root's nor `{account}`'s",
+            state.display()
+        ));
+    }
+    if found.permissions().mode() & 0o022 != 0 {
+        return Err(format!(
+            "others than root can write into {}, so it is not given to `{account}`",
+            state.display()
+        ));
+    }
+    if let Some(other) = foreign(state).map_err(failed)? {
+        return Err(format!(
+            "{} has other things in it than a state directory ({}), so it is not given to `{account}`",
+            state.display(),
+            other.display()
+        ));
+    }
+    hand(state, account, 0).map_err(failed)?;
+    let (uid, gid) = (account.uid().as_raw(), account.gid().as_raw());
+    chown(state, Some(uid), Some(gid)).map_err(failed)
+}
+
+/// The directory for its user alone, those above it as usual.
+fn make(state: &Path) -> io::Result<()> {
+    if let Some(parent) = state.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    DirBuilder::new().mode(0o700).create(state)
+}
+
+/// Something that the gateway has not put there.
+fn foreign(state: &Path) -> io::Result<Option<PathBuf>> {
+    for entry in fs::read_dir(state)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        // What is being written has the name of what it becomes between a dot or two.
+        let bare = name.trim_start_matches('.').trim_end_matches(".new");
+        let ours =
+            OURS.contains(&bare) || bare.starts_with("panoply.db") || bare.starts_with("secret.");
+        if !ours {
+            return Ok(Some(name.into_owned().into()));
+        }
+    }
+    Ok(None)
+}
+
+/// Gives what is below `directory` away, as far as it is root's: what is another's was not put there
+/// by root. Nobody else can write into a directory until it has been given away, after what is in it.
+fn hand(directory: &Path, account: &Account, depth: u8) -> io::Result<()> {
+    if depth > DEEPEST {
+        return Ok(());
+    }
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let about = entry.metadata()?;
+        if about.uid() != 0 || is_shared(&about) {
+            continue;
+        }
+        if about.is_dir() {
+            hand(&entry.path(), account, depth + 1)?;
+        }
+        let (uid, gid) = (account.uid().as_raw(), account.gid().as_raw());
+        lchown(entry.path(), Some(uid), Some(gid))?;
+    }
+    Ok(())
+}
+
+/// Whether others have a way to it already, or another name for it.
+fn is_shared(about: &Metadata) -> bool {
+    let named_twice = about.is_file() && about.nlink() > 1;
+    let writable = about.is_dir() && about.permissions().mode() & 0o022 != 0;
+    named_twice || writable
+}
+
+/// A state directory is not deeper.
+const DEEPEST: u8 = 8;
+
+/// Whether the user that this is by now can write there.
+///
+/// # Errors
+///
+/// What is in the way.
+pub(super) fn enter(state: &Path) -> Result<(), String> {
+    let Err(error) = access(state, Access::WRITE_OK | Access::EXEC_OK) else {
+        return Ok(());
+    };
+    let above = state.ancestors().skip(1);
+    let closed = above
+        .filter(|above| !above.as_os_str().is_empty() && access(*above, Access::EXEC_OK).is_err())
+        .last();
+    Err(match closed {
+        Some(closed) => format!(
+            "the state directory {} cannot be reached: {} lets the user not through",
+            state.display(),
+            closed.display()
+        ),
+        None => format!(
+            "the state directory {} cannot be written: {error}",
+            state.display()
+        ),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_a_state_directory() {
+        let state = tempfile::tempdir().unwrap();
+        for name in [
+            "secret",
+            ".secret.123",
+            "keys",
+            "keys.new",
+            ".leaf.pem.new",
+            "panoply.db-wal",
+            "panoply.db-lock",
+            "acme",
+        ] {
+            fs::write(state.path().join(name), "").unwrap();
+        }
+        assert_eq!(foreign(state.path()).unwrap(), None);
+        fs::write(state.path().join("passwd"), "").unwrap();
+        assert_eq!(foreign(state.path()).unwrap(), Some("passwd".into()));
+    }
+}

@@ -1,0 +1,47 @@
+//! A changed configuration, put in force while everything runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::{ConfigError, Loaded};
+use crate::log;
+use crate::settings::{Settings, Surroundings};
+use crate::shared::Shared;
+
+/// Puts a changed configuration in force, as far as it can be without a restart.
+pub(crate) async fn apply(
+    shared: &Shared,
+    running: &Settings,
+    around: &Surroundings,
+    loaded: Result<Loaded, ConfigError>,
+) {
+    log::notify_reloading();
+    let settings = loaded.and_then(|loaded| Settings::build(&loaded, around));
+    match settings {
+        Ok(settings) => {
+            let stays = [
+                ("listen", settings.listeners() != running.listeners()),
+                ("listen.workers", settings.workers != running.workers),
+                ("app", settings.app != running.app),
+                ("log.format", settings.log.format != running.log.format),
+                ("store", settings.store != running.store),
+                ("run", settings.account != running.account),
+            ];
+            for (key, _) in stays.iter().filter(|(_, changed)| *changed) {
+                tracing::warn!(key, "a change of this takes effect only after a restart");
+            }
+            // The new list of blocks is empty until it has been looked at.
+            let refresh = settings.live.suit.blocklist().refresh();
+            let refreshed = tokio::time::timeout(Duration::from_millis(500), refresh).await;
+            if !matches!(refreshed, Ok(Ok(()))) {
+                tracing::warn!("the blocks by hand could not be looked at and follow later");
+            }
+            shared.live.store(Arc::new(settings.live));
+            tracing::info!("the configuration has been reloaded");
+        }
+        Err(error) => {
+            tracing::error!("the configuration stays as it was: {error}");
+        }
+    }
+    log::notify_ready();
+}

@@ -1,0 +1,391 @@
+//! A gateway from its first request to its last.
+
+use std::future::{Future, pending};
+use std::os::fd::OwnedFd;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle as Task;
+
+use crate::access::AccessLog;
+use crate::app::{self, Ended, Fate};
+use crate::config::{ConfigError, Loaded};
+use crate::control::Asker;
+use crate::error::{Error, system};
+use crate::gateway::{Gateway, Outcome};
+use crate::handover::AppLeft;
+use crate::metrics::Metrics;
+use crate::reload::apply;
+use crate::settings::{App, Settings, Surroundings};
+use crate::shared::{AppState, Shared};
+use crate::signals::{Asked, Signals};
+use crate::upgrade::{self, Listeners, Succeeded};
+use crate::upkeep::Upkeep;
+use crate::worker::{self, Door};
+use crate::{admin, background, listen, log, reports};
+
+/// Reports that wait to be explained; more are dropped.
+const REPORTS: usize = 256;
+
+/// Why a gateway stops serving.
+enum Departure {
+    /// It was told to.
+    Asked,
+    /// Its app has ended for good.
+    AppEnded(Ended),
+    /// Another one serves.
+    Succeeded(Succeeded),
+}
+
+type Upgrading<'a> = Pin<Box<dyn Future<Output = Result<Succeeded, String>> + 'a>>;
+
+/// What a gateway is busy with between its start and its end.
+struct Running<'a> {
+    shared: &'a Arc<Shared>,
+    settings: &'a Settings,
+    around: &'a Surroundings,
+    upkeep: &'a Upkeep,
+    listeners: &'a Listeners,
+    metrics: PrometheusHandle,
+    signals: Signals,
+    upgrades: mpsc::Receiver<Asker>,
+    app: Task<Ended>,
+    took_app: bool,
+    workers: Vec<JoinHandle<()>>,
+    admin: Option<Task<()>>,
+}
+
+impl Gateway {
+    /// Serves until it is told to stop, its app has ended for good, or another gateway serves.
+    pub(crate) async fn live(
+        self,
+        access: AccessLog,
+        ready: impl FnOnce(),
+        reload: impl Fn() -> Result<Loaded, ConfigError>,
+    ) -> Result<Outcome, Error> {
+        let https_port = self.addresses().https.map(|address| address.port());
+        let metrics = Arc::new(Metrics::new());
+        let (reports, incoming) = mpsc::channel(REPORTS);
+        let shared = Arc::new(Shared::new(
+            self.settings.live.clone(),
+            Arc::clone(&metrics),
+            access,
+            Arc::clone(&self.around.clock),
+            reports,
+            https_port,
+        ));
+        let (settings, around) = (&self.settings, &self.around);
+        if let Some(heir) = &around.heir {
+            heir.prepared().map_err(Error::Handover)?;
+        }
+        let (upgrades, asked) = mpsc::channel(1);
+        let upkeep = Upkeep::open(&shared, settings, around, upgrades).await?;
+        let signals = Signals::new().map_err(system("signals"))?;
+        upkeep.take_up().await;
+        upkeep.answer();
+        if let Some(heir) = &around.heir {
+            heir.opened().map_err(Error::Handover)?;
+        }
+        let background = [
+            tokio::task::spawn_local(reports::explain(incoming, Arc::clone(&shared.clock))),
+            tokio::task::spawn_local(background::upkeep(metrics.handle())),
+        ];
+        let listeners = Listeners {
+            http: self.http,
+            https: self.https,
+            admin: self.admin,
+        };
+        let (fate, decided) = watch::channel(Fate::Runs);
+        let left = left_app(settings, around);
+        let mut running = Running {
+            shared: &shared,
+            settings,
+            around,
+            upkeep: &upkeep,
+            listeners: &listeners,
+            metrics: metrics.handle(),
+            signals,
+            upgrades: asked,
+            took_app: left.is_some(),
+            app: tokio::task::spawn_local(start_app(
+                Arc::clone(&shared),
+                settings.clone(),
+                left,
+                decided,
+            )),
+            workers: Vec::new(),
+            admin: None,
+        };
+        let departure = running.serve(ready, reload).await?;
+        let Running {
+            mut signals,
+            app,
+            workers,
+            admin,
+            ..
+        } = running;
+        let replaced = matches!(departure, Departure::Succeeded(_));
+        if let Departure::Succeeded(successor) = &departure {
+            // Of two that answer, only one would be right.
+            admin.iter().for_each(Task::abort);
+            succeeded(*successor, &shared, &fate);
+        } else {
+            log::notify_stopping();
+        }
+        // No more is accepted, what is in flight goes on.
+        drop(listeners);
+        shared.drain(replaced);
+        let joined = tokio::task::spawn_blocking(move || join(workers));
+        tokio::select! {
+            _ = joined => {}
+            // Asked a second time, somebody is in a hurry.
+            () = stop_asked(&mut signals) => {
+                tracing::warn!("stopped before everything was finished");
+            }
+        }
+        let outcome = match departure {
+            Departure::AppEnded(ended) => came_to(ended, settings),
+            Departure::Asked | Departure::Succeeded(_) => {
+                if *fate.borrow() == Fate::Runs {
+                    fate.send_replace(Fate::Ends);
+                }
+                let _ = app.await;
+                Ok(if replaced {
+                    Outcome::HandedOver
+                } else {
+                    Outcome::Stopped
+                })
+            }
+        };
+        background.iter().chain(&admin).for_each(Task::abort);
+        outcome
+    }
+}
+
+impl<'a> Running<'a> {
+    /// Lets clients in, and whoever asks for metrics and health.
+    fn open(&mut self) -> Result<(), Error> {
+        self.workers = start_workers(self.shared, self.listeners, self.settings)?;
+        if let Some(listener) = &self.listeners.admin {
+            let listener = { listener.try_clone() }.and_then(tokio::net::TcpListener::from_std);
+            let listener = listener.map_err(system("a socket"))?;
+            let serve = admin::serve(listener, Arc::clone(self.shared), self.metrics.clone());
+            self.admin = Some(tokio::task::spawn_local(serve));
+        }
+        Ok(())
+    }
+
+    /// The app is up: from now on this gateway is the one.
+    fn begin(&mut self, ready: impl FnOnce()) -> Result<(), Error> {
+        if let Some(heir) = &self.around.heir {
+            self.open()?;
+            heir.ready(self.took_app).map_err(Error::Handover)?;
+            self.upkeep.stay();
+            ready();
+        } else {
+            ready();
+            log::notify_ready();
+        }
+        Ok(())
+    }
+
+    /// Serves, reloads and hands over as it is asked to, until there is a reason to stop.
+    async fn serve(
+        &mut self,
+        ready: impl FnOnce(),
+        reload: impl Fn() -> Result<Loaded, ConfigError>,
+    ) -> Result<Departure, Error> {
+        // Whoever takes over lets nobody in before it can serve: another one still does.
+        if self.around.heir.is_none() {
+            self.open()?;
+        }
+        let mut ready = Some(ready);
+        let mut looks = tokio::time::interval(Duration::from_millis(20));
+        let mut upgrading: Option<(Upgrading<'a>, Option<Asker>)> = None;
+        let departure = loop {
+            let asked = tokio::select! {
+                ended = &mut self.app => {
+                    break Departure::AppEnded(ended.unwrap_or(Ended::Stopped));
+                }
+                _ = looks.tick(), if ready.is_some() => {
+                    if matches!(**self.shared.app.load(), AppState::Up(_))
+                        && let Some(ready) = ready.take()
+                    {
+                        self.begin(ready)?;
+                    }
+                    continue;
+                }
+                signal = self.signals.next() => (signal, None),
+                Some(asker) = self.upgrades.recv(), if upgrading.is_none() => {
+                    (Asked::Upgrade, Some(asker))
+                }
+                done = finished(upgrading.as_mut()) => {
+                    let asker = upgrading.take().and_then(|(_, asker)| asker);
+                    match told(done, asker) {
+                        Some(successor) => break Departure::Succeeded(successor),
+                        None => continue,
+                    }
+                }
+            };
+            match asked {
+                (Asked::Stop, _) => break Departure::Asked,
+                (Asked::Reload, _) => {
+                    apply(self.shared, self.settings, self.around, reload()).await;
+                }
+                (Asked::Upgrade, _) if upgrading.is_some() || ready.is_some() => {
+                    tracing::warn!("an upgrade, or the start, is under way already");
+                }
+                (Asked::Upgrade, answer_to) => {
+                    let workers = self.workers.len();
+                    let (upkeep, settings) = (self.upkeep, self.settings);
+                    let steps = upgrade::hand_over(upkeep, settings, self.listeners, workers);
+                    upgrading = Some((Box::pin(steps), answer_to));
+                }
+            }
+        };
+        if upgrading.take().is_some() {
+            // What was begun is taken back: what is in flight needs the store.
+            self.upkeep.resume().await;
+        }
+        Ok(departure)
+    }
+}
+
+/// Tells whoever asked for an upgrade, and the log, what came of it.
+fn told(done: Result<Succeeded, String>, asker: Option<Asker>) -> Option<Succeeded> {
+    if let Some(asker) = asker {
+        // Who asked may have gone.
+        let _ = asker.send(done.clone().map(|done| done.process));
+    }
+    if let Err(why) = &done {
+        tracing::error!(why, "the upgrade has failed; this gateway goes on");
+    }
+    done.ok()
+}
+
+/// Tells who serves from now on, and leaves the app to it, if it has taken it.
+fn succeeded(successor: Succeeded, shared: &Shared, fate: &watch::Sender<Fate>) {
+    let process = successor.process;
+    tracing::info!(process, "another gateway has taken over");
+    log::notify_successor(process);
+    let ours = shared.process();
+    let ours = ours.map(|(process, _)| process.as_raw_nonzero().get());
+    if successor.app.is_some() && successor.app == ours {
+        fate.send_replace(Fate::GoesOn);
+    }
+}
+
+/// Resolves once it is asked to stop.
+async fn stop_asked(signals: &mut Signals) {
+    while !matches!(signals.next().await, Asked::Stop) {}
+}
+
+/// What comes of an upgrade, if one is under way.
+async fn finished(
+    upgrading: Option<&mut (Upgrading<'_>, Option<Asker>)>,
+) -> Result<Succeeded, String> {
+    match upgrading {
+        Some((upgrading, _)) => upgrading.await,
+        None => pending().await,
+    }
+}
+
+/// What an app's end means for the gateway.
+fn came_to(ended: Ended, settings: &Settings) -> Result<Outcome, Error> {
+    match ended {
+        Ended::Stopped => Ok(Outcome::Stopped),
+        Ended::Died(status) => Ok(Outcome::AppDied(status.code())),
+        Ended::NotStarted(source) => {
+            let program = match &settings.app {
+                App::Command { command, .. } => command.first().cloned().unwrap_or_default(),
+                App::Upstream(upstream) => upstream.to_string(),
+            };
+            Err(Error::App { program, source })
+        }
+    }
+}
+
+fn start_workers(
+    shared: &Arc<Shared>,
+    listeners: &Listeners,
+    settings: &Settings,
+) -> Result<Vec<JoinHandle<()>>, Error> {
+    let door = |tls| move |listener| Door { listener, tls };
+    let divide =
+        |sockets| listen::divide(sockets, settings.workers).map_err(system("to share a socket"));
+    let plain = divide(&listeners.http)?.into_iter();
+    let doors_of_each = plain.zip(divide(&listeners.https)?);
+    let grace = settings.drain;
+    let mut workers = Vec::new();
+    for (http, https) in doors_of_each {
+        let http = http.into_iter().map(door(false));
+        let doors: Vec<Door> = http.chain(https.into_iter().map(door(true))).collect();
+        let name = format!("worker-{}", workers.len());
+        let shared = Arc::clone(shared);
+        let serve = move || {
+            if let Err(error) = worker::run(shared, doors, grace) {
+                tracing::error!(%error, "a worker could not start");
+            }
+        };
+        let thread = std::thread::Builder::new().name(name).spawn(serve);
+        workers.push(thread.map_err(system("a thread"))?);
+    }
+    Ok(workers)
+}
+
+fn join(workers: Vec<JoinHandle<()>>) {
+    for worker in workers {
+        if worker.join().is_err() {
+            tracing::error!("a worker ended by a panic");
+        }
+    }
+}
+
+/// The app that the gateway before this one has started, if it is to be started the same way.
+fn left_app(settings: &Settings, around: &Surroundings) -> Option<(AppLeft, OwnedFd)> {
+    let App::Command { command, .. } = &settings.app else {
+        return None;
+    };
+    let user = settings.account.as_ref().map(ToString::to_string);
+    around.heir.as_ref()?.app(command, user.as_deref())
+}
+
+/// Runs the app, or follows it; resolves when a command of ours has ended for good.
+async fn start_app(
+    shared: Arc<Shared>,
+    settings: Settings,
+    left: Option<(AppLeft, OwnedFd)>,
+    mut fate: watch::Receiver<Fate>,
+) -> Ended {
+    match settings.app {
+        App::Command {
+            command,
+            start_timeout,
+        } => {
+            let plan = app::Plan {
+                command,
+                start_timeout,
+                placeholder: settings.live.placeholder,
+                account: settings.account,
+                grace: settings.drain,
+            };
+            app::supervise(shared, plan, left, fate).await
+        }
+        App::Upstream(upstream) => {
+            // A name is followed for as long as the gateway runs, an address until it is known.
+            let follow = app::follow(shared, upstream);
+            tokio::select! {
+                _ = fate.wait_for(|fate| *fate != Fate::Runs) => {}
+                () = async {
+                    follow.await;
+                    pending::<()>().await;
+                } => {}
+            }
+            Ended::Stopped
+        }
+    }
+}

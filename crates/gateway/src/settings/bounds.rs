@@ -1,0 +1,48 @@
+//! The bounds of `[limits]`, checked.
+
+use std::time::Duration;
+
+use super::Limits;
+use crate::config::{ConfigError, Loaded};
+use crate::wire::Patience;
+
+pub(super) fn limits(loaded: &Loaded) -> Result<Limits, ConfigError> {
+    let limits = &loaded.config.limits;
+    let count = |n: std::num::NonZeroU32| usize::try_from(n.get()).unwrap_or(usize::MAX);
+    let header_bytes = usize::try_from(limits.header_bytes.get()).unwrap_or(usize::MAX);
+    // hyper reads heads in buffers of 8 KiB; beyond a megabyte nobody means it.
+    if !(8 << 10..=1 << 20).contains(&header_bytes) {
+        let message = format!(
+            "limits.header_bytes: {} is out of range",
+            limits.header_bytes
+        );
+        let error = loaded.error("limits.header_bytes", message);
+        return Err(error.with_help("write a size from `8KiB` to `1MiB`"));
+    }
+    for (key, span) in [
+        ("head_timeout", limits.head_timeout),
+        ("idle_timeout", limits.idle_timeout),
+        ("stall_timeout", limits.stall_timeout),
+        ("response_timeout", limits.response_timeout),
+    ] {
+        if span.get() < Duration::from_secs(1) {
+            let path = format!("limits.{key}");
+            let error = loaded.error(&path, format!("{path}: {span} is too short"));
+            return Err(error.with_help("write at least `1s`"));
+        }
+    }
+    Ok(Limits {
+        header_bytes,
+        header_count: count(limits.header_count),
+        body_bytes: limits.body_bytes.get(),
+        patience: Patience {
+            head: limits.head_timeout.get(),
+            quiet: limits.idle_timeout.get(),
+            stall: limits.stall_timeout.get(),
+        },
+        connections: limits.connections.get(),
+        connections_per_client: limits.connections_per_client.get(),
+        streams: limits.streams.get(),
+        stream_resets: count(limits.stream_resets),
+    })
+}

@@ -1,0 +1,220 @@
+//! What one gateway at a time does for a state directory: the store, certificates, the control
+//! socket. It can be laid down and taken up again, for another gateway to have it.
+
+use std::cell::RefCell;
+use std::io;
+use std::sync::Arc;
+
+use panoply_tls::Nodes;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle as Task;
+
+use crate::background;
+use crate::control::{self, Asker, Desk, Socket};
+use crate::error::{Error, system};
+use crate::handover::Entrance;
+use crate::settings::{Settings, Surroundings};
+use crate::shared::Shared;
+use crate::store::{self, Opened};
+
+#[derive(Debug)]
+pub(crate) struct Upkeep {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) around: Surroundings,
+    plan: store::Plan,
+    opened: RefCell<Opened>,
+    nodes: Option<Arc<Nodes>>,
+    control: Option<Arc<Socket>>,
+    upgrades: mpsc::Sender<Asker>,
+    tasks: RefCell<Vec<Task<()>>>,
+    answers: RefCell<Option<Task<()>>>,
+}
+
+impl Drop for Upkeep {
+    fn drop(&mut self) {
+        self.lay_down();
+        self.fall_silent();
+    }
+}
+
+impl Upkeep {
+    /// Opens the store and finds the control socket; nothing is done yet.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be opened, or the system has no random bytes.
+    pub(crate) async fn open(
+        shared: &Arc<Shared>,
+        settings: &Settings,
+        around: &Surroundings,
+        upgrades: mpsc::Sender<Asker>,
+    ) -> Result<Self, Error> {
+        let opened = store::open(&settings.store, &around.clock).await?;
+        around.store.fill(Arc::clone(&opened.store));
+        Ok(Self {
+            nodes: nodes(&opened, settings)?,
+            shared: Arc::clone(shared),
+            around: around.clone(),
+            plan: settings.store.clone(),
+            opened: RefCell::new(opened),
+            control: control_socket(around).map(Arc::new),
+            upgrades,
+            tasks: RefCell::default(),
+            answers: RefCell::default(),
+        })
+    }
+
+    /// Begins, or begins again. Before the first request: whoever is blocked stays blocked.
+    pub(crate) async fn take_up(&self) {
+        if let Err(error) = { self.shared.live.load_full() }
+            .suit
+            .blocklist()
+            .refresh()
+            .await
+        {
+            tracing::warn!(%error, "the blocks could not be looked at");
+        }
+        let shared = || Arc::clone(&self.shared);
+        let mut tasks = vec![
+            tokio::task::spawn_local(background::keep_certificates(shared())),
+            tokio::task::spawn_local(background::order_certificates(shared(), self.nodes.clone())),
+            tokio::task::spawn_local(background::keep_keys(shared())),
+        ];
+        tasks.extend(self.nodes.clone().map(|nodes| {
+            let share = background::share_tickets(shared(), nodes);
+            tokio::task::spawn_local(share)
+        }));
+        let opened = self.opened.borrow().clone();
+        let blocks = background::keep_blocks(shared(), opened, self.plan.secret.clone());
+        tasks.push(tokio::task::spawn_local(blocks));
+        self.tasks.borrow_mut().append(&mut tasks);
+    }
+
+    /// Answers at the control socket.
+    pub(crate) fn answer(&self) {
+        let Some(socket) = &self.control else { return };
+        let desk = Desk {
+            shared: Arc::clone(&self.shared),
+            store: Arc::clone(&self.around.store),
+            upgrades: self.upgrades.clone(),
+        };
+        self.fall_silent();
+        let serve = control::serve(Arc::clone(socket), desk);
+        *self.answers.borrow_mut() = Some(tokio::task::spawn_local(serve));
+    }
+
+    /// Ends what was begun, but for the store and the control socket.
+    fn lay_down(&self) {
+        self.tasks
+            .borrow_mut()
+            .drain(..)
+            .for_each(|task| task.abort());
+    }
+
+    /// Answers at the control socket no more; what was asked already is answered.
+    fn fall_silent(&self) {
+        if let Some(task) = self.answers.borrow_mut().take() {
+            task.abort();
+        }
+    }
+
+    /// Lays everything down and gives the store back, written down whole; decisions wait.
+    ///
+    /// # Errors
+    ///
+    /// Why that cannot be.
+    pub(crate) async fn pause(&self, workers: usize) -> Result<(), String> {
+        let file = self.opened.borrow().file.clone();
+        if file.is_some() && !self.around.store.can_be_had_back() {
+            return Err("too many upgrades have failed: restart it instead".to_owned());
+        }
+        self.lay_down();
+        let Some(file) = file else {
+            // Nodes share the store, or it ends with the process.
+            return Ok(());
+        };
+        self.around.store.hold();
+        // Whoever was asking the store has been answered, or waits for the disk.
+        self.shared.round(workers).await;
+        let flushed = file.flush().await;
+        let closed = tokio::task::spawn_blocking(move || file.close()).await;
+        flushed.map_err(|error| format!("the store cannot be written down: {error}"))?;
+        closed.map_err(|error| error.to_string())
+    }
+
+    /// The one that takes over answers from now on, and decides.
+    pub(crate) fn leave(&self) {
+        self.fall_silent();
+        if self.opened.borrow().file.is_some() {
+            self.around.store.hand_over(self.around.state.clone());
+        }
+    }
+
+    /// The one that takes over has the control socket for good.
+    pub(crate) fn leave_for_good(&self) {
+        if let Some(control) = &self.control {
+            control.leave();
+        }
+    }
+
+    /// This gateway is the one that has the control socket.
+    pub(crate) fn stay(&self) {
+        if let Some(control) = &self.control {
+            control.stay();
+        }
+    }
+
+    /// Takes everything up again that another did not come to take over.
+    pub(crate) async fn resume(&self) {
+        if !self.tasks.borrow().is_empty() {
+            return;
+        }
+        if self.opened.borrow().file.is_some() {
+            match store::open(&self.plan, &self.around.clock).await {
+                Ok(opened) => {
+                    self.around.store.fill(Arc::clone(&opened.store));
+                    *self.opened.borrow_mut() = opened;
+                }
+                Err(error) => tracing::error!(%error, "the store cannot be had back"),
+            }
+        }
+        self.take_up().await;
+        self.answer();
+    }
+
+    /// The control socket, for the one that takes over.
+    pub(crate) fn control(&self) -> Option<(Entrance, &Socket)> {
+        Some((Entrance::Control, self.control.as_deref()?))
+    }
+}
+
+/// What nodes share, where they have a store in common.
+fn nodes(opened: &Opened, settings: &Settings) -> Result<Option<Arc<Nodes>>, Error> {
+    let nodes = |store| Nodes::new(Arc::clone(store), &settings.store.secret).map(Arc::new);
+    let unsealed = |error| system("random bytes")(io::Error::other(error));
+    { opened.sessions.as_ref() }
+        .map(nodes)
+        .transpose()
+        .map_err(unsealed)
+}
+
+/// The socket for `panoply blocks` and `panoply status`.
+fn control_socket(around: &Surroundings) -> Option<Socket> {
+    let left = around
+        .heir
+        .as_ref()
+        .and_then(|heir| heir.sockets(Entrance::Control, None));
+    let bound = match left.and_then(|sockets| sockets.into_iter().next()) {
+        Some(socket) => Socket::taken_over(socket, &around.state).map(Some),
+        None => control::bind(&around.state),
+    };
+    match bound {
+        Ok(Some(socket)) => return Some(socket),
+        Ok(None) => tracing::warn!(
+            state = %around.state.display(),
+            "another gateway runs on this state directory; `panoply blocks` speaks to that one"
+        ),
+        Err(error) => tracing::warn!(%error, "`panoply blocks` will find no control socket"),
+    }
+    None
+}
