@@ -52,7 +52,7 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
     ]);
     let all = SUITES.map(str::to_owned);
     let suites = if options.suites.is_empty() {
-        &all[..]
+        all.as_slice()
     } else {
         &options.suites
     };

@@ -179,7 +179,8 @@ impl Report {
             text,
             "\nResident KiB: {} at the start, {} in the first fifth, {warm} in the second, {last} in the \
              last, {} at most, {} when all had gone. File descriptors: {} at the start, {} at most, {} at the \
-             end. Threads: {} at the start, {} at most. Connections: {} at most.\n\n\
+             end. Threads: {} at the start, {} at most. Connections: {} at most. Without the \
+             processor: {} ms at once, at worst.\n\n\
              | load | asked | answered as expected | failed |\n|---|---|---|---|\n",
             self.before.memory,
             self.fifth(0, |s| s.memory),
@@ -191,6 +192,7 @@ impl Report {
             self.before.threads,
             self.most(|s| s.threads),
             self.most(|s| s.connections),
+            self.starved.as_millis(),
         );
         for (what, tally) in &self.tally {
             let Tally {

@@ -166,7 +166,7 @@ impl Honest {
             let mut served = Served::default();
             let mut kept: Option<Box<dyn Stream>> = None;
             while !stopped.load(Ordering::Relaxed) || served.asked == 0 {
-                if served.asked % 10 == 0 {
+                if served.asked.is_multiple_of(10) {
                     kept = None;
                 }
                 served.asked += 1;
