@@ -94,12 +94,11 @@ async fn connection(stream: TcpStream, peer: IpAddr, desk: Rc<Desk>) {
         .max_buf_size(HEAD)
         .serve_connection(TokioIo::new(stream), service);
     let mut served = std::pin::pin!(served);
-    let ended = match tokio::time::timeout(LIFE, served.as_mut()).await {
-        Ok(ended) => ended,
-        Err(_) => {
-            served.as_mut().graceful_shutdown();
-            tokio::time::timeout(LAST, served).await.unwrap_or(Ok(()))
-        }
+    let ended = if let Ok(ended) = tokio::time::timeout(LIFE, served.as_mut()).await {
+        ended
+    } else {
+        served.as_mut().graceful_shutdown();
+        tokio::time::timeout(LAST, served).await.unwrap_or(Ok(()))
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "an admin connection ended early");
