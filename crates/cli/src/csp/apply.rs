@@ -16,7 +16,7 @@ use crate::{fail, note, say, source};
 
 /// `panoply csp learn`.
 pub(super) fn learn(args: &CspArgs, yes: bool) -> ExitCode {
-    let changed = change(args, |document| edit::learn(document));
+    let changed = change(args, edit::learn);
     let changed = match changed {
         Ok(changed) => changed,
         Err(message) => return fail(message),

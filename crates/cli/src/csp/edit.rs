@@ -160,12 +160,12 @@ fn add(list: &mut Item, source: &str) -> Option<()> {
             }
             // One a line goes on so.
             let last = array.iter().last();
-            let prefix = last.and_then(|last| last.decor().prefix()?.as_str());
-            let prefix = prefix.filter(|prefix| prefix.contains('\n'));
-            match prefix.map(indent) {
-                Some(prefix) => {
+            let before = last.and_then(|last| last.decor().prefix()?.as_str());
+            let before = before.filter(|before| before.contains('\n'));
+            match before.map(indent) {
+                Some(line) => {
                     let mut value = Value::from(source);
-                    value.decor_mut().set_prefix(prefix);
+                    value.decor_mut().set_prefix(line);
                     array.push_formatted(value);
                 }
                 None => array.push(source),

@@ -112,12 +112,11 @@ async fn connection(
         _ = closed.changed() => None,
         () = tokio::time::sleep(LIFE) => None,
     };
-    let ended = match ended {
-        Some(ended) => ended,
-        None => {
-            served.as_mut().graceful_shutdown();
-            tokio::time::timeout(LAST, served).await.unwrap_or(Ok(()))
-        }
+    let ended = if let Some(ended) = ended {
+        ended
+    } else {
+        served.as_mut().graceful_shutdown();
+        tokio::time::timeout(LAST, served).await.unwrap_or(Ok(()))
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "an admin connection ended early");
