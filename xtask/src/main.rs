@@ -7,6 +7,7 @@
 )]
 
 mod bench;
+mod budget;
 mod check;
 mod conformance;
 mod fuzz;
@@ -36,6 +37,8 @@ enum Task {
     Test(check::Options),
     /// Runs the fuzz targets, each for a while.
     Fuzz(fuzz::Options),
+    /// Counts the instructions of the hot paths and holds them to budget.toml.
+    Budget(budget::Options),
     /// Measures beside named peers, in one run; writes docs/benchmarks.md.
     Bench(bench::Options),
     /// The memory that a key takes, which `bench` measures.
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Test(options) => check::run(&root(), options),
         Task::Fuzz(options) => fuzz::run(&root(), &options),
+        Task::Budget(options) => budget::run(&root(), &options),
         Task::Bench(options) => bench::run(options),
         Task::BytesAKey { store } => bench::limits::bytes_a_key(store),
         Task::BareProxy(options) => bench::bare::run(options),

@@ -3,12 +3,15 @@
 mod audit;
 mod backend;
 pub(crate) mod bare;
+mod growth;
 mod handshakes;
 pub(crate) mod limits;
 mod page;
 mod peers;
+mod plot;
 mod redis;
 mod sessions;
+mod suit;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -34,6 +37,8 @@ pub(crate) enum What {
     Audit,
     /// The gateway beside nginx, haproxy and caddy.
     Gateway,
+    /// How cost grows with sessions, counters, routes, cookies and nodes.
+    Growth,
     /// TLS handshakes, full and resumed, beside nginx, haproxy and caddy.
     Handshakes,
     /// The cost of a response's headers beside other Rust layers.
@@ -42,6 +47,8 @@ pub(crate) enum What {
     Limits,
     /// Sessions beside express-session, cookie-session and tower-sessions.
     Sessions,
+    /// A service in the whole suit beside itself bare, other crates and Express.
+    Suit,
 }
 
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -94,6 +101,12 @@ pub(crate) fn run(options: Options) -> Result<bool> {
             "--bench",
             "headers",
         ])?;
+    }
+    if matches!(options.what, None | Some(What::Suit)) {
+        suit::run(options.seconds, options.rounds)?;
+    }
+    if matches!(options.what, None | Some(What::Growth)) {
+        growth::run()?;
     }
     let gateway = matches!(options.what, None | Some(What::Gateway));
     let handshakes = matches!(options.what, None | Some(What::Handshakes));
