@@ -40,15 +40,17 @@ type Told = Vec<(&'static str, f64)>;
 
 const ROUNDS: usize = 5;
 
-/// Nanoseconds a call, of the fastest of some rounds after one that warms up: what disturbs a round
-/// makes it slower, never faster.
+/// Nanoseconds a call, the median of some rounds after one that warms up.
 fn nanos(path: &mut Path, calls: u32) -> Result<f64> {
-    round_of(path, calls)?;
-    let mut fastest = f64::MAX;
-    for _ in 0..ROUNDS {
-        fastest = fastest.min(round_of(path, calls)?);
+    let mut rounds = Vec::new();
+    for round in 0..=ROUNDS {
+        let nanos = round_of(path, calls)?;
+        if round > 0 {
+            rounds.push(nanos);
+        }
     }
-    Ok(fastest)
+    rounds.sort_by(f64::total_cmp);
+    rounds.get(ROUNDS / 2).copied().context("no round")
 }
 
 #[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]

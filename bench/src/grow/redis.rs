@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use panoply_core::{
     CounterKeys, CounterStore as _, Lock, Op, Rule, SessionChange, SessionKey, SessionStore,
 };
@@ -32,7 +32,6 @@ async fn fill(url: String, size: u32) -> Result<Told> {
     let locks = Rule::new("pair", 10, hour).lock(Lock::doubling(hour, hour));
     let mut told = Vec::new();
     for (name, rule) in [("counter", &plain), ("counter of a login", &locks)] {
-        flush(&address)?;
         let before = used(&address)?;
         for number in 0..size {
             let key = keys.key(rule.name(), &[&number.to_le_bytes()]);
@@ -41,7 +40,6 @@ async fn fill(url: String, size: u32) -> Result<Told> {
         told.push((name, (used(&address)? - before) / f64::from(size)));
     }
     let sessions: Arc<dyn SessionStore> = Arc::new(store.sessions());
-    flush(&address)?;
     let before = used(&address)?;
     for number in 0..size {
         let mut hash = [0; 32];
@@ -55,16 +53,6 @@ async fn fill(url: String, size: u32) -> Result<Told> {
     }
     told.push(("session", (used(&address)? - before) / f64::from(size)));
     Ok(told)
-}
-
-/// Forgets everything, so that each kind begins with tables of no size.
-fn flush(address: &str) -> Result<()> {
-    let mut stream = TcpStream::connect(address)?;
-    stream.write_all(b"FLUSHALL\r\n")?;
-    let mut told = String::new();
-    BufReader::new(stream).read_line(&mut told)?;
-    ensure!(told.starts_with("+OK"), "FLUSHALL: {told}");
-    Ok(())
 }
 
 /// `used_memory` as Redis tells it.

@@ -97,7 +97,7 @@ pub(super) fn run() -> Result<()> {
     std::fs::create_dir_all(&plots)?;
     let mut section = format!(
         "{TITLE}\n\nMade by `cargo xtask bench growth`: each size in a process of its own, one thread, \
-         the fastest of 5 rounds, which neighbours disturb the least. Bytes by the memory of the process.\n"
+         medians of 5 rounds. Bytes by the memory of the process.\n"
     );
     for growing in &GROWING {
         growing.measure(&program, &plots, &mut section)?;
@@ -259,7 +259,7 @@ fn nodes(program: &Path, plots: &Path, section: &mut String) -> Result<()> {
     let _ = write!(
         section,
         "\nIn Redis's own memory (`used_memory`, {} of each): a counter of a limit takes {:.0} bytes, \
-         one of a login with its lock {:.0}, a session of one small value {:.0}.\n",
+         one of a login {:.0}, a session of one small value {:.0}.\n",
         thousands(KEYS),
         figure(&told, "counter")?,
         figure(&told, "counter of a login")?,

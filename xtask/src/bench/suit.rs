@@ -278,5 +278,6 @@ fn section(
             let _ = writeln!(section, "| {name} | {nanos:.0} | {instructions} |");
         }
     }
+    section.push_str(include_str!("where_the_suit_goes.md"));
     section
 }
