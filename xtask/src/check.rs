@@ -11,7 +11,7 @@ use crate::install::{self, Tool};
 use crate::{root, tools};
 
 /// Programs that the tests start.
-const TOOLS: [Tool; 18] = [
+const TOOLS: [Tool; 19] = [
     ("git", "git"),
     ("curl", "curl"),
     ("openssl", "openssl"),
@@ -30,6 +30,7 @@ const TOOLS: [Tool; 18] = [
     ("redis-server", "redis-server"),
     ("pg_ctlcluster", "postgresql"),
     ("systemd-analyze", "systemd"),
+    ("valgrind", "valgrind"),
 ];
 
 /// Where cargo-deny takes the advisories from.
@@ -177,6 +178,16 @@ fn steps(options: Options, skipped: &mut Vec<(&'static str, &'static str)>) -> R
             "test --workspace --all-features --lib --bins --test house",
         ),
     });
+    if fast {
+        skipped.push(("instructions of the hot paths", "--fast"));
+    } else if cfg!(target_arch = "x86_64") {
+        steps.push(cargo(
+            "instructions of the hot paths",
+            "run --quiet --package xtask -- budget",
+        ));
+    } else {
+        skipped.push(("instructions of the hot paths", "they are those of x86-64"));
+    }
     Ok(steps)
 }
 

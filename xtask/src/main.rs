@@ -7,6 +7,7 @@
 )]
 
 mod bench;
+mod budget;
 mod check;
 mod conformance;
 mod fuzz;
@@ -39,6 +40,8 @@ enum Task {
     Test(check::Options),
     /// Runs the fuzz targets, each for a while.
     Fuzz(fuzz::Options),
+    /// Counts the instructions of the hot paths and holds them to budget.toml.
+    Budget(budget::Options),
     /// Measures beside named peers, in one run; writes docs/benchmarks.md.
     Bench(bench::Options),
     /// Besieges a gateway with all hostile clients of the tests; writes docs/hostile.md.
@@ -68,6 +71,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Test(options) => check::run(&root(), options),
         Task::Fuzz(options) => fuzz::run(&root(), &options),
+        Task::Budget(options) => budget::run(&root(), &options),
         Task::Bench(options) => bench::run(options),
         Task::Siege(options) => siege::run(&options),
         Task::Soak(options) => soak::run(&options),

@@ -5,6 +5,7 @@ mod clock;
 mod connection;
 mod counters;
 mod nonce;
+mod path_index;
 mod random;
 mod refusal;
 mod refused_or;
@@ -20,6 +21,7 @@ pub use counters::{
     Receipt, Record, Release, Reply, Rule, State, StoreError, Subject,
 };
 pub use nonce::Nonce;
+pub use path_index::PathIndex;
 pub use refusal::{OwnPage, Refusal};
 pub use refused_or::RefusedOr;
 pub use request_id::RequestId;

@@ -1,8 +1,8 @@
 //! The names that the cookies of popular stacks have.
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use hashbrown::HashMap;
 use regex::bytes::{RegexSet, RegexSetBuilder};
 
 /// What a cookie is for, as far as its name tells.
@@ -149,6 +149,10 @@ static TABLE: LazyLock<Option<Table>> = LazyLock::new(|| {
 pub fn kind_of(name: &[u8]) -> Option<Kind> {
     let table = TABLE.as_ref()?;
     table.exact.get(name).copied().or_else(|| {
+        // Most names are like none of them, which is told sooner than which one it is.
+        if !table.patterns.is_match(name) {
+            return None;
+        }
         let found = table.patterns.matches(name).into_iter().next()?;
         table.kinds.get(found).copied()
     })

@@ -1,5 +1,6 @@
 //! A checked configuration of headers.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -73,10 +74,11 @@ impl Headers {
         let preset = config.preset.resolved();
         let mut site = config.settings.resolve(&preset, &preset)?;
         let mut paths = Vec::new();
+        let mut seen = HashSet::new();
         for (number, (prefix, settings)) in config.paths.iter().enumerate() {
             let at = |error: Error| error.at(&format!("path.{number}"));
             let prefix = Prefix::new(prefix).map_err(|error| at(error.at("prefix")))?;
-            if paths.iter().any(|(other, _)| *other == prefix) {
+            if !seen.insert(prefix.clone()) {
                 let error = Error::Twice {
                     key: "prefix".to_owned(),
                     found: prefix.as_str().to_owned(),

@@ -1,10 +1,14 @@
 //! Which paths a prefix speaks for.
 
+use std::cmp::Reverse;
+
+use panoply_core::PathIndex;
+
 use crate::Error;
 use crate::error::check_characters;
 
 /// A prefix of paths that ends where a segment ends.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Prefix(Box<str>);
 
 impl Prefix {
@@ -29,31 +33,64 @@ impl Prefix {
         }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether `path` is the prefix itself or lies below it.
-    pub(crate) fn holds(&self, path: &str) -> bool {
-        let below = path.strip_prefix(&*self.0);
-        below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    }
-
-    /// Whether an application that minds no case might take `path` for the prefix or one below it.
-    fn may_hold(&self, path: &str) -> bool {
-        let same = |start: &str| start.eq_ignore_ascii_case(&self.0);
-        path.get(..self.0.len()).is_some_and(same)
-            && matches!(path.as_bytes().get(self.0.len()), None | Some(b'/'))
-    }
-
-    /// Whether an application might take a path with these readings for one under the prefix.
-    pub(crate) fn may_hold_any(&self, readings: &[String]) -> bool {
-        readings.iter().any(|path| self.may_hold(path))
-    }
-
     /// Whether `path` is the prefix itself.
     pub(crate) fn is(&self, path: &str) -> bool {
         *self.0 == *path.strip_suffix('/').unwrap_or(path)
+    }
+}
+
+/// Prefixes by their numbers, found without looking at all of them.
+#[derive(Debug)]
+pub(crate) struct Prefixes {
+    index: PathIndex,
+    /// The same without case.
+    lower: PathIndex,
+    lengths: Box<[usize]>,
+}
+
+impl Prefixes {
+    /// They are numbered as they come.
+    pub(crate) fn new<'a>(prefixes: impl Iterator<Item = &'a Prefix> + Clone) -> Self {
+        Self {
+            index: PathIndex::new(prefixes.clone().map(|prefix| &*prefix.0)),
+            lower: PathIndex::new(prefixes.clone().map(|prefix| prefix.0.to_ascii_lowercase())),
+            lengths: prefixes.map(|prefix| prefix.0.len()).collect(),
+        }
+    }
+
+    /// The longest that `path` is or lies below.
+    pub(crate) fn longest(&self, path: &str) -> Option<usize> {
+        let longest = self.index.above(path).last();
+        longest.map(|(number, _)| number)
+    }
+
+    /// Those beside `chosen` that an application might read in `path`, the longest first: without
+    /// case, and, where the path is ambiguous, in whatever way it may be cleaned up.
+    ///
+    /// One that is chosen is more to the point than shorter ones.
+    pub(crate) fn doubted(&self, path: &str, ambiguous: bool, chosen: Option<usize>) -> Vec<usize> {
+        if self.lengths.is_empty() {
+            return Vec::new();
+        }
+        let length = |number: usize| self.lengths.get(number).copied().unwrap_or_default();
+        let least = chosen.map_or(0, length);
+        let counts = |number: &usize| Some(*number) != chosen && length(*number) >= least;
+        let plain = |byte: u8| !byte.is_ascii_uppercase();
+        let mut doubted = Vec::new();
+        if !ambiguous && !path.contains("/.") && path.bytes().all(plain) {
+            // It reads in one way only, as nearly every path does.
+            let above = self.lower.above(path).map(|(number, _)| number);
+            doubted.extend(above.filter(counts));
+        } else {
+            for reading in readings(path) {
+                let reading = reading.to_ascii_lowercase();
+                let above = self.lower.above(&reading).map(|(number, _)| number);
+                doubted.extend(above.filter(counts));
+            }
+        }
+        doubted.sort_unstable_by_key(|number| (Reverse(length(*number)), *number));
+        doubted.dedup();
+        doubted
     }
 }
 
@@ -108,13 +145,18 @@ mod tests {
     #[test]
     fn prefixes_end_with_a_segment() {
         let embed = Prefix::new("/embed/").unwrap();
+        let all = [embed.clone(), Prefix::new("/embed/a/b").unwrap()];
+        let prefixes = Prefixes::new(all.iter());
         for path in ["/embed", "/embed/", "/embed/a"] {
-            assert!(embed.holds(path), "{path}");
+            assert_eq!(prefixes.longest(path), Some(0), "{path}");
+            assert!(prefixes.doubted(path, false, Some(0)).is_empty(), "{path}");
         }
+        assert_eq!(prefixes.longest("/embed/a/b/c"), Some(1));
         for path in ["/embedded", "/", "/a/embed", "/Embed"] {
-            assert!(!embed.holds(path), "{path}");
+            assert_eq!(prefixes.longest(path), None, "{path}");
         }
-        assert!(Prefix::new("/").unwrap().holds("/anything"));
+        let root = Prefix::new("/").unwrap();
+        assert_eq!(Prefixes::new([root].iter()).longest("/anything"), Some(0));
         assert!(embed.is("/embed") && embed.is("/embed/") && !embed.is("/embed/a"));
         for bad in ["embed", "", "/a/../b", "/a b", "/a?b", "/a%2f", "/a/."] {
             assert!(Prefix::new(bad).is_err(), "{bad}");
@@ -132,10 +174,13 @@ mod tests {
             "/a/..\\admin",
             "/admin/../x",
         ] {
-            let admin = Prefix::new("/admin").unwrap();
-            assert!(admin.may_hold_any(&readings(path)), "{path}");
-            let other = Prefix::new("/administration").unwrap();
-            assert!(!other.may_hold_any(&readings(path)), "{path}");
+            let prefixes = ["/administration", "/Admin"].map(|one| Prefix::new(one).unwrap());
+            let prefixes = Prefixes::new(prefixes.iter());
+            assert_eq!(
+                prefixes.doubted(path, is_ambiguous(path), None),
+                [1],
+                "{path}"
+            );
         }
     }
 

@@ -9,7 +9,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
-use panoply_core::{ClientAddress, CounterKeys, ManualClock, Scheme};
+use panoply_core::{
+    Block, BlockId, ClientAddress, CounterKeys, CounterStore, Decision, ManualClock, Op, Release,
+    Reply, Scheme,
+};
 use panoply_limits::{Algorithm, LimitConfig, LimitLayer, LimitedUser, ShowHeaders};
 use panoply_store_memory::MemoryStore;
 use tower::{Layer as _, ServiceExt as _, service_fn};
@@ -120,6 +123,71 @@ async fn whose_points_they_are() {
     }
     assert_eq!(ask(&layer, request("/")).await.status(), 200);
     assert_eq!(ask(&layer, request("/")).await.status(), 429);
+}
+
+/// A store that is asked over a network, in effect.
+#[derive(Debug)]
+struct Later(MemoryStore);
+
+impl CounterStore for Later {
+    fn decide<'a>(&'a self, ops: &[Op<'_>]) -> Reply<'a, Decision> {
+        let decided = self.0.decide(ops);
+        Reply::later(async {
+            tokio::task::yield_now().await;
+            decided.await
+        })
+    }
+
+    fn blocks(&self, after: Option<BlockId>, most: usize) -> Reply<'_, Vec<Block>> {
+        self.0.blocks(after, most)
+    }
+
+    fn release(&self, which: Release) -> Reply<'_, usize> {
+        self.0.release(which)
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_is_waited_for_decides_the_same() {
+    let clock = ManualClock::new();
+    let memory = || MemoryStore::builder().clock(clock.clone()).build();
+    let stores: [Arc<dyn CounterStore>; 2] = [Arc::new(memory()), Arc::new(Later(memory()))];
+    let mut told = Vec::new();
+    for store in stores {
+        let limits = [
+            LimitConfig::new(9, MINUTE).headers(ShowHeaders::Both),
+            LimitConfig::new(2, MINUTE).path("/api/").name("api"),
+            LimitConfig::new(1, MINUTE).path("/api").methods(["POST"]),
+            LimitConfig::new(1, MINUTE).path("/apis/"),
+        ];
+        let layer = LimitLayer::new(limits, store, CounterKeys::new([7; 16])).unwrap();
+        let mut answers = Vec::new();
+        for path in [
+            "/api/x",
+            "/API/../api/y/",
+            "/api/z",
+            "/",
+            "/apis",
+            "/apis/x",
+        ] {
+            let answer = ask(&layer, request(path)).await;
+            answers.push((answer.status().as_u16(), answer.headers().clone()));
+        }
+        told.push(answers);
+    }
+    let [at_once, later] = &told[..] else {
+        panic!("two stores")
+    };
+    assert_eq!(at_once, later);
+    let statuses: Vec<u16> = at_once.iter().map(|(status, _)| *status).collect();
+    assert_eq!(statuses, [200, 200, 429, 200, 200, 429]);
+    let (_, headers) = &at_once[0];
+    let both = [
+        "\"/\";r=8;t=60, \"api\";r=1;t=60",
+        "\"/\";q=9;w=60, \"api\";q=2;w=60",
+    ];
+    assert_eq!([&headers["ratelimit"], &headers["ratelimit-policy"]], both);
+    assert_eq!(headers["x-ratelimit-remaining"], "8");
 }
 
 #[test]

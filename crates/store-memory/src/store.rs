@@ -252,4 +252,8 @@ impl CounterStore for MemoryStore {
     fn release(&self, which: Release) -> Reply<'_, usize> {
         Reply::ready(Ok(self.release_and_tell(which, |_| {})))
     }
+
+    fn answers_at_once(&self) -> bool {
+        true
+    }
 }

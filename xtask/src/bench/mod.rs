@@ -3,13 +3,16 @@
 mod audit;
 mod backend;
 pub(crate) mod bare;
+mod growth;
 mod handshakes;
 pub(crate) mod limits;
 mod page;
 mod peers;
+mod plot;
 mod redis;
 mod sessions;
 mod shapes;
+mod suit;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -36,6 +39,8 @@ pub(crate) enum What {
     Audit,
     /// The gateway beside nginx, haproxy and caddy.
     Gateway,
+    /// How cost grows with sessions, counters, routes, cookies and nodes.
+    Growth,
     /// TLS handshakes, full and resumed, beside nginx, haproxy and caddy.
     Handshakes,
     /// The cost of a response's headers beside other Rust layers.
@@ -46,6 +51,8 @@ pub(crate) enum What {
     Shapes,
     /// Sessions beside express-session, cookie-session and tower-sessions.
     Sessions,
+    /// A service in the whole suit beside itself bare, other crates and Express.
+    Suit,
 }
 
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -98,6 +105,12 @@ pub(crate) fn run(options: Options) -> Result<bool> {
             "--bench",
             "headers",
         ])?;
+    }
+    if matches!(options.what, None | Some(What::Suit)) {
+        suit::run(options.seconds, options.rounds)?;
+    }
+    if matches!(options.what, None | Some(What::Growth)) {
+        growth::run()?;
     }
     let gateway = matches!(options.what, None | Some(What::Gateway));
     let handshakes = matches!(options.what, None | Some(What::Handshakes));

@@ -70,9 +70,11 @@ pub(super) fn run() -> Result<()> {
         .enable_all()
         .build()?;
     let local = tokio::task::LocalSet::new();
+    // Before and behind: a neighbour who comes for a while disturbs one of them only.
+    let before = node(&redis.url())?;
     let rows = runtime.block_on(local.run_until(ours(redis.url())))?;
-    let node = node(&redis.url())?;
-    write(&rows, &node)
+    let behind = node(&redis.url())?;
+    write(&rows, &[before, behind])
 }
 
 /// The rates of each, and of the same handler without sessions.
@@ -286,16 +288,22 @@ fn node(redis: &str) -> Result<Value> {
     super::limits::told(&mut command)
 }
 
-fn write(rows: &[(&'static str, Rates)], node: &Value) -> Result<()> {
+fn write(rows: &[(&'static str, Rates)], node: &[Value]) -> Result<()> {
     let ours = |name: &str| {
         let found = rows.iter().find(|(known, _)| *known == name);
         found.map(|(_, rates)| *rates).unwrap_or_default()
     };
     let theirs = |name: &str| {
-        let number = |what: &str| node.get(name)?.get(what)?.as_f64();
+        // The better of its runs, as the figures of ours are not the worst.
+        let number = |what: &str| {
+            let numbers = node
+                .iter()
+                .filter_map(|run| run.get(name)?.get(what)?.as_f64());
+            numbers.fold(0.0, f64::max)
+        };
         Rates {
-            read: number("read").unwrap_or_default(),
-            write: number("write").unwrap_or_default(),
+            read: number("read"),
+            write: number("write"),
         }
     };
     let bare = ours("bare");
@@ -304,7 +312,7 @@ fn write(rows: &[(&'static str, Rates)], node: &Value) -> Result<()> {
          that reads a value, or raises it by one; no server and no connection around it, in Node \
          neither; {SESSIONS} sessions in turn. In Rust one thread, medians of {ROUNDS} rounds of \
          {} thousand in which all take turns; what a request costs without sessions is taken off in \
-         the columns of nanoseconds. Redis on the same machine, {AT_ONCE} requests at once.\n\n\
+         the columns of nanoseconds. In Node the better of two runs, before and behind. Redis on the same machine, {AT_ONCE} requests at once.\n\n\
          | | reads/s | writes/s | added to a read | added to a write |\n|---|---|---|---|---|\n",
         CALLS / 1000,
     );

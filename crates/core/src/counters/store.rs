@@ -28,6 +28,12 @@ pub trait CounterStore: fmt::Debug + Send + Sync {
 
     /// Forgets what was counted about a blocked key and lifts its lock; says how many there were.
     fn release(&self, which: Release) -> Reply<'_, usize>;
+
+    /// Whether decisions are always answered at once, as from memory
+    /// ([`Reply::now`](crate::Reply::now)); no by default. Nobody then makes room for waiting.
+    fn answers_at_once(&self) -> bool {
+        false
+    }
 }
 
 /// A key that is locked.

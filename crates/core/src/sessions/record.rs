@@ -178,58 +178,86 @@ impl SessionRecord {
         now: Moment,
     ) -> (Option<Self>, Committed) {
         let found = before.filter(|slot| slot.holds(key, now));
-        let mut record = match (found, change.creates()) {
-            (None, true) => Self::new(key, now),
+        let record = match (found, change.creates()) {
+            (None, true) => Arc::new(Self::new(key, now)),
             (Some(SessionSlot::Live(_)), true) => return (None, Committed::Taken),
-            (Some(SessionSlot::Live(record)), false) if record.opens_to(key, now) => {
-                Arc::unwrap_or_clone(record)
-            }
+            (Some(SessionSlot::Live(record)), false) if record.opens_to(key, now) => record,
             _ => return (None, Committed::Gone),
         };
-        let made = change.creates();
-        let expected = change.expected_version().filter(|_| !made);
-        if expected.is_some_and(|version| version != record.version) {
-            return (None, Committed::Stale);
+        if let Some(refused) = record.refuses(change) {
+            return (None, refused);
         }
-        let bytes = record.values.bytes();
-        for (name, value) in change.values() {
-            match value {
-                Some(value) => record.values.set(name.clone(), value.clone()),
-                None => drop(record.values.remove(name)),
-            }
-        }
-        let after = record.values.bytes();
-        if after > change.limit() && after > bytes {
-            return (None, Committed::TooLarge { bytes: after });
-        }
-        let cycle = change.new_key().filter(|_| !made);
+        let cycle = change.new_key().filter(|_| !change.creates());
         let cycle = cycle.filter(|cycle| !cycle.keeps_old() || record.key == *key);
         if cycle.is_some() && taken {
             return (None, Committed::Taken);
         }
+        let mut record = Arc::unwrap_or_clone(record);
         if let Some(cycle) = cycle {
             record.cycle(cycle.to(), cycle.grace(), cycle.keeps_old(), now);
+        }
+        record.take_over(change, now);
+        let stamp = SessionStamp::new(&record, now, cycle.is_some(), 0);
+        (Some(record), Committed::Done(stamp))
+    }
+
+    /// The same where the session lies, for a change that neither makes it nor gives it another key;
+    /// it is copied only while somebody else holds it. Nothing is changed unless it is done.
+    pub fn amend(
+        self: &mut Arc<Self>,
+        key: &SessionKey,
+        change: &SessionChange,
+        now: Moment,
+    ) -> Committed {
+        let other = change.creates() || change.new_key().is_some();
+        if other || self.is_over(now) || !self.opens_to(key, now) {
+            return Committed::Gone;
+        }
+        if let Some(refused) = self.refuses(change) {
+            return refused;
+        }
+        let record = Arc::make_mut(self);
+        record.take_over(change, now);
+        Committed::Done(SessionStamp::new(record, now, false, 0))
+    }
+
+    /// Why a change cannot be made to the session as it is, if it cannot.
+    fn refuses(&self, change: &SessionChange) -> Option<Committed> {
+        let expected = change.expected_version().filter(|_| !change.creates());
+        if expected.is_some_and(|version| version != self.version) {
+            return Some(Committed::Stale);
+        }
+        let before = self.values.bytes();
+        let after = self.values.bytes_after(change.values());
+        (after > change.limit() && after > before).then_some(Committed::TooLarge { bytes: after })
+    }
+
+    /// Takes over what changes, but for the key.
+    fn take_over(&mut self, change: &SessionChange, now: Moment) {
+        for (name, value) in change.values() {
+            match value {
+                Some(value) => self.values.set(name.clone(), value.clone()),
+                None => drop(self.values.remove(name)),
+            }
         }
         match change.new_user() {
             UserChange::Keep => {}
             UserChange::Set { user, .. } => {
-                record.user = Some(user);
-                record.user_since = now;
+                self.user = Some(user);
+                self.user_since = now;
             }
-            UserChange::Clear => record.user = None,
+            UserChange::Clear => self.user = None,
         }
-        if !made && !change.is_touch() {
-            record.version = record.version.saturating_add(1);
+        if !change.creates() && !change.is_touch() {
+            self.version = self.version.saturating_add(1);
         }
-        record.seen = now;
+        self.seen = now;
         if let Some(idle) = change.new_idle() {
-            record.idle = idle;
+            self.idle = idle;
         }
         if let Some(lifetime) = change.new_lifetime() {
-            record.end = now.after(Some(lifetime));
+            self.end = now.after(Some(lifetime));
         }
-        let stamp = SessionStamp::new(&record, now, cycle.is_some(), 0);
-        (Some(record), Committed::Done(stamp))
     }
 
     /// Which of a user's sessions are too many, when `most` may stay and the one called `own` is

@@ -35,6 +35,15 @@ impl One {
         let before = self.slot.clone();
         let (after, committed) = SessionRecord::apply(before, &key(by), change, false, self.now);
         assert_eq!(after.is_some(), matches!(committed, Committed::Done(_)));
+        // What can be done where the session lies comes to the same, and a refusal to nothing.
+        if let Some(SessionSlot::Live(record)) = &self.slot
+            && !change.creates()
+            && change.new_key().is_none()
+        {
+            let mut lying = record.clone();
+            assert_eq!(lying.amend(&key(by), change, self.now), committed);
+            assert_eq!(*lying, after.clone().unwrap_or_else(|| (**record).clone()));
+        }
         if let Some(after) = after {
             self.slot = Some(SessionSlot::Live(Arc::new(after)));
         }

@@ -53,6 +53,20 @@ impl SessionValues {
         self.bytes
     }
 
+    /// How large the session would be with these set, or taken out; each name comes once.
+    pub(super) fn bytes_after<'a>(
+        &self,
+        changes: impl Iterator<Item = (&'a Arc<str>, Option<&'a Bytes>)>,
+    ) -> usize {
+        let size = |name: &str, value: &Bytes| name.len().saturating_add(value.len());
+        let (mut more, mut less) = (0_usize, 0_usize);
+        for (name, value) in changes {
+            more = more.saturating_add(value.map_or(0, |value| size(name, value)));
+            less = less.saturating_add(self.get(name).map_or(0, |value| size(name, value)));
+        }
+        self.bytes.saturating_add(more).saturating_sub(less)
+    }
+
     /// Sets one, in place of an earlier one of that name.
     pub fn set(&mut self, name: Arc<str>, value: Bytes) {
         let (length, added) = (name.len(), value.len());

@@ -1,10 +1,10 @@
 //! The names that cookies have outside.
 
-use std::collections::HashMap;
-
+use hashbrown::HashMap;
 use panoply_core::CounterKeys;
 
-/// Names inside and outside, both ways.
+/// Names inside and outside, both ways. All of them are the site's own, so that nobody else can choose
+/// ones that collide.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Aliases {
     outside: HashMap<Box<[u8]>, Outside>,

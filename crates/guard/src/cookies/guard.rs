@@ -119,7 +119,8 @@ impl CookieGuard {
         let config = &self.0.config;
         // A signature is what its cookie is.
         let base = name.strip_suffix(b".sig").unwrap_or(name);
-        let kind = kind_of(name).or_else(|| kind_of(base).filter(|kind| *kind == Kind::Session));
+        let of_base = || kind_of(base).filter(|kind| *kind == Kind::Session);
+        let kind = kind_of(name).or_else(|| (base.len() < name.len()).then(of_base).flatten());
         let left = config.leaves(name);
         let rule = config.rule(name).or_else(|| config.rule(base));
         let by_script = kind == Some(Kind::ScriptToken)
@@ -156,7 +157,7 @@ impl CookieGuard {
     /// Whether this is the first time that something is told of a name.
     pub(super) fn first_told(&self, name: &[u8]) -> bool {
         let mut told = self.0.told.lock().unwrap_or_else(PoisonError::into_inner);
-        told.len() < MOST_TOLD && told.insert(name.into())
+        told.len() < MOST_TOLD && !told.contains(name) && told.insert(name.into())
     }
 }
 

@@ -42,6 +42,8 @@ struct Passed<'a> {
     /// Whether the first of its name counts alone.
     once: bool,
     trust: Trust,
+    /// Whether it makes an answer one for its user alone.
+    session: bool,
     as_it_came: bool,
 }
 
@@ -72,7 +74,7 @@ impl CookieGuard {
             let before = passed.len();
             drop_repeated(&mut passed);
             as_it_came &= passed.len() == before;
-            seen.session = passed.iter().any(|pair| self.is_session(pair.name));
+            seen.session = passed.iter().any(|pair| pair.session);
             (!as_it_came).then(|| join(&passed))
         };
         match rebuilt {
@@ -91,7 +93,7 @@ impl CookieGuard {
         let name = inside.map_or(pair.name, |(name, _)| name);
         let treatment = self.treatment(name);
         if treatment.left {
-            return Some(Passed::as_it_came(pair));
+            return Some(Passed::as_it_came(pair, treatment.is_session()));
         }
         if pair.is_odd() {
             return None;
@@ -105,6 +107,7 @@ impl CookieGuard {
         Some(Passed {
             name,
             once: treatment.is_protected(),
+            session: treatment.is_session(),
             trust: match inside {
                 Some((_, true)) => Trust::Host,
                 Some((_, false)) => Trust::Domain,
@@ -156,20 +159,16 @@ impl CookieGuard {
             || self.config().on_unsealable() == Unsealable::Pass;
         passes.then_some(Cow::Borrowed(value))
     }
-
-    /// Whether a cookie of this name makes an answer one for its user alone.
-    pub(super) fn is_session(&self, name: &[u8]) -> bool {
-        self.treatment(name).is_session()
-    }
 }
 
 impl<'a> Passed<'a> {
-    const fn as_it_came(pair: Pair<'a>) -> Self {
+    const fn as_it_came(pair: Pair<'a>, session: bool) -> Self {
         Self {
             name: pair.name,
             value: Cow::Borrowed(pair.value),
             once: false,
             trust: Trust::Anybody,
+            session,
             as_it_came: true,
         }
     }

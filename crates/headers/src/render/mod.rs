@@ -17,15 +17,16 @@ use self::plan::{Channel, nonce_of};
 use self::variant::Scope;
 use crate::Error;
 use crate::removal::Removal;
-use crate::scope::{Prefix, is_ambiguous, readings};
+use crate::scope::{Prefix, Prefixes, is_ambiguous};
 use crate::setting::Resolved;
 
 /// Everything that is sent, for the site and for each path.
 #[derive(Debug)]
 pub(crate) struct Rendered {
     site: Scope,
-    /// The longest prefix first.
-    paths: Vec<(Prefix, Scope)>,
+    prefixes: Prefixes,
+    /// In the order of the prefixes.
+    paths: Vec<Scope>,
     removal: Removal,
     always: bool,
     no_store_with_cookie: bool,
@@ -39,12 +40,12 @@ impl Rendered {
         paths: &[(Prefix, Resolved)],
         removal: Removal,
     ) -> Result<Self, Error> {
-        let scope = |(prefix, path): &(Prefix, Resolved)| Ok((prefix.clone(), Scope::new(path)?));
-        let mut paths = paths.iter().map(scope).collect::<Result<Vec<_>, Error>>()?;
-        paths.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
+        let prefixes = Prefixes::new(paths.iter().map(|(prefix, _)| prefix));
+        let scopes = paths.iter().map(|(_, path)| Scope::new(path));
         Ok(Self {
             site: Scope::new(site)?,
-            paths,
+            paths: scopes.collect::<Result<Vec<_>, Error>>()?,
+            prefixes,
             removal,
             always: false,
             no_store_with_cookie: false,
@@ -70,20 +71,16 @@ impl Rendered {
     }
 
     pub(crate) fn uses_nonce(&self) -> bool {
-        let scopes = self.paths.iter().map(|(_, scope)| scope);
-        scopes.chain([&self.site]).any(Scope::uses_nonce)
+        let scopes = self.paths.iter().chain([&self.site]);
+        scopes.into_iter().any(Scope::uses_nonce)
     }
 
     /// Decides what the answer to `request` gets, and puts a nonce into it when one is asked for.
     pub(crate) fn plan<B>(&self, request: &mut Request<B>) -> Plan {
         let path = request.uri().path();
-        let known = |(prefix, _): &(Prefix, Scope)| prefix.holds(path);
-        let number = if self.paths.is_empty() || is_ambiguous(path) {
-            None
-        } else {
-            self.paths.iter().position(known)
-        };
-        let doubted = self.doubted(path, number);
+        let ambiguous = is_ambiguous(path);
+        let number = (!ambiguous).then(|| self.prefixes.longest(path)).flatten();
+        let doubted = self.prefixes.doubted(path, ambiguous, number);
         let clear = self.clear_on.iter().any(|one| one.is(path));
         let channel = Channel::of(request);
         let headers = request.headers();
@@ -120,7 +117,7 @@ impl Rendered {
             variant.settle(name, values, headers);
         }
         let doubted = plan.doubted.iter().filter_map(|one| self.paths.get(*one));
-        for (_, doubted) in doubted {
+        for doubted in doubted {
             doubted.variant(plan.channel).tighten(headers);
         }
         if plan.channel == Channel::Local && !scope.has_local_hsts() {
@@ -139,24 +136,8 @@ impl Rendered {
         }
     }
 
-    /// The paths beside `chosen` that an application might read in `path`: without case, and, where
-    /// the path is ambiguous, in whatever way it may be cleaned up.
-    fn doubted(&self, path: &str, chosen: Option<usize>) -> Vec<usize> {
-        if self.paths.is_empty() {
-            return Vec::new();
-        }
-        let readings = readings(path);
-        // The longest stand first: one that is chosen is more to the point than those behind it.
-        let before = chosen.unwrap_or(self.paths.len());
-        let might = |(number, (prefix, _)): (usize, &(Prefix, Scope))| {
-            prefix.may_hold_any(&readings).then_some(number)
-        };
-        let paths = self.paths.iter().enumerate().take(before);
-        paths.filter_map(might).collect()
-    }
-
     fn scope(&self, path: Option<usize>) -> &Scope {
         let path = path.and_then(|number| self.paths.get(number));
-        path.map_or(&self.site, |(_, scope)| scope)
+        path.unwrap_or(&self.site)
     }
 }

@@ -1,5 +1,7 @@
 //! Which requests are logins, however their path is written.
 
+use std::borrow::Cow;
+
 use http::{HeaderMap, HeaderName, Method, Request};
 use http_body::Body;
 use percent_encoding::percent_decode_str;
@@ -33,7 +35,10 @@ const OVERRIDES: [HeaderName; 3] = [
 impl Route {
     pub(super) fn new(paths: &[String], methods: Vec<Method>) -> Self {
         Self {
-            paths: paths.iter().map(|path| canonical(path)).collect(),
+            paths: paths
+                .iter()
+                .map(|path| canonical(path).into_owned())
+                .collect(),
             methods,
         }
     }
@@ -60,7 +65,7 @@ impl Route {
         };
         let path = path.split(['?', '#']).next().unwrap_or(path);
         // Nothing but a query or a fragment leads back to where the form was sent.
-        path.is_empty() || self.leads_to(path) || USUAL.contains(&canonical(path).as_str())
+        path.is_empty() || self.leads_to(path) || USUAL.contains(&&*canonical(path))
     }
 
     fn acts(&self, method: &Method) -> bool {
@@ -88,7 +93,7 @@ impl Route {
     fn leads_to(&self, path: &str) -> bool {
         let path = canonical(path);
         let without_format = path.rsplit_once('.').map(|(path, _)| path);
-        let is = |known: &String| *known == path || Some(known.as_str()) == without_format;
+        let is = |known: &String| **known == *path || Some(known.as_str()) == without_format;
         self.paths.iter().any(is)
     }
 }
@@ -118,7 +123,17 @@ pub(super) fn is_canonical(path: &str) -> bool {
 
 /// A path as the most lenient app would read it: decoded, without case, `//`, `.` and `..` folded,
 /// without parameters (`;…`) and without a slash at the end.
-pub(crate) fn canonical(path: &str) -> String {
+pub(crate) fn canonical(path: &str) -> Cow<'_, str> {
+    if is_canonical(path) {
+        return match path.trim_end_matches('/') {
+            "" => "/".into(),
+            path => path.into(),
+        };
+    }
+    folded(path).into()
+}
+
+fn folded(path: &str) -> String {
     let mut decoded = path.to_owned();
     // Twice, since a proxy behind us might decode once more.
     for _ in 0..2 {
@@ -195,7 +210,7 @@ mod tests {
         #[test]
         fn what_is_canonical_stays(path in "[/.a-cA-C%;_-]{0,12}") {
             if is_canonical(&path) && path != "/" {
-                prop_assert_eq!(canonical(&path), path.trim_end_matches('/'));
+                prop_assert_eq!(folded(&path), path.trim_end_matches('/'));
             }
         }
 

@@ -245,11 +245,13 @@ impl LimitConfig {
             })
         };
         let methods: Result<Vec<Method>, Error> = self.methods.iter().map(method).collect();
+        let rule = Rule::new(name, self.points, self.window.0);
         Ok(Limit {
             below: self.path.ends_with('/'),
-            path: canonical(&self.path),
+            path: canonical(&self.path).into_owned(),
             methods: methods?,
-            rule: Rule::new(name, self.points, self.window.0),
+            policy: super::headers::policy_of(&rule),
+            rule,
             keys,
             cost: self.cost,
             algorithm: self.algorithm,

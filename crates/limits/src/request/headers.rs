@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use panoply_core::{Decision, State};
+use panoply_core::{Decision, Rule, State};
+use smallvec::SmallVec;
 
 use super::config::{Algorithm, ShowHeaders};
 use super::layer::Limit;
@@ -16,43 +17,106 @@ const LEGACY: [HeaderName; 3] = [
     HeaderName::from_static("x-ratelimit-reset"),
 ];
 
-/// Adds the headers of every limit that was asked; the older ones tell of the narrowest.
-pub(super) fn write(limits: &[&Limit], decision: &Decision, headers: &mut HeaderMap) {
-    let told = limits.iter().zip(decision.states());
-    let mut narrowest: Option<(i64, &Limit, &State)> = None;
-    let (mut policies, mut standings) = (Vec::new(), Vec::new());
-    for (limit, state) in told {
-        let remaining = remaining(limit, state);
-        let name = limit.rule.name();
-        if matches!(limit.headers, ShowHeaders::Standard | ShowHeaders::Both) {
-            let window = seconds(limit.rule.window().unwrap_or_default());
-            let points = limit.rule.points();
-            policies.push(format!("\"{name}\";q={points};w={window}"));
+/// What an answer tells: of every limit that was asked; the older headers of the narrowest.
+#[derive(Debug, Default)]
+pub(super) struct Standing {
+    policy: Option<HeaderValue>,
+    limits: Option<HeaderValue>,
+    legacy: Option<Box<[HeaderValue; 3]>>,
+}
+
+/// The text of a header, which seldom needs an allocation.
+type Text = SmallVec<[u8; 96]>;
+
+impl Standing {
+    /// How a client stands after a decision about these limits.
+    pub(super) fn new(limits: &[&Limit], decision: &Decision) -> Self {
+        let told = || limits.iter().copied().zip(decision.states());
+        let standard =
+            |limit: &Limit| matches!(limit.headers, ShowHeaders::Standard | ShowHeaders::Both);
+        let mut text = Text::new();
+        for (limit, state) in told().filter(|(limit, _)| standard(limit)) {
             let reset = seconds(decision.wait(state).unwrap_or_default());
-            standings.push(format!("\"{name}\";r={remaining};t={reset}"));
+            if !text.is_empty() {
+                text.extend_from_slice(b", ");
+            }
+            name(&mut text, limit.rule.name());
+            number(&mut text, b";r=", remaining(limit, state));
+            number(&mut text, b";t=", reset);
         }
-        let legacy = matches!(limit.headers, ShowHeaders::Legacy | ShowHeaders::Both);
-        if legacy && narrowest.is_none_or(|(least, ..)| remaining < least) {
-            narrowest = Some((remaining, limit, state));
+        let standing = HeaderValue::from_bytes(&text).ok();
+        Self {
+            policy: policy(limits.iter().copied().filter(|limit| standard(limit))),
+            limits: standing.filter(|standing| !standing.is_empty()),
+            legacy: legacy(told(), decision),
         }
     }
-    for (name, values) in [(POLICY, policies), (STANDING, standings)] {
-        if let Ok(value) = HeaderValue::from_str(&values.join(", "))
-            && !value.is_empty()
-        {
-            headers.append(name, value);
+
+    /// Tells it.
+    pub(super) fn tell(self, headers: &mut HeaderMap) {
+        for (name, value) in [(POLICY, self.policy), (STANDING, self.limits)] {
+            if let Some(value) = value {
+                headers.append(name, value);
+            }
         }
-    }
-    if let Some((remaining, limit, state)) = narrowest {
-        let reset = seconds(decision.wait(state).unwrap_or_default());
-        let reset = i64::try_from(reset).unwrap_or(i64::MAX);
         for (name, value) in LEGACY
             .into_iter()
-            .zip([limit.rule.points(), remaining, reset])
+            .zip(self.legacy.into_iter().flat_map(|all| *all))
         {
-            headers.insert(name, HeaderValue::from(value));
+            headers.insert(name, value);
         }
     }
+}
+
+/// What `RateLimit-Policy` says of a rule; none where its name cannot stand in a header.
+pub(super) fn policy_of(rule: &Rule) -> HeaderValue {
+    let mut text = Text::new();
+    name(&mut text, rule.name());
+    number(&mut text, b";q=", rule.points());
+    number(
+        &mut text,
+        b";w=",
+        seconds(rule.window().unwrap_or_default()),
+    );
+    HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static(""))
+}
+
+/// The policies of these limits, as one.
+fn policy<'a>(mut limits: impl Iterator<Item = &'a Limit>) -> Option<HeaderValue> {
+    let first = limits.next()?.policy.clone();
+    let Some(second) = limits.next() else {
+        return Some(first);
+    };
+    let mut text = Text::from_slice(first.as_bytes());
+    for limit in std::iter::once(second).chain(limits) {
+        text.extend_from_slice(b", ");
+        text.extend_from_slice(limit.policy.as_bytes());
+    }
+    HeaderValue::from_bytes(&text).ok()
+}
+
+fn legacy<'a>(
+    told: impl Iterator<Item = (&'a Limit, &'a State)>,
+    decision: &Decision,
+) -> Option<Box<[HeaderValue; 3]>> {
+    let legacy =
+        told.filter(|(limit, _)| matches!(limit.headers, ShowHeaders::Legacy | ShowHeaders::Both));
+    let (limit, state) = legacy.min_by_key(|(limit, state)| remaining(limit, state))?;
+    let reset = seconds(decision.wait(state).unwrap_or_default());
+    let reset = i64::try_from(reset).unwrap_or(i64::MAX);
+    let values = [limit.rule.points(), remaining(limit, state), reset];
+    Some(Box::new(values.map(HeaderValue::from)))
+}
+
+fn name(text: &mut Text, name: &str) {
+    text.push(b'"');
+    text.extend_from_slice(name.as_bytes());
+    text.push(b'"');
+}
+
+fn number(text: &mut Text, key: &[u8], number: impl itoa::Integer) {
+    text.extend_from_slice(key);
+    text.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 fn remaining(limit: &Limit, state: &State) -> i64 {

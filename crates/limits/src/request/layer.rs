@@ -1,24 +1,23 @@
 //! Limits of requests as a tower layer.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use panoply_core::{
-    Action, ClientAddress, CounterKey, CounterKeys, CounterStore, Decision, Op, Refusal, RequestId,
+    Action, ClientAddress, CounterKey, CounterKeys, CounterStore, Decision, Op, PathIndex, Refusal,
     Rule, StoreError, Subject,
 };
-use pin_project_lite::pin_project;
 use smallvec::SmallVec;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use super::config::{Algorithm, LimitConfig, ShowHeaders};
-use super::headers;
+use super::future::LimitFuture;
+use super::headers::Standing;
+use super::key::key;
 use crate::Error;
 use crate::login::canonical;
 
@@ -31,6 +30,10 @@ impl LimitedUser {
     /// The user of that name or number.
     pub fn new(user: impl Into<String>) -> Self {
         Self(user.into())
+    }
+
+    pub(super) const fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
     }
 }
 
@@ -48,6 +51,9 @@ struct Inner {
     store: Arc<dyn CounterStore>,
     keys: CounterKeys,
     limits: Vec<Limit>,
+    index: PathIndex,
+    /// Whether every decision is there without waiting.
+    at_once: bool,
 }
 
 /// One limit, checked.
@@ -62,6 +68,8 @@ pub(super) struct Limit {
     pub(super) algorithm: Algorithm,
     pub(super) headers: ShowHeaders,
     pub(super) dry_run: bool,
+    /// What `RateLimit-Policy` says of it.
+    pub(super) policy: HeaderValue,
 }
 
 /// What requests are told apart by.
@@ -74,7 +82,15 @@ pub(super) enum Key {
 }
 
 /// The limits of one request, by number, with their keys.
-type Asked = SmallVec<[(usize, CounterKey); 2]>;
+pub(super) type Asked = SmallVec<[(usize, CounterKey); 2]>;
+
+/// What is to become of a request.
+pub(super) enum Verdict {
+    /// It goes on, and its answer tells how the client stands.
+    Passes(Standing),
+    /// It is answered so.
+    Refused(Response<Bytes>),
+}
 
 impl LimitLayer {
     /// A layer with these limits; nodes that share the store share the keys' secret.
@@ -89,57 +105,31 @@ impl LimitLayer {
     ) -> Result<Self, Error> {
         let limits: Result<Vec<Limit>, Error> =
             limits.into_iter().map(LimitConfig::check).collect();
+        let limits = limits?;
         Ok(Self(Arc::new(Inner {
+            at_once: store.answers_at_once() && !limits.iter().any(|limit| limit.dry_run),
             store,
             keys,
-            limits: limits?,
+            index: PathIndex::new(limits.iter().map(|limit| without_root(&limit.path))),
+            limits,
         })))
     }
 
-    fn asked<B>(&self, request: &Request<B>) -> (Asked, Option<ClientAddress>) {
+    fn asked<B>(&self, request: &Request<B>) -> Asked {
+        let mut asked = Asked::new();
         if self.0.limits.is_empty() {
-            return (Asked::new(), None);
+            return asked;
         }
         let path = canonical(request.uri().path());
-        let client = request.extensions().get::<ClientAddress>().cloned();
-        let mut asked = Asked::new();
-        for (number, limit) in self.0.limits.iter().enumerate() {
-            if limit.covers(request.method(), &path) {
-                asked.push((number, self.key(limit, number, request, &path)));
+        for (number, whole) in self.0.index.above(without_root(&path)) {
+            if let Some(limit) = self.0.limits.get(number)
+                && limit.covers(request.method(), whole)
+            {
+                asked.push((number, key(&self.0.keys, limit, number, request, &path)));
             }
         }
-        (asked, client)
-    }
-
-    fn key<B>(&self, limit: &Limit, number: usize, request: &Request<B>, path: &str) -> CounterKey {
-        let client = request.extensions().get::<ClientAddress>();
-        let client = client
-            .map(|client| client.network().to_string())
-            .unwrap_or_default();
-        let part = |key: &Key| -> (u8, Vec<u8>) {
-            let of_client = || (b'c', client.clone().into_bytes());
-            match key {
-                Key::Client => of_client(),
-                Key::Path => (b'p', path.as_bytes().to_vec()),
-                Key::User => match request.extensions().get::<LimitedUser>() {
-                    Some(LimitedUser(user)) => (b'u', user.clone().into_bytes()),
-                    None => of_client(),
-                },
-                Key::Header(name) => match request.headers().get(name) {
-                    Some(value) => (b'h', value.as_bytes().to_vec()),
-                    None => of_client(),
-                },
-            }
-        };
-        let number = number.to_le_bytes();
-        let mut parts = vec![number.to_vec()];
-        for key in &limit.keys {
-            let (kind, mut value) = part(key);
-            value.insert(0, kind);
-            parts.push(value);
-        }
-        let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
-        self.0.keys.key(limit.rule.name(), &parts)
+        asked.sort_unstable_by_key(|(number, _)| *number);
+        asked
     }
 
     /// What is asked of limits that hold (`dry` is false) or are only tried out.
@@ -160,6 +150,15 @@ impl LimitLayer {
         asked.iter().filter_map(op).collect()
     }
 
+    /// The decision, if it is there without waiting.
+    fn decide_now(&self, asked: &Asked, subject: Subject) -> Option<Result<Decision, StoreError>> {
+        if !self.0.at_once {
+            return None;
+        }
+        let ops = self.ops(asked, subject, false);
+        self.0.store.decide(&ops).now().ok()
+    }
+
     async fn decide(self, asked: Asked, subject: Subject) -> Result<Decision, StoreError> {
         // Each by itself: what is only tried out must not undo what holds.
         for op in self.ops(&asked, subject, true) {
@@ -174,6 +173,32 @@ impl LimitLayer {
         self.0.store.decide(&self.ops(&asked, subject, false)).await
     }
 
+    /// What a decision means for the request that it is about.
+    pub(super) fn verdict<B>(
+        &self,
+        asked: &Asked,
+        decided: Result<Decision, StoreError>,
+        request: &Request<B>,
+    ) -> Verdict {
+        let decision = match decided {
+            Ok(decision) => decision,
+            Err(error) => {
+                tracing::warn!(%error, "the store is away, requests are not counted");
+                return Verdict::Passes(Standing::default());
+            }
+        };
+        let limits = self.limits(asked);
+        let standing = Standing::new(&limits, &decision);
+        match refusal(&limits, &decision) {
+            Some(refusal) => {
+                let mut answer = refusal.answer_to(request);
+                standing.tell(answer.headers_mut());
+                Verdict::Refused(answer)
+            }
+            None => Verdict::Passes(standing),
+        }
+    }
+
     /// The limits that hold, in the order of the decision's states.
     fn limits(&self, asked: &Asked) -> SmallVec<[&Limit; 2]> {
         let limit = |(number, _): &(usize, CounterKey)| self.0.limits.get(*number);
@@ -183,35 +208,35 @@ impl LimitLayer {
             .filter(|limit| !limit.dry_run);
         holds.collect()
     }
+}
 
-    /// The refusal of a decision, if it is one.
-    fn refusal(&self, asked: &Asked, decision: &Decision) -> Option<Refusal> {
-        let limits = self.limits(asked);
-        let refused = limits.iter().zip(decision.states());
-        let (limit, state) = refused
-            .filter(|(_, state)| !state.allowed)
-            .max_by_key(|(_, state)| state.until)?;
-        let after = decision.wait(state).unwrap_or(Duration::from_hours(24));
-        tracing::debug!(
-            rule = limit.rule.name(),
-            retry_after_ms = after.as_millis(),
-            verdict = "refused",
-            "limit"
-        );
-        let detail = "Too many requests. Try again later.";
-        let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, "limits/request", detail);
-        Some(refusal.with_retry_after(after))
-    }
+/// The refusal of a decision, if it is one.
+fn refusal(limits: &[&Limit], decision: &Decision) -> Option<Refusal> {
+    let refused = limits.iter().zip(decision.states());
+    let (limit, state) = refused
+        .filter(|(_, state)| !state.allowed)
+        .max_by_key(|(_, state)| state.until)?;
+    let after = decision.wait(state).unwrap_or(Duration::from_hours(24));
+    tracing::debug!(
+        rule = limit.rule.name(),
+        retry_after_ms = after.as_millis(),
+        verdict = "refused",
+        "limit"
+    );
+    let detail = "Too many requests. Try again later.";
+    let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, "limits/request", detail);
+    Some(refusal.with_retry_after(after))
+}
+
+/// A path without the slash of the root, as it stands in an index.
+fn without_root(path: &str) -> &str {
+    if path == "/" { "" } else { path }
 }
 
 impl Limit {
-    fn covers(&self, method: &Method, path: &str) -> bool {
-        let covers_path = match path.strip_prefix(self.path.as_str()) {
-            Some("") => true,
-            Some(rest) => self.below && (self.path == "/" || rest.starts_with('/')),
-            None => false,
-        };
-        covers_path && (self.methods.is_empty() || self.methods.contains(method))
+    /// Whether it is for a request to its path (`whole`) or below it.
+    fn covers(&self, method: &Method, whole: bool) -> bool {
+        (whole || self.below) && (self.methods.is_empty() || self.methods.contains(method))
     }
 }
 
@@ -247,120 +272,24 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let (asked, client) = self.layer.asked(&request);
+        let asked = self.layer.asked(&request);
         if asked.is_empty() {
-            let call = self.inner.call(request);
-            return LimitFuture {
-                state: State::Calling { call },
-                told: None,
+            return LimitFuture::passed(self.inner.call(request), Standing::default());
+        }
+        let client = request.extensions().get::<ClientAddress>();
+        let subject = client.map_or(Subject::Hidden, |client| Subject::Client(client.network()));
+        if let Some(decided) = self.layer.decide_now(&asked, subject) {
+            return match self.layer.verdict(&asked, decided, &request) {
+                Verdict::Passes(standing) => {
+                    LimitFuture::passed(self.inner.call(request), standing)
+                }
+                Verdict::Refused(answer) => LimitFuture::refused(answer),
             };
         }
         // The one that is ready goes into the future; its clone stays and is made ready again.
         let clone = self.inner.clone();
         let service = std::mem::replace(&mut self.inner, clone);
-        let subject = client.map_or(Subject::Hidden, |client| Subject::Client(client.network()));
         let decided = self.layer.clone().decide(asked.clone(), subject);
-        LimitFuture {
-            state: State::Deciding {
-                decided: Box::pin(decided),
-                waiting: Some(Box::new((service, request))),
-            },
-            told: Some(Box::new((self.layer.clone(), asked, None))),
-        }
-    }
-}
-
-/// The limits that were asked, and what was decided.
-type Told = Box<(LimitLayer, Asked, Option<Decision>)>;
-
-pin_project! {
-    /// The future of [`LimitService`].
-    pub struct LimitFuture<S, B>
-    where
-        S: Service<Request<B>>,
-    {
-        #[pin]
-        state: State<S, S::Future, B>,
-        told: Option<Told>,
-    }
-}
-
-pin_project! {
-    #[project = StateProjection]
-    enum State<S, F, B> {
-        Deciding {
-            decided: Pin<Box<dyn Future<Output = Result<Decision, StoreError>> + Send>>,
-            waiting: Option<Box<(S, Request<B>)>>,
-        },
-        Calling { #[pin] call: F },
-    }
-}
-
-impl<S, B, R> Future for LimitFuture<S, B>
-where
-    S: Service<Request<B>, Response = Response<R>>,
-    R: From<Bytes>,
-{
-    type Output = Result<Response<R>, S::Error>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        loop {
-            let (decision, waiting) = match this.state.as_mut().project() {
-                StateProjection::Deciding { decided, waiting } => {
-                    (ready!(decided.as_mut().poll(cx)), waiting.take())
-                }
-                StateProjection::Calling { call } => {
-                    let mut response = ready!(call.poll(cx))?;
-                    tell(this.told.as_deref(), response.headers_mut());
-                    return Poll::Ready(Ok(response));
-                }
-            };
-            let Some((mut service, request)) = waiting.map(|waiting| *waiting) else {
-                return Poll::Pending;
-            };
-            match decision {
-                Ok(decision) => {
-                    let refusal = this
-                        .told
-                        .as_ref()
-                        .and_then(|told| told.0.refusal(&told.1, &decision));
-                    if let Some(told) = this.told {
-                        told.2 = Some(decision);
-                    }
-                    if let Some(refusal) = refusal {
-                        let refusal = match request.extensions().get::<RequestId>() {
-                            Some(id) => refusal.with_id(*id),
-                            None => refusal,
-                        };
-                        let response = refusal.into_response(request.headers());
-                        let mut response = response.map(R::from);
-                        tell(this.told.as_deref(), response.headers_mut());
-                        return Poll::Ready(Ok(response));
-                    }
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "the store is away, requests are not counted");
-                }
-            }
-            this.state.set(State::Calling {
-                call: service.call(request),
-            });
-        }
-    }
-}
-
-fn tell(told: Option<&(LimitLayer, Asked, Option<Decision>)>, headers: &mut HeaderMap) {
-    if let Some((layer, asked, Some(decision))) = told {
-        headers::write(&layer.limits(asked), decision, headers);
-    }
-}
-
-impl<S, B> std::fmt::Debug for LimitFuture<S, B>
-where
-    S: Service<Request<B>>,
-{
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LimitFuture").finish_non_exhaustive()
+        LimitFuture::deciding(decided, service, request, self.layer.clone(), asked)
     }
 }

@@ -1,8 +1,11 @@
 //! Plain limits of requests.
 
 mod config;
+mod future;
 mod headers;
+mod key;
 mod layer;
 
 pub use config::{Algorithm, LimitConfig, ShowHeaders};
-pub use layer::{LimitFuture, LimitLayer, LimitService, LimitedUser};
+pub use future::LimitFuture;
+pub use layer::{LimitLayer, LimitService, LimitedUser};

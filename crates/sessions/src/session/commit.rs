@@ -82,6 +82,9 @@ impl State {
         if matches!(&shared.kind, Kind::Stored(store) if !store.answers_at_once()) {
             return None;
         }
+        if self.is_plain(shared, sends_cookies) {
+            return self.commit_plain(shared);
+        }
         for _ in 0..TRIES {
             let mut step = match self.step(shared, sends_cookies) {
                 Ok(Some(step)) => step,
@@ -155,7 +158,7 @@ impl State {
     /// The next commit, if one is needed.
     fn step(&mut self, shared: &Shared, sends_cookies: bool) -> Result<Option<Step>, Error> {
         match &self.place {
-            Place::Unread(_) => Ok(None),
+            Place::Unread(_) | Place::Behind(_) => Ok(None),
             Place::Live(live) => self.step_of(live, shared, sends_cookies),
             Place::Closed if self.user == UserChange::Keep => {
                 let lost = self.is_dirty();
@@ -204,12 +207,12 @@ impl State {
             Place::Live(live) => {
                 !self.renews(live, shared, sends_cookies) && !self.touches(live, shared)
             }
-            Place::Unread(_) | Place::None | Place::Closed => true,
+            Place::Unread(_) | Place::Behind(_) | Place::None | Place::Closed => true,
         }
     }
 
     /// Whether the id is due for another.
-    fn renews(&self, live: &Live, shared: &Shared, sends_cookies: bool) -> bool {
+    pub(super) fn renews(&self, live: &Live, shared: &Shared, sends_cookies: bool) -> bool {
         let is_old = |renew| live.since(live.record.key_since) >= renew;
         matches!(shared.kind, Kind::Stored(_))
             && live.current

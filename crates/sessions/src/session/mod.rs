@@ -17,6 +17,7 @@ use crate::sessions::Shared;
 mod commit;
 mod finish;
 mod life;
+mod plain;
 mod state;
 mod values;
 

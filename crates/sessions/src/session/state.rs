@@ -61,6 +61,8 @@ pub(super) enum Place {
     Unread(SessionId),
     /// It is this.
     Live(Live),
+    /// It was there, and the end of the request has changed it since: who looks asks the store.
+    Behind(SessionId),
     /// There is none any more; another request of this client has the new one, or ended it. None is
     /// made but by a login.
     Closed,
@@ -123,7 +125,7 @@ impl State {
         let Some(id) = self.unseen().cloned() else {
             return Ok(());
         };
-        let was_there = matches!(self.place, Place::Live(_));
+        let was_there = matches!(self.place, Place::Live(_) | Place::Behind(_));
         self.load_by(id, shared).await?;
         self.settle_absence(was_there);
         Ok(())
@@ -132,7 +134,7 @@ impl State {
     /// The id of what has to be looked up.
     const fn unseen(&self) -> Option<&SessionId> {
         match &self.place {
-            Place::Unread(id) => Some(id),
+            Place::Unread(id) | Place::Behind(id) => Some(id),
             Place::Live(live) if live.behind => Some(&live.id),
             _ => None,
         }
@@ -167,8 +169,8 @@ impl State {
         };
         match std::mem::replace(&mut self.place, Place::None) {
             Place::Unread(id) => self.found(id, key, loaded),
-            Place::Live(live) => {
-                self.found(live.id, key, loaded);
+            Place::Live(Live { id, .. }) | Place::Behind(id) => {
+                self.found(id, key, loaded);
                 self.settle_absence(true);
             }
             other => self.place = other,
@@ -180,10 +182,10 @@ impl State {
     pub(super) async fn reload(&mut self, shared: &Shared) -> Result<(), Error> {
         self.forget_changes();
         let id = match &self.place {
-            Place::Unread(id) | Place::Live(Live { id, .. }) => id.clone(),
+            Place::Unread(id) | Place::Behind(id) | Place::Live(Live { id, .. }) => id.clone(),
             Place::None | Place::Closed => return Ok(()),
         };
-        let was_there = matches!(self.place, Place::Live(_));
+        let was_there = matches!(self.place, Place::Live(_) | Place::Behind(_));
         self.load_by(id, shared).await?;
         self.settle_absence(was_there);
         Ok(())
@@ -357,7 +359,7 @@ impl State {
     pub(super) async fn destroy(&mut self, shared: &Shared) -> Result<(), Error> {
         self.forget_changes();
         let id = match &self.place {
-            Place::Unread(id) | Place::Live(Live { id, .. }) => id.clone(),
+            Place::Unread(id) | Place::Behind(id) | Place::Live(Live { id, .. }) => id.clone(),
             Place::None | Place::Closed => return Ok(()),
         };
         if let Kind::Stored(store) = &shared.kind {

@@ -3,7 +3,9 @@
 use std::mem::size_of;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use panoply_core::{Loaded, Moment, SessionKey, SessionRecord, SessionSlot};
+use panoply_core::{
+    Committed, Loaded, Moment, SessionChange, SessionKey, SessionRecord, SessionSlot,
+};
 
 /// What all keys of a session lead to.
 #[derive(Debug)]
@@ -101,6 +103,23 @@ impl Held {
     pub(super) fn put(&mut self, record: SessionRecord) {
         self.bytes = size(&record);
         self.slot = SessionSlot::Live(Arc::new(record));
+    }
+
+    /// Changes the session where it lies, see [`SessionRecord::amend`].
+    pub(super) fn amend(
+        &mut self,
+        key: &SessionKey,
+        change: &SessionChange,
+        now: Moment,
+    ) -> Committed {
+        let SessionSlot::Live(record) = &mut self.slot else {
+            return Committed::Gone;
+        };
+        let committed = record.amend(key, change, now);
+        if matches!(committed, Committed::Done(_)) {
+            self.bytes = size(record);
+        }
+        committed
     }
 
     /// Ends the session, to be remembered for as long as it must be.

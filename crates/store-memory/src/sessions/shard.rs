@@ -77,6 +77,9 @@ impl Shards {
 
     /// Counts the bytes of a session that took `before` and takes `after`.
     pub(super) fn count(&self, home: usize, before: usize, after: usize) {
+        if before == after {
+            return;
+        }
         if let Some(home) = self.0.get(home) {
             home.bytes.fetch_add(after, Ordering::Relaxed);
             home.bytes.fetch_sub(before, Ordering::Relaxed);

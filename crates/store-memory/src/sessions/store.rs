@@ -110,6 +110,10 @@ impl Inner {
     }
 
     fn commit(&self, key: &SessionKey, change: &SessionChange) -> Committed {
+        let logs_in = matches!(change.new_user(), UserChange::Set { .. });
+        if !change.creates() && change.new_key().is_none() && !logs_in {
+            return self.amend(key, change);
+        }
         let now = self.now();
         let (user, most) = match change.new_user() {
             UserChange::Set { user, most } => (Some(user), most),
@@ -137,7 +141,25 @@ impl Inner {
         Committed::Done(stamp)
     }
 
-    /// Commits to a session that is there.
+    /// Commits to a session that is there, where it lies.
+    fn amend(&self, key: &SessionKey, change: &SessionChange) -> Committed {
+        let Some(entry) = self.find(key) else {
+            return Committed::Gone;
+        };
+        let mut held = entry.write();
+        // Only now, so that of two commits the later one is the later one.
+        let now = self.now();
+        let before = held.bytes();
+        let committed = held.amend(key, change, now);
+        self.shards.count(entry.home, before, held.bytes());
+        drop(held);
+        if matches!(committed, Committed::Done(_)) {
+            self.tidy(&entry, now);
+        }
+        committed
+    }
+
+    /// Commits to a session that is there, and may give it another key.
     fn change(
         &self,
         key: &SessionKey,

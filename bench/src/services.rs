@@ -1,0 +1,148 @@
+//! The same app of axum's, bare and dressed: a page that reads a value of its session where there is
+//! one, and a login.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use axum::Router;
+use axum::extract::Request;
+use axum::routing::{get, post};
+use axum_helmet::Helmet;
+use http::StatusCode;
+use panoply::{
+    ClientConfig, CookieGuardConfig, KeyRing, LimitConfig, LoginConfig, Panoply, Session, Sessions,
+};
+use panoply_store_memory::MemorySessionStore;
+use tower_governor::GovernorLayer;
+use tower_governor::governor::GovernorConfigBuilder;
+use tower_governor::key_extractor::SmartIpKeyExtractor;
+use tower_sessions::{MemoryStore, Session as TowerSession, SessionManagerLayer};
+
+/// How the app is dressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dress {
+    /// Not at all.
+    Bare,
+    /// By Panoply: headers, client address, request limit, login guard, cross-site guard, cookie
+    /// guard, sessions in memory.
+    Suit,
+    /// By crates that each do a part: headers, request limit, sessions in memory.
+    Peers,
+}
+
+impl Dress {
+    /// The one of that name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        match name {
+            "bare" => Some(Self::Bare),
+            "suit" => Some(Self::Suit),
+            "peers" => Some(Self::Peers),
+            _ => None,
+        }
+    }
+
+    /// The service.
+    pub(crate) fn service(self) -> Result<Router> {
+        match self {
+            Self::Bare => Ok(bare()),
+            Self::Suit => suit(Points::Plenty),
+            Self::Peers => peers(),
+        }
+    }
+}
+
+/// How much a client may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Points {
+    /// More than is measured.
+    Plenty,
+    /// One request an hour.
+    One,
+}
+
+const PAGE: &str = match std::str::from_utf8(&[b'x'; 1024]) {
+    Ok(page) => page,
+    Err(_) => "",
+};
+
+async fn login() -> StatusCode {
+    StatusCode::UNAUTHORIZED
+}
+
+fn bare() -> Router {
+    let page = get(async || PAGE);
+    Router::new().route("/", page).route("/login", post(login))
+}
+
+/// The app in the whole suit.
+pub(crate) fn suit(points: Points) -> Result<Router> {
+    let most = match points {
+        Points::Plenty => u32::MAX,
+        Points::One => 1,
+    };
+    let limit = LimitConfig::new(most, Duration::from_hours(1));
+    let sessions = Sessions::server_side(Arc::new(MemorySessionStore::default()))?;
+    let suit = Panoply::recommended()
+        .client(ClientConfig::new().trusted_proxies(["loopback"]))
+        .limits([limit])
+        .logins([LoginConfig::route("/login").username("username")])
+        .cookies(CookieGuardConfig::new(), KeyRing::random()?, "shop.example")
+        .build()?;
+    let page = async |session: Session| match session.get::<u64>("views").await {
+        Ok(Some(_)) => Ok(PAGE),
+        _ => Err(StatusCode::IM_A_TEAPOT),
+    };
+    let make = async |session: Session| match session.insert("views", &1).await {
+        Ok(()) => StatusCode::NO_CONTENT,
+        Err(_) => StatusCode::IM_A_TEAPOT,
+    };
+    Ok(Router::new()
+        .route("/", get(page))
+        .route("/make", get(make))
+        .layer(sessions.layer())
+        .route("/login", post(login))
+        .layer(suit))
+}
+
+fn peers() -> Result<Router> {
+    let page = async |request: Request| {
+        let session = request.extensions().get::<TowerSession>();
+        match session.context("no session")?.get::<u64>("views").await {
+            Ok(Some(_)) => Ok(PAGE),
+            _ => anyhow::bail!("no value"),
+        }
+    };
+    let page =
+        async move |request: Request| page(request).await.map_err(|_| StatusCode::IM_A_TEAPOT);
+    let make = async |request: Request| {
+        let session = request.extensions().get::<TowerSession>();
+        match session {
+            Some(session) if session.insert("views", 1).await.is_ok() => StatusCode::NO_CONTENT,
+            _ => StatusCode::IM_A_TEAPOT,
+        }
+    };
+    let sessions = SessionManagerLayer::new(MemoryStore::default());
+    let limit = GovernorConfigBuilder::default()
+        .per_nanosecond(1)
+        .burst_size(u32::MAX)
+        .key_extractor(SmartIpKeyExtractor)
+        .use_headers()
+        .finish();
+    let headers = Helmet::default().into_layer().context("axum-helmet")?;
+    Ok(Router::new()
+        .route("/", get(page))
+        .route("/make", get(make))
+        .layer(sessions)
+        .route("/login", post(login))
+        .layer(GovernorLayer::new(limit.context("tower_governor")?))
+        .layer(headers))
+}
+
+/// The service as it is served, with the client's address.
+pub(crate) fn connected(
+    service: Router,
+) -> axum::extract::connect_info::IntoMakeServiceWithConnectInfo<Router, SocketAddr> {
+    service.into_make_service_with_connect_info::<SocketAddr>()
+}

@@ -1,0 +1,55 @@
+//! The key under which a request is counted.
+
+use std::net::IpAddr;
+
+use http::Request;
+use panoply_core::{ClientAddress, CounterKey, CounterKeys};
+use smallvec::SmallVec;
+
+use super::layer::{Key, Limit, LimitedUser};
+
+/// A kind and what is told apart by it; most are short enough to need no allocation.
+struct Part(SmallVec<[u8; 56]>);
+
+impl Part {
+    fn new(kind: u8, value: &[u8]) -> Self {
+        let mut part = SmallVec::from_slice(&[kind]);
+        part.extend_from_slice(value);
+        Self(part)
+    }
+}
+
+/// The key by which `limit`, the one with this number, counts a request to `path`.
+pub(super) fn key<B>(
+    keys: &CounterKeys,
+    limit: &Limit,
+    number: usize,
+    request: &Request<B>,
+    path: &str,
+) -> CounterKey {
+    let of_client = || {
+        let client = request.extensions().get().map(ClientAddress::network);
+        match client {
+            Some(IpAddr::V4(client)) => Part::new(b'c', &client.octets()),
+            Some(IpAddr::V6(client)) => Part::new(b'c', &client.octets()),
+            None => Part::new(b'c', b""),
+        }
+    };
+    let part = |key: &Key| match key {
+        Key::Client => of_client(),
+        Key::Path => Part::new(b'p', path.as_bytes()),
+        Key::User => match request.extensions().get::<LimitedUser>() {
+            Some(user) => Part::new(b'u', user.as_bytes()),
+            None => of_client(),
+        },
+        Key::Header(name) => match request.headers().get(name) {
+            Some(value) => Part::new(b'h', value.as_bytes()),
+            None => of_client(),
+        },
+    };
+    let values: SmallVec<[Part; 1]> = limit.keys.iter().map(part).collect();
+    let number = number.to_le_bytes();
+    let mut parts: SmallVec<[&[u8]; 3]> = SmallVec::from_slice(&[number.as_slice()]);
+    parts.extend(values.iter().map(|part| part.0.as_slice()));
+    keys.key(limit.rule.name(), &parts)
+}
