@@ -1,6 +1,7 @@
 //! What a request must be before any other room sees it.
 
 mod host;
+mod origin;
 mod sanitize;
 mod service;
 
