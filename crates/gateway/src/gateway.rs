@@ -169,7 +169,11 @@ impl Gateway {
         let nodes = nodes(&opened, &self.settings)?;
         let mut signals = Signals::new().map_err(system("signals"))?;
         let mut background = vec![
-            tokio::task::spawn_local(reports::explain(incoming, Arc::clone(&shared.clock))),
+            tokio::task::spawn_local(reports::explain(
+                incoming,
+                Arc::clone(&shared.clock),
+                self.around.reports.clone(),
+            )),
             tokio::task::spawn_local(background::keep_certificates(Arc::clone(&shared))),
             tokio::task::spawn_local(background::order_certificates(
                 Arc::clone(&shared),

@@ -40,5 +40,6 @@ pub use gateway::{Addresses, Gateway, Outcome};
 pub use listen::ListenError;
 pub use log::start as start_log;
 pub use panoply_acme::Reason;
+pub use reports::Report;
 pub use settings::{REPORTS_PATH, Settings, Surroundings};
 pub use store::OpenError;

@@ -13,6 +13,7 @@ use crate::certificates;
 use crate::config::{
     Address, ConfigError, FrameworkErrors, Loaded, LogConfig, Origin, StoreUrl, Upstream,
 };
+use crate::reports::{Report, Watcher};
 use crate::store::{Deferred, Plan};
 use crate::wire::Patience;
 
@@ -92,6 +93,8 @@ pub struct Surroundings {
     placeholder: Option<Arc<str>>,
     /// What goes on across reloads: orders of certificates, and sessions.
     pub(crate) lasting: Lasting,
+    /// Who is shown what browsers report.
+    pub(crate) reports: Watcher,
 }
 
 impl Surroundings {
@@ -105,7 +108,19 @@ impl Surroundings {
             store: Arc::default(),
             placeholder,
             lasting: Lasting::default(),
+            reports: Watcher::default(),
         }
+    }
+
+    /// Shows `see` each report of the Content-Security-Policy that comes in, the ones that the log
+    /// has told of already too.
+    ///
+    /// It is called on the gateway's own thread, so it must not wait. Reports are what strangers send:
+    /// short and printable, and not to be believed.
+    #[must_use]
+    pub fn on_report(mut self, see: impl Fn(&Report) + Send + Sync + 'static) -> Self {
+        self.reports = Watcher::new(see);
+        self
     }
 }
 

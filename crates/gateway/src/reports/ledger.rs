@@ -6,6 +6,7 @@ use std::time::Duration;
 use panoply_core::Clock;
 use tokio::sync::mpsc;
 
+use super::Watcher;
 use super::parse::Report;
 
 /// Pages and directives that are remembered as told of; beyond them silence, said once.
@@ -15,10 +16,16 @@ const MOST_TOLD: usize = 1000;
 /// genuine ones no longer than that.
 const PERIOD: Duration = Duration::from_hours(1);
 
-/// Logs each new report with what to write into `panoply.toml`, until no more can come.
-pub(crate) async fn explain(mut reports: mpsc::Receiver<Report>, clock: impl Clock) {
+/// Logs each new report with what to write into `panoply.toml`, until no more can come; `watcher` is
+/// shown every one.
+pub(crate) async fn explain(
+    mut reports: mpsc::Receiver<Report>,
+    clock: impl Clock,
+    watcher: Watcher,
+) {
     let mut ledger = Ledger::default();
     while let Some(report) = reports.recv().await {
+        watcher.see(&report);
         match ledger.note(&report, clock.monotonic()) {
             Told::Now => tracing::warn!(
                 page = report.page,

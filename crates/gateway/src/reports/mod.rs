@@ -6,6 +6,9 @@
 mod ledger;
 mod parse;
 
+use std::fmt;
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{Method, Request, Response, StatusCode};
@@ -17,7 +20,34 @@ use tokio::sync::mpsc;
 use crate::body::{RequestBody, ResponseBody};
 
 pub(crate) use ledger::explain;
-pub(crate) use parse::Report;
+pub use parse::Report;
+
+/// Who is shown each report that was taken.
+#[derive(Clone, Default)]
+pub(crate) struct Watcher(Option<Arc<dyn Fn(&Report) + Send + Sync>>);
+
+impl Watcher {
+    pub(crate) fn new(see: impl Fn(&Report) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(see)))
+    }
+
+    fn see(&self, report: &Report) {
+        if let Some(see) = &self.0 {
+            see(report);
+        }
+    }
+}
+
+impl fmt::Debug for Watcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let watches = if self.0.is_some() {
+            "somebody"
+        } else {
+            "nobody"
+        };
+        f.debug_tuple("Watcher").field(&watches).finish()
+    }
+}
 
 /// The largest body of reports that is read, in bytes.
 const MAX_BODY: usize = 64 << 10;

@@ -10,15 +10,16 @@ const MAX_TEXT: usize = 200;
 
 /// One blocked thing, as the browser tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Report {
+#[non_exhaustive]
+pub struct Report {
     /// The path of the page.
-    pub(crate) page: String,
+    pub page: String,
     /// The directive that blocked it.
-    pub(crate) directive: String,
+    pub directive: String,
     /// What was blocked: a URL's origin, or a word such as `inline`.
-    pub(crate) blocked: String,
+    pub blocked: String,
     /// Whether it was blocked or only reported.
-    pub(crate) enforced: bool,
+    pub enforced: bool,
 }
 
 /// `report-uri`'s form (CSP Level 2 §4.4).
