@@ -11,7 +11,7 @@ use crate::install::{self, Tool};
 use crate::{root, tools};
 
 /// Programs that the tests start.
-const TOOLS: [Tool; 15] = [
+const TOOLS: [Tool; 17] = [
     ("git", "git"),
     ("curl", "curl"),
     ("openssl", "openssl"),
@@ -27,6 +27,8 @@ const TOOLS: [Tool; 15] = [
     ("pebble", "pebble"),
     ("redis-server", "redis-server"),
     ("pg_ctlcluster", "postgresql"),
+    ("django-admin", "python3-django"),
+    ("php", "php-cli"),
 ];
 
 /// Where cargo-deny takes the advisories from.
