@@ -16,10 +16,11 @@ use crate::config::{ConfigError, Loaded};
 use crate::error::{Error, system};
 use crate::listen;
 use crate::metrics::Metrics;
-use crate::settings::{App, Settings, Surroundings};
+use crate::settings::{App, Settings};
 use crate::shared::{AppState, Shared};
 use crate::signals::{Asked, Signals};
 use crate::store::{self, Opened};
+use crate::surroundings::Surroundings;
 use crate::worker::{self, Door};
 use crate::{admin, background, control, log, reports};
 

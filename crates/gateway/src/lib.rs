@@ -26,6 +26,7 @@ mod settings;
 mod shared;
 mod signals;
 mod store;
+mod surroundings;
 mod wire;
 mod worker;
 
@@ -41,5 +42,6 @@ pub use listen::ListenError;
 pub use log::start as start_log;
 pub use panoply_acme::Reason;
 pub use reports::Report;
-pub use settings::{REPORTS_PATH, Settings, Surroundings};
+pub use settings::{REPORTS_PATH, Settings};
 pub use store::OpenError;
+pub use surroundings::Surroundings;

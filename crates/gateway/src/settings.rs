@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use panoply::{Clock, KeyRing, Nonce, Panoply, Secret, Suit};
+use panoply::{KeyRing, Panoply, Secret, Suit};
 use panoply_acme::Acme;
 use panoply_tls::{Lasting, Tls};
 
@@ -13,8 +13,8 @@ use crate::certificates;
 use crate::config::{
     Address, ConfigError, FrameworkErrors, Loaded, LogConfig, Origin, StoreUrl, Upstream,
 };
-use crate::reports::{Report, Watcher};
-use crate::store::{Deferred, Plan};
+use crate::store::Plan;
+use crate::surroundings::Surroundings;
 use crate::wire::Patience;
 
 /// Where browsers are asked to send reports.
@@ -77,51 +77,6 @@ pub(crate) enum App {
     },
     /// Somebody else's.
     Upstream(Upstream),
-}
-
-/// What settings are built from besides the configuration.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct Surroundings {
-    /// The directory that holds what must last.
-    pub state: PathBuf,
-    /// The source of time.
-    pub clock: Arc<dyn Clock>,
-    /// Where is counted; open once the gateway runs.
-    pub(crate) store: Arc<Deferred>,
-    /// The placeholder that an app of ours is told at start, the same across reloads.
-    placeholder: Option<Arc<str>>,
-    /// What goes on across reloads: orders of certificates, and sessions.
-    pub(crate) lasting: Lasting,
-    /// Who is shown what browsers report.
-    pub(crate) reports: Watcher,
-}
-
-impl Surroundings {
-    /// State in `state`, time from `clock`.
-    pub fn new(state: &Path, clock: Arc<dyn Clock>) -> Self {
-        // Without random bytes no policy with a nonce can be sent either.
-        let placeholder = Nonce::random().ok().map(|nonce| Arc::from(nonce.as_str()));
-        Self {
-            state: state.to_owned(),
-            clock,
-            store: Arc::default(),
-            placeholder,
-            lasting: Lasting::default(),
-            reports: Watcher::default(),
-        }
-    }
-
-    /// Shows `see` each report of the Content-Security-Policy that comes in, the ones that the log
-    /// has told of already too.
-    ///
-    /// It is called on the gateway's own thread, so it must not wait. Reports are what strangers send:
-    /// short and printable, and not to be believed.
-    #[must_use]
-    pub fn on_report(mut self, see: impl Fn(&Report) + Send + Sync + 'static) -> Self {
-        self.reports = Watcher::new(see);
-        self
-    }
 }
 
 impl Settings {
