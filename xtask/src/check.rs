@@ -11,7 +11,7 @@ use crate::install::{self, Tool};
 use crate::{root, tools};
 
 /// Programs that the tests start.
-const TOOLS: [Tool; 19] = [
+const TOOLS: [Tool; 21] = [
     ("git", "git"),
     ("curl", "curl"),
     ("openssl", "openssl"),
@@ -31,6 +31,8 @@ const TOOLS: [Tool; 19] = [
     ("pg_ctlcluster", "postgresql"),
     ("systemd-analyze", "systemd"),
     ("valgrind", "valgrind"),
+    ("django-admin", "python3-django"),
+    ("php", "php-cli"),
 ];
 
 /// Where cargo-deny takes the advisories from.

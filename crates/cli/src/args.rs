@@ -23,7 +23,7 @@ pub(crate) enum Command {
     /// Guard an app: start it, or find it where it runs, and serve it to the world
     #[command(after_help = RUN_EXAMPLES)]
     Run(RunArgs),
-    /// Show a naive app, naked and guarded, side by side
+    /// Attack a naive app, naked and guarded, side by side, in a page to show a colleague
     Demo(DemoArgs),
     /// Look at an app and write a commented panoply.toml for it
     Init(InitArgs),
@@ -307,9 +307,12 @@ pub(crate) struct DemoArgs {
     /// Where the naked app is served
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:3000")]
     pub(crate) naked: String,
-    /// Where the page that tells what to try is served
+    /// Where the page with the attacks is served
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8000")]
     pub(crate) start: String,
+    /// Do not open the page in a browser, which is done on a terminal alone
+    #[arg(long)]
+    pub(crate) no_open: bool,
     /// The directory that holds the local authority
     #[arg(long, value_name = "DIR", env = "PANOPLY_STATE")]
     pub(crate) state: Option<PathBuf>,

@@ -1,16 +1,17 @@
 //! `panoply demo`.
 
+use std::io::IsTerminal as _;
 use std::net::{SocketAddr, TcpListener};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 
 use panoply_core::SystemClock;
 use panoply_gateway::config::Source;
-use panoply_gateway::{Gateway, Settings, Surroundings};
+use panoply_gateway::{Control, Gateway, Settings, Surroundings};
 
 use crate::args::DemoArgs;
-use crate::demo::{self, DemoUrls};
-use crate::{fail, guard, say, source};
+use crate::demo::{self, CameBack, DemoUrls};
+use crate::{fail, guard, note, say, source};
 
 /// Serves the naive app naked, guarded, and explained, until a signal says stop.
 pub(crate) fn run(args: &DemoArgs) -> ExitCode {
@@ -20,9 +21,25 @@ pub(crate) fn run(args: &DemoArgs) -> ExitCode {
         Ok(bound) => bound,
         Err(message) => return fail(message),
     };
-    let state = source::state(args.state.as_deref());
-    let around = Surroundings::new(&state, Arc::new(SystemClock::new()));
+    let mut state = source::state(args.state.as_deref());
+    // Blocks are released between attacks: not those of a gateway that is no demo.
+    let own = match Control::of(&state).status() {
+        Ok(_) => match tempfile::TempDir::with_prefix("panoply-demo-") {
+            Ok(own) => Some(own),
+            Err(error) => return fail(format!("error: no folder for the demo: {error}")),
+        },
+        Err(_) => None,
+    };
+    if let Some(own) = &own {
+        own.path().clone_into(&mut state);
+    }
+    let start_url = format!("http://{start_at}");
+    let came_back = Arc::new(CameBack::default());
+    let watch = Arc::clone(&came_back);
+    let around = Surroundings::new(&state, Arc::new(SystemClock::new()))
+        .on_report(move |report| watch.report(report));
     let settings = Source::new()
+        .text("the demo's panoply.toml", demo::config(&start_url))
         .flag("--guarded", "listen.https", args.guarded.clone())
         .flag("--guarded", "listen.http", "off")
         .flag("--naked", "app.upstream", format!("http://{naked_at}"))
@@ -50,20 +67,50 @@ pub(crate) fn run(args: &DemoArgs) -> ExitCode {
         // Another host than the guarded one, or the two would share their cookies.
         naked: format!("http://{naked_at}"),
         guarded: format!("https://{guarded}"),
+        start: start_url,
         ca,
+        state,
     };
+    let open = (!args.no_open && std::io::stdout().is_terminal()).then(|| urls.start.clone());
     let line = format!(
         "panoply: demo ready, open http://{} (naked {}, guarded {})",
         start_at, urls.naked, urls.guarded
     );
+    let ready = move || {
+        say(line);
+        if let Some(url) = open {
+            note("press Ctrl-C to end it");
+            open_browser(&url);
+        }
+    };
     let served = std::thread::Builder::new()
         .name("demo".to_owned())
-        .spawn(move || serve(naked, start, urls));
+        .spawn(move || serve(naked, start, urls, came_back));
     if let Err(error) = served {
         return fail(format!("error: the demo cannot be served: {error}"));
     }
     let reload = || Source::new().load();
-    guard::finish(gateway.run(|| say(line), reload))
+    guard::finish(gateway.run(ready, reload))
+}
+
+/// Opens the page where somebody sits in front of a screen; where that does not work, the line with
+/// the address stands there all the same.
+fn open_browser(url: &str) {
+    let has_screen = ["DISPLAY", "WAYLAND_DISPLAY"]
+        .iter()
+        .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
+    let program = match (cfg!(target_os = "macos"), has_screen) {
+        (true, _) => "open",
+        (false, true) => "xdg-open",
+        (false, false) => return,
+    };
+    let mut command = Command::new(program);
+    command.arg(url).stdin(Stdio::null());
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    if let Ok(mut child) = command.spawn() {
+        // Waited for elsewhere, so that it leaves no zombie and holds nothing up.
+        std::thread::spawn(move || child.wait());
+    }
 }
 
 /// A loopback address by the name that a local certificate is for.
@@ -93,7 +140,7 @@ fn listen(flag: &str, address: &str) -> Result<(TcpListener, SocketAddr), String
 }
 
 /// Serves the app and the start page; the process ends with the gateway.
-fn serve(naked: TcpListener, start: TcpListener, urls: DemoUrls) {
+fn serve(naked: TcpListener, start: TcpListener, urls: DemoUrls, came_back: Arc<CameBack>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -101,7 +148,8 @@ fn serve(naked: TcpListener, start: TcpListener, urls: DemoUrls) {
         runtime.block_on(async move {
             let naked = tokio::net::TcpListener::from_std(naked)?;
             let start = tokio::net::TcpListener::from_std(start)?;
-            tokio::try_join!(demo::serve_app(naked), demo::serve_start_page(start, urls))
+            let page = demo::serve_start_page(start, urls, came_back);
+            tokio::try_join!(demo::serve_app(naked), page)
         })
     });
     if let Err(error) = served {

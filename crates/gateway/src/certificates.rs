@@ -6,7 +6,8 @@ use panoply_acme::{Acme, AcmeBuilder, ChallengeKind};
 use panoply_tls::Tls;
 
 use crate::config::{ConfigError, Loaded};
-use crate::settings::{Settings, Surroundings};
+use crate::settings::Settings;
+use crate::surroundings::Surroundings;
 
 /// TLS, and what orders its certificates; none of it where it is off.
 pub(crate) type Prepared = (Option<Arc<Tls>>, Option<Arc<Acme>>);

@@ -10,7 +10,8 @@ use crate::access::AccessLog;
 use crate::config::{ConfigError, Loaded};
 use crate::error::{Error, system};
 use crate::handover::Entrance;
-use crate::settings::{Settings, Surroundings};
+use crate::settings::Settings;
+use crate::surroundings::Surroundings;
 use crate::{listen, log};
 
 /// How a gateway came to its end.

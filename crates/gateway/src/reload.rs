@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use crate::config::{ConfigError, Loaded};
 use crate::log;
-use crate::settings::{Settings, Surroundings};
+use crate::settings::Settings;
 use crate::shared::Shared;
+use crate::surroundings::Surroundings;
 
 /// Puts a changed configuration in force, as far as it can be without a restart.
 pub(crate) async fn apply(

@@ -19,9 +19,10 @@ use crate::gateway::{Gateway, Outcome};
 use crate::handover::AppLeft;
 use crate::metrics::Metrics;
 use crate::reload::apply;
-use crate::settings::{App, Settings, Surroundings};
+use crate::settings::{App, Settings};
 use crate::shared::{AppState, Shared};
 use crate::signals::{Asked, Signals};
+use crate::surroundings::Surroundings;
 use crate::upgrade::{self, Listeners, Succeeded};
 use crate::upkeep::Upkeep;
 use crate::worker::{self, Door};
@@ -92,6 +93,7 @@ impl Gateway {
             tokio::task::spawn_local(reports::keep(
                 incoming,
                 Arc::clone(&around.reports),
+                around.watcher.clone(),
                 Arc::clone(&shared.clock),
             )),
             tokio::task::spawn_local(background::upkeep(metrics.handle())),

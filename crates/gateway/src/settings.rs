@@ -5,16 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use panoply::{Clock, KeyRing, Nonce, Panoply, Secret, Suit};
+use panoply::{KeyRing, Panoply, Secret, Suit};
 use panoply_acme::Acme;
 use panoply_tls::{Lasting, Tls};
 
 use crate::certificates;
 use crate::config::{Address, ConfigError, FrameworkErrors, Loaded, LogConfig, StoreUrl, Upstream};
-use crate::handover::{Heir, Program};
 use crate::privilege::Account;
-use crate::reports::Kept;
-use crate::store::{Deferred, Plan};
+use crate::store::Plan;
+use crate::surroundings::Surroundings;
 use crate::wire::Patience;
 
 mod bounds;
@@ -84,67 +83,6 @@ pub(crate) enum App {
     },
     /// Somebody else's.
     Upstream(Upstream),
-}
-
-/// What settings are built from besides the configuration.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct Surroundings {
-    /// The directory that holds what must last.
-    pub state: PathBuf,
-    /// The source of time.
-    pub clock: Arc<dyn Clock>,
-    /// Where is counted; open once the gateway runs.
-    pub(crate) store: Arc<Deferred>,
-    /// The placeholder that an app of ours is told at start, the same across reloads.
-    placeholder: Option<Arc<str>>,
-    /// What goes on across reloads: orders of certificates, and sessions.
-    pub(crate) lasting: Lasting,
-    /// What is started for an upgrade, where there can be one.
-    pub(crate) program: Option<Program>,
-    /// What the gateway before this one hands over.
-    pub(crate) heir: Option<Heir>,
-    /// What browsers have reported.
-    pub(crate) reports: Arc<Kept>,
-}
-
-impl Surroundings {
-    /// State in `state`, time from `clock`.
-    pub fn new(state: &Path, clock: Arc<dyn Clock>) -> Self {
-        // Without random bytes no policy with a nonce can be sent either.
-        let placeholder = Nonce::random().ok().map(|nonce| Arc::from(nonce.as_str()));
-        Self {
-            state: state.to_owned(),
-            clock,
-            store: Arc::default(),
-            placeholder,
-            lasting: Lasting::default(),
-            program: None,
-            heir: None,
-            reports: Arc::new(Kept::new(state)),
-        }
-    }
-
-    /// Lets this gateway be replaced by the `program` that is installed when it is asked to.
-    #[must_use]
-    pub fn upgradable(mut self, program: Program) -> Self {
-        self.program = Some(program);
-        self
-    }
-
-    /// Takes over from the gateway that has started this one.
-    #[must_use]
-    pub fn succeeding(mut self, heir: Heir) -> Self {
-        // The app that runs knows no other.
-        self.placeholder = heir.placeholder().or(self.placeholder);
-        self.heir = Some(heir);
-        self
-    }
-
-    /// What an app of ours is told to write where a nonce belongs.
-    pub(crate) fn placeholder(&self) -> Option<&str> {
-        self.placeholder.as_deref()
-    }
 }
 
 impl Settings {

@@ -13,9 +13,10 @@ use crate::background;
 use crate::control::{self, Asker, Desk, Socket};
 use crate::error::{Error, system};
 use crate::handover::Entrance;
-use crate::settings::{Settings, Surroundings};
+use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::store::{self, Opened};
+use crate::surroundings::Surroundings;
 
 #[derive(Debug)]
 pub(crate) struct Upkeep {

@@ -5,7 +5,7 @@
 
 use http::HeaderValue;
 
-use crate::scope::{Prefix, is_ambiguous, readings};
+use crate::scope::{Prefix, Prefixes, is_ambiguous, readings};
 use crate::{ContentSecurityPolicy, HeadersConfig};
 
 /// A policy that an application sent: printed and parsed it is itself, and it can be sent.
@@ -49,9 +49,11 @@ pub fn scope(data: &[u8]) {
         // Whoever goes by the prefix must be told of a path that an app may see below it.
         return;
     }
-    if prefix.holds(path) {
-        assert!(
-            prefix.may_hold_any(&readings),
+    let prefixes = Prefixes::new([&prefix].into_iter());
+    if prefixes.longest(path).is_some() {
+        assert_eq!(
+            prefixes.doubted(path, false, None),
+            [0],
             "{prefix:?} {path:?} {readings:?}"
         );
     }

@@ -24,3 +24,8 @@ pub use panoply_sessions as sessions;
 pub use panoply_sessions::{Session, SessionConfig, Sessions};
 pub use stack::{Dressed, Guarded, Inside, Outside, Suit, Worn};
 pub use suit::{Error, Panoply};
+
+/// The code of the guide is compiled with the examples of the documentation.
+#[cfg(all(doctest, feature = "axum"))]
+#[doc = include_str!("../../../docs/guides/axum.md")]
+struct Guide;

@@ -6,14 +6,17 @@
 mod app;
 mod form;
 mod html;
+mod lab;
 mod server;
 mod start_page;
 #[cfg(test)]
 mod tests;
 
-use std::{io, path::PathBuf};
+use std::{io, path::PathBuf, sync::Arc};
 
 use tokio::net::TcpListener;
+
+pub(crate) use self::lab::CameBack;
 
 /// Where the two faces of the demo app are found.
 ///
@@ -27,8 +30,17 @@ pub(crate) struct DemoUrls {
     pub(crate) naked: String,
     /// The gateway in front of it, as `https://localhost:8443`.
     pub(crate) guarded: String,
+    /// The page that attacks both, as `http://127.0.0.1:8000`.
+    pub(crate) start: String,
     /// The local CA's certificate, when the gateway's certificate comes from it.
     pub(crate) ca: Option<PathBuf>,
+    /// The gateway's state directory.
+    pub(crate) state: PathBuf,
+}
+
+/// What the guarded shop is run with, beside addresses: all that is not a default.
+pub(crate) fn config(start: &str) -> String {
+    include_str!("guarded.toml").replace("START", start)
 }
 
 /// Serves The Naive Shop until the future is dropped.
@@ -38,15 +50,32 @@ pub(crate) struct DemoUrls {
 /// When the listener can accept no more connections.
 pub(crate) async fn serve_app(listener: TcpListener) -> io::Result<()> {
     let shop = app::Shop::default();
-    server::serve(listener, move |request| shop.handle(&request)).await
+    let handle = move |request| std::future::ready(shop.handle(&request));
+    server::serve(listener, handle).await
 }
 
-/// Serves the page that says what to try, until the future is dropped.
+/// Serves the page that attacks both faces, until the future is dropped.
 ///
 /// # Errors
 ///
-/// When the listener can accept no more connections.
-pub(crate) async fn serve_start_page(listener: TcpListener, urls: DemoUrls) -> io::Result<()> {
-    let page = start_page::StartPage::new(&urls);
-    server::serve(listener, move |request| page.handle(&request)).await
+/// When the listener can accept no more connections, or the local CA cannot be read.
+pub(crate) async fn serve_start_page(
+    listener: TcpListener,
+    urls: DemoUrls,
+    came_back: Arc<CameBack>,
+) -> io::Result<()> {
+    let page = Arc::new(start_page::StartPage::new(&urls));
+    let lab = Arc::new(lab::Lab::new(&urls, came_back)?);
+    let handle = move |request: http::Request<bytes::Bytes>| {
+        let (page, lab) = (Arc::clone(&page), Arc::clone(&lab));
+        async move {
+            if start_page::is_loopback(&request)
+                && let Some(response) = lab.answer(&request).await
+            {
+                return page.hardened(response);
+            }
+            page.handle(&request)
+        }
+    };
+    server::serve(listener, handle).await
 }

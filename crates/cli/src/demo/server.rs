@@ -32,9 +32,10 @@ const CONNECTION_TIME: Duration = Duration::from_mins(10);
 const LAST_ANSWER_TIME: Duration = Duration::from_secs(10);
 
 /// Answers with `handler` whatever `listener` accepts, until the future is dropped.
-pub(super) async fn serve<H>(listener: TcpListener, handler: H) -> io::Result<()>
+pub(super) async fn serve<H, F>(listener: TcpListener, handler: H) -> io::Result<()>
 where
-    H: Fn(Request<Bytes>) -> Response<Bytes> + Send + Sync + 'static,
+    H: Fn(Request<Bytes>) -> F + Send + Sync + 'static,
+    F: Future<Output = Response<Bytes>> + Send + 'static,
 {
     let handler = Arc::new(handler);
     let room = Arc::new(Semaphore::new(CONNECTIONS));
@@ -82,9 +83,10 @@ const fn of_one_connection(kind: ErrorKind) -> bool {
     )
 }
 
-async fn converse<H>(stream: TcpStream, handler: Arc<H>)
+async fn converse<H, F>(stream: TcpStream, handler: Arc<H>)
 where
-    H: Fn(Request<Bytes>) -> Response<Bytes> + Send + Sync + 'static,
+    H: Fn(Request<Bytes>) -> F + Send + Sync + 'static,
+    F: Future<Output = Response<Bytes>> + Send + 'static,
 {
     let service = service_fn(move |request| {
         let handler = Arc::clone(&handler);
@@ -103,14 +105,18 @@ where
     }
 }
 
-async fn answer<H>(request: Request<Incoming>, handler: &H) -> Response<Full<Bytes>>
+async fn answer<H, F>(request: Request<Incoming>, handler: &H) -> Response<Full<Bytes>>
 where
-    H: Fn(Request<Bytes>) -> Response<Bytes> + Send + Sync,
+    H: Fn(Request<Bytes>) -> F + Send + Sync,
+    F: Future<Output = Response<Bytes>> + Send,
 {
     let (head, body) = request.into_parts();
     let body = Limited::new(body, BODY_BYTES).collect();
     match timeout(BODY_TIME, body).await {
-        Ok(Ok(body)) => handler(Request::from_parts(head, body.to_bytes())).map(Full::new),
+        Ok(Ok(body)) => {
+            let answered = handler(Request::from_parts(head, body.to_bytes())).await;
+            answered.map(Full::new)
+        }
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => refusal(
             StatusCode::PAYLOAD_TOO_LARGE,
             "A body may have 64 KiB here, and no more.\n",

@@ -1,7 +1,7 @@
-//! The page that links the naked and the guarded app and says what to try.
+//! The page that attacks the naked and the guarded app, and shows what came of it.
 //!
-//! It sets strict headers of its own, has no script, and answers only to a loopback name, so that
-//! no website can read it by DNS rebinding.
+//! It sets strict headers of its own, has one script in a file, and answers only to a loopback name,
+//! so that no website can read it by DNS rebinding.
 
 use std::{
     io::Read as _,
@@ -14,12 +14,10 @@ use http::{
 };
 
 use super::{
-    DemoUrls, form,
+    DemoUrls,
     html::{Slot, fill},
+    lab::{ATTACKS, Attack},
 };
-
-/// What the attack steps write into the shop: short, and calling the alarm in `shop.js`.
-pub(super) const PAYLOAD: &str = "<script>ran(document.cookie)</script>";
 
 const CERTIFICATE_BYTES: u64 = 64 * 1024;
 
@@ -29,6 +27,8 @@ pub(super) struct StartPage {
     start: Bytes,
     trust: Bytes,
     policy: HeaderValue,
+    /// Where it is at home: by another name the naked shop would be another site.
+    home: String,
     ca: Option<PathBuf>,
 }
 
@@ -41,6 +41,7 @@ impl StartPage {
                 .map_or_else(String::new, |ca| trust(ca, &urls.guarded))
                 .into(),
             policy: policy(urls),
+            home: urls.start.clone(),
             ca: urls.ca.clone(),
         }
     }
@@ -59,11 +60,18 @@ impl StartPage {
         response
     }
 
+    /// An answer made elsewhere, with the headers of this page.
+    pub(super) fn hardened(&self, mut response: Response<Bytes>) -> Response<Bytes> {
+        self.harden(response.headers_mut());
+        response
+    }
+
     fn page(&self, request: &Request<Bytes>) -> Response<Bytes> {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return plain(StatusCode::METHOD_NOT_ALLOWED, "This page is only read.\n");
         }
         match (request.uri().path(), &self.ca) {
+            ("/" | "/demo", _) if !self.is_home(request) => self.homewards(),
             ("/" | "/demo", _) => file("text/html; charset=utf-8", self.start.clone()),
             ("/trust", Some(_)) => file("text/html; charset=utf-8", self.trust.clone()),
             ("/ca.pem", Some(path)) => certificate(path),
@@ -74,12 +82,33 @@ impl StartPage {
                     Bytes::from_static(css.as_bytes()),
                 )
             }
+            ("/start.js", _) => {
+                let js = include_str!("start/start.js");
+                file(
+                    "text/javascript; charset=utf-8",
+                    Bytes::from_static(js.as_bytes()),
+                )
+            }
             ("/favicon.ico", _) => {
                 let icon = include_str!("start/icon.svg");
                 file("image/svg+xml", Bytes::from_static(icon.as_bytes()))
             }
             _ => plain(StatusCode::NOT_FOUND, "Nothing here. The page is at /.\n"),
         }
+    }
+
+    fn is_home(&self, request: &Request<Bytes>) -> bool {
+        let host = request.headers().get(header::HOST);
+        let host = host.and_then(|host| host.to_str().ok());
+        host.is_some_and(|host| self.home.strip_prefix("http://") == Some(host))
+    }
+
+    fn homewards(&self) -> Response<Bytes> {
+        let mut response = plain(StatusCode::TEMPORARY_REDIRECT, "The page is elsewhere.\n");
+        if let Ok(home) = HeaderValue::try_from(format!("{}/", self.home)) {
+            response.headers_mut().insert(header::LOCATION, home);
+        }
+        response
     }
 
     fn harden(&self, headers: &mut HeaderMap) {
@@ -102,25 +131,42 @@ impl StartPage {
 }
 
 fn start(urls: &DemoUrls) -> String {
-    let attack = form::encode(PAYLOAD);
-    let ca = urls
-        .ca
-        .as_deref()
-        .map(|path| format!(" --cacert {}", shell_word(path)));
+    let attacks: String = { ATTACKS.iter().enumerate() }
+        .map(|(at, attack)| card(at + 1, attack))
+        .collect();
     let trust = match (&urls.ca, urls.guarded.starts_with("https:")) {
         (Some(_), _) => include_str!("start/certificate_local.html"),
         (None, true) => include_str!("start/certificate_files.html"),
         (None, false) => "",
     };
+    let guarded = Slot::Text(urls.guarded.trim_end_matches('/'));
     fill(
         include_str!("start/start.html"),
         &[
             ("naked", Slot::Text(urls.naked.trim_end_matches('/'))),
-            ("guarded", Slot::Text(urls.guarded.trim_end_matches('/'))),
-            ("payload", Slot::Text(PAYLOAD)),
-            ("attack", Slot::Text(&attack)),
-            ("cacert", Slot::Text(ca.as_deref().unwrap_or_default())),
-            ("trust", Slot::Html(trust)),
+            ("guarded", guarded),
+            ("attacks", Slot::Html(&attacks)),
+            ("count", Slot::Text(&ATTACKS.len().to_string())),
+            ("last", Slot::Text(&(ATTACKS.len() + 1).to_string())),
+            ("config", Slot::Text(super::config(&urls.start).trim())),
+            ("trust", Slot::Html(&fill(trust, &[("guarded", guarded)]))),
+        ],
+    )
+}
+
+/// The card of one attack.
+fn card(number: usize, attack: &Attack) -> String {
+    fill(
+        include_str!("start/card.html"),
+        &[
+            ("id", Slot::Text(attack.id)),
+            ("number", Slot::Text(&number.to_string())),
+            ("title", Slot::Text(attack.title)),
+            ("lead", Slot::Text(attack.lead)),
+            ("by", Slot::Text(attack.by())),
+            ("stage", Slot::Html(attack.stage())),
+            ("why", Slot::Text(attack.why)),
+            ("key", Slot::Text(attack.key)),
         ],
     )
 }
@@ -136,7 +182,7 @@ fn trust(ca: &Path, guarded: &str) -> String {
     )
 }
 
-/// Nothing but our own style, frames of the two apps, and forms to the naked one.
+/// Nothing but our own style and script, and frames of and forms to the two apps.
 fn policy(urls: &DemoUrls) -> HeaderValue {
     let naked = origin(&urls.naked);
     let guarded = origin(&urls.guarded);
@@ -152,10 +198,9 @@ fn policy(urls: &DemoUrls) -> HeaderValue {
         }
     };
     let policy = format!(
-        "default-src 'none'; style-src 'self'; img-src 'self'; frame-src {}; form-action {}; \
-         frame-ancestors 'none'; base-uri 'none'",
-        list(&[&naked, &guarded]),
-        list(&[&naked]),
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; \
+         frame-src {both}; form-action {both}; frame-ancestors 'none'; base-uri 'none'",
+        both = list(&[&naked, &guarded]),
     );
     HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
 }
@@ -176,7 +221,8 @@ fn origin(url: &str) -> Option<String> {
     Some(format!("{scheme}://{host}{port}"))
 }
 
-fn is_loopback(request: &Request<Bytes>) -> bool {
+/// Whether it is asked by a name that only this computer has.
+pub(super) fn is_loopback(request: &Request<Bytes>) -> bool {
     let host = request
         .headers()
         .get(header::HOST)
@@ -218,7 +264,8 @@ fn shell_word(path: &Path) -> String {
     format!("'{}'", path.replace('\'', r"'\''"))
 }
 
-fn file(mime: &'static str, content: Bytes) -> Response<Bytes> {
+/// A file of the type `mime`.
+pub(super) fn file(mime: &'static str, content: Bytes) -> Response<Bytes> {
     let mut response = Response::new(content);
     response
         .headers_mut()

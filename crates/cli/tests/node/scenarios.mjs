@@ -167,3 +167,24 @@ async function until(condition) {
     await pause(100);
   }
 }
+
+/** Signs `ada` in at `path` of some app, as its own page has the form. */
+export async function signIn({ visit }, origin, path, password) {
+  const page = await visit(`${origin}/`);
+  const title = await page.title();
+  await page.goto(`${origin}${path}`);
+  let sent = null;
+  page.on('request', (request) => {
+    if (request.method() === 'POST') {
+      sent = request.allHeaders();
+    }
+  });
+  await page.fill('[name=username]', 'ada');
+  await page.fill('[name=password]', password);
+  const submit = page.locator('form').filter({ has: page.locator('[name=password]') }).locator('[type=submit], button:not([type=button])');
+  await Promise.all([page.waitForNavigation(), submit.first().click()]);
+  const heading = await page.locator('h1').first().textContent({ timeout: 2000 }).catch(() => null);
+  const cookies = (await page.context().cookies()).map(({ name }) => name);
+  const { pathname } = new URL(page.url());
+  return { title, at: pathname, heading, cookies, origin: (await sent)?.origin ?? null, said: page.said };
+}

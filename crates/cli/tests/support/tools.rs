@@ -89,7 +89,7 @@ pub(crate) fn node_in(
     environment: &[(&str, &str)],
 ) -> Value {
     npm_ci(&scripts());
-    if script == "browser.mjs" {
+    if matches!(script, "browser.mjs" | "demo.mjs") {
         require("chromium");
     }
     let mut command = Command::new("timeout");

@@ -12,8 +12,8 @@ use super::door::Door;
 use super::headers;
 use super::numbers::Numbers;
 use super::series::Series;
-use crate::settings::Surroundings;
 use crate::shared::Shared;
+use crate::surroundings::Surroundings;
 
 /// Behind the admin listener.
 #[derive(Debug)]

@@ -29,8 +29,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
 use crate::error::{Error, system};
-use crate::settings::Surroundings;
 use crate::shared::Shared;
+use crate::surroundings::Surroundings;
 
 use desk::Desk;
 pub(crate) use door::is_loopback;

@@ -23,9 +23,10 @@ use tokio::sync::{mpsc, oneshot};
 use super::decision::with_ops;
 use super::message::{Ask, BlockEntry, CertificateEntry, LONGEST, PAGE, Reports, Said, Status};
 use super::{PATIENCE, SOCKET};
-use crate::settings::{Live, Surroundings};
+use crate::settings::Live;
 use crate::shared::{AppState, Shared};
 use crate::store::Deferred;
+use crate::surroundings::Surroundings;
 
 /// The socket, removed when the gateway ends, unless another has it by then.
 #[derive(Debug)]

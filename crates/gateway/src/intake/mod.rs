@@ -3,6 +3,7 @@
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod host;
+mod origin;
 mod sanitize;
 mod service;
 

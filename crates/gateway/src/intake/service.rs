@@ -15,7 +15,7 @@ use panoply_core::{ClientAddress, Connection, Refusal, RequestId};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::{admit, close, closes, https_location};
+use super::{admit, close, closes, https_location, origin};
 use crate::body::{Fault, RequestBody, ResponseBody};
 use crate::proxy::Failure;
 use crate::reports;
@@ -135,10 +135,13 @@ where
                     }),
                 }
             }
-            None => Way::Passed {
-                call: self.inner.call(request),
-                shared: Arc::clone(&self.shared),
-            },
+            None => {
+                origin::restore(&mut request);
+                Way::Passed {
+                    call: self.inner.call(request),
+                    shared: Arc::clone(&self.shared),
+                }
+            }
         };
         IntakeFuture { way }
     }

@@ -7,20 +7,21 @@ use panoply::Clock;
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
-use super::Received;
 use super::kept::Kept;
 use super::ledger::{Ledger, tell};
+use super::{Received, Watcher};
 use crate::control::Control;
-use crate::settings::Surroundings;
+use crate::surroundings::Surroundings;
 
 /// How often what has changed is written down.
 const SAVE: Duration = Duration::from_secs(5);
 
 /// Logs each new report with what to write into `panoply.toml`, and keeps them all as evidence, until
-/// no more can come.
+/// no more can come; `watcher` is shown every one.
 pub(crate) async fn keep(
     mut reports: mpsc::Receiver<Received>,
     kept: Arc<Kept>,
+    watcher: Watcher,
     clock: Arc<dyn Clock>,
 ) {
     let last = LastWord(Arc::clone(&kept), Arc::clone(&clock));
@@ -31,6 +32,7 @@ pub(crate) async fn keep(
         tokio::select! {
             received = reports.recv() => {
                 let Some(received) = received else { break };
+                watcher.see(&received.report);
                 tell(&mut ledger, &received.report, clock.monotonic());
                 kept.note(received, clock.wall());
             }

@@ -15,6 +15,9 @@ mod proposal;
 
 use std::net::IpAddr;
 
+use std::fmt;
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{Method, Request, Response, StatusCode};
@@ -29,8 +32,35 @@ use crate::body::{RequestBody, ResponseBody};
 pub use evidence::{CspEvidence, Sighting};
 pub(crate) use keep::{keep, pass_on};
 pub(crate) use kept::Kept;
-use parse::Report;
+pub use parse::Report;
 pub use proposal::{CspProposal, CspSource};
+
+/// Who is shown each report that was taken.
+#[derive(Clone, Default)]
+pub(crate) struct Watcher(Option<Arc<dyn Fn(&Report) + Send + Sync>>);
+
+impl Watcher {
+    pub(crate) fn new(see: impl Fn(&Report) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(see)))
+    }
+
+    fn see(&self, report: &Report) {
+        if let Some(see) = &self.0 {
+            see(report);
+        }
+    }
+}
+
+impl fmt::Debug for Watcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let watches = if self.0.is_some() {
+            "somebody"
+        } else {
+            "nobody"
+        };
+        f.debug_tuple("Watcher").field(&watches).finish()
+    }
+}
 
 /// A report, and whose it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

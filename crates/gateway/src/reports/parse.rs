@@ -10,17 +10,18 @@ const MAX_TEXT: usize = 200;
 
 /// One blocked thing, as the browser tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Report {
+#[non_exhaustive]
+pub struct Report {
     /// The path of the page.
-    pub(super) page: String,
+    pub page: String,
     /// The directive that blocked it.
-    pub(super) directive: String,
+    pub directive: String,
     /// What was blocked: a URL's origin, or a word such as `inline`.
-    pub(super) blocked: String,
+    pub blocked: String,
     /// Whether it was blocked or only reported.
-    pub(super) enforced: bool,
+    pub enforced: bool,
     /// Whether an extension of the browser's has caused it, which says nothing of the site.
-    pub(super) of_extension: bool,
+    pub of_extension: bool,
 }
 
 /// `report-uri`'s form (CSP Level 2 §4.4).

@@ -222,7 +222,7 @@ impl LoginConfig {
     }
 
     /// Where apps usually have their login.
-    pub const USUAL_PATHS: [&str; 29] = [
+    pub const USUAL_PATHS: [&str; 30] = [
         "/login",
         "/log-in",
         "/log_in",
@@ -251,6 +251,7 @@ impl LoginConfig {
         "/user/login",
         "/account/login",
         "/accounts/login",
+        "/admin/login",
         "/wp-login.php",
     ];
 

@@ -3,10 +3,13 @@
 use std::fmt;
 
 use http::header::{CONTENT_TYPE, LOCATION, SET_COOKIE};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, StatusCode};
 use serde::Deserialize;
 
 use super::route::Route;
+
+/// Where a server action of Next.js leads, and how.
+const ACTION_REDIRECT: HeaderName = HeaderName::from_static("x-action-redirect");
 
 /// How a login went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,6 +165,7 @@ impl Reader {
             200..=299 if is_html(headers) && has_password_field(body) => {
                 read(Failure, "the page asks for a password again")
             }
+            200..=399 if !defined && is_server_action(headers) => server_action(headers, route),
             200..=399 if defined => read(Failure, "it shows nothing of what `success` says"),
             300..=399 => read(Success, "it leads elsewhere than to a login page"),
             200..=299 => read(Success, "the status says so"),
@@ -178,6 +182,35 @@ fn text(headers: &HeaderMap, name: http::header::HeaderName) -> String {
 fn is_html(headers: &HeaderMap) -> bool {
     let content_type = text(headers, CONTENT_TYPE).to_ascii_lowercase();
     content_type.contains("html")
+}
+
+/// Whether this is what Next.js answers to a form that calls a server action: whatever that came to, the
+/// status is 200 or 303, and what it returned is in a form of React's own.
+fn is_server_action(headers: &HeaderMap) -> bool {
+    text(headers, CONTENT_TYPE).starts_with("text/x-component")
+}
+
+/// A login that was right leads on or sets a cookie; one that was wrong returns what it has to say.
+fn server_action(headers: &HeaderMap, route: &Route) -> Read {
+    let read = |outcome, reason| Read { outcome, reason };
+    // `/account;push`
+    let target = text(headers, ACTION_REDIRECT);
+    let target = target.split(';').next().unwrap_or("").trim();
+    if !target.is_empty() && route.is_login_page(target) {
+        return read(
+            Outcome::Failure,
+            "the server action leads back to a login page",
+        );
+    }
+    if !target.is_empty() {
+        let reason = "the server action leads elsewhere than to a login page";
+        return read(Outcome::Success, reason);
+    }
+    if headers.contains_key(SET_COOKIE) {
+        return read(Outcome::Success, "the server action sets a cookie");
+    }
+    let reason = "the server action neither leads anywhere nor sets a cookie";
+    read(Outcome::Failure, reason)
 }
 
 /// Whether `cookie` sets `name` to something, rather than removing it.
@@ -256,7 +289,37 @@ mod tests {
             failure: Signs::new(),
         };
         let html = ("content-type", "text/html; charset=utf-8");
+        let action = ("content-type", "text/x-component");
         for (status, headers, body, expected) in [
+            (200, &[action][..], "1:\"Wrong\"", Failure),
+            (
+                200,
+                &[action, ("x-action-redirect", "/account;push")],
+                "",
+                Success,
+            ),
+            (
+                303,
+                &[
+                    action,
+                    ("x-action-redirect", "/account;push"),
+                    ("location", "/account"),
+                ],
+                "",
+                Success,
+            ),
+            (
+                200,
+                &[action, ("x-action-redirect", "/login?wrong=1;push")],
+                "",
+                Failure,
+            ),
+            (
+                200,
+                &[action, ("set-cookie", "session=1; Path=/")],
+                "",
+                Success,
+            ),
             (401, &[][..], "", Failure),
             (403, &[], "", Failure),
             (422, &[], "", Failure),

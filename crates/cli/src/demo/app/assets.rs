@@ -12,6 +12,10 @@ pub(super) fn find(path: &str) -> Option<Reply> {
             "text/javascript; charset=utf-8",
             include_str!("static/shop.js"),
         ),
+        "/static/widget.js" => (
+            "text/javascript; charset=utf-8",
+            include_str!("static/widget.js"),
+        ),
         "/static/mug.svg" | "/favicon.ico" => ("image/svg+xml", include_str!("static/mug.svg")),
         _ => return None,
     };

@@ -1,8 +1,10 @@
 //! The front page: one product and the guestbook.
 
+use bytes::Bytes;
+
 use super::{
     guestbook,
-    reply::{self, Reply},
+    reply::{self, Reply, file},
     state::{State, Visit},
 };
 use crate::demo::html::{Slot, fill};
@@ -22,6 +24,14 @@ pub(super) fn show(state: &mut State, visit: &Visit<'_>) -> Reply {
         ],
     );
     reply::page("The Naive Shop", &main)
+}
+
+/// The price, for programs: as often as they like.
+pub(super) fn price(_: &mut State, _: &Visit<'_>) -> Reply {
+    file(
+        "application/json",
+        Bytes::from_static(br#"{"product":"The Mug","euro":14}"#),
+    )
 }
 
 pub(super) fn buy(state: &mut State, visit: &Visit<'_>) -> Reply {

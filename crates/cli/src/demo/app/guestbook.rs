@@ -25,6 +25,16 @@ pub(super) fn list(state: &State) -> String {
         .collect()
 }
 
+/// The comments alone.
+pub(super) fn show(state: &mut State, _: &Visit<'_>) -> Reply {
+    let comments = list(state);
+    let main = fill(
+        include_str!("html/guestbook.html"),
+        &[("comments", Slot::Html(&comments))],
+    );
+    reply::page("Guestbook · The Naive Shop", &main)
+}
+
 pub(super) fn sign(state: &mut State, visit: &Visit<'_>) -> Reply {
     let text = visit.sent("text", COMMENT_BYTES);
     if !text.trim().is_empty() {

@@ -1,4 +1,4 @@
-//! The login: as many tries as one likes, and a hint with each.
+//! The login: as many tries as one likes, a hint with each, and a way on to wherever the form says.
 
 use http::StatusCode;
 
@@ -26,7 +26,8 @@ pub(super) fn check(state: &mut State, visit: &Visit<'_>) -> Reply {
     }
     // Naive on purpose: the session keeps the number it had before.
     state.session(visit).owner = true;
-    reply::see_other("/account")
+    let next = visit.sent("next", FIELD_BYTES);
+    reply::see_other(if next.is_empty() { "/account" } else { &next })
 }
 
 pub(super) fn leave(state: &mut State, visit: &Visit<'_>) -> Reply {

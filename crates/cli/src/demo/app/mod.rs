@@ -6,7 +6,8 @@
 //! | reflected XSS | `search.rs` prints the query raw |
 //! | a session cookie without flags, counted upwards, kept at login | `state.rs`, `reply.rs` |
 //! | a page that any site may frame | `account.rs` |
-//! | a login without a limit, that says which half was wrong | `login.rs` |
+//! | a login without a limit, that says which half was wrong, and sends on to wherever it is told | `login.rs` |
+//! | a neighbour under the same name, whose script sees what the shop's sees | `blog.rs` |
 //! | no check of where a form came from | every POST |
 //! | headers that name the software | `reply.rs` |
 //!
@@ -15,6 +16,7 @@
 
 mod account;
 mod assets;
+mod blog;
 mod front;
 mod guestbook;
 mod login;
@@ -75,7 +77,12 @@ fn route(path: &str) -> Option<(Option<Page>, Option<Page>)> {
         "/search" => (Some(search::show), None),
         "/comments" => (None, Some(guestbook::sign)),
         "/comments/clear" => (None, Some(guestbook::clear)),
+        "/guestbook" => (Some(guestbook::show), None),
         "/basket" => (None, Some(front::buy)),
+        "/price.json" => (Some(front::price), None),
+        "/blog" => (Some(blog::show), None),
+        "/blog/seen" => (None, Some(blog::see)),
+        "/blog/log" => (Some(blog::log), None),
         "/login" => (Some(login::show), Some(login::check)),
         "/logout" => (None, Some(login::leave)),
         "/account" => (Some(account::show), None),

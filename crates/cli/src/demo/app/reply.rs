@@ -28,12 +28,11 @@ pub(super) fn file(mime: &'static str, content: Bytes) -> Reply {
 }
 
 /// Sends the browser on after a form.
-pub(super) fn see_other(path: &'static str) -> Reply {
+pub(super) fn see_other(to: &str) -> Reply {
     let mut response = Response::new(Bytes::new());
     *response.status_mut() = StatusCode::SEE_OTHER;
-    response
-        .headers_mut()
-        .insert(header::LOCATION, HeaderValue::from_static(path));
+    let to = HeaderValue::try_from(to).unwrap_or(HeaderValue::from_static("/"));
+    response.headers_mut().insert(header::LOCATION, to);
     Reply(response)
 }
 

@@ -22,6 +22,7 @@ const FIRST_SESSION: u64 = 1001;
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) comments: VecDeque<Comment>,
+    pub(super) seen: VecDeque<Seen>,
     sessions: BTreeMap<u64, Session>,
     next_session: u64,
 }
@@ -31,6 +32,15 @@ pub(super) struct State {
 pub(super) struct Comment {
     pub(super) name: String,
     pub(super) text: String,
+}
+
+/// What the neighbour's script kept of one visit.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub(super) visit: String,
+    pub(super) read: String,
+    /// Whether the owner's session was sent along.
+    pub(super) owner: bool,
 }
 
 /// What is known of one visitor.
@@ -63,6 +73,7 @@ impl Default for State {
                 ),
                 comment("Jun", "Arrived in a day, wrapped in newspaper. Charming."),
             ]),
+            seen: VecDeque::new(),
             sessions: BTreeMap::new(),
             next_session: FIRST_SESSION,
         }
@@ -99,6 +110,14 @@ impl State {
         self.comments.push_back(Comment { name, text });
         while self.comments.len() > COMMENTS {
             self.comments.pop_front();
+        }
+    }
+
+    /// Keeps what the neighbour saw.
+    pub(super) fn see(&mut self, seen: Seen) {
+        self.seen.push_back(seen);
+        while self.seen.len() > COMMENTS {
+            self.seen.pop_front();
         }
     }
 

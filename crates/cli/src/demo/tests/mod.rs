@@ -4,6 +4,8 @@ mod served;
 mod shop;
 mod start;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
 use proptest::prelude::*;
@@ -12,8 +14,12 @@ use super::{
     DemoUrls,
     app::{COMMENT_BYTES, COMMENTS, FIELD_BYTES, SESSIONS, Shop},
     form,
-    start_page::{PAYLOAD, StartPage},
+    lab::{CameBack, Lab},
+    start_page::StartPage,
 };
+
+/// A script that a stranger writes into the shop.
+const PAYLOAD: &str = "<script>ran(document.cookie)</script>";
 
 fn get(path: &str) -> Request<Bytes> {
     Request::get(path)
@@ -54,6 +60,8 @@ fn urls() -> DemoUrls {
     DemoUrls {
         naked: "http://127.0.0.1:3000".into(),
         guarded: "https://localhost:8443".into(),
+        start: "http://127.0.0.1:1".into(),
         ca: None,
+        state: "/nonexistent".into(),
     }
 }

@@ -1,3 +1,4 @@
+use super::super::lab;
 use super::*;
 
 #[test]
@@ -6,13 +7,20 @@ fn the_policy_names_the_two_apps_and_nothing_else() {
     assert_eq!(page.status(), StatusCode::OK);
     assert_eq!(
         told(&page, "content-security-policy"),
-        "default-src 'none'; style-src 'self'; img-src 'self'; \
-         frame-src http://127.0.0.1:3000 https://localhost:8443; \
-         form-action http://127.0.0.1:3000; frame-ancestors 'none'; base-uri 'none'"
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
+         img-src 'self'; frame-src http://127.0.0.1:3000 https://localhost:8443; \
+         form-action http://127.0.0.1:3000 https://localhost:8443; frame-ancestors 'none'; \
+         base-uri 'none'"
     );
     let html = text(&page);
-    assert!(html.contains("https://localhost:8443/search?q=%3Cscript%3Eran%28"));
-    assert!(!html.contains("<script") && !html.contains("{{") && !html.contains(" style="));
+    assert_eq!(html.matches("<script").count(), 1);
+    assert!(html.contains("<script src=\"/start.js\" defer></script>"));
+    assert!(!html.contains("{{") && !html.contains(" style=") && !html.contains(" onclick="));
+    assert_eq!(
+        html.matches("class=\"run\"").count(),
+        lab::ATTACKS.len() + 1,
+        "each attack and the audit have a button"
+    );
 }
 
 #[test]
@@ -20,7 +28,7 @@ fn urls_that_are_none_reach_neither_page_nor_policy() {
     let hostile = DemoUrls {
         naked: "http://a'; script-src *;\"><script>".into(),
         guarded: "javascript:alert(1)".into(),
-        ca: None,
+        ..urls()
     };
     let page = StartPage::new(&hostile).handle(&get("/"));
     assert!(told(&page, "content-security-policy").contains("frame-src 'none'; form-action"));
@@ -41,11 +49,12 @@ fn ipv6_origins_are_kept_whole() {
 #[test]
 fn only_loopback_names_are_answered() {
     let page = StartPage::new(&urls());
+    // By another name the naked shop would be another site, and its cookies would not be sent.
     for (host, status) in [
-        ("localhost:3001", 200),
-        ("LOCALHOST", 200),
-        ("127.0.0.1:3001", 200),
-        ("[::1]:3001", 200),
+        ("127.0.0.1:1", 200),
+        ("localhost:3001", 307),
+        ("LOCALHOST", 307),
+        ("[::1]:3001", 307),
         ("evil.example", 421),
         ("localhost.evil.example", 421),
         ("192.0.2.1", 421),
@@ -99,4 +108,51 @@ fn it_is_read_only() {
     let answer = StartPage::new(&urls()).handle(&request);
     assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(told(&answer, "x-frame-options"), "DENY");
+}
+
+#[test]
+fn attacks_are_begun_by_the_page_alone() {
+    let lab = Lab::new(&urls(), Arc::new(CameBack::default())).unwrap();
+    let ask = |request: http::request::Builder| {
+        let request = request.body(Bytes::from_static(b"{}")).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = { runtime }.enable_all().build().unwrap();
+        let answer = runtime.block_on(lab.answer(&request));
+        answer.map(|answer| answer.status().as_u16())
+    };
+    let attack = || Request::post("/attacks/framed/begin").header("host", "127.0.0.1:1");
+    let own = "http://127.0.0.1:1";
+    assert_eq!(ask(attack().header("origin", own)), Some(200));
+    for origin in [
+        "http://127.0.0.1:2",
+        "https://127.0.0.1:1",
+        "null",
+        "http://evil.example",
+    ] {
+        assert_eq!(
+            ask(attack().header("origin", origin)),
+            Some(403),
+            "{origin}"
+        );
+    }
+    assert_eq!(ask(attack()), Some(403));
+    let read = Request::get("/attacks/framed/begin").header("host", "127.0.0.1:1");
+    assert_eq!(ask(read.header("origin", own)), Some(403));
+    let unknown = Request::post("/attacks/none").header("host", "127.0.0.1:1");
+    assert_eq!(ask(unknown.header("origin", own)), None);
+    assert_eq!(ask(Request::get("/")), None);
+}
+
+#[test]
+fn what_comes_back_is_bounded_and_known_by_its_run() {
+    let came_back = CameBack::default();
+    for run in 0..200 {
+        came_back.loot(&run.to_string(), "http://a".into(), "x".repeat(9));
+    }
+    assert!(came_back.loot_from("0", "http://a").is_none());
+    assert!(came_back.loot_from("199", "http://b").is_none());
+    assert_eq!(
+        came_back.loot_from("199", "http://a").unwrap().cookie.len(),
+        9
+    );
 }

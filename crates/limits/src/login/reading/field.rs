@@ -100,7 +100,18 @@ fn is_passed_over(part: &str) -> bool {
 
 /// A key as the most lenient app compares it: without case, and as PHP writes dots and spaces.
 fn folded(key: &str) -> String {
-    key.trim().to_lowercase().replace([' ', '.'], "_")
+    let key = key.trim().to_lowercase().replace([' ', '.'], "_");
+    match of_an_action(&key) {
+        Some(bare) => bare.to_owned(),
+        None => key,
+    }
+}
+
+/// What the page calls a field that React sends to a server action as `_1_username` or `1_username`.
+fn of_an_action(key: &str) -> Option<&str> {
+    let (number, bare) = key.strip_prefix('_').unwrap_or(key).split_once('_')?;
+    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    (is_number && !bare.is_empty()).then_some(bare)
 }
 
 #[cfg(test)]
@@ -124,6 +135,8 @@ mod tests {
             &["", "user", ""],
             &["username", "x", "y"],
             &["username", "password"],
+            &["_1_username"],
+            &["1_email"],
             &["__proto__", "user", "__proto__"],
         ] {
             assert!(Field::Usual.holds(path), "{path:?}");
@@ -132,6 +145,8 @@ mod tests {
             &["password"][..],
             &["user", "password"],
             &["user", "remember_me"],
+            &["_1_password"],
+            &["_1_"],
             &["_csrf"],
             &["0"],
             &[],
@@ -147,6 +162,7 @@ mod tests {
         assert!(field.holds(&["user", "name", "first"]));
         assert!(field.holds(&["mail", "0"]));
         assert!(field.holds(&["user", "0", "name"]));
+        assert!(field.holds(&["_1_mail"]));
         assert!(field.holds(&["__proto__", "user", "name"]));
         assert!(!field.holds(&["user"]));
         assert!(!field.holds(&["name"]));

@@ -78,10 +78,14 @@ fn read(head: &str, value: &str, field: &Field, names: &mut Vec<String>) -> Resu
 /// The one boundary of a content type; told apart by case, so as it came.
 fn boundary(text: &str) -> Result<String, Unreadable> {
     let lower = text.to_ascii_lowercase();
-    let mut found = lower.match_indices("boundary");
-    let at = found.next().map(|(at, key)| at + key.len());
-    let rest = at.and_then(|at| text.get(at..)).unwrap_or("").trim_start();
-    let value = rest.strip_prefix('=').map(str::trim_start);
+    // Where a value is given: Chromium's boundary is `----WebKitFormBoundary…`, Firefox's alike.
+    let given = |(at, key): (usize, &str)| {
+        let rest = text.get(at + key.len()..)?.trim_start();
+        rest.starts_with(['=', '*']).then_some(rest)
+    };
+    let mut found = lower.match_indices("boundary").filter_map(given);
+    let value = found.next().and_then(|rest| rest.strip_prefix('='));
+    let value = value.map(str::trim_start);
     let boundary = value.map(unquoted).unwrap_or_default();
     // What a backslash means within quotes is not agreed upon.
     let is_escaped = value.is_some_and(|value| value.starts_with('"') && value.contains('\\'));

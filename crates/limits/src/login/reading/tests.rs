@@ -268,6 +268,8 @@ fn parts_that_only_one_parser_would_read_are_refused() {
         "multipart/form-data",
         "multipart/form-data; boundary=b; boundary=c",
         "multipart/form-data; xboundary=c; boundary=b",
+        "multipart/form-data; boundary*=c; boundary=b",
+        "multipart/form-data; boundary = c; boundary=b",
         "multipart/form-data; boundary=\"b\\c\"",
     ] {
         let read = read("/", kind, hers.as_bytes());
@@ -299,6 +301,17 @@ fn parts_as_clients_send_them() {
     }
     assert!(read("/", kind, b"").unwrap().is_empty());
     assert!(read("/", kind, b"--b c--\r\n").unwrap().is_empty());
+    // What Chromium, Safari and Firefox write; the word itself is in it.
+    for boundary in [
+        "----WebKitFormBoundaryIrNl7ZMUHU64VyJY",
+        "----geckoformboundary4a9b2d0c5f1e",
+        "---------------------------92346720413271",
+    ] {
+        let kind = format!("multipart/form-data; boundary={boundary}");
+        let body = format!("--{boundary}\r\n{PART}\r\nalice\r\n--{boundary}--\r\n");
+        let found = read("/", &kind, body.as_bytes()).unwrap();
+        assert_eq!(found, ["alice"], "{boundary}");
+    }
     let after_the_end = format!("--b c--\r\n--b c\r\n{PART}\r\nalice\r\n--b c--");
     let found = read("/", kind, after_the_end.as_bytes()).unwrap();
     assert_eq!(found, ["alice"]);

@@ -28,6 +28,10 @@
 
   document.addEventListener("DOMContentLoaded", () => {
     document.getElementById("origin").textContent = location.origin;
+    // Whoever embeds a page of the shop is told which one, so that it can make room for it.
+    if (parent !== window) {
+      parent.postMessage({ shop: location.pathname, heading: document.querySelector("h1").textContent }, "*");
+    }
     for (const field of document.querySelectorAll("[data-counts]")) {
       const label = document.getElementById(field.dataset.counts);
       field.addEventListener("input", () => {

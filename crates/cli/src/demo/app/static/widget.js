@@ -1,0 +1,12 @@
+"use strict";
+
+// The script of the blog that somebody else runs under the shop's name. It counts visitors, and keeps
+// whatever of the shop it can read.
+(() => {
+  const asked = new URLSearchParams(location.search);
+  const read = document.cookie;
+  document.getElementById("read").textContent = read || "nothing";
+  const seen = new URLSearchParams({ visit: asked.get("visit") ?? "", read });
+  const told = fetch("/blog/seen", { method: "POST", body: seen });
+  if (asked.has("close")) told.finally(() => setTimeout(() => window.close(), 1500));
+})();

@@ -1,0 +1,86 @@
+//! What settings are built from besides the configuration.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use panoply::{Clock, Nonce};
+use panoply_tls::Lasting;
+
+use crate::handover::{Heir, Program};
+use crate::reports::{Kept, Report, Watcher};
+use crate::store::Deferred;
+
+/// What settings are built from besides the configuration.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Surroundings {
+    /// The directory that holds what must last.
+    pub state: PathBuf,
+    /// The source of time.
+    pub clock: Arc<dyn Clock>,
+    /// Where is counted; open once the gateway runs.
+    pub(crate) store: Arc<Deferred>,
+    /// The placeholder that an app of ours is told at start, the same across reloads.
+    pub(crate) placeholder: Option<Arc<str>>,
+    /// What goes on across reloads: orders of certificates, and sessions.
+    pub(crate) lasting: Lasting,
+    /// What is started for an upgrade, where there can be one.
+    pub(crate) program: Option<Program>,
+    /// What the gateway before this one hands over.
+    pub(crate) heir: Option<Heir>,
+    /// What browsers have reported.
+    pub(crate) reports: Arc<Kept>,
+    /// Who is shown each of them.
+    pub(crate) watcher: Watcher,
+}
+
+impl Surroundings {
+    /// State in `state`, time from `clock`.
+    pub fn new(state: &Path, clock: Arc<dyn Clock>) -> Self {
+        // Without random bytes no policy with a nonce can be sent either.
+        let placeholder = Nonce::random().ok().map(|nonce| Arc::from(nonce.as_str()));
+        Self {
+            state: state.to_owned(),
+            clock,
+            store: Arc::default(),
+            placeholder,
+            lasting: Lasting::default(),
+            program: None,
+            heir: None,
+            reports: Arc::new(Kept::new(state)),
+            watcher: Watcher::default(),
+        }
+    }
+
+    /// Shows `see` each report of the Content-Security-Policy that comes in, the ones that the log
+    /// has told of already too.
+    ///
+    /// It is called on the gateway's own thread, so it must not wait. Reports are what strangers send:
+    /// short and printable, and not to be believed.
+    #[must_use]
+    pub fn on_report(mut self, see: impl Fn(&Report) + Send + Sync + 'static) -> Self {
+        self.watcher = Watcher::new(see);
+        self
+    }
+
+    /// Lets this gateway be replaced by the `program` that is installed when it is asked to.
+    #[must_use]
+    pub fn upgradable(mut self, program: Program) -> Self {
+        self.program = Some(program);
+        self
+    }
+
+    /// Takes over from the gateway that has started this one.
+    #[must_use]
+    pub fn succeeding(mut self, heir: Heir) -> Self {
+        // The app that runs knows no other.
+        self.placeholder = heir.placeholder().or(self.placeholder);
+        self.heir = Some(heir);
+        self
+    }
+
+    /// What an app of ours is told to write where a nonce belongs.
+    pub(crate) fn placeholder(&self) -> Option<&str> {
+        self.placeholder.as_deref()
+    }
+}
