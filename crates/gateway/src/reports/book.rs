@@ -209,8 +209,8 @@ mod tests {
         }
     }
 
-    fn client(n: u8) -> Option<IpAddr> {
-        Some(IpAddr::from([10, 0, 0, n]))
+    fn client(n: u8) -> IpAddr {
+        IpAddr::from([10, 0, 0, n])
     }
 
     fn at(seconds: u64) -> SystemTime {
@@ -220,19 +220,19 @@ mod tests {
     #[test]
     fn who_saw_what_where_and_when() {
         let mut book = Book::new(at(100));
-        book.note(&report("https://a.test"), client(1), at(110));
-        book.note(&report("https://a.test"), client(1), at(120));
+        book.note(&report("https://a.test"), Some(client(1)), at(110));
+        book.note(&report("https://a.test"), Some(client(1)), at(120));
         let other = Report {
             page: "/q".to_owned(),
             enforced: true,
             ..report("https://a.test")
         };
-        book.note(&other, client(2), at(130));
+        book.note(&other, Some(client(2)), at(130));
         let noise = Report {
             of_extension: true,
             ..report("chrome-extension")
         };
-        book.note(&noise, client(3), at(140));
+        book.note(&noise, Some(client(3)), at(140));
         let evidence = book.evidence();
         assert_eq!(
             (evidence.reports, evidence.noise, evidence.clients),
@@ -252,10 +252,14 @@ mod tests {
     fn a_flood_drives_out_nothing_that_several_have_seen() {
         let mut book = Book::new(at(0));
         for n in 0..2 {
-            book.note(&report("https://genuine.test"), client(n), at(1));
+            book.note(&report("https://genuine.test"), Some(client(n)), at(1));
         }
         for n in 0..3 * MOST_ENTRIES {
-            book.note(&report(&format!("https://{n}.test")), client(9), at(2));
+            book.note(
+                &report(&format!("https://{n}.test")),
+                Some(client(9)),
+                at(2),
+            );
         }
         let evidence = book.evidence();
         assert_eq!(evidence.sightings.len(), MOST_ENTRIES);
@@ -268,7 +272,7 @@ mod tests {
                     page: format!("/{}", "x".repeat(usize::from(page))),
                     ..report(entry)
                 };
-                book.note(&page, client(n), at(3));
+                book.note(&page, Some(client(n)), at(3));
             }
         }
         let text = serde_json::to_string(&book).unwrap();
@@ -285,10 +289,14 @@ mod tests {
         let mut book = Book::new(at(0));
         for n in 0..MOST_ENTRIES {
             for who in 0..2 {
-                book.note(&report(&format!("https://{n}.test")), client(who), at(1));
+                book.note(
+                    &report(&format!("https://{n}.test")),
+                    Some(client(who)),
+                    at(1),
+                );
             }
         }
-        book.note(&report("https://late.test"), client(3), at(2));
+        book.note(&report("https://late.test"), Some(client(3)), at(2));
         let evidence = book.evidence();
         assert_eq!(evidence.unkept, 1);
         assert!(
