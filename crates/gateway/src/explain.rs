@@ -33,18 +33,9 @@ impl Settings {
             || "in the state directory".to_owned(),
             |file| file.display().to_string(),
         );
-        // What it is, is nobody's business.
-        let secret = if config.store.secret.is_some() {
-            "(set)"
-        } else {
-            "(in the state directory)"
-        };
+        // What they are, is nobody's business.
+        let secret = |is_set, otherwise: &str| if is_set { "(set)" } else { otherwise }.to_owned();
         let run = |key: &Option<String>, own: &str| key.clone().unwrap_or_else(|| own.to_owned());
-        let token = if config.admin.token.is_some() {
-            "(set)"
-        } else {
-            "(none)"
-        };
         let known = [
             app,
             ("run.user", run(&config.run.user, "(whoever starts it)")),
@@ -92,11 +83,17 @@ impl Settings {
             ("log.access", config.log.access.to_string()),
             ("keys.file", keys),
             ("admin.listen", address(admin)),
-            ("admin.token", token.to_owned()),
+            (
+                "admin.token",
+                secret(config.admin.token.is_some(), "(none)"),
+            ),
             ("reports.enabled", config.reports.enabled.to_string()),
             ("store.url", store),
             ("store.nodes", self.store.nodes.to_string()),
-            ("store.secret", secret.to_owned()),
+            (
+                "store.secret",
+                secret(config.store.secret.is_some(), "(in the state directory)"),
+            ),
         ];
         let explained =
             |(path, value): (&str, String)| (path.to_owned(), value, loaded.origin(path));

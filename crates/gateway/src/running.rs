@@ -157,11 +157,7 @@ impl Gateway {
                     fate.send_replace(Fate::Ends);
                 }
                 let _ = app.await;
-                Ok(if replaced {
-                    Outcome::HandedOver
-                } else {
-                    Outcome::Stopped
-                })
+                Ok(stopped(replaced))
             }
         };
         if replaced {
@@ -169,6 +165,14 @@ impl Gateway {
         }
         background.iter().chain(&admin).for_each(Task::abort);
         outcome
+    }
+}
+
+const fn stopped(replaced: bool) -> Outcome {
+    if replaced {
+        Outcome::HandedOver
+    } else {
+        Outcome::Stopped
     }
 }
 

@@ -8,6 +8,7 @@ use crate::proxy::http1::Head;
 
 /// What is made of bytes that an app has sent.
 #[derive(Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 enum Read {
     /// More is needed.
     Partly,

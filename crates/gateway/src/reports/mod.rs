@@ -37,7 +37,9 @@ pub use proposal::{CspProposal, CspSource};
 
 /// Who is shown each report that was taken.
 #[derive(Clone, Default)]
-pub(crate) struct Watcher(Option<Arc<dyn Fn(&Report) + Send + Sync>>);
+pub(crate) struct Watcher(Option<Arc<See>>);
+
+type See = dyn Fn(&Report) + Send + Sync;
 
 impl Watcher {
     pub(crate) fn new(see: impl Fn(&Report) + Send + Sync + 'static) -> Self {
