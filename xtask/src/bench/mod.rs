@@ -88,6 +88,13 @@ struct Row {
 ///
 /// When a program is missing, or a load gives errors.
 pub(crate) fn run(options: Options) -> Result<bool> {
+    libraries(options)?;
+    gateways(options)?;
+    Ok(true)
+}
+
+/// What is measured without a gateway.
+fn libraries(options: Options) -> Result<()> {
     if matches!(options.what, None | Some(What::Audit)) {
         audit::run()?;
     }
@@ -112,11 +119,16 @@ pub(crate) fn run(options: Options) -> Result<bool> {
     if matches!(options.what, None | Some(What::Growth)) {
         growth::run()?;
     }
+    Ok(())
+}
+
+/// What is measured of the gateway, beside others.
+fn gateways(options: Options) -> Result<()> {
     let gateway = matches!(options.what, None | Some(What::Gateway));
     let handshakes = matches!(options.what, None | Some(What::Handshakes));
     let shapes = matches!(options.what, None | Some(What::Shapes));
     if !gateway && !handshakes && !shapes {
-        return Ok(true);
+        return Ok(());
     }
     install::packages(&TOOLS, true)?;
     if cfg!(debug_assertions) {
@@ -140,19 +152,24 @@ pub(crate) fn run(options: Options) -> Result<bool> {
         if options.what.is_none() {
             for what in [What::Handshakes, What::Shapes] {
                 let what = Some(what);
-                run(Options { what, ..options })?;
+                gateways(Options { what, ..options })?;
             }
         }
-        return Ok(true);
+        return Ok(());
     }
     cargo(&["build", "--release", "--package", "panoply-cli"])?;
     if !gateway {
         return if handshakes {
-            handshakes::run(options).map(|()| true)
+            handshakes::run(options)
         } else {
-            shapes::run(options).map(|()| true)
+            shapes::run(options)
         };
     }
+    proxies(options)
+}
+
+/// The gateway as it is by default beside others that do what they can of the same.
+fn proxies(options: Options) -> Result<()> {
     let app = backend::start()?;
     let scratch = tempfile::tempdir()?;
     certificate(scratch.path())?;
@@ -194,7 +211,7 @@ pub(crate) fn run(options: Options) -> Result<bool> {
         None => page,
     };
     std::fs::write(path, page)?;
-    Ok(true)
+    Ok(())
 }
 
 /// Puts a section of the page in the place of the one with its title, or at the end.

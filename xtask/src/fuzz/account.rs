@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::Path;
@@ -119,12 +120,14 @@ fn table(rows: &[Row], targets: &[String], kept: impl Fn(&str) -> (usize, u64)) 
             sums.get(target.as_str()).copied().unwrap_or_default();
         let (files, bytes) = kept(target);
         let (minutes, seconds) = (worked / 60, worked % 60);
-        table.push_str(&format!(
+        // Writing to a string does not fail.
+        let _ = writeln!(
+            table,
             "| `{target}` | {minutes}:{seconds:02} | {} | {reached} | {files} ({} KB) | {found} | \
-             {last} |\n",
+             {last} |",
             grouped(executions),
             bytes.div_ceil(1000)
-        ));
+        );
     }
     table
 }
@@ -155,7 +158,7 @@ fn grouped(number: u64) -> String {
     text
 }
 
-/// The day of the calendar in UTC (Howard Hinnant's civil_from_days).
+/// The day of the calendar in UTC (Howard Hinnant's `civil_from_days`).
 fn today() -> String {
     let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     date(since.as_secs() / (24 * 60 * 60))

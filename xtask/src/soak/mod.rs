@@ -90,7 +90,7 @@ async fn soak(binary: &std::path::Path, minutes: u32) -> Result<Report> {
         .collect::<Vec<_>>();
     let starved = tokio::spawn(pauses(Arc::clone(&site)));
     let every = Duration::from_secs(u64::from(minutes)).max(Duration::from_secs(5));
-    let end = Instant::now() + Duration::from_secs(60) * minutes;
+    let end = Instant::now() + Duration::from_mins(1) * minutes;
     let mut samples = Vec::new();
     while Instant::now() < end {
         sleep(every.min(end - Instant::now())).await;

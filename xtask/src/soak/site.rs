@@ -22,13 +22,13 @@ use tokio_rustls::client::TlsStream;
 use super::subject::Subject;
 
 /// Whoever is honest comes from here.
-pub(super) const HONEST: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 1);
+pub(super) const HONEST: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
 /// Whoever is not, from here: what is counted against one is not against the other.
 pub(super) const HOSTILE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 /// The longest that any one thing may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How often something was asked for, and what came of it.
 #[derive(Debug, Clone, Copy, Default)]

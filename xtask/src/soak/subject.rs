@@ -144,7 +144,7 @@ fn ready(command: &mut Command) -> Result<(Child, String)> {
     let mut line = String::new();
     reader.read_line(&mut line)?;
     std::thread::spawn(move || {
-        let mut block = [0; 64 << 10];
+        let mut block = vec![0; 64 << 10];
         while matches!(reader.read(&mut block), Ok(1..)) {}
     });
     Ok((child, line))
