@@ -91,8 +91,11 @@ fn rapid_reset() {
     let served = honest.stop();
     let reached = app.seen("/silent");
     assert!(reached < 5000, "{reached} requests reached the app");
-    let said = gateway.process.said().join("\n");
-    assert!(!said.contains("WARN"), "an attacker fills the log: {said}");
+    let said = gateway.process.said();
+    // The tests may well run as root.
+    let warned = |line: &&String| line.contains("WARN") && !line.contains("runs as root");
+    let warned: Vec<_> = said.iter().filter(warned).collect();
+    assert!(warned.is_empty(), "an attacker fills the log: {warned:?}");
     let tried = format!(
         "5 connections, {sent} streams opened and reset: all 5 cut off, {reached} reached the app"
     );

@@ -191,7 +191,8 @@ impl Decoder {
             .count();
         let (size, rest) = line.split_at(digits);
         let ends = rest.trim_ascii_start();
-        if !(1..=16).contains(&digits) || !matches!(ends.first(), None | Some(b';')) {
+        let odd = memchr(b'\r', rest).is_some() || !matches!(ends.first(), None | Some(b';'));
+        if odd || !(1..=16).contains(&digits) {
             return Err(Malformed::Chunk);
         }
         self.extensions = self

@@ -4,9 +4,10 @@
 //! that its own page is from (Fetch, "append a request `Origin` header"). Django, Rails and others take
 //! that for a forgery. `Sec-Fetch-Site: same-origin` says of the same request that it comes from this
 //! very origin, no page can set it, and what is sandboxed or was redirected by another site does not have
-//! it. So the app is told the origin by its name.
+//! it. So the app is told the origin by its name; as its referrer too, where it has none, since Django
+//! before 4.0 looks there.
 
-use http::header::{HOST, HeaderName, ORIGIN};
+use http::header::{HOST, HeaderName, ORIGIN, REFERER};
 use http::uri::Authority;
 use http::{HeaderValue, Request};
 use panoply_core::ClientAddress;
@@ -24,7 +25,15 @@ pub(super) fn restore<B>(request: &mut Request<B>) {
         && is_one(FETCH_SITE, "same-origin")
         && let Some(origin) = own(request)
     {
-        request.headers_mut().insert(ORIGIN, origin);
+        // As a policy of `origin` would have it (Referrer Policy §8.3).
+        let referrer = [origin.as_bytes(), b"/"].concat();
+        let headers = request.headers_mut();
+        if !headers.contains_key(REFERER)
+            && let Ok(referrer) = HeaderValue::try_from(referrer)
+        {
+            headers.insert(REFERER, referrer);
+        }
+        headers.insert(ORIGIN, origin);
     }
 }
 
@@ -79,6 +88,28 @@ mod tests {
             let form = [("host", host), ("origin", "null"), own];
             assert_eq!(told(scheme, &form), [origin]);
         }
+    }
+
+    #[test]
+    fn who_looks_at_the_referrer_finds_it_there() {
+        let request = |referrer: Option<&str>| {
+            let mut request = Request::post("/")
+                .header("host", "shop.example")
+                .header("origin", "null")
+                .header("sec-fetch-site", "same-origin");
+            if let Some(referrer) = referrer {
+                request = request.header("referer", referrer);
+            }
+            let mut request = request.body(()).unwrap();
+            let peer = "192.0.2.1:9".parse().unwrap();
+            let client = ClientAddress::direct(peer, Scheme::Https);
+            request.extensions_mut().insert(client);
+            restore(&mut request);
+            request.headers()[REFERER].clone()
+        };
+        assert_eq!(request(None), "https://shop.example/");
+        let own = "https://shop.example/form";
+        assert_eq!(request(Some(own)), own);
     }
 
     #[test]

@@ -127,7 +127,17 @@ fn no_chunk_size_ends_the_check() {
     for size in ["5", "0005;a=b", "0000000000000005", "5 \t"] {
         assert_eq!(chunk(size), name, "{size}");
     }
-    for size in ["00000000000000005", "", "0x5", "5 5", "+5", "-1", "5\n"] {
+    for size in [
+        "00000000000000005",
+        "",
+        "0x5",
+        "5 5",
+        "+5",
+        "-1",
+        "5\n",
+        "5\r",
+        "5;a\rb",
+    ] {
         assert_eq!(chunk(size), Stop::Malformed(Malformed::Chunk), "{size}");
     }
 }
