@@ -4,19 +4,51 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
 
 use super::watch::Watch;
 
+/// A connection that can be given up.
+pub(crate) trait Socket {
+    /// Its socket.
+    fn socket(&self) -> SockRef<'_>;
+}
+
+impl Socket for TcpStream {
+    fn socket(&self) -> SockRef<'_> {
+        SockRef::from(self)
+    }
+}
+
+impl Socket for Box<TlsStream<TcpStream>> {
+    fn socket(&self) -> SockRef<'_> {
+        SockRef::from(self.get_ref().0)
+    }
+}
+
 /// A connection whose waits for a client that takes nothing are noted in [`Watch`].
 #[derive(Debug)]
-pub(crate) struct Wire<T> {
+pub(crate) struct Wire<T: Socket> {
     stream: T,
     watch: Arc<Watch>,
 }
 
-impl<T> Wire<T> {
+impl<T: Socket> Drop for Wire<T> {
+    fn drop(&mut self) {
+        if self.watch.is_given_up() {
+            // Closed in peace, the kernel would go on for minutes with what nobody takes, and the client
+            // would not even notice.
+            let _ = self.stream.socket().set_linger(Some(Duration::ZERO));
+        }
+    }
+}
+
+impl<T: Socket> Wire<T> {
     pub(crate) const fn new(stream: T, watch: Arc<Watch>) -> Self {
         Self { stream, watch }
     }
@@ -27,7 +59,7 @@ impl<T> Wire<T> {
     }
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for Wire<T> {
+impl<T: AsyncRead + Socket + Unpin> AsyncRead for Wire<T> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -37,7 +69,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Wire<T> {
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Wire<T> {
+impl<T: AsyncWrite + Socket + Unpin> AsyncWrite for Wire<T> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -22,7 +22,7 @@ use tokio_rustls::server::TlsStream;
 use super::ear::{Ear, gone};
 use super::held::Held;
 use super::http1;
-use super::io::Wire;
+use super::io::{Socket, Wire};
 use super::streams::OneByOne;
 use super::watch::Watch;
 use crate::body::Source;
@@ -118,7 +118,7 @@ async fn handshake(
 
 async fn http_2<T>(line: Rc<Line>, stream: T)
 where
-    T: AsyncRead + AsyncWrite + Unpin + 'static,
+    T: AsyncRead + AsyncWrite + Socket + Unpin + 'static,
 {
     let limits = line.worker.limits();
     let wire = Wire::new(stream, Arc::clone(&line.watch));

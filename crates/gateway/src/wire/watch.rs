@@ -21,6 +21,9 @@ pub(crate) const TICK: Duration = Duration::from_millis(250);
 /// After how long without a request a connection may have to make room for others.
 const SETTLED: Duration = Duration::from_secs(1);
 
+/// The rule that ends who does not take what it is sent.
+const SLOW_READER: &str = "limits/slow-reader";
+
 /// How long a connection may wait for what.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Patience {
@@ -41,6 +44,7 @@ pub(crate) struct Watch {
     in_flight: AtomicU32,
     in_head: AtomicBool,
     tunnel: AtomicBool,
+    given_up: AtomicBool,
     quiet_since: AtomicU32,
     head_since: AtomicU32,
     read_stalled: Stall,
@@ -61,6 +65,11 @@ impl Watch {
 
     pub(crate) fn is_tunnel(&self) -> bool {
         self.tunnel.load(Relaxed)
+    }
+
+    /// Whether the connection ends because the client does not take what it is sent.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.given_up.load(Relaxed)
     }
 
     fn is_idle(&self) -> bool {
@@ -110,7 +119,7 @@ impl Watch {
         {
             Some("limits/head-timeout")
         } else if stalled(&self.write_stalled) {
-            Some("limits/slow-reader")
+            Some(SLOW_READER)
         } else if stalled(&self.read_stalled) {
             Some("limits/slow-body")
         } else if self.is_idle() && waited(self.quiet_since.load(Relaxed)) > patience.quiet {
@@ -207,14 +216,15 @@ impl Sweeper {
     /// One tick has passed: ends what is overdue and calls `ended` with the limit it has passed.
     pub(crate) fn tick(&self, patience: Patience, mut ended: impl FnMut(&'static str)) {
         self.now.fetch_add(1, Relaxed);
-        self.streams
-            .tick(patience.stall, || ended("limits/slow-reader"));
+        self.streams.tick(patience.stall, || ended(SLOW_READER));
         self.watched.borrow_mut().retain(|(watch, handle)| {
             if handle.is_finished() {
                 return false;
             }
             let overdue = watch.overdue(patience);
             if let Some(limit) = overdue {
+                let slow = limit == SLOW_READER;
+                watch.given_up.store(slow, Relaxed);
                 handle.abort();
                 ended(limit);
             }

@@ -28,7 +28,7 @@ pub(crate) use replay::{Stop, replay};
 use self::head::{Bounds, Head, PARSED, Refused};
 use self::inlet::Inlet;
 use self::outlet::{Asked, Outlet};
-use super::io::Wire;
+use super::io::{Socket, Wire};
 use super::serve::Line;
 use super::tunnel::Tunnel;
 use super::{refusal, trailers};
@@ -54,7 +54,7 @@ enum End {
 /// Serves `stream` until it ends or the worker drains.
 pub(super) async fn serve<T>(line: Rc<Line>, stream: T)
 where
-    T: AsyncRead + AsyncWrite + Unpin + Debug + 'static,
+    T: AsyncRead + AsyncWrite + Socket + Unpin + Debug + 'static,
 {
     let stream = Wire::new(stream, Arc::clone(&line.watch));
     let (watch, block) = (Arc::clone(&line.watch), line.worker.block());
