@@ -214,8 +214,8 @@ fn the_disk_is_full_for_a_while() {
     let mut wrong = Verdicts::default();
     wrong.equal("before", lock(&gateway, "ada"), 10);
     let seen = PathBuf::from(format!("/proc/{}/root{state}", gateway.process.id()));
-    let fill = seen.join("fill");
-    let mut file = std::fs::File::create(&fill).unwrap();
+    let ballast = seen.join("ballast");
+    let mut file = std::fs::File::create(&ballast).unwrap();
     while file.write_all(&[0; 4096]).is_ok() {}
     drop(file);
     // Counted, though it cannot be written down; and said.
@@ -228,7 +228,7 @@ fn the_disk_is_full_for_a_while() {
     gateway
         .process
         .line_with(&["cannot be written down"], limit);
-    std::fs::remove_file(&fill).unwrap();
+    std::fs::remove_file(&ballast).unwrap();
     gateway
         .process
         .line_with(&["are written down again"], limit);

@@ -169,11 +169,8 @@ fn django(folder: &Path) {
         .find(|block| block.starts_with("# shop/settings.py"))
         .unwrap();
     // Without whitenoise, which is no package of Debian's django; the admin's style is not looked at.
-    let settings: String = settings
-        .lines()
-        .filter(|line| !line.contains("whitenoise"))
-        .map(|line| format!("{line}\n"))
-        .collect();
+    let lines = settings.lines().filter(|line| !line.contains("whitenoise"));
+    let settings = lines.collect::<Vec<_>>().join("\n") + "\n";
     assert!(settings.contains("SECURE_PROXY_SSL_HEADER"), "{settings}");
     let path = folder.join("shop/settings.py");
     let whole = fs::read_to_string(&path).unwrap() + &settings;

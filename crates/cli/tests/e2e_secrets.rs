@@ -399,3 +399,23 @@ fn an_app_s_crash_leaves_nothing_either() {
     let words: Vec<&str> = line.unwrap().split_whitespace().collect();
     assert_eq!(words[4..6], ["0", "0"]);
 }
+
+#[test]
+fn the_app_is_not_told_what_is_the_gateway_s_alone() {
+    let setup = Gateway::setup()
+        .environment("PANOPLY_ADMIN_TOKEN", "token-of-the-admin-page-0123456789")
+        .environment("PANOPLY_STORE_SECRET", &"secret-of-the-store-".repeat(3))
+        .environment("A_SETTING_OF_THE_APP", "its own");
+    let told = setup.dir().join("told");
+    let script = format!(
+        "env > '{}' && exec python3 -m http.server --bind 127.0.0.1 $PORT",
+        told.display()
+    );
+    let gateway = setup
+        .command(&["sh".to_owned(), "-c".to_owned(), script])
+        .start();
+    let told = fs::read_to_string(told).unwrap();
+    assert!(told.contains("A_SETTING_OF_THE_APP=its own"), "{told}");
+    assert!(!told.contains("-of-the-"), "{told}");
+    drop(gateway);
+}

@@ -59,7 +59,7 @@ fn slow(what: &str, mode: &[&str]) {
     let said = text(&output.stdout);
     let said: String = said
         .split('\u{1b}')
-        .flat_map(|part| part.split_once('m').map(|(_, rest)| rest))
+        .filter_map(|part| part.split_once('m').map(|(_, rest)| rest))
         .collect();
     // It says how many it holds every five seconds, and at once when it holds none any more.
     let held = if said.contains("No open connections left") {

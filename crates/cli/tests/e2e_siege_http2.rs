@@ -103,7 +103,10 @@ fn rapid_reset() {
 }
 
 /// What makes a server reset a stream of itself, after it has begun to be answered (CVE-2025-8671).
-fn provocations() -> [(&'static str, fn(u32) -> Vec<u8>); 7] {
+/// What a client sends on a stream so that the server resets it.
+type Provocation = (&'static str, fn(u32) -> Vec<u8>);
+
+fn provocations() -> [Provocation; 7] {
     [
         ("a window update of 0", |id| frame(WINDOW, 0, id, &[0; 4])),
         ("a window that overflows", |id| {

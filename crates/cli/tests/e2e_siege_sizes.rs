@@ -46,7 +46,10 @@ fn oversized() -> Vec<(&'static str, Vec<u8>)> {
         [head.into_bytes(), body].concat()
     };
     let part = "--b\r\nContent-Disposition: form-data; name=\"username\"\r\n\r\nu\r\n";
-    let pairs: String = (0..4000).map(|n| format!("c{n}=v; ")).collect();
+    let pairs = (0..4000)
+        .map(|n| format!("c{n}=v; "))
+        .collect::<Vec<_>>()
+        .concat();
     let chunked = format!("POST / HTTP/1.1\r\n{host}Transfer-Encoding: chunked\r\n\r\n");
     let chunk = format!("40000\r\n{}\r\n", x(0x40000)).repeat(12);
     vec![

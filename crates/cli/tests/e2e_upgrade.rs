@@ -351,14 +351,14 @@ fn what_browsers_reported_and_who_may_see_it_go_over() {
         let found: Value = serde_json::from_slice(&command.output().unwrap().stdout).ok()?;
         found["evidence"]["reports"].as_u64()
     };
-    let knows = |what: &str, reports: u64| {
+    let come_to = |what: &str, reports: u64| {
         wait_for(what, Duration::from_secs(10), || {
             known().filter(|known| *known == reports)
         })
     };
     let mut kept = Raw::open(gateway.address());
     wrong.equal("sent", report(&mut kept, "https://one.test"), 204);
-    knows("the first report", 1);
+    come_to("the first report", 1);
 
     // One that gets as far as the file gives it back.
     let dies = config(&app("").replace("moody.mjs\"", "moody.mjs.none\""));
@@ -366,7 +366,7 @@ fn what_browsers_reported_and_who_may_see_it_go_over() {
     let (done, said) = last.upgrade();
     wrong.check(!done, || said.clone());
     wrong.equal("sent", report(&mut kept, "https://two.test"), 204);
-    knows("what was known before, and one more", 2);
+    come_to("what was known before, and one more", 2);
 
     fs::write(gateway.config_path(), config(&app(""))).unwrap();
     let (before, page) = (last.process(), format!("{}/", gateway.admin));
@@ -374,17 +374,15 @@ fn what_browsers_reported_and_who_may_see_it_go_over() {
     let scrape =
         format!("GET /metrics HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {TOKEN}\r\n\r\n");
     scraper.send(scrape.as_bytes());
-    let scraped = scraper.read_for(Duration::from_millis(500));
-    wrong.check(scraped.status() == 200 && !scraped.closed, || {
-        scraped.text()
-    });
+    let answer = scraper.read_for(Duration::from_millis(500));
+    wrong.check(answer.status() == 200 && !answer.closed, || answer.text());
     let (done, said) = last.upgrade();
     wrong.check(done && last.process() != before, || said.clone());
     // Written down before, within five seconds or not.
-    knows("what the one before was told", 2);
+    come_to("what the one before was told", 2);
     // What the first one is still sent, on a connection of its own, is known to the second.
     wrong.equal("sent late", report(&mut kept, "https://three.test"), 204);
-    knows("what came to the one before", 3);
+    come_to("what came to the one before", 3);
     wrong.check(scraper.read_for(Duration::from_secs(2)).closed, || {
         "the first one still answers at the admin listener".to_owned()
     });

@@ -159,8 +159,8 @@ fn add(list: &mut Item, source: &str) -> Option<()> {
                 return Some(());
             }
             // One a line goes on so.
-            let last = array.iter().last();
-            let before = last.and_then(|last| last.decor().prefix()?.as_str());
+            let end = array.iter().last();
+            let before = end.and_then(|end| end.decor().prefix()?.as_str());
             let before = before.filter(|before| before.contains('\n'));
             match before.map(indent) {
                 Some(line) => {

@@ -11,6 +11,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::process::{Child, Command};
 
 use super::Plan;
+use crate::config::secret_variables;
 use crate::handover::{AppLeft, VARIABLE};
 
 /// A process that runs, with all that it has started; it ends with this, unless it is let go.
@@ -42,6 +43,9 @@ impl Process {
             .env("PORT", port.to_string())
             .env_remove(VARIABLE)
             .process_group(0);
+        for name in secret_variables() {
+            command.env_remove(name);
+        }
         if let Some(placeholder) = &plan.placeholder {
             command.env("PANOPLY_NONCE", &**placeholder);
         }

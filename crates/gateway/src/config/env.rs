@@ -15,15 +15,14 @@ pub(super) const RESERVED: [&str; 4] = [
 
 /// The path that an environment variable names: the setting whose name reads the same.
 pub(super) fn path(name: &str) -> Result<String, ConfigError> {
-    let plain = |path: &str| path.replace(['.', '-'], "_").to_ascii_uppercase();
-    let asked = name.strip_prefix("PANOPLY_").unwrap_or(name);
-    if let Some(path) = SETTINGS.iter().find(|path| plain(path) == asked) {
+    let names: Vec<String> = SETTINGS.iter().map(|path| variable(path)).collect();
+    let known = SETTINGS
+        .iter()
+        .zip(&names)
+        .find(|(_, known)| *known == name);
+    if let Some((path, _)) = known {
         return Ok((*path).to_owned());
     }
-    let names: Vec<String> = SETTINGS
-        .iter()
-        .map(|path| format!("PANOPLY_{}", plain(path)))
-        .collect();
     let lower: Vec<String> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
     let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
     let near = diagnose::nearest(name, &lower).map(str::to_ascii_uppercase);
@@ -32,6 +31,12 @@ pub(super) fn path(name: &str) -> Result<String, ConfigError> {
         Some(near) => format!("did you mean `{near}`? Otherwise unset it"),
         None => "settings are named like `PANOPLY_LISTEN_HTTPS`; unset it".to_owned(),
     }))
+}
+
+/// The variable that names the setting at a dotted path.
+fn variable(path: &str) -> String {
+    let plain = path.replace(['.', '-'], "_").to_ascii_uppercase();
+    format!("PANOPLY_{plain}")
 }
 
 /// A variable's text as the first of these that the setting takes: text, a TOML value, a list.
@@ -67,6 +72,15 @@ pub(crate) fn is_secret(path: &str) -> bool {
         path,
         ACCOUNT | "acme.external_account.key" | "admin.token" | "store.secret"
     )
+}
+
+/// The variables whose values are the gateway's alone: the app that it starts is not told them.
+pub(crate) fn secret_variables() -> impl Iterator<Item = String> {
+    // A URL of a store may hold a password.
+    let secret = SETTINGS
+        .iter()
+        .filter(|path| is_secret(path) || **path == "store.url");
+    secret.map(|path| variable(path))
 }
 
 /// Whether a secret may stand in the same line.

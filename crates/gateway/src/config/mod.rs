@@ -28,7 +28,7 @@ use serde::Deserialize;
 pub use app::{AppConfig, Upstream};
 pub use audit::{AuditConfidence, AuditConfig, AuditLevel};
 pub use diagnose::ConfigError;
-pub(crate) use env::is_secret;
+pub(crate) use env::{is_secret, secret_variables};
 pub use layers::{Loaded, Origin, Source};
 pub use limits::LimitsConfig;
 pub use listen::{Address, ListenConfig};
