@@ -78,8 +78,8 @@ pub fn set_cookie(line: &[u8]) {
     let mut answer = HeaderMap::new();
     answer.insert(SET_COOKIE, value);
     GUARD.outgoing(&mut answer, true);
-    let sent = answer[SET_COOKIE].as_bytes();
-    let hardened = SetCookie::parse(sent).expect("a browser keeps it still");
+    let hard = answer[SET_COOKIE].as_bytes();
+    let hardened = SetCookie::parse(hard).expect("a browser keeps it still");
     assert!(hardened.is_secure() && hardened.same_site_mode().is_some());
     assert!(hardened.is_http_only() || !set.is_http_only());
     assert_eq!(hardened.max_age_attribute(), set.max_age_attribute());
