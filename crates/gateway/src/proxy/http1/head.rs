@@ -7,10 +7,9 @@ use bytes::{Buf as _, Bytes, BytesMut};
 use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use hyper::ext::ReasonPhrase;
-use memchr::memchr_iter;
 
 use super::{Error, START};
-use crate::http1::Extent;
+use crate::http1::{Extent, head_end};
 use crate::proxy::headers::{self, ends_with_the_answer};
 
 /// How many headers an answer may have; hyper takes as many.
@@ -218,12 +217,8 @@ fn length(bytes: &[u8]) -> Result<Option<usize>, Error> {
     if !START.starts_with(begun) {
         return Err(Error::Head(httparse::Error::Version));
     }
-    // Lines of some apps end in LF alone, which RFC 9112 §2.2 lets a reader take for their end.
-    let end = memchr_iter(b'\n', bytes).find_map(|at| match bytes.get(at + 1..)? {
-        [b'\n', ..] => Some(at + 2),
-        [b'\r', b'\n', ..] => Some(at + 3),
-        _ => None,
-    });
+    // Lines of some apps end in LF alone.
+    let end = head_end(bytes);
     if end.unwrap_or(bytes.len()) > MOST_BYTES {
         return Err(Error::LongHead);
     }

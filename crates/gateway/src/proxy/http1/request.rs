@@ -1,8 +1,5 @@
 //! The head of a request, as it is written to the app.
 
-use std::io::Write as _;
-use std::net::IpAddr;
-
 use http::header::{COOKIE, HOST};
 use http::{HeaderMap, HeaderValue, Method, Request, header};
 use http_body::Body as _;
@@ -11,7 +8,7 @@ use panoply_core::{ClientAddress, Connection, RequestId};
 use super::Upload;
 use crate::body::RequestBody;
 use crate::http1::field;
-use crate::proxy::headers::{CLIENT_CERT, ends_with_the_request, named};
+use crate::proxy::headers::{CLIENT_CERT, ends_with_the_request, named, write_ip};
 use crate::wire::trailers_welcome;
 
 /// What is to be sent for `request`; `text` is room for its head. Nothing when its length is no number.
@@ -123,7 +120,9 @@ fn write(
     }
     options(text, headers, upgrade.is_some());
     if let Some(client) = client {
-        forwarded_for(text, client.ip());
+        text.extend_from_slice(b"x-forwarded-for: ");
+        write_ip(text, client.ip());
+        text.extend_from_slice(b"\r\n");
         field(
             text,
             b"x-forwarded-proto",
@@ -165,22 +164,4 @@ fn options(text: &mut Vec<u8>, headers: &HeaderMap, upgrades: bool) {
         (false, true) => field(text, b"connection", b"te"),
         (false, false) => {}
     }
-}
-
-/// An address as text; IPv4 without the machinery of `fmt`, which costs as much as all the rest.
-fn forwarded_for(text: &mut Vec<u8>, ip: IpAddr) {
-    text.extend_from_slice(b"x-forwarded-for: ");
-    match ip {
-        IpAddr::V4(ip) => {
-            let [first, rest @ ..] = ip.octets();
-            text.extend_from_slice(itoa::Buffer::new().format(first).as_bytes());
-            for octet in rest {
-                text.push(b'.');
-                text.extend_from_slice(itoa::Buffer::new().format(octet).as_bytes());
-            }
-        }
-        // Writing to a vector does not fail.
-        IpAddr::V6(ip) => drop(write!(text, "{ip}")),
-    }
-    text.extend_from_slice(b"\r\n");
 }

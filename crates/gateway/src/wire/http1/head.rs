@@ -5,9 +5,8 @@ use std::mem::MaybeUninit;
 use bytes::{Buf as _, Bytes, BytesMut};
 use http::header::{CONNECTION, EXPECT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version};
-use memchr::memchr_iter;
 
-use crate::http1::Extent;
+use crate::http1::{Extent, head_end};
 use crate::wire::framing::{Violation, framed};
 
 /// The most headers that are parsed without a table on the heap. A lower limit is held by the intake,
@@ -68,11 +67,7 @@ const TOO_LARGE: Refused = Refused::with(StatusCode::REQUEST_HEADER_FIELDS_TOO_L
 
 /// Takes a head off `bytes` once all of it is there.
 pub(super) fn take(bytes: &mut BytesMut, bounds: Bounds) -> Result<Option<Head>, Refused> {
-    let end = memchr_iter(b'\n', bytes).find_map(|at| match bytes.get(at + 1..)? {
-        [b'\n', ..] => Some(at + 2),
-        [b'\r', b'\n', ..] => Some(at + 3),
-        _ => None,
-    });
+    let end = head_end(bytes);
     if end.unwrap_or(bytes.len()) > bounds.bytes {
         return Err(TOO_LARGE);
     }
