@@ -89,6 +89,10 @@ impl Settings {
             ),
             ("reports.enabled", config.reports.enabled.to_string()),
             ("store.url", store),
+            (
+                "store.deadline",
+                humantime::format_duration(self.store.deadline).to_string(),
+            ),
             ("store.nodes", self.store.nodes.to_string()),
             (
                 "store.secret",

@@ -281,6 +281,7 @@ fn store_plan(loaded: &Loaded, around: &Surroundings) -> Result<Plan, ConfigErro
             .unwrap_or_else(|| StoreUrl::Sqlite(around.state.join("panoply.db"))),
         secret,
         nodes: config.nodes.unwrap_or(std::num::NonZeroU32::MIN),
+        deadline: bounds::store_deadline(loaded)?,
         asked: config.url.is_some(),
     })
 }

@@ -89,7 +89,7 @@ pub(super) fn lies_by_a_secret(path: &str) -> bool {
 }
 
 /// The dotted paths of the settings that an environment variable can name.
-const SETTINGS: [&str; 67] = [
+const SETTINGS: [&str; 68] = [
     "acme.challenges",
     "acme.contact",
     "acme.directories",
@@ -145,6 +145,7 @@ const SETTINGS: [&str; 67] = [
     "run.danger_core_dumps",
     "run.group",
     "run.user",
+    "store.deadline",
     "store.nodes",
     "store.secret",
     "store.url",

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, de};
 
 use super::diagnose::nearest;
-use super::units::as_text;
+use super::units::{Span, as_text};
 
 /// `[store]`: where failed logins, limits and blocks are counted.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -23,6 +23,10 @@ pub struct StoreConfig {
     /// How many nodes share the store: while it is away each counts by itself, up to its share of
     /// every limit; one by default.
     pub nodes: Option<NonZeroU32>,
+    /// How long a decision of a store in common is waited for when it says nothing at all, after
+    /// which this node decides by itself; from `1ms` to `5s`, `50ms` by default. A store in another
+    /// region needs several round trips to it.
+    pub deadline: Option<Span>,
 }
 
 /// A store by its URL.

@@ -1,6 +1,8 @@
-//! The bounds of `[limits]`, checked.
+//! The bounds of `[limits]` and of the store's deadline, checked.
 
 use std::time::Duration;
+
+use panoply::limits::Insured;
 
 use super::Limits;
 use crate::config::{ConfigError, Loaded};
@@ -45,4 +47,17 @@ pub(super) fn limits(loaded: &Loaded) -> Result<Limits, ConfigError> {
         streams: limits.streams.get(),
         stream_resets: count(limits.stream_resets),
     })
+}
+
+/// How long a store in common may be silent.
+pub(super) fn store_deadline(loaded: &Loaded) -> Result<Duration, ConfigError> {
+    let Some(span) = loaded.config.store.deadline else {
+        return Ok(Insured::DEADLINE);
+    };
+    if !(Duration::from_millis(1)..=Duration::from_secs(5)).contains(&span.get()) {
+        let message = format!("store.deadline: {span} is out of range");
+        let error = loaded.error("store.deadline", message);
+        return Err(error.with_help("write a time from `1ms` to `5s`"));
+    }
+    Ok(span.get())
 }

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use panoply::Clock;
 use panoply::limits::{Insured, InsuredConfig};
@@ -42,6 +43,7 @@ pub(crate) struct Plan {
     pub(crate) url: StoreUrl,
     pub(crate) secret: Secret,
     pub(crate) nodes: NonZeroU32,
+    pub(crate) deadline: Duration,
     /// Whether somebody asked for it; otherwise it is the default.
     pub(crate) asked: bool,
 }
@@ -75,6 +77,7 @@ pub(crate) async fn open(plan: &Plan, clock: &Arc<dyn Clock>) -> Result<Opened, 
     let shared = |store: Arc<dyn CounterStore>, sessions: Arc<dyn SessionStore>| {
         let insurance = InsuredConfig::new()
             .nodes(plan.nodes)
+            .deadline(plan.deadline)
             .in_flight(in_flight(&plan.url))
             .clock(Arc::clone(clock));
         let insured = Arc::new(insurance.build(store, Arc::new(memory())));

@@ -76,7 +76,7 @@ impl Default for InsuredConfig {
     fn default() -> Self {
         Self {
             nodes: NonZeroU32::MIN,
-            deadline: Duration::from_millis(50),
+            deadline: Insured::DEADLINE,
             pause: Duration::from_secs(1),
             in_flight: NonZeroUsize::new(256).unwrap_or(NonZeroUsize::MIN),
             clock: Arc::new(SystemClock::new()),
@@ -167,6 +167,9 @@ impl Purpose {
 }
 
 impl Insured {
+    /// How long a decision is waited for unless said: 50 ms.
+    pub const DEADLINE: Duration = Duration::from_millis(50);
+
     /// Whether the insurance decides at present.
     pub fn is_away(&self) -> bool {
         self.breaker.is_open()
