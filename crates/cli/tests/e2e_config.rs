@@ -85,6 +85,8 @@ refused! {
     an_unknown_key: "[app]\nupstream = \"http://127.0.0.1:3000\"\nupstreem = \"x\"\n", ["panoply.toml:3", "upstreem", "upstream"];
     an_unknown_table: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[header]\npreset = \"strict\"\n", ["header", "headers"];
     a_wrong_type: "[app]\nupstream = 3000\n", ["panoply.toml:2", "http://127.0.0.1:3000"];
+    a_deadline_that_nobody_waits_for: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[store]\ndeadline = \"1m\"\n", ["panoply.toml:4", "write a time from `1ms` to `5s`"];
+    more_headers_than_there_is_room_for: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[limits]\nheader_count = 60000\n", ["panoply.toml:4", "from `1` to `20000`"];
     a_bare_number_for_a_duration: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[limits]\nhead_timeout = 10\n", ["panoply.toml:4", "10s"];
     a_size_without_sense: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[limits]\nbody_bytes = \"10 megs\"\n", ["panoply.toml:4", "10 megs", "MB"];
     a_bad_csp_source: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[headers.content-security-policy]\nappend = { script-src = [\"self\"] }\n", ["panoply.toml:4", "'self'"];

@@ -183,6 +183,10 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Refused>>> {
+        if self.progress.fault().is_some() {
+            // What has broken off never comes to an end that could be taken for its own.
+            return Poll::Ready(Some(Err(Refused)));
+        }
         if let Some(frame) = self.read.pop_front() {
             // Counted when it was read.
             let frame = pass_trailers(frame);
@@ -248,9 +252,28 @@ pub(crate) enum AppBody {
     /// Over a connection of its own.
     Http1(Box<http1::Answer>),
     /// Over one that others use too, with its place there.
-    Http2(Box<(Incoming, Option<Turn>)>),
+    Http2(Box<Shared>),
     /// All of it, come with its head.
     Whole(Full<Bytes>),
+}
+
+/// A body over a connection that others use too, and its place there.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    body: Incoming,
+    turn: Option<Turn>,
+    broken: bool,
+}
+
+impl AppBody {
+    /// The body of an answer over HTTP/2, with its place there until it has ended.
+    pub(crate) fn http2(body: Incoming, turn: Option<Turn>) -> Self {
+        Self::Http2(Box::new(Shared {
+            body,
+            turn,
+            broken: false,
+        }))
+    }
 }
 
 impl Default for AppBody {
@@ -268,6 +291,9 @@ pub(crate) enum Broken {
     /// Over HTTP/2.
     #[error(transparent)]
     Http2(#[from] hyper::Error),
+    /// It had broken off before.
+    #[error("the rest of the app's answer had broken off")]
+    Early,
 }
 
 impl From<Bytes> for ResponseBody {
@@ -293,12 +319,17 @@ impl Body for AppBody {
             Self::Whole(body) => Pin::new(body).poll_frame(cx).map(sound),
             Self::Http1(body) => Pin::new(&mut **body).poll_frame(cx).map_err(Broken::from),
             Self::Http2(body) => {
-                let (body, turn) = &mut **body;
+                let Shared { body, turn, broken } = &mut **body;
+                if *broken {
+                    // What hyper gives after an error is an end, which could be taken for its own.
+                    return Poll::Ready(Some(Err(Broken::Early)));
+                }
                 let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
                 if frame.is_none() || body.is_end_stream() {
                     // Another may have its place.
                     turn.take();
                 }
+                *broken = matches!(frame, Some(Err(_)));
                 Poll::Ready(frame.map(|frame| frame.map_err(Broken::from)))
             }
         }
@@ -308,7 +339,7 @@ impl Body for AppBody {
         match self {
             Self::Whole(body) => body.is_end_stream(),
             Self::Http1(body) => body.is_end_stream(),
-            Self::Http2(body) => body.0.is_end_stream(),
+            Self::Http2(shared) => shared.body.is_end_stream() && !shared.broken,
         }
     }
 
@@ -316,7 +347,7 @@ impl Body for AppBody {
         match self {
             Self::Whole(body) => body.size_hint(),
             Self::Http1(body) => body.size_hint(),
-            Self::Http2(body) => body.0.size_hint(),
+            Self::Http2(shared) => shared.body.size_hint(),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What is in force, for `panoply check`.
 
+use std::time::Duration;
+
 use panoply::LoginConfig;
 use panoply::guard::CookieFate;
 
@@ -89,10 +91,7 @@ impl Settings {
             ),
             ("reports.enabled", config.reports.enabled.to_string()),
             ("store.url", store),
-            (
-                "store.deadline",
-                humantime::format_duration(self.store.deadline).to_string(),
-            ),
+            ("store.deadline", span(self.store.deadline)),
             ("store.nodes", self.store.nodes.to_string()),
             (
                 "store.secret",
@@ -206,4 +205,8 @@ impl Settings {
         }
         found
     }
+}
+
+fn span(time: Duration) -> String {
+    humantime::format_duration(time).to_string()
 }

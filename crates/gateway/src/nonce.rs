@@ -83,7 +83,8 @@ impl<B: Body<Data = Bytes>> Body for Stamped<B> {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.ended || (self.inner.is_end_stream() && self.stamp.held.is_empty())
+        let nothing_held = self.after.is_none() && self.stamp.held.is_empty();
+        nothing_held && (self.ended || self.inner.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -2,14 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says no by panicking")]
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
+use http_body::{Body as HttpBody, Frame};
 use http_body_util::{BodyExt as _, Full};
 use panoply_core::{ClientAddress, ManualClock, Scheme, Secret};
 use panoply_limits::{GuardedBody, LoginConfig, LoginLayer, LoginVerdict, Signs};
@@ -327,6 +331,43 @@ async fn an_answer_that_streams_is_not_held_back() {
         answer.into_body().collect().await.unwrap().to_bytes(),
         "one two"
     );
+}
+
+/// A body that gives `half` of itself, breaks off, and says when asked again that this was its end, as
+/// some do.
+struct Half(VecDeque<Result<Frame<Bytes>, &'static str>>);
+
+impl HttpBody for Half {
+    type Data = Bytes;
+    type Error = &'static str;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, &'static str>>> {
+        Poll::Ready(self.0.pop_front())
+    }
+}
+
+#[tokio::test]
+async fn half_an_answer_does_not_become_a_whole_one() {
+    let site = Site::new(LoginConfig::route("/login"));
+    let app = service_fn(|_: Request<GuardedBody<Body>>| async {
+        let half = Frame::data(Bytes::from_static(b"half"));
+        Ok::<_, Infallible>(Response::new(Half([Ok(half), Err("broken off")].into())))
+    });
+    let service = site.layer.layer(app);
+    let answer = service.oneshot(login("user=ada&password=x", &[])).await;
+    let mut body = answer.unwrap().into_body();
+    assert_eq!(
+        body.size_hint().upper(),
+        None,
+        "nobody knows how long it would have been"
+    );
+    let data = body.frame().await.unwrap().unwrap().into_data().unwrap();
+    assert_eq!(data, "half");
+    assert!(!body.is_end_stream());
+    assert_eq!(body.frame().await.unwrap().unwrap_err(), "broken off");
 }
 
 #[test]

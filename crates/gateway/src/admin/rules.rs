@@ -121,6 +121,11 @@ const RULES: &[(&str, &str, Option<&str>)] = &[
         Some("limits.stall_timeout"),
     ),
     (
+        "limits/unread-body",
+        "The app answered a request and did not read the rest of it.",
+        Some("limits.stall_timeout"),
+    ),
+    (
         "limits/slow-reader",
         "A client that stopped reading its answer.",
         Some("limits.stall_timeout"),

@@ -197,7 +197,7 @@ impl Decoder {
         }
         self.extensions = self
             .extensions
-            .checked_sub(rest.len())
+            .checked_sub(ends.len())
             .ok_or(Malformed::Chunk)?;
         let size = std::str::from_utf8(size).map_err(|_| Malformed::Chunk)?;
         let size = u64::from_str_radix(size, 16).map_err(|_| Malformed::Chunk)?;

@@ -3,6 +3,7 @@
 mod decoder;
 mod queue;
 
+use http::HeaderValue;
 use memchr::memchr_iter;
 
 pub(crate) use decoder::{Decoder, Extent, Malformed};
@@ -17,4 +18,10 @@ pub(crate) fn head_end(bytes: &[u8]) -> Option<usize> {
         [b'\r', b'\n', ..] => Some(at + 3),
         _ => None,
     })
+}
+
+/// Whether a list of tokens, such as a `Connection` line, has this one.
+pub(crate) fn has_token(value: &HeaderValue, token: &[u8]) -> bool {
+    let mut tokens = value.as_bytes().split(|byte| *byte == b',');
+    tokens.any(|one| one.trim_ascii().eq_ignore_ascii_case(token))
 }

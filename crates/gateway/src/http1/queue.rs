@@ -40,6 +40,11 @@ impl Queue {
         self.written == self.text.len() && self.data.is_empty() && self.after.is_empty()
     }
 
+    /// How many bytes are still to be written.
+    pub(crate) const fn left(&self) -> usize {
+        self.text.len() - self.written + self.data.len() + self.after.len()
+    }
+
     /// As if nothing had been written of a head alone.
     pub(crate) const fn again(&mut self) {
         self.written = 0;

@@ -37,6 +37,14 @@ pub(crate) fn admit<B>(request: &mut Request<B>) -> Result<(), Refusal> {
     }
     let host = host::of(request)
         .map_err(|(rule, detail)| Refusal::new(StatusCode::BAD_REQUEST, rule, detail))?;
+    if !is_target(request) {
+        let detail = "The request's target is neither a path nor a whole address.";
+        return Err(Refusal::new(
+            StatusCode::BAD_REQUEST,
+            "intake/target",
+            detail,
+        ));
+    }
     if request.version() <= Version::HTTP_11 && request.uri().authority().is_some() {
         *request.uri_mut() = origin_form(request.uri());
     }
@@ -75,9 +83,29 @@ fn is_one_length(headers: &HeaderMap) -> bool {
     lengths.next().is_none_or(plain) && lengths.next().is_none()
 }
 
+/// Whether the target is in one of the forms that its method may have (RFC 9112 §3.2): that of an
+/// authority is for CONNECT, and `*` for OPTIONS. Over HTTP/2 a path is never empty (RFC 9113 §8.3.1).
+fn is_target<B>(request: &Request<B>) -> bool {
+    let uri = request.uri();
+    let target = uri.path_and_query().map_or("", PathAndQuery::as_str);
+    match target.as_bytes().first() {
+        Some(b'/') => true,
+        Some(b'*') => target == "*" && request.method() == Method::OPTIONS,
+        // `http://a.test` and `http://a.test?x` are whole.
+        None | Some(b'?') => uri.scheme().is_some() && request.version() <= Version::HTTP_11,
+        Some(_) => false,
+    }
+}
+
 fn origin_form(uri: &Uri) -> Uri {
     let slash = || PathAndQuery::from_static("/");
-    Uri::from(uri.path_and_query().cloned().unwrap_or_else(slash))
+    let target = uri.path_and_query().cloned().unwrap_or_else(slash);
+    if !target.as_str().starts_with('?') {
+        return Uri::from(target);
+    }
+    // Only the path is empty (RFC 9110 §4.2.3).
+    let whole = PathAndQuery::try_from(format!("/{}", target.as_str()));
+    Uri::from(whole.unwrap_or_else(|_| slash()))
 }
 
 /// The same target under `https`, for the host the client asked for and the `port` we listen on.

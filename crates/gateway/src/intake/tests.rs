@@ -55,6 +55,41 @@ fn one_host_and_no_other() {
 }
 
 #[test]
+fn a_target_has_a_form_that_its_method_may_have() {
+    let target = |method: &str, target: &str, version| {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(target)
+            .version(version)
+            .header(HOST, "a.test")
+            .body(())
+            .unwrap();
+        let refused = admit(&mut request).err().map(|refusal| refusal.rule());
+        (refused, request.uri().to_string())
+    };
+    for (method, said, seen) in [
+        ("GET", "http://a.test?x=1", "/?x=1"),
+        ("GET", "http://a.test", "/"),
+        ("OPTIONS", "*", "*"),
+        ("GET", "/*", "/*"),
+    ] {
+        let passed = (None, seen.to_owned());
+        assert_eq!(target(method, said, Version::HTTP_11), passed, "{said}");
+    }
+    let refused = Some("intake/target");
+    for (method, said) in [("GET", "a.test"), ("GET", "*"), ("POST", "*")] {
+        assert_eq!(target(method, said, Version::HTTP_11).0, refused, "{said}");
+    }
+    let mut request = Request::builder()
+        .uri("https://a.test?x=1")
+        .version(Version::HTTP_2)
+        .body(())
+        .unwrap();
+    let rule = admit(&mut request).err().map(|refusal| refusal.rule());
+    assert_eq!(rule, refused, "over HTTP/2 a path is never empty");
+}
+
+#[test]
 fn an_absolute_target_must_agree_and_becomes_a_path() {
     let absolute = |target: &str, host| {
         let mut request = Request::builder()

@@ -88,12 +88,13 @@ async fn exchange(
             (None, Ended::Broken(error)) => Failure::Broken(error.into()),
         }
     })?;
-    answered(pool, exchange, head, asked)
+    answered(pool, upstream, exchange, head, asked)
 }
 
 /// Makes an answer of its head and what has come of its body.
 fn answered(
     pool: &Rc<Pool>,
+    upstream: &Upstream,
     exchange: Exchange,
     head: Head,
     asked: bool,
@@ -120,7 +121,12 @@ fn answered(
     }
     // An app that declines an upgrade may have given the connection to what would have spoken.
     let home = pool.home(head.lasts && !asked, head.keep);
-    let begun = http1::begin(exchange, head.extent, home);
+    let begun = http1::begin(
+        exchange,
+        head.extent,
+        home,
+        pool.patience(upstream.stall_timeout),
+    );
     Ok(
         match begun.map_err(|error| Failure::Broken(error.into()))? {
             Begun::Whole(bytes) => answer.map(|_| AppBody::Whole(bytes.into())),

@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 
 use super::Failure;
 use super::deadlines::{Deadline, Deadlines};
-use super::http1::{Home, Line};
+use super::http1::{Home, Line, Patience};
 use super::multiplexed::Multiplexed;
 
 /// The most idle connections that are kept.
@@ -78,6 +78,14 @@ impl Pool {
         self.deadlines.wait(limit)
     }
 
+    /// How long what goes on by itself may not move.
+    pub(super) fn patience(&self, limit: Duration) -> Patience {
+        Patience {
+            deadlines: Rc::clone(&self.deadlines),
+            limit,
+        }
+    }
+
     /// A connection that has been used before and still stands.
     pub(super) fn reuse(&self) -> Option<Line> {
         let now = self.deadlines.now();
@@ -89,7 +97,8 @@ impl Pool {
 
     /// A new connection.
     pub(super) async fn connect(&self) -> Result<Line, Failure> {
-        self.dial().await.map(Line::new)
+        let (stream, address) = self.dial().await?;
+        Ok(Line::new(stream, address))
     }
 
     /// Where a connection to the app goes back to, which the app keeps for `keep` if it says so.
@@ -98,7 +107,6 @@ impl Pool {
         let keep = keep.map_or(KEEP, |keep| keep.saturating_sub(Duration::from_secs(1)));
         Home {
             pool: Rc::downgrade(self),
-            address: self.address.get(),
             keep: if lasts {
                 keep.min(LONGEST_KEEP)
             } else {
@@ -110,7 +118,8 @@ impl Pool {
     /// Keeps a connection for another request.
     pub(super) fn give_back(&self, line: Line, home: &Home) {
         let mut idle = self.idle.borrow_mut();
-        let wanted = self.address.get() == home.address && idle.len() < MOST_IDLE;
+        // The app may have moved since.
+        let wanted = self.address.get() == Some(line.address) && idle.len() < MOST_IDLE;
         if wanted && !home.keep.is_zero() {
             let until = self.deadlines.now() + home.keep;
             idle.push(Idle { line, until });
@@ -122,7 +131,12 @@ impl Pool {
         &self.shared
     }
 
-    pub(super) async fn dial(&self) -> Result<TcpStream, Failure> {
+    /// A new connection that many requests share.
+    pub(super) async fn dial_shared(&self) -> Result<TcpStream, Failure> {
+        self.dial().await.map(|(stream, _)| stream)
+    }
+
+    async fn dial(&self) -> Result<(TcpStream, SocketAddr), Failure> {
         let address = self
             .address
             .get()
@@ -134,6 +148,32 @@ impl Pool {
             .map_err(Failure::Away)?;
         // Without it the last bytes of a head may wait for an acknowledgement.
         stream.set_nodelay(true).map_err(Failure::Away)?;
-        Ok(stream)
+        Ok((stream, address))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use panoply_core::ManualClock;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_to_where_the_app_was_is_not_kept() {
+        let pool = Rc::new(Pool::new(Rc::new(ManualClock::new())));
+        let listeners = [
+            TcpListener::bind("127.0.0.1:0").await.unwrap(),
+            TcpListener::bind("127.0.0.1:0").await.unwrap(),
+        ];
+        let [before, after] = listeners.each_ref().map(|one| one.local_addr().unwrap());
+        pool.move_to(before);
+        let (stays, moves) = (pool.connect().await.unwrap(), pool.connect().await.unwrap());
+        pool.give_back(stays, &pool.home(true, None));
+        assert!(pool.reuse().is_some());
+        // The answer that it was waiting for begins only now.
+        pool.move_to(after);
+        pool.give_back(moves, &pool.home(true, None));
+        assert!(pool.reuse().is_none());
     }
 }

@@ -33,7 +33,7 @@ pub(super) async fn exchange(
     headers::to_client(answer.headers_mut());
     Ok(answer.map(|body| {
         let turn = Some(turn).filter(|_| !body.is_end_stream());
-        AppBody::Http2(Box::new((body, turn)))
+        AppBody::http2(body, turn)
     }))
 }
 
@@ -119,7 +119,7 @@ async fn share(
     progress: &Progress,
 ) -> Result<(Response<Incoming>, Turn), Failure> {
     let lines = pool.multiplexed();
-    let (mut sender, turn) = lines.open(pool.dial()).await?;
+    let (mut sender, turn) = lines.open(pool.dial_shared()).await?;
     let again = Again::of(&request);
     let send = sender.try_send_request(request);
     request = match (answer(pool, upstream, progress, send).await, again) {
@@ -131,7 +131,7 @@ async fn share(
     };
     lines.retire(&turn);
     drop(turn);
-    let (mut sender, turn) = lines.open(pool.dial()).await?;
+    let (mut sender, turn) = lines.open(pool.dial_shared()).await?;
     let send = sender.try_send_request(request);
     let answered = answer(pool, upstream, progress, send).await;
     Ok((answered.map_err(|error| error.failure(progress))?, turn))

@@ -8,6 +8,9 @@ use super::Limits;
 use crate::config::{ConfigError, Loaded};
 use crate::wire::Patience;
 
+/// As many as a map of headers has room for, with some to spare for our own.
+const MOST_HEADERS: u32 = 20_000;
+
 pub(super) fn limits(loaded: &Loaded) -> Result<Limits, ConfigError> {
     let limits = &loaded.config.limits;
     let count = |n: std::num::NonZeroU32| usize::try_from(n.get()).unwrap_or(usize::MAX);
@@ -20,6 +23,12 @@ pub(super) fn limits(loaded: &Loaded) -> Result<Limits, ConfigError> {
         );
         let error = loaded.error("limits.header_bytes", message);
         return Err(error.with_help("write a size from `8KiB` to `1MiB`"));
+    }
+    if limits.header_count.get() > MOST_HEADERS {
+        let count = limits.header_count;
+        let message = format!("limits.header_count: {count} is out of range");
+        let error = loaded.error("limits.header_count", message);
+        return Err(error.with_help(format!("write a number from `1` to `{MOST_HEADERS}`")));
     }
     for (key, span) in [
         ("head_timeout", limits.head_timeout),

@@ -49,6 +49,7 @@ pub(crate) struct Watch {
     head_since: AtomicU32,
     read_stalled: Stall,
     write_stalled: Stall,
+    unread: Stall,
 }
 
 impl Watch {
@@ -104,6 +105,16 @@ impl Watch {
         self.write_stalled.set(stalled, self.now());
     }
 
+    /// The answer is out, and the app is still to read the request, or has done so.
+    pub(crate) fn set_unread(&self, unread: bool) {
+        self.unread.set(unread, self.now());
+    }
+
+    /// The app has read some of a request that it has answered already.
+    pub(crate) fn renew_unread(&self) {
+        self.unread.renew(self.now());
+    }
+
     fn now(&self) -> u32 {
         self.now.load(Relaxed)
     }
@@ -122,6 +133,8 @@ impl Watch {
             Some(SLOW_READER)
         } else if stalled(&self.read_stalled) {
             Some("limits/slow-body")
+        } else if stalled(&self.unread) {
+            Some("limits/unread-body")
         } else if self.is_idle() && waited(self.quiet_since.load(Relaxed)) > patience.quiet {
             Some("limits/idle")
         } else {
@@ -141,6 +154,12 @@ impl Stall {
             self.0.store(now.max(1), Relaxed);
         } else if !stalled && since != 0 {
             self.0.store(0, Relaxed);
+        }
+    }
+
+    fn renew(&self, now: u32) {
+        if self.0.load(Relaxed) != 0 {
+            self.0.store(now.max(1), Relaxed);
         }
     }
 

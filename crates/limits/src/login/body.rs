@@ -15,21 +15,27 @@ pin_project! {
     /// A body of which the guard has read the beginning, or all, or nothing: frame by frame what
     /// came, then whatever is still to come.
     #[derive(Debug)]
-    pub struct GuardedBody<B> {
+    pub struct GuardedBody<B>
+    where
+        B: Body,
+    {
         read: VecDeque<Frame<Bytes>>,
         #[pin]
         rest: Option<B>,
         ended: bool,
+        // How it broke off while it was read: who reads it again is told.
+        error: Option<Box<B::Error>>,
     }
 }
 
-impl<B> GuardedBody<B> {
+impl<B: Body> GuardedBody<B> {
     /// A body that nobody has read.
     pub(crate) const fn untouched(body: B) -> Self {
         Self {
             read: VecDeque::new(),
             rest: Some(body),
             ended: false,
+            error: None,
         }
     }
 
@@ -39,13 +45,14 @@ impl<B> GuardedBody<B> {
     }
 }
 
-impl<B> From<Bytes> for GuardedBody<B> {
+impl<B: Body> From<Bytes> for GuardedBody<B> {
     fn from(bytes: Bytes) -> Self {
         let frame = (!bytes.is_empty()).then(|| Frame::data(bytes));
         Self {
             read: frame.into_iter().collect(),
             rest: None,
             ended: true,
+            error: None,
         }
     }
 }
@@ -62,6 +69,9 @@ impl<B: Body<Data = Bytes>> Body for GuardedBody<B> {
         if let Some(frame) = this.read.pop_front() {
             return Poll::Ready(Some(Ok(frame)));
         }
+        if let Some(error) = this.error.take() {
+            return Poll::Ready(Some(Err(*error)));
+        }
         match this.rest.as_mut().as_pin_mut() {
             Some(rest) if !*this.ended => rest.poll_frame(cx),
             _ => Poll::Ready(None),
@@ -70,7 +80,7 @@ impl<B: Body<Data = Bytes>> Body for GuardedBody<B> {
 
     fn is_end_stream(&self) -> bool {
         let rest = self.rest.as_ref().filter(|_| !self.ended);
-        self.read.is_empty() && rest.is_none_or(Body::is_end_stream)
+        self.read.is_empty() && self.error.is_none() && rest.is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -78,7 +88,8 @@ impl<B: Body<Data = Bytes>> Body for GuardedBody<B> {
         let rest = self.rest.as_ref().filter(|_| !self.ended);
         let rest = rest.map_or_else(|| SizeHint::with_exact(0), Body::size_hint);
         let mut hint = SizeHint::new();
-        if let Some(upper) = rest.upper() {
+        // How long it would have been nobody knows.
+        if let Some(upper) = rest.upper().filter(|_| self.error.is_none()) {
             hint.set_upper(upper.saturating_add(read));
         }
         hint.set_lower(rest.lower().saturating_add(read));
@@ -93,12 +104,16 @@ fn length(frame: &Frame<Bytes>) -> u64 {
 pin_project! {
     /// Reads a body up to a bound, keeping every frame.
     #[derive(Debug)]
-    pub(super) struct Reading<B> {
+    pub(super) struct Reading<B>
+    where
+        B: Body,
+    {
         frames: VecDeque<Frame<Bytes>>,
         length: u64,
         bound: u64,
         #[pin]
         rest: Option<B>,
+        error: Option<Box<B::Error>>,
     }
 }
 
@@ -120,6 +135,7 @@ impl<B: Body<Data = Bytes>> Reading<B> {
             length: 0,
             bound,
             rest: Some(body),
+            error: None,
         }
     }
 
@@ -142,7 +158,10 @@ impl<B: Body<Data = Bytes>> Reading<B> {
                         return Poll::Ready(End::TooLong);
                     }
                 }
-                Some(Err(_)) => return Poll::Ready(End::Broken),
+                Some(Err(error)) => {
+                    *this.error = Some(Box::new(error));
+                    return Poll::Ready(End::Broken);
+                }
                 None => return Poll::Ready(End::Whole),
             }
         }
@@ -155,6 +174,7 @@ impl<B: Body<Data = Bytes>> Reading<B> {
             length: 0,
             bound: 0,
             rest: None,
+            error: None,
         }
     }
 
@@ -178,7 +198,9 @@ impl<B: Body<Data = Bytes> + Unpin> Reading<B> {
         GuardedBody {
             read: self.frames,
             rest: self.rest,
-            ended: end == End::Whole,
+            // Polled again, some bodies that have failed come to an end.
+            ended: end != End::TooLong,
+            error: self.error,
         }
     }
 }

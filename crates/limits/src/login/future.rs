@@ -28,6 +28,8 @@ pin_project! {
     pub struct LoginFuture<S, B, R>
     where
         S: Service<Request<GuardedBody<B>>>,
+        B: Body,
+        R: Body,
     {
         #[pin]
         way: Way<S, B, R>,
@@ -40,6 +42,8 @@ pin_project! {
     enum Way<S, B, R>
     where
         S: Service<Request<GuardedBody<B>>>,
+        B: Body,
+        R: Body,
     {
         Passed { #[pin] call: S::Future },
         Guarded { guarded: Pin<Box<Guarded<S, B, R>>> },
@@ -50,6 +54,8 @@ pin_project! {
     struct Guarded<S, B, R>
     where
         S: Service<Request<GuardedBody<B>>>,
+        B: Body,
+        R: Body,
     {
         #[pin]
         state: State<S::Future, B, R>,
@@ -67,7 +73,11 @@ pin_project! {
 
 pin_project! {
     #[project = StateProjection]
-    enum State<F, B, R> {
+    enum State<F, B, R>
+    where
+        B: Body,
+        R: Body,
+    {
         Reading { #[pin] body: Reading<B>, parts: Option<Parts>, patience: Pin<Box<tokio::time::Sleep>> },
         Reserving { claim: Later<Result<Attempt, Denied>>, request: Option<Request<GuardedBody<B>>> },
         Calling { #[pin] call: F },
@@ -81,6 +91,7 @@ impl<S, B, R> LoginFuture<S, B, R>
 where
     S: Service<Request<GuardedBody<B>>>,
     B: Body<Data = Bytes>,
+    R: Body,
 {
     pub(super) fn passed(call: S::Future) -> Self {
         Self {
@@ -344,6 +355,8 @@ where
 impl<S, B, R> std::fmt::Debug for LoginFuture<S, B, R>
 where
     S: Service<Request<GuardedBody<B>>>,
+    B: Body,
+    R: Body,
 {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("LoginFuture").finish_non_exhaustive()

@@ -1,6 +1,5 @@
 //! An answer whose body is still to come, whole or in part.
 
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Weak;
 use std::task::{Context, Poll, ready};
@@ -11,8 +10,8 @@ use http_body::{Body, Frame, SizeHint};
 
 use super::Error;
 use super::exchange::Exchange;
-use super::line::{Line, Sending};
-use crate::http1::{Decoder, Extent};
+use super::line::{Line, Patience, Sending};
+use crate::http1::{Decoder, Extent, Malformed};
 use crate::proxy::Pool;
 
 /// The body of an answer, and the connection that it comes over; dropped early, it is closed.
@@ -30,7 +29,6 @@ pub(crate) struct Answer {
 #[derive(Debug)]
 pub(in crate::proxy) struct Home {
     pub(in crate::proxy) pool: Weak<Pool>,
-    pub(in crate::proxy) address: Option<SocketAddr>,
     /// For how long it can be used again; zero when it cannot.
     pub(in crate::proxy) keep: Duration,
 }
@@ -48,6 +46,7 @@ pub(in crate::proxy) fn begin(
     exchange: Exchange,
     extent: Extent,
     home: Home,
+    patience: Patience,
 ) -> Result<Begun, Error> {
     let Exchange {
         mut line, upload, ..
@@ -56,7 +55,9 @@ pub(in crate::proxy) fn begin(
         line.text = upload.into_text();
         None
     } else {
-        line.to.take().map(|to| Sending::start(upload, to))
+        line.to
+            .take()
+            .map(|to| Sending::start(upload, to, patience))
     };
     let mut decoder = Decoder::new(extent);
     let first = decoder.decode(&mut line.bytes)?;
@@ -101,7 +102,12 @@ impl Answer {
         }
         loop {
             let Some(line) = self.line.as_mut() else {
-                return Poll::Ready(Ok(None));
+                // What has broken off never comes to an end that could be taken for its own.
+                return Poll::Ready(if self.decoder.is_done() {
+                    Ok(None)
+                } else {
+                    Err(Malformed::Incomplete.into())
+                });
             };
             let frame = self.decoder.decode(&mut line.bytes)?;
             if self.decoder.is_done() {
@@ -112,6 +118,9 @@ impl Answer {
                 return Poll::Ready(Ok(frame));
             }
             if !ready!(line.read(cx))? {
+                if self.sending.as_ref().is_some_and(Sending::is_broken) {
+                    return Poll::Ready(Err(Malformed::Incomplete.into()));
+                }
                 self.decoder.end()?;
                 self.line = None;
             }

@@ -88,6 +88,7 @@ impl Head {
                 map.append(name, value);
             }
         }
+        let lasts = lines.lasts();
         for name in lines.named {
             map.remove(name);
         }
@@ -124,7 +125,7 @@ impl Head {
             headers: map,
             reason: reason.and_then(|said| ReasonPhrase::try_from(said.as_bytes()).ok()),
             extent,
-            lasts: lines.lasts && extent != Extent::Close,
+            lasts: lasts && extent != Extent::Close,
             keep: lines.keep,
             coded: lines.coding == Coding::Other,
         })
@@ -146,7 +147,9 @@ struct Lines {
     /// Whether the length came as a list.
     folded: bool,
     coding: Coding,
-    lasts: bool,
+    http_11: bool,
+    /// Whether the app says that the connection ends, or that it does not.
+    ends: Option<bool>,
     keep: Option<Duration>,
     named: Vec<HeaderName>,
     upgrade: Option<HeaderValue>,
@@ -158,11 +161,19 @@ impl Lines {
             length: None,
             folded: false,
             coding: Coding::None,
-            lasts: http_11,
+            http_11,
+            ends: None,
             keep: None,
             named: Vec::new(),
             upgrade: None,
         }
+    }
+
+    /// Whether the connection can be used again: whatever else is said, `close` is meant (RFC 9112 §9.3),
+    /// and whoever says the end of a body in two ways, or as HTTP/1.0 has none, may mean another (§6.1).
+    fn lasts(&self) -> bool {
+        let plain = self.coding == Coding::None || (self.http_11 && self.length.is_none());
+        !self.ends.unwrap_or(!self.http_11) && plain
     }
 
     /// Whether a header goes on to the client.
@@ -202,9 +213,9 @@ impl Lines {
     /// One of the words of `Connection` (RFC 9110 §7.6.1).
     fn option(&mut self, token: &[u8]) {
         if token.eq_ignore_ascii_case(b"close") {
-            self.lasts = false;
+            self.ends = Some(true);
         } else if token.eq_ignore_ascii_case(b"keep-alive") {
-            self.lasts = true;
+            self.ends.get_or_insert(false);
         } else if let Ok(name) = HeaderName::from_bytes(token) {
             self.named.push(name);
         }

@@ -1,10 +1,11 @@
 //! One connection to the app.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use socket2::SockRef;
@@ -16,6 +17,7 @@ use tokio::task::AbortHandle;
 use super::Error;
 use super::head::MOST_BYTES;
 use super::upload::{Stopped, Upload};
+use crate::proxy::deadlines::{Deadline, Deadlines};
 
 /// How much is read at once at first; twice as much whenever that was filled, up to [`LARGEST`].
 const SMALLEST: usize = 8 << 10;
@@ -24,6 +26,8 @@ const LARGEST: usize = 128 << 10;
 /// A connection that carries one request at a time.
 #[derive(Debug)]
 pub(crate) struct Line {
+    /// Where the app was when it was made.
+    pub(in crate::proxy) address: SocketAddr,
     pub(super) from: OwnedReadHalf,
     /// Elsewhere while a request is still on its way whose answer has begun.
     pub(super) to: Option<OwnedWriteHalf>,
@@ -35,9 +39,10 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    pub(in crate::proxy) fn new(stream: TcpStream) -> Self {
+    pub(in crate::proxy) fn new(stream: TcpStream, address: SocketAddr) -> Self {
         let (from, to) = stream.into_split();
         Self {
+            address,
             from,
             to: Some(to),
             bytes: BytesMut::new(),
@@ -99,7 +104,19 @@ impl Line {
 #[derive(Debug)]
 pub(super) struct Sending {
     task: Ends,
-    back: Rc<RefCell<Option<OwnedWriteHalf>>>,
+    shared: Rc<Shared>,
+}
+
+/// What the task and who reads the answer know of each other.
+#[derive(Debug, Default)]
+struct Shared {
+    /// The way out, once the request is through.
+    back: RefCell<Option<OwnedWriteHalf>>,
+    /// Whether the client's body broke off.
+    broken: Cell<bool>,
+    /// Whether the answer has been read to its end.
+    answered: Cell<bool>,
+    task: RefCell<Option<Waker>>,
 }
 
 /// Ends a task with itself, whatever that waits for.
@@ -115,30 +132,81 @@ impl Drop for Ends {
 }
 
 impl Sending {
-    pub(super) fn start(mut upload: Upload, mut to: OwnedWriteHalf) -> Self {
-        let back = Rc::<RefCell<Option<OwnedWriteHalf>>>::default();
-        let put = Rc::clone(&back);
+    /// Goes on with `upload`; once there is nobody who reads the answer, for as long as it moves once in
+    /// `patience`.
+    pub(super) fn start(mut upload: Upload, mut to: OwnedWriteHalf, patience: Patience) -> Self {
+        let shared = Rc::<Shared>::default();
+        let out = Rc::clone(&shared);
         let task = tokio::task::spawn_local(async move {
-            match poll_fn(|cx| upload.poll(cx, &mut to)).await {
-                Ok(()) => *put.borrow_mut() = Some(to),
+            let mut waited = None;
+            let sent = poll_fn(|cx| {
+                if let Poll::Ready(sent) = upload.poll(cx, &mut to) {
+                    return Poll::Ready(Some(sent));
+                }
+                if out.answered.get() {
+                    return patience
+                        .poll(cx, &mut waited, upload.moved())
+                        .map(|()| None);
+                }
+                *out.task.borrow_mut() = Some(cx.waker().clone());
+                Poll::Pending
+            });
+            match sent.await {
+                Some(Ok(())) => *out.back.borrow_mut() = Some(to),
                 // An answer to half of a request must not pass for one to all of it.
-                Err(Stopped::Body) => {
+                Some(Err(Stopped::Body)) => {
+                    out.broken.set(true);
                     let _ = SockRef::from(to.as_ref()).shutdown(Shutdown::Both);
                 }
                 // The app wants no more, and may have said so.
-                Err(Stopped::Io(error)) => tracing::trace!(%error, "the app takes no more"),
+                Some(Err(Stopped::Io(error))) => tracing::trace!(%error, "the app takes no more"),
+                None => tracing::trace!("the rest of an answered request does not move"),
             }
         });
         Self {
             task: Ends(Some(task.abort_handle())),
-            back,
+            shared,
         }
+    }
+
+    /// Whether the client's body broke off, and the answer with it.
+    pub(super) fn is_broken(&self) -> bool {
+        self.shared.broken.get()
     }
 
     /// The way out, if the request is through; otherwise it goes on by itself.
     pub(super) fn finish(mut self) -> Option<OwnedWriteHalf> {
-        let to = self.back.borrow_mut().take();
+        let to = self.shared.back.borrow_mut().take();
         self.task.0.take();
+        self.shared.answered.set(true);
+        let task = self.shared.task.borrow_mut().take();
+        if let Some(task) = task {
+            task.wake();
+        }
         to
+    }
+}
+
+/// How long something may not move.
+#[derive(Debug, Clone)]
+pub(in crate::proxy) struct Patience {
+    pub(in crate::proxy) deadlines: Rc<Deadlines>,
+    pub(in crate::proxy) limit: Duration,
+}
+
+impl Patience {
+    /// Ready when the number `moved` has been the same for the limit; what is `waited` for is kept by who
+    /// asks.
+    fn poll(&self, cx: &Context<'_>, waited: &mut Option<(Deadline, u64)>, moved: u64) -> Poll<()> {
+        let (deadline, before) =
+            waited.get_or_insert_with(|| (self.deadlines.wait(self.limit), moved));
+        if deadline.has_passed(cx.waker()) {
+            if std::mem::replace(before, moved) == moved {
+                return Poll::Ready(());
+            }
+            deadline.renew(self.limit);
+            deadline.has_passed(cx.waker());
+        }
+        Poll::Pending
     }
 }

@@ -17,7 +17,7 @@ pub(crate) use answer::Answer;
 pub(super) use answer::{Begun, Home, begin};
 pub(super) use exchange::{Ended, Exchange};
 pub(crate) use head::Head;
-pub(super) use line::Line;
+pub(super) use line::{Line, Patience};
 pub(super) use request::upload;
 pub(super) use upload::Upload;
 

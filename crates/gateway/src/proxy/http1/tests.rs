@@ -49,7 +49,7 @@ fn where_a_body_ends_and_whether_the_connection_lasts() {
         (Extent::Sized(1), true, false)
     );
     let both = format!("{one}Content-Length: 9\r\nTransfer-Encoding: Chunked\r\n\r\n");
-    assert_eq!(ok(&both), (Extent::Chunked, true, false));
+    assert_eq!(ok(&both), (Extent::Chunked, false, false));
     assert!(!head(&both).unwrap().headers.contains_key("content-length"));
     let coded = |coding| ok(&format!("{one}Transfer-Encoding: {coding}\r\n\r\n")).2;
     assert!(coded("gzip, chunked") && coded("chunked\r\nTransfer-Encoding: chunked"));
@@ -266,9 +266,10 @@ fn crumbs_become_one_cookie_and_the_host_comes_first() {
 /// A connection, and the app's end of it.
 async fn pair() -> (Line, tokio::net::TcpStream) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let near = tokio::net::TcpStream::connect(listener.local_addr().unwrap());
+    let address = listener.local_addr().unwrap();
+    let near = tokio::net::TcpStream::connect(address);
     let (near, far) = tokio::join!(near, listener.accept());
-    (Line::new(near.unwrap()), far.unwrap().0)
+    (Line::new(near.unwrap(), address), far.unwrap().0)
 }
 
 #[tokio::test]
@@ -284,28 +285,72 @@ async fn a_connection_that_was_closed_or_spoke_unasked_is_not_used_again() {
     assert!(!line.stands());
 }
 
-#[tokio::test]
-async fn an_answer_that_is_cut_off_is_none() {
+/// What is given of an answer of which `said` is all that comes.
+async fn begun(said: &[u8]) -> Box<super::Answer> {
     let (line, mut app) = pair().await;
-    app.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc")
-        .await
-        .unwrap();
+    app.write_all(said).await.unwrap();
     app.shutdown().await.unwrap();
     let upload = upload(Request::new(RequestBody::empty()), None, false, Vec::new()).unwrap();
     let mut exchange = super::Exchange::new(line, upload, Method::GET);
     let head = std::future::poll_fn(|cx| exchange.poll(cx)).await.unwrap();
     let home = super::Home {
         pool: std::rc::Weak::new(),
-        address: None,
         keep: std::time::Duration::ZERO,
     };
-    let begun = super::begin(exchange, head.extent, home).unwrap();
-    let super::Begun::Rest(answer) = begun else {
-        panic!("it has not come whole");
+    let patience = super::Patience {
+        deadlines: std::rc::Rc::default(),
+        limit: std::time::Duration::from_secs(1),
     };
-    let collected = answer.collect().await;
-    assert!(
-        matches!(collected, Err(Error::Malformed(Malformed::Incomplete))),
-        "{collected:?}"
-    );
+    match super::begin(exchange, head.extent, home, patience).unwrap() {
+        super::Begun::Rest(answer) => answer,
+        super::Begun::Whole(_) => panic!("it has not come whole"),
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_cut_off_is_none_however_often_it_is_asked_for() {
+    for said in [
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc",
+        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\nx",
+    ] {
+        let mut answer = begun(said.as_bytes()).await;
+        let mut broken = 0;
+        for _ in 0..4 {
+            match answer.frame().await {
+                Some(Ok(frame)) => assert!(frame.is_data(), "{said:?}"),
+                Some(Err(_)) => broken += 1,
+                None => panic!("{said:?} came to an end"),
+            }
+        }
+        assert!(
+            broken >= 2 && !http_body::Body::is_end_stream(&*answer),
+            "{said:?}"
+        );
+    }
+}
+
+#[test]
+fn close_is_meant_whatever_else_is_said() {
+    for (said, lasts) in [
+        ("", true),
+        ("Connection: close, keep-alive\r\n", false),
+        ("Connection: close\r\nConnection: keep-alive\r\n", false),
+        ("Connection: keep-alive\r\nConnection: x, Close\r\n", false),
+        ("Transfer-Encoding: chunked\r\n", true),
+        // Two ways to end a body are one too many to go on after it.
+        ("Transfer-Encoding: chunked\r\nContent-Length: 3\r\n", false),
+    ] {
+        let length = if said.contains("chunked") {
+            ""
+        } else {
+            "Content-Length: 0\r\n"
+        };
+        let text = format!("HTTP/1.1 200 OK\r\n{said}{length}\r\n");
+        assert_eq!(head(&text).unwrap().lasts, lasts, "{said:?}");
+    }
+    let old = "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n";
+    assert!(head(old).unwrap().lasts);
+    let old = "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n";
+    assert!(!head(old).unwrap().lasts);
 }

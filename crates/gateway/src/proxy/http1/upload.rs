@@ -21,6 +21,8 @@ pub(in crate::proxy) struct Upload {
     state: State,
     bare: bool,
     begun: bool,
+    /// How often something was taken from the client, or by the app.
+    moved: u64,
     /// Whether it has been seen what of the body is at hand.
     looked: bool,
 }
@@ -57,8 +59,14 @@ impl Upload {
             state,
             bare: state == State::Ended,
             begun: false,
+            moved: 0,
             looked: false,
         }
+    }
+
+    /// A number that grows whenever some of it goes on.
+    pub(super) const fn moved(&self) -> u64 {
+        self.moved
     }
 
     /// Whether any of it may have reached the app.
@@ -101,7 +109,9 @@ impl Upload {
             self.take(frame)?;
         }
         loop {
+            let left = self.queue.left();
             let written = self.queue.poll(cx, to);
+            self.moved += u64::from(self.queue.left() < left);
             self.begun |= self.queue.has_begun();
             ready!(written).map_err(Stopped::Io)?;
             if self.state == State::Ended {

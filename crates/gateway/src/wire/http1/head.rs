@@ -6,7 +6,7 @@ use bytes::{Buf as _, Bytes, BytesMut};
 use http::header::{CONNECTION, EXPECT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version};
 
-use crate::http1::{Extent, head_end};
+use crate::http1::{Extent, has_token, head_end};
 use crate::wire::framing::{Violation, framed};
 
 /// The most headers that are parsed without a table on the heap. A lower limit is held by the intake,
@@ -109,8 +109,7 @@ fn of(raw: &Bytes, parsed: &httparse::Request<'_, '_>, extent: Extent) -> Result
     let method = Method::from_bytes(method.as_bytes()).map_err(|_| MALFORMED)?;
     let uri = Uri::from_maybe_shared(raw.slice_ref(target.as_bytes())).map_err(|_| MALFORMED)?;
     let http_11 = minor == 1;
-    let mut lasts = http_11;
-    let mut expects = false;
+    let (mut closes, mut keeps, mut expects) = (false, http_11, false);
     // Room for the host of an absolute target, which the intake adds.
     let mut headers = HeaderMap::with_capacity(parsed.headers.len() + 1);
     for field in &*parsed.headers {
@@ -118,9 +117,10 @@ fn of(raw: &Bytes, parsed: &httparse::Request<'_, '_>, extent: Extent) -> Result
         let value = raw.slice_ref(field.value);
         let value = HeaderValue::from_maybe_shared(value).map_err(|_| MALFORMED)?;
         if name == CONNECTION {
-            lasts = lasting(&value, lasts);
+            closes |= has_token(&value, b"close");
+            keeps |= has_token(&value, b"keep-alive");
         } else if name == EXPECT {
-            expects = http_11 && value.as_bytes().eq_ignore_ascii_case(b"100-continue");
+            expects |= http_11 && value.as_bytes().eq_ignore_ascii_case(b"100-continue");
         }
         headers.append(name, value);
     }
@@ -136,21 +136,10 @@ fn of(raw: &Bytes, parsed: &httparse::Request<'_, '_>, extent: Extent) -> Result
     Ok(Head {
         request,
         extent,
-        lasts,
+        // Whatever else is said, `close` is meant (RFC 9112 §9.3).
+        lasts: keeps && !closes,
         expects,
     })
-}
-
-/// What a `Connection` line makes of it (RFC 9112 §9.3).
-fn lasting(value: &HeaderValue, mut lasts: bool) -> bool {
-    for token in value.as_bytes().split(|byte| *byte == b',') {
-        let token = token.trim_ascii();
-        if token.eq_ignore_ascii_case(b"close") {
-            return false;
-        }
-        lasts |= token.eq_ignore_ascii_case(b"keep-alive");
-    }
-    lasts
 }
 
 /// Takes the empty lines off that may stand before a request (RFC 9112 §2.2).

@@ -22,6 +22,9 @@ pub(crate) const BLOCK: usize = 64 << 10;
 /// What is kept at most of requests that come before the answer to the one at hand is out.
 const AHEAD: usize = 64 << 10;
 
+/// What is taken at most of a body that nobody reads, so that another request may follow.
+pub(super) const MOST_DISCARDED: usize = 64 << 10;
+
 /// What says that a body may be sent.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -32,8 +35,11 @@ pub(crate) type Block = RefCell<Box<[u8]>>;
 #[derive(Debug)]
 pub(super) struct Inlet<T> {
     inner: RefCell<Inner<T>>,
-    /// Who waits for the body to end or to be given up.
+    /// Who waits for the body to end or to be given up: the connection itself.
     waits: RefCell<Option<Waker>>,
+    /// Who waits for more of the body.
+    reader: RefCell<Option<Waker>>,
+    /// Whether somebody is to read the body.
     held: Cell<bool>,
     /// The number of the request at hand: who reads the body of one before has no part in it.
     request: Cell<u64>,
@@ -43,11 +49,15 @@ pub(super) struct Inlet<T> {
 
 #[derive(Debug)]
 struct Inner<T> {
-    stream: T,
+    /// Nothing once the connection has ended, whoever still has a share in it.
+    stream: Option<T>,
     bytes: BytesMut,
     decoder: Decoder,
     /// What is left of leave to send the body.
     leave: &'static [u8],
+    /// Whether no more of the body can come: it is not well-formed, or the client waits for leave and has
+    /// been answered without.
+    stuck: bool,
     ended: bool,
 }
 
@@ -73,13 +83,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Inlet<T> {
     pub(super) fn new(stream: T, watch: Arc<Watch>, block: Rc<Block>) -> Self {
         Self {
             inner: RefCell::new(Inner {
-                stream,
+                stream: Some(stream),
                 bytes: BytesMut::new(),
                 decoder: Decoder::new(Extent::Sized(0)),
                 leave: b"",
+                stuck: false,
                 ended: false,
             }),
             waits: RefCell::default(),
+            reader: RefCell::default(),
             held: Cell::new(false),
             request: Cell::new(0),
             watch,
@@ -96,7 +108,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Inlet<T> {
         let mut inner = self.inner.borrow_mut();
         loop {
             skip_empty(&mut inner.bytes);
-            self.watch.set_in_head(!inner.bytes.is_empty());
+            // Half an empty line is no head, or one would be begun and ended for ever.
+            let begun = !matches!(inner.bytes.first(), None | Some(b'\r'));
+            self.watch.set_in_head(begun);
             if !inner.bytes.is_empty() {
                 let taken = take(&mut inner.bytes, bounds);
                 if !matches!(taken, Ok(None)) {
@@ -121,6 +135,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Inlet<T> {
         // Whoever has begun to send wants no leave.
         let waits = expects && has_body && inner.bytes.is_empty();
         inner.leave = if waits { CONTINUE } else { b"" };
+        inner.stuck = false;
         self.held.set(has_body);
         self.request.set(self.request.get() + 1);
         has_body.then(|| self.request.get())
@@ -131,29 +146,76 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Inlet<T> {
         self.inner.borrow().decoder.is_done()
     }
 
+    /// The answer begins: what is to go out before it of leave to send the body, which nobody else
+    /// writes from now on.
+    pub(super) fn begin_answer(&self) -> &'static [u8] {
+        let mut inner = self.inner.borrow_mut();
+        let leave = std::mem::take(&mut inner.leave);
+        if leave.is_empty() {
+            return leave;
+        }
+        // Who waited to write it has the client's bytes to wait for.
+        wake(&self.reader);
+        let untouched = leave.len() == CONTINUE.len();
+        inner.stuck = untouched && !self.held.get();
+        if inner.stuck { b"" } else { leave }
+    }
+
+    /// Whether another request can follow the answer that begins: who reads the body has it, or the rest
+    /// is little enough to be taken and thrown away.
+    pub(super) fn may_last(&self) -> bool {
+        if self.held.get() || self.drain() {
+            return true;
+        }
+        let inner = self.inner.borrow();
+        let rest = inner.decoder.size_hint().lower();
+        !inner.stuck && !inner.ended && rest <= MOST_DISCARDED as u64
+    }
+
     /// Resolves with the body's end, or when nobody reads it any more.
     pub(super) fn poll_left(&self, cx: &Context<'_>) -> Poll<()> {
         if !self.held.get() || self.is_done() {
+            self.watch.set_unread(false);
             return Poll::Ready(());
         }
+        self.watch.set_unread(true);
         *self.waits.borrow_mut() = Some(cx.waker().clone());
         Poll::Pending
     }
 
-    fn wake(&self) {
-        if let Some(waker) = self.waits.borrow_mut().take() {
-            waker.wake();
+    /// Takes a body that nobody reads, if there is not too much of it; whether that was all.
+    pub(super) fn poll_discard(&self, cx: &mut Context<'_>, most: &mut usize) -> Poll<bool> {
+        let inner = &mut *self.inner.borrow_mut();
+        while !inner.decoder.is_done() && !inner.stuck && !inner.ended {
+            let polled = inner.frame(cx, &self.block);
+            self.watch.set_read_stalled(polled.is_pending());
+            match ready!(polled) {
+                Ok(Some(frame)) => {
+                    let length = frame.data_ref().map_or(0, Bytes::len);
+                    let Some(left) = most.checked_sub(length) else {
+                        break;
+                    };
+                    *most = left;
+                }
+                Ok(None) | Err(_) => break,
+            }
         }
+        Poll::Ready(inner.decoder.is_done())
     }
 
     /// Takes what is there of a body that nobody reads; whether that was all of it.
-    pub(super) fn drain(&self) -> bool {
+    fn drain(&self) -> bool {
         let inner = &mut *self.inner.borrow_mut();
         // Whoever waits for leave to send it does not send it.
-        while inner.leave.is_empty()
-            && matches!(inner.decoder.decode(&mut inner.bytes), Ok(Some(_)))
-        {}
+        while !inner.stuck && matches!(inner.decoder.decode(&mut inner.bytes), Ok(Some(_))) {}
         inner.decoder.is_done()
+    }
+
+    /// The connection ends, and with it what is left of a body: whoever reads that has an error.
+    pub(super) fn close(&self) {
+        self.held.set(false);
+        self.inner.borrow_mut().stream = None;
+        wake(&self.reader);
     }
 
     /// Whether the client has gone, as far as can be told while the answer is on its way.
@@ -165,24 +227,36 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Inlet<T> {
             }
         }
         if inner.ended {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
+            return Poll::Ready(());
         }
+        if !inner.decoder.is_done() {
+            // Looked for again once the body has been read.
+            *self.waits.borrow_mut() = Some(cx.waker().clone());
+        }
+        Poll::Pending
     }
 
     /// Calls `write` with the stream.
-    pub(super) fn poll_write<R>(&self, write: impl FnOnce(&mut T) -> Poll<R>) -> Poll<R> {
-        write(&mut self.inner.borrow_mut().stream)
+    pub(super) fn poll_write<R>(
+        &self,
+        write: impl FnOnce(&mut T) -> Poll<io::Result<R>>,
+    ) -> Poll<io::Result<R>> {
+        match &mut self.inner.borrow_mut().stream {
+            Some(stream) => write(stream),
+            None => Poll::Ready(Err(closed())),
+        }
     }
 
     /// Takes what the client still sends, at most `most` bytes, until it closes.
     pub(super) fn poll_linger(&self, cx: &mut Context<'_>, most: &mut usize) -> Poll<()> {
-        let mut inner = self.inner.borrow_mut();
+        let inner = &mut *self.inner.borrow_mut();
         let mut block = self.block.borrow_mut();
-        while *most > 0 && !inner.ended {
+        let Some(stream) = inner.stream.as_mut().filter(|_| !inner.ended) else {
+            return Poll::Ready(());
+        };
+        while *most > 0 {
             let mut buf = ReadBuf::new(&mut block);
-            match ready!(Pin::new(&mut inner.stream).poll_read(cx, &mut buf)) {
+            match ready!(Pin::new(&mut *stream).poll_read(cx, &mut buf)) {
                 Ok(()) if !buf.filled().is_empty() => {
                     *most = most.saturating_sub(buf.filled().len());
                 }
@@ -193,31 +267,45 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Inlet<T> {
     }
 
     /// The stream, and what has come of another protocol.
-    pub(super) fn into_stream(self) -> (T, Bytes) {
-        let inner = self.inner.into_inner();
-        (inner.stream, inner.bytes.freeze())
+    pub(super) fn take_stream(&self) -> Option<(T, Bytes)> {
+        let mut inner = self.inner.borrow_mut();
+        let bytes = std::mem::take(&mut inner.bytes).freeze();
+        inner.stream.take().map(|stream| (stream, bytes))
     }
+}
+
+fn wake(waiting: &RefCell<Option<Waker>>) {
+    if let Some(waker) = waiting.borrow_mut().take() {
+        waker.wake();
+    }
+}
+
+/// Whose connection has ended.
+fn closed() -> io::Error {
+    io::ErrorKind::ConnectionAborted.into()
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Inner<T> {
     /// Reads more into `bytes`; false at the end.
     fn read(&mut self, cx: &mut Context<'_>, block: &Block) -> Poll<io::Result<bool>> {
+        let stream = self.stream.as_mut().ok_or_else(closed)?;
         let mut block = block.borrow_mut();
         let mut buf = ReadBuf::new(&mut block);
-        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buf))?;
+        ready!(Pin::new(stream).poll_read(cx, &mut buf))?;
         self.bytes.extend_from_slice(buf.filled());
         Poll::Ready(Ok(!buf.filled().is_empty()))
     }
 
     fn give_leave(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.leave.is_empty() {
-            let written = ready!(Pin::new(&mut self.stream).poll_write(cx, self.leave))?;
+            let stream = self.stream.as_mut().ok_or_else(closed)?;
+            let written = ready!(Pin::new(&mut *stream).poll_write(cx, self.leave))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.leave = self.leave.get(written..).unwrap_or(&[]);
             if self.leave.is_empty() {
-                ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+                ready!(Pin::new(stream).poll_flush(cx))?;
             }
         }
         Poll::Ready(Ok(()))
@@ -248,15 +336,24 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Inner<T> {
 impl<T: AsyncRead + AsyncWrite + Unpin + Debug> Feed for Inlet<T> {
     fn poll(&self, request: u64, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let mut inner = self.inner.borrow_mut();
-        if self.request.get() != request || !self.held.get() || inner.decoder.is_done() {
+        if self.request.get() != request || inner.decoder.is_done() {
             return Poll::Ready(None);
+        }
+        if !self.held.get() {
+            // What has broken off never comes to an end that could be taken for its own.
+            return Poll::Ready(Some(Err(closed())));
         }
         let frame = inner.frame(cx, &self.block);
         self.watch.set_read_stalled(frame.is_pending());
+        if frame.is_pending() {
+            *self.reader.borrow_mut() = Some(cx.waker().clone());
+        }
         let frame = ready!(frame);
+        self.watch.renew_unread();
         if frame.is_err() || inner.decoder.is_done() {
+            inner.stuck = frame.is_err();
             self.held.set(frame.is_ok());
-            self.wake();
+            wake(&self.waits);
         }
         Poll::Ready(frame.transpose())
     }
@@ -276,7 +373,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Debug> Feed for Inlet<T> {
         if self.request.get() == request {
             self.held.set(false);
             self.watch.set_read_stalled(false);
-            self.wake();
+            wake(&self.waits);
         }
     }
 }

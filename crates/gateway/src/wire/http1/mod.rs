@@ -26,7 +26,7 @@ pub(crate) use inlet::{BLOCK, Block, Feed};
 pub(crate) use replay::{Stop, replay};
 
 use self::head::{Bounds, Head, PARSED, Refused};
-use self::inlet::Inlet;
+use self::inlet::{Inlet, MOST_DISCARDED};
 use self::outlet::{Asked, Outlet};
 use super::io::{Socket, Wire};
 use super::serve::Line;
@@ -36,15 +36,22 @@ use crate::body::Source;
 use crate::http1::Queue;
 use crate::worker::Answer;
 
-/// What is taken at most of a request that has been answered: 4 MiB.
+/// What is taken at most of a client that has been answered, before its connection is closed: 4 MiB.
 const MOST_LINGERED: usize = 4 << 20;
+
+/// A connection that is closed with this, whoever else has a share in it.
+struct Open<T: AsyncRead + AsyncWrite + Unpin>(Rc<Inlet<T>>);
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Drop for Open<T> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
 
 /// How a connection ends.
 enum End {
-    /// Between two messages.
+    /// After an answer, or before there was anything to answer.
     Between,
-    /// With more of the client's that nobody is to read.
-    Unread,
     /// The client has gone.
     Gone,
     /// As something other than HTTP.
@@ -58,20 +65,19 @@ where
 {
     let stream = Wire::new(stream, Arc::clone(&line.watch));
     let (watch, block) = (Arc::clone(&line.watch), line.worker.block());
-    let inlet = Rc::new(Inlet::new(stream, watch, block));
-    let ended = match run(&line, &inlet).await {
+    // However this ends, whoever reads a body ends with it.
+    let inlet = Open(Rc::new(Inlet::new(stream, watch, block)));
+    let inlet = &inlet.0;
+    let ended = match run(&line, inlet).await {
         Ok(End::Tunnel(tunnel)) => {
             line.watch.tunnel();
-            // Whoever reads a body has a share; a request that changes protocols has none.
-            if let Some(inlet) = Rc::into_inner(inlet) {
-                let (client, first) = inlet.into_stream();
+            if let Some((client, first)) = inlet.take_stream() {
                 tunnel.open(client, first, Rc::clone(&line.slot));
             }
             return;
         }
         Ok(End::Gone) => return,
-        Ok(End::Between) => finish(&inlet, 0).await,
-        Ok(End::Unread) => finish(&inlet, MOST_LINGERED).await,
+        Ok(End::Between) => finish(inlet).await,
         Err(error) => Err(error),
     };
     if let Err(error) = ended {
@@ -105,13 +111,11 @@ where
         };
         // The rest of a request whose answer came early may still be wanted.
         poll_fn(|cx| inlet.poll_left(cx)).await;
-        if !inlet.is_done() && !inlet.drain() {
-            return Ok(End::Unread);
-        }
-        drop(in_flight);
-        if !lasts {
+        let mut most = MOST_DISCARDED;
+        if !lasts || !poll_fn(|cx| inlet.poll_discard(cx, &mut most)).await {
             return Ok(End::Between);
         }
+        drop(in_flight);
     }
 }
 
@@ -161,10 +165,12 @@ where
 {
     // Whoever drains has no time for another request.
     asked.lasts &= !line.worker.is_draining();
+    let leave = inlet.begin_answer();
+    asked.lasts &= inlet.may_last();
     let tunnel = response.extensions_mut().remove::<Tunnel>();
     let tunnel = tunnel.filter(|_| response.status() == StatusCode::SWITCHING_PROTOCOLS);
     let text = line.worker.take_text();
-    let mut outlet = Outlet::new(&response, asked, text, &line.worker.date());
+    let mut outlet = Outlet::new(&response, asked, text, leave, &line.worker.date());
     let mut body = pin!(response.into_body());
     let out = poll_fn(|cx| match outlet.poll(cx, body.as_mut(), inlet) {
         // Whoever has gone wants no more of what is still to come.
@@ -192,17 +198,18 @@ where
     );
     let mut queue = Queue::new(words.await.to_vec());
     poll_fn(|cx| inlet.poll_write(|to| queue.poll(cx, to))).await?;
-    Ok(End::Unread)
+    Ok(End::Between)
 }
 
-/// Says that no more comes, and takes at most `most` bytes of what the client still sends.
+/// Says that no more comes, and takes what the client still sends, within bounds.
 ///
 /// A socket that is closed over unread bytes is reset by the kernel, and the answer is lost on its way.
 /// For how long is bounded by the limit on connections that are idle.
-async fn finish<T>(inlet: &Inlet<T>, mut most: usize) -> io::Result<()>
+async fn finish<T>(inlet: &Inlet<T>) -> io::Result<()>
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
+    let mut most = MOST_LINGERED;
     poll_fn(|cx| inlet.poll_write(|to| Pin::new(to).poll_shutdown(cx))).await?;
     poll_fn(|cx| inlet.poll_linger(cx, &mut most)).await;
     Ok(())

@@ -6,14 +6,14 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderValue, Response, StatusCode, Version};
+use http::{HeaderMap, Response, StatusCode, Version};
 use http_body::{Body, Frame};
 use hyper::ext::ReasonPhrase;
 use panoply_headers::Apart;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::inlet::Inlet;
-use crate::http1::{Queue, field};
+use crate::http1::{Queue, field, has_token};
 use crate::wire::trailers;
 
 /// What of a request its answer depends on.
@@ -51,17 +51,21 @@ pub(super) struct Outlet {
 }
 
 impl Outlet {
-    /// Writes the head of `response` into `text`, dated `date`.
+    /// Writes the head of `response` into `text`, dated `date`, behind what is `before` it.
     pub(super) fn new<B: Body>(
         response: &Response<B>,
         asked: Asked,
         mut text: Vec<u8>,
+        before: &[u8],
         date: &[u8],
     ) -> Self {
         let status = response.status();
         let headers = response.headers();
         let switching = status == StatusCode::SWITCHING_PROTOCOLS;
-        let closes = headers.get_all(CONNECTION).iter().any(says_close);
+        let closes = headers
+            .get_all(CONNECTION)
+            .iter()
+            .any(|value| has_token(value, b"close"));
         let http_11 = asked.version == Version::HTTP_11;
         let length = length(headers);
         let exact = response.body().size_hint().exact();
@@ -76,6 +80,7 @@ impl Outlet {
         let lasts = asked.lasts && !closes && state != State::Close && !switching;
 
         text.clear();
+        text.extend_from_slice(before);
         start(&mut text, response, http_11);
         for (name, value) in headers {
             let ours = *name == CONNECTION && !switching
@@ -228,9 +233,4 @@ fn start<B>(text: &mut Vec<u8>, response: &Response<B>, http_11: bool) {
 
 fn length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-fn says_close(value: &HeaderValue) -> bool {
-    let mut tokens = value.as_bytes().split(|byte| *byte == b',');
-    tokens.any(|token| token.trim_ascii().eq_ignore_ascii_case(b"close"))
 }

@@ -3,12 +3,15 @@ use proptest::prelude::*;
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 
+use bytes::BytesMut;
 use http::StatusCode;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
-use super::head::{Bounds, PARSED};
+use super::head::{Bounds, PARSED, take};
 use super::inlet::{BLOCK, Block, Feed as _, Inlet};
 use super::replay::{Stop, replay};
 use crate::http1::Malformed;
@@ -241,7 +244,6 @@ fn leave_is_given_when_somebody_wants_the_body_and_not_before() {
         let head = "PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\nContent-Length: 2\r\n\r\n";
         client.write_all(head.as_bytes()).await.unwrap();
         let number = next_body(&inlet).await.unwrap();
-        assert!(!inlet.drain(), "who waits for leave has sent nothing");
         let mut said = [0; 25];
         let reading = async {
             client.read_exact(&mut said).await.unwrap();
@@ -266,7 +268,12 @@ fn a_body_that_breaks_off_or_has_bad_chunks_is_an_error() {
             let number = next_body(&inlet).await.unwrap();
             drop(client);
             assert_eq!(all_of(&inlet, number).await, None, "{rest}");
-            assert!(!inlet.is_done() && !inlet.drain());
+            assert!(!inlet.is_done() && !inlet.may_last());
+            let again = poll_fn(|cx| inlet.poll(number, cx)).await;
+            assert!(
+                matches!(again, Some(Err(_))),
+                "an end would pass for its own: {rest}"
+            );
         });
     }
 }
@@ -285,4 +292,133 @@ fn a_client_that_hangs_up_is_missed_while_its_answer_is_made() {
         drop(client);
         assert!(poll_fn(gone).await);
     });
+}
+
+/// A waker that counts.
+#[derive(Default)]
+struct Woken(AtomicU32);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Woken {
+    fn times(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+const POST: &[u8] = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n";
+const EXPECTING: &[u8] =
+    b"PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n";
+
+#[test]
+fn whoever_reads_a_body_ends_with_its_connection() {
+    alone(async {
+        let (mut client, inlet) = connected();
+        client.write_all(POST).await.unwrap();
+        let number = next_body(&inlet).await.unwrap();
+        let woken = Arc::<Woken>::default();
+        let waker = Waker::from(Arc::clone(&woken));
+        let cx = &mut Context::from_waker(&waker);
+        assert!(inlet.poll(number, cx).is_pending());
+        inlet.close();
+        assert_eq!(woken.times(), 1);
+        assert!(matches!(inlet.poll(number, cx), Poll::Ready(Some(Err(_)))));
+        assert_eq!(
+            client.read(&mut [0]).await.unwrap(),
+            0,
+            "the socket is closed, though another has a share in it"
+        );
+    });
+}
+
+#[test]
+fn leave_that_was_not_given_goes_out_with_the_answer_or_not_at_all() {
+    alone(async {
+        let (mut client, inlet) = connected();
+        client.write_all(EXPECTING).await.unwrap();
+        let number = next_body(&inlet).await.unwrap();
+        // Somebody is to read the body and has not come to it.
+        assert_eq!(inlet.begin_answer(), b"HTTP/1.1 100 Continue\r\n\r\n");
+        assert!(inlet.may_last());
+        let cx = &mut Context::from_waker(Waker::noop());
+        assert!(inlet.poll(number, cx).is_pending());
+        client.write_all(b"hi").await.unwrap();
+        assert_eq!(all_of(&inlet, number).await.unwrap(), b"hi");
+        inlet.close();
+        let mut said = Vec::new();
+        client.read_to_end(&mut said).await.unwrap();
+        assert_eq!(said, b"", "nobody else writes it");
+
+        let (mut client, inlet) = connected();
+        client.write_all(EXPECTING).await.unwrap();
+        let number = next_body(&inlet).await.unwrap();
+        inlet.let_go(number);
+        assert_eq!(inlet.begin_answer(), b"");
+        assert!(!inlet.may_last(), "nobody knows whether the body comes");
+        let mut most = 100;
+        assert!(!poll_fn(|cx| inlet.poll_discard(cx, &mut most)).await);
+    });
+}
+
+#[test]
+fn a_little_that_nobody_reads_is_thrown_away() {
+    alone(async {
+        let (mut client, inlet) = connected();
+        client.write_all(POST).await.unwrap();
+        let number = next_body(&inlet).await.unwrap();
+        inlet.let_go(number);
+        assert!(inlet.may_last());
+        client
+            .write_all(b"helloGET / HTTP/1.1\r\n\r\n")
+            .await
+            .unwrap();
+        let mut most = 5;
+        assert!(poll_fn(|cx| inlet.poll_discard(cx, &mut most)).await);
+        assert_eq!(next_body(&inlet).await, None);
+
+        let long = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 65537\r\n\r\n";
+        client.write_all(long).await.unwrap();
+        let number = next_body(&inlet).await.unwrap();
+        inlet.let_go(number);
+        assert!(!inlet.may_last(), "that is too much");
+    });
+}
+
+#[test]
+fn a_client_that_goes_is_missed_as_soon_as_its_body_is_through() {
+    alone(async {
+        let (mut client, inlet) = connected();
+        client.write_all(POST).await.unwrap();
+        let number = next_body(&inlet).await.unwrap();
+        let woken = Arc::<Woken>::default();
+        let waker = Waker::from(Arc::clone(&woken));
+        assert!(
+            inlet
+                .poll_gone(&mut Context::from_waker(&waker))
+                .is_pending()
+        );
+        client.write_all(b"hello").await.unwrap();
+        drop(client);
+        assert_eq!(all_of(&inlet, number).await.unwrap(), b"hello");
+        assert_eq!(woken.times(), 1, "the connection looks again");
+        poll_fn(|cx| inlet.poll_gone(cx)).await;
+    });
+}
+
+#[test]
+fn close_is_meant_whatever_else_the_client_says() {
+    for (said, lasts) in [
+        ("", true),
+        ("Connection: close\r\nConnection: keep-alive\r\n", false),
+        ("Connection: keep-alive, Close\r\n", false),
+        ("Connection: upgrade\r\n", true),
+    ] {
+        let text = format!("GET / HTTP/1.1\r\nHost: a\r\n{said}\r\n");
+        let head = take(&mut BytesMut::from(&*text), BOUNDS).unwrap().unwrap();
+        assert_eq!(head.lasts, lasts, "{said:?}");
+    }
 }

@@ -77,6 +77,14 @@ fn each_limit_by_its_name() {
     watch.set_write_stalled(true);
     assert_eq!(after(&watch, &sweeper, 9), Some("limits/slow-reader"));
     watch.set_write_stalled(false);
+    watch.set_unread(true);
+    assert_eq!(after(&watch, &sweeper, 7), None);
+    watch.renew_unread();
+    assert_eq!(after(&watch, &sweeper, 7), None, "the app reads on");
+    assert_eq!(after(&watch, &sweeper, 2), Some("limits/unread-body"));
+    watch.set_unread(false);
+    watch.renew_unread();
+    assert_eq!(after(&watch, &sweeper, 9), None);
     drop(request);
     assert_eq!(after(&watch, &sweeper, 8), None);
     watch.tunnel();
