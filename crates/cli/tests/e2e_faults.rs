@@ -324,11 +324,7 @@ fn the_clock_jumps_forth_and_back() {
 fn postgres_ends_and_comes_back() {
     let mut postgres = PostgresServer::start_durable();
     let app = App::start(&test_app("logins.mjs"));
-    let config = format!(
-        "{PLAIN}[store]\nurl = \"{}\"\nsecret = \"a secret of all nodes\"\n",
-        postgres.url()
-    );
-    let gateway = Gateway::before(&app.origin(), &config);
+    let gateway = Gateway::before(&app.origin(), &on(&postgres));
     let mut wrong = Verdicts::default();
     wrong.equal("before", lock(&gateway, "ada"), 10);
     postgres.kill_outright();
@@ -337,19 +333,62 @@ fn postgres_ends_and_comes_back() {
     wrong.check(guesses <= 10, || {
         format!("{guesses} guesses while it was gone")
     });
-    let is = |state: &str| {
-        let metrics = format!("{}/metrics", gateway.admin);
-        let metrics = curl(Path::new("/dev/null"), &[&metrics]).text();
-        metrics.contains(state).then_some(())
-    };
-    let limit = Duration::from_secs(30);
-    wait_for("the metrics", limit, || is("panoply_store_up 0"));
+    store_is(&gateway, false);
     postgres.revive();
-    wait_for("PostgreSQL again", limit, || {
-        login(&gateway, "nobody");
-        is("panoply_store_up 1")
-    });
+    store_is(&gateway, true);
     wrong.equal("what was locked before", login(&gateway, "ada"), 429);
     wrong.equal("afterwards", lock(&gateway, "alan"), 10);
     wrong.settle();
+}
+
+#[test]
+fn postgres_takes_nothing_for_a_while() {
+    let postgres = PostgresServer::start();
+    let app = App::start(&test_app("logins.mjs"));
+    let gateway = Gateway::before(&app.origin(), &on(&postgres));
+    let mut wrong = Verdicts::default();
+    let read_only = |on: bool| {
+        // As after a failover, when the address leads to what is a standby now.
+        let word = if on { "on" } else { "off" };
+        postgres.sql(&format!(
+            "alter system set default_transaction_read_only = {word}"
+        ));
+        postgres.sql("select pg_reload_conf()");
+    };
+    wrong.equal("before", lock(&gateway, "ada"), 10);
+    read_only(true);
+    wait_for("a standby", Duration::from_secs(20), || {
+        let shown = postgres.sql("show default_transaction_read_only");
+        (shown == "on").then_some(())
+    });
+    store_is(&gateway, false);
+    let guesses = lock(&gateway, "grace");
+    wrong.check(guesses <= 10, || format!("{guesses} while it took nothing"));
+    read_only(false);
+    store_is(&gateway, true);
+    wrong.equal("what was locked before", login(&gateway, "ada"), 429);
+    wrong.equal("afterwards", lock(&gateway, "alan"), 10);
+    wrong.settle();
+}
+
+/// A gateway that counts in `postgres`, and takes it for away when it says so and not when this machine is
+/// busy.
+fn on(postgres: &PostgresServer) -> String {
+    format!(
+        "{PLAIN}[store]\nurl = \"{}\"\nsecret = \"a secret of all nodes\"\ndeadline = \"5s\"\n",
+        postgres.url()
+    )
+}
+
+/// Waits until the gateway says that its store is there, or is not; a login asks for it each time.
+fn store_is(gateway: &Gateway, there: bool) {
+    let line = format!("panoply_store_up {}", u8::from(there));
+    wait_for(&line, Duration::from_secs(30), || {
+        login(gateway, "nobody");
+        let metrics = format!("{}/metrics", gateway.admin);
+        let metrics = curl(Path::new("/dev/null"), &[&metrics]).text();
+        // A hundred failures would block everybody here.
+        thread::sleep(Duration::from_millis(250));
+        metrics.contains(&line).then_some(())
+    });
 }

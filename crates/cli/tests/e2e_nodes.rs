@@ -190,6 +190,8 @@ fn while_redis_is_away_the_insurance_decides() {
     redis.signal(Signal::CONT);
     wait_for("Redis again", Duration::from_secs(20), || {
         login(&gateway, "nobody");
+        // A hundred failures would block everybody here.
+        std::thread::sleep(Duration::from_millis(250));
         health("panoply_store_up 1")
     });
     // It is gone, and comes back with what it had written down.
@@ -205,6 +207,8 @@ fn while_redis_is_away_the_insurance_decides() {
     redis.revive();
     wait_for("Redis again", Duration::from_secs(20), || {
         login(&gateway, "nobody");
+        // A hundred failures would block everybody here.
+        std::thread::sleep(Duration::from_millis(250));
         health("panoply_store_up 1")
     });
     for _ in 0..20 {
@@ -212,6 +216,63 @@ fn while_redis_is_away_the_insurance_decides() {
     }
     let total = shown(&app, "ada");
     wrong.check(total <= 15, || format!("{total} in all"));
+    wrong.equal("at last", login(&gateway, "ada").0, 429);
+    wrong.settle();
+}
+
+#[test]
+fn while_redis_takes_nothing_the_insurance_decides() {
+    let redis = Redis::start();
+    let app = App::start(&test_app("logins.mjs"));
+    let gateway = Gateway::before(&app.origin(), &on(&redis.url(), "nodes = 2\n"));
+    let mut wrong = Verdicts::default();
+    for _ in 0..3 {
+        wrong.equal("counted in Redis", login(&gateway, "ada").0, 401);
+    }
+    let is = |line: &str| {
+        login(&gateway, "nobody");
+        let metrics = curl(&gateway.ca(), &[&format!("{}/metrics", gateway.admin)]).text();
+        // A hundred failures would block everybody here.
+        std::thread::sleep(Duration::from_millis(250));
+        metrics.contains(line).then_some(())
+    };
+    let limit = Duration::from_secs(20);
+    // After a failover the address may lead to a replica, which answers that it takes nothing; and Redis
+    // may hold all writes back for a moment.
+    for (what, how, back) in [
+        (
+            "a replica",
+            "REPLICAOF 127.0.0.1 1",
+            Some("REPLICAOF NO ONE"),
+        ),
+        ("a pause", "CLIENT PAUSE 3000 WRITE", None),
+    ] {
+        redis.command(how);
+        for user in ["grace", "alan"] {
+            let user = format!("{user} during {what}").replace(' ', "-");
+            let mut passed = 0;
+            for _ in 0..12 {
+                let (status, time) = login(&gateway, &user);
+                wrong.check(matches!(status, 401 | 429), || format!("{user}: {status}"));
+                wrong.check(time < Duration::from_secs(2), || {
+                    format!("{user}: {time:?}")
+                });
+                passed += u64::from(status == 401);
+            }
+            // Its share while Redis is away, and all of it if it came back meanwhile.
+            wrong.check(passed <= 10, || format!("{passed} of {user}"));
+        }
+        if let Some(back) = back {
+            wait_for(what, limit, || is("panoply_store_up 0"));
+            redis.command(back);
+        }
+        wait_for("Redis again", limit, || is("panoply_store_up 1"));
+    }
+    for _ in 0..20 {
+        login(&gateway, "ada");
+    }
+    let total = shown(&app, "ada");
+    wrong.check((10..=15).contains(&total), || format!("{total} in all"));
     wrong.equal("at last", login(&gateway, "ada").0, 429);
     wrong.settle();
 }

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use super::process::Process;
-use super::{free_port, require};
+use super::{Raw, free_port, require};
 
 /// A server that ends with the test.
 #[derive(Debug)]
@@ -31,6 +31,13 @@ impl Redis {
 
     pub(crate) fn signal(&self, signal: Signal) {
         self.process.signal(signal);
+    }
+
+    /// Has it do one thing, such as `REPLICAOF NO ONE`.
+    pub(crate) fn command(&self, line: &str) {
+        let mut socket = Raw::open(&format!("127.0.0.1:{}", self.port));
+        socket.send(format!("{line}\r\n").as_bytes());
+        assert_eq!(socket.read_until("\r\n"), "+OK\r\n", "{line}");
     }
 
     /// Ends it at once and starts it again, with what it had written down.
