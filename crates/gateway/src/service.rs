@@ -5,10 +5,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use panoply::limits::GuardedBody;
 use panoply_core::Refusal;
 use tower_service::Service;
@@ -16,7 +16,7 @@ use tower_service::Service;
 use crate::body::{RequestBody, ResponseBody};
 use crate::config::FrameworkErrors;
 use crate::intake::Asked;
-use crate::proxy::{self, Failure, Pool, Upstream};
+use crate::proxy::{self, Failure, Forwarding, Pool, Upstream};
 use crate::settings::Live;
 use crate::shared::{AppState, Shared};
 
@@ -53,7 +53,8 @@ impl AppService {
 impl Service<Request<GuardedBody<RequestBody>>> for AppService {
     type Response = Response<ResponseBody>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>>>>;
+    // Boxed, since it is moved through all layers.
+    type Future = Box<AppFuture>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
@@ -62,24 +63,24 @@ impl Service<Request<GuardedBody<RequestBody>>> for AppService {
     fn call(&mut self, request: Request<GuardedBody<RequestBody>>) -> Self::Future {
         let inner = Rc::clone(&self.0);
         let request = request.map(RequestBody::from_guarded);
-        Box::pin(async move { Ok(inner.answer(request).await) })
+        let asked = Asked::of(&request);
+        let method = request.method().clone();
+        let state = match inner.forward(request) {
+            Ok(forwarding) => State::Forwarding(forwarding),
+            Err(refusal) => State::Refused(Some(Box::new(refusal))),
+        };
+        Box::new(AppFuture {
+            inner,
+            asked: Some(asked),
+            method,
+            state,
+        })
     }
 }
 
 impl Inner {
-    async fn answer(&self, request: Request<RequestBody>) -> Response<ResponseBody> {
-        let asked = Asked::of(&request);
-        let method = request.method().clone();
-        match self.pass(request).await {
-            Ok(answer) if self.hides_framework && proxy::may_be_framework_error(&answer) => {
-                proxy::without_framework_error(answer, &method, asked).await
-            }
-            Ok(answer) => answer,
-            Err(refusal) => asked.answer(refusal).map(ResponseBody::from),
-        }
-    }
-
-    async fn pass(&self, request: Request<RequestBody>) -> Result<Response<ResponseBody>, Refusal> {
+    /// Sends a request on, if the app is there.
+    fn forward(&self, request: Request<RequestBody>) -> Result<Forwarding, Refusal> {
         match **self.shared.app.load() {
             AppState::Up(address) => self.pool.move_to(address),
             AppState::Starting => {
@@ -90,20 +91,88 @@ impl Inner {
                 );
             }
         }
-        proxy::forward(&self.pool, &self.upstream, request)
-            .await
-            .map_err(|failure| {
-                let cause = failure.causes();
-                if matches!(
-                    failure,
-                    Failure::Broken(_) | Failure::NotHttp2 | Failure::Unasked | Failure::Coded
-                ) {
-                    // Nobody else knows why: to the app all was well.
-                    tracing::warn!(error = %failure, cause, "the app gave no answer");
-                } else {
-                    tracing::debug!(error = %failure, cause, "the app gave no answer");
-                }
-                failure.refusal()
-            })
+        proxy::forward(&self.pool, &self.upstream, request).map_err(|failure| refusal(&failure))
     }
+}
+
+/// The future of [`AppService`].
+///
+/// Written out, since it is made for each request: one that the compiler makes of nested functions has room
+/// for what each of them was given, five thousand bytes in all.
+#[derive(Debug)]
+pub(crate) struct AppFuture {
+    inner: Rc<Inner>,
+    asked: Option<Asked>,
+    method: Method,
+    state: State,
+}
+
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are of the large one, and the whole is boxed"
+)]
+enum State {
+    Forwarding(Forwarding),
+    Refused(Option<Box<Refusal>>),
+    /// What may be a page of the framework's own is looked at.
+    Hiding(Pin<Box<dyn Future<Output = Response<ResponseBody>>>>),
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Forwarding(_) => "Forwarding",
+            Self::Refused(_) => "Refused",
+            Self::Hiding(_) => "Hiding",
+        })
+    }
+}
+
+impl Future for AppFuture {
+    type Output = Result<Response<ResponseBody>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let answer = match &mut this.state {
+            State::Forwarding(forwarding) => {
+                ready!(forwarding.poll(cx, &this.inner.pool, &this.inner.upstream))
+                    .map_err(|failure| refusal(&failure))
+            }
+            State::Refused(refusal) => match refusal.take() {
+                Some(refusal) => Err(*refusal),
+                None => return Poll::Pending,
+            },
+            State::Hiding(hiding) => return hiding.as_mut().poll(cx).map(Ok),
+        };
+        // Polled again after its end, which a future may answer as it likes.
+        let Some(asked) = this.asked.take() else {
+            return Poll::Pending;
+        };
+        match answer {
+            Ok(answer) if this.inner.hides_framework && proxy::may_be_framework_error(&answer) => {
+                let method = this.method.clone();
+                let hiding =
+                    async move { proxy::without_framework_error(answer, &method, asked).await };
+                this.state = State::Hiding(Box::pin(hiding));
+                Pin::new(this).poll(cx)
+            }
+            Ok(answer) => Poll::Ready(Ok(answer)),
+            Err(refusal) => Poll::Ready(Ok(asked.answer(refusal).map(ResponseBody::from))),
+        }
+    }
+}
+
+/// What the client is told of it, and the log.
+fn refusal(failure: &Failure) -> Refusal {
+    let cause = failure.causes();
+    if matches!(
+        failure,
+        Failure::Broken(_) | Failure::NotHttp2 | Failure::Unasked | Failure::Coded
+    ) {
+        // Nobody else knows why: to the app all was well.
+        tracing::warn!(error = %failure, cause, "the app gave no answer");
+    } else {
+        tracing::debug!(error = %failure, cause, "the app gave no answer");
+    }
+    failure.refusal()
 }

@@ -1,15 +1,18 @@
 //! One request to the app and its answer back.
 
-use std::future::poll_fn;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http::header::{ACCEPT_RANGES, CONTENT_TYPE, ETAG, LAST_MODIFIED};
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use panoply_core::Nonce;
 
-use super::http1::{self, Begun, Ended, Exchange, Head};
+use super::deadlines::Deadline;
+use super::http1::{self, Begun, Ended, Exchange, Head, Line, Upload};
 use super::pool::Pool;
 use super::{Failure, headers, shared};
 use crate::body::{AppBody, Fault, Progress, RequestBody, ResponseBody};
@@ -30,65 +33,179 @@ pub(crate) struct Upstream {
     pub(crate) placeholder: Option<Rc<str>>,
 }
 
-/// Sends `request` on and gives the answer as soon as its head is there.
-pub(crate) async fn forward(
+/// Sends `request` on; the answer is there as soon as its head is.
+///
+/// It goes over a connection that has been used before if there is one, and over a new one if that turns out
+/// to be closed.
+pub(crate) fn forward(
     pool: &Rc<Pool>,
     upstream: &Upstream,
     mut request: Request<RequestBody>,
-) -> Result<Response<ResponseBody>, Failure> {
+) -> Result<Forwarding, Failure> {
     let nonce = request.extensions_mut().remove::<Nonce>();
-    let answer = if upstream.h2c {
-        shared::exchange(pool, upstream, request).await?
+    let progress = request.body().progress();
+    let upgrade = headers::upgrade(request.headers(), request.version());
+    let asked = upgrade.is_some();
+    let state = if upstream.h2c {
+        let (pool, upstream) = (Rc::clone(pool), upstream.clone());
+        State::Shared(Box::pin(async move {
+            shared::exchange(&pool, &upstream, request).await
+        }))
     } else {
-        exchange(pool, upstream, request).await?
+        let method = request.method().clone();
+        let mut line = pool.reuse();
+        let text = line.as_mut().map(Line::take_text).unwrap_or_default();
+        let stamped = upstream.placeholder.is_some();
+        let upload = http1::upload(request, upgrade.as_ref(), stamped, text);
+        // Nobody lets a request with such a length come this far.
+        let upload = upload.ok_or(Failure::Body(Fault::Broken))?;
+        match line {
+            Some(line) => State::Asking {
+                exchange: Exchange::new(line, upload, method),
+                used: true,
+                wait: Wait::new(pool, upstream, &progress),
+            },
+            None => State::dialling(pool, upload, method),
+        }
     };
-    let stamp = upstream.placeholder.as_ref().zip(nonce);
-    Ok(match stamp.filter(|_| is_html(answer.headers())) {
-        Some((placeholder, nonce)) => stamped(answer, placeholder, &nonce),
-        None => answer.map(|body| match body {
-            AppBody::Whole(body) => ResponseBody::Whole(body),
-            body => ResponseBody::App(body),
-        }),
+    Ok(Forwarding {
+        state,
+        progress,
+        nonce,
+        asked,
     })
 }
 
-/// Sends over a connection that has been used before if there is one, and over a new one if that
-/// turns out to be closed.
-async fn exchange(
-    pool: &Rc<Pool>,
-    upstream: &Upstream,
-    request: Request<RequestBody>,
-) -> Result<Response<AppBody>, Failure> {
-    let upgrade = headers::upgrade(request.headers(), request.version());
-    let asked = upgrade.is_some();
-    let progress = request.body().progress();
-    let method = request.method().clone();
-    let (mut line, used) = match pool.reuse() {
-        Some(line) => (line, true),
-        None => (pool.connect().await?, false),
-    };
-    let text = line.take_text();
-    let stamped = upstream.placeholder.is_some();
-    let upload = http1::upload(request, upgrade.as_ref(), stamped, text);
-    // Nobody lets a request with such a length come this far.
-    let upload = upload.ok_or(Failure::Body(Fault::Broken))?;
-    let mut exchange = Exchange::new(line, upload, method.clone());
-    let mut answer = within(pool, upstream, &progress, |cx| exchange.poll(cx)).await;
-    if used && matches!(answer, Some(Err(Ended::Broken(_)))) && exchange.may_go_again() {
-        let upload = exchange.again();
-        exchange = Exchange::new(pool.connect().await?, upload, method);
-        answer = within(pool, upstream, &progress, |cx| exchange.poll(cx)).await;
+/// A request on its way, until the head of its answer is there.
+#[derive(Debug)]
+pub(crate) struct Forwarding {
+    state: State,
+    progress: Rc<Progress>,
+    nonce: Option<Nonce>,
+    /// Whether it asks for another protocol.
+    asked: bool,
+}
+
+type Later<T> = Pin<Box<dyn Future<Output = Result<T, Failure>>>>;
+
+enum State {
+    /// A connection is made for it.
+    Dialling {
+        dialled: Later<Line>,
+        upload: Upload,
+        method: Method,
+    },
+    /// It has a connection, which may have been used before.
+    Asking {
+        exchange: Exchange,
+        used: bool,
+        wait: Wait,
+    },
+    /// It goes over a connection that others use too.
+    Shared(Later<Response<AppBody>>),
+    Over,
+}
+
+impl State {
+    fn dialling(pool: &Rc<Pool>, upload: Upload, method: Method) -> Self {
+        let pool = Rc::clone(pool);
+        Self::Dialling {
+            dialled: Box::pin(async move { pool.connect().await }),
+            upload,
+            method,
+        }
     }
-    let head = answer.unwrap_or(Err(Ended::Late)).map_err(|ended| {
-        // Whose fault it is the body knows best.
-        match (progress.fault(), ended) {
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Dialling { .. } => "Dialling",
+            Self::Asking { .. } => "Asking",
+            Self::Shared(_) => "Shared",
+            Self::Over => "Over",
+        })
+    }
+}
+
+impl Forwarding {
+    /// The app's answer.
+    pub(crate) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        pool: &Rc<Pool>,
+        upstream: &Upstream,
+    ) -> Poll<Result<Response<ResponseBody>, Failure>> {
+        loop {
+            match &mut self.state {
+                State::Dialling { dialled, .. } => {
+                    let line = ready!(dialled.as_mut().poll(cx));
+                    let State::Dialling { upload, method, .. } = self.take() else {
+                        return Poll::Pending;
+                    };
+                    self.state = State::Asking {
+                        exchange: Exchange::new(line?, upload, method),
+                        used: false,
+                        wait: Wait::new(pool, upstream, &self.progress),
+                    };
+                }
+                State::Asking { exchange, wait, .. } => {
+                    let answer = match exchange.poll(cx) {
+                        Poll::Ready(answer) => answer,
+                        Poll::Pending => {
+                            ready!(wait.poll(cx, upstream, &self.progress));
+                            Err(Ended::Late)
+                        }
+                    };
+                    let State::Asking { exchange, used, .. } = self.take() else {
+                        return Poll::Pending;
+                    };
+                    let lost = used && matches!(answer, Err(Ended::Broken(_)));
+                    if lost && exchange.may_go_again() {
+                        let (upload, method) = exchange.again();
+                        self.state = State::dialling(pool, upload, method);
+                        continue;
+                    }
+                    let head = answer.map_err(|ended| self.failure(ended))?;
+                    let answer = answered(pool, upstream, exchange, head, self.asked)?;
+                    return Poll::Ready(Ok(self.passed(answer, upstream)));
+                }
+                State::Shared(shared) => {
+                    let answer = ready!(shared.as_mut().poll(cx));
+                    self.take();
+                    return Poll::Ready(answer.map(|answer| self.passed(answer, upstream)));
+                }
+                // Polled again after its end, which a future may answer as it likes.
+                State::Over => return Poll::Pending,
+            }
+        }
+    }
+
+    fn take(&mut self) -> State {
+        std::mem::replace(&mut self.state, State::Over)
+    }
+
+    /// Whose fault it is the body knows best.
+    fn failure(&self, ended: Ended) -> Failure {
+        match (self.progress.fault(), ended) {
             (Some(fault), _) => Failure::Body(fault),
             (None, Ended::Body) => Failure::Body(Fault::Broken),
             (None, Ended::Late) => Failure::Timeout,
             (None, Ended::Broken(error)) => Failure::Broken(error.into()),
         }
-    })?;
-    answered(pool, upstream, exchange, head, asked)
+    }
+
+    /// The answer, with the nonce in it where that belongs.
+    fn passed(&mut self, answer: Response<AppBody>, upstream: &Upstream) -> Response<ResponseBody> {
+        let stamp = upstream.placeholder.as_ref().zip(self.nonce.take());
+        match stamp.filter(|_| is_html(answer.headers())) {
+            Some((placeholder, nonce)) => stamped(answer, placeholder, &nonce),
+            None => answer.map(|body| match body {
+                AppBody::Whole(body) => ResponseBody::Whole(body),
+                body => ResponseBody::App(body),
+            }),
+        }
+    }
 }
 
 /// Makes an answer of its head and what has come of its body.
@@ -135,41 +252,52 @@ fn answered(
     )
 }
 
-/// Waits for an answer's head, which `look` looks for; as long as the request's own body moves, the wait
-/// begins anew. Nothing when it has lasted too long.
-pub(super) async fn within<T>(
-    pool: &Pool,
-    upstream: &Upstream,
-    progress: &Progress,
-    mut look: impl FnMut(&mut Context<'_>) -> Poll<T>,
-) -> Option<T> {
-    let limit = upstream.response_timeout;
-    let deadline = pool.deadline(limit);
-    let mut mark = progress.mark();
-    let mut stalled = false;
-    let stall = upstream.stall_timeout;
-    poll_fn(|cx| {
-        if let Poll::Ready(answer) = look(cx) {
-            return Poll::Ready(Some(answer));
+/// How long an answer's head is waited for; as long as the request's own body moves, that begins anew.
+#[derive(Debug)]
+pub(super) struct Wait {
+    deadline: Deadline,
+    mark: (u64, bool),
+    stalled: bool,
+}
+
+impl Wait {
+    pub(super) fn new(pool: &Pool, upstream: &Upstream, progress: &Progress) -> Self {
+        Self {
+            deadline: pool.deadline(upstream.response_timeout),
+            mark: progress.mark(),
+            stalled: false,
         }
-        if !deadline.has_passed(cx.waker()) {
+    }
+
+    /// Ready when it has lasted too long.
+    pub(super) fn poll(
+        &mut self,
+        cx: &Context<'_>,
+        upstream: &Upstream,
+        progress: &Progress,
+    ) -> Poll<()> {
+        if !self.deadline.has_passed(cx.waker()) {
             return Poll::Pending;
         }
         // Over HTTP/1.1 a client that stalls has a limit of its own, which is looked at before.
-        let before = std::mem::replace(&mut mark, progress.mark());
-        if mark == before && !progress.waits_for_client() {
-            return Poll::Ready(None);
+        let before = std::mem::replace(&mut self.mark, progress.mark());
+        let moved = self.mark != before;
+        if !moved && !progress.waits_for_client() {
+            return Poll::Ready(());
         }
-        if mark == before && std::mem::replace(&mut stalled, true) {
+        if !moved && std::mem::replace(&mut self.stalled, true) {
             progress.give_up();
-            return Poll::Ready(None);
+            return Poll::Ready(());
         }
-        stalled &= mark == before;
-        deadline.renew(if stalled { stall } else { limit });
-        deadline.has_passed(cx.waker());
+        self.stalled &= !moved;
+        self.deadline.renew(if self.stalled {
+            upstream.stall_timeout
+        } else {
+            upstream.response_timeout
+        });
+        self.deadline.has_passed(cx.waker());
         Poll::Pending
-    })
-    .await
+    }
 }
 
 /// The app's page with the nonce in it.

@@ -17,7 +17,7 @@ use panoply_core::Refusal;
 
 use crate::body::Broken;
 
-pub(crate) use forward::{Upstream, forward};
+pub(crate) use forward::{Forwarding, Upstream, forward};
 pub(crate) use framework::{may_be as may_be_framework_error, replaced as without_framework_error};
 pub(crate) use multiplexed::Turn;
 pub(crate) use pool::Pool;

@@ -1,9 +1,10 @@
 //! One request to an app that speaks HTTP/2, over a connection that others use too.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 
 use http::header::{ACCEPT_ENCODING, IF_RANGE, RANGE};
 use http::uri::PathAndQuery;
@@ -12,7 +13,7 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use panoply_core::{ClientAddress, Connection, RequestId};
 
-use super::forward::{Upstream, within};
+use super::forward::{Upstream, Wait};
 use super::multiplexed::Turn;
 use super::pool::Pool;
 use super::{Failure, headers};
@@ -168,7 +169,12 @@ async fn answer(
     >,
 ) -> Result<Response<Incoming>, Unanswered> {
     let mut sent = pin!(sent);
-    match within(pool, upstream, progress, |cx| sent.as_mut().poll(cx)).await {
+    let mut wait = Wait::new(pool, upstream, progress);
+    let within = poll_fn(|cx| match sent.as_mut().poll(cx) {
+        Poll::Ready(sent) => Poll::Ready(Some(sent)),
+        Poll::Pending => wait.poll(cx, upstream, progress).map(|()| None),
+    });
+    match within.await {
         Some(Ok(answer)) => Ok(answer),
         Some(Err(mut error)) => {
             let unsent = error.take_message();

@@ -54,9 +54,9 @@ impl Exchange {
     }
 
     /// The request, as if nothing of it had been sent.
-    pub(in crate::proxy) fn again(mut self) -> Upload {
+    pub(in crate::proxy) fn again(mut self) -> (Upload, Method) {
         self.upload.again();
-        self.upload
+        (self.upload, self.method)
     }
 
     /// The connection, once it carries another protocol, and what has come of that.
