@@ -12,7 +12,7 @@ pub(crate) type Tool = (&'static str, &'static str);
 /// # Errors
 ///
 /// When some are missing and `may_install` is not set, or this is not root on a Debian.
-pub(crate) fn packages(tools: &[Tool], may_install: bool) -> Result<()> {
+pub(crate) fn packages(tools: &[(&str, &str)], may_install: bool) -> Result<()> {
     let missing = tools.iter().filter(|(program, _)| !has(program));
     let packages: Vec<&str> = missing.map(|(_, package)| *package).collect();
     if packages.is_empty() {

@@ -10,6 +10,7 @@ mod bench;
 mod budget;
 mod check;
 mod conformance;
+mod dist;
 mod fuzz;
 mod hostile_page;
 mod install;
@@ -42,6 +43,8 @@ enum Task {
     Fuzz(fuzz::Options),
     /// Counts the instructions of the hot paths and holds them to budget.toml.
     Budget(budget::Options),
+    /// Builds the program that is distributed, optimised by its profile: target/dist/panoply.
+    Dist(dist::Options),
     /// Measures beside named peers, in one run; writes docs/benchmarks.md.
     Bench(bench::Options),
     /// Besieges a gateway with all hostile clients of the tests; writes docs/hostile.md.
@@ -72,6 +75,7 @@ fn main() -> ExitCode {
         Task::Test(options) => check::run(&root(), options),
         Task::Fuzz(options) => fuzz::run(&root(), &options),
         Task::Budget(options) => budget::run(&root(), &options),
+        Task::Dist(options) => dist::run(options),
         Task::Bench(options) => bench::run(options),
         Task::Siege(options) => siege::run(&options),
         Task::Soak(options) => soak::run(&options),

@@ -124,7 +124,7 @@ fn njsscan(place: &Path) -> Result<std::path::PathBuf> {
 }
 
 /// An app of routers, controllers and what they call; says how many lines it has.
-fn project(root: &Path) -> Result<usize> {
+pub(crate) fn project(root: &Path) -> Result<usize> {
     let each = (FILES - 1) / 3;
     for dir in ["routes", "controllers", "models"] {
         fs::create_dir(root.join(dir))?;

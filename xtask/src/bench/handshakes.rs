@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Read as _;
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -60,7 +61,7 @@ struct Row {
 }
 
 /// Measures, prints, and writes its section of `docs/benchmarks.md`.
-pub(super) fn run(options: Options) -> Result<()> {
+pub(super) fn run(options: Options, program: &Path) -> Result<()> {
     let app = backend::start()?;
     let scratch = tempfile::tempdir()?;
     certificate(scratch.path())?;
@@ -76,7 +77,7 @@ pub(super) fn run(options: Options) -> Result<()> {
                     continue;
                 }
                 eprintln!("round {}, {how:?}: {}", round + 1, peer.name());
-                let running = peers::start(*peer, app, DUTY, scratch.path())?;
+                let running = peers::start(*peer, program, app, DUTY, scratch.path())?;
                 let address = running.address()?;
                 let clients = (0..CLIENTS).map(|_| Client::new(how, &root, address));
                 let clients = clients.collect::<Result<Vec<_>>>()?;
@@ -306,16 +307,17 @@ fn section(options: Options, rows: &[Row]) -> String {
     let Options {
         seconds, rounds, ..
     } = options;
+    let (command, told) = (options.command("handshakes"), options.build().told());
     let peers = [Peer::Nginx, Peer::Haproxy, Peer::Caddy];
     let versions = peers.map(|peer| format!("{} {}", peer.name(), peer.version()));
     let versions = versions.join(", ");
     let mut text = format!(
         "{TITLE}\n\n\
-         Made by `cargo xtask bench handshakes --seconds {seconds} --rounds {rounds}`: {CLIENTS} clients \
+         Made by `{command}`: {CLIENTS} clients \
          that connect, shake hands by TLS 1.3 and go, an ECDSA certificate (P-256), X25519; {rounds} \
          rounds of {seconds} s in which all take turns; medians. The clients run on the same cores, so \
          that the time of the processor in the proxy itself tells more than handshakes a second. \
-         {versions}.\n\n\
+         {told}; {versions}.\n\n\
          | | | handshakes/s | to nginx | µs each in the proxy | to nginx |\n|---|---|---|---|---|---|\n"
     );
     for row in rows {

@@ -1,8 +1,9 @@
 //! `cargo xtask bench`: figures beside named peers, in one run on one machine.
 
-mod audit;
-mod backend;
+pub(crate) mod audit;
+pub(crate) mod backend;
 pub(crate) mod bare;
+mod build;
 mod growth;
 mod handshakes;
 pub(crate) mod limits;
@@ -17,8 +18,9 @@ mod suit;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 
+use self::build::Build;
 use self::peers::{Duty, Peer};
 use crate::install::{self, Tool};
 use crate::root;
@@ -65,6 +67,24 @@ pub(crate) struct Options {
     /// Rounds, in each of which every proxy has its turn.
     #[arg(long, default_value_t = 5)]
     rounds: u32,
+    /// The gateway is the one that `cargo xtask dist` has made: for gateway, handshakes and shapes.
+    #[arg(long)]
+    dist: bool,
+}
+
+impl Options {
+    const fn build(self) -> Build {
+        Build::new(self.dist)
+    }
+
+    /// How the same is measured again.
+    fn command(self, what: &str) -> String {
+        let Self {
+            seconds, rounds, ..
+        } = self;
+        let flag = self.build().flag();
+        format!("cargo xtask bench {what}{flag} --seconds {seconds} --rounds {rounds}")
+    }
 }
 
 /// One measurement.
@@ -88,6 +108,16 @@ struct Row {
 ///
 /// When a program is missing, or a load gives errors.
 pub(crate) fn run(options: Options) -> Result<bool> {
+    if options.dist {
+        use What::{Gateway, Handshakes, Shapes};
+        let measured = matches!(options.what, None | Some(Gateway | Handshakes | Shapes));
+        ensure!(
+            measured,
+            "`--dist` is for what measures the gateway: gateway, handshakes or shapes"
+        );
+        // Before anything is measured that takes minutes.
+        options.build().prepare()?;
+    }
     libraries(options)?;
     gateways(options)?;
     Ok(true)
@@ -148,7 +178,8 @@ fn gateways(options: Options) -> Result<()> {
             },
         ];
         let how = ["--seconds", seconds.as_str(), "--rounds", rounds.as_str()];
-        cargo(&[again.as_slice(), how.as_slice()].concat())?;
+        let dist: &[&str] = if options.dist { &["--dist"] } else { &[] };
+        cargo(&[again.as_slice(), how.as_slice(), dist].concat())?;
         if options.what.is_none() {
             for what in [What::Handshakes, What::Shapes] {
                 let what = Some(what);
@@ -157,19 +188,19 @@ fn gateways(options: Options) -> Result<()> {
         }
         return Ok(());
     }
-    cargo(&["build", "--release", "--package", "panoply-cli"])?;
+    let program = options.build().prepare()?;
     if !gateway {
         return if handshakes {
-            handshakes::run(options)
+            handshakes::run(options, &program)
         } else {
-            shapes::run(options)
+            shapes::run(options, &program)
         };
     }
-    proxies(options)
+    proxies(options, &program)
 }
 
 /// The gateway as it is by default beside others that do what they can of the same.
-fn proxies(options: Options) -> Result<()> {
+fn proxies(options: Options, program: &Path) -> Result<()> {
     let app = backend::start()?;
     let scratch = tempfile::tempdir()?;
     certificate(scratch.path())?;
@@ -184,7 +215,7 @@ fn proxies(options: Options) -> Result<()> {
                 }
                 eprintln!("round {}, tls {tls}: {}", round + 1, peer.name());
                 let duty = Duty { tls, full: false };
-                let running = peers::start(peer, app, duty, scratch.path())?;
+                let running = peers::start(peer, program, app, duty, scratch.path())?;
                 // The first second is for warming up.
                 load(&running.url, 1)?;
                 let mut sample = load(&running.url, options.seconds)?;
@@ -200,7 +231,7 @@ fn proxies(options: Options) -> Result<()> {
         });
         tables.push((tls, rows.collect::<Vec<_>>()));
     }
-    let page = page::render(options.seconds, options.rounds, bare, &tables);
+    let page = page::render(options, bare, &tables);
     print!("{}", page::figures(bare, &tables));
     // The other section of the page is made by another run.
     let path = root().join("docs/benchmarks.md");
@@ -294,7 +325,8 @@ fn median(samples: &[Sample]) -> Sample {
     }
 }
 
-fn certificate(directory: &Path) -> Result<()> {
+/// A certificate for this machine, and its key, each in a file and both in one.
+pub(crate) fn certificate(directory: &Path) -> Result<()> {
     let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
     let made = rcgen::generate_simple_self_signed(names)?;
     let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());

@@ -3,15 +3,14 @@
 use std::fmt::Write as _;
 
 use super::peers::Peer;
-use super::{Row, Sample};
+use super::{Options, Row, Sample};
 
 /// The whole page.
-pub(super) fn render(
-    seconds: u32,
-    rounds: u32,
-    bare: Sample,
-    tables: &[(bool, Vec<Row>)],
-) -> String {
+pub(super) fn render(options: Options, bare: Sample, tables: &[(bool, Vec<Row>)]) -> String {
+    let Options {
+        seconds, rounds, ..
+    } = options;
+    let (command, told) = (options.command("gateway"), options.build().told());
     let peers = [Peer::Nginx, Peer::Haproxy, Peer::Caddy];
     let versions = peers
         .map(|peer| format!("{} {}", peer.name(), peer.version()))
@@ -21,14 +20,14 @@ pub(super) fn render(
     let _ = write!(
         page,
         "# Benchmarks\n\n\
-         Made by `cargo xtask bench gateway --seconds {seconds} --rounds {rounds}`, which anyone can \
+         Made by `{command}`, which anyone can \
          run again. Only the ratios within one table mean anything: all of it, the load, the proxy \
          and the app, runs on the same {cores} cores.\n\n\
          wrk with 64 connections that are kept alive, answers of 1 KB, HTTP/1.1; the proxies take \
          turns, {rounds} rounds of {seconds} s each after a second of warming up; medians. Each adds \
          Helmet's headers, keeps its connections to the app, and passes the client's address on. \
          Beside that Panoply does all it does by default: framing checks, client address, request \
-         ids, limits, metrics, reports; the others do not. {versions}.\n\n"
+         ids, limits, metrics, reports; the others do not. {told}; {versions}.\n\n"
     );
     page.push_str(&figures(bare, tables));
     page.push_str(include_str!("where_time_goes.md"));

@@ -9,8 +9,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::root;
-
 /// The headers that each of them adds, as Helmet does.
 pub(super) const HEADERS: [(&str, &str); 10] = [
     (
@@ -173,8 +171,14 @@ pub(super) struct Duty {
     pub(super) full: bool,
 }
 
-/// Starts `peer` in front of `app`, with files in `directory`.
-pub(super) fn start(peer: Peer, app: SocketAddr, duty: Duty, directory: &Path) -> Result<Running> {
+/// Starts `peer` in front of `app`, with files in `directory`; `program` is Panoply.
+pub(super) fn start(
+    peer: Peer,
+    program: &Path,
+    app: SocketAddr,
+    duty: Duty,
+    directory: &Path,
+) -> Result<Running> {
     let tls = duty.tls;
     let port = free_port()?;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -192,7 +196,7 @@ pub(super) fn start(peer: Peer, app: SocketAddr, duty: Duty, directory: &Path) -
     std::fs::write(&config, text)?;
     let mut command = match peer {
         Peer::Panoply | Peer::PanoplyLogging => {
-            let mut command = Command::new(root().join("target/release/panoply"));
+            let mut command = Command::new(program);
             command.args(["run", "--upstream", &format!("http://{app}"), "--config"]);
             command
                 .arg(&config)

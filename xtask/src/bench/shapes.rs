@@ -1,6 +1,7 @@
 //! The gateway with everything on, in many shapes of load, beside nginx, haproxy and caddy.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
@@ -75,7 +76,7 @@ const SHAPES: [Shape; 11] = [
 const PEERS: [Peer; 4] = [Peer::Panoply, Peer::Nginx, Peer::Haproxy, Peer::Caddy];
 
 /// Measures, prints, and writes its section of `docs/benchmarks.md`.
-pub(super) fn run(options: Options) -> Result<()> {
+pub(super) fn run(options: Options, program: &Path) -> Result<()> {
     let app = backend::start()?;
     let scratch = tempfile::tempdir()?;
     certificate(scratch.path())?;
@@ -89,7 +90,7 @@ pub(super) fn run(options: Options) -> Result<()> {
         for round in 0..options.rounds {
             for (peer, samples) in PEERS.into_iter().zip(&mut samples) {
                 eprintln!("round {}, {}: {}", round + 1, shape.name, peer.name());
-                let running = peers::start(peer, app, duty, scratch.path())?;
+                let running = peers::start(peer, program, app, duty, scratch.path())?;
                 let url = format!("{}{}", running.url, shape.path);
                 // The first second is for warming up.
                 load(shape, &url, 1)?;
@@ -149,15 +150,16 @@ fn h2load(url: &str, connections: u32, seconds: u32) -> Result<Sample> {
 
 fn section(options: Options, rows: &[(&Shape, [Sample; 4])]) -> String {
     let mut text = format!(
-        "{TITLE}\n\nMade by `cargo xtask bench shapes --seconds {} --rounds {}`: each proxy with its access \
+        "{TITLE}\n\nMade by `{}`: each proxy with its access \
          log, a limit on requests by client that nobody reaches, flags on cookies where it has them, and the \
          same headers; Panoply besides with the login guard, the cross-site guard and all else that is on by \
          itself. 64 connections where nothing else is said, 8 for 10 MB, 16 with ten streams each for HTTP/2. \
          Medians of alternating rounds; thousands of requests a second, and in brackets the 99th percentile \
-         in milliseconds and the resident memory in MB.\n\n\
+         in milliseconds and the resident memory in MB. {}.\n\n\
          | | panoply | nginx | haproxy | caddy | to nginx | to haproxy | to caddy |\n\
          |---|---|---|---|---|---|---|---|\n",
-        options.seconds, options.rounds
+        options.command("shapes"),
+        options.build().told()
     );
     for (shape, samples) in rows {
         let _ = write!(text, "| {} ", shape.name);

@@ -10,15 +10,17 @@ mod site;
 mod subject;
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use tokio::time::{Instant, sleep};
 
 use self::site::{Site, Tally};
 use self::subject::{Sample, Subject};
+pub(crate) use self::subject::{addresses, ready};
 use crate::hostile_page;
 use crate::root;
 
@@ -80,9 +82,10 @@ struct Report {
     after: Sample,
 }
 
-async fn soak(binary: &std::path::Path, minutes: u32) -> Result<Report> {
+async fn soak(binary: &Path, minutes: u32) -> Result<Report> {
     let mut subject = Subject::start(binary)?;
-    let site = Arc::new(Site::new(&subject)?);
+    let certificate = subject.directory.path().join("cert.pem");
+    let site = Arc::new(Site::new(&certificate, subject.https, subject.http)?);
     let before = subject.sample().await?;
     let load = clients::start(&site)
         .into_iter()
@@ -119,6 +122,34 @@ async fn soak(binary: &std::path::Path, minutes: u32) -> Result<Report> {
         samples,
         after,
     })
+}
+
+/// Has everybody visit a gateway with such a certificate for a while; how many honest requests it
+/// answered.
+///
+/// # Errors
+///
+/// When one was not answered as it should be.
+pub(crate) async fn visit(
+    certificate: &Path,
+    https: SocketAddr,
+    http: SocketAddr,
+    lasting: Duration,
+) -> Result<u64> {
+    let site = Arc::new(Site::new(certificate, https, http)?);
+    let (honest, hostile) = (clients::start(&site), hostile::start(&site));
+    sleep(lasting).await;
+    site.stop();
+    for task in hostile {
+        task.abort();
+    }
+    for task in honest {
+        task.await?;
+    }
+    if let Some(failure) = site.failures().first() {
+        bail!("{failure}");
+    }
+    Ok(site.tally().iter().map(|(_, tally)| tally.answered).sum())
 }
 
 /// How late a nap of a tenth of a second ended, at worst.

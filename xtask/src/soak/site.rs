@@ -1,6 +1,7 @@
 //! The way to the gateway, and the count of what was asked there.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -18,8 +19,6 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-
-use super::subject::Subject;
 
 /// Whoever is honest comes from here.
 pub(super) const HONEST: Ipv4Addr = Ipv4Addr::LOCALHOST;
@@ -50,8 +49,9 @@ pub(super) struct Site {
 }
 
 impl Site {
-    pub(super) fn new(subject: &Subject) -> Result<Self> {
-        let pem = std::fs::read(subject.directory.path().join("cert.pem"))?;
+    /// A gateway with such a certificate.
+    pub(super) fn new(certificate: &Path, https: SocketAddr, http: SocketAddr) -> Result<Self> {
+        let pem = std::fs::read(certificate)?;
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(&pem).context("the certificate")?)?;
         let connector = |protocol: &[u8]| {
@@ -61,8 +61,8 @@ impl Site {
             TlsConnector::from(Arc::new(config))
         };
         Ok(Self {
-            https: subject.https,
-            http: subject.http,
+            https,
+            http,
             http1: connector(b"http/1.1"),
             http2: connector(b"h2"),
             over: AtomicBool::new(false),

@@ -66,11 +66,7 @@ impl Subject {
             .arg(directory.path().join("state"))
             .current_dir(directory.path());
         let (gateway, line) = ready(&mut gateway)?;
-        let mut addresses = line.split("://").skip(1).filter_map(|rest| {
-            let end = rest.find(|c: char| c != '.' && c != ':' && !c.is_ascii_alphanumeric());
-            let text = rest.get(..end.unwrap_or(rest.len()))?;
-            text.replace("localhost", "127.0.0.1").parse().ok()
-        });
+        let mut addresses = addresses(&line);
         let mut next = || {
             addresses
                 .next()
@@ -131,8 +127,17 @@ impl Drop for Subject {
     }
 }
 
+/// The addresses in a line of the gateway's, in their order.
+pub(crate) fn addresses(line: &str) -> impl Iterator<Item = SocketAddr> {
+    line.split("://").skip(1).filter_map(|rest| {
+        let end = rest.find(|c: char| c != '.' && c != ':' && !c.is_ascii_alphanumeric());
+        let text = rest.get(..end.unwrap_or(rest.len()))?;
+        text.replace("localhost", "127.0.0.1").parse().ok()
+    })
+}
+
 /// Starts a program, and gives the first line that it says; the rest is read and forgotten.
-fn ready(command: &mut Command) -> Result<(Child, String)> {
+pub(crate) fn ready(command: &mut Command) -> Result<(Child, String)> {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
