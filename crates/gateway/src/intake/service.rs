@@ -71,6 +71,13 @@ impl<S> Intake<S> {
         None
     }
 
+    /// Whether the client is blocked by hand, as the layer that refuses it says further in.
+    fn is_blocked(&self, request: &Request<RequestBody>) -> bool {
+        let client = request.extensions().get::<ClientAddress>();
+        let blocks = self.live.suit.blocklist();
+        client.is_some_and(|client| blocks.find(client.network()).is_some())
+    }
+
     /// What an ACME directory looks for; what others ask for below that path is theirs.
     fn challenge(&self, request: &Request<RequestBody>) -> Option<Answer> {
         let token = request.uri().path().strip_prefix(CHALLENGES)?;
@@ -125,7 +132,10 @@ where
             Some(Err(refusal)) => Way::Answered {
                 answer: Some(Box::new(Asked::of(&request).refuse(refusal))),
             },
-            None if self.live.reports && request.uri().path() == REPORTS_PATH => {
+            None if self.live.reports
+                && request.uri().path() == REPORTS_PATH
+                && !self.is_blocked(&request) =>
+            {
                 let asked = Asked::of(&request);
                 let reports = self.shared.reports.clone();
                 Way::Reporting {

@@ -46,12 +46,23 @@ struct Entry {
     directive: String,
     source: String,
     pages: Vec<String>,
+    /// Of each page who has reported it there, and how often.
+    #[serde(default)]
+    by_page: Vec<ByPage>,
     more_pages: bool,
     clients: BTreeSet<u64>,
     reports: u64,
     enforced: u64,
     first: u64,
     last: u64,
+}
+
+/// What was reported of one page.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ByPage {
+    clients: BTreeSet<u64>,
+    reports: u64,
 }
 
 impl Book {
@@ -91,6 +102,7 @@ impl Book {
                 directive: report.directive.clone(),
                 source: report.blocked.clone(),
                 pages: Vec::new(),
+                by_page: Vec::new(),
                 more_pages: false,
                 clients: BTreeSet::new(),
                 reports: 0,
@@ -122,6 +134,10 @@ impl Book {
             directive: entry.directive.clone(),
             source: entry.source.clone(),
             pages: entry.pages.clone(),
+            by_page: {
+                let told = |page: &ByPage| (page.clients.len(), page.reports);
+                entry.by_page.iter().map(told).collect()
+            },
             more_pages: entry.more_pages,
             clients: entry.clients.len(),
             more_clients: entry.clients.len() >= MOST_CLIENTS,
@@ -180,11 +196,22 @@ impl Entry {
         if self.clients.len() < MOST_CLIENTS {
             self.clients.extend(client);
         }
-        if !self.pages.contains(&report.page) {
-            if self.pages.len() < MOST_PAGES {
+        let known = self.pages.iter().position(|page| *page == report.page);
+        let at = known.or_else(|| {
+            let room = self.pages.len() < MOST_PAGES;
+            self.more_pages |= !room;
+            room.then(|| {
                 self.pages.push(report.page.clone());
-            } else {
-                self.more_pages = true;
+                self.pages.len() - 1
+            })
+        });
+        let Some(at) = at else { return };
+        // What an earlier version has kept says nothing of pages.
+        self.by_page.resize_with(self.pages.len(), ByPage::default);
+        if let Some(page) = self.by_page.get_mut(at) {
+            page.reports = page.reports.saturating_add(1);
+            if page.clients.len() < MOST_CLIENTS {
+                page.clients.extend(client);
             }
         }
     }
@@ -242,6 +269,7 @@ mod tests {
             panic!("{evidence:?}")
         };
         assert_eq!(seen.pages, ["/p", "/q"]);
+        assert_eq!(seen.by_page, [(1, 2), (1, 1)]);
         assert_eq!((seen.reports, seen.enforced, seen.clients), (3, 1, 2));
         assert_eq!((seen.first, seen.last), (110, 130));
         assert!(book.expire(at(131) + FORGOTTEN));

@@ -37,6 +37,10 @@ pub struct Sighting {
     pub source: String,
     /// Paths of pages that it was on, the first few.
     pub pages: Vec<String>,
+    /// How many clients have reported it on each of these, and how often; less than there are pages where
+    /// an earlier version has kept it.
+    #[serde(default)]
+    pub by_page: Vec<(usize, u64)>,
     /// Whether there were more pages.
     pub more_pages: bool,
     /// How many clients have reported it.

@@ -3,7 +3,10 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use panoply_headers::Directive;
+
 use super::parse::Report;
+use super::proposal::{eval, guarding, holds_code, is_origin};
 
 /// Pages and directives that are remembered as told of; beyond them silence, said once.
 const MOST_TOLD: usize = 1000;
@@ -90,6 +93,10 @@ fn advice(report: &Report) -> String {
     let allow = |source: &str| {
         format!("[headers.content-security-policy] append = {{ {written} = [\"{source}\"] }}")
     };
+    let known = directive.parse::<Directive>().ok();
+    if let Some(why) = known.and_then(guarding) {
+        return format!("the policy's {directive} {did} {blocked} on {page}: {why}");
+    }
     match blocked.as_str() {
         "inline" if directive.ends_with("-attr") => format!(
             "the policy {did} an inline event handler or style attribute on {page}; move it into a \
@@ -105,29 +112,35 @@ fn advice(report: &Report) -> String {
             },
             allow("'sha256-…'")
         ),
-        "eval" | "wasm-eval" => format!(
-            "the policy {did} {blocked} on {page}; if the app cannot do without: {}",
-            allow(if blocked == "eval" {
-                "'unsafe-eval'"
-            } else {
-                "'wasm-unsafe-eval'"
-            })
-        ),
-        "self" | "" => format!(
+        "eval" | "wasm-eval" => {
+            format!("the policy {did} {blocked} on {page}: {}", eval(blocked))
+        }
+        "self" | "" if known.is_some() => format!(
             "the policy's {directive} {did} something of the app's own on {page}: {}",
             allow("'self'")
         ),
-        scheme @ ("data" | "blob" | "filesystem" | "mediastream") => {
+        scheme @ ("data" | "blob" | "filesystem" | "mediastream")
+            if known.is_some_and(|known| !holds_code(known)) =>
+        {
             format!(
                 "the policy {did} a {scheme}: URL on {page}; to allow such: {}",
                 allow(&format!("{scheme}:"))
             )
         }
-        origin => format!(
-            "the policy {did} {origin} on {page}; to allow it: {}",
+        // Anybody can send a report: a line is written for what names one host, and for nothing wider.
+        origin if known.is_some() && is_origin(origin) && has_tls(origin) => format!(
+            "the policy {did} {origin} on {page}; if that is yours to trust: {}",
             allow(origin)
         ),
+        other => format!(
+            "the policy's {directive} {did} {other} on {page}; `panoply csp suggest` says what can be \
+             done"
+        ),
     }
+}
+
+fn has_tls(origin: &str) -> bool {
+    origin.starts_with("https://") || origin.starts_with("wss://")
 }
 
 #[cfg(test)]
@@ -187,5 +200,24 @@ mod tests {
             "no advice that would let injected handlers run: {told}"
         );
         assert!(advice(&report("img-src", "data")).contains(r#"img-src = ["data:"]"#));
+        for (directive, blocked) in [
+            ("script-src", "*"),
+            ("script-src", "https:"),
+            ("script-src", "data"),
+            ("script-src", "eval"),
+            ("script-src", "https://*.evil.test"),
+            ("script-src", "http://evil.test"),
+            ("script-src", "https://evil.test;script-src?*"),
+            ("base-uri", "https://evil.test"),
+            ("object-src", "data"),
+            ("frame-ancestors", "https://evil.test"),
+            ("made-up", "https://evil.test"),
+        ] {
+            let told = advice(&report(directive, blocked));
+            assert!(
+                !told.contains("append = "),
+                "a stranger's report is no advice: {told}"
+            );
+        }
     }
 }

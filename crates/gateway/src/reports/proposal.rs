@@ -10,7 +10,9 @@ use super::evidence::{CspEvidence, Sighting};
 
 mod judge;
 
-use judge::{Verdict, judge};
+use judge::{Heard, Verdict, judge};
+
+pub(super) use judge::{eval, guarding, holds_code, is_origin};
 
 /// What the evidence says the policy in force lacks.
 ///
@@ -60,34 +62,51 @@ impl CspProposal {
             settled: 0,
         };
         for seen in &evidence.sightings {
-            for (path, policy) in concerned(&policies, seen) {
+            let concerned = concerned(&policies, seen);
+            let several = concerned.len() > 1;
+            for Concerned {
+                path,
+                policy,
+                heard,
+            } in concerned
+            {
+                // What one page's visitors say opens no other page's policy.
+                let heard = if several {
+                    heard
+                } else {
+                    Heard {
+                        clients: seen.clients,
+                        reports: seen.reports,
+                    }
+                };
                 let line = |directive: Directive, source: &str| {
                     Some(format!("append = {{ {directive} = [\"{source}\"] }}"))
                 };
-                let (list, directive, source, line, why) = match judge(seen, policy, evidence) {
-                    Verdict::Settled => {
-                        proposal.settled += 1;
-                        continue;
-                    }
-                    Verdict::Allow(directive, source) => {
-                        let line = line(directive, &source);
-                        (&mut proposal.allow, directive.as_str(), source, line, None)
-                    }
-                    Verdict::Doubt(directive, source, why) => {
-                        let list = if with.contains(&source) {
-                            &mut proposal.allow
-                        } else {
-                            &mut proposal.doubtful
-                        };
-                        let line = line(directive, &source);
-                        (list, directive.as_str(), source, line, Some(why))
-                    }
-                    Verdict::ByHand(why) => {
-                        let [directive, source] = [&seen.directive, &seen.source];
-                        let list = &mut proposal.by_hand;
-                        (list, &**directive, source.clone(), None, Some(why))
-                    }
-                };
+                let (list, directive, source, line, why) =
+                    match judge(seen, policy, heard, evidence) {
+                        Verdict::Settled => {
+                            proposal.settled += 1;
+                            continue;
+                        }
+                        Verdict::Allow(directive, source) => {
+                            let line = line(directive, &source);
+                            (&mut proposal.allow, directive.as_str(), source, line, None)
+                        }
+                        Verdict::Doubt(directive, source, why) => {
+                            let list = if with.contains(&source) {
+                                &mut proposal.allow
+                            } else {
+                                &mut proposal.doubtful
+                            };
+                            let line = line(directive, &source);
+                            (list, directive.as_str(), source, line, Some(why))
+                        }
+                        Verdict::ByHand(why) => {
+                            let [directive, source] = [&seen.directive, &seen.source];
+                            let list = &mut proposal.by_hand;
+                            (list, &**directive, source.clone(), None, Some(why))
+                        }
+                    };
                 // `script-src-elem` and `script-src-attr` may both have blocked the same.
                 let same = |one: &CspSource| {
                     one.path == path && one.directive == directive && one.source == source
@@ -173,14 +192,21 @@ fn policies(in_force: &[HeaderInForce]) -> Vec<(&str, ContentSecurityPolicy)> {
     all
 }
 
+/// A policy that something was seen under, and how much was heard of that there.
+struct Concerned<'a, 'p> {
+    path: &'a str,
+    policy: &'p ContentSecurityPolicy,
+    heard: Heard,
+}
+
 /// The policies of the pages on which it was seen. A path whose policy is the site's has none of its
 /// own.
 fn concerned<'a, 'p>(
     policies: &'p [(&'a str, ContentSecurityPolicy)],
     seen: &Sighting,
-) -> Vec<(&'a str, &'p ContentSecurityPolicy)> {
-    let mut found: Vec<(&str, &ContentSecurityPolicy)> = Vec::new();
-    for page in &seen.pages {
+) -> Vec<Concerned<'a, 'p>> {
+    let mut found: Vec<Concerned<'_, '_>> = Vec::new();
+    for (at, page) in seen.pages.iter().enumerate() {
         let holds = |prefix: &str| {
             let below = page.strip_prefix(prefix.trim_end_matches('/'));
             below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -194,8 +220,19 @@ fn concerned<'a, 'p>(
         {
             prefix = site;
         }
-        if !found.iter().any(|(other, _)| *other == prefix) {
-            found.push((prefix, policy));
+        // Of what was kept without it nothing is known.
+        let (clients, reports) = seen.by_page.get(at).copied().unwrap_or_default();
+        match found.iter_mut().find(|other| other.path == prefix) {
+            Some(other) => {
+                // The same clients may have been on both pages.
+                other.heard.clients = other.heard.clients.max(clients);
+                other.heard.reports = other.heard.reports.saturating_add(reports);
+            }
+            None => found.push(Concerned {
+                path: prefix,
+                policy,
+                heard: Heard { clients, reports },
+            }),
         }
     }
     found

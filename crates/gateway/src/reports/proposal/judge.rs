@@ -20,9 +20,17 @@ pub(super) enum Verdict {
     ByHand(String),
 }
 
+/// How many clients have reported something, and how often.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Heard {
+    pub(super) clients: usize,
+    pub(super) reports: u64,
+}
+
 pub(super) fn judge(
     seen: &Sighting,
     policy: &ContentSecurityPolicy,
+    heard: Heard,
     evidence: &CspEvidence,
 ) -> Verdict {
     let Ok(reported) = seen.directive.parse::<Directive>() else {
@@ -60,14 +68,14 @@ pub(super) fn judge(
                 .to_owned(),
         );
     }
-    match doubt(seen, &source, evidence) {
+    match doubt(heard, &source, evidence) {
         Some(why) => Verdict::Doubt(directive, source, why),
         None => Verdict::Allow(directive, source),
     }
 }
 
 /// Whether it names one host, and nothing wider.
-fn is_origin(source: &str) -> bool {
+pub(in crate::reports) fn is_origin(source: &str) -> bool {
     let host = |host: &str| {
         let plain = |b: u8| b.is_ascii_alphanumeric() || b".-_:[]".contains(&b);
         !host.is_empty() && host.bytes().all(plain)
@@ -91,7 +99,7 @@ fn written(reported: Directive, policy: &ContentSecurityPolicy) -> Directive {
 }
 
 /// Directives that guard against other sites and injected elements, which no report may open.
-fn guarding(directive: Directive) -> Option<&'static str> {
+pub(in crate::reports) fn guarding(directive: Directive) -> Option<&'static str> {
     Some(match directive {
         Directive::FrameAncestors => {
             "another site holds the page in a frame: allow it only if you know who, with \
@@ -146,7 +154,7 @@ fn inline(reported: Directive, policy: &ContentSecurityPolicy) -> String {
     }
 }
 
-fn eval(what: &str) -> String {
+pub(in crate::reports) fn eval(what: &str) -> String {
     if what == "wasm-eval" {
         return "WebAssembly is compiled: if the app needs it, write `'wasm-unsafe-eval'` into \
                 `script-src` yourself"
@@ -158,7 +166,7 @@ fn eval(what: &str) -> String {
 }
 
 /// Whether what comes from there runs, or shows pages.
-fn holds_code(directive: Directive) -> bool {
+pub(in crate::reports) fn holds_code(directive: Directive) -> bool {
     matches!(
         directive,
         Directive::DefaultSrc
@@ -181,14 +189,14 @@ fn forgets_hosts(policy: &ContentSecurityPolicy, directive: Directive) -> bool {
     scripts && sources.iter().any(|one| one.as_str() == "'strict-dynamic'")
 }
 
-fn doubt(seen: &Sighting, source: &str, evidence: &CspEvidence) -> Option<String> {
-    if seen.clients <= 1 && evidence.clients > 1 {
+fn doubt(heard: Heard, source: &str, evidence: &CspEvidence) -> Option<String> {
+    if heard.clients <= 1 && evidence.clients > 1 {
         return Some(format!(
-            "only one client of {} has reported it, and anybody can send reports",
+            "only one client of {} has reported it here, and anybody can send reports",
             evidence.clients
         ));
     }
-    if seen.reports <= 1 {
+    if heard.reports <= 1 {
         return Some("it was reported once, and anybody can send reports".to_owned());
     }
     let plain = ["http://", "ws://"]

@@ -7,6 +7,7 @@ fn seen(directive: &str, source: &str) -> Sighting {
         directive: directive.to_owned(),
         source: source.to_owned(),
         pages: vec!["/shop".to_owned()],
+        by_page: vec![(3, 9)],
         more_pages: false,
         clients: 3,
         more_clients: false,
@@ -174,9 +175,10 @@ fn each_path_has_its_own_policy() {
         pages: ["/embed/a", "/embedded", "/plain/x"]
             .map(str::to_owned)
             .into(),
+        by_page: vec![(2, 2), (2, 5), (1, 2)],
         ..seen("img-src", "https://img.test")
     };
-    let proposal = CspProposal::new(&evidence(vec![both]), headers.describe(), &[]);
+    let proposal = CspProposal::new(&evidence(vec![both.clone()]), headers.describe(), &[]);
     let paths: Vec<_> = proposal.allow.iter().map(|one| &*one.path).collect();
     assert_eq!(paths, ["/embed", "/"]);
     let lines = proposal.lines();
@@ -186,6 +188,26 @@ fn each_path_has_its_own_policy() {
     );
     let config = toml::from_str::<crate::config::Config>(&lines).unwrap();
     config.headers.build().unwrap();
+
+    // One stranger has reported it once on a page whose policy is its own.
+    let stray = Sighting {
+        by_page: vec![(1, 1), (2, 5), (1, 2)],
+        ..both.clone()
+    };
+    let unknown = Sighting {
+        by_page: Vec::new(),
+        ..both
+    };
+    for (one, allowed, doubted) in [
+        (stray, vec!["/"], vec!["/embed"]),
+        (unknown, vec![], vec!["/embed", "/"]),
+    ] {
+        let proposal = CspProposal::new(&evidence(vec![one]), headers.describe(), &[]);
+        let paths =
+            |list: &[CspSource]| list.iter().map(|one| one.path.clone()).collect::<Vec<_>>();
+        assert_eq!(paths(&proposal.allow), allowed);
+        assert_eq!(paths(&proposal.doubtful), doubted);
+    }
 }
 
 #[test]
