@@ -54,6 +54,7 @@ struct Running<'a> {
     upgrades: mpsc::Receiver<Asker>,
     app: Task<Ended>,
     took_app: bool,
+    fate: &'a watch::Sender<Fate>,
     workers: Vec<JoinHandle<()>>,
     admin: Option<Task<()>>,
 }
@@ -103,8 +104,8 @@ impl Gateway {
             https: self.https,
             admin: self.admin,
         };
-        let (fate, decided) = watch::channel(Fate::Runs);
         let left = left_app(settings, around);
+        let (fate, decided) = watch::channel(Fate::of(left.is_some()));
         let mut running = Running {
             shared: &shared,
             settings,
@@ -114,6 +115,7 @@ impl Gateway {
             signals,
             upgrades: asked,
             took_app: left.is_some(),
+            fate: &fate,
             app: tokio::task::spawn_local(start_app(
                 Arc::clone(&shared),
                 settings.clone(),
@@ -153,9 +155,8 @@ impl Gateway {
         let outcome = match departure {
             Departure::AppEnded(ended) => came_to(ended, settings),
             Departure::Asked | Departure::Succeeded(_) => {
-                if *fate.borrow() == Fate::Runs {
-                    fate.send_replace(Fate::Ends);
-                }
+                let end = fate.borrow().with_its_gateway();
+                fate.send_replace(end);
                 let _ = app.await;
                 Ok(stopped(replaced))
             }
@@ -193,6 +194,14 @@ impl<'a> Running<'a> {
         if let Some(heir) = &self.around.heir {
             self.open()?;
             heir.ready(self.took_app).map_err(Error::Handover)?;
+            // From now on the app is this gateway's to end.
+            self.fate.send_if_modified(|fate| {
+                let borrowed = *fate == Fate::Borrowed;
+                if borrowed {
+                    *fate = Fate::Runs;
+                }
+                borrowed
+            });
             self.upkeep.stay();
             ready();
         } else {
@@ -388,7 +397,7 @@ async fn start_app(
             // A name is followed for as long as the gateway runs, an address until it is known.
             let follow = app::follow(shared, upstream);
             tokio::select! {
-                _ = fate.wait_for(|fate| *fate != Fate::Runs) => {}
+                _ = app::decided(&mut fate) => {}
                 () = async {
                     follow.await;
                     pending::<()>().await;

@@ -14,6 +14,9 @@ use crate::upkeep::Upkeep;
 /// Longest for the new program to come to serve, its app included where that has changed.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// Longest for it to open the store, which nobody has meanwhile.
+const OPENING: Duration = Duration::from_secs(8);
+
 /// The sockets that clients come to.
 #[derive(Debug)]
 pub(crate) struct Listeners {
@@ -93,7 +96,9 @@ async fn proceed(
     let _ = successor.introduce(estate).await;
     successor.prepared().await?;
     upkeep.pause(workers).await?;
-    successor.go().await?;
+    // Decisions wait meanwhile: whoever opens a store does so soon, or not at all.
+    let opened = tokio::time::timeout(OPENING, successor.go()).await;
+    opened.unwrap_or_else(|_| Err(format!("it does not open the store within {OPENING:?}")))?;
     upkeep.leave();
     successor.ready().await
 }

@@ -191,14 +191,18 @@ impl Door {
                 by: HashMap::new(),
             };
         }
-        let full = wrong.by.len() >= COUNTED;
-        match wrong.by.get(&client) {
-            Some(count) if *count >= WRONG => return Err(Stopped::Guessing),
-            None if full => return Err(Stopped::Guessing),
-            _ => {}
+        if wrong.by.get(&client).is_some_and(|count| *count >= WRONG) {
+            return Err(Stopped::Guessing);
         }
         if secret(said) == *token {
             return Ok(());
+        }
+        if wrong.by.len() >= COUNTED && !wrong.by.contains_key(&client) {
+            // Whoever has guessed least makes room: many addresses must not shut everybody else out.
+            let least = wrong.by.iter().min_by_key(|(_, count)| **count);
+            if let Some(least) = least.map(|(client, _)| *client) {
+                wrong.by.remove(&least);
+            }
         }
         *wrong.by.entry(client).or_default() += 1;
         tracing::warn!(client.ip = %peer, "a wrong token at the admin listener");

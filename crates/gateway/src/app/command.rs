@@ -53,12 +53,33 @@ pub(crate) struct Plan {
 /// What is to become of the app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
+    /// The gateway that has started it can still take it back.
+    Borrowed,
     /// It runs, and is started again whenever it ends.
     Runs,
     /// It ends with this gateway.
     Ends,
     /// It goes on; another gateway looks after it.
     GoesOn,
+}
+
+impl Fate {
+    /// Of an app that a gateway before this one has started, or that this one starts.
+    pub(crate) const fn of(is_borrowed: bool) -> Self {
+        if is_borrowed {
+            Self::Borrowed
+        } else {
+            Self::Runs
+        }
+    }
+
+    /// What becomes of it when its gateway ends.
+    pub(crate) const fn with_its_gateway(self) -> Self {
+        match self {
+            Self::Borrowed | Self::GoesOn => Self::GoesOn,
+            Self::Runs | Self::Ends => Self::Ends,
+        }
+    }
 }
 
 /// Starts the app, or takes the one that runs, says when it accepts connections, and starts it again
@@ -128,9 +149,13 @@ pub(crate) async fn supervise(
 }
 
 /// Resolves once the app is not to run, or not here.
-async fn decided(fate: &mut watch::Receiver<Fate>) -> Fate {
-    let decided = fate.wait_for(|fate| *fate != Fate::Runs).await;
-    decided.map_or(Fate::Ends, |fate| *fate)
+pub(crate) async fn decided(fate: &mut watch::Receiver<Fate>) -> Fate {
+    let settled = |fate: &Fate| matches!(fate, Fate::Ends | Fate::GoesOn);
+    if let Ok(fate) = fate.wait_for(settled).await {
+        return *fate;
+    }
+    // Nobody is there to decide any more.
+    fate.borrow().with_its_gateway()
 }
 
 /// Waits until the app accepts connections, says so, and then until it ends.

@@ -4,5 +4,5 @@ mod command;
 mod process;
 mod upstream;
 
-pub(crate) use command::{Ended, Fate, Plan, supervise};
+pub(crate) use command::{Ended, Fate, Plan, decided, supervise};
 pub(crate) use upstream::follow;

@@ -75,7 +75,8 @@ impl Process {
             kind: Kind::Adopted(AsyncFd::new(process)?),
             group: Pid::from_raw(app.process),
             port: app.port,
-            ends_with_us: true,
+            // A gateway that fails on its way to take over leaves the app to the one that still serves.
+            ends_with_us: false,
         })
     }
 

@@ -182,5 +182,10 @@ fn guessing_is_not_listened_to() {
         let _ = door.open("x", &token(), [10, 9, high, low].into(), NOW);
     }
     assert!(door.wrong.borrow().by.len() <= COUNTED);
+    assert!(
+        right([10, 0, 0, 99].into(), NOW).is_ok(),
+        "many strangers do not shut out who has guessed nothing"
+    );
+    assert_eq!(right(PEER, NOW), Err(Stopped::Guessing), "who has, stays");
     assert!(right(PEER, NOW + MINUTE).is_ok(), "a minute later");
 }
