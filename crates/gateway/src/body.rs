@@ -15,7 +15,7 @@ use panoply::limits::GuardedBody;
 
 use crate::nonce::Stamped;
 use crate::proxy::{Turn, http1};
-use crate::wire::{Feed, pass_trailers};
+use crate::wire::{Feed, InFlight, pass_trailers};
 
 /// Why a request's body could not be passed on whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,11 +70,17 @@ pub(crate) enum Source {
     None,
     /// Its HTTP/1 connection.
     Http1(Fed),
-    /// Its HTTP/2 stream.
-    Http2(Incoming),
+    /// Its HTTP/2 stream, on a connection that is in use for as long.
+    Http2(Incoming, Option<InFlight>),
 }
 
 impl Source {
+    /// The body of a request over HTTP/2.
+    pub(crate) fn http2(body: Incoming, in_flight: InFlight) -> Self {
+        let in_flight = Some(in_flight).filter(|_| !body.is_end_stream());
+        Self::Http2(body, in_flight)
+    }
+
     /// The body of the request with this `number` on a connection.
     pub(crate) fn http1(feed: Rc<dyn Feed>, number: u64) -> Self {
         Self::Http1(Fed(feed, number))
@@ -102,7 +108,13 @@ impl Body for Source {
         match self.get_mut() {
             Self::None => Poll::Ready(None),
             Self::Http1(Fed(feed, number)) => feed.poll(*number, cx).map_err(|_| Refused),
-            Self::Http2(body) => Pin::new(body).poll_frame(cx).map_err(|_| Refused),
+            Self::Http2(body, in_flight) => {
+                let polled = Pin::new(&mut *body).poll_frame(cx).map_err(|_| Refused);
+                if matches!(polled, Poll::Ready(None)) || body.is_end_stream() {
+                    in_flight.take();
+                }
+                polled
+            }
         }
     }
 
@@ -110,7 +122,7 @@ impl Body for Source {
         match self {
             Self::None => true,
             Self::Http1(Fed(feed, number)) => feed.is_end(*number),
-            Self::Http2(body) => body.is_end_stream(),
+            Self::Http2(body, _) => body.is_end_stream(),
         }
     }
 
@@ -118,7 +130,7 @@ impl Body for Source {
         match self {
             Self::None => SizeHint::with_exact(0),
             Self::Http1(Fed(feed, number)) => feed.size_hint(*number),
-            Self::Http2(body) => body.size_hint(),
+            Self::Http2(body, _) => body.size_hint(),
         }
     }
 }

@@ -323,7 +323,8 @@ pub(crate) fn run(shared: Arc<Shared>, doors: Vec<Door>, grace: Duration) -> std
             // Ends by itself: it watches the same signal.
             let _ = task.await;
         }
-        while worker.sweeper.serving() > 0 && clock.monotonic() < deadline {
+        let busy = || worker.sweeper.serving() > 0 || worker.pool.is_sending();
+        while busy() && clock.monotonic() < deadline {
             ticks.tick().await;
             worker.sweep(true);
         }

@@ -7,8 +7,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use http::header::{ACCEPT_RANGES, CONTENT_TYPE, ETAG, LAST_MODIFIED};
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::header::{ACCEPT_RANGES, CONNECTION, CONTENT_TYPE, ETAG, LAST_MODIFIED};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use panoply_core::Nonce;
 
 use super::deadlines::Deadline;
@@ -235,6 +235,11 @@ fn answered(
             .ok_or_else(|| Failure::Broken(http1::Error::from(Malformed::Incomplete).into()))?;
         answer.extensions_mut().insert(Tunnel::to(stream, first));
         return Ok(answer);
+    }
+    if !head.lasts && !exchange.is_sent() {
+        // It ends in the middle of the request: the client's next one must not be sent behind that.
+        let close = HeaderValue::from_static("close");
+        answer.headers_mut().insert(CONNECTION, close);
     }
     // An app that declines an upgrade may have given the connection to what would have spoken.
     let home = pool.home(head.lasts && !asked, head.keep);

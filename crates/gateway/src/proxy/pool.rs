@@ -23,6 +23,10 @@ const KEEP: Duration = Duration::from_secs(4);
 /// The longest time that is believed.
 const LONGEST_KEEP: Duration = Duration::from_hours(1);
 
+/// What may wait in the kernel for the app, beyond what is on its way to it: 128 KiB.
+#[cfg(target_os = "linux")]
+const UNSENT: u32 = 128 << 10;
+
 /// Longest wait for the app to accept a connection; it is on this machine or near it.
 pub(super) const CONNECT: Duration = Duration::from_secs(5);
 
@@ -33,6 +37,8 @@ pub(crate) struct Pool {
     idle: RefCell<Vec<Idle>>,
     shared: Multiplexed,
     deadlines: Rc<Deadlines>,
+    /// Shared with what goes on by itself.
+    going_on: Rc<()>,
     clock: Rc<dyn Clock>,
 }
 
@@ -49,6 +55,7 @@ impl Pool {
             idle: RefCell::default(),
             shared: Multiplexed::default(),
             deadlines: Rc::default(),
+            going_on: Rc::default(),
             clock,
         };
         pool.sweep();
@@ -82,8 +89,14 @@ impl Pool {
     pub(super) fn patience(&self, limit: Duration) -> Patience {
         Patience {
             deadlines: Rc::clone(&self.deadlines),
+            going_on: Rc::clone(&self.going_on),
             limit,
         }
+    }
+
+    /// Whether the end of a request whose answer is out is still on its way to the app.
+    pub(crate) fn is_sending(&self) -> bool {
+        Rc::strong_count(&self.going_on) > 1
     }
 
     /// A connection that has been used before and still stands.
@@ -148,6 +161,12 @@ impl Pool {
             .map_err(Failure::Away)?;
         // Without it the last bytes of a head may wait for an acknowledgement.
         stream.set_nodelay(true).map_err(Failure::Away)?;
+        // The kernel would take megabytes of an upload at once, and an app that reads it slowly would look
+        // as if it read nothing.
+        #[cfg(target_os = "linux")]
+        if let Err(error) = socket2::SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT) {
+            tracing::debug!(%error, "what waits for the app is not bounded");
+        }
         Ok((stream, address))
     }
 }

@@ -161,7 +161,10 @@ async fn answer(
 ) -> Result<Response<Held<Answer>>, Infallible> {
     let in_flight = line.watch.begin();
     request.extensions_mut().insert(line.connection.clone());
-    let response = line.worker.call(request.map(Source::Http2)).await?;
+    // A request may go on behind its answer.
+    let body_in_flight = line.watch.begin();
+    let request = request.map(|body| Source::http2(body, body_in_flight));
+    let response = line.worker.call(request).await?;
     let taking = line.worker.streams().taking();
     Ok(response.map(|inner| Held::new(inner, in_flight, taking)))
 }

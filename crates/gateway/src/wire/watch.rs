@@ -21,6 +21,9 @@ pub(crate) const TICK: Duration = Duration::from_millis(250);
 /// After how long without a request a connection may have to make room for others.
 const SETTLED: Duration = Duration::from_secs(1);
 
+/// How long a client may take to close a connection that is over: 2 s.
+const LINGER: Duration = Duration::from_secs(2);
+
 /// The rule that ends who does not take what it is sent.
 const SLOW_READER: &str = "limits/slow-reader";
 
@@ -44,6 +47,7 @@ pub(crate) struct Watch {
     in_flight: AtomicU32,
     in_head: AtomicBool,
     tunnel: AtomicBool,
+    lingers: AtomicBool,
     given_up: AtomicBool,
     quiet_since: AtomicU32,
     head_since: AtomicU32,
@@ -68,6 +72,12 @@ impl Watch {
         self.tunnel.load(Relaxed)
     }
 
+    /// All is said; what the client still sends is taken for a moment.
+    pub(crate) fn linger(&self) {
+        self.lingers.store(true, Relaxed);
+        self.quiet_since.store(self.now(), Relaxed);
+    }
+
     /// Whether the connection ends because the client does not take what it is sent.
     pub(super) fn is_given_up(&self) -> bool {
         self.given_up.load(Relaxed)
@@ -88,6 +98,15 @@ impl Watch {
                 &self.quiet_since
             };
             since.store(self.now(), Relaxed);
+        }
+    }
+
+    /// How long nothing may come: whoever is told to stop is still waited for, and nobody else.
+    fn quiet(&self, patience: Patience) -> Duration {
+        if self.lingers.load(Relaxed) {
+            LINGER
+        } else {
+            patience.quiet
         }
     }
 
@@ -135,7 +154,7 @@ impl Watch {
             Some("limits/slow-body")
         } else if stalled(&self.unread) {
             Some("limits/unread-body")
-        } else if self.is_idle() && waited(self.quiet_since.load(Relaxed)) > patience.quiet {
+        } else if self.is_idle() && waited(self.quiet_since.load(Relaxed)) > self.quiet(patience) {
             Some("limits/idle")
         } else {
             None

@@ -53,6 +53,11 @@ impl Exchange {
         !self.upload.has_begun() || (harmless && !self.heard)
     }
 
+    /// Whether all of the request is out.
+    pub(in crate::proxy) fn is_sent(&self) -> bool {
+        self.upload.is_done()
+    }
+
     /// The request, as if nothing of it had been sent.
     pub(in crate::proxy) fn again(mut self) -> (Upload, Method) {
         self.upload.again();

@@ -162,6 +162,7 @@ impl Sending {
                 Some(Err(Stopped::Io(error))) => tracing::trace!(%error, "the app takes no more"),
                 None => tracing::trace!("the rest of an answered request does not move"),
             }
+            drop(patience.going_on);
         });
         Self {
             task: Ends(Some(task.abort_handle())),
@@ -191,6 +192,8 @@ impl Sending {
 #[derive(Debug, Clone)]
 pub(in crate::proxy) struct Patience {
     pub(in crate::proxy) deadlines: Rc<Deadlines>,
+    /// Held for as long as something goes on.
+    pub(in crate::proxy) going_on: Rc<()>,
     pub(in crate::proxy) limit: Duration,
 }
 

@@ -299,6 +299,7 @@ async fn begun(said: &[u8]) -> Box<super::Answer> {
     };
     let patience = super::Patience {
         deadlines: std::rc::Rc::default(),
+        going_on: std::rc::Rc::default(),
         limit: std::time::Duration::from_secs(1),
     };
     match super::begin(exchange, head.extent, home, patience).unwrap() {

@@ -55,6 +55,8 @@ struct Inner<T> {
     decoder: Decoder,
     /// What is left of leave to send the body.
     leave: &'static [u8],
+    /// Whether some of it waits in the stream itself, as TLS has it.
+    unflushed: bool,
     /// Whether no more of the body can come: it is not well-formed, or the client waits for leave and has
     /// been answered without.
     stuck: bool,
@@ -87,6 +89,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Inlet<T> {
                 bytes: BytesMut::new(),
                 decoder: Decoder::new(Extent::Sized(0)),
                 leave: b"",
+                unflushed: false,
                 stuck: false,
                 ended: false,
             }),
@@ -151,6 +154,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Inlet<T> {
     pub(super) fn begin_answer(&self) -> &'static [u8] {
         let mut inner = self.inner.borrow_mut();
         let leave = std::mem::take(&mut inner.leave);
+        // What is in the stream goes out with the answer.
+        inner.unflushed = false;
         if leave.is_empty() {
             return leave;
         }
@@ -304,9 +309,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Inner<T> {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.leave = self.leave.get(written..).unwrap_or(&[]);
-            if self.leave.is_empty() {
-                ready!(Pin::new(stream).poll_flush(cx))?;
-            }
+            self.unflushed = true;
+        }
+        if self.unflushed {
+            let stream = self.stream.as_mut().ok_or_else(closed)?;
+            ready!(Pin::new(stream).poll_flush(cx))?;
+            self.unflushed = false;
         }
         Poll::Ready(Ok(()))
     }

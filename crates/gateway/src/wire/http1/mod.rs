@@ -77,7 +77,10 @@ where
             return;
         }
         Ok(End::Gone) => return,
-        Ok(End::Between) => finish(inlet).await,
+        Ok(End::Between) => {
+            line.watch.linger();
+            finish(inlet).await
+        }
         Err(error) => Err(error),
     };
     if let Err(error) = ended {
@@ -109,6 +112,10 @@ where
             Ok(lasts) => lasts,
             Err(end) => return Ok(end),
         };
+        if !lasts {
+            // Some answers end with the connection alone.
+            poll_fn(|cx| inlet.poll_write(|to| Pin::new(to).poll_shutdown(cx))).await?;
+        }
         // The rest of a request whose answer came early may still be wanted.
         poll_fn(|cx| inlet.poll_left(cx)).await;
         let mut most = MOST_DISCARDED;
@@ -204,7 +211,7 @@ where
 /// Says that no more comes, and takes what the client still sends, within bounds.
 ///
 /// A socket that is closed over unread bytes is reset by the kernel, and the answer is lost on its way.
-/// For how long is bounded by the limit on connections that are idle.
+/// For how long is bounded by the watch.
 async fn finish<T>(inlet: &Inlet<T>) -> io::Result<()>
 where
     T: AsyncRead + AsyncWrite + Unpin,

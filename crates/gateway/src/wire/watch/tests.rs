@@ -87,6 +87,10 @@ fn each_limit_by_its_name() {
     assert_eq!(after(&watch, &sweeper, 9), None);
     drop(request);
     assert_eq!(after(&watch, &sweeper, 8), None);
+    let other = sweeper.watch();
+    other.linger();
+    assert_eq!(after(&other, &sweeper, 8), None);
+    assert_eq!(after(&other, &sweeper, 1), Some("limits/idle"));
     watch.tunnel();
     assert_eq!(after(&watch, &sweeper, 100_000), None);
 }
