@@ -268,11 +268,17 @@ fn while_redis_takes_nothing_the_insurance_decides() {
         }
         wait_for("Redis again", limit, || is("panoply_store_up 1"));
     }
-    for _ in 0..20 {
+    // Where the machine is so busy that Redis is silent again, its share of names may be spent already.
+    wait_for("what is left of ten", limit, || {
+        login(&gateway, "ada");
+        std::thread::sleep(Duration::from_millis(100));
+        (shown(&app, "ada") >= 10).then_some(())
+    });
+    for _ in 0..10 {
         login(&gateway, "ada");
     }
     let total = shown(&app, "ada");
-    wrong.check((10..=15).contains(&total), || format!("{total} in all"));
+    wrong.check(total <= 15, || format!("{total} in all"));
     wrong.equal("at last", login(&gateway, "ada").0, 429);
     wrong.settle();
 }

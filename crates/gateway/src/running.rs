@@ -1,7 +1,6 @@
 //! A gateway from its first request to its last.
 
 use std::future::{Future, pending};
-use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -16,7 +15,6 @@ use crate::config::{ConfigError, Loaded};
 use crate::control::Asker;
 use crate::error::{Error, system};
 use crate::gateway::{Gateway, Outcome};
-use crate::handover::AppLeft;
 use crate::metrics::Metrics;
 use crate::reload::apply;
 use crate::settings::{App, Settings};
@@ -104,7 +102,7 @@ impl Gateway {
             https: self.https,
             admin: self.admin,
         };
-        let left = left_app(settings, around);
+        let left = app::left(settings, around);
         let (fate, decided) = watch::channel(Fate::of(left.is_some()));
         let mut running = Running {
             shared: &shared,
@@ -116,7 +114,7 @@ impl Gateway {
             upgrades: asked,
             took_app: left.is_some(),
             fate: &fate,
-            app: tokio::task::spawn_local(start_app(
+            app: tokio::task::spawn_local(app::run(
                 Arc::clone(&shared),
                 settings.clone(),
                 left,
@@ -359,51 +357,6 @@ fn join(workers: Vec<JoinHandle<()>>) {
     for worker in workers {
         if worker.join().is_err() {
             tracing::error!("a worker ended by a panic");
-        }
-    }
-}
-
-/// The app that the gateway before this one has started, if it is to be started the same way.
-fn left_app(settings: &Settings, around: &Surroundings) -> Option<(AppLeft, OwnedFd)> {
-    let App::Command { command, .. } = &settings.app else {
-        return None;
-    };
-    let user = settings.account.as_ref().map(ToString::to_string);
-    around.heir.as_ref()?.app(command, user.as_deref())
-}
-
-/// Runs the app, or follows it; resolves when a command of ours has ended for good.
-async fn start_app(
-    shared: Arc<Shared>,
-    settings: Settings,
-    left: Option<(AppLeft, OwnedFd)>,
-    mut fate: watch::Receiver<Fate>,
-) -> Ended {
-    match settings.app {
-        App::Command {
-            command,
-            start_timeout,
-        } => {
-            let plan = app::Plan {
-                command,
-                start_timeout,
-                placeholder: settings.live.placeholder,
-                account: settings.account,
-                grace: settings.drain,
-            };
-            app::supervise(shared, plan, left, fate).await
-        }
-        App::Upstream(upstream) => {
-            // A name is followed for as long as the gateway runs, an address until it is known.
-            let follow = app::follow(shared, upstream);
-            tokio::select! {
-                _ = app::decided(&mut fate) => {}
-                () = async {
-                    follow.await;
-                    pending::<()>().await;
-                } => {}
-            }
-            Ended::Stopped
         }
     }
 }

@@ -41,7 +41,7 @@ pub(crate) enum Ended {
 
 /// How the app is started.
 #[derive(Debug, Clone)]
-pub(crate) struct Plan {
+pub(super) struct Plan {
     pub(crate) command: Vec<String>,
     pub(crate) start_timeout: Duration,
     pub(crate) placeholder: Option<Arc<str>>,
@@ -84,7 +84,7 @@ impl Fate {
 
 /// Starts the app, or takes the one that runs, says when it accepts connections, and starts it again
 /// whenever it ends, until `fate` says otherwise.
-pub(crate) async fn supervise(
+pub(super) async fn supervise(
     shared: Arc<Shared>,
     plan: Plan,
     mut adopted: Option<(AppLeft, OwnedFd)>,
@@ -149,7 +149,7 @@ pub(crate) async fn supervise(
 }
 
 /// Resolves once the app is not to run, or not here.
-pub(crate) async fn decided(fate: &mut watch::Receiver<Fate>) -> Fate {
+pub(super) async fn decided(fate: &mut watch::Receiver<Fate>) -> Fate {
     let settled = |fate: &Fate| matches!(fate, Fate::Ends | Fate::GoesOn);
     if let Ok(fate) = fate.wait_for(settled).await {
         return *fate;

@@ -2,7 +2,8 @@
 
 mod command;
 mod process;
+mod run;
 mod upstream;
 
-pub(crate) use command::{Ended, Fate, Plan, decided, supervise};
-pub(crate) use upstream::follow;
+pub(crate) use command::{Ended, Fate};
+pub(crate) use run::{left, run};

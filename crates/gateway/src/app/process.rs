@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::unix::AsyncFd;
 use tokio::process::{Child, Command};
 
-use super::Plan;
+use super::command::Plan;
 use crate::config::secret_variables;
 use crate::handover::{AppLeft, VARIABLE};
 
