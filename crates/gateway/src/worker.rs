@@ -333,19 +333,9 @@ pub(crate) fn run(shared: Arc<Shared>, doors: Vec<Door>, grace: Duration) -> std
     })
 }
 
-/// What may wait in the kernel for a client, beyond what is on its way to it: 128 KiB.
-///
-/// The kernel would take megabytes for each, whoever does not read them would not be missed until all
-/// of them are full, and nobody counts that memory.
-#[cfg(target_os = "linux")]
-const UNSENT: u32 = 128 << 10;
-
 async fn accept(worker: Rc<Worker>, listener: TcpListener, tls: bool) {
     // The accepted have it from their listener.
-    #[cfg(target_os = "linux")]
-    if let Err(error) = socket2::SockRef::from(&listener).set_tcp_notsent_lowat(UNSENT) {
-        tracing::debug!(%error, "what waits for slow readers is not bounded");
-    }
+    wire::bound_unsent(&listener);
     let mut draining = std::pin::pin!(worker.draining());
     loop {
         let accepted = tokio::select! {

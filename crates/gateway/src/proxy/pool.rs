@@ -13,6 +13,7 @@ use super::Failure;
 use super::deadlines::{Deadline, Deadlines};
 use super::http1::{Home, Line, Patience};
 use super::multiplexed::Multiplexed;
+use crate::wire::bound_unsent;
 
 /// The most idle connections that are kept.
 const MOST_IDLE: usize = 256;
@@ -22,10 +23,6 @@ const KEEP: Duration = Duration::from_secs(4);
 
 /// The longest time that is believed.
 const LONGEST_KEEP: Duration = Duration::from_hours(1);
-
-/// What may wait in the kernel for the app, beyond what is on its way to it: 128 KiB.
-#[cfg(target_os = "linux")]
-const UNSENT: u32 = 128 << 10;
 
 /// Longest wait for the app to accept a connection; it is on this machine or near it.
 pub(super) const CONNECT: Duration = Duration::from_secs(5);
@@ -161,12 +158,8 @@ impl Pool {
             .map_err(Failure::Away)?;
         // Without it the last bytes of a head may wait for an acknowledgement.
         stream.set_nodelay(true).map_err(Failure::Away)?;
-        // The kernel would take megabytes of an upload at once, and an app that reads it slowly would look
-        // as if it read nothing.
-        #[cfg(target_os = "linux")]
-        if let Err(error) = socket2::SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT) {
-            tracing::debug!(%error, "what waits for the app is not bounded");
-        }
+        // Or an app that reads an upload slowly would look as if it read nothing.
+        bound_unsent(&stream);
         Ok((stream, address))
     }
 }

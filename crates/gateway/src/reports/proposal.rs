@@ -62,23 +62,12 @@ impl CspProposal {
             settled: 0,
         };
         for seen in &evidence.sightings {
-            let concerned = concerned(&policies, seen);
-            let several = concerned.len() > 1;
             for Concerned {
                 path,
                 policy,
                 heard,
-            } in concerned
+            } in concerned(&policies, seen)
             {
-                // What one page's visitors say opens no other page's policy.
-                let heard = if several {
-                    heard
-                } else {
-                    Heard {
-                        clients: seen.clients,
-                        reports: seen.reports,
-                    }
-                };
                 let line = |directive: Directive, source: &str| {
                     Some(format!("append = {{ {directive} = [\"{source}\"] }}"))
                 };
@@ -234,6 +223,13 @@ fn concerned<'a, 'p>(
                 heard: Heard { clients, reports },
             }),
         }
+    }
+    // Of one policy all is known; what one page's visitors say opens no other page's.
+    if let [only] = &mut *found {
+        only.heard = Heard {
+            clients: seen.clients,
+            reports: seen.reports,
+        };
     }
     found
 }

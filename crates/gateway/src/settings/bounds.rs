@@ -1,5 +1,6 @@
 //! The bounds of `[limits]` and of the store's deadline, checked.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use panoply::limits::Insured;
@@ -17,18 +18,14 @@ pub(super) fn limits(loaded: &Loaded) -> Result<Limits, ConfigError> {
     let header_bytes = usize::try_from(limits.header_bytes.get()).unwrap_or(usize::MAX);
     // hyper reads heads in buffers of 8 KiB; beyond a megabyte nobody means it.
     if !(8 << 10..=1 << 20).contains(&header_bytes) {
-        let message = format!(
-            "limits.header_bytes: {} is out of range",
-            limits.header_bytes
-        );
-        let error = loaded.error("limits.header_bytes", message);
-        return Err(error.with_help("write a size from `8KiB` to `1MiB`"));
+        let help = "write a size from `8KiB` to `1MiB`";
+        let size = &limits.header_bytes;
+        return Err(out_of_range(loaded, "limits.header_bytes", size, help));
     }
     if limits.header_count.get() > MOST_HEADERS {
-        let count = limits.header_count;
-        let message = format!("limits.header_count: {count} is out of range");
-        let error = loaded.error("limits.header_count", message);
-        return Err(error.with_help(format!("write a number from `1` to `{MOST_HEADERS}`")));
+        let help = format!("write a number from `1` to `{MOST_HEADERS}`");
+        let count = &limits.header_count;
+        return Err(out_of_range(loaded, "limits.header_count", count, &help));
     }
     for (key, span) in [
         ("head_timeout", limits.head_timeout),
@@ -64,9 +61,13 @@ pub(super) fn store_deadline(loaded: &Loaded) -> Result<Duration, ConfigError> {
         return Ok(Insured::DEADLINE);
     };
     if !(Duration::from_millis(1)..=Duration::from_secs(5)).contains(&span.get()) {
-        let message = format!("store.deadline: {span} is out of range");
-        let error = loaded.error("store.deadline", message);
-        return Err(error.with_help("write a time from `1ms` to `5s`"));
+        let help = "write a time from `1ms` to `5s`";
+        return Err(out_of_range(loaded, "store.deadline", &span, help));
     }
     Ok(span.get())
+}
+
+fn out_of_range(loaded: &Loaded, path: &str, value: &dyn Display, help: &str) -> ConfigError {
+    let error = loaded.error(path, format!("{path}: {value} is out of range"));
+    error.with_help(help)
 }

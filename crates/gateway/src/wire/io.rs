@@ -1,6 +1,7 @@
 //! The stream between the listener and HTTP.
 
 use std::io::{self, IoSlice};
+use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -12,6 +13,23 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 use super::watch::Watch;
+
+/// What may wait in the kernel to be sent, beyond what is on its way: 128 KiB.
+#[cfg(target_os = "linux")]
+const UNSENT: u32 = 128 << 10;
+
+/// Bounds what waits in the kernel to be sent over `socket`, where the system can.
+///
+/// The kernel would take megabytes for each: whoever does not read them would not be missed until all of
+/// them are full, and nobody counts that memory.
+pub(crate) fn bound_unsent(socket: &impl AsFd) {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = SockRef::from(socket).set_tcp_notsent_lowat(UNSENT) {
+        tracing::debug!(%error, "what waits to be sent is not bounded");
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = socket;
+}
 
 /// A connection that can be given up.
 pub(crate) trait Socket {

@@ -15,6 +15,7 @@ mod watch;
 pub(crate) use http1::{BLOCK, Block, Feed};
 #[cfg(any(test, fuzzing))]
 pub(crate) use http1::{Stop, replay};
+pub(crate) use io::bound_unsent;
 pub(crate) use serve::serve;
 pub(crate) use streams::Streams;
 pub(crate) use trailers::{pass as pass_trailers, welcome as trailers_welcome};

@@ -209,6 +209,20 @@ async fn next_body(inlet: &Inlet<DuplexStream>) -> Option<u64> {
     inlet.begin(head.extent, head.expects)
 }
 
+/// A client that has said `request`, and the number of that one's body.
+async fn asked(request: &[u8]) -> (DuplexStream, Rc<Inlet<DuplexStream>>, u64) {
+    let (mut client, inlet) = connected();
+    client.write_all(request).await.unwrap();
+    let number = next_body(&inlet).await.unwrap();
+    (client, inlet, number)
+}
+
+/// A waker that counts, and the count.
+fn counted() -> (Arc<Woken>, Waker) {
+    let woken = Arc::<Woken>::default();
+    (Arc::clone(&woken), Waker::from(woken))
+}
+
 async fn all_of(inlet: &Inlet<DuplexStream>, number: u64) -> Option<Vec<u8>> {
     let mut all = Vec::new();
     while let Some(frame) = poll_fn(|cx| inlet.poll(number, cx)).await {
@@ -317,11 +331,8 @@ const EXPECTING: &[u8] =
 #[test]
 fn whoever_reads_a_body_ends_with_its_connection() {
     alone(async {
-        let (mut client, inlet) = connected();
-        client.write_all(POST).await.unwrap();
-        let number = next_body(&inlet).await.unwrap();
-        let woken = Arc::<Woken>::default();
-        let waker = Waker::from(Arc::clone(&woken));
+        let (mut client, inlet, number) = asked(POST).await;
+        let (woken, waker) = counted();
         let cx = &mut Context::from_waker(&waker);
         assert!(inlet.poll(number, cx).is_pending());
         inlet.close();
@@ -338,9 +349,7 @@ fn whoever_reads_a_body_ends_with_its_connection() {
 #[test]
 fn leave_that_was_not_given_goes_out_with_the_answer_or_not_at_all() {
     alone(async {
-        let (mut client, inlet) = connected();
-        client.write_all(EXPECTING).await.unwrap();
-        let number = next_body(&inlet).await.unwrap();
+        let (mut client, inlet, number) = asked(EXPECTING).await;
         // Somebody is to read the body and has not come to it.
         assert_eq!(inlet.begin_answer(), b"HTTP/1.1 100 Continue\r\n\r\n");
         assert!(inlet.may_last());
@@ -353,9 +362,7 @@ fn leave_that_was_not_given_goes_out_with_the_answer_or_not_at_all() {
         client.read_to_end(&mut said).await.unwrap();
         assert_eq!(said, b"", "nobody else writes it");
 
-        let (mut client, inlet) = connected();
-        client.write_all(EXPECTING).await.unwrap();
-        let number = next_body(&inlet).await.unwrap();
+        let (_client, inlet, number) = asked(EXPECTING).await;
         inlet.let_go(number);
         assert_eq!(inlet.begin_answer(), b"");
         assert!(!inlet.may_last(), "nobody knows whether the body comes");
@@ -367,9 +374,7 @@ fn leave_that_was_not_given_goes_out_with_the_answer_or_not_at_all() {
 #[test]
 fn a_little_that_nobody_reads_is_thrown_away() {
     alone(async {
-        let (mut client, inlet) = connected();
-        client.write_all(POST).await.unwrap();
-        let number = next_body(&inlet).await.unwrap();
+        let (mut client, inlet, number) = asked(POST).await;
         inlet.let_go(number);
         assert!(inlet.may_last());
         client
@@ -391,11 +396,8 @@ fn a_little_that_nobody_reads_is_thrown_away() {
 #[test]
 fn a_client_that_goes_is_missed_as_soon_as_its_body_is_through() {
     alone(async {
-        let (mut client, inlet) = connected();
-        client.write_all(POST).await.unwrap();
-        let number = next_body(&inlet).await.unwrap();
-        let woken = Arc::<Woken>::default();
-        let waker = Waker::from(Arc::clone(&woken));
+        let (mut client, inlet, number) = asked(POST).await;
+        let (woken, waker) = counted();
         assert!(
             inlet
                 .poll_gone(&mut Context::from_waker(&waker))
