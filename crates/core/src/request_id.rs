@@ -55,7 +55,9 @@ impl RequestId {
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        let digits = self.digits();
+        // Digits are text.
+        f.write_str(std::str::from_utf8(&digits).unwrap_or_default())
     }
 }
 

@@ -1,0 +1,296 @@
+//! The lines themselves, written without anything in between: there is one for each request.
+
+use std::io::Write as _;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use http::HeaderValue;
+use panoply::trace::Exchange;
+
+/// Lines that are gathered.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    bytes: Vec<u8>,
+    stamp: Stamp,
+}
+
+impl Lines {
+    pub(super) const fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// What there is; there is room for as many bytes afterwards.
+    pub(super) fn take(&mut self, room: usize) -> Vec<u8> {
+        std::mem::replace(&mut self.bytes, Vec::with_capacity(room))
+    }
+
+    /// A line as a JSON object. The query is left out: it may hold a token.
+    pub(super) fn json(&mut self, exchange: &Exchange, now: SystemTime) {
+        let Self { bytes, stamp } = self;
+        bytes.extend_from_slice(b"{\"timestamp\":\"");
+        stamp.write(now, bytes);
+        bytes.extend_from_slice(br#"","level":"INFO","message":"request","client.ip":""#);
+        if let Some(client) = exchange.client {
+            // Writing to memory does not fail, here and below.
+            let _ = write!(bytes, "{client}");
+        }
+        bytes.extend_from_slice(b"\",\"method\":");
+        string(bytes, exchange.method.as_str());
+        bytes.extend_from_slice(b",\"host\":");
+        string(bytes, host(exchange));
+        bytes.extend_from_slice(b",\"path\":");
+        string(bytes, exchange.uri.path());
+        bytes.extend_from_slice(b",\"version\":\"");
+        bytes.extend_from_slice(version(exchange.version).as_bytes());
+        bytes.extend_from_slice(b"\",\"status\":");
+        number(bytes, exchange.status.as_u16());
+        bytes.extend_from_slice(b",\"bytes\":");
+        number(bytes, exchange.bytes);
+        bytes.extend_from_slice(b",\"duration_ms\":");
+        milliseconds(bytes, exchange.duration);
+        bytes.extend_from_slice(b",\"user_agent\":");
+        string(bytes, text(exchange.user_agent.as_ref()));
+        bytes.extend_from_slice(b",\"request_id\":\"");
+        bytes.extend_from_slice(&exchange.id.digits());
+        bytes.push(b'"');
+        if let Some(rule) = exchange.rule {
+            bytes.extend_from_slice(b",\"rule\":");
+            string(bytes, rule);
+        }
+        if let Some(block) = exchange.block {
+            let _ = write!(bytes, ",\"block\":\"{block}\"");
+        }
+        if exchange.aborted {
+            bytes.extend_from_slice(b",\"aborted\":true");
+        }
+        bytes.extend_from_slice(b"}\n");
+    }
+
+    /// A line for a person.
+    pub(super) fn text(&mut self, exchange: &Exchange, now: SystemTime) {
+        let Self { bytes, stamp } = self;
+        stamp.write(now, bytes);
+        let client = exchange.client.map(|ip| ip.to_string()).unwrap_or_default();
+        let _ = write!(
+            bytes,
+            " {:>3} {:7} {}{} {:.1} ms {} B {client} {}",
+            exchange.status.as_u16(),
+            exchange.method.as_str(),
+            host(exchange),
+            exchange.uri.path(),
+            exchange.duration.as_secs_f64() * 1e3,
+            exchange.bytes,
+            exchange.id,
+        );
+        if let Some(rule) = exchange.rule {
+            let _ = write!(bytes, " refused by {rule}");
+        }
+        if let Some(block) = exchange.block {
+            let _ = write!(bytes, " (block {block})");
+        }
+        if exchange.aborted {
+            bytes.extend_from_slice(b" (broken off)");
+        }
+        bytes.push(b'\n');
+    }
+}
+
+/// The time as RFC 3339 has it, in milliseconds. All but these is the same for a second.
+#[derive(Debug, Default)]
+struct Stamp {
+    second: Option<u64>,
+    text: String,
+}
+
+impl Stamp {
+    fn write(&mut self, now: SystemTime, bytes: &mut Vec<u8>) {
+        let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        if self.second != Some(since.as_secs()) {
+            let second = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
+            let second = jiff::Timestamp::from_second(second).unwrap_or(jiff::Timestamp::MAX);
+            self.text = format!("{second:.0}");
+            // What it ends with comes behind the milliseconds.
+            self.text.pop();
+            self.second = Some(since.as_secs());
+        }
+        bytes.extend_from_slice(self.text.as_bytes());
+        let millis = since.subsec_millis();
+        let digit = |of: u32| b'0' + u8::try_from(millis / of % 10).unwrap_or(0);
+        bytes.extend_from_slice(&[b'.', digit(100), digit(10), digit(1), b'Z']);
+    }
+}
+
+fn number(bytes: &mut Vec<u8>, number: impl itoa::Integer) {
+    bytes.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+}
+
+/// To the microsecond, without zeros at the end but for one.
+fn milliseconds(bytes: &mut Vec<u8>, time: Duration) {
+    let micros = (time.as_nanos() + 500) / 1000;
+    number(bytes, micros / 1000);
+    let rest = u16::try_from(micros % 1000).unwrap_or(0);
+    let digit = |of: u16| b'0' + u8::try_from(rest / of % 10).unwrap_or(0);
+    let digits = [b'.', digit(100), digit(10), digit(1)];
+    let zeros = digits
+        .iter()
+        .skip(2)
+        .rev()
+        .take_while(|digit| **digit == b'0');
+    let kept = digits.len() - zeros.count();
+    bytes.extend(digits.iter().take(kept));
+}
+
+/// A JSON string.
+fn string(bytes: &mut Vec<u8>, text: &str) {
+    // A text is always written.
+    let _ = serde_json::to_writer(bytes, text);
+}
+
+fn text(value: Option<&HeaderValue>) -> &str {
+    value.and_then(|value| value.to_str().ok()).unwrap_or("")
+}
+
+fn host(exchange: &Exchange) -> &str {
+    let authority = exchange.uri.authority();
+    let host = authority.map_or_else(
+        || text(exchange.host.as_ref()),
+        |authority| authority.as_str(),
+    );
+    // A name and a password before it are refused, and nobody else's business either.
+    host.rsplit_once('@').map_or(host, |(_, host)| host)
+}
+
+const fn version(version: http::Version) -> &'static str {
+    match version {
+        http::Version::HTTP_10 => "1.0",
+        http::Version::HTTP_2 => "2",
+        _ => "1.1",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::sync::{Arc, Mutex};
+
+    use http::{Request, Response};
+    use http_body_util::{BodyExt as _, Full};
+    use panoply::trace::{Observer, TraceLayer};
+    use proptest::prelude::*;
+    use tower::{ServiceExt as _, service_fn};
+    use tower_layer::Layer as _;
+
+    use super::*;
+
+    #[derive(Debug, Clone, Default)]
+    struct Seen(Arc<Mutex<Vec<Exchange>>>);
+
+    impl Observer for Seen {
+        fn answered(&self, exchange: &Exchange) {
+            self.0.lock().unwrap().push(exchange.clone());
+        }
+    }
+
+    /// What is observed of a request.
+    fn exchange(uri: &str, user_agent: &[u8]) -> Exchange {
+        let seen = Seen::default();
+        let answer = |_: Request<()>| async {
+            Ok::<_, Infallible>(Response::new(Full::new(bytes::Bytes::from_static(
+                b"hello",
+            ))))
+        };
+        let service = TraceLayer::new(
+            Arc::new(seen.clone()),
+            Arc::new(panoply_core::SystemClock::new()),
+        )
+        .layer(service_fn(answer));
+        let request = Request::get(uri)
+            .header("host", "app.test")
+            .header("user-agent", user_agent)
+            .body(())
+            .unwrap();
+        block_on(async {
+            let answer = service.oneshot(request).await.unwrap();
+            answer.into_body().collect().await.unwrap();
+        });
+        let exchange = seen.0.lock().unwrap().pop();
+        exchange.unwrap()
+    }
+
+    fn block_on(work: impl Future<Output = ()>) {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        runtime.build().unwrap().block_on(work);
+    }
+
+    proptest! {
+        #[test]
+        fn a_line_is_one_json_object_whatever_a_client_sends(
+            path in "/[!$-;=?-Z\\[-~]{0,40}",
+            user_agent in proptest::collection::vec(
+                prop_oneof![Just(b'\t'), 0x20_u8..0x7f, 0x80_u8..],
+                0..40,
+            ),
+        ) {
+            prop_assume!(path.parse::<http::Uri>().is_ok());
+            let exchange = exchange(&path, &user_agent);
+            let mut lines = Lines::default();
+            lines.json(&exchange, UNIX_EPOCH);
+            let bytes = lines.take(0);
+            prop_assert_eq!(bytes.split(|byte| *byte == b'\n').count(), 2);
+            let line: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+            let shown = HeaderValue::from_bytes(&user_agent).unwrap();
+            let shown = shown.to_str().unwrap_or("");
+            prop_assert_eq!(&line["path"], exchange.uri.path());
+            prop_assert_eq!(&line["user_agent"], shown);
+            prop_assert_eq!(&line["host"], "app.test");
+            prop_assert_eq!(&line["status"], 200);
+            prop_assert_eq!(&line["bytes"], 5);
+            prop_assert_eq!(&line["request_id"], &exchange.id.to_string());
+            prop_assert_eq!(&line["client.ip"], "");
+            prop_assert_eq!(line.get("rule"), None);
+        }
+
+        #[test]
+        fn times_are_what_others_write(
+            seconds in 0_u64..20_000_000_000,
+            nanos in 0_u32..1_000_000_000,
+            again in 0_u32..1_000_000_000,
+        ) {
+            let mut stamp = Stamp::default();
+            for nanos in [nanos, again] {
+                let now = UNIX_EPOCH + Duration::new(seconds, nanos);
+                let mut bytes = Vec::new();
+                stamp.write(now, &mut bytes);
+                let theirs = jiff::Timestamp::try_from(now).unwrap();
+                let whole = jiff::Timestamp::from_millisecond(theirs.as_millisecond()).unwrap();
+                prop_assert_eq!(String::from_utf8(bytes).unwrap(), format!("{whole:.3}"));
+            }
+            let time = Duration::new(seconds % 100_000, nanos);
+            let mut bytes = Vec::new();
+            milliseconds(&mut bytes, time);
+            let read: f64 = String::from_utf8(bytes.clone()).unwrap().parse().unwrap();
+            prop_assert!((read - time.as_secs_f64() * 1e3).abs() < 6e-4);
+            prop_assert_eq!(bytes, serde_json::to_vec(&read).unwrap());
+        }
+    }
+
+    #[test]
+    fn names_and_passwords_stay_out() {
+        let mut lines = Lines::default();
+        let exchange = exchange("http://name:password@app.test/a?token=secret", b"x");
+        lines.json(&exchange, UNIX_EPOCH);
+        lines.text(&exchange, UNIX_EPOCH);
+        let said = String::from_utf8(lines.take(0)).unwrap();
+        let [json, text] = said.lines().collect::<Vec<_>>()[..] else {
+            panic!("{said}")
+        };
+        assert!(json.contains(r#""host":"app.test","path":"/a""#), "{json}");
+        assert!(
+            text.starts_with("1970-01-01T00:00:00.000Z 200 GET     app.test/a "),
+            "{text}"
+        );
+        assert!(
+            !said.contains("password") && !said.contains("secret"),
+            "{said}"
+        );
+    }
+}
