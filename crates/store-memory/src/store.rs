@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use panoply_core::{
     Action, Block, BlockId, Clock, CounterKey, CounterStore, Decision, Moment, Op, Record, Release,
-    Reply, State,
+    Reply, State, StoreError,
 };
 use smallvec::{SmallVec, smallvec};
 
@@ -253,7 +253,7 @@ impl CounterStore for MemoryStore {
         Reply::ready(Ok(self.release_and_tell(which, |_| {})))
     }
 
-    fn answers_at_once(&self) -> bool {
-        true
+    fn decide_now(&self, ops: &[Op<'_>]) -> Option<Result<Decision, StoreError>> {
+        Some(Ok(self.decide_and_tell(ops, |_| {})))
     }
 }

@@ -96,7 +96,7 @@ impl Inner {
     /// Decides in memory; what the answer has to wait for.
     fn decide(&self, ops: &[Op<'_>]) -> (Decision, Ticket) {
         let (memory, journal) = (&self.memory, &*self.threads.journal);
-        let heaviest = ops.iter().map(|op| weight(&op.action)).max();
+        let heaviest = ops.iter().map(weight).max();
         let mut ticket = Ticket::None;
         let decision = memory.decide_and_tell(ops, |told| {
             let heaviest = heaviest.unwrap_or(Weight::Lazy);
@@ -114,18 +114,17 @@ impl Inner {
 
     async fn decide_later(&self, owned: Vec<(Op<'static>, Rule)>) -> Result<Decision, StoreError> {
         self.threads.journal.room().await?;
-        let ops = owned
-            .iter()
-            .map(|(op, rule)| Op::new(op.key, rule, op.action).about(op.subject));
+        let ops = owned.iter().map(|(op, rule)| op.held_to(rule));
         let (decision, ticket) = self.decide(&ops.collect::<Vec<Op<'_>>>());
         self.threads.journal.written(ticket).await?;
         Ok(decision)
     }
 }
 
-/// How much it matters that what `action` does is written down.
-const fn weight(action: &Action) -> Weight {
-    match action {
+/// How much it matters that what `op` does is written down.
+const fn weight(op: &Op<'_>) -> Weight {
+    match op.action {
+        _ if op.write_behind => Weight::Lazy,
         Action::Block { .. } => Weight::Lock,
         Action::Reserve { .. } | Action::Refund { .. } | Action::Set { .. } | Action::Forget => {
             Weight::Urgent
@@ -143,7 +142,7 @@ impl CounterStore for SqliteStore {
         if inner.threads.journal.is_full() {
             let owned = ops.iter().map(|op| {
                 let rule = op.rule.clone();
-                (Op::new(op.key, &NO_RULE, op.action).about(op.subject), rule)
+                (op.held_to(&NO_RULE), rule)
             });
             return Reply::later(inner.decide_later(owned.collect()));
         }
@@ -154,6 +153,16 @@ impl CounterStore for SqliteStore {
                 Ok(decision)
             }),
         }
+    }
+
+    fn decide_now(&self, ops: &[Op<'_>]) -> Option<Result<Decision, StoreError>> {
+        let inner = &*self.0;
+        let waits = |op: &Op<'_>| !op.write_behind || op.rule.locks().is_some();
+        if ops.iter().any(waits) || inner.threads.journal.is_full() {
+            return None;
+        }
+        let (decision, _) = inner.decide(ops);
+        Some(Ok(decision))
     }
 
     fn blocks(&self, after: Option<BlockId>, most: usize) -> Reply<'_, Vec<Block>> {

@@ -167,6 +167,41 @@ async fn a_disk_that_hangs_is_not_waited_for() {
 }
 
 #[tokio::test]
+async fn limits_of_requests_do_not_wait_for_the_disk() {
+    let case = Case::new();
+    let store = case.open();
+    let limit = Rule::new("limit", 10, HOUR);
+    let take = |number| Op::reserve(case.key(number), &limit).write_behind();
+    let now = |op: Op<'_>| store.decide_now(&[op]).map(|it| it.unwrap().is_granted());
+    let hangs = case.disk.hang();
+    assert!((0..10).all(|_| now(take(0)) == Some(true)));
+    assert_eq!(now(take(0)), Some(false));
+    // A guess does, and so does whatever may lock: nothing is done of either.
+    assert_eq!(now(Op::reserve(case.key(1), &case.rule)), None);
+    assert_eq!(
+        now(Op::reserve(case.key(1), &case.rule).write_behind()),
+        None
+    );
+    assert_eq!(now(Op::reserve(case.key(2), &limit)), None);
+    assert!(
+        store
+            .decide_now(&[take(3), Op::reserve(case.key(2), &limit)])
+            .is_none()
+    );
+    drop(hangs);
+    assert!((0..10).all(|_| now(take(2)) == Some(true)));
+    assert_eq!(case.tries(&store, 1).await, 10);
+    store.flush().await.unwrap();
+    drop(store);
+    let store = case.open();
+    for number in [0, 2] {
+        let decided = store.decide_now(&[take(number)]).unwrap().unwrap();
+        assert!(!decided.is_granted(), "{number} is forgotten");
+    }
+    assert!(store.decide_now(&[take(3)]).unwrap().unwrap().is_granted());
+}
+
+#[tokio::test]
 async fn a_flood_fills_neither_memory_nor_the_database_and_loses_nothing() {
     let case = Case::new();
     let mut store = case.open();

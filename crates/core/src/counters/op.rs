@@ -17,6 +17,9 @@ pub struct Op<'a> {
     pub subject: Subject,
     /// What is done.
     pub action: Action,
+    /// Whether the answer may be given before the store has what is done on its disk, see
+    /// [`write_behind`](Self::write_behind).
+    pub write_behind: bool,
 }
 
 impl<'a> Op<'a> {
@@ -27,6 +30,7 @@ impl<'a> Op<'a> {
             rule,
             subject: Subject::Hidden,
             action,
+            write_behind: false,
         }
     }
 
@@ -47,6 +51,34 @@ impl<'a> Op<'a> {
     pub const fn about(mut self, subject: Subject) -> Self {
         self.subject = subject;
         self
+    }
+
+    /// Says that nobody has to wait until this is on a disk: what a crash may lose of it is what the
+    /// last second counted. It is for limits of requests, which keep an app from too much. A guess at
+    /// a password is counted before it is answered.
+    #[must_use]
+    pub const fn write_behind(mut self) -> Self {
+        self.write_behind = true;
+        self
+    }
+
+    /// The same, held to another rule.
+    #[must_use]
+    pub const fn held_to(self, rule: &Rule) -> Op<'_> {
+        let Self {
+            key,
+            rule: _,
+            subject,
+            action,
+            write_behind,
+        } = self;
+        Op {
+            key,
+            rule,
+            subject,
+            action,
+            write_behind,
+        }
     }
 }
 

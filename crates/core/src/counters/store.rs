@@ -29,10 +29,13 @@ pub trait CounterStore: fmt::Debug + Send + Sync {
     /// Forgets what was counted about a blocked key and lifts its lock; says how many there were.
     fn release(&self, which: Release) -> Reply<'_, usize>;
 
-    /// Whether decisions are always answered at once, as from memory
-    /// ([`Reply::now`](crate::Reply::now)); no by default. Nobody then makes room for waiting.
-    fn answers_at_once(&self) -> bool {
-        false
+    /// What [`decide`](Self::decide) answers, where that is there without waiting, as from memory.
+    ///
+    /// `None` means that nothing was done, and is the answer unless a store knows better. Whoever
+    /// asks this first makes no room for waiting where there is none.
+    fn decide_now(&self, ops: &[Op<'_>]) -> Option<Result<Decision, StoreError>> {
+        let _ = ops;
+        None
     }
 }
 

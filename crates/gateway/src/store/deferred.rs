@@ -129,6 +129,10 @@ impl CounterStore for Deferred {
         }
     }
 
+    fn decide_now(&self, ops: &[Op<'_>]) -> Option<Result<Decision, StoreError>> {
+        self.here().ok()??.decide_now(ops)
+    }
+
     fn blocks(&self, after: Option<BlockId>, most: usize) -> Reply<'_, Vec<Block>> {
         match self.here() {
             Ok(Some(store)) => store.blocks(after, most),

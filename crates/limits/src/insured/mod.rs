@@ -201,7 +201,7 @@ impl Insured {
         let ops: SmallVec<[Op<'_>; 4]> = ops
             .iter()
             .zip(&shares)
-            .map(|(op, rule)| Op::new(op.key, rule, op.action).about(op.subject))
+            .map(|(op, rule)| op.held_to(rule))
             .collect();
         self.insurance.decide(&ops)
     }
@@ -323,6 +323,29 @@ impl CounterStore for Insured {
         match Purpose::of(ops) {
             Purpose::Verdict => self.verdict(ops),
             purpose => self.both(ops, purpose),
+        }
+    }
+
+    fn decide_now(&self, ops: &[Op<'_>]) -> Option<Result<Decision, StoreError>> {
+        if Purpose::of(ops) != Purpose::Verdict || self.is_away() {
+            return None;
+        }
+        if let Some(refusal) = self.known.refusal(ops, self.clock.monotonic()) {
+            return Some(Ok(refusal));
+        }
+        let _place = self.line.place()?;
+        match self.store.decide_now(ops)? {
+            Ok(decision) => {
+                self.line.answered();
+                self.heard(ops, &decision);
+                Some(Ok(decision))
+            }
+            Err(error) => {
+                self.breaker.bad(&error);
+                // Not asked again: the store has answered.
+                let instead = self.instead(ops).now();
+                Some(instead.unwrap_or(Err(error)))
+            }
         }
     }
 

@@ -21,12 +21,12 @@ static NO_RULE: std::sync::LazyLock<Rule> =
 impl Owned {
     pub(super) fn new(op: &Op<'_>) -> Self {
         let rule = op.rule.clone();
-        let op = Op::new(op.key, &NO_RULE, op.action).about(op.subject);
+        let op = op.held_to(&NO_RULE);
         Self { op, rule }
     }
 
     pub(super) fn op(&self) -> Op<'_> {
-        Op::new(self.op.key, &self.rule, self.op.action).about(self.op.subject)
+        self.op.held_to(&self.rule)
     }
 
     /// The same, so that it does no harm when it was done already: the lock is lifted, but no point

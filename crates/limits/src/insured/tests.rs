@@ -65,6 +65,14 @@ impl CounterStore for Moody {
         self.answer(|| self.store.decide(ops))
     }
 
+    fn decide_now(&self, ops: &[Op<'_>]) -> Option<Result<Decision, StoreError>> {
+        let waits = !matches!(self.mood(), Mood::Answers | Mood::Fails | Mood::Refuses);
+        if waits {
+            return None;
+        }
+        self.answer(|| self.store.decide(ops)).now().ok()
+    }
+
     fn blocks(&self, after: Option<BlockId>, most: usize) -> Reply<'_, Vec<Block>> {
         self.answer(|| self.store.blocks(after, most))
     }
@@ -177,6 +185,47 @@ async fn nobody_waits_longer_than_the_deadline() {
     assert!(world.reserve("a").await.allowed);
     assert!(asked_at.elapsed() <= DEADLINE + Duration::from_millis(2));
     assert_eq!(world.asked(), 1);
+}
+
+#[test]
+fn what_is_there_at_once_is_insured_too() {
+    let world = World::new(2);
+    let op = Op::reserve(World::key("a"), &world.rule);
+    let granted = || Some(world.insured.decide_now(&[op])?.unwrap().is_granted());
+    assert_eq!(granted(), Some(true));
+    for mood in [Mood::Hangs, Mood::AnswersIn(DEADLINE)] {
+        world.mood(mood);
+        assert_eq!(granted(), None);
+    }
+    assert_eq!(world.asked(), 1);
+    let settled = Op::new(op.key, op.rule, Action::Forget);
+    world.mood(Mood::Answers);
+    assert!(
+        world.insured.decide_now(&[settled]).is_none(),
+        "done in both, later"
+    );
+    // The insurance has half of the points, and the third failure opens the way past the store.
+    world.mood(Mood::Fails);
+    assert!((0..3).all(|_| granted() == Some(true)));
+    assert_eq!((world.asked(), world.insured.decided_instead()), (3, 3));
+    assert_eq!(granted(), None);
+    assert_eq!(world.asked(), 0);
+}
+
+#[test]
+fn who_was_refused_by_a_lock_is_refused_without_asking() {
+    let world = World::new(1);
+    let op = Op::reserve(World::key("a"), &world.rule);
+    let granted = || {
+        world
+            .insured
+            .decide_now(&[op])
+            .unwrap()
+            .unwrap()
+            .is_granted()
+    };
+    assert_eq!((0..20).filter(|_| granted()).count(), 10);
+    assert_eq!(world.asked(), 11);
 }
 
 #[tokio::test(start_paused = true)]

@@ -52,8 +52,8 @@ struct Inner {
     keys: CounterKeys,
     limits: Vec<Limit>,
     index: PathIndex,
-    /// Whether every decision is there without waiting.
-    at_once: bool,
+    /// Whether one of them is only tried out.
+    tries_out: bool,
 }
 
 /// One limit, checked.
@@ -107,7 +107,7 @@ impl LimitLayer {
             limits.into_iter().map(LimitConfig::check).collect();
         let limits = limits?;
         Ok(Self(Arc::new(Inner {
-            at_once: store.answers_at_once() && !limits.iter().any(|limit| limit.dry_run),
+            tries_out: limits.iter().any(|limit| limit.dry_run),
             store,
             keys,
             index: PathIndex::new(limits.iter().map(|limit| without_root(&limit.path))),
@@ -145,18 +145,21 @@ impl LimitLayer {
                 Algorithm::Window => Action::Reserve { cost, member: None },
                 Algorithm::Gcra => Action::Gcra { cost },
             };
-            Some(Op::new(*key, &limit.rule, action).about(subject))
+            Some(
+                Op::new(*key, &limit.rule, action)
+                    .about(subject)
+                    .write_behind(),
+            )
         };
         asked.iter().filter_map(op).collect()
     }
 
     /// The decision, if it is there without waiting.
     fn decide_now(&self, asked: &Asked, subject: Subject) -> Option<Result<Decision, StoreError>> {
-        if !self.0.at_once {
+        if self.0.tries_out {
             return None;
         }
-        let ops = self.ops(asked, subject, false);
-        self.0.store.decide(&ops).now().ok()
+        self.0.store.decide_now(&self.ops(asked, subject, false))
     }
 
     async fn decide(self, asked: Asked, subject: Subject) -> Result<Decision, StoreError> {
