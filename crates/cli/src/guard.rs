@@ -71,6 +71,7 @@ impl From<Error> for Failure {
 }
 
 fn serve(args: &SettingArgs, heir: Option<Heir>) -> Result<ExitCode, Failure> {
+    panoply_gateway::refuse_huge_pages();
     let state = source::state(args.state.as_deref());
     let mut around = Surroundings::new(&state, Arc::new(SystemClock::new()));
     // Without its name it cannot be replaced, and says so then.

@@ -403,3 +403,20 @@ fn an_address_in_use_is_said_and_ends_it() {
     let said = process.stderr().join("\n");
     assert!(said.contains(&address) && said.contains("in use"), "{said}");
 }
+
+/// Whether a process may have huge pages, as `/proc` says.
+fn huge_pages(process: &str) -> String {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("THP_enabled"));
+    line.unwrap_or("not said by this kernel").to_owned()
+}
+
+#[test]
+fn the_gateway_does_without_huge_pages_and_its_app_has_what_everybody_has() {
+    let gateway = moody(PLAIN);
+    let own = huge_pages(&gateway.process.id().to_string());
+    let app = curl(NULL.as_ref(), &[&gateway.url("/")]).text();
+    let app = app.trim_start_matches("pid ").split_whitespace().next();
+    assert_eq!(huge_pages(app.unwrap()), huge_pages("self"));
+    assert!(!own.ends_with('1'), "{own}");
+}

@@ -1,6 +1,7 @@
 //! The lines themselves, written without anything in between: there is one for each request.
 
 use std::io::Write as _;
+use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::HeaderValue;
@@ -30,8 +31,7 @@ impl Lines {
         stamp.write(now, bytes);
         bytes.extend_from_slice(br#"","level":"INFO","message":"request","client.ip":""#);
         if let Some(client) = exchange.client {
-            // Writing to memory does not fail, here and below.
-            let _ = write!(bytes, "{client}");
+            address(bytes, client);
         }
         bytes.extend_from_slice(b"\",\"method\":");
         string(bytes, exchange.method.as_str());
@@ -57,6 +57,7 @@ impl Lines {
             string(bytes, rule);
         }
         if let Some(block) = exchange.block {
+            // Writing to memory does not fail, here and below.
             let _ = write!(bytes, ",\"block\":\"{block}\"");
         }
         if exchange.aborted {
@@ -121,6 +122,22 @@ impl Stamp {
 
 fn number(bytes: &mut Vec<u8>, number: impl itoa::Integer) {
     bytes.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+}
+
+fn address(bytes: &mut Vec<u8>, address: IpAddr) {
+    match address {
+        IpAddr::V4(address) => {
+            for (place, octet) in address.octets().into_iter().enumerate() {
+                if place > 0 {
+                    bytes.push(b'.');
+                }
+                number(bytes, octet);
+            }
+        }
+        IpAddr::V6(address) => {
+            let _ = write!(bytes, "{address}");
+        }
+    }
 }
 
 /// To the microsecond, without zeros at the end but for one.
@@ -270,6 +287,17 @@ mod tests {
             let read: f64 = String::from_utf8(bytes.clone()).unwrap().parse().unwrap();
             prop_assert!((read - time.as_secs_f64() * 1e3).abs() < 6e-4);
             prop_assert_eq!(bytes, serde_json::to_vec(&read).unwrap());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn addresses_are_what_others_write(six: [u8; 16], four: [u8; 4]) {
+            for it in [IpAddr::from(six), IpAddr::from(four)] {
+                let mut bytes = Vec::new();
+                address(&mut bytes, it);
+                prop_assert_eq!(String::from_utf8(bytes).unwrap(), it.to_string());
+            }
         }
     }
 

@@ -13,6 +13,7 @@ use tokio::process::{Child, Command};
 use super::command::Plan;
 use crate::config::secret_variables;
 use crate::handover::{AppLeft, VARIABLE};
+use crate::pages;
 
 /// A process that runs, with all that it has started; it ends with this, unless it is let go.
 #[derive(Debug)]
@@ -55,7 +56,7 @@ impl Process {
                 .env("LOGNAME", name)
                 .env("HOME", home);
         }
-        let child = command.spawn()?;
+        let child = pages::as_found(|| command.spawn())?;
         let id = child.id().and_then(|id| i32::try_from(id).ok());
         Ok(Self {
             group: id.and_then(Pid::from_raw),

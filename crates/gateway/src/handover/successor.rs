@@ -16,6 +16,7 @@ use tokio::process::{Child, Command};
 
 use super::channel::{MOST, receive, send};
 use super::{AppLeft, Entrance, VARIABLE, VERSION, Word};
+use crate::pages;
 
 /// How this program was started, to start what is in its place later.
 #[derive(Debug, Clone)]
@@ -92,15 +93,16 @@ impl Successor {
         let flags = SocketFlags::CLOEXEC;
         let (ours, its) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
         ioctl_fionbio(&ours, true)?;
-        let child = Command::new(&program.path)
+        let mut command = Command::new(&program.path);
+        command
             .args(&program.arguments)
             .env(VARIABLE, "1")
             // They are for the process that systemd has started.
             .env_remove("LISTEN_PID")
             .env_remove("LISTEN_FDS")
             .env_remove("LISTEN_FDNAMES")
-            .stdin(Stdio::from(its))
-            .spawn()?;
+            .stdin(Stdio::from(its));
+        let child = pages::as_found(|| command.spawn())?;
         Ok(Self {
             child,
             line: AsyncFd::new(ours)?,
