@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 
 use listenfd::ListenFd;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 /// Connections that the kernel keeps until a worker takes them.
 const BACKLOG: i32 = 1024;
@@ -61,10 +61,17 @@ fn socket(address: SocketAddr, share: bool) -> io::Result<TcpListener> {
     if share {
         socket.set_reuse_port(true)?;
     }
-    socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
-    Ok(socket.into())
+    ready(socket.into())
+}
+
+/// Sets what a listener, and on Linux every connection that it accepts, has to have: small answers go
+/// out at once instead of waiting for an acknowledgement.
+fn ready(listener: TcpListener) -> io::Result<TcpListener> {
+    listener.set_nonblocking(true)?;
+    SockRef::from(&listener).set_tcp_nodelay(true)?;
+    Ok(listener)
 }
 
 /// Sockets that the gateway before this one has listened on.
@@ -73,9 +80,10 @@ fn socket(address: SocketAddr, share: bool) -> io::Result<TcpListener> {
 ///
 /// When one of them cannot be listened on.
 pub(crate) fn taken_over(sockets: Vec<OwnedFd>) -> io::Result<Vec<TcpListener>> {
-    let listeners = sockets.into_iter().map(TcpListener::from);
-    listeners
-        .map(|listener| listener.set_nonblocking(true).map(|()| listener))
+    sockets
+        .into_iter()
+        .map(TcpListener::from)
+        .map(ready)
         .collect()
 }
 
@@ -105,18 +113,30 @@ pub(crate) fn divide(sockets: &[TcpListener], workers: usize) -> io::Result<Vec<
 pub(crate) fn inherited() -> io::Result<Vec<TcpListener>> {
     let mut passed = ListenFd::from_env();
     let listeners = (0..passed.len()).map(|index| passed.take_tcp_listener(index));
-    let listeners: Vec<_> = listeners
+    listeners
         .filter_map(Result::transpose)
-        .collect::<io::Result<_>>()?;
-    for listener in &listeners {
-        listener.set_nonblocking(true)?;
-    }
-    Ok(listeners)
+        .map(|listener| listener.and_then(ready))
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_is_accepted_waits_for_no_acknowledgement() {
+        let bound = || bind(([127, 0, 0, 1], 0).into(), 1).unwrap().remove(0);
+        let other = TcpListener::bind("127.0.0.1:0").unwrap();
+        for listener in [bound(), taken_over(vec![other.into()]).unwrap().remove(0)] {
+            listener.set_nonblocking(false).unwrap();
+            let address = listener.local_addr().unwrap();
+            let client = std::net::TcpStream::connect(address).unwrap();
+            let (accepted, _) = listener.accept().unwrap();
+            assert!(accepted.nodelay().unwrap());
+            assert!(!client.nodelay().unwrap());
+        }
+    }
 
     #[test]
     fn no_worker_and_no_socket_is_left_out() {

@@ -210,7 +210,8 @@ impl Worker {
                 return tracing::debug!(client.ip = %peer.ip(), rule, "refused");
             }
         };
-        // Small answers go out at once instead of waiting for an acknowledgement.
+        // Linux has it from the listener.
+        #[cfg(not(target_os = "linux"))]
         if let Err(error) = stream.set_nodelay(true) {
             return tracing::debug!(%error, "a connection ended before it began");
         }

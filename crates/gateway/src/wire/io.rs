@@ -33,17 +33,24 @@ pub(crate) fn bound_unsent(socket: &impl AsFd) {
 
 /// A connection that can be given up.
 pub(crate) trait Socket {
+    /// Whether there is more to an end than that no more comes, as TLS has it.
+    const SAYS_GOODBYE: bool;
+
     /// Its socket.
     fn socket(&self) -> SockRef<'_>;
 }
 
 impl Socket for TcpStream {
+    const SAYS_GOODBYE: bool = false;
+
     fn socket(&self) -> SockRef<'_> {
         SockRef::from(self)
     }
 }
 
 impl Socket for Box<TlsStream<TcpStream>> {
+    const SAYS_GOODBYE: bool = true;
+
     fn socket(&self) -> SockRef<'_> {
         SockRef::from(self.get_ref().0)
     }

@@ -223,6 +223,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Inlet<T> {
         wake(&self.reader);
     }
 
+    /// Whether all that the client has sent has been read.
+    pub(super) fn is_spent(&self) -> bool {
+        let inner = self.inner.borrow();
+        inner.decoder.is_done() && inner.bytes.is_empty()
+    }
+
     /// Whether the client has gone, as far as can be told while the answer is on its way.
     pub(super) fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut inner = self.inner.borrow_mut();

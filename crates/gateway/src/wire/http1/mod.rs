@@ -52,7 +52,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Drop for Open<T> {
 enum End {
     /// After an answer, or before there was anything to answer.
     Between,
-    /// The client has gone.
+    /// The client has gone, or wants no more.
     Gone,
     /// As something other than HTTP.
     Tunnel(Tunnel),
@@ -68,7 +68,7 @@ where
     // However this ends, whoever reads a body ends with it.
     let inlet = Open(Rc::new(Inlet::new(stream, watch, block)));
     let inlet = &inlet.0;
-    let ended = match run(&line, inlet).await {
+    let ended = match run(&line, inlet, T::SAYS_GOODBYE).await {
         Ok(End::Tunnel(tunnel)) => {
             line.watch.tunnel();
             if let Some((client, first)) = inlet.take_stream() {
@@ -88,7 +88,7 @@ where
     }
 }
 
-async fn run<T>(line: &Rc<Line>, inlet: &Rc<Inlet<T>>) -> io::Result<End>
+async fn run<T>(line: &Rc<Line>, inlet: &Rc<Inlet<T>>, goodbye: bool) -> io::Result<End>
 where
     T: AsyncRead + AsyncWrite + Unpin + Debug + 'static,
 {
@@ -108,10 +108,15 @@ where
         let Some((asked, response)) = ask(line, inlet, head).await else {
             return Ok(End::Gone);
         };
+        let last = !asked.lasts;
         let lasts = match reply(line, inlet, asked, response).await? {
             Ok(lasts) => lasts,
             Err(end) => return Ok(end),
         };
+        // Who says `close` sends nothing behind it (RFC 9112, section 9.6), and nothing is unread.
+        if last && !goodbye && inlet.is_spent() {
+            return Ok(End::Gone);
+        }
         if !lasts {
             // Some answers end with the connection alone.
             poll_fn(|cx| inlet.poll_write(|to| Pin::new(to).poll_shutdown(cx))).await?;
