@@ -533,6 +533,21 @@ fn whoever_holds_its_connections_holds_up_nobody_else() {
         (reply.status() == 200).then_some(reply.status())
     });
     wrong.equal("health", answer, 200);
+    drop(held);
+    // Nor do those who are answered and stay.
+    let kept: Vec<_> = (0..40)
+        .map(|_| {
+            let mut socket = support::Raw::open(&address);
+            socket.send(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+            socket
+        })
+        .collect();
+    let started = std::time::Instant::now();
+    wrong.equal("health behind them", get(&gateway.admin, &[]).status, 200);
+    wrong.check(started.elapsed() < Duration::from_secs(20), || {
+        format!("answered after {:?}", started.elapsed())
+    });
+    drop(kept);
     let slow = format!(
         "POST /release HTTP/1.1\r\nHost: {address}\r\nOrigin: http://{address}\r\nContent-Type: \
          application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\nid="
@@ -550,6 +565,5 @@ fn whoever_holds_its_connections_holds_up_nobody_else() {
     );
     let long = raw(&address, huge.as_bytes()).status();
     wrong.check(long != 200, || "a long head was read".to_owned());
-    drop(held);
     wrong.settle();
 }

@@ -13,6 +13,7 @@ mod route;
 mod rules;
 mod series;
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::IpAddr;
@@ -26,7 +27,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 
 use crate::error::{Error, system};
 use crate::shared::Shared;
@@ -36,7 +37,7 @@ use desk::Desk;
 pub(crate) use door::is_loopback;
 pub(crate) use recent::Recent;
 
-/// Connections at once; scrapers need one, a browser six.
+/// Connections at once; scrapers need one, a browser six. Beyond them the oldest makes room.
 const CONNECTIONS: usize = 32;
 
 /// The bytes of a request's head.
@@ -47,6 +48,9 @@ const LIFE: Duration = Duration::from_mins(5);
 
 /// How long its last answer may take to be read.
 const LAST: Duration = Duration::from_secs(10);
+
+/// The same where somebody else waits for its place.
+const HURRIED: Duration = Duration::from_secs(1);
 
 /// Answers on `listener` for as long as this is polled; what is being answered then still is.
 pub(crate) fn serve(
@@ -71,15 +75,25 @@ async fn accept(listener: TcpListener, desk: Rc<Desk>) {
     // Connections see its end: another gateway answers by then, and only that one is right.
     let (_open, closed) = watch::channel(());
     let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut there: VecDeque<oneshot::Sender<()>> = VecDeque::new();
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-            return;
-        };
         match listener.accept().await {
             Ok((stream, peer)) => {
+                there.retain(|other| !other.is_closed());
+                if places.available_permits() == 0
+                    && let Some(oldest) = there.pop_front()
+                {
+                    // It has gone where nobody hears this.
+                    let _ = oldest.send(());
+                }
+                let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+                    return;
+                };
+                let (leave, left) = oneshot::channel();
+                there.push_back(leave);
                 let (desk, closed) = (Rc::clone(&desk), closed.clone());
                 tokio::task::spawn_local(async move {
-                    connection(stream, peer.ip(), desk, closed).await;
+                    connection(stream, peer.ip(), desk, closed, left).await;
                     drop(place);
                 });
             }
@@ -96,6 +110,7 @@ async fn connection(
     peer: IpAddr,
     desk: Rc<Desk>,
     mut closed: watch::Receiver<()>,
+    left: oneshot::Receiver<()>,
 ) {
     let service = service_fn(move |request: Request<Incoming>| {
         let desk = Rc::clone(&desk);
@@ -108,15 +123,19 @@ async fn connection(
         .serve_connection(TokioIo::new(stream), service);
     let mut served = std::pin::pin!(served);
     let ended = tokio::select! {
-        ended = served.as_mut() => Some(ended),
-        _ = closed.changed() => None,
-        () = tokio::time::sleep(LIFE) => None,
+        ended = served.as_mut() => Ok(ended),
+        _ = closed.changed() => Err(LAST),
+        _ = left => Err(HURRIED),
+        () = tokio::time::sleep(LIFE) => Err(LAST),
     };
-    let ended = if let Some(ended) = ended {
-        ended
-    } else {
-        served.as_mut().graceful_shutdown();
-        tokio::time::timeout(LAST, served).await.unwrap_or(Ok(()))
+    let ended = match ended {
+        Ok(ended) => ended,
+        Err(patience) => {
+            served.as_mut().graceful_shutdown();
+            tokio::time::timeout(patience, served)
+                .await
+                .unwrap_or(Ok(()))
+        }
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "an admin connection ended early");
