@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use http::HeaderValue;
+
 use crate::random;
 
 /// The id of one request: 96 random bits, written as 24 hexadecimal digits.
@@ -53,6 +55,16 @@ impl RequestId {
     }
 }
 
+impl From<RequestId> for HeaderValue {
+    /// The digits, marked so that HPACK keeps no value that never comes again in its table, where it would
+    /// push out those that do (RFC 7541 §6.2.3).
+    fn from(id: RequestId) -> Self {
+        let mut value = Self::from_bytes(&id.digits()).unwrap_or(Self::from_static(""));
+        value.set_sensitive(true);
+        value
+    }
+}
+
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits = self.digits();
@@ -76,5 +88,8 @@ mod tests {
         let id = RequestId::from_bytes([0, 1, 9, 10, 15, 16, 127, 128, 200, 254, 255, 77]);
         assert_eq!(id.to_string().as_bytes(), id.digits());
         assert_eq!(id.to_string(), "0001090a0f107f80c8feff4d");
+        let value = HeaderValue::from(id);
+        assert_eq!(value, "0001090a0f107f80c8feff4d");
+        assert!(value.is_sensitive());
     }
 }

@@ -109,8 +109,8 @@ pub(super) fn to_app(
         headers.insert(HOST, host);
     }
     join_cookies(headers);
-    if let Some(id) = id.and_then(|id| HeaderValue::from_bytes(&id.digits()).ok()) {
-        headers.insert(REQUEST_ID, id);
+    if let Some(id) = id {
+        headers.insert(REQUEST_ID, (*id).into());
     }
 }
 

@@ -47,7 +47,12 @@ impl NonceValue {
             text.push('\'');
             text.push_str(piece);
         }
-        HeaderValue::try_from(text).unwrap_or_else(|_| self.without.clone())
+        let Ok(mut value) = HeaderValue::try_from(text) else {
+            return self.without.clone();
+        };
+        // It never comes again: HPACK is not to keep it (RFC 7541 §6.2.3).
+        value.set_sensitive(true);
+        value
     }
 
     /// The value when there is no nonce to be had: what one would have opened is closed.

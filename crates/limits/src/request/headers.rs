@@ -47,7 +47,9 @@ impl Standing {
         let standing = HeaderValue::from_bytes(&text).ok();
         Self {
             policy: policy(limits.iter().copied().filter(|limit| standard(limit))),
-            limits: standing.filter(|standing| !standing.is_empty()),
+            limits: standing
+                .filter(|standing| !standing.is_empty())
+                .map(passing),
             legacy: legacy(told(), decision),
         }
     }
@@ -104,8 +106,15 @@ fn legacy<'a>(
     let (limit, state) = legacy.min_by_key(|(limit, state)| remaining(limit, state))?;
     let reset = seconds(decision.wait(state).unwrap_or_default());
     let reset = i64::try_from(reset).unwrap_or(i64::MAX);
-    let values = [limit.rule.points(), remaining(limit, state), reset];
-    Some(Box::new(values.map(HeaderValue::from)))
+    let [points, remaining, reset] =
+        [limit.rule.points(), remaining(limit, state), reset].map(HeaderValue::from);
+    Some(Box::new([points, passing(remaining), passing(reset)]))
+}
+
+/// A value that the next answer has not: HPACK would keep one after another in its table (RFC 7541 §6.2.3).
+fn passing(mut value: HeaderValue) -> HeaderValue {
+    value.set_sensitive(true);
+    value
 }
 
 fn name(text: &mut Text, name: &str) {

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http::header::{HOST, USER_AGENT};
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderName, Request, Response, StatusCode};
 use http_body::Body;
 use panoply_core::{ClientAddress, Refusal};
 use pin_project_lite::pin_project;
@@ -97,9 +97,7 @@ where
             let refusal = response.extensions().get::<Refusal>();
             record.exchange.rule = refusal.map(Refusal::rule);
             record.exchange.block = refusal.and_then(Refusal::block);
-            if let Ok(id) = HeaderValue::from_bytes(&record.exchange.id.digits()) {
-                response.headers_mut().insert(ID, id);
-            }
+            response.headers_mut().insert(ID, record.exchange.id.into());
             record
         });
         Poll::Ready(Ok(response.map(|body| TracedBody::new(body, record))))
