@@ -127,9 +127,6 @@ impl Upkeep {
     /// Why that cannot be.
     pub(crate) async fn pause(&self, workers: usize) -> Result<(), String> {
         let file = self.opened.borrow().file.clone();
-        if file.is_some() && !self.around.store.can_be_had_back() {
-            return Err("too many upgrades have failed: restart it instead".to_owned());
-        }
         self.lay_down();
         let (reports, now) = (Arc::clone(&self.around.reports), self.around.clock.wall());
         // Whether it could be written is told where it is; no upgrade fails for that.
