@@ -134,6 +134,41 @@ fn an_app_that_cannot_be_started_gives_its_status() {
 }
 
 #[test]
+fn a_gateway_that_cannot_start_its_workers_says_so_and_ends() {
+    let config = format!("{PLAIN}[listen]\nworkers = 12\n");
+    let mut wrong = Verdicts::default();
+    let mut outcomes = [0; 3];
+    // What it lacks first depends on how many file descriptors there are.
+    for most in (16..=160).step_by(6) {
+        let limited = format!("ulimit -n {most}; exec \"$@\"");
+        let (mut process, _dir, _) = Gateway::setup()
+            .config(&config)
+            .upstream("http://127.0.0.1:1")
+            .through(&["sh", "-c", &limited, "sh"])
+            .spawn();
+        let ready = wait_for("an end or a beginning", Duration::from_secs(20), || {
+            let said = process.said();
+            let ready = said.iter().any(|line| line.contains("panoply: ready"));
+            (ready || !process.is_running()).then_some(ready)
+        });
+        if ready {
+            process.signal(Signal::TERM);
+        }
+        let status = process.status(Duration::from_secs(20));
+        let said = process.said().join("\n");
+        let worker = said.contains("refused a worker: Too many open files");
+        wrong.check(status.success() == ready && !(ready && worker), || {
+            format!("{most}: {status}, {said}")
+        });
+        outcomes[if ready { 2 } else { usize::from(worker) }] += 1;
+    }
+    wrong.check(outcomes.iter().all(|count| *count > 0), || {
+        format!("other failures, workers, none: {outcomes:?}")
+    });
+    wrong.settle();
+}
+
+#[test]
 fn a_slow_boot_is_waited_for() {
     let started = Instant::now();
     let gateway = Gateway::setup()

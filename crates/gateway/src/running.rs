@@ -3,7 +3,6 @@
 use std::future::{Future, pending};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -23,8 +22,8 @@ use crate::signals::{Asked, Signals};
 use crate::surroundings::Surroundings;
 use crate::upgrade::{self, Listeners, Succeeded};
 use crate::upkeep::Upkeep;
-use crate::worker::{self, Door};
-use crate::{admin, background, listen, log, reports};
+use crate::workers::{self, Worker};
+use crate::{admin, background, log, reports};
 
 /// Reports that wait to be explained; more are dropped.
 const REPORTS: usize = 256;
@@ -53,7 +52,7 @@ struct Running<'a> {
     app: Task<Ended>,
     took_app: bool,
     fate: &'a watch::Sender<Fate>,
-    workers: Vec<JoinHandle<()>>,
+    workers: Vec<Worker>,
     admin: Option<Task<()>>,
 }
 
@@ -142,7 +141,7 @@ impl Gateway {
         // No more is accepted, what is in flight goes on.
         drop(listeners);
         shared.drain(replaced);
-        let joined = tokio::task::spawn_blocking(move || join(workers));
+        let joined = tokio::task::spawn_blocking(move || workers::join(workers));
         tokio::select! {
             _ = joined => {}
             // Asked a second time, somebody is in a hurry.
@@ -178,12 +177,17 @@ const fn stopped(replaced: bool) -> Outcome {
 impl<'a> Running<'a> {
     /// Lets clients in, and whoever asks for metrics and health.
     fn open(&mut self) -> Result<(), Error> {
-        self.workers = start_workers(self.shared, self.listeners, self.settings)?;
-        if let Some(listener) = &self.listeners.admin {
-            let listener = listener.try_clone().map_err(system("a socket"))?;
-            let serve = admin::serve(listener, Arc::clone(self.shared), self.around.clone())?;
-            self.admin = Some(tokio::task::spawn_local(serve));
-        }
+        let admin = match &self.listeners.admin {
+            Some(listener) => {
+                let listener = listener.try_clone().map_err(system("a socket"))?;
+                let (shared, around) = (Arc::clone(self.shared), self.around.clone());
+                Some(admin::serve(listener, shared, around)?)
+            }
+            None => None,
+        };
+        // The last that can fail: nobody would end them.
+        self.workers = workers::start(self.shared, self.listeners, self.settings)?;
+        self.admin = admin.map(tokio::task::spawn_local);
         Ok(())
     }
 
@@ -321,42 +325,6 @@ fn came_to(ended: Ended, settings: &Settings) -> Result<Outcome, Error> {
                 App::Upstream(upstream) => upstream.to_string(),
             };
             Err(Error::App { program, source })
-        }
-    }
-}
-
-fn start_workers(
-    shared: &Arc<Shared>,
-    listeners: &Listeners,
-    settings: &Settings,
-) -> Result<Vec<JoinHandle<()>>, Error> {
-    let door = |tls| move |listener| Door { listener, tls };
-    let divide =
-        |sockets| listen::divide(sockets, settings.workers).map_err(system("to share a socket"));
-    let plain = divide(&listeners.http)?.into_iter();
-    let doors_of_each = plain.zip(divide(&listeners.https)?);
-    let grace = settings.drain;
-    let mut workers = Vec::new();
-    for (http, https) in doors_of_each {
-        let http = http.into_iter().map(door(false));
-        let doors: Vec<Door> = http.chain(https.into_iter().map(door(true))).collect();
-        let name = format!("worker-{}", workers.len());
-        let shared = Arc::clone(shared);
-        let serve = move || {
-            if let Err(error) = worker::run(shared, doors, grace) {
-                tracing::error!(%error, "a worker could not start");
-            }
-        };
-        let thread = std::thread::Builder::new().name(name).spawn(serve);
-        workers.push(thread.map_err(system("a thread"))?);
-    }
-    Ok(workers)
-}
-
-fn join(workers: Vec<JoinHandle<()>>) {
-    for worker in workers {
-        if worker.join().is_err() {
-            tracing::error!("a worker ended by a panic");
         }
     }
 }
