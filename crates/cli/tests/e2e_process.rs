@@ -17,6 +17,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
+use socket2::{Domain, Socket, Type};
 use support::{Gateway, Raw, Verdicts, curl, curl_with, free_port, raw, test_app, wait_for};
 
 const PLAIN: &str = "[tls]\nmode = \"off\"\n";
@@ -131,6 +132,34 @@ fn an_app_that_cannot_be_started_gives_its_status() {
         || process.said().join("\n"),
     );
     wrong.settle();
+}
+
+#[test]
+fn an_app_whose_port_was_taken_is_given_another() {
+    let script = "echo $PORT > port.new; mv port.new port.txt\n\
+                  while [ ! -e held ]; do sleep 0.05; done\nexec \"$@\"";
+    let mut command: Vec<String> = ["sh", "-c", script, "sh"].map(str::to_owned).into();
+    command.extend(test_app("moody.mjs"));
+    let setup = Gateway::setup().config(PLAIN).command(&command);
+    let (mut process, dir, _) = setup.spawn();
+    let written = dir.path().join("port.txt");
+    let port = wait_for("the app's port", Duration::from_secs(20), || {
+        let text = std::fs::read_to_string(&written).ok()?;
+        text.trim().parse::<u16>().ok()
+    });
+    // Bound, as a connection has it: nobody listens who could be taken for the app.
+    let holder = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let address = std::net::SocketAddr::from(([127, 0, 0, 1], port));
+    holder.bind(&address.into()).unwrap();
+    std::fs::write(dir.path().join("held"), "").unwrap();
+    let line = process.line_with(&["panoply: ready at"], Duration::from_secs(20));
+    let url = support::urls(&line).remove(0);
+    assert_eq!(curl(NULL.as_ref(), &[&url]).status, 200);
+    process.line_with(&["somebody else has its port"], Duration::from_secs(2));
+    let other = std::fs::read_to_string(&written).unwrap();
+    assert_ne!(other.trim(), port.to_string());
+    process.signal(Signal::TERM);
+    assert!(process.status(Duration::from_secs(20)).success());
 }
 
 #[test]

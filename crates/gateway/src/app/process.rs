@@ -1,7 +1,6 @@
 //! The app's process: a child of ours, or one that the gateway before this one has started.
 
 use std::io;
-use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -13,6 +12,8 @@ use tokio::process::{Child, Command};
 use super::command::Plan;
 use crate::config::secret_variables;
 use crate::handover::{AppLeft, VARIABLE};
+
+use super::port;
 
 /// A process that runs, with all that it has started; it ends with this, unless it is let go.
 #[derive(Debug)]
@@ -34,7 +35,7 @@ enum Kind {
 impl Process {
     /// Starts the app on a free port of its own.
     pub(super) fn start(plan: &Plan) -> io::Result<Self> {
-        let port = free_port()?;
+        let port = port::free()?;
         let (program, arguments) =
             { plan.command.split_first() }.ok_or(io::ErrorKind::InvalidInput)?;
         let mut command = Command::new(program);
@@ -130,9 +131,4 @@ impl Drop for Process {
             self.signal(Signal::KILL);
         }
     }
-}
-
-fn free_port() -> io::Result<u16> {
-    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    Ok(listener.local_addr()?.port())
 }
