@@ -283,6 +283,12 @@ fn a_program_that_does_not_come_to_serve_changes_nothing() {
     fs::write(&config_file, elsewhere).unwrap();
     let (done, said) = last.upgrade();
     wrong.check(!done && said.contains(&held.to_string()), || said.clone());
+    // One that the gateway has itself, on another address.
+    let own = gateway.port();
+    fs::write(&config_file, config(&format!("http = \"0.0.0.0:{own}\""))).unwrap();
+    let (done, said) = last.upgrade();
+    let own = format!("the gateway that is to be replaced listens on 127.0.0.1:{own}");
+    wrong.check(!done && said.contains(&own), || said.clone());
     wrong.equal("who serves", last.process(), first);
     wrong.equal("the app", page(200), app_before.clone());
 

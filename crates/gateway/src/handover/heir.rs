@@ -99,6 +99,17 @@ impl Heir {
         Some(left.sockets.swap_remove(at).2)
     }
 
+    /// The address at `port` that the gateway that runs listens on, and that nobody has taken over.
+    pub(crate) fn left_on(&self, port: u16) -> Option<SocketAddr> {
+        let left = self.0.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let sockets = left.sockets.iter().flat_map(|(_, _, sockets)| sockets);
+        let mut addresses = sockets.filter_map(|socket| {
+            let address = rustix::net::getsockname(socket).ok()?;
+            SocketAddr::try_from(address).ok()
+        });
+        addresses.find(|address| address.port() == port)
+    }
+
     /// The app that runs, if it was started the same way.
     pub(crate) fn app(&self, command: &[String], user: Option<&str>) -> Option<(AppLeft, OwnedFd)> {
         let mut left = self.0.left.lock().unwrap_or_else(PoisonError::into_inner);
