@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle as Task;
 
 use crate::access::AccessLog;
@@ -28,6 +28,9 @@ use crate::{admin, background, log, reports};
 /// Reports that wait to be explained; more are dropped.
 const REPORTS: usize = 256;
 
+/// Requests for an upgrade that wait to be refused, or begun.
+const ASKERS: usize = 8;
+
 /// Why a gateway stops serving.
 enum Departure {
     /// It was told to.
@@ -38,7 +41,13 @@ enum Departure {
     Succeeded(Succeeded),
 }
 
-type Upgrading<'a> = Pin<Box<dyn Future<Output = Result<Succeeded, String>> + 'a>>;
+/// An upgrade that is under way.
+struct Upgrading<'a> {
+    steps: Pin<Box<dyn Future<Output = Result<Succeeded, String>> + 'a>>,
+    /// Who is told how it ends.
+    asker: Option<Asker>,
+    stop: oneshot::Sender<()>,
+}
 
 /// What a gateway is busy with between its start and its end.
 struct Running<'a> {
@@ -76,16 +85,14 @@ impl Gateway {
             https_port,
         ));
         let (settings, around) = (&self.settings, &self.around);
-        if let Some(heir) = &around.heir {
-            heir.prepared().map_err(Error::Handover)?;
-        }
-        let (upgrades, asked) = mpsc::channel(1);
-        let upkeep = Upkeep::open(&shared, settings, around, upgrades).await?;
+        let (upgrades, asked) = mpsc::channel(ASKERS);
+        let upkeep = Upkeep::new(&shared, settings, around, upgrades);
         let signals = Signals::new().map_err(system("signals"))?;
-        upkeep.take_up().await;
-        upkeep.answer();
-        if let Some(heir) = &around.heir {
-            heir.opened().map_err(Error::Handover)?;
+        // Whoever takes over asks for the store once its app is up.
+        if around.heir.is_none() {
+            upkeep.open().await?;
+            upkeep.take_up().await;
+            upkeep.answer();
         }
         let background = [
             tokio::task::spawn_local(reports::keep(
@@ -116,6 +123,7 @@ impl Gateway {
             app: tokio::task::spawn_local(app::run(
                 Arc::clone(&shared),
                 settings.clone(),
+                around.heir.clone(),
                 left,
                 decided,
             )),
@@ -161,6 +169,7 @@ impl Gateway {
         if replaced {
             reports::pass_on(around).await;
         }
+        upkeep.answered().await;
         background.iter().chain(&admin).for_each(Task::abort);
         outcome
     }
@@ -192,10 +201,16 @@ impl<'a> Running<'a> {
     }
 
     /// The app is up: from now on this gateway is the one.
-    fn begin(&mut self, ready: impl FnOnce()) -> Result<(), Error> {
+    async fn begin(&mut self, ready: impl FnOnce()) -> Result<(), Error> {
         if let Some(heir) = &self.around.heir {
+            heir.prepared().await.map_err(Error::Handover)?;
+            self.upkeep.open().await?;
+            self.upkeep.take_up().await;
             self.open()?;
-            heir.ready(self.took_app).map_err(Error::Handover)?;
+            self.upkeep.answer();
+            if let Some(app) = heir.ready(self.took_app) {
+                tokio::task::spawn_local(app::end(app, self.settings.drain));
+            }
             // From now on the app is this gateway's to end.
             self.fate.send_if_modified(|fate| {
                 let borrowed = *fate == Fate::Borrowed;
@@ -225,7 +240,7 @@ impl<'a> Running<'a> {
         }
         let mut ready = Some(ready);
         let mut looks = tokio::time::interval(Duration::from_millis(20));
-        let mut upgrading: Option<(Upgrading<'a>, Option<Asker>)> = None;
+        let mut upgrading: Option<Upgrading<'a>> = None;
         let departure = loop {
             let asked = tokio::select! {
                 ended = &mut self.app => {
@@ -235,17 +250,14 @@ impl<'a> Running<'a> {
                     if matches!(**self.shared.app.load(), AppState::Up(_))
                         && let Some(ready) = ready.take()
                     {
-                        self.begin(ready)?;
+                        self.begin(ready).await?;
                     }
                     continue;
                 }
                 signal = self.signals.next() => (signal, None),
-                Some(asker) = self.upgrades.recv(), if upgrading.is_none() => {
-                    (Asked::Upgrade, Some(asker))
-                }
+                Some(asker) = self.upgrades.recv() => (Asked::Upgrade, Some(asker)),
                 done = finished(upgrading.as_mut()) => {
-                    let asker = upgrading.take().and_then(|(_, asker)| asker);
-                    match told(done, asker) {
+                    match told(done, upgrading.take().and_then(|ended| ended.asker)) {
                         Some(successor) => break Departure::Succeeded(successor),
                         None => continue,
                     }
@@ -256,22 +268,41 @@ impl<'a> Running<'a> {
                 (Asked::Reload, _) => {
                     apply(self.shared, self.settings, self.around, reload()).await;
                 }
-                (Asked::Upgrade, _) if upgrading.is_some() || ready.is_some() => {
-                    tracing::warn!("an upgrade, or the start, is under way already");
+                (Asked::Upgrade, answer_to) if ready.is_some() => {
+                    refuse(
+                        "the gateway has only just been started: ask once it serves",
+                        answer_to,
+                    );
                 }
-                (Asked::Upgrade, answer_to) => {
-                    let workers = self.workers.len();
-                    let (upkeep, settings) = (self.upkeep, self.settings);
-                    let steps = upgrade::hand_over(upkeep, settings, self.listeners, workers);
-                    upgrading = Some((Box::pin(steps), answer_to));
+                (Asked::Upgrade, answer_to) if upgrading.is_some() => {
+                    refuse(
+                        "an upgrade is under way already: its log says how it ends",
+                        answer_to,
+                    );
                 }
+                (Asked::Upgrade, answer_to) => upgrading = Some(self.upgrade(answer_to)),
             }
         };
-        if upgrading.take().is_some() {
+        if let Some(Upgrading { steps, asker, stop }) = upgrading {
             // What was begun is taken back: what is in flight needs the store.
-            self.upkeep.resume().await;
+            let _ = stop.send(());
+            let done = steps.await.map(|done| done.process);
+            let _ = asker.map(|asker| asker.send(done));
         }
         Ok(departure)
+    }
+
+    fn upgrade(&self, asker: Option<Asker>) -> Upgrading<'a> {
+        let (upkeep, settings, listeners) = (self.upkeep, self.settings, self.listeners);
+        let (stop, stopped) = oneshot::channel();
+        let workers = self.workers.len();
+        Upgrading {
+            steps: Box::pin(upgrade::hand_over(
+                upkeep, settings, listeners, workers, stopped,
+            )),
+            asker,
+            stop,
+        }
     }
 }
 
@@ -285,6 +316,13 @@ fn told(done: Result<Succeeded, String>, asker: Option<Asker>) -> Option<Succeed
         tracing::error!(why, "the upgrade has failed; this gateway goes on");
     }
     done.ok()
+}
+
+/// Tells that no upgrade is begun.
+fn refuse(why: &str, asker: Option<Asker>) {
+    tracing::warn!("{why}");
+    // Who asked may have gone.
+    let _ = asker.map(|asker| asker.send(Err(why.to_owned())));
 }
 
 /// Tells who serves from now on, and leaves the app to it, if it has taken it.
@@ -305,11 +343,9 @@ async fn stop_asked(signals: &mut Signals) {
 }
 
 /// What comes of an upgrade, if one is under way.
-async fn finished(
-    upgrading: Option<&mut (Upgrading<'_>, Option<Asker>)>,
-) -> Result<Succeeded, String> {
+async fn finished(upgrading: Option<&mut Upgrading<'_>>) -> Result<Succeeded, String> {
     match upgrading {
-        Some((upgrading, _)) => upgrading.await,
+        Some(upgrading) => upgrading.steps.as_mut().await,
         None => pending().await,
     }
 }

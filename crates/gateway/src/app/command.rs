@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use super::port;
 use super::process::Process;
-use crate::handover::AppLeft;
+use crate::handover::{AppLeft, Heir};
 use crate::privilege::Account;
 use crate::shared::{AppState, Shared};
 
@@ -52,6 +52,28 @@ pub(super) struct Plan {
     pub(crate) account: Option<Account>,
     /// How long it may take to end.
     pub(crate) grace: Duration,
+    /// What is to be told of it, while another gateway serves.
+    pub(crate) heir: Option<Heir>,
+}
+
+impl Plan {
+    /// Has the gateway that serves know of it: should this one be killed, nobody else does.
+    fn announce(&self, process: &Process) {
+        let (Some(heir), Some(id)) = (&self.heir, process.id()) else {
+            return;
+        };
+        let user = self.account.as_ref().map(ToString::to_string);
+        if let Ok((app, process)) = AppLeft::of(id, process.port(), &self.command, user) {
+            heir.has_started(app, &process);
+        }
+    }
+}
+
+/// Ends an app that nobody looks after any more; at the latest when this is dropped.
+pub(crate) async fn end((app, process): (AppLeft, OwnedFd), grace: Duration) {
+    if let Ok(process) = Process::adopt(&app, process) {
+        process.ends_with_us().end(grace).await;
+    }
 }
 
 /// What is to become of the app.
@@ -101,7 +123,7 @@ pub(super) async fn supervise(
         let started = shared.clock.monotonic();
         let process = match adopted.take() {
             Some((app, process)) => Process::adopt(&app, process),
-            None => Process::start(&plan),
+            None => Process::start(&plan).inspect(|process| plan.announce(process)),
         };
         let mut process = match process {
             Ok(process) => process,

@@ -6,5 +6,5 @@ mod process;
 mod run;
 mod upstream;
 
-pub(crate) use command::{Ended, Fate};
+pub(crate) use command::{Ended, Fate, end};
 pub(crate) use run::{left, run};

@@ -81,6 +81,12 @@ impl Process {
         })
     }
 
+    /// It ends with this, whoever has started it.
+    pub(super) const fn ends_with_us(mut self) -> Self {
+        self.ends_with_us = true;
+        self
+    }
+
     pub(super) const fn port(&self) -> u16 {
         self.port
     }

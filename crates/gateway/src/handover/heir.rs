@@ -6,7 +6,10 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rustix::io::ioctl_fionbio;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 use super::channel::{receive, send};
 use super::{AppLeft, Entrance, VARIABLE, VERSION, Word};
@@ -73,6 +76,7 @@ impl Heir {
                 }
             }
         };
+        ioctl_fionbio(&line, true)?;
         Ok(Some(Self(Arc::new(Inner {
             line,
             placeholder: placeholder.map(Arc::from),
@@ -118,24 +122,44 @@ impl Heir {
         left.app.take_if(|app| same(app))
     }
 
-    /// Everything is checked. Waits until the store is free.
-    pub(crate) fn prepared(&self) -> io::Result<()> {
-        self.say(&Word::Prepared)?;
-        match receive(&self.0.line)? {
-            Some((Word::Go, _)) => Ok(()),
-            _ => Err(io::Error::other("the gateway that runs goes on by itself")),
+    /// An app has been started: the other gateway ends it, should this one fail.
+    pub(crate) fn has_started(&self, app: AppLeft, process: &OwnedFd) {
+        // Where nobody listens, this gateway does not depend on anybody any more.
+        let _ = send(&self.0.line, &Word::App(app), &[process.as_fd()]);
+    }
+
+    /// Everything is checked, and the app is up. Waits until the store is free: until the other gateway
+    /// says so, or has ended.
+    #[expect(
+        deprecated,
+        reason = "what took its place wants `unsafe` for what an `OwnedFd` guarantees"
+    )]
+    pub(crate) async fn prepared(&self) -> io::Result<()> {
+        if !self.say(&Word::Prepared)? {
+            return Ok(());
+        }
+        let line = AsyncFd::new(self.0.line.as_fd())?;
+        let said = line.async_io(Interest::READABLE, |line| receive(line));
+        match tokio::time::timeout(PATIENCE, said).await {
+            Ok(Ok(Some((Word::Go, _)) | None)) => Ok(()),
+            Ok(Err(error)) if is_end(&error) => Ok(()),
+            Ok(Err(error)) => Err(error),
+            Ok(Ok(Some(_))) | Err(_) => {
+                Err(io::Error::other("the gateway that runs goes on by itself"))
+            }
         }
     }
 
-    /// The store is open, and the control socket answered.
-    pub(crate) fn opened(&self) -> io::Result<()> {
-        self.say(&Word::Opened)
-    }
-
     /// Clients are served; the sockets that nobody wants any more are closed.
-    pub(crate) fn ready(&self, took_app: bool) -> io::Result<()> {
-        *self.0.left.lock().unwrap_or_else(PoisonError::into_inner) = Left::default();
-        self.say(&Word::Ready { took_app })
+    ///
+    /// Gives the app that was not taken, if the other gateway has ended and cannot see to it.
+    pub(crate) fn ready(&self, took_app: bool) -> Option<(AppLeft, OwnedFd)> {
+        let left = std::mem::take(&mut *self.0.left.lock().unwrap_or_else(PoisonError::into_inner));
+        match self.say(&Word::Ready { took_app }) {
+            Ok(false) => left.app,
+            // Should it not have been heard, the other gateway ends this one.
+            Ok(true) | Err(_) => None,
+        }
     }
 
     /// Tells the gateway that runs why this one will not come to serve.
@@ -146,9 +170,22 @@ impl Heir {
         let _ = self.say(&Word::Failed { why });
     }
 
-    fn say(&self, word: &Word) -> io::Result<()> {
-        send(&self.0.line, word, &[])
+    /// Whether anybody is there to hear it.
+    fn say(&self, word: &Word) -> io::Result<bool> {
+        match send(&self.0.line, word, &[]) {
+            Ok(()) => Ok(true),
+            Err(error) if is_end(&error) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
+}
+
+/// Whether the other end is no more.
+fn is_end(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset
+    )
 }
 
 impl Left {

@@ -70,6 +70,8 @@ pub(crate) struct Estate<'a> {
 pub(crate) struct Successor {
     child: Child,
     line: AsyncFd<OwnedFd>,
+    /// The app that it has started.
+    app: Option<(AppLeft, OwnedFd)>,
     serves: bool,
 }
 
@@ -104,6 +106,7 @@ impl Successor {
         Ok(Self {
             child,
             line: AsyncFd::new(ours)?,
+            app: None,
             serves: false,
         })
     }
@@ -138,31 +141,37 @@ impl Successor {
             .await
     }
 
-    /// Says that the store is free, and waits until the other has it.
-    pub(crate) async fn go(&mut self) -> Result<(), String> {
-        let said = self.say(&Word::Go, &[]).await;
-        said.map_err(|error| error.to_string())?;
-        self.expect(|word| (*word == Word::Opened).then_some(()))
-            .await
-    }
-
-    /// Waits until it serves; says whether it has taken the app that was handed over.
-    pub(crate) async fn ready(&mut self) -> Result<bool, String> {
-        let took_app = {
-            self.expect(|word| match word {
-                Word::Ready { took_app } => Some(*took_app),
-                _ => None,
-            })
-        }
-        .await?;
+    /// Says that the store is free, and waits until the other serves; says whether it has taken the app
+    /// that was handed over.
+    pub(crate) async fn go(&mut self) -> Result<bool, String> {
+        // Should it have ended meanwhile, it is asked why below.
+        let _ = self.say(&Word::Go, &[]).await;
+        let ready = |word: &Word| match word {
+            Word::Ready { took_app } => Some(*took_app),
+            _ => None,
+        };
+        let took_app = self.expect(ready).await?;
         self.serves = true;
         Ok(took_app)
     }
 
-    /// Ends it, and waits for its end: what it holds is free then.
-    pub(crate) async fn end(mut self) {
+    /// Ends it, and waits for its end: what it holds is free then. Gives the app that it leaves behind.
+    pub(crate) async fn end(mut self) -> Option<(AppLeft, OwnedFd)> {
         let _ = self.child.start_kill();
-        let _ = self.child.wait().await;
+        // Nothing keeps a process that was killed, but for a disk that does not answer.
+        let _ = tokio::time::timeout(Duration::from_secs(5), self.child.wait()).await;
+        // What it said last, and nobody has heard yet.
+        while let Ok(Some((word, with))) = receive(self.line.get_ref()) {
+            if let Word::App(app) = word {
+                self.note(app, with);
+            }
+        }
+        self.app.take()
+    }
+
+    /// Remembers the app that it has started.
+    fn note(&mut self, app: AppLeft, with: Vec<OwnedFd>) {
+        self.app = with.into_iter().next().map(|process| (app, process));
     }
 
     async fn say(&self, word: &Word, with: &[BorrowedFd<'_>]) -> io::Result<()> {
@@ -171,11 +180,19 @@ impl Successor {
     }
 
     async fn expect<T>(&mut self, wanted: impl Fn(&Word) -> Option<T>) -> Result<T, String> {
-        let said = self.line.async_io(Interest::READABLE, |line| receive(line));
-        match said.await {
-            Ok(Some((Word::Failed { why }, _))) => Err(why),
-            Ok(Some((word, _))) => wanted(&word).ok_or_else(|| "it speaks another language".into()),
-            Ok(None) | Err(_) => Err(self.died().await),
+        loop {
+            let said = self.line.async_io(Interest::READABLE, |line| receive(line));
+            return match said.await {
+                Ok(Some((Word::Failed { why }, _))) => Err(why),
+                Ok(Some((Word::App(app), with))) => {
+                    self.note(app, with);
+                    continue;
+                }
+                Ok(Some((word, _))) => {
+                    wanted(&word).ok_or_else(|| "it speaks another language".into())
+                }
+                Ok(None) | Err(_) => Err(self.died().await),
+            };
         }
     }
 
