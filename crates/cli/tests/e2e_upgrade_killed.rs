@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use serde_json::json;
 use support::upgrade::{Gate, Last, Line, ended, install, parent};
-use support::{Gateway, Process, Verdicts, curl, panoply, test_app, wait_for};
+use support::{Gateway, Process, Verdicts, curl, curl_fails, panoply, test_app, wait_for};
 
 const NULL: &str = "/dev/null";
 
@@ -161,6 +161,29 @@ fn the_app_of_one_that_is_killed_ends_too() {
     wrong.equal("who serves", last.process(), first);
     wrong.equal("the app", page(&url, &[]), before);
     wrong.settle();
+}
+
+#[test]
+fn the_app_of_one_that_is_killed_while_it_finishes_ends_too() {
+    let gateway = Gateway::setup().config(&config(&moody(), "")).start();
+    let last = Last::of(&gateway);
+    let (_, old_app) = page(&gateway.url("/"), &[]);
+    let slow = gateway.url("/slow?chunks=100&pause=100");
+    let busy = thread::spawn(move || curl_fails(NULL.as_ref(), &[&slow]));
+    let command = [moody(), vec!["again".to_owned()]].concat();
+    fs::write(gateway.config_path(), config(&command, "")).unwrap();
+    // The request has reached the app.
+    let metrics = format!("{}/metrics", gateway.admin);
+    wait_for("the long answer", Duration::from_secs(20), || {
+        let text = curl(NULL.as_ref(), &[&metrics]).text();
+        text.contains("panoply_connections 1").then_some(())
+    });
+    let (done, said) = last.upgrade();
+    assert!(done, "{said}");
+    gateway.process.signal(Signal::KILL);
+    ended(old_app.unwrap());
+    assert_eq!(page(&gateway.url("/"), &[]).0, 200);
+    busy.join().unwrap();
 }
 
 #[test]

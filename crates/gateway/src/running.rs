@@ -123,7 +123,6 @@ impl Gateway {
             app: tokio::task::spawn_local(app::run(
                 Arc::clone(&shared),
                 settings.clone(),
-                around.heir.clone(),
                 left,
                 decided,
             )),
@@ -142,7 +141,7 @@ impl Gateway {
         if let Departure::Succeeded(successor) = &departure {
             // Of two that answer, only one would be right.
             admin.iter().for_each(Task::abort);
-            succeeded(*successor, &shared, &fate);
+            succeeded(successor, &shared, &fate);
         } else {
             log::notify_stopping();
         }
@@ -209,7 +208,13 @@ impl<'a> Running<'a> {
             self.open()?;
             self.upkeep.answer();
             if let Some(app) = heir.ready(self.took_app) {
-                tokio::task::spawn_local(app::end(app, self.settings.drain));
+                let (heir, grace) = (heir.clone(), self.settings.drain);
+                tokio::task::spawn_local(async move {
+                    // The other gateway ends it with itself, unless it is killed before.
+                    if heir.alone().await.is_ok() {
+                        app::end(app, grace).await;
+                    }
+                });
             }
             // From now on the app is this gateway's to end.
             self.fate.send_if_modified(|fate| {
@@ -286,7 +291,7 @@ impl<'a> Running<'a> {
         if let Some(Upgrading { steps, asker, stop }) = upgrading {
             // What was begun is taken back: what is in flight needs the store.
             let _ = stop.send(());
-            let done = steps.await.map(|done| done.process);
+            let done = steps.await.map(|done| done.successor.process());
             let _ = asker.map(|asker| asker.send(done));
         }
         Ok(departure)
@@ -310,7 +315,8 @@ impl<'a> Running<'a> {
 fn told(done: Result<Succeeded, String>, asker: Option<Asker>) -> Option<Succeeded> {
     if let Some(asker) = asker {
         // Who asked may have gone.
-        let _ = asker.send(done.clone().map(|done| done.process));
+        let process = done.as_ref().map(|done| done.successor.process());
+        let _ = asker.send(process.map_err(Clone::clone));
     }
     if let Err(why) = &done {
         tracing::error!(why, "the upgrade has failed; this gateway goes on");
@@ -326,13 +332,13 @@ fn refuse(why: &str, asker: Option<Asker>) {
 }
 
 /// Tells who serves from now on, and leaves the app to it, if it has taken it.
-fn succeeded(successor: Succeeded, shared: &Shared, fate: &watch::Sender<Fate>) {
-    let process = successor.process;
+fn succeeded(done: &Succeeded, shared: &Shared, fate: &watch::Sender<Fate>) {
+    let process = done.successor.process();
     tracing::info!(process, "another gateway has taken over");
     log::notify_successor(process);
     let ours = shared.process();
     let ours = ours.map(|(process, _)| process.as_raw_nonzero().get());
-    if successor.app.is_some() && successor.app == ours {
+    if done.app.is_some() && done.app == ours {
         fate.send_replace(Fate::GoesOn);
     }
 }

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::app;
 use crate::handover::{AppLeft, Entrance, Estate, Successor};
 use crate::settings::{App, Settings};
 use crate::shared::AppState;
@@ -28,9 +27,10 @@ pub(crate) struct Listeners {
 }
 
 /// Who serves from now on.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct Succeeded {
-    pub(crate) process: u32,
+    /// To be kept to the end: it sees by that whether this gateway could end its app.
+    pub(crate) successor: Box<Successor>,
     /// The app's process, if the new one looks after it.
     pub(crate) app: Option<i32>,
 }
@@ -75,17 +75,15 @@ pub(crate) async fn hand_over(
             upkeep.leave();
             let app = estate.app.as_ref().map(|(app, _)| app.process);
             Ok(Succeeded {
-                process: successor.process(),
+                successor: Box::new(successor),
                 app: app.filter(|_| took_app),
             })
         }
         Err(why) => {
             // What it holds, the store above all, is free after its end.
-            let app = successor.end().await;
+            let started = successor.end().await;
             upkeep.resume().await;
-            if let Some(app) = app {
-                tokio::task::spawn_local(app::end(app, settings.drain));
-            }
+            tokio::task::spawn_local(started.end(settings.drain));
             Err(why)
         }
     }

@@ -7,13 +7,13 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::process::Signal;
+use rustix::process::{Signal, pidfd_send_signal};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use super::port;
 use super::process::Process;
-use crate::handover::{AppLeft, Heir};
+use crate::handover::AppLeft;
 use crate::privilege::Account;
 use crate::shared::{AppState, Shared};
 
@@ -52,25 +52,14 @@ pub(super) struct Plan {
     pub(crate) account: Option<Account>,
     /// How long it may take to end.
     pub(crate) grace: Duration,
-    /// What is to be told of it, while another gateway serves.
-    pub(crate) heir: Option<Heir>,
-}
-
-impl Plan {
-    /// Has the gateway that serves know of it: should this one be killed, nobody else does.
-    fn announce(&self, process: &Process) {
-        let (Some(heir), Some(id)) = (&self.heir, process.id()) else {
-            return;
-        };
-        let user = self.account.as_ref().map(ToString::to_string);
-        if let Ok((app, process)) = AppLeft::of(id, process.port(), &self.command, user) {
-            heir.has_started(app, &process);
-        }
-    }
 }
 
 /// Ends an app that nobody looks after any more; at the latest when this is dropped.
 pub(crate) async fn end((app, process): (AppLeft, OwnedFd), grace: Duration) {
+    // Once it has ended, its number may be another's.
+    if pidfd_send_signal(&process, Signal::CONT).is_err() {
+        return;
+    }
     if let Ok(process) = Process::adopt(&app, process) {
         process.ends_with_us().end(grace).await;
     }
@@ -123,7 +112,7 @@ pub(super) async fn supervise(
         let started = shared.clock.monotonic();
         let process = match adopted.take() {
             Some((app, process)) => Process::adopt(&app, process),
-            None => Process::start(&plan).inspect(|process| plan.announce(process)),
+            None => Process::start(&plan),
         };
         let mut process = match process {
             Ok(process) => process,

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::command::{Ended, Fate, Plan, decided, supervise};
 use super::upstream::follow;
-use crate::handover::{AppLeft, Heir};
+use crate::handover::AppLeft;
 use crate::settings::{App, Settings};
 use crate::shared::Shared;
 use crate::surroundings::Surroundings;
@@ -26,7 +26,6 @@ pub(crate) fn left(settings: &Settings, around: &Surroundings) -> Option<(AppLef
 pub(crate) async fn run(
     shared: Arc<Shared>,
     settings: Settings,
-    heir: Option<Heir>,
     left: Option<(AppLeft, OwnedFd)>,
     mut fate: watch::Receiver<Fate>,
 ) -> Ended {
@@ -41,7 +40,6 @@ pub(crate) async fn run(
                 placeholder: settings.live.placeholder,
                 account: settings.account,
                 grace: settings.drain,
-                heir,
             };
             supervise(shared, plan, left, fate).await
         }

@@ -52,6 +52,9 @@ impl Heir {
         if std::env::var_os(VARIABLE).is_none() {
             return Ok(None);
         }
+        // Whatever is started from here on can be told from all else that runs. Where it cannot be had,
+        // this process was not started by a gateway.
+        let _ = rustix::process::setsid();
         let line = io::stdin().as_fd().try_clone_to_owned()?;
         set_socket_timeout(&line, Timeout::Recv, Some(PATIENCE))?;
         let mut left = Left::default();
@@ -122,12 +125,6 @@ impl Heir {
         left.app.take_if(|app| same(app))
     }
 
-    /// An app has been started: the other gateway ends it, should this one fail.
-    pub(crate) fn has_started(&self, app: AppLeft, process: &OwnedFd) {
-        // Where nobody listens, this gateway does not depend on anybody any more.
-        let _ = send(&self.0.line, &Word::App(app), &[process.as_fd()]);
-    }
-
     /// Everything is checked, and the app is up. Waits until the store is free: until the other gateway
     /// says so, or has ended.
     #[expect(
@@ -150,15 +147,29 @@ impl Heir {
         }
     }
 
-    /// Clients are served; the sockets that nobody wants any more are closed.
-    ///
-    /// Gives the app that was not taken, if the other gateway has ended and cannot see to it.
+    /// Clients are served; the sockets that nobody wants any more are closed. Gives the app that was not
+    /// taken.
     pub(crate) fn ready(&self, took_app: bool) -> Option<(AppLeft, OwnedFd)> {
-        let left = std::mem::take(&mut *self.0.left.lock().unwrap_or_else(PoisonError::into_inner));
-        match self.say(&Word::Ready { took_app }) {
-            Ok(false) => left.app,
-            // Should it not have been heard, the other gateway ends this one.
-            Ok(true) | Err(_) => None,
+        // Where nobody listens, this gateway does not depend on anybody any more.
+        let _ = self.say(&Word::Ready { took_app });
+        std::mem::take(&mut *self.0.left.lock().unwrap_or_else(PoisonError::into_inner)).app
+    }
+
+    /// Waits until the other gateway has ended.
+    #[expect(
+        deprecated,
+        reason = "what took its place wants `unsafe` for what an `OwnedFd` guarantees"
+    )]
+    pub(crate) async fn alone(&self) -> io::Result<()> {
+        let line = AsyncFd::new(self.0.line.as_fd())?;
+        loop {
+            let said = line.async_io(Interest::READABLE, |line| receive(line));
+            match said.await {
+                Ok(Some(_)) => {}
+                Ok(None) => return Ok(()),
+                Err(error) if is_end(&error) => return Ok(()),
+                Err(error) => return Err(error),
+            }
         }
     }
 

@@ -20,13 +20,15 @@
 //!
 //! Up to `ready` the first one goes on serving; whatever the second dies of, it takes everything
 //! back, and ends what the second has started. Both accept from the same sockets, so no connection waits in a queue that goes away.
-//! Everything that may take long comes before `prepared`, while nothing has been touched.
+//! Everything that may take long comes before `prepared`, while nothing has been touched. The second has
+//! a session of its own (`setsid(2)`), by which the first finds all that it has started.
 //!
 //! The second needs the first for nothing but the store: should that one end, at whatever moment after
-//! the introduction, its end is a `go`.
+//! the introduction, its end is a `go`, and the second ends the app that it leaves behind.
 
 mod channel;
 mod heir;
+mod session;
 mod successor;
 
 use std::io;
@@ -37,6 +39,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde::{Deserialize, Serialize};
 
 pub use heir::Heir;
+pub(crate) use session::Session;
 pub use successor::Program;
 pub(crate) use successor::{Estate, Successor};
 
@@ -98,8 +101,7 @@ enum Word {
         entrance: Entrance,
         address: Option<SocketAddr>,
     },
-    /// With a descriptor of the process. In the other direction an app that was started to serve, to be
-    /// ended should it not come to that.
+    /// With a descriptor of the process.
     App(AppLeft),
     /// The last of the introduction.
     Begin { placeholder: Option<String> },

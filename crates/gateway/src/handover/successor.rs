@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use rustix::io::ioctl_fionbio;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use rustix::process::Pid;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::process::{Child, Command};
 
 use super::channel::{MOST, receive, send};
-use super::{AppLeft, Entrance, VARIABLE, VERSION, Word};
+use super::{AppLeft, Entrance, Session, VARIABLE, VERSION, Word};
 
 /// How this program was started, to start what is in its place later.
 #[derive(Debug, Clone)]
@@ -70,8 +71,7 @@ pub(crate) struct Estate<'a> {
 pub(crate) struct Successor {
     child: Child,
     line: AsyncFd<OwnedFd>,
-    /// The app that it has started.
-    app: Option<(AppLeft, OwnedFd)>,
+    process: Pid,
     serves: bool,
 }
 
@@ -103,17 +103,18 @@ impl Successor {
             .env_remove("LISTEN_FDNAMES")
             .stdin(Stdio::from(its))
             .spawn()?;
+        let process = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         Ok(Self {
+            process: process.ok_or(io::ErrorKind::NotFound)?,
             child,
             line: AsyncFd::new(ours)?,
-            app: None,
             serves: false,
         })
     }
 
-    /// Its process, while it runs.
+    /// Its process.
     pub(crate) fn process(&self) -> u32 {
-        self.child.id().unwrap_or(0)
+        self.process.as_raw_nonzero().get().cast_unsigned()
     }
 
     /// Hands everything over that can be had by both for a while.
@@ -155,23 +156,13 @@ impl Successor {
         Ok(took_app)
     }
 
-    /// Ends it, and waits for its end: what it holds is free then. Gives the app that it leaves behind.
-    pub(crate) async fn end(mut self) -> Option<(AppLeft, OwnedFd)> {
+    /// Ends it, and waits for its end: what it holds is free then. Gives the session of whatever it has
+    /// started.
+    pub(crate) async fn end(mut self) -> Session {
         let _ = self.child.start_kill();
         // Nothing keeps a process that was killed, but for a disk that does not answer.
         let _ = tokio::time::timeout(Duration::from_secs(5), self.child.wait()).await;
-        // What it said last, and nobody has heard yet.
-        while let Ok(Some((word, with))) = receive(self.line.get_ref()) {
-            if let Word::App(app) = word {
-                self.note(app, with);
-            }
-        }
-        self.app.take()
-    }
-
-    /// Remembers the app that it has started.
-    fn note(&mut self, app: AppLeft, with: Vec<OwnedFd>) {
-        self.app = with.into_iter().next().map(|process| (app, process));
+        Session::of(self.process)
     }
 
     async fn say(&self, word: &Word, with: &[BorrowedFd<'_>]) -> io::Result<()> {
@@ -180,19 +171,11 @@ impl Successor {
     }
 
     async fn expect<T>(&mut self, wanted: impl Fn(&Word) -> Option<T>) -> Result<T, String> {
-        loop {
-            let said = self.line.async_io(Interest::READABLE, |line| receive(line));
-            return match said.await {
-                Ok(Some((Word::Failed { why }, _))) => Err(why),
-                Ok(Some((Word::App(app), with))) => {
-                    self.note(app, with);
-                    continue;
-                }
-                Ok(Some((word, _))) => {
-                    wanted(&word).ok_or_else(|| "it speaks another language".into())
-                }
-                Ok(None) | Err(_) => Err(self.died().await),
-            };
+        let said = self.line.async_io(Interest::READABLE, |line| receive(line));
+        match said.await {
+            Ok(Some((Word::Failed { why }, _))) => Err(why),
+            Ok(Some((word, _))) => wanted(&word).ok_or_else(|| "it speaks another language".into()),
+            Ok(None) | Err(_) => Err(self.died().await),
         }
     }
 
