@@ -235,7 +235,7 @@ fn a_program_that_does_not_come_to_serve_changes_nothing() {
     wrong.equal("who serves", last.process(), first);
     wrong.equal("the app", page(200), app_before.clone());
 
-    // Another app that ends at once: by then the store has been handed over, and is taken back.
+    // Another app that ends at once.
     let dies = config(http).replace("moody.mjs\"", "moody.mjs.none\"");
     fs::write(&config_file, dies).unwrap();
     let (done, said) = last.upgrade();
@@ -309,7 +309,7 @@ fn what_browsers_reported_and_who_may_see_it_go_over() {
     wrong.equal("sent", report(&mut kept, "https://one.test"), 204);
     come_to("the first report", 1);
 
-    // One that gets as far as the file gives it back.
+    // One that fails leaves it all.
     let dies = config(&app("").replace("moody.mjs\"", "moody.mjs.none\""));
     fs::write(gateway.config_path(), dies).unwrap();
     let (done, said) = last.upgrade();

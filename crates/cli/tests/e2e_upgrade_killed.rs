@@ -242,6 +242,16 @@ fn plays_the_new_one() {
             // As long as the other one is there, a minute at most.
             thread::sleep(Duration::from_mins(1));
         }
+        "keeps" => {
+            // Whatever it has started, and nobody finds, has the lock of the store for a while.
+            let lock = fs::File::create("state/panoply.db-lock").unwrap();
+            lock.try_lock().unwrap();
+            let mut keeper = Command::new("sleep");
+            let mut keeper = keeper.arg("4").stdin(lock).spawn().unwrap();
+            line.say(&json!({"Failed": {"why": "no luck"}}), &[]);
+            // Not to its end: this one is killed before.
+            let _ = keeper.wait();
+        }
         "fails" => line.say(&json!({"Failed": {"why": "no luck"}}), &[]),
         part => panic!("{part}"),
     }
@@ -284,6 +294,29 @@ fn one_that_hangs_holds_nobody_up_for_long() {
     wrong.equal("the fourth", page(&url, &[]).0, 429);
     let blocked = ["--interface", "127.0.0.7"];
     wrong.equal("blocked", page(&url, &blocked).0, 403);
+    wrong.settle();
+}
+
+#[test]
+fn a_store_that_is_not_free_at_once_is_had_back_all_the_same() {
+    let limit = "[[limit]]\npath = \"/\"\npoints = 2\nwindow = \"1h\"\n";
+    let (mut gateway, program, plays) = replaceable(limit, "keeps");
+    let last = Last::of(&gateway);
+    let mut wrong = Verdicts::default();
+    let url = gateway.url("/");
+    let before = page(&url, &[]);
+    install(&plays, &program);
+    let asking = upgrade(&gateway);
+    let what = ["store cannot be had back", "in use"];
+    gateway.process.line_with(&what, Duration::from_secs(20));
+    // Not counted, which the log says, but not kept waiting either.
+    wrong.equal("meanwhile", page(&url, &[]), before);
+    let (done, said) = asking.join().unwrap();
+    wrong.check(!done && said.contains("no luck"), || said.clone());
+    let (healthy, said) = last.ask(&["health"]);
+    wrong.check(healthy, || said);
+    wrong.equal("the second", page(&url, &[]), before);
+    wrong.equal("the third", page(&url, &[]).0, 429);
     wrong.settle();
 }
 

@@ -69,7 +69,11 @@ impl Upkeep {
     ///
     /// When it cannot be opened, or the system has no random bytes.
     pub(crate) async fn open(&self) -> Result<(), Error> {
-        let opened = store::open(&self.plan, &self.around.clock).await?;
+        self.open_by(&self.plan).await
+    }
+
+    async fn open_by(&self, plan: &store::Plan) -> Result<(), Error> {
+        let opened = store::open(plan, &self.around.clock).await?;
         let nodes = nodes(&opened, &self.plan)?;
         self.around.store.fill(Arc::clone(&opened.store));
         *self.opened.borrow_mut() = Some((opened, nodes));
@@ -194,12 +198,28 @@ impl Upkeep {
         if !self.tasks.borrow().is_empty() {
             return;
         }
-        let is_away = self.opened.borrow().is_none();
-        if is_away && let Err(error) = self.open().await {
-            tracing::error!(%error, "the store cannot be had back");
+        if self.opened.borrow().is_none() {
+            self.have_back().await;
         }
         self.take_up().await;
         self.answer();
+    }
+
+    /// Opens the store again, as soon as it can be; meanwhile it is away.
+    async fn have_back(&self) {
+        // Another store in its place would not know what is locked.
+        let plan = store::Plan {
+            asked: true,
+            ..self.plan.clone()
+        };
+        for _ in 0..ATTEMPTS {
+            let Err(error) = self.open_by(&plan).await else {
+                return;
+            };
+            self.around.store.lose();
+            tracing::error!(%error, "the store cannot be had back");
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 
     /// The control socket, for the one that takes over.
@@ -207,6 +227,10 @@ impl Upkeep {
         Some((Entrance::Control, self.control.as_deref()?))
     }
 }
+
+/// How often it is tried to have the store back, a second between.
+const ATTEMPTS: u32 = 30;
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Longest for what has been counted to be written down.
 const FLUSH: Duration = Duration::from_secs(5);

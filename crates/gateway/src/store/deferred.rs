@@ -45,6 +45,9 @@ enum Place {
 
 const AWAY: usize = usize::MAX;
 
+/// Where there is none.
+const LOST: usize = usize::MAX - 1;
+
 impl Default for Deferred {
     fn default() -> Self {
         Self {
@@ -74,6 +77,12 @@ impl Deferred {
     pub(crate) fn hold(&self) {
         self.here.store(AWAY, Ordering::Release);
         self.place.send_replace(Place::Between);
+    }
+
+    /// From now on nobody waits: the store is away for longer.
+    pub(crate) fn lose(&self) {
+        self.here.store(LOST, Ordering::Release);
+        self.place.send_replace(Place::Here(LOST));
     }
 
     /// From now on the gateway that runs on this state directory decides.
@@ -184,6 +193,13 @@ mod tests {
         deferred.fill(store);
         assert_eq!(waiting.await.unwrap().state().count, 2);
         assert_eq!(deferred.decide(&[op]).await.unwrap().state().count, 3);
+        // Whoever waits is told, should it not come back soon.
+        deferred.hold();
+        let Err(waiting) = deferred.decide(&[op]).now() else {
+            panic!("decided while the store was nobody's");
+        };
+        deferred.lose();
+        assert!(waiting.await.is_err() && deferred.decide(&[op]).await.is_err());
         // However often.
         for _ in 0..100 {
             deferred.hold();
