@@ -17,6 +17,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
+use socket2::{Domain, Socket, Type};
 use support::{Gateway, Raw, Verdicts, curl, curl_with, free_port, raw, test_app, wait_for};
 
 const PLAIN: &str = "[tls]\nmode = \"off\"\n";
@@ -130,6 +131,69 @@ fn an_app_that_cannot_be_started_gives_its_status() {
             .any(|line| line.contains("/no/such/program")),
         || process.said().join("\n"),
     );
+    wrong.settle();
+}
+
+#[test]
+fn an_app_whose_port_was_taken_is_given_another() {
+    let script = "echo $PORT > port.new; mv port.new port.txt\n\
+                  while [ ! -e held ]; do sleep 0.05; done\nexec \"$@\"";
+    let mut command: Vec<String> = ["sh", "-c", script, "sh"].map(str::to_owned).into();
+    command.extend(test_app("moody.mjs"));
+    let setup = Gateway::setup().config(PLAIN).command(&command);
+    let (mut process, dir, _) = setup.spawn();
+    let written = dir.path().join("port.txt");
+    let port = wait_for("the app's port", Duration::from_secs(20), || {
+        let text = std::fs::read_to_string(&written).ok()?;
+        text.trim().parse::<u16>().ok()
+    });
+    // Bound, as a connection has it: nobody listens who could be taken for the app.
+    let holder = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let address = std::net::SocketAddr::from(([127, 0, 0, 1], port));
+    holder.bind(&address.into()).unwrap();
+    std::fs::write(dir.path().join("held"), "").unwrap();
+    let line = process.line_with(&["panoply: ready at"], Duration::from_secs(20));
+    let url = support::urls(&line).remove(0);
+    assert_eq!(curl(NULL.as_ref(), &[&url]).status, 200);
+    process.line_with(&["somebody else has its port"], Duration::from_secs(2));
+    let other = std::fs::read_to_string(&written).unwrap();
+    assert_ne!(other.trim(), port.to_string());
+    process.signal(Signal::TERM);
+    assert!(process.status(Duration::from_secs(20)).success());
+}
+
+#[test]
+fn a_gateway_that_cannot_start_its_workers_says_so_and_ends() {
+    let config = format!("{PLAIN}[listen]\nworkers = 12\n");
+    let mut wrong = Verdicts::default();
+    let mut outcomes = [0; 3];
+    // What it lacks first depends on how many file descriptors there are.
+    for most in (16..=160).step_by(6) {
+        let limited = format!("ulimit -n {most}; exec \"$@\"");
+        let (mut process, _dir, _) = Gateway::setup()
+            .config(&config)
+            .upstream("http://127.0.0.1:1")
+            .through(&["sh", "-c", &limited, "sh"])
+            .spawn();
+        let ready = wait_for("an end or a beginning", Duration::from_secs(20), || {
+            let said = process.said();
+            let ready = said.iter().any(|line| line.contains("panoply: ready"));
+            (ready || !process.is_running()).then_some(ready)
+        });
+        if ready {
+            process.signal(Signal::TERM);
+        }
+        let status = process.status(Duration::from_secs(20));
+        let said = process.said().join("\n");
+        let worker = said.contains("refused a worker: Too many open files");
+        wrong.check(status.success() == ready && !(ready && worker), || {
+            format!("{most}: {status}, {said}")
+        });
+        outcomes[if ready { 2 } else { usize::from(worker) }] += 1;
+    }
+    wrong.check(outcomes.iter().all(|count| *count > 0), || {
+        format!("other failures, workers, none: {outcomes:?}")
+    });
     wrong.settle();
 }
 

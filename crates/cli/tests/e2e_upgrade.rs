@@ -14,68 +14,17 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixDatagram;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Signal, kill_process};
 use serde_json::Value;
+use support::upgrade::{Gate, Last, ended, install, parent};
 use support::{Gateway, Process, Raw, Verdicts, curl, panoply, test_app, text, wait_for};
 
 const NULL: &str = "/dev/null";
-
-/// Whoever serves at last; it ends with the test.
-struct Last(PathBuf);
-
-impl Last {
-    fn of(gateway: &Gateway) -> Self {
-        Self(gateway.dir.path().join("state"))
-    }
-
-    fn status(&self) -> Option<Value> {
-        let mut command = panoply();
-        command.args(["status", "--json", "--state"]).arg(&self.0);
-        serde_json::from_slice(&command.output().unwrap().stdout).ok()
-    }
-
-    fn process(&self) -> Option<Pid> {
-        let process = self.status()?["process"].as_i64()?;
-        Pid::from_raw(i32::try_from(process).ok()?)
-    }
-
-    /// `panoply upgrade`: whether it succeeded, and what it said.
-    fn upgrade(&self) -> (bool, String) {
-        let mut command = panoply();
-        let output = command.args(["upgrade", "--state"]).arg(&self.0).output();
-        let output = output.unwrap();
-        let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
-        (output.status.success(), said)
-    }
-
-    fn stop(&self) {
-        if let Some(process) = self.process() {
-            let _ = kill_process(process, Signal::TERM);
-            ended(process);
-        }
-    }
-}
-
-impl Drop for Last {
-    fn drop(&mut self) {
-        self.stop();
-    }
-}
-
-fn ended(process: Pid) {
-    wait_for("a gateway to end", Duration::from_secs(20), || {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero()));
-        // Nobody may be there to ask how it ended.
-        let gone = stat.is_err() || stat.is_ok_and(|stat| stat.contains(") Z "));
-        gone.then_some(())
-    });
-}
 
 fn app(more: &str) -> String {
     let command = test_app("moody.mjs");
@@ -237,13 +186,7 @@ fn a_program_that_does_not_come_to_serve_changes_nothing() {
     let http = "http = \"127.0.0.1:0\"";
     let setup = Gateway::setup().config(&config(http));
     let program = setup.dir().join("panoply");
-    let install = |from: &Path| {
-        // In one step, as a package does.
-        let new = program.with_extension("new");
-        fs::copy(from, &new).unwrap();
-        fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).unwrap();
-        fs::rename(&new, &program).unwrap();
-    };
+    let install = |from: &Path| install(from, &program);
     let good = Path::new(env!("CARGO_BIN_EXE_panoply"));
     install(good);
     let mut gateway = setup.program(&program).start();
@@ -283,10 +226,16 @@ fn a_program_that_does_not_come_to_serve_changes_nothing() {
     fs::write(&config_file, elsewhere).unwrap();
     let (done, said) = last.upgrade();
     wrong.check(!done && said.contains(&held.to_string()), || said.clone());
+    // One that the gateway has itself, on another address.
+    let own = gateway.port();
+    fs::write(&config_file, config(&format!("http = \"0.0.0.0:{own}\""))).unwrap();
+    let (done, said) = last.upgrade();
+    let own = format!("the gateway that is to be replaced listens on 127.0.0.1:{own}");
+    wrong.check(!done && said.contains(&own), || said.clone());
     wrong.equal("who serves", last.process(), first);
     wrong.equal("the app", page(200), app_before.clone());
 
-    // Another app that ends at once: by then the store has been handed over, and is taken back.
+    // Another app that ends at once.
     let dies = config(http).replace("moody.mjs\"", "moody.mjs.none\"");
     fs::write(&config_file, dies).unwrap();
     let (done, said) = last.upgrade();
@@ -360,7 +309,7 @@ fn what_browsers_reported_and_who_may_see_it_go_over() {
     wrong.equal("sent", report(&mut kept, "https://one.test"), 204);
     come_to("the first report", 1);
 
-    // One that gets as far as the file gives it back.
+    // One that fails leaves it all.
     let dies = config(&app("").replace("moody.mjs\"", "moody.mjs.none\""));
     fs::write(gateway.config_path(), dies).unwrap();
     let (done, said) = last.upgrade();
@@ -420,8 +369,10 @@ fn a_stop_in_the_middle_ends_both() {
         .start();
     let state = gateway.dir.path().join("state");
     let url = gateway.url("/slow?chunks=10&pause=200");
-    // Another app that never listens keeps the new gateway from serving.
-    let waits = format!("[app]\ncommand = [\"sleep\", \"600\"]\n{plain}");
+    // Another app that does not listen keeps the new gateway from serving.
+    let gate = Gate::of(&gateway);
+    let command = gate.command(&test_app("moody.mjs"));
+    let waits = format!("[app]\ncommand = {command:?}\n{plain}");
     fs::write(gateway.config_path(), waits).unwrap();
     let asking = std::thread::spawn({
         let last = Last(state.clone());
@@ -432,23 +383,8 @@ fn a_stop_in_the_middle_ends_both() {
             asked
         }
     });
-    let first = i64::from(gateway.process.id());
-    let second = wait_for(
-        "the new one to have the store",
-        Duration::from_secs(20),
-        || {
-            let mut command = panoply();
-            let output = command
-                .args(["status", "--json", "--state"])
-                .arg(&state)
-                .output()
-                .unwrap();
-            let status: Value = serde_json::from_slice(&output.stdout).ok()?;
-            status["process"]
-                .as_i64()
-                .filter(|process| *process != first)
-        },
-    );
+    let app = gate.reached();
+    let second = parent(app);
     let in_flight = std::thread::spawn(move || curl(NULL.as_ref(), &[&url]).text());
     std::thread::sleep(Duration::from_millis(500));
     gateway.process.signal(Signal::TERM);
@@ -457,9 +393,10 @@ fn a_stop_in_the_middle_ends_both() {
         gateway.process.status(Duration::from_secs(20)).code(),
         Some(0)
     );
-    ended(Pid::from_raw(i32::try_from(second).unwrap()).unwrap());
+    ended(second);
+    ended(app);
     let (done, said) = asking.join().unwrap();
-    assert!(!done, "{said}");
+    assert!(!done && said.contains("told to stop"), "{said}");
     // Whoever comes next finds the store free.
     let lock = fs::File::open(state.join("panoply.db-lock")).unwrap();
     lock.try_lock().unwrap();

@@ -73,7 +73,10 @@ impl Gateway {
             }
             match passed.next().filter(|_| entrance != Entrance::Admin) {
                 Some(socket) => Ok(vec![socket]),
-                None => Ok(listen::bind(address, sockets)?),
+                None => Ok(listen::bind(address, sockets).map_err(|error| {
+                    let ours = heir.and_then(|heir| heir.left_on(error.port()));
+                    error.ours(ours)
+                })?),
             }
         };
         let workers = settings.workers;

@@ -38,6 +38,7 @@ mod upgrade;
 mod upkeep;
 mod wire;
 mod worker;
+mod workers;
 
 /// What should be looked at about certificates, a sentence each.
 pub fn certificate_warnings(tls: &panoply_tls::Tls) -> Vec<String> {

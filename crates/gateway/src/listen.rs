@@ -1,5 +1,6 @@
 //! Sockets: bound here, or handed over by systemd.
 
+use std::borrow::Cow;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
@@ -12,22 +13,47 @@ const BACKLOG: i32 = 1024;
 
 /// Why a listener could not be had.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}: {source}{}", hint(.source))]
+#[error("cannot listen on {address}: {source}{}", hint(.source, *.ours))]
 pub struct ListenError {
     address: SocketAddr,
     source: io::Error,
+    /// What the gateway that is to be replaced listens on in its place.
+    ours: Option<SocketAddr>,
 }
 
-fn hint(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => "; another program listens there: choose another address",
+impl ListenError {
+    /// The one that has the port is the gateway that is to be replaced, which listens on `address`.
+    pub(crate) const fn ours(mut self, address: Option<SocketAddr>) -> Self {
+        self.ours = address;
+        self
+    }
+
+    /// The port that could not be had.
+    pub(crate) const fn port(&self) -> u16 {
+        self.address.port()
+    }
+}
+
+fn hint(error: &io::Error, ours: Option<SocketAddr>) -> Cow<'static, str> {
+    let hint = match error.kind() {
+        io::ErrorKind::AddrInUse => match ours {
+            Some(address) => {
+                return format!(
+                    "; the gateway that is to be replaced listens on {address}, and leaves that only to \
+                     a listener with the same key and address: stop it first, or choose another port"
+                )
+                .into();
+            }
+            None => "; another program listens there: choose another address",
+        },
         io::ErrorKind::PermissionDenied => {
             "; a port below 1024 needs root or CAP_NET_BIND_SERVICE: choose one above, or have \
              systemd pass the socket"
         }
         io::ErrorKind::AddrNotAvailable => "; this machine has no such address",
         _ => "",
-    }
+    };
+    hint.into()
 }
 
 /// One socket for each of `workers` on `address`, so that each core accepts for itself.
@@ -36,7 +62,11 @@ fn hint(error: &io::Error) -> &'static str {
 ///
 /// When the address is taken, forbidden, or not this machine's.
 pub(crate) fn bind(address: SocketAddr, workers: usize) -> Result<Vec<TcpListener>, ListenError> {
-    let failed = |source| ListenError { address, source };
+    let failed = |source| ListenError {
+        address,
+        source,
+        ours: None,
+    };
     if address.port() != 0 {
         // Two gateways that share the port would share the clients too: without SO_REUSEPORT this
         // fails when anybody listens there already.

@@ -3,10 +3,9 @@
 use std::future::{Future, pending};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle as Task;
 
 use crate::access::AccessLog;
@@ -23,11 +22,14 @@ use crate::signals::{Asked, Signals};
 use crate::surroundings::Surroundings;
 use crate::upgrade::{self, Listeners, Succeeded};
 use crate::upkeep::Upkeep;
-use crate::worker::{self, Door};
-use crate::{admin, background, listen, log, reports};
+use crate::workers::{self, Worker};
+use crate::{admin, background, log, reports};
 
 /// Reports that wait to be explained; more are dropped.
 const REPORTS: usize = 256;
+
+/// Requests for an upgrade that wait to be refused, or begun.
+const ASKERS: usize = 8;
 
 /// Why a gateway stops serving.
 enum Departure {
@@ -39,7 +41,13 @@ enum Departure {
     Succeeded(Succeeded),
 }
 
-type Upgrading<'a> = Pin<Box<dyn Future<Output = Result<Succeeded, String>> + 'a>>;
+/// An upgrade that is under way.
+struct Upgrading<'a> {
+    steps: Pin<Box<dyn Future<Output = Result<Succeeded, String>> + 'a>>,
+    /// Who is told how it ends.
+    asker: Option<Asker>,
+    stop: oneshot::Sender<()>,
+}
 
 /// What a gateway is busy with between its start and its end.
 struct Running<'a> {
@@ -53,7 +61,7 @@ struct Running<'a> {
     app: Task<Ended>,
     took_app: bool,
     fate: &'a watch::Sender<Fate>,
-    workers: Vec<JoinHandle<()>>,
+    workers: Vec<Worker>,
     admin: Option<Task<()>>,
 }
 
@@ -77,16 +85,14 @@ impl Gateway {
             https_port,
         ));
         let (settings, around) = (&self.settings, &self.around);
-        if let Some(heir) = &around.heir {
-            heir.prepared().map_err(Error::Handover)?;
-        }
-        let (upgrades, asked) = mpsc::channel(1);
-        let upkeep = Upkeep::open(&shared, settings, around, upgrades).await?;
+        let (upgrades, asked) = mpsc::channel(ASKERS);
+        let upkeep = Upkeep::new(&shared, settings, around, upgrades);
         let signals = Signals::new().map_err(system("signals"))?;
-        upkeep.take_up().await;
-        upkeep.answer();
-        if let Some(heir) = &around.heir {
-            heir.opened().map_err(Error::Handover)?;
+        // Whoever takes over asks for the store once its app is up.
+        if around.heir.is_none() {
+            upkeep.open().await?;
+            upkeep.take_up().await;
+            upkeep.answer();
         }
         let background = [
             tokio::task::spawn_local(reports::keep(
@@ -135,14 +141,14 @@ impl Gateway {
         if let Departure::Succeeded(successor) = &departure {
             // Of two that answer, only one would be right.
             admin.iter().for_each(Task::abort);
-            succeeded(*successor, &shared, &fate);
+            succeeded(successor, &shared, &fate);
         } else {
             log::notify_stopping();
         }
         // No more is accepted, what is in flight goes on.
         drop(listeners);
         shared.drain(replaced);
-        let joined = tokio::task::spawn_blocking(move || join(workers));
+        let joined = tokio::task::spawn_blocking(move || workers::join(workers));
         tokio::select! {
             _ = joined => {}
             // Asked a second time, somebody is in a hurry.
@@ -162,6 +168,7 @@ impl Gateway {
         if replaced {
             reports::pass_on(around).await;
         }
+        upkeep.answered().await;
         background.iter().chain(&admin).for_each(Task::abort);
         outcome
     }
@@ -178,20 +185,37 @@ const fn stopped(replaced: bool) -> Outcome {
 impl<'a> Running<'a> {
     /// Lets clients in, and whoever asks for metrics and health.
     fn open(&mut self) -> Result<(), Error> {
-        self.workers = start_workers(self.shared, self.listeners, self.settings)?;
-        if let Some(listener) = &self.listeners.admin {
-            let listener = listener.try_clone().map_err(system("a socket"))?;
-            let serve = admin::serve(listener, Arc::clone(self.shared), self.around.clone())?;
-            self.admin = Some(tokio::task::spawn_local(serve));
-        }
+        let admin = match &self.listeners.admin {
+            Some(listener) => {
+                let listener = listener.try_clone().map_err(system("a socket"))?;
+                let (shared, around) = (Arc::clone(self.shared), self.around.clone());
+                Some(admin::serve(listener, shared, around)?)
+            }
+            None => None,
+        };
+        // The last that can fail: nobody would end them.
+        self.workers = workers::start(self.shared, self.listeners, self.settings)?;
+        self.admin = admin.map(tokio::task::spawn_local);
         Ok(())
     }
 
     /// The app is up: from now on this gateway is the one.
-    fn begin(&mut self, ready: impl FnOnce()) -> Result<(), Error> {
+    async fn begin(&mut self, ready: impl FnOnce()) -> Result<(), Error> {
         if let Some(heir) = &self.around.heir {
+            heir.prepared().await.map_err(Error::Handover)?;
+            self.upkeep.open().await?;
+            self.upkeep.take_up().await;
             self.open()?;
-            heir.ready(self.took_app).map_err(Error::Handover)?;
+            self.upkeep.answer();
+            if let Some(app) = heir.ready(self.took_app) {
+                let (heir, grace) = (heir.clone(), self.settings.drain);
+                tokio::task::spawn_local(async move {
+                    // The other gateway ends it with itself, unless it is killed before.
+                    if heir.alone().await.is_ok() {
+                        app::end(app, grace).await;
+                    }
+                });
+            }
             // From now on the app is this gateway's to end.
             self.fate.send_if_modified(|fate| {
                 let borrowed = *fate == Fate::Borrowed;
@@ -221,7 +245,7 @@ impl<'a> Running<'a> {
         }
         let mut ready = Some(ready);
         let mut looks = tokio::time::interval(Duration::from_millis(20));
-        let mut upgrading: Option<(Upgrading<'a>, Option<Asker>)> = None;
+        let mut upgrading: Option<Upgrading<'a>> = None;
         let departure = loop {
             let asked = tokio::select! {
                 ended = &mut self.app => {
@@ -231,17 +255,14 @@ impl<'a> Running<'a> {
                     if matches!(**self.shared.app.load(), AppState::Up(_))
                         && let Some(ready) = ready.take()
                     {
-                        self.begin(ready)?;
+                        self.begin(ready).await?;
                     }
                     continue;
                 }
                 signal = self.signals.next() => (signal, None),
-                Some(asker) = self.upgrades.recv(), if upgrading.is_none() => {
-                    (Asked::Upgrade, Some(asker))
-                }
+                Some(asker) = self.upgrades.recv() => (Asked::Upgrade, Some(asker)),
                 done = finished(upgrading.as_mut()) => {
-                    let asker = upgrading.take().and_then(|(_, asker)| asker);
-                    match told(done, asker) {
+                    match told(done, upgrading.take().and_then(|ended| ended.asker)) {
                         Some(successor) => break Departure::Succeeded(successor),
                         None => continue,
                     }
@@ -252,22 +273,41 @@ impl<'a> Running<'a> {
                 (Asked::Reload, _) => {
                     apply(self.shared, self.settings, self.around, reload()).await;
                 }
-                (Asked::Upgrade, _) if upgrading.is_some() || ready.is_some() => {
-                    tracing::warn!("an upgrade, or the start, is under way already");
+                (Asked::Upgrade, answer_to) if ready.is_some() => {
+                    refuse(
+                        "the gateway has only just been started: ask once it serves",
+                        answer_to,
+                    );
                 }
-                (Asked::Upgrade, answer_to) => {
-                    let workers = self.workers.len();
-                    let (upkeep, settings) = (self.upkeep, self.settings);
-                    let steps = upgrade::hand_over(upkeep, settings, self.listeners, workers);
-                    upgrading = Some((Box::pin(steps), answer_to));
+                (Asked::Upgrade, answer_to) if upgrading.is_some() => {
+                    refuse(
+                        "an upgrade is under way already: its log says how it ends",
+                        answer_to,
+                    );
                 }
+                (Asked::Upgrade, answer_to) => upgrading = Some(self.upgrade(answer_to)),
             }
         };
-        if upgrading.take().is_some() {
+        if let Some(Upgrading { steps, asker, stop }) = upgrading {
             // What was begun is taken back: what is in flight needs the store.
-            self.upkeep.resume().await;
+            let _ = stop.send(());
+            let done = steps.await.map(|done| done.successor.process());
+            let _ = asker.map(|asker| asker.send(done));
         }
         Ok(departure)
+    }
+
+    fn upgrade(&self, asker: Option<Asker>) -> Upgrading<'a> {
+        let (upkeep, settings, listeners) = (self.upkeep, self.settings, self.listeners);
+        let (stop, stopped) = oneshot::channel();
+        let workers = self.workers.len();
+        Upgrading {
+            steps: Box::pin(upgrade::hand_over(
+                upkeep, settings, listeners, workers, stopped,
+            )),
+            asker,
+            stop,
+        }
     }
 }
 
@@ -275,7 +315,8 @@ impl<'a> Running<'a> {
 fn told(done: Result<Succeeded, String>, asker: Option<Asker>) -> Option<Succeeded> {
     if let Some(asker) = asker {
         // Who asked may have gone.
-        let _ = asker.send(done.clone().map(|done| done.process));
+        let process = done.as_ref().map(|done| done.successor.process());
+        let _ = asker.send(process.map_err(Clone::clone));
     }
     if let Err(why) = &done {
         tracing::error!(why, "the upgrade has failed; this gateway goes on");
@@ -283,14 +324,21 @@ fn told(done: Result<Succeeded, String>, asker: Option<Asker>) -> Option<Succeed
     done.ok()
 }
 
+/// Tells that no upgrade is begun.
+fn refuse(why: &str, asker: Option<Asker>) {
+    tracing::warn!("{why}");
+    // Who asked may have gone.
+    let _ = asker.map(|asker| asker.send(Err(why.to_owned())));
+}
+
 /// Tells who serves from now on, and leaves the app to it, if it has taken it.
-fn succeeded(successor: Succeeded, shared: &Shared, fate: &watch::Sender<Fate>) {
-    let process = successor.process;
+fn succeeded(done: &Succeeded, shared: &Shared, fate: &watch::Sender<Fate>) {
+    let process = done.successor.process();
     tracing::info!(process, "another gateway has taken over");
     log::notify_successor(process);
     let ours = shared.process();
     let ours = ours.map(|(process, _)| process.as_raw_nonzero().get());
-    if successor.app.is_some() && successor.app == ours {
+    if done.app.is_some() && done.app == ours {
         fate.send_replace(Fate::GoesOn);
     }
 }
@@ -301,11 +349,9 @@ async fn stop_asked(signals: &mut Signals) {
 }
 
 /// What comes of an upgrade, if one is under way.
-async fn finished(
-    upgrading: Option<&mut (Upgrading<'_>, Option<Asker>)>,
-) -> Result<Succeeded, String> {
+async fn finished(upgrading: Option<&mut Upgrading<'_>>) -> Result<Succeeded, String> {
     match upgrading {
-        Some((upgrading, _)) => upgrading.await,
+        Some(upgrading) => upgrading.steps.as_mut().await,
         None => pending().await,
     }
 }
@@ -321,42 +367,6 @@ fn came_to(ended: Ended, settings: &Settings) -> Result<Outcome, Error> {
                 App::Upstream(upstream) => upstream.to_string(),
             };
             Err(Error::App { program, source })
-        }
-    }
-}
-
-fn start_workers(
-    shared: &Arc<Shared>,
-    listeners: &Listeners,
-    settings: &Settings,
-) -> Result<Vec<JoinHandle<()>>, Error> {
-    let door = |tls| move |listener| Door { listener, tls };
-    let divide =
-        |sockets| listen::divide(sockets, settings.workers).map_err(system("to share a socket"));
-    let plain = divide(&listeners.http)?.into_iter();
-    let doors_of_each = plain.zip(divide(&listeners.https)?);
-    let grace = settings.drain;
-    let mut workers = Vec::new();
-    for (http, https) in doors_of_each {
-        let http = http.into_iter().map(door(false));
-        let doors: Vec<Door> = http.chain(https.into_iter().map(door(true))).collect();
-        let name = format!("worker-{}", workers.len());
-        let shared = Arc::clone(shared);
-        let serve = move || {
-            if let Err(error) = worker::run(shared, doors, grace) {
-                tracing::error!(%error, "a worker could not start");
-            }
-        };
-        let thread = std::thread::Builder::new().name(name).spawn(serve);
-        workers.push(thread.map_err(system("a thread"))?);
-    }
-    Ok(workers)
-}
-
-fn join(workers: Vec<JoinHandle<()>>) {
-    for worker in workers {
-        if worker.join().is_err() {
-            tracing::error!("a worker ended by a panic");
         }
     }
 }

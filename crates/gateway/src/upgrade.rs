@@ -4,18 +4,19 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use rustix::process::{PidfdFlags, pidfd_open};
+use tokio::sync::oneshot;
 
 use crate::handover::{AppLeft, Entrance, Estate, Successor};
 use crate::settings::{App, Settings};
 use crate::shared::AppState;
 use crate::upkeep::Upkeep;
 
-/// Longest for the new program to come to serve, its app included where that has changed.
+/// Longest for the new program to be ready to serve, its app included where that has changed.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Longest for it to open the store, which nobody has meanwhile.
-const OPENING: Duration = Duration::from_secs(8);
+/// Longest for it to serve once it may: decisions wait meanwhile, and whoever opens a store does so
+/// soon, or not at all.
+const GAP: Duration = Duration::from_secs(8);
 
 /// The sockets that clients come to.
 #[derive(Debug)]
@@ -26,14 +27,17 @@ pub(crate) struct Listeners {
 }
 
 /// Who serves from now on.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct Succeeded {
-    pub(crate) process: u32,
+    /// To be kept to the end: it sees by that whether this gateway could end its app.
+    pub(crate) successor: Box<Successor>,
     /// The app's process, if the new one looks after it.
     pub(crate) app: Option<i32>,
 }
 
-/// Has the program that is installed now take over.
+/// Has the program that is installed now take over, unless `stop` comes before.
+///
+/// To be polled to its end: until then not everything is as it was.
 ///
 /// # Errors
 ///
@@ -43,6 +47,7 @@ pub(crate) async fn hand_over(
     settings: &Settings,
     listeners: &Listeners,
     workers: usize,
+    mut stop: oneshot::Receiver<()>,
 ) -> Result<Succeeded, String> {
     let Some(program) = &upkeep.around.program else {
         return Err("this gateway is part of another program".to_owned());
@@ -58,29 +63,27 @@ pub(crate) async fn hand_over(
             (Entrance::Admin, admin, sockets(listeners.admin.as_slice())),
             (entrance, None, vec![control.listener()]),
         ],
-        app: app(upkeep, settings),
+        app: running(upkeep, settings),
         placeholder: upkeep.around.placeholder().map(str::to_owned),
     };
     let path = program.path().display();
     tracing::info!(program = %path, "another program is to take over");
     let mut successor =
         Successor::start(program).map_err(|error| format!("{path} cannot be started: {error}"))?;
-    let steps = proceed(&mut successor, upkeep, &estate, workers);
-    let done = tokio::time::timeout(PATIENCE, steps).await;
-    let done = done.unwrap_or_else(|_| Err(format!("it does not serve after {PATIENCE:?}")));
-    match done {
+    match proceed(&mut successor, upkeep, &estate, workers, &mut stop).await {
         Ok(took_app) => {
-            upkeep.leave_for_good();
+            upkeep.leave();
             let app = estate.app.as_ref().map(|(app, _)| app.process);
             Ok(Succeeded {
-                process: successor.process(),
+                successor: Box::new(successor),
                 app: app.filter(|_| took_app),
             })
         }
         Err(why) => {
             // What it holds, the store above all, is free after its end.
-            successor.end().await;
+            let started = successor.end().await;
             upkeep.resume().await;
+            tokio::task::spawn_local(started.end(settings.drain));
             Err(why)
         }
     }
@@ -91,16 +94,32 @@ async fn proceed(
     upkeep: &Upkeep,
     estate: &Estate<'_>,
     workers: usize,
+    stop: &mut oneshot::Receiver<()>,
 ) -> Result<bool, String> {
-    // Should it have ended meanwhile, it is asked why below.
-    let _ = successor.introduce(estate).await;
-    successor.prepared().await?;
+    let prepared = async {
+        // Should it have ended meanwhile, it is asked why below.
+        let _ = successor.introduce(estate).await;
+        successor.prepared().await
+    };
+    within(PATIENCE, prepared, stop).await?;
     upkeep.pause(workers).await?;
-    // Decisions wait meanwhile: whoever opens a store does so soon, or not at all.
-    let opened = tokio::time::timeout(OPENING, successor.go()).await;
-    opened.unwrap_or_else(|_| Err(format!("it does not open the store within {OPENING:?}")))?;
-    upkeep.leave();
-    successor.ready().await
+    within(GAP, successor.go(), stop).await
+}
+
+/// What comes of `what`, if it comes soon enough.
+async fn within<T>(
+    most: Duration,
+    what: impl Future<Output = Result<T, String>>,
+    stop: &mut oneshot::Receiver<()>,
+) -> Result<T, String> {
+    tokio::select! {
+        // Whoever stops must not find afterwards that another serves.
+        biased;
+        _ = stop => Err("the gateway that runs has been told to stop".to_owned()),
+        done = tokio::time::timeout(most, what) => {
+            done.unwrap_or_else(|_| Err(format!("it is not ready after {most:?}")))
+        }
+    }
 }
 
 fn sockets(of: &[TcpListener]) -> Vec<BorrowedFd<'_>> {
@@ -109,7 +128,7 @@ fn sockets(of: &[TcpListener]) -> Vec<BorrowedFd<'_>> {
 
 /// The app, where it is ours and accepts connections; another start it is cheaper to leave to the
 /// new one.
-fn app(upkeep: &Upkeep, settings: &Settings) -> Option<(AppLeft, OwnedFd)> {
+fn running(upkeep: &Upkeep, settings: &Settings) -> Option<(AppLeft, OwnedFd)> {
     let App::Command { command, .. } = &settings.app else {
         return None;
     };
@@ -117,12 +136,6 @@ fn app(upkeep: &Upkeep, settings: &Settings) -> Option<(AppLeft, OwnedFd)> {
     if !matches!(**upkeep.shared.app.load(), AppState::Up(_)) {
         return None;
     }
-    let descriptor = pidfd_open(process, PidfdFlags::empty()).ok()?;
-    let left = AppLeft {
-        process: process.as_raw_nonzero().get(),
-        port,
-        command: command.clone(),
-        user: settings.account.as_ref().map(ToString::to_string),
-    };
-    Some((left, descriptor))
+    let user = settings.account.as_ref().map(ToString::to_string);
+    AppLeft::of(process, port, command, user).ok()
 }

@@ -4,9 +4,11 @@
 use std::cell::RefCell;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
+use panoply_store_sqlite::SqliteStore;
 use panoply_tls::Nodes;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle as Task;
 
 use crate::background;
@@ -23,12 +25,14 @@ pub(crate) struct Upkeep {
     pub(crate) shared: Arc<Shared>,
     pub(crate) around: Surroundings,
     plan: store::Plan,
-    opened: RefCell<Opened>,
-    nodes: Option<Arc<Nodes>>,
+    /// The store, and what nodes share in it; none while another gateway may have it.
+    opened: RefCell<Option<(Opened, Option<Arc<Nodes>>)>>,
     control: Option<Arc<Socket>>,
     upgrades: mpsc::Sender<Asker>,
     tasks: RefCell<Vec<Task<()>>>,
     answers: RefCell<Option<Task<()>>>,
+    /// Closed while nobody is being answered.
+    exchanges: watch::Sender<()>,
 }
 
 impl Drop for Upkeep {
@@ -39,30 +43,41 @@ impl Drop for Upkeep {
 }
 
 impl Upkeep {
-    /// Opens the store and finds the control socket; nothing is done yet.
-    ///
-    /// # Errors
-    ///
-    /// When the store cannot be opened, or the system has no random bytes.
-    pub(crate) async fn open(
+    /// Finds the control socket; nothing is done yet.
+    pub(crate) fn new(
         shared: &Arc<Shared>,
         settings: &Settings,
         around: &Surroundings,
         upgrades: mpsc::Sender<Asker>,
-    ) -> Result<Self, Error> {
-        let opened = store::open(&settings.store, &around.clock).await?;
-        around.store.fill(Arc::clone(&opened.store));
-        Ok(Self {
-            nodes: nodes(&opened, settings)?,
+    ) -> Self {
+        Self {
             shared: Arc::clone(shared),
             around: around.clone(),
             plan: settings.store.clone(),
-            opened: RefCell::new(opened),
+            opened: RefCell::default(),
             control: control_socket(around).map(Arc::new),
             upgrades,
             tasks: RefCell::default(),
             answers: RefCell::default(),
-        })
+            exchanges: watch::Sender::default(),
+        }
+    }
+
+    /// Opens the store.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be opened, or the system has no random bytes.
+    pub(crate) async fn open(&self) -> Result<(), Error> {
+        self.open_by(&self.plan).await
+    }
+
+    async fn open_by(&self, plan: &store::Plan) -> Result<(), Error> {
+        let opened = store::open(plan, &self.around.clock).await?;
+        let nodes = nodes(&opened, &self.plan)?;
+        self.around.store.fill(Arc::clone(&opened.store));
+        *self.opened.borrow_mut() = Some((opened, nodes));
+        Ok(())
     }
 
     /// Begins, or begins again. Before the first request: whoever is blocked stays blocked.
@@ -77,18 +92,21 @@ impl Upkeep {
             tracing::warn!(%error, "the blocks could not be looked at");
         }
         let shared = || Arc::clone(&self.shared);
+        let (opened, nodes) = self.opened.borrow().clone().unzip();
+        let nodes = nodes.flatten();
         let mut tasks = vec![
             tokio::task::spawn_local(background::keep_certificates(shared())),
-            tokio::task::spawn_local(background::order_certificates(shared(), self.nodes.clone())),
+            tokio::task::spawn_local(background::order_certificates(shared(), nodes.clone())),
             tokio::task::spawn_local(background::keep_keys(shared())),
         ];
-        tasks.extend(self.nodes.clone().map(|nodes| {
+        tasks.extend(nodes.map(|nodes| {
             let share = background::share_tickets(shared(), nodes);
             tokio::task::spawn_local(share)
         }));
-        let opened = self.opened.borrow().clone();
-        let blocks = background::keep_blocks(shared(), opened, self.plan.secret.clone());
-        tasks.push(tokio::task::spawn_local(blocks));
+        tasks.extend(opened.map(|opened| {
+            let blocks = background::keep_blocks(shared(), opened, self.plan.secret.clone());
+            tokio::task::spawn_local(blocks)
+        }));
         self.tasks.borrow_mut().append(&mut tasks);
     }
 
@@ -99,6 +117,7 @@ impl Upkeep {
             shared: Arc::clone(&self.shared),
             around: self.around.clone(),
             upgrades: self.upgrades.clone(),
+            _open: self.exchanges.subscribe(),
         };
         self.fall_silent();
         let serve = control::serve(Arc::clone(socket), desk);
@@ -120,16 +139,26 @@ impl Upkeep {
         }
     }
 
-    /// Lays everything down and gives the store back, written down whole; decisions wait.
+    /// Answers no more, once those who have asked are answered, a second at most.
+    pub(crate) async fn answered(&self) {
+        self.fall_silent();
+        let _ = tokio::time::timeout(Duration::from_secs(1), self.exchanges.closed()).await;
+    }
+
+    /// Lays everything down and gives the store back, written down whole; decisions wait, and so does
+    /// whoever comes to the control socket.
     ///
     /// # Errors
     ///
     /// Why that cannot be.
     pub(crate) async fn pause(&self, workers: usize) -> Result<(), String> {
-        let file = self.opened.borrow().file.clone();
-        if file.is_some() && !self.around.store.can_be_had_back() {
-            return Err("too many upgrades have failed: restart it instead".to_owned());
+        let (opened, _) = self.opened.borrow().clone().unzip();
+        let file = opened.and_then(|opened| opened.file);
+        if let Some(file) = &file {
+            // Most of it, while nobody waits yet.
+            flush(file).await?;
         }
+        self.fall_silent();
         self.lay_down();
         let (reports, now) = (Arc::clone(&self.around.reports), self.around.clock.wall());
         // Whether it could be written is told where it is; no upgrade fails for that.
@@ -141,22 +170,17 @@ impl Upkeep {
         self.around.store.hold();
         // Whoever was asking the store has been answered, or waits for the disk.
         self.shared.round(workers).await;
-        let flushed = file.flush().await;
+        *self.opened.borrow_mut() = None;
+        let flushed = flush(&file).await;
         let closed = tokio::task::spawn_blocking(move || file.close()).await;
-        flushed.map_err(|error| format!("the store cannot be written down: {error}"))?;
-        closed.map_err(|error| error.to_string())
+        flushed.and(closed.map_err(|error| error.to_string()))
     }
 
-    /// The one that takes over answers from now on, and decides.
+    /// The one that takes over answers and decides from now on, and has the control socket.
     pub(crate) fn leave(&self) {
-        self.fall_silent();
-        if self.opened.borrow().file.is_some() {
+        if self.opened.borrow().is_none() {
             self.around.store.hand_over(self.around.state.clone());
         }
-    }
-
-    /// The one that takes over has the control socket for good.
-    pub(crate) fn leave_for_good(&self) {
         if let Some(control) = &self.control {
             control.leave();
         }
@@ -174,17 +198,28 @@ impl Upkeep {
         if !self.tasks.borrow().is_empty() {
             return;
         }
-        if self.opened.borrow().file.is_some() {
-            match store::open(&self.plan, &self.around.clock).await {
-                Ok(opened) => {
-                    self.around.store.fill(Arc::clone(&opened.store));
-                    *self.opened.borrow_mut() = opened;
-                }
-                Err(error) => tracing::error!(%error, "the store cannot be had back"),
-            }
+        if self.opened.borrow().is_none() {
+            self.have_back().await;
         }
         self.take_up().await;
         self.answer();
+    }
+
+    /// Opens the store again, as soon as it can be; meanwhile it is away.
+    async fn have_back(&self) {
+        // Another store in its place would not know what is locked.
+        let plan = store::Plan {
+            asked: true,
+            ..self.plan.clone()
+        };
+        for _ in 0..ATTEMPTS {
+            let Err(error) = self.open_by(&plan).await else {
+                return;
+            };
+            self.around.store.lose();
+            tracing::error!(%error, "the store cannot be had back");
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 
     /// The control socket, for the one that takes over.
@@ -193,9 +228,25 @@ impl Upkeep {
     }
 }
 
+/// How often it is tried to have the store back, a second between.
+const ATTEMPTS: u32 = 30;
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Longest for what has been counted to be written down.
+const FLUSH: Duration = Duration::from_secs(5);
+
+async fn flush(file: &SqliteStore) -> Result<(), String> {
+    match tokio::time::timeout(FLUSH, file.flush()).await {
+        Ok(flushed) => {
+            flushed.map_err(|error| format!("the store cannot be written down: {error}"))
+        }
+        Err(_) => Err(format!("the store is not written down within {FLUSH:?}")),
+    }
+}
+
 /// What nodes share, where they have a store in common.
-fn nodes(opened: &Opened, settings: &Settings) -> Result<Option<Arc<Nodes>>, Error> {
-    let nodes = |store| Nodes::new(Arc::clone(store), &settings.store.secret).map(Arc::new);
+fn nodes(opened: &Opened, plan: &store::Plan) -> Result<Option<Arc<Nodes>>, Error> {
+    let nodes = |store| Nodes::new(Arc::clone(store), &plan.secret).map(Arc::new);
     let unsealed = |error| system("random bytes")(io::Error::other(error));
     { opened.sessions.as_ref() }
         .map(nodes)

@@ -290,7 +290,16 @@ fn stack(shared: &Arc<Shared>, live: &Arc<Live>, pool: &Rc<Pool>, log: &Arc<Work
 
 /// Serves on this thread until the gateway drains and the last connection is gone, or until
 /// `grace` has passed after that.
-pub(crate) fn run(shared: Arc<Shared>, doors: Vec<Door>, grace: Duration) -> std::io::Result<()> {
+///
+/// # Errors
+///
+/// When it cannot begin; `begun` is not called then.
+pub(crate) fn run(
+    shared: Arc<Shared>,
+    doors: Vec<Door>,
+    grace: Duration,
+    begun: impl FnOnce(),
+) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build_local(tokio::runtime::LocalOptions::default())?;
@@ -305,6 +314,7 @@ pub(crate) fn run(shared: Arc<Shared>, doors: Vec<Door>, grace: Duration) -> std
                 door.tls,
             )));
         }
+        begun();
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut draining = std::pin::pin!(worker.draining());

@@ -57,6 +57,10 @@ impl Shard {
         }
     }
 
+    pub(crate) fn clear(&mut self) {
+        *self = Self::new(self.bounds);
+    }
+
     /// The record of an operation's own key.
     pub(crate) fn load(&mut self, op: &Op<'_>, now: Moment) -> Option<Record> {
         let key = op.key.to_bits();

@@ -69,11 +69,12 @@ impl SqliteStore {
         Reply::later(self.0.threads.journal.written(ticket))
     }
 
-    /// Writes down what is left and gives the file back, whoever has clones; it blocks its thread for
-    /// as long. What is asked afterwards is answered from memory and written nowhere, or fails: nobody
-    /// should ask any more.
+    /// Writes down what is left and gives the file back, and the memory, whoever has clones; it blocks
+    /// its thread for as long. What is asked afterwards is counted anew and written nowhere, or fails:
+    /// nobody should ask any more.
     pub fn close(&self) {
         self.0.threads.end();
+        self.0.memory.clear();
     }
 
     /// How many counters are kept exactly.

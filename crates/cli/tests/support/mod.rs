@@ -17,6 +17,7 @@ mod raw;
 mod redis;
 pub(crate) mod siege;
 mod tools;
+pub(crate) mod upgrade;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

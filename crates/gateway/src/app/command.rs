@@ -7,10 +7,11 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::process::Signal;
+use rustix::process::{Signal, pidfd_send_signal};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
+use super::port;
 use super::process::Process;
 use crate::handover::AppLeft;
 use crate::privilege::Account;
@@ -24,6 +25,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// An app that has run this long has got over what ailed it.
 const SETTLED: Duration = Duration::from_mins(1);
+
+/// How often an app is given another port that has ended before it listened on its own.
+const PORTS: u32 = 3;
 
 /// How often it is tried whether the app accepts connections.
 const PROBE: Duration = Duration::from_millis(25);
@@ -48,6 +52,17 @@ pub(super) struct Plan {
     pub(crate) account: Option<Account>,
     /// How long it may take to end.
     pub(crate) grace: Duration,
+}
+
+/// Ends an app that nobody looks after any more; at the latest when this is dropped.
+pub(crate) async fn end((app, process): (AppLeft, OwnedFd), grace: Duration) {
+    // Once it has ended, its number may be another's.
+    if pidfd_send_signal(&process, Signal::CONT).is_err() {
+        return;
+    }
+    if let Ok(process) = Process::adopt(&app, process) {
+        process.ends_with_us().end(grace).await;
+    }
 }
 
 /// What is to become of the app.
@@ -92,6 +107,7 @@ pub(super) async fn supervise(
 ) -> Ended {
     let mut pause = FIRST_PAUSE;
     let mut has_been_up = adopted.is_some();
+    let mut robbed = 0;
     loop {
         let started = shared.clock.monotonic();
         let process = match adopted.take() {
@@ -127,7 +143,13 @@ pub(super) async fn supervise(
         shared.app.store(Arc::new(AppState::Starting));
         shared.metrics.app(false);
         let status = match status {
-            Ok(Some(status)) if !has_been_up => return Ended::Died(status),
+            Ok(Some(status)) if !has_been_up => {
+                if robbed == PORTS || !port::is_taken(process.port()) {
+                    return Ended::Died(status);
+                }
+                robbed += 1;
+                format!("{status}; somebody else has its port, it is given another one")
+            }
             Ok(Some(status)) => status.to_string(),
             Ok(None) => "not known: another gateway has started it".to_owned(),
             Err(error) => error.to_string(),

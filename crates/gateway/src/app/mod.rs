@@ -1,9 +1,10 @@
 //! The app: started and watched over, or only found.
 
 mod command;
+mod port;
 mod process;
 mod run;
 mod upstream;
 
-pub(crate) use command::{Ended, Fate};
+pub(crate) use command::{Ended, Fate, end};
 pub(crate) use run::{left, run};

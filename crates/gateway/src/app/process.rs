@@ -1,7 +1,6 @@
 //! The app's process: a child of ours, or one that the gateway before this one has started.
 
 use std::io;
-use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -14,6 +13,8 @@ use super::command::Plan;
 use crate::config::secret_variables;
 use crate::handover::{AppLeft, VARIABLE};
 use crate::pages;
+
+use super::port;
 
 /// A process that runs, with all that it has started; it ends with this, unless it is let go.
 #[derive(Debug)]
@@ -35,7 +36,7 @@ enum Kind {
 impl Process {
     /// Starts the app on a free port of its own.
     pub(super) fn start(plan: &Plan) -> io::Result<Self> {
-        let port = free_port()?;
+        let port = port::free()?;
         let (program, arguments) =
             { plan.command.split_first() }.ok_or(io::ErrorKind::InvalidInput)?;
         let mut command = Command::new(program);
@@ -79,6 +80,12 @@ impl Process {
             // A gateway that fails on its way to take over leaves the app to the one that still serves.
             ends_with_us: false,
         })
+    }
+
+    /// It ends with this, whoever has started it.
+    pub(super) const fn ends_with_us(mut self) -> Self {
+        self.ends_with_us = true;
+        self
     }
 
     pub(super) const fn port(&self) -> u16 {
@@ -131,9 +138,4 @@ impl Drop for Process {
             self.signal(Signal::KILL);
         }
     }
-}
-
-fn free_port() -> io::Result<u16> {
-    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    Ok(listener.local_addr()?.port())
 }

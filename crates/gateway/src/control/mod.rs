@@ -15,5 +15,5 @@ pub(crate) use server::{Asker, Desk, Socket, bind, serve, status};
 /// The socket's name in the state directory.
 const SOCKET: &str = "control.sock";
 
-/// Longest for one exchange: an ACME directory may be asked in it.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(70);
+/// Longest for one exchange: an ACME directory may be asked in it, or a new gateway waited for.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(90);

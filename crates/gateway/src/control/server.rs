@@ -18,7 +18,8 @@ use panoply_headers::HeaderInForce;
 use panoply_tls::{CertificateInfo, Date};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::decision::with_ops;
 use super::message::{Ask, BlockEntry, CertificateEntry, LONGEST, PAGE, Reports, Said, Status};
@@ -105,6 +106,8 @@ pub(crate) struct Desk {
     pub(crate) shared: Arc<Shared>,
     pub(crate) around: Surroundings,
     pub(crate) upgrades: mpsc::Sender<Asker>,
+    /// Closed once there is no desk any more.
+    pub(crate) _open: watch::Receiver<()>,
 }
 
 /// Answers for as long as this is polled.
@@ -239,14 +242,17 @@ async fn answer(ask: Ask, desk: &Desk) -> Said {
 
 async fn upgrade(desk: &Desk) -> Said {
     let (asker, answer) = oneshot::channel();
-    let under_way = "an upgrade is under way already".to_owned();
-    if desk.upgrades.try_send(asker).is_err() {
-        return Said::Failed { why: under_way };
-    }
+    let sent = desk.upgrades.try_send(asker);
     match answer.await {
         Ok(Ok(process)) => Said::Upgraded { process },
         Ok(Err(why)) => Said::Failed { why },
-        Err(_) => Said::Failed { why: under_way },
+        Err(_) if matches!(sent, Err(TrySendError::Full(_))) => Said::Failed {
+            why: "too many ask for an upgrade at once: one is under way already".to_owned(),
+        },
+        Err(_) => Said::Failed {
+            why: "the gateway that was asked is ending: `panoply status` says who serves"
+                .to_owned(),
+        },
     }
 }
 

@@ -6,7 +6,10 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rustix::io::ioctl_fionbio;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 use super::channel::{receive, send};
 use super::{AppLeft, Entrance, VARIABLE, VERSION, Word};
@@ -49,6 +52,9 @@ impl Heir {
         if std::env::var_os(VARIABLE).is_none() {
             return Ok(None);
         }
+        // Whatever is started from here on can be told from all else that runs. Where it cannot be had,
+        // this process was not started by a gateway.
+        let _ = rustix::process::setsid();
         let line = io::stdin().as_fd().try_clone_to_owned()?;
         set_socket_timeout(&line, Timeout::Recv, Some(PATIENCE))?;
         let mut left = Left::default();
@@ -73,6 +79,7 @@ impl Heir {
                 }
             }
         };
+        ioctl_fionbio(&line, true)?;
         Ok(Some(Self(Arc::new(Inner {
             line,
             placeholder: placeholder.map(Arc::from),
@@ -99,6 +106,17 @@ impl Heir {
         Some(left.sockets.swap_remove(at).2)
     }
 
+    /// The address at `port` that the gateway that runs listens on, and that nobody has taken over.
+    pub(crate) fn left_on(&self, port: u16) -> Option<SocketAddr> {
+        let left = self.0.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let sockets = left.sockets.iter().flat_map(|(_, _, sockets)| sockets);
+        let mut addresses = sockets.filter_map(|socket| {
+            let address = rustix::net::getsockname(socket).ok()?;
+            SocketAddr::try_from(address).ok()
+        });
+        addresses.find(|address| address.port() == port)
+    }
+
     /// The app that runs, if it was started the same way.
     pub(crate) fn app(&self, command: &[String], user: Option<&str>) -> Option<(AppLeft, OwnedFd)> {
         let mut left = self.0.left.lock().unwrap_or_else(PoisonError::into_inner);
@@ -107,24 +125,52 @@ impl Heir {
         left.app.take_if(|app| same(app))
     }
 
-    /// Everything is checked. Waits until the store is free.
-    pub(crate) fn prepared(&self) -> io::Result<()> {
-        self.say(&Word::Prepared)?;
-        match receive(&self.0.line)? {
-            Some((Word::Go, _)) => Ok(()),
-            _ => Err(io::Error::other("the gateway that runs goes on by itself")),
+    /// Everything is checked, and the app is up. Waits until the store is free: until the other gateway
+    /// says so, or has ended.
+    #[expect(
+        deprecated,
+        reason = "what took its place wants `unsafe` for what an `OwnedFd` guarantees"
+    )]
+    pub(crate) async fn prepared(&self) -> io::Result<()> {
+        if !self.say(&Word::Prepared)? {
+            return Ok(());
+        }
+        let line = AsyncFd::new(self.0.line.as_fd())?;
+        let said = line.async_io(Interest::READABLE, |line| receive(line));
+        match tokio::time::timeout(PATIENCE, said).await {
+            Ok(Ok(Some((Word::Go, _)) | None)) => Ok(()),
+            Ok(Err(error)) if is_end(&error) => Ok(()),
+            Ok(Err(error)) => Err(error),
+            Ok(Ok(Some(_))) | Err(_) => {
+                Err(io::Error::other("the gateway that runs goes on by itself"))
+            }
         }
     }
 
-    /// The store is open, and the control socket answered.
-    pub(crate) fn opened(&self) -> io::Result<()> {
-        self.say(&Word::Opened)
+    /// Clients are served; the sockets that nobody wants any more are closed. Gives the app that was not
+    /// taken.
+    pub(crate) fn ready(&self, took_app: bool) -> Option<(AppLeft, OwnedFd)> {
+        // Where nobody listens, this gateway does not depend on anybody any more.
+        let _ = self.say(&Word::Ready { took_app });
+        std::mem::take(&mut *self.0.left.lock().unwrap_or_else(PoisonError::into_inner)).app
     }
 
-    /// Clients are served; the sockets that nobody wants any more are closed.
-    pub(crate) fn ready(&self, took_app: bool) -> io::Result<()> {
-        *self.0.left.lock().unwrap_or_else(PoisonError::into_inner) = Left::default();
-        self.say(&Word::Ready { took_app })
+    /// Waits until the other gateway has ended.
+    #[expect(
+        deprecated,
+        reason = "what took its place wants `unsafe` for what an `OwnedFd` guarantees"
+    )]
+    pub(crate) async fn alone(&self) -> io::Result<()> {
+        let line = AsyncFd::new(self.0.line.as_fd())?;
+        loop {
+            let said = line.async_io(Interest::READABLE, |line| receive(line));
+            match said.await {
+                Ok(Some(_)) => {}
+                Ok(None) => return Ok(()),
+                Err(error) if is_end(&error) => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Tells the gateway that runs why this one will not come to serve.
@@ -135,9 +181,22 @@ impl Heir {
         let _ = self.say(&Word::Failed { why });
     }
 
-    fn say(&self, word: &Word) -> io::Result<()> {
-        send(&self.0.line, word, &[])
+    /// Whether anybody is there to hear it.
+    fn say(&self, word: &Word) -> io::Result<bool> {
+        match send(&self.0.line, word, &[]) {
+            Ok(()) => Ok(true),
+            Err(error) if is_end(&error) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
+}
+
+/// Whether the other end is no more.
+fn is_end(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset
+    )
 }
 
 impl Left {

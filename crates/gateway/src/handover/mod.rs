@@ -5,30 +5,41 @@
 //!
 //! ```text
 //! the one that runs                        the one that is to come
-//! sockets, app, placeholder        ───▶    reads the configuration, checks it whole
+//! sockets, app, placeholder        ───▶    reads the configuration, checks it whole, and has
+//!                                          its app up, where that is to be another one
 //!                                  ◀───    prepared
 //! ends its upkeep, gives back
-//! the store
-//! go                               ───▶    opens the store, answers at the control socket
-//!                                  ◀───    opened
-//! asks there for every decision
-//!                                  ◀───    ready: accepts connections, the app is up
+//! the store; decisions wait
+//! go                               ───▶    opens the store, accepts connections, answers at
+//!                                          the control socket
+//!                                  ◀───    ready
+//! asks there for every decision,
 //! accepts no more, finishes
 //! what it has, ends
 //! ```
 //!
 //! Up to `ready` the first one goes on serving; whatever the second dies of, it takes everything
-//! back. Both accept from the same sockets, so no connection waits in a queue that goes away.
+//! back, and ends what the second has started. Both accept from the same sockets, so no connection waits in a queue that goes away.
+//! Everything that may take long comes before `prepared`, while nothing has been touched. The second has
+//! a session of its own (`setsid(2)`), by which the first finds all that it has started.
+//!
+//! The second needs the first for nothing but the store: should that one end, at whatever moment after
+//! the introduction, its end is a `go`, and the second ends the app that it leaves behind.
 
 mod channel;
 mod heir;
+mod session;
 mod successor;
 
+use std::io;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde::{Deserialize, Serialize};
 
 pub use heir::Heir;
+pub(crate) use session::Session;
 pub use successor::Program;
 pub(crate) use successor::{Estate, Successor};
 
@@ -37,7 +48,7 @@ pub(crate) use successor::{Estate, Successor};
 pub(crate) const VARIABLE: &str = "PANOPLY_HANDOVER";
 
 /// The version of what is said; another one is refused.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Which listener a socket belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +68,29 @@ pub(crate) struct AppLeft {
     pub(crate) user: Option<String>,
 }
 
+impl AppLeft {
+    /// With a descriptor of its process, which cannot come to mean another one.
+    ///
+    /// # Errors
+    ///
+    /// When it has ended.
+    pub(crate) fn of(
+        process: Pid,
+        port: u16,
+        command: &[String],
+        user: Option<String>,
+    ) -> io::Result<(Self, OwnedFd)> {
+        let descriptor = pidfd_open(process, PidfdFlags::empty())?;
+        let left = Self {
+            process: process.as_raw_nonzero().get(),
+            port,
+            command: command.to_vec(),
+            user,
+        };
+        Ok((left, descriptor))
+    }
+}
+
 /// One message; file descriptors come with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 enum Word {
@@ -71,13 +105,11 @@ enum Word {
     App(AppLeft),
     /// The last of the introduction.
     Begin { placeholder: Option<String> },
+    /// The configuration is good and the app is up; nothing has been touched.
+    Prepared,
     /// The store has been given back.
     Go,
-    /// The configuration is good; nothing has been touched.
-    Prepared,
-    /// The store is open, the control socket answered.
-    Opened,
-    /// Clients are served; whether by the app that was handed over.
+    /// Clients are served, the control socket answered; whether by the app that was handed over.
     Ready { took_app: bool },
     /// It will not come to that.
     Failed { why: String },

@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use rustix::io::ioctl_fionbio;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use rustix::process::Pid;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::process::{Child, Command};
 
 use super::channel::{MOST, receive, send};
-use super::{AppLeft, Entrance, VARIABLE, VERSION, Word};
+use super::{AppLeft, Entrance, Session, VARIABLE, VERSION, Word};
 use crate::pages;
 
 /// How this program was started, to start what is in its place later.
@@ -71,6 +72,7 @@ pub(crate) struct Estate<'a> {
 pub(crate) struct Successor {
     child: Child,
     line: AsyncFd<OwnedFd>,
+    process: Pid,
     serves: bool,
 }
 
@@ -103,16 +105,18 @@ impl Successor {
             .env_remove("LISTEN_FDNAMES")
             .stdin(Stdio::from(its));
         let child = pages::as_found(|| command.spawn())?;
+        let process = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         Ok(Self {
+            process: process.ok_or(io::ErrorKind::NotFound)?,
             child,
             line: AsyncFd::new(ours)?,
             serves: false,
         })
     }
 
-    /// Its process, while it runs.
+    /// Its process.
     pub(crate) fn process(&self) -> u32 {
-        self.child.id().unwrap_or(0)
+        self.process.as_raw_nonzero().get().cast_unsigned()
     }
 
     /// Hands everything over that can be had by both for a while.
@@ -140,31 +144,27 @@ impl Successor {
             .await
     }
 
-    /// Says that the store is free, and waits until the other has it.
-    pub(crate) async fn go(&mut self) -> Result<(), String> {
-        let said = self.say(&Word::Go, &[]).await;
-        said.map_err(|error| error.to_string())?;
-        self.expect(|word| (*word == Word::Opened).then_some(()))
-            .await
-    }
-
-    /// Waits until it serves; says whether it has taken the app that was handed over.
-    pub(crate) async fn ready(&mut self) -> Result<bool, String> {
-        let took_app = {
-            self.expect(|word| match word {
-                Word::Ready { took_app } => Some(*took_app),
-                _ => None,
-            })
-        }
-        .await?;
+    /// Says that the store is free, and waits until the other serves; says whether it has taken the app
+    /// that was handed over.
+    pub(crate) async fn go(&mut self) -> Result<bool, String> {
+        // Should it have ended meanwhile, it is asked why below.
+        let _ = self.say(&Word::Go, &[]).await;
+        let ready = |word: &Word| match word {
+            Word::Ready { took_app } => Some(*took_app),
+            _ => None,
+        };
+        let took_app = self.expect(ready).await?;
         self.serves = true;
         Ok(took_app)
     }
 
-    /// Ends it, and waits for its end: what it holds is free then.
-    pub(crate) async fn end(mut self) {
+    /// Ends it, and waits for its end: what it holds is free then. Gives the session of whatever it has
+    /// started.
+    pub(crate) async fn end(mut self) -> Session {
         let _ = self.child.start_kill();
-        let _ = self.child.wait().await;
+        // Nothing keeps a process that was killed, but for a disk that does not answer.
+        let _ = tokio::time::timeout(Duration::from_secs(5), self.child.wait()).await;
+        Session::of(self.process)
     }
 
     async fn say(&self, word: &Word, with: &[BorrowedFd<'_>]) -> io::Result<()> {

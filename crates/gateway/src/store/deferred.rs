@@ -10,9 +10,6 @@ use tokio::sync::watch;
 
 use crate::control::{OwnedOp, decide_at, with_ops};
 
-/// How often a store can be had back from a successor that did not come to serve.
-const PLACES: usize = 8;
-
 /// Longest for a successor to open the store; decisions wait meanwhile.
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -23,12 +20,20 @@ const PATIENCE: Duration = Duration::from_secs(15);
 #[derive(Debug)]
 pub(crate) struct Deferred {
     // One after another; a store that was given back stays where it is, since answers borrow from it.
-    stores: [OnceLock<Arc<dyn CounterStore>>; PLACES],
+    // It holds no counters any more.
+    stores: Shelf,
     /// The store in force; [`AWAY`] while it is not here.
     here: AtomicUsize,
     place: watch::Sender<Place>,
     /// The state directory of the gateway that has taken over.
     elsewhere: OnceLock<PathBuf>,
+}
+
+/// A store, and the one that took its place when another gateway had had it.
+#[derive(Debug, Default)]
+struct Shelf {
+    store: OnceLock<Arc<dyn CounterStore>>,
+    next: OnceLock<Box<Self>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,10 +45,13 @@ enum Place {
 
 const AWAY: usize = usize::MAX;
 
+/// Where there is none.
+const LOST: usize = usize::MAX - 1;
+
 impl Default for Deferred {
     fn default() -> Self {
         Self {
-            stores: Default::default(),
+            stores: Shelf::default(),
             here: AtomicUsize::new(0),
             place: watch::Sender::new(Place::Here(0)),
             elsewhere: OnceLock::new(),
@@ -54,25 +62,27 @@ impl Default for Deferred {
 impl Deferred {
     /// Puts the store in its place, at the start or in place of one that had been given up.
     pub(crate) fn fill(&self, store: Arc<dyn CounterStore>) {
-        let free = self.stores.iter().position(|place| place.get().is_none());
-        let Some(free) = free else { return };
-        if let Some(place) = self.stores.get(free) {
-            // Nobody else fills it: there is one main thread.
-            let _ = place.set(store);
+        let (mut last, mut free) = (&self.stores, 0);
+        while last.store.get().is_some() {
+            last = last.next.get_or_init(Box::default);
+            free += 1;
         }
+        // Nobody else fills it: there is one main thread.
+        let _ = last.store.set(store);
         self.here.store(free, Ordering::Release);
         self.place.send_replace(Place::Here(free));
-    }
-
-    /// Whether there is room to have it back once more.
-    pub(crate) fn can_be_had_back(&self) -> bool {
-        self.stores.iter().any(|place| place.get().is_none())
     }
 
     /// From now on decisions wait.
     pub(crate) fn hold(&self) {
         self.here.store(AWAY, Ordering::Release);
         self.place.send_replace(Place::Between);
+    }
+
+    /// From now on nobody waits: the store is away for longer.
+    pub(crate) fn lose(&self) {
+        self.here.store(LOST, Ordering::Release);
+        self.place.send_replace(Place::Here(LOST));
     }
 
     /// From now on the gateway that runs on this state directory decides.
@@ -82,7 +92,11 @@ impl Deferred {
     }
 
     fn at(&self, index: usize) -> Option<&dyn CounterStore> {
-        self.stores.get(index)?.get().map(|store| &**store)
+        let mut found = &self.stores;
+        for _ in 0..index {
+            found = found.next.get()?;
+        }
+        found.store.get().map(|store| &**store)
     }
 
     /// The store, while it is here.
@@ -183,5 +197,18 @@ mod tests {
         deferred.fill(store);
         assert_eq!(waiting.await.unwrap().state().count, 2);
         assert_eq!(deferred.decide(&[op]).await.unwrap().state().count, 3);
+        // Whoever waits is told, should it not come back soon.
+        deferred.hold();
+        let Err(waiting) = deferred.decide(&[op]).now() else {
+            panic!("decided while the store was nobody's");
+        };
+        deferred.lose();
+        assert!(waiting.await.is_err() && deferred.decide(&[op]).await.is_err());
+        // However often.
+        for _ in 0..100 {
+            deferred.hold();
+            deferred.fill(Arc::new(MemoryStore::default()));
+            assert_eq!(deferred.decide(&[op]).await.unwrap().state().count, 1);
+        }
     }
 }

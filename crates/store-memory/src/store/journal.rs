@@ -131,6 +131,11 @@ impl MemoryStore {
         self.shard(kept.key).1.restore(kept, now);
     }
 
+    /// Forgets everything, and gives the memory back.
+    pub fn clear(&self) {
+        self.shards.iter().for_each(|shard| lock(shard).clear());
+    }
+
     /// Whether a counter is kept exactly, not in a sketch.
     pub fn holds(&self, key: CounterKey) -> bool {
         self.shard(key).1.load_member(key).is_some()
