@@ -68,6 +68,34 @@ async fn an_id_is_changed_when_it_is_asked_for() {
         assert_ne!(browser.cookie, old.cookie);
         assert_eq!(browser.value("a").await, Some(1));
         assert_eq!(old.value("a").await, None);
+        // Beside a value that is written too.
+        let old = browser.clone();
+        browser
+            .visit(async |session| {
+                session.cycle_id().await?;
+                session.insert("a", &2).await
+            })
+            .await;
+        assert_ne!(browser.cookie, old.cookie);
+        assert_eq!(browser.value("a").await, Some(2));
+        assert_eq!(old.value("a").await, None);
+    }
+}
+
+#[tokio::test]
+async fn a_write_renews_an_id_that_is_due() {
+    for at_once in [false, true] {
+        let site = Site::new(config(), at_once);
+        let mut browser = started(&site).await;
+        let old = browser.clone();
+        site.pass(15);
+        browser
+            .visit(async |session| session.insert("a", &2).await)
+            .await;
+        assert_ne!(browser.cookie, old.cookie);
+        assert_eq!(browser.value("a").await, Some(2));
+        site.pass(1);
+        assert_eq!(old.value("a").await, None);
     }
 }
 
