@@ -1,16 +1,25 @@
 //! What the log is told while something runs.
 
+use std::cell::RefCell;
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::Once;
 
 use tracing::Level;
 
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
+thread_local! {
+    /// What the log was told on this thread since somebody began to listen.
+    static SAID: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+}
 
-impl Write for Lines {
+struct Here;
+
+impl Write for Here {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        SAID.with_borrow_mut(|said| {
+            if let Some(said) = said {
+                said.extend_from_slice(bytes);
+            }
+        });
         Ok(bytes.len())
     }
 
@@ -19,16 +28,23 @@ impl Write for Lines {
     }
 }
 
-/// One line for each event.
+/// One line for each event on this thread.
+///
+/// One subscriber listens for all tests: with one for each, what a test on another thread logs first
+/// may be taken for what nobody wants to hear.
 pub(crate) fn said(run: impl FnOnce()) -> String {
-    let lines = Lines::default();
-    let into = lines.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_ansi(false)
-        .with_max_level(Level::TRACE)
-        .with_writer(move || into.clone())
-        .finish();
-    tracing::subscriber::with_default(subscriber, run);
-    let said = lines.0.lock().unwrap().clone();
-    String::from_utf8(said).unwrap()
+    static LISTENS: Once = Once::new();
+    LISTENS.call_once(|| {
+        let subscriber = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_max_level(Level::TRACE)
+            .with_writer(|| Here)
+            .finish();
+        tracing::subscriber::set_global_default(subscriber).unwrap();
+        // Another thread may have logged first while that was going on.
+        tracing::callsite::rebuild_interest_cache();
+    });
+    SAID.set(Some(Vec::new()));
+    run();
+    String::from_utf8(SAID.take().unwrap()).unwrap()
 }
