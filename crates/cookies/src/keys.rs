@@ -208,8 +208,9 @@ mod tests {
         let ids: Vec<KeyId> = rotated.ids().collect();
         assert_eq!(Some(ids[1]), ring.ids().next());
         assert_ne!(ids[0], ids[1]);
-        let text = String::from_utf8(ring.text()).unwrap();
-        assert!(!format!("{ring:?}").contains(text.trim()));
+        let shown = format!("{ring:?}");
+        assert_eq!(shown, format!("[\"{}\"]", ids[1]), "ids and no more");
+        assert_eq!(hex(&[0x0f, 0xf0, 0x9a]), "0ff09a");
         let mut many = ring;
         for _ in 0..20 {
             many = many.rotate().unwrap();

@@ -3,23 +3,48 @@
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 use crate::{Error, KeyRing};
 
+/// How old a half-written file is that no process is at any more.
+const OLD: Duration = Duration::from_secs(10);
+
+/// How often it is looked whether another process is done, and how long between: until what it
+/// left is old, should it have ended in the middle.
+const LOOKS: u32 = 600;
+const BETWEEN: Duration = Duration::from_millis(20);
+
 impl KeyRing {
     /// The keys in a file, which is made with one key when there is none, for its owner only.
     ///
-    /// Of two processes that make it at once both get the same.
+    /// Of two processes that make it at once both get the same: the second waits for the first, which
+    /// takes a moment, or some twelve seconds where the first has ended in the middle.
     ///
     /// # Errors
     ///
     /// When it cannot be read or made, or a key in it is not good.
     pub fn open_or_create(path: &Path) -> Result<Self, Error> {
-        match Self::open(path) {
-            Err(Error::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
-            opened => return opened,
+        for _ in 0..LOOKS {
+            match Self::open(path) {
+                Err(Error::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+                opened => return opened,
+            }
+            match Self::create(path) {
+                Err(Error::File { source, .. })
+                    if source.kind() == io::ErrorKind::AlreadyExists =>
+                {
+                    thread::sleep(BETWEEN);
+                }
+                created => return created,
+            }
         }
+        Self::create(path)
+    }
+
+    /// Makes the file, unless somebody else is faster.
+    fn create(path: &Path) -> Result<Self, Error> {
         let made = Self::random()?;
         let failed = |source| file_error(path, "written", source);
         let temporary = made.write_beside(path).map_err(failed)?;
@@ -102,7 +127,7 @@ fn keep_owner(path: &Path, new: &Path) -> io::Result<()> {
 fn is_old(path: &Path) -> bool {
     let modified = fs::metadata(path).and_then(|about| about.modified());
     let age = modified.ok().and_then(|modified| modified.elapsed().ok());
-    age.is_some_and(|age| age > Duration::from_secs(10))
+    age.is_some_and(|age| age > OLD)
 }
 
 fn file_error(path: &Path, doing: &'static str, source: io::Error) -> Error {
@@ -147,6 +172,47 @@ mod tests {
     }
 
     #[test]
+    fn an_error_says_what_was_tried() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = |path: &str| {
+            let error = KeyRing::open_or_create(&folder.path().join(path)).unwrap_err();
+            error.to_string()
+        };
+        fs::write(folder.path().join("file"), "").unwrap();
+        let below = error("file/keys");
+        assert!(below.contains("cannot be read"), "{below}");
+        // A name that only a folder can have cannot be linked to.
+        let no_file = error("keys/");
+        assert!(no_file.contains("cannot be written"), "{no_file}");
+        let left = fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(left, 1, "no key lies about");
+    }
+
+    #[test]
+    fn whoever_comes_second_gets_the_keys_of_the_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys");
+        let first = KeyRing::create(&path).unwrap();
+        assert_eq!(KeyRing::create(&path).unwrap().text(), first.text());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn rotated_by_root_the_keys_stay_their_owners() {
+        use std::os::unix::fs::{MetadataExt as _, chown};
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys");
+        KeyRing::open_or_create(&path).unwrap();
+        if chown(&path, Some(4321), Some(1234)).is_err() {
+            // Nobody but root gives files away, and of nobody else's is anything to be kept.
+            return;
+        }
+        KeyRing::rotate_file(&path).unwrap();
+        let now = fs::metadata(&path).unwrap();
+        assert_eq!((now.uid(), now.gid()), (4321, 1234));
+    }
+
+    #[test]
     fn what_another_process_left_is_taken_away_once_it_is_old() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys");
@@ -167,12 +233,26 @@ mod tests {
     fn many_at_once_get_the_same() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys");
-        let rings: Vec<Option<Vec<u8>>> = std::thread::scope(|scope| {
-            let open = || KeyRing::open_or_create(&path).ok().map(|ring| ring.text());
+        let rings: Vec<Vec<u8>> = thread::scope(|scope| {
+            let open = || KeyRing::open_or_create(&path).unwrap().text();
             let tasks: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();
             tasks.into_iter().map(|task| task.join().unwrap()).collect()
         });
         let kept = KeyRing::open(&path).unwrap().text();
-        assert!(rings.iter().flatten().all(|ring| *ring == kept));
+        assert!(rings.iter().all(|ring| *ring == kept));
+    }
+
+    #[test]
+    fn a_start_waits_for_what_may_still_be_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys");
+        let half = KeyRing::random().unwrap().write_beside(&path).unwrap();
+        let file = OpenOptions::new().write(true).open(&half).unwrap();
+        let made = file.metadata().unwrap().modified().unwrap();
+        let nearly = OLD.checked_sub(Duration::from_millis(300)).unwrap();
+        file.set_modified(made - nearly).unwrap();
+        let ring = KeyRing::open_or_create(&path).unwrap();
+        assert_eq!(KeyRing::open(&path).unwrap().text(), ring.text());
+        assert!(!half.exists());
     }
 }

@@ -7,6 +7,8 @@ mod error;
 #[doc(hidden)]
 pub mod fuzzing;
 mod names;
+#[cfg(test)]
+mod said;
 
 pub use cookies::{
     CookieFate, CookieFuture, CookieGuard, CookieGuardConfig, CookieGuardLayer, CookieGuardService,

@@ -56,4 +56,12 @@ mod tests {
         let status = refused.into_response().status();
         assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
     }
+
+    #[test]
+    fn a_store_that_is_away_is_503_and_anything_else_500() {
+        let away = panoply_core::StoreError::transient("the store is away");
+        let status = |error: Error| error.into_response().status();
+        assert_eq!(status(Error::store(away)), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(status(Error::Gone), StatusCode::INTERNAL_SERVER_ERROR);
+    }
 }

@@ -187,6 +187,10 @@ mod tests {
             assert_eq!(SessionId::made(bad), None);
         }
         assert!(SessionId::parse("their-own-0123456789", true).is_some());
+        for bad in ["", "has a space", "has;semicolon", &"x".repeat(4097)] {
+            assert_eq!(SessionId::parse_sealed(bad), None);
+        }
+        assert!(SessionId::parse_sealed(&"x".repeat(4096)).is_some());
         assert_eq!(format!("{id:?}"), "SessionId(…)");
     }
 
@@ -196,5 +200,9 @@ mod tests {
         // printf abcdefghijklmnopqrstuvwxyz | sha256sum
         assert_eq!(id.key().fingerprint().to_string(), "71c480df93d6ae2f");
         assert_ne!(user_key("alice"), user_key("bob"));
+        // Only the store that an Express app shares sees an id.
+        assert_eq!(id.key().id(), None);
+        let shared = SessionId::shared("theirs", false);
+        assert_eq!(shared.key().id(), Some("theirs"));
     }
 }

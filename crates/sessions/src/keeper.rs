@@ -19,7 +19,9 @@ pub(crate) struct Keeper {
     silent: AtomicUsize,
     /// In milliseconds.
     alone_until: AtomicU64,
-    failing: AtomicBool,
+    /// Reads and writes, each by itself: a store whose disk is full reads on.
+    reads_fail: AtomicBool,
+    writes_fail: AtomicBool,
     at_once: bool,
 }
 
@@ -41,7 +43,8 @@ impl Keeper {
             clock,
             silent: AtomicUsize::new(0),
             alone_until: AtomicU64::new(0),
-            failing: AtomicBool::new(false),
+            reads_fail: AtomicBool::new(false),
+            writes_fail: AtomicBool::new(false),
         }
     }
 
@@ -70,7 +73,7 @@ impl Keeper {
     }
 
     pub(crate) async fn load(&self, key: &SessionKey) -> Result<Loaded, StoreError> {
-        self.ask(|| self.store.load(key)).await
+        self.ask(&self.reads_fail, || self.store.load(key)).await
     }
 
     pub(crate) async fn commit(
@@ -78,7 +81,8 @@ impl Keeper {
         key: &SessionKey,
         change: &SessionChange,
     ) -> Result<Committed, StoreError> {
-        self.ask(|| self.store.commit(key, change)).await
+        self.ask(&self.writes_fail, || self.store.commit(key, change))
+            .await
     }
 
     pub(crate) async fn sessions(
@@ -87,14 +91,20 @@ impl Keeper {
         after: Option<SessionFingerprint>,
         most: usize,
     ) -> Result<Vec<SessionInfo>, StoreError> {
-        self.ask(|| self.store.sessions(user, after, most)).await
+        self.ask(&self.reads_fail, || self.store.sessions(user, after, most))
+            .await
     }
 
     pub(crate) async fn destroy(&self, which: Destroy<'_>) -> Result<usize, StoreError> {
-        self.ask(|| self.store.destroy(which)).await
+        self.ask(&self.writes_fail, || self.store.destroy(which))
+            .await
     }
 
-    async fn ask<'a, T>(&self, call: impl FnOnce() -> Reply<'a, T>) -> Result<T, StoreError> {
+    async fn ask<'a, T>(
+        &self,
+        failing: &AtomicBool,
+        call: impl FnOnce() -> Reply<'a, T>,
+    ) -> Result<T, StoreError> {
         if !self.may_ask() {
             return Err(StoreError::transient("the store of sessions is silent"));
         }
@@ -107,7 +117,7 @@ impl Keeper {
                     self.was_silent();
                     let error =
                         StoreError::transient("the store of sessions did not answer in time");
-                    return Err(self.tell(error));
+                    return Err(tell(failing, error));
                 };
                 answer
             }
@@ -118,14 +128,12 @@ impl Keeper {
         }
         match answer {
             Ok(answer) => {
-                if self.failing.load(Ordering::Relaxed)
-                    && self.failing.swap(false, Ordering::Relaxed)
-                {
+                if failing.load(Ordering::Relaxed) && failing.swap(false, Ordering::Relaxed) {
                     tracing::warn!("the store of sessions is back");
                 }
                 Ok(answer)
             }
-            Err(error) => Err(self.tell(error)),
+            Err(error) => Err(tell(failing, error)),
         }
     }
 
@@ -150,22 +158,22 @@ impl Keeper {
         self.silent.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Says in the log, once until the store is back, that it fails.
-    fn tell(&self, error: StoreError) -> StoreError {
-        let cause = std::error::Error::source(&error);
-        if self.failing.swap(true, Ordering::Relaxed) {
-            tracing::debug!(%error, cause, "the store of sessions fails");
-        } else if error.is_transient() {
-            tracing::warn!(%error, cause, "the store of sessions fails");
-        } else {
-            tracing::error!(%error, cause, "the store of sessions fails, and will not come back by itself");
-        }
-        error
-    }
-
     fn now(&self) -> u64 {
         millis(self.clock.monotonic())
     }
+}
+
+/// Says in the log, once until the store is back, that it fails.
+fn tell(failing: &AtomicBool, error: StoreError) -> StoreError {
+    let cause = std::error::Error::source(&error);
+    if failing.swap(true, Ordering::Relaxed) {
+        tracing::debug!(%error, cause, "the store of sessions fails");
+    } else if error.is_transient() {
+        tracing::warn!(%error, cause, "the store of sessions fails");
+    } else {
+        tracing::error!(%error, cause, "the store of sessions fails, and will not come back by itself");
+    }
+    error
 }
 
 fn millis(time: Duration) -> u64 {

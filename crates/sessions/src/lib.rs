@@ -11,6 +11,9 @@ pub mod fuzzing;
 mod id;
 mod keeper;
 mod middleware;
+#[cfg(test)]
+#[path = "../../guard/src/said.rs"]
+mod said;
 mod sealed;
 mod session;
 mod sessions;

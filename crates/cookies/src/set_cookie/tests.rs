@@ -59,6 +59,7 @@ fn what_is_added_counts() {
     let text =
         "b=secure; Expires=Wed, 01 Jan 2031 00:00:00 GMT; X; Secure=no; SameSite=Lax; HttpOnly";
     assert_eq!(cookie.to_string(), text);
+    assert_eq!(cookie.same_site_mode(), Some(SameSite::Lax));
     assert_eq!(parsed("a=; SameSite=sometimes").same_site_mode(), None);
     assert_eq!(parsed("__hOsT-a=1").prefix(), Some(Prefix::Host));
     assert_eq!(parsed("__secure-a=1").prefix(), Some(Prefix::Secure));
@@ -69,6 +70,7 @@ fn what_is_added_counts() {
 fn what_is_set_takes_the_place_of_what_was_there() {
     let cookie = parsed("a=1; Path=/x; Domain=b.test; domain=c.test; Max-Age=5");
     assert_eq!((cookie.domains(), cookie.bytes()), (2, 2));
+    assert_eq!(cookie.domain_attribute(), Some(&b"c.test"[..]));
     let cookie = cookie.path("/y").domain("d.test").max_age(34_560_001);
     let text = "a=1; Path=/y; Domain=d.test; Max-Age=34560000";
     assert_eq!(cookie.to_string(), text, "browsers keep none for longer");

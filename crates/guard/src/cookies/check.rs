@@ -129,12 +129,14 @@ mod tests {
         };
         assert_eq!(seconds("1970-01-01"), Some(86_400));
         assert_eq!(seconds("2000-02-29"), Some(951_868_800));
+        assert_eq!(seconds("2024-02-29"), Some(1_709_251_200));
         assert_eq!(seconds("2026-12-31"), Some(1_798_761_600));
         for none in [
             "",
             "2026",
             "2026-13-01",
             "2026-02-29",
+            "2100-02-29",
             "2026-00-01",
             "tomorrow",
             "2026-1-0",
@@ -147,7 +149,9 @@ mod tests {
     fn errors_teach() {
         let error = |text: &str| {
             let config: CookieGuardConfig = toml::from_str(text).unwrap();
-            config.validate().unwrap_err().to_string()
+            let error = config.validate().unwrap_err();
+            assert!(error.to_string().starts_with(&format!("{}: ", error.key())));
+            error.to_string()
         };
         for (text, told) in [
             (
@@ -164,6 +168,11 @@ mod tests {
                 "cookies.plain_until: `soon` is no day; write",
             ),
             ("names.a = {}", "cookies.names: `a` says nothing"),
+            (
+                "names.'a b'.seal = true",
+                "cookies.names: `a b` names no cookie",
+            ),
+            ("names.''.seal = true", "cookies.names: `` names no cookie"),
             ("leave = [\"a\"]\nnames.a.seal = true", "is in `leave` too"),
         ] {
             let error = error(text);

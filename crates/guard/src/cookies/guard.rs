@@ -118,9 +118,10 @@ impl CookieGuard {
     pub(super) fn treatment(&self, name: &[u8]) -> Treatment<'_> {
         let config = &self.0.config;
         // A signature is what its cookie is.
-        let base = name.strip_suffix(b".sig").unwrap_or(name);
-        let of_base = || kind_of(base).filter(|kind| *kind == Kind::Session);
-        let kind = kind_of(name).or_else(|| (base.len() < name.len()).then(of_base).flatten());
+        let signed = name.strip_suffix(b".sig");
+        let base = signed.unwrap_or(name);
+        let of_base = || kind_of(signed?).filter(|kind| *kind == Kind::Session);
+        let kind = kind_of(name).or_else(of_base);
         let left = config.leaves(name);
         let rule = config.rule(name).or_else(|| config.rule(base));
         let by_script = kind == Some(Kind::ScriptToken)

@@ -178,16 +178,14 @@ impl Source {
             return None;
         }
         let authority = Authority::try_from(rest).ok()?;
-        if authority.host().is_empty() || rest.ends_with(':') {
-            return None;
-        }
-        let port = authority.port_u16();
-        if authority.port().is_some() && port.is_none() {
+        let (host, port) = (authority.host(), authority.port_u16());
+        // What stands behind the host is a port, or it is no origin: 99999 is none.
+        if host.is_empty() || (port.is_none() && host != rest) {
             return None;
         }
         Some(Self {
             https,
-            host: authority.host().to_ascii_lowercase(),
+            host: host.to_ascii_lowercase(),
             port: port.unwrap_or(if https { 443 } else { 80 }),
         })
     }

@@ -1,7 +1,9 @@
-use http::Request;
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
 use proptest::prelude::*;
+use tower::{Layer as _, ServiceExt as _, service_fn};
 
-use super::guard::Source;
+use super::guard::{Source, read_source};
 use super::*;
 
 fn guard(text: &str) -> CrossSiteGuard {
@@ -103,6 +105,74 @@ fn web_sockets_are_no_reading() {
         &with(&["sec-fetch-site: cross-site"])
     ));
     assert!(passes(&guard, "GET", "/ws", &with(&[])), "no browser");
+    for no_handshake in ["connection: keep-alive", "upgrade: websocket"] {
+        let link = [COOKIE, "sec-fetch-site: cross-site", no_handshake];
+        assert!(passes(&guard, "GET", "/ws", &link), "{no_handshake}");
+    }
+}
+
+#[test]
+fn what_is_no_origin_is_none() {
+    for none in [
+        "https://a.example:",
+        "https://:443",
+        "https://",
+        "https://a.example:99999",
+        "ftp://a.example",
+        "https://a@b.example",
+    ] {
+        assert_eq!(Source::parse(none), None, "{none}");
+    }
+    let read = |origin| read_source(origin).unwrap();
+    let host = "a.example".to_owned();
+    assert_eq!(read("https://A.example"), (true, host.clone(), 443));
+    assert_eq!(read("http://a.example"), (false, host.clone(), 80));
+    assert_eq!(read("http://a.example:8080"), (false, host, 8080));
+}
+
+#[test]
+fn what_is_built_is_what_is_read() {
+    let built = CrossSiteConfig::new()
+        .danger_enabled(false)
+        .paths(["/webhooks/"])
+        .origins(["https://partner.example"])
+        .without_cookie(true);
+    let read = toml::from_str(
+        "enabled = false\npaths = ['/webhooks/']\norigins = ['https://partner.example']\n\
+         without_cookie = true",
+    );
+    assert_eq!(built, read.unwrap());
+    assert!(CrossSiteConfig::new().is_enabled() && !built.is_enabled());
+}
+
+#[test]
+fn the_app_sees_nothing_of_what_is_refused_and_the_log_is_told_once() {
+    let service = CrossSiteLayer::new(guard("")).layer(service_fn(async |_: Request<()>| {
+        Ok::<_, std::convert::Infallible>(Response::new(Bytes::from("app")))
+    }));
+    let answer = |headers: &[&str]| {
+        let call = service.clone().oneshot(request("POST", "/", headers));
+        let answer = futures_executor::block_on(call).unwrap();
+        (answer.status(), answer.into_body())
+    };
+    let told = crate::said::said(|| {
+        let own = [COOKIE, "origin: https://shop.example"];
+        assert_eq!(answer(&own), (StatusCode::OK, Bytes::from("app")));
+        for _ in 0..3 {
+            let (status, body) = answer(&[COOKIE, "origin: https://evil.example"]);
+            assert_eq!(status, StatusCode::FORBIDDEN);
+            assert_ne!(body, "app");
+        }
+    });
+    assert_eq!(told.lines().count(), 1, "{told}");
+    assert!(told.contains("https://evil.example"), "{told}");
+}
+
+#[test]
+fn an_attacker_of_many_origins_does_not_fill_the_log() {
+    let guard = guard("");
+    let told = (0..200).filter(|at| guard.first_told(&format!("https://{at}.example")));
+    assert_eq!(told.count(), 64);
 }
 
 #[test]
@@ -208,10 +278,16 @@ fn errors_teach() {
             "origins = ['https://*.example']",
             "is no origin: each is named by itself",
         ),
+        (
+            "origins = ['https://partner.example/a']",
+            "is no origin: it has no path",
+        ),
         ("origins = ['null']", "`null` is no origin"),
     ] {
         let config: CrossSiteConfig = toml::from_str(text).unwrap();
-        let error = config.build().unwrap_err().to_string();
+        let error = config.build().unwrap_err();
+        assert!(error.to_string().starts_with(error.key()), "{error}");
+        let error = error.to_string();
         assert!(error.contains(told), "{error}");
     }
     assert!(

@@ -1,5 +1,7 @@
 use super::*;
 
+mod edges;
+
 fn error(toml: &str) -> String {
     match toml::from_str::<SessionConfig>(toml) {
         Ok(config) => config.validate().unwrap_err().to_string(),

@@ -14,6 +14,8 @@ use tower::{Layer as _, ServiceExt as _, service_fn};
 
 use crate::{CookieConfig, Session, SessionConfig, Sessions};
 
+mod forms;
+
 /// Documents in memory, which end by a clock that the test moves.
 #[derive(Debug, Clone)]
 struct Documents {

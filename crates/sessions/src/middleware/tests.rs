@@ -1,72 +1,23 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, COOKIE, SET_COOKIE};
 use http::{Request, Response, StatusCode};
-use panoply_core::{
-    ClientAddress, Committed, Destroy, Loaded, ManualClock, Reply, Scheme, SessionChange,
-    SessionFingerprint, SessionInfo, SessionKey, SessionStore, StoreError, UserKey,
-};
-use panoply_store_memory::MemorySessionStore;
+use panoply_core::{ClientAddress, ManualClock, Scheme};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
 use crate::{CookieConfig, Error, OnOutage, Secure, Session, SessionConfig, Sessions};
 
 mod ids;
 mod limits;
+mod log;
 mod races;
+mod states;
+mod watched;
 
-/// A store that counts its calls and can be taken away.
-#[derive(Debug)]
-pub(super) struct Watched {
-    store: MemorySessionStore,
-    loads: AtomicUsize,
-    commits: AtomicUsize,
-    pub(super) reads_fail: AtomicBool,
-    pub(super) writes_fail: AtomicBool,
-    pub(super) silent: AtomicBool,
-}
-
-impl Watched {
-    fn away<'a, T>(flag: &AtomicBool) -> Option<Reply<'a, T>> {
-        let away = || Reply::later(async { Err(StoreError::transient("the store is away")) });
-        flag.load(Ordering::SeqCst).then(away)
-    }
-}
-
-impl SessionStore for Watched {
-    fn load<'a>(&'a self, key: &'a SessionKey) -> Reply<'a, Loaded> {
-        self.loads.fetch_add(1, Ordering::SeqCst);
-        if self.silent.load(Ordering::SeqCst) {
-            return Reply::later(std::future::pending());
-        }
-        Self::away(&self.reads_fail).unwrap_or_else(|| self.store.load(key))
-    }
-
-    fn commit<'a>(
-        &'a self,
-        key: &'a SessionKey,
-        change: &'a SessionChange,
-    ) -> Reply<'a, Committed> {
-        self.commits.fetch_add(1, Ordering::SeqCst);
-        Self::away(&self.writes_fail).unwrap_or_else(|| self.store.commit(key, change))
-    }
-
-    fn sessions<'a>(
-        &'a self,
-        user: &'a UserKey,
-        after: Option<SessionFingerprint>,
-        most: usize,
-    ) -> Reply<'a, Vec<SessionInfo>> {
-        self.store.sessions(user, after, most)
-    }
-
-    fn destroy<'a>(&'a self, which: Destroy<'a>) -> Reply<'a, usize> {
-        Self::away(&self.writes_fail).unwrap_or_else(|| self.store.destroy(which))
-    }
-}
+use watched::Watched;
 
 /// A site with sessions.
 pub(super) struct Site {
@@ -76,16 +27,9 @@ pub(super) struct Site {
 }
 
 impl Site {
-    pub(super) fn new(config: SessionConfig) -> Self {
+    pub(super) fn new(config: SessionConfig, at_once: bool) -> Self {
         let clock = ManualClock::new();
-        let store = Arc::new(Watched {
-            store: MemorySessionStore::builder().clock(clock.clone()).build(),
-            loads: AtomicUsize::new(0),
-            commits: AtomicUsize::new(0),
-            reads_fail: AtomicBool::new(false),
-            writes_fail: AtomicBool::new(false),
-            silent: AtomicBool::new(false),
-        });
+        let store = Arc::new(Watched::new(clock.clone(), at_once));
         Self {
             sessions: config.clock(clock.clone()).build(store.clone()).unwrap(),
             store,
@@ -215,241 +159,256 @@ fn config() -> SessionConfig {
 /// What axum asks of a handler's future.
 #[tokio::test]
 async fn a_handler_may_move_between_threads() {
-    async fn handler(session: Session) -> Result<(), Error> {
-        session.update("n", |n: Option<u8>| n.unwrap_or(0)).await?;
-        session.flash("note", "hello").await?;
-        session.flashed::<String>("note").await?;
-        session.login("alice").await?;
-        session.remember(Duration::from_hours(48)).await?;
-        session.save().await?;
-        session.reload().await?;
-        session.list().await?;
-        session.revoke_others().await?;
-        session.destroy().await
+    for at_once in [false, true] {
+        async fn handler(session: Session) -> Result<(), Error> {
+            session.update("n", |n: Option<u8>| n.unwrap_or(0)).await?;
+            session.flash("note", "hello").await?;
+            session.flashed::<String>("note").await?;
+            session.login("alice").await?;
+            session.remember(Duration::from_hours(48)).await?;
+            session.save().await?;
+            session.reload().await?;
+            session.list().await?;
+            session.revoke_others().await?;
+            session.destroy().await
+        }
+        let site = Site::new(config(), at_once);
+        let session = Session::new(site.sessions.0.clone(), None, Some(true));
+        tokio::spawn(handler(session)).await.unwrap().unwrap();
     }
-    let site = Site::new(config());
-    let session = Session::new(site.sessions.0.clone(), None, Some(true));
-    tokio::spawn(handler(session)).await.unwrap().unwrap();
 }
 
 #[tokio::test]
 async fn who_never_looks_pays_nothing() {
-    let site = Site::new(config());
-    let mut browser = site.browser();
-    browser
-        .visit(async |session| session.insert("a", &1).await)
-        .await;
-    site.calls();
-    site.pass(20);
-    let response = browser.visit(async |_| Ok(())).await;
-    assert_eq!(site.calls(), (0, 0));
-    assert_eq!(set_cookie(&response), None);
-    assert!(!response.headers().contains_key(CACHE_CONTROL));
-    // Neither does a stranger who looks and writes nothing.
-    let mut stranger = site.browser();
-    let response = stranger
-        .visit(async |session| session.get::<u32>("a").await.map(drop))
-        .await;
-    assert_eq!(site.calls(), (0, 0));
-    assert_eq!(set_cookie(&response), None);
-    assert!(!response.headers().contains_key(CACHE_CONTROL));
+    for at_once in [false, true] {
+        let site = Site::new(config(), at_once);
+        let mut browser = site.browser();
+        browser
+            .visit(async |session| session.insert("a", &1).await)
+            .await;
+        site.calls();
+        site.pass(20);
+        let response = browser.visit(async |_| Ok(())).await;
+        assert_eq!(site.calls(), (0, 0));
+        assert_eq!(set_cookie(&response), None);
+        assert!(!response.headers().contains_key(CACHE_CONTROL));
+        // Neither does a stranger who looks and writes nothing.
+        let mut stranger = site.browser();
+        let response = stranger
+            .visit(async |session| session.get::<u32>("a").await.map(drop))
+            .await;
+        assert_eq!(site.calls(), (0, 0));
+        assert_eq!(set_cookie(&response), None);
+        assert!(!response.headers().contains_key(CACHE_CONTROL));
+    }
 }
 
 #[tokio::test]
 async fn a_session_is_made_kept_and_read() {
-    let site = Site::new(config());
-    let mut browser = site.browser();
-    let response = browser
-        .visit(async |session| session.insert("a", &1).await)
-        .await;
-    assert_eq!(site.calls(), (0, 1));
-    let line = set_cookie(&response).unwrap();
-    assert!(line.starts_with("__Host-id="));
-    assert!(
-        line.ends_with("; Path=/; Secure; HttpOnly; SameSite=Lax"),
-        "{line}"
-    );
-    assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
+    for at_once in [false, true] {
+        let site = Site::new(config(), at_once);
+        let mut browser = site.browser();
+        let response = browser
+            .visit(async |session| session.insert("a", &1).await)
+            .await;
+        assert_eq!(site.calls(), (0, 1));
+        let line = set_cookie(&response).unwrap();
+        assert!(line.starts_with("__Host-id="));
+        assert!(
+            line.ends_with("; Path=/; Secure; HttpOnly; SameSite=Lax"),
+            "{line}"
+        );
+        assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
 
-    assert_eq!(browser.value("a").await, Some(1));
-    assert_eq!(site.calls(), (1, 0));
-    let response = browser
-        .visit(async |session| {
-            session.insert("a", &1).await?;
-            session.insert("b", &2).await?;
-            session.remove("b").await.map(drop)
-        })
-        .await;
-    assert_eq!(
-        site.calls(),
-        (1, 0),
-        "nothing is written that did not change"
-    );
-    assert_eq!(set_cookie(&response), None);
-    browser
-        .visit(async |session| session.insert("b", &2).await)
-        .await;
-    assert_eq!(site.calls(), (1, 1));
-    browser
-        .visit(async |session| session.remove("a").await.map(drop))
-        .await;
-    assert_eq!(
-        (browser.value("a").await, browser.value("b").await),
-        (None, Some(2))
-    );
+        assert_eq!(browser.value("a").await, Some(1));
+        assert_eq!(site.calls(), (1, 0));
+        let response = browser
+            .visit(async |session| {
+                session.insert("a", &1).await?;
+                session.insert("b", &2).await?;
+                session.remove("b").await.map(drop)
+            })
+            .await;
+        assert_eq!(
+            site.calls(),
+            (1, 0),
+            "nothing is written that did not change"
+        );
+        assert_eq!(set_cookie(&response), None);
+        browser
+            .visit(async |session| session.insert("b", &2).await)
+            .await;
+        assert_eq!(site.calls(), (1, 1));
+        browser
+            .visit(async |session| session.remove("a").await.map(drop))
+            .await;
+        assert_eq!(
+            (browser.value("a").await, browser.value("b").await),
+            (None, Some(2))
+        );
+    }
 }
 
 #[tokio::test]
 async fn reads_touch_once_a_minute_and_the_idle_time_ends() {
-    let site = Site::new(config());
-    let mut browser = site.browser();
-    browser
-        .visit(async |session| session.insert("a", &1).await)
-        .await;
-    site.calls();
-    site.clock.advance(Duration::from_secs(59));
-    browser.value("a").await;
-    assert_eq!(site.calls(), (1, 0));
-    site.clock.advance(Duration::from_secs(1));
-    browser.value("a").await;
-    assert_eq!(site.calls(), (1, 1));
-    site.pass(29);
-    browser
-        .visit(async |session| session.get::<u32>("a").await.map(drop))
-        .await;
-    site.pass(29);
-    assert_eq!(browser.value("a").await, Some(1));
-    site.pass(30);
-    assert_eq!(browser.value("a").await, None);
-    for _ in 0..40 {
+    for at_once in [false, true] {
+        let site = Site::new(config(), at_once);
+        let mut browser = site.browser();
         browser
             .visit(async |session| session.insert("a", &1).await)
             .await;
-        site.pass(20);
+        site.calls();
+        site.clock.advance(Duration::from_secs(59));
+        browser.value("a").await;
+        assert_eq!(site.calls(), (1, 0));
+        site.clock.advance(Duration::from_secs(1));
+        browser.value("a").await;
+        assert_eq!(site.calls(), (1, 1));
+        site.pass(29);
+        browser
+            .visit(async |session| session.get::<u32>("a").await.map(drop))
+            .await;
+        site.pass(29);
+        assert_eq!(browser.value("a").await, Some(1));
+        site.pass(30);
+        assert_eq!(browser.value("a").await, None);
+        for _ in 0..40 {
+            browser
+                .visit(async |session| session.insert("a", &1).await)
+                .await;
+            site.pass(20);
+        }
+        assert_eq!(
+            browser.value("a").await,
+            Some(1),
+            "a new one, for the first ended"
+        );
     }
-    assert_eq!(
-        browser.value("a").await,
-        Some(1),
-        "a new one, for the first ended"
-    );
 }
 
 #[tokio::test]
 async fn a_lifetime_ends_however_much_it_is_used() {
-    let site = Site::new(config());
-    let mut browser = site.browser();
-    browser
-        .visit(async |session| session.login("alice").await)
-        .await;
-    for _ in 0..35 {
-        site.pass(20);
+    for at_once in [false, true] {
+        let site = Site::new(config(), at_once);
+        let mut browser = site.browser();
         browser
-            .visit(async |session| session.user().await.map(drop))
+            .visit(async |session| session.login("alice").await)
             .await;
+        for _ in 0..35 {
+            site.pass(20);
+            browser
+                .visit(async |session| session.user().await.map(drop))
+                .await;
+        }
+        assert_eq!(browser.user().await.as_deref(), Some("alice"));
+        site.pass(20);
+        assert_eq!(browser.user().await, None);
     }
-    assert_eq!(browser.user().await.as_deref(), Some("alice"));
-    site.pass(20);
-    assert_eq!(browser.user().await, None);
 }
 
 #[tokio::test]
 async fn options_of_express() {
-    let saving = Site::new(config().save_uninitialized(true).resave(true));
-    let mut browser = saving.browser();
-    let response = browser.visit(async |_| Ok(())).await;
-    assert!(set_cookie(&response).is_some());
-    saving.calls();
-    browser
-        .visit(async |session| session.names().await.map(drop))
-        .await;
-    assert_eq!(saving.calls(), (1, 1));
+    for at_once in [false, true] {
+        let saving = Site::new(config().save_uninitialized(true).resave(true), at_once);
+        let mut browser = saving.browser();
+        let response = browser.visit(async |_| Ok(())).await;
+        assert!(set_cookie(&response).is_some());
+        saving.calls();
+        browser
+            .visit(async |session| session.names().await.map(drop))
+            .await;
+        assert_eq!(saving.calls(), (1, 1));
 
-    let week = Duration::from_hours(7 * 24);
-    let kept = config()
-        .lifetime(week * 2)
-        .cookie(CookieConfig::new().max_age(week));
-    let site = Site::new(kept.clone());
-    let mut browser = site.browser();
-    let first = browser
-        .visit(async |session| session.insert("a", &1).await)
-        .await;
-    assert!(set_cookie(&first).unwrap().contains("; Max-Age=604800;"));
-    let read = async |session: Session| session.names().await.map(drop);
-    assert_eq!(set_cookie(&browser.visit(read).await), None);
-    let written = browser
-        .visit(async |session| session.insert("a", &2).await)
-        .await;
-    assert!(
-        set_cookie(&written)
-            .unwrap()
-            .starts_with(browser.cookie.as_ref().unwrap())
-    );
-    let counted = async |session: Session| {
-        session
-            .update("n", |n| n.unwrap_or(0) + 1)
-            .await
-            .map(|_: u8| ())
-    };
-    assert!(set_cookie(&browser.visit(counted).await).is_some());
+        let week = Duration::from_hours(7 * 24);
+        let kept = config()
+            .lifetime(week * 2)
+            .cookie(CookieConfig::new().max_age(week));
+        let site = Site::new(kept.clone(), at_once);
+        let mut browser = site.browser();
+        let first = browser
+            .visit(async |session| session.insert("a", &1).await)
+            .await;
+        assert!(set_cookie(&first).unwrap().contains("; Max-Age=604800;"));
+        let read = async |session: Session| session.names().await.map(drop);
+        assert_eq!(set_cookie(&browser.visit(read).await), None);
+        let written = browser
+            .visit(async |session| session.insert("a", &2).await)
+            .await;
+        assert!(
+            set_cookie(&written)
+                .unwrap()
+                .starts_with(browser.cookie.as_ref().unwrap())
+        );
+        let counted = async |session: Session| {
+            session
+                .update("n", |n| n.unwrap_or(0) + 1)
+                .await
+                .map(|_: u8| ())
+        };
+        assert!(set_cookie(&browser.visit(counted).await).is_some());
 
-    let rolling = Site::new(kept.rolling(true));
-    let mut browser = rolling.browser();
-    browser
-        .visit(async |session| session.insert("a", &1).await)
-        .await;
-    assert!(
-        set_cookie(&browser.visit(read).await)
-            .unwrap()
-            .contains("; Max-Age=604800;")
-    );
+        let rolling = Site::new(kept.rolling(true), at_once);
+        let mut browser = rolling.browser();
+        browser
+            .visit(async |session| session.insert("a", &1).await)
+            .await;
+        assert!(
+            set_cookie(&browser.visit(read).await)
+                .unwrap()
+                .contains("; Max-Age=604800;")
+        );
 
-    let theirs = Site::new(
-        config()
-            .name("id")
-            .danger_genid(|| "their-own-0123456789".to_owned()),
-    );
-    let mut browser = theirs.browser();
-    browser
-        .visit(async |session| session.insert("a", &1).await)
-        .await;
-    assert_eq!(browser.cookie.as_deref(), Some("id=their-own-0123456789"));
-    let taken = theirs
-        .browser()
-        .visit(async |session| session.insert("a", &2).await)
-        .await;
-    assert_eq!(taken.status(), StatusCode::INTERNAL_SERVER_ERROR);
-    assert_eq!(
-        browser.value("a").await,
-        Some(1),
-        "nobody is given another's session"
-    );
+        let theirs = Site::new(
+            config()
+                .name("id")
+                .danger_genid(|| "their-own-0123456789".to_owned()),
+            at_once,
+        );
+        let mut browser = theirs.browser();
+        browser
+            .visit(async |session| session.insert("a", &1).await)
+            .await;
+        assert_eq!(browser.cookie.as_deref(), Some("id=their-own-0123456789"));
+        let taken = theirs
+            .browser()
+            .visit(async |session| session.insert("a", &2).await)
+            .await;
+        assert_eq!(taken.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(
+            browser.value("a").await,
+            Some(1),
+            "nobody is given another's session"
+        );
+    }
 }
 
 #[tokio::test]
 async fn a_session_is_remembered() {
-    let site = Site::new(config());
-    let mut browser = site.browser();
-    let month = Duration::from_hours(30 * 24);
-    let response = browser
-        .visit(async |session| {
-            session.login("alice").await?;
-            session.remember(month).await
-        })
-        .await;
-    assert!(
-        set_cookie(&response)
-            .unwrap()
-            .contains("; Max-Age=2592000;")
-    );
-    site.pass(29 * 24 * 60);
-    let renewed = browser
-        .visit(async |session| session.user().await.map(drop))
-        .await;
-    assert!(
-        set_cookie(&renewed).unwrap().contains("; Max-Age=86400;"),
-        "no longer than it lasts"
-    );
-    assert_eq!(browser.user().await.as_deref(), Some("alice"));
-    site.pass(24 * 60);
-    assert_eq!(browser.user().await, None);
+    for at_once in [false, true] {
+        let site = Site::new(config(), at_once);
+        let mut browser = site.browser();
+        let month = Duration::from_hours(30 * 24);
+        let response = browser
+            .visit(async |session| {
+                session.login("alice").await?;
+                session.remember(month).await
+            })
+            .await;
+        assert!(
+            set_cookie(&response)
+                .unwrap()
+                .contains("; Max-Age=2592000;")
+        );
+        site.pass(29 * 24 * 60);
+        let renewed = browser
+            .visit(async |session| session.user().await.map(drop))
+            .await;
+        assert!(
+            set_cookie(&renewed).unwrap().contains("; Max-Age=86400;"),
+            "no longer than it lasts"
+        );
+        assert_eq!(browser.user().await.as_deref(), Some("alice"));
+        site.pass(24 * 60);
+        assert_eq!(browser.user().await, None);
+    }
 }

@@ -1,4 +1,5 @@
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::{Request, Response, StatusCode};
 use panoply_core::ManualClock;
@@ -10,11 +11,15 @@ use crate::{CookieConfig, Session, SessionConfig, Sessions};
 #[derive(Debug, Default)]
 struct Paper {
     old: bool,
+    used_up: Arc<AtomicBool>,
 }
 
 impl CookieSealer for Paper {
     fn seal(&self, name: &str, plain: &[u8], end: SystemTime) -> Result<String, Error> {
         use base64::Engine as _;
+        if self.used_up.load(Ordering::SeqCst) {
+            return Err(Error::NoRandom);
+        }
         let end = end.duration_since(UNIX_EPOCH).unwrap().as_secs();
         let plain = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(plain);
         Ok(format!("{name}.{end}.{plain}"))
@@ -38,9 +43,9 @@ struct Site {
 }
 
 impl Site {
-    fn new(config: SessionConfig, paper: Paper) -> Self {
+    fn new(config: SessionConfig, sealer: impl CookieSealer + 'static) -> Self {
         let clock = ManualClock::new();
-        let sessions = config.clock(clock.clone()).build_sealed(Arc::new(paper));
+        let sessions = config.clock(clock.clone()).build_sealed(Arc::new(sealer));
         Self {
             sessions: sessions.unwrap(),
             clock,
@@ -145,14 +150,87 @@ async fn a_sealed_session_ends_and_is_sealed_again() {
         Ok(())
     })
     .await;
-    let mut site = Site::new(SessionConfig::new(), Paper { old: true });
+    let old = Paper {
+        old: true,
+        ..Paper::default()
+    };
+    let mut site = Site::new(SessionConfig::new(), old);
     site.visit(async |session| session.insert("a", &1).await)
         .await;
-    let (_, line) = site.visit(read).await;
+    let reload = async |session: Session| session.reload().await;
+    for line in [site.visit(read).await.1, site.visit(reload).await.1] {
+        assert!(
+            line.is_some(),
+            "an old key's value is made again with the first"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_touch_that_cannot_be_sealed_is_missed_by_nobody() {
+    let paper = Paper::default();
+    let used_up = Arc::clone(&paper.used_up);
+    let mut site = Site::new(SessionConfig::new(), paper);
+    site.visit(async |session| session.insert("a", &1).await)
+        .await;
+    used_up.store(true, Ordering::SeqCst);
+    site.clock.advance(Duration::from_mins(2));
+    let read = async |session: Session| session.names().await.map(drop);
+    assert_eq!(site.visit(read).await, (StatusCode::OK, None));
+    let write = async |session: Session| session.insert("a", &2).await;
+    let (status, line) = site.visit(write).await;
+    assert_eq!((status, line), (StatusCode::INTERNAL_SERVER_ERROR, None));
+}
+
+#[tokio::test]
+async fn a_key_that_was_rotated_opens_and_seals_no_more() {
+    let old = panoply_cookies::KeyRing::random().unwrap();
+    let mut site = Site::new(SessionConfig::new(), Sealer::new(&old, "a"));
+    let (_, line) = site
+        .visit(async |session| session.insert("a", &"secret").await)
+        .await;
+    assert!(line.unwrap().starts_with("__Host-id=v1."));
+    let read = async |session: Session| {
+        assert_eq!(session.get::<String>("a").await?.unwrap(), "secret");
+        Ok(())
+    };
+    assert_eq!(site.visit(read).await, (StatusCode::OK, None));
+    let shown = format!("{:?}", site.sessions);
     assert!(
-        line.is_some(),
-        "an old key's value is made again with the first"
+        shown.contains("Sealed") && shown.contains("Sealer"),
+        "{shown}"
     );
+    let both = Sealer::new(&old.rotate().unwrap(), "a");
+    let mut rotated = Site::new(SessionConfig::new(), both);
+    rotated.cookie.clone_from(&site.cookie);
+    let (status, line) = rotated.visit(read).await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(line.is_some(), "sealed again with the first key");
+    assert_eq!(rotated.visit(read).await, (StatusCode::OK, None));
+    // Somebody else's opens nothing.
+    let other = panoply_cookies::KeyRing::random().unwrap();
+    let mut other = Site::new(SessionConfig::new(), Sealer::new(&other, "a"));
+    other.cookie.clone_from(&site.cookie);
+    let none = async |session: Session| {
+        assert!(session.is_new().await?);
+        Ok(())
+    };
+    assert_eq!(other.visit(none).await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_sealed_session_is_as_large_as_browsers_keep() {
+    let mut largest = 0;
+    for letters in 2800..2990 {
+        let mut site = Site::new(SessionConfig::new(), Paper::default());
+        let write = async |session: Session| session.insert("a", &"x".repeat(letters)).await;
+        let Some(line) = site.visit(write).await.1 else {
+            break;
+        };
+        // Without the `=` between name and value.
+        largest = line.split(';').next().unwrap().len() - 1;
+    }
+    assert_eq!(largest, MOST);
 }
 
 #[tokio::test]

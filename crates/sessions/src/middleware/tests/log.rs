@@ -1,0 +1,101 @@
+//! What the log is told, and how often.
+
+use std::num::NonZeroU32;
+
+use super::*;
+use crate::said::said;
+
+/// What the log is told while `run` runs.
+fn told(run: impl Future<Output = ()>) -> String {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = builder.enable_time().build().unwrap();
+    let all = said(|| runtime.block_on(run));
+    let own = all.lines().filter(|line| line.contains("panoply_sessions"));
+    own.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn an_outage_and_its_end_are_told_once_though_the_store_reads_on() {
+    let all = told(async {
+        let site = Site::new(config(), false);
+        let mut browser = site.browser();
+        for fails in [true, false, true, false] {
+            site.store.writes_fail.store(fails, Ordering::SeqCst);
+            for number in 0..3 {
+                browser
+                    .visit(async |session| session.insert("a", &(fails, number)).await)
+                    .await;
+            }
+        }
+    });
+    let warned = |what: &str| {
+        let lines = all.lines().filter(|line| line.contains("WARN"));
+        lines.filter(|line| line.contains(what)).count()
+    };
+    assert_eq!(warned("the store of sessions fails"), 2, "{all}");
+    assert_eq!(warned("the store of sessions is back"), 2, "{all}");
+}
+
+#[test]
+fn plain_http_is_told_once_and_https_never() {
+    for at_once in [false, true] {
+        let all = told(async {
+            let site = Site::new(config(), at_once);
+            let write = async |session: Session| session.insert("a", &1).await;
+            let mut browser = site.browser();
+            browser.visit(write).await;
+            for _ in 0..3 {
+                let mut plain = site.browser();
+                plain.scheme = Some(Scheme::Http);
+                plain.visit(write).await;
+            }
+        });
+        let errors = all.lines().filter(|line| line.contains("ERROR"));
+        assert_eq!(errors.count(), 1, "{all}");
+        assert!(all.contains("client.trusted_proxies") && all.contains("cookie=\"__Host-id\""));
+        let all = told(async {
+            let site = Site::new(config(), at_once);
+            let mut browser = site.browser();
+            let visit = async |session: Session| session.login("alice").await;
+            browser.visit(visit).await;
+            browser.visit(visit).await;
+        });
+        assert_eq!(all, "");
+    }
+}
+
+#[test]
+fn what_is_changed_too_late_is_told() {
+    for (changes, lines) in [(false, 0), (true, 1)] {
+        let all = told(async {
+            let site = Site::new(config(), true);
+            let kept = std::sync::Mutex::new(None);
+            let keep = async |session: Session| {
+                session.insert("a", &1).await?;
+                *kept.lock().unwrap() = Some(session);
+                Ok(())
+            };
+            site.browser().visit(keep).await;
+            let session = kept.lock().unwrap().take().unwrap();
+            if changes {
+                session.insert("b", &2).await.unwrap();
+            }
+        });
+        assert_eq!(all.lines().count(), lines, "{all}");
+        assert_eq!(all.contains("and that is lost"), changes);
+    }
+}
+
+#[test]
+fn a_session_that_was_one_too_many_is_told() {
+    let all = told(async {
+        let site = Site::new(config().most_per_user(NonZeroU32::MIN), true);
+        for _ in 0..2 {
+            let login = async |session: Session| session.login("alice").await;
+            site.browser().visit(login).await;
+            site.pass(1);
+        }
+    });
+    assert_eq!(all.lines().count(), 1, "{all}");
+    assert!(all.contains("ended=1") && !all.contains("alice"), "{all}");
+}
