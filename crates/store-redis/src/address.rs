@@ -105,6 +105,12 @@ fn check_authority(rest: &str) -> Result<(), Error> {
 }
 
 fn unknown(scheme: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    if !scheme.bytes().all(plain) {
+        // It may be a login, and so nothing to be shown.
+        return "what stands before `://` is no scheme: write `redis://host:6379`, or `rediss://` for TLS"
+            .to_owned();
+    }
     let near = SCHEMES
         .iter()
         .map(|(name, _)| (strsim::damerau_levenshtein(name, scheme), name))

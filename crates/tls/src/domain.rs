@@ -119,6 +119,10 @@ fn is_label(label: &str) -> bool {
         && !label.ends_with('-')
 }
 
+/// Whether browsers take a name that ends so for an IPv4 address (WHATWG URL, "ends in a number"), which
+/// hexadecimal digits are as well.
 fn is_number(label: &str) -> bool {
+    let hex = label.strip_prefix("0x");
     label.bytes().all(|b| b.is_ascii_digit())
+        || hex.is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))
 }

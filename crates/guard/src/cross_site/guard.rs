@@ -179,8 +179,15 @@ impl Source {
         }
         let authority = Authority::try_from(rest).ok()?;
         let (host, port) = (authority.host(), authority.port_u16());
-        // What stands behind the host is a port, or it is no origin: 99999 is none.
-        if host.is_empty() || (port.is_none() && host != rest) {
+        // What stands behind the host is a port, or it is no origin: 99999 is none, nor is what some
+        // read of `~[::1]:80`.
+        let behind = rest.strip_prefix(host)?;
+        let whole = match (behind.strip_prefix(':'), port) {
+            (Some(digits), Some(port)) => digits == port.to_string(),
+            (None, None) => behind.is_empty(),
+            _ => false,
+        };
+        if host.is_empty() || !whole {
             return None;
         }
         Some(Self {
