@@ -28,7 +28,7 @@ fn is_hash(name: &OsStr, digits: usize) -> bool {
     name.len() == digits && name.to_str().is_some_and(hex)
 }
 
-/// Keeps what a person has named, and of what was found what reaches more, the shortest first.
+/// Keeps what a person has named, and of what was found what reaches more.
 pub(super) fn minimise(fuzz: &Fuzz, target: &str) -> Result<()> {
     let corpus = fuzz.corpus(target);
     let merged = tempfile::tempdir()?;
@@ -45,7 +45,8 @@ pub(super) fn minimise(fuzz: &Fuzz, target: &str) -> Result<()> {
     }
     install::succeed(
         Command::new(fuzz.binary(target))
-            .args(["-merge=1", "-timeout=10", "-rss_limit_mb=2048"])
+            // As few as reach all of it.
+            .args(["-set_cover_merge=1", "-timeout=10", "-rss_limit_mb=2048"])
             .arg(merged.path())
             .arg(&corpus)
             .stdout(Stdio::null())
@@ -59,17 +60,23 @@ pub(super) fn minimise(fuzz: &Fuzz, target: &str) -> Result<()> {
         }
     }
     better.sort_unstable();
+    // Of each length some: the long ones reach far, of the short ones there are many.
+    let step = better.len().div_ceil(MOST_FILES).max(1);
+    let spread = (0..step).flat_map(|first| better.iter().skip(first).step_by(step));
     let (mut files, mut bytes) = (named.len(), named.iter().sum::<u64>());
     for path in found {
         fs::remove_file(path)?;
     }
-    for (length, path) in better {
-        if files == MOST_FILES || bytes + length > MOST_BYTES {
+    for (length, path) in spread {
+        if files == MOST_FILES {
             break;
+        }
+        if bytes + length > MOST_BYTES {
+            continue;
         }
         let name = path.file_name().context("it has a name")?.to_string_lossy();
         let short = name.get(..KEPT).context("it has 40 digits")?;
-        fs::copy(&path, corpus.join(short))?;
+        fs::copy(path, corpus.join(short))?;
         files += 1;
         bytes += length;
     }
