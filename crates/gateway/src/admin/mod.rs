@@ -125,7 +125,7 @@ async fn connection(
     let ended = tokio::select! {
         ended = served.as_mut() => Ok(ended),
         _ = closed.changed() => Err(LAST),
-        _ = left => Err(HURRIED),
+        Ok(()) = left => Err(HURRIED),
         () = tokio::time::sleep(LIFE) => Err(LAST),
     };
     let ended = match ended {
