@@ -12,6 +12,7 @@ mod refused_or;
 mod request_id;
 mod secret;
 mod sessions;
+mod unindexed;
 
 pub use client_address::{ClientAddress, Scheme};
 pub use clock::{Clock, ManualClock, SystemClock};
@@ -31,3 +32,4 @@ pub use sessions::{
     SessionDocuments, SessionFingerprint, SessionInfo, SessionKey, SessionRecord, SessionSlot,
     SessionStamp, SessionStore, SessionValues, UserChange, UserKey,
 };
+pub use unindexed::unindexed;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use http::HeaderValue;
 
-use crate::random;
+use crate::{random, unindexed};
 
 /// The id of one request: 96 random bits, written as 24 hexadecimal digits.
 ///
@@ -56,12 +56,9 @@ impl RequestId {
 }
 
 impl From<RequestId> for HeaderValue {
-    /// The digits, marked so that HPACK keeps no value that never comes again in its table, where it would
-    /// push out those that do (RFC 7541 §6.2.3).
+    /// The digits, [`unindexed`].
     fn from(id: RequestId) -> Self {
-        let mut value = Self::from_bytes(&id.digits()).unwrap_or(Self::from_static(""));
-        value.set_sensitive(true);
-        value
+        unindexed(Self::from_bytes(&id.digits()).unwrap_or(Self::from_static("")))
     }
 }
 

@@ -114,9 +114,8 @@ impl Stamp {
             self.second = Some(since.as_secs());
         }
         bytes.extend_from_slice(self.text.as_bytes());
-        let millis = since.subsec_millis();
-        let digit = |of: u32| b'0' + u8::try_from(millis / of % 10).unwrap_or(0);
-        bytes.extend_from_slice(&[b'.', digit(100), digit(10), digit(1), b'Z']);
+        bytes.extend_from_slice(&thousandths(since.subsec_millis()));
+        bytes.push(b'Z');
     }
 }
 
@@ -140,13 +139,17 @@ fn address(bytes: &mut Vec<u8>, address: IpAddr) {
     }
 }
 
+/// The point and three digits behind it.
+fn thousandths(number: u32) -> [u8; 4] {
+    let digit = |of: u32| b'0' + u8::try_from(number / of % 10).unwrap_or(0);
+    [b'.', digit(100), digit(10), digit(1)]
+}
+
 /// To the microsecond, without zeros at the end but for one.
 fn milliseconds(bytes: &mut Vec<u8>, time: Duration) {
     let micros = (time.as_nanos() + 500) / 1000;
     number(bytes, micros / 1000);
-    let rest = u16::try_from(micros % 1000).unwrap_or(0);
-    let digit = |of: u16| b'0' + u8::try_from(rest / of % 10).unwrap_or(0);
-    let digits = [b'.', digit(100), digit(10), digit(1)];
+    let digits = thousandths(u32::try_from(micros % 1000).unwrap_or(0));
     let zeros = digits
         .iter()
         .skip(2)

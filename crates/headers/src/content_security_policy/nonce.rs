@@ -1,7 +1,7 @@
 //! A policy that waits for the nonce of a request.
 
 use http::HeaderValue;
-use panoply_core::Nonce;
+use panoply_core::{Nonce, unindexed};
 
 use super::{ContentSecurityPolicy, Keyword, Source};
 use crate::Error;
@@ -47,12 +47,7 @@ impl NonceValue {
             text.push('\'');
             text.push_str(piece);
         }
-        let Ok(mut value) = HeaderValue::try_from(text) else {
-            return self.without.clone();
-        };
-        // It never comes again: HPACK is not to keep it (RFC 7541 §6.2.3).
-        value.set_sensitive(true);
-        value
+        HeaderValue::try_from(text).map_or_else(|_| self.without.clone(), unindexed)
     }
 
     /// The value when there is no nonce to be had: what one would have opened is closed.

@@ -193,6 +193,12 @@ impl Insured {
         self.locally(ops)
     }
 
+    /// The same, since the store has failed.
+    fn past(&self, ops: &[Op<'_>], error: &StoreError) -> Reply<'_, Decision> {
+        self.breaker.bad(error);
+        self.instead(ops)
+    }
+
     fn locally(&self, ops: &[Op<'_>]) -> Reply<'_, Decision> {
         let shares: SmallVec<[Rule; 4]> = ops
             .iter()
@@ -224,8 +230,7 @@ impl Insured {
                 return Reply::ready(Ok(decision));
             }
             Ok(Err(error)) => {
-                self.breaker.bad(&error);
-                return self.instead(ops);
+                return self.past(ops, &error);
             }
             Err(asked) => asked,
         };
@@ -264,10 +269,7 @@ impl Insured {
                 Ok(decision)
             }
             Err(Absent::Slow(error)) => Err(error),
-            Err(Absent::Away(error)) => {
-                self.breaker.bad(&error);
-                self.instead(ops).await
-            }
+            Err(Absent::Away(error)) => self.past(ops, &error).await,
         }
     }
 
@@ -341,9 +343,8 @@ impl CounterStore for Insured {
                 Some(Ok(decision))
             }
             Err(error) => {
-                self.breaker.bad(&error);
                 // Not asked again: the store has answered.
-                let instead = self.instead(ops).now();
+                let instead = self.past(ops, &error).now();
                 Some(instead.unwrap_or(Err(error)))
             }
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use panoply_core::{Decision, Rule, State};
+use panoply_core::{Decision, Rule, State, unindexed};
 use smallvec::SmallVec;
 
 use super::config::{Algorithm, ShowHeaders};
@@ -49,7 +49,7 @@ impl Standing {
             policy: policy(limits.iter().copied().filter(|limit| standard(limit))),
             limits: standing
                 .filter(|standing| !standing.is_empty())
-                .map(passing),
+                .map(unindexed),
             legacy: legacy(told(), decision),
         }
     }
@@ -108,13 +108,7 @@ fn legacy<'a>(
     let reset = i64::try_from(reset).unwrap_or(i64::MAX);
     let [points, remaining, reset] =
         [limit.rule.points(), remaining(limit, state), reset].map(HeaderValue::from);
-    Some(Box::new([points, passing(remaining), passing(reset)]))
-}
-
-/// A value that the next answer has not: HPACK would keep one after another in its table (RFC 7541 §6.2.3).
-fn passing(mut value: HeaderValue) -> HeaderValue {
-    value.set_sensitive(true);
-    value
+    Some(Box::new([points, unindexed(remaining), unindexed(reset)]))
 }
 
 fn name(text: &mut Text, name: &str) {
