@@ -70,6 +70,10 @@ fn session(stat: &str) -> Option<Pid> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::Command;
+    use std::time::Instant;
+
     use super::*;
 
     #[test]
@@ -79,10 +83,20 @@ mod tests {
         assert_eq!(found("7 () Z 9 9 9) R 1 7 6 0 -1"), Some(6));
         assert_eq!(found("7 (over) Z 1 7 5 0 -1"), None);
         assert_eq!(found("7 (a) S 1"), None);
-        let own = Session(rustix::process::getsid(None).unwrap());
-        let this = rustix::process::getpid();
-        assert!(own.members().any(|process| process == this));
-        // This process is to go on.
-        std::mem::forget(own);
+    }
+
+    /// Its own session is of no use to a test: the leader may be in another PID namespace, and then it is 0.
+    #[test]
+    fn what_is_left_of_a_session_ends_with_it() {
+        let mut leader = Command::new("setsid").args(["sleep", "60"]).spawn().unwrap();
+        let process = Pid::from_child(&leader);
+        let session = Session::of(process);
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !session.members().any(|member| member == process) {
+            assert!(Instant::now() < deadline, "{:?}", leader.try_wait());
+            std::thread::yield_now();
+        }
+        drop(session);
+        assert_eq!(leader.wait().unwrap().signal(), Some(Signal::KILL.as_raw()));
     }
 }
