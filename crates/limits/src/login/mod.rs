@@ -17,6 +17,7 @@ mod report;
 mod route;
 mod rules;
 mod steps;
+mod trail;
 mod verdict;
 
 pub use attempt::Attempt;

@@ -68,6 +68,13 @@ impl Route {
         path.is_empty() || self.leads_to(path) || USUAL.contains(&&*canonical(path))
     }
 
+    /// Whether where a login goes to is where its form is as well, as it is at the usual paths.
+    pub(super) fn is_usual_page(path: &str) -> bool {
+        let path = canonical(path);
+        let without_format = path.rsplit_once('.').map(|(path, _)| path);
+        USUAL.contains(&&*path) || without_format.is_some_and(|path| USUAL.contains(&path))
+    }
+
     fn acts(&self, method: &Method) -> bool {
         let harmless = [
             Method::GET,
