@@ -9,6 +9,7 @@ mod headers;
 mod helmet;
 mod limiter;
 mod options;
+mod parts;
 mod proxy;
 mod redirect;
 mod secrets;

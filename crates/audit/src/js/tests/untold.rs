@@ -24,6 +24,43 @@ fn logins_of_nest_are_not_judged() {
 }
 
 #[test]
+fn what_nest_answers_needs_its_headers_too() {
+    let main = |lines: &str| {
+        format!(
+            "import {{ NestFactory }} from '@nestjs/core';\nimport {{ M }} from './m';\n(async () => {{\n  const app = await NestFactory.create(M);\n{lines}  await app.listen(1);\n}})();"
+        )
+    };
+    let module = ("m.ts", "export class M {}");
+    let found = |lines: &str| {
+        let main = main(lines);
+        let mut all = super::audit(&[("main.ts", &main), module]);
+        all.retain(|it| it.contains("headers/") || it.contains("fingerprint/"));
+        all
+    };
+    assert_eq!(
+        found(""),
+        [
+            "main.ts:4 fingerprint/x-powered-by?",
+            "main.ts:4 headers/helmet-missing?"
+        ]
+    );
+    assert_eq!(found("app.use(require('helmet')());\n"), [""; 0]);
+    // A module may apply it, to some routes or to all.
+    let applied = "import helmet from 'helmet';\nexport class M { configure(all) { all.apply(helmet()).forRoutes('*'); } }";
+    let files = [("main.ts", &*main("")), ("m.ts", applied)];
+    assert_eq!(of("headers", &files), [""; 0]);
+    let told = not_checked(&files);
+    for rule in ["headers/helmet-missing", "redirect/open"] {
+        assert!(told.iter().any(|it| it.starts_with(rule)), "{told:?}");
+    }
+    // Fastify has another way.
+    let fastify = main("").replace("create(M)", "create(M, new FastifyAdapter())");
+    let fastify =
+        format!("import {{ FastifyAdapter }} from '@nestjs/platform-fastify';\n{fastify}");
+    assert_eq!(of("headers", &[("main.ts", &fastify), module]), [""; 0]);
+}
+
+#[test]
 fn options_from_elsewhere_are_said_once_a_call() {
     let said = |lines: &str| {
         let mut all = not_checked(&[("app.js", &format!("{EXPRESS}{lines}"))]);
