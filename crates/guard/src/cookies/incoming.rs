@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 use super::CookieGuard;
 use super::config::Unsealable;
 use super::guard::Treatment;
+use crate::names::OF_PHP;
 
 /// What a request's cookies told.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -98,7 +99,8 @@ impl CookieGuard {
         if pair.is_odd() {
             return None;
         }
-        let plain = https && inside.is_none() && treatment.outside.is_some();
+        let is_other = || treatment.outside.is_some() || self.is_read_as_another(name);
+        let plain = https && inside.is_none() && is_other();
         if plain && !self.takes_plain() {
             return None;
         }
@@ -116,6 +118,20 @@ impl CookieGuard {
             as_it_came: inside.is_none() && !unsealed,
             value,
         })
+    }
+
+    /// Whether PHP takes a name for another that goes by an alias: points, spaces and brackets are `_` to it.
+    fn is_read_as_another(&self, name: &[u8]) -> bool {
+        let folds = |byte: &u8| matches!(byte, b'.' | b' ' | b'[');
+        if !name.iter().any(folds) {
+            return false;
+        }
+        let folded: Vec<u8> = name
+            .iter()
+            .map(|byte| if folds(byte) { b'_' } else { *byte })
+            .collect();
+        OF_PHP.iter().any(|own| own.as_bytes() == folded)
+            && self.aliases().outside(&folded).is_some()
     }
 
     /// Whether a pair that was not admitted is one that does not open, and blocks.
