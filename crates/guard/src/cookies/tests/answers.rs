@@ -141,19 +141,19 @@ impl Browser {
         let mut app = Response::new(());
         { app.headers_mut() }.insert(SET_COOKIE, HeaderValue::from_str(set).unwrap());
         let answer = answer(guard, path, "", app).await;
-        let sent = SetCookie::parse(answer[SET_COOKIE].as_bytes()).unwrap();
+        let kept = SetCookie::parse(answer[SET_COOKIE].as_bytes()).unwrap();
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         let folder = path
             .rsplit_once('/')
             .map(|(folder, _)| folder)
             .filter(|it| !it.is_empty());
         let folder = folder.unwrap_or("/").to_owned();
-        let at = sent.path_attribute().map_or(folder, text);
-        let name = text(sent.name());
-        assert!(!name.starts_with("__Host-") || sent.path_attribute() == Some(b"/"));
+        let at = kept.path_attribute().map_or(folder, text);
+        let name = text(kept.name());
+        assert!(!name.starts_with("__Host-") || kept.path_attribute() == Some(b"/"));
         self.0.retain(|(own, path, _)| *own != name || *path != at);
-        if sent.max_age_attribute() != Some(0) {
-            self.0.push((name, at, text(sent.value())));
+        if kept.max_age_attribute() != Some(0) {
+            self.0.push((name, at, text(kept.value())));
         }
         seen
     }
