@@ -61,6 +61,29 @@ fn what_nest_answers_needs_its_headers_too() {
 }
 
 #[test]
+fn an_express_that_nobody_is_seen_to_ask_for_is_told_of() {
+    let package = ("package.json", "{\"dependencies\":{\"express\":\"5\"}}");
+    let hidden = ("app.mjs", "const app = load('express')(); app.listen(1);");
+    let all = not_checked(&[package, hidden]);
+    assert!(
+        all.iter()
+            .any(|it| it.starts_with("headers/helmet-missing")),
+        "{all:?}"
+    );
+    // Asked for in the way of CommonJS from a module, it is seen.
+    for import in [
+        "import { createRequire } from 'node:module';",
+        "import { createRequire } from 'module';",
+    ] {
+        let text = format!(
+            "{import}\nconst require = createRequire(import.meta.url);\nconst app = require('express')();\napp.get('/', (req, res) => res.end());"
+        );
+        let all = of("headers", &[package, ("app.mjs", &text)]);
+        assert_eq!(all, ["app.mjs:3 headers/helmet-missing"]);
+    }
+}
+
+#[test]
 fn options_from_elsewhere_are_said_once_a_call() {
     let said = |lines: &str| {
         let mut all = not_checked(&[("app.js", &format!("{EXPRESS}{lines}"))]);
