@@ -210,6 +210,29 @@ const must = (req, res, next) => {{
 }
 
 #[test]
+fn a_session_that_is_made_with_a_password_is_a_login() {
+    let routes = |route: &str| {
+        one(
+            "auth",
+            &format!("{EXPRESS}app.use(express.json());\n{route}"),
+        )
+    };
+    for wrong in [
+        "app.post('/session', async (req, res) => { const { email, password } = req.body; res.json(await find(email, password)); });",
+        "app.post('/api/auth', (req, res) => users.open({ name: req.body.name, password: req.body.password }).then((user) => res.json(user)));",
+    ] {
+        assert_eq!(routes(wrong), ["app.js:3 auth/no-rate-limit?"], "{wrong}");
+    }
+    for right in [
+        "app.post('/session', async (req, res) => { res.json(await renew(req.body.token)); });",
+        "app.post('/users', async (req, res) => { res.json(await make(req.body.email, req.body.password)); });",
+        "app.delete('/session', async (req, res) => { res.json(await end(req.body.password)); });",
+    ] {
+        assert_eq!(routes(right), [""; 0], "{right}");
+    }
+}
+
+#[test]
 fn a_view_decides_what_it_shows_of_an_error() {
     let handler = |what: &str| {
         one(
