@@ -18,6 +18,7 @@ mod route;
 mod rules;
 mod steps;
 mod trail;
+mod usual;
 mod verdict;
 
 pub use attempt::Attempt;
