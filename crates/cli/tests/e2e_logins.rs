@@ -310,6 +310,18 @@ fn a_client_that_is_blocked_by_hand_gets_nothing() {
     assert!(!done && why.contains("nothing is blocked"), "{why}");
     let (done, _, why) = blocks(&gateway, &["release", "nobody"]);
     assert!(!done && why.contains("16 hexadecimal digits"), "{why}");
+    for (wrong, told) in [
+        (
+            &["shop.example"][..],
+            "write an address, such as `203.0.113.9`",
+        ),
+        (&["10.0.0.0/8"], "a network cannot be blocked"),
+        (&["203.0.113.9", "--for", "0s"], "that blocks nobody"),
+        (&["203.0.113.9", "--for", "soon"], "write it as `10s`"),
+    ] {
+        let (done, _, why) = blocks(&gateway, &[&["add"], wrong].concat());
+        assert!(!done && why.contains(told), "{why}");
+    }
 }
 
 #[test]

@@ -122,16 +122,14 @@ impl CookieGuard {
 
     /// Whether PHP takes a name for another that goes by an alias: points, spaces and brackets are `_` to it.
     fn is_read_as_another(&self, name: &[u8]) -> bool {
-        let folds = |byte: &u8| matches!(byte, b'.' | b' ' | b'[');
-        if !name.iter().any(folds) {
-            return false;
-        }
-        let folded: Vec<u8> = name
-            .iter()
-            .map(|byte| if folds(byte) { b'_' } else { *byte })
-            .collect();
-        OF_PHP.iter().any(|own| own.as_bytes() == folded)
-            && self.aliases().outside(&folded).is_some()
+        let is =
+            |own: u8, byte: u8| own == byte || own == b'_' && matches!(byte, b'.' | b' ' | b'[');
+        let reads = |own: &&&str| {
+            let mut pairs = own.bytes().zip(name);
+            own.len() == name.len() && pairs.all(|(own, byte)| is(own, *byte))
+        };
+        let read = OF_PHP.iter().find(reads);
+        read.is_some_and(|own| self.aliases().outside(own.as_bytes()).is_some())
     }
 
     /// Whether a pair that was not admitted is one that does not open, and blocks.
