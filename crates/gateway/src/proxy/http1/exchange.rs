@@ -84,7 +84,7 @@ impl Exchange {
         }
         loop {
             let before = self.line.bytes.len();
-            match ready!(self.line.read(cx)) {
+            match ready!(self.line.read(cx, 0)) {
                 Ok(true) => self.heard = true,
                 Ok(false) => {
                     let error = self

@@ -19,7 +19,8 @@ use super::head::MOST_BYTES;
 use super::upload::{Stopped, Upload};
 use crate::proxy::deadlines::{Deadline, Deadlines};
 
-/// How much is read at once at first; twice as much whenever that was filled, up to [`LARGEST`].
+/// How much is read at once at first; twice as much whenever that was filled, and as much as is announced, up
+/// to [`LARGEST`].
 const SMALLEST: usize = 8 << 10;
 const LARGEST: usize = 128 << 10;
 
@@ -58,8 +59,14 @@ impl Line {
         nothing.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
     }
 
-    /// Reads more into `bytes`; false at the end.
-    pub(super) fn read(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Error>> {
+    /// Reads more into `bytes`, of which so much at least is `announced`; false at the end.
+    pub(super) fn read(
+        &mut self,
+        cx: &mut Context<'_>,
+        announced: u64,
+    ) -> Poll<Result<bool, Error>> {
+        let announced = usize::try_from(announced).unwrap_or(LARGEST);
+        self.reads = self.reads.max(announced.min(LARGEST));
         if self.bytes.capacity() - self.bytes.len() < self.reads / 2 {
             self.bytes.reserve(self.reads);
         }

@@ -331,6 +331,24 @@ async fn an_answer_that_is_cut_off_is_none_however_often_it_is_asked_for() {
     }
 }
 
+#[tokio::test]
+async fn what_is_announced_is_read_at_once() {
+    let body = "x".repeat(40 << 10);
+    for said in [
+        format!("HTTP/1.1 200 OK\r\nContent-Length: 40960\r\n\r\n{body}"),
+        format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na000\r\n{body}\r\n0\r\n\r\n"),
+    ] {
+        let mut answer = begun(said.as_bytes()).await;
+        let mut pieces = Vec::new();
+        while let Some(frame) = answer.frame().await {
+            pieces.push(frame.unwrap().into_data().unwrap().len());
+        }
+        assert_eq!(pieces.iter().sum::<usize>(), body.len());
+        // One with the head, and the rest.
+        assert_eq!(pieces.len(), 2, "{pieces:?}");
+    }
+}
+
 #[test]
 fn close_is_meant_whatever_else_is_said() {
     for (said, lasts) in [
