@@ -89,13 +89,11 @@ impl Line {
         std::mem::take(&mut self.text)
     }
 
-    /// Makes it ready for the next request.
+    /// Makes it ready for the next request: one that waits holds no room to read into, which whoever is
+    /// answered next finds warm.
     pub(super) fn rest(&mut self) {
-        if self.reads > SMALLEST {
-            // What a large answer needed is not kept for the next.
-            self.bytes = BytesMut::new();
-            self.reads = SMALLEST;
-        }
+        self.bytes = BytesMut::new();
+        self.reads = SMALLEST;
     }
 
     /// Its two ends as one, and what has come already.
