@@ -88,7 +88,10 @@ mod tests {
     /// Its own session is of no use to a test: the leader may be in another PID namespace, and then it is 0.
     #[test]
     fn what_is_left_of_a_session_ends_with_it() {
-        let mut leader = Command::new("setsid").args(["sleep", "60"]).spawn().unwrap();
+        let mut leader = Command::new("setsid")
+            .args(["sleep", "60"])
+            .spawn()
+            .unwrap();
         let process = Pid::from_child(&leader);
         let session = Session::of(process);
         let deadline = Instant::now() + Duration::from_secs(10);
