@@ -167,14 +167,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Inlet<T> {
     }
 
     /// Whether another request can follow the answer that begins: who reads the body has it, or the rest
-    /// is little enough to be taken and thrown away.
+    /// is little enough to be taken and thrown away. Of chunks nobody knows how much is still to come, and
+    /// who has been told that the connection lasts must not lose it (RFC 9112 §9.6).
     pub(super) fn may_last(&self) -> bool {
         if self.held.get() || self.drain() {
             return true;
         }
         let inner = self.inner.borrow();
-        let rest = inner.decoder.size_hint().lower();
-        !inner.stuck && !inner.ended && rest <= MOST_DISCARDED as u64
+        let rest = inner.decoder.size_hint().exact();
+        !inner.stuck && !inner.ended && rest.is_some_and(|rest| rest <= MOST_DISCARDED as u64)
     }
 
     /// Resolves with the body's end, or when nobody reads it any more.

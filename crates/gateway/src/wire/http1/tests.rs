@@ -390,6 +390,18 @@ fn a_little_that_nobody_reads_is_thrown_away() {
         let number = next_body(&inlet).await.unwrap();
         inlet.let_go(number);
         assert!(!inlet.may_last(), "that is too much");
+
+        let chunked =
+            b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n";
+        for (rest, whole) in [("", false), ("5\r\nhe", false), ("0\r\n\r\n", true)] {
+            let (_client, inlet, number) = asked(&[chunked, rest.as_bytes()].concat()).await;
+            inlet.let_go(number);
+            assert_eq!(
+                inlet.may_last(),
+                whole,
+                "nobody knows how much comes: {rest:?}"
+            );
+        }
     });
 }
 
