@@ -122,8 +122,8 @@ impl Book {
             self.unkept = self.unkept.saturating_add(1);
             None
         };
-        if let Some(witnesses) = &mut self.witnesses {
-            new.into_iter().for_each(|client| witnesses.add(client));
+        if let (Some(witnesses), Some(client)) = (&mut self.witnesses, new) {
+            witnesses.add(client);
         }
     }
 
