@@ -208,10 +208,7 @@ impl Forwarding {
         let stamp = upstream.placeholder.as_ref().zip(self.nonce.take());
         match stamp.filter(|_| is_html(answer.headers())) {
             Some((placeholder, nonce)) => stamped(answer, placeholder, &nonce),
-            None => answer.map(|body| match body {
-                AppBody::Whole(body) => ResponseBody::Whole(body),
-                body => ResponseBody::App(body),
-            }),
+            None => answer.map(ResponseBody::Plain),
         }
     }
 }
