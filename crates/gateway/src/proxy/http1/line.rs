@@ -205,7 +205,12 @@ pub(in crate::proxy) struct Patience {
 impl Patience {
     /// Ready when the number `moved` has been the same for the limit; what is `waited` for is kept by who
     /// asks.
-    fn poll(&self, cx: &Context<'_>, waited: &mut Option<(Deadline, u64)>, moved: u64) -> Poll<()> {
+    pub(in crate::proxy) fn poll(
+        &self,
+        cx: &Context<'_>,
+        waited: &mut Option<(Deadline, u64)>,
+        moved: u64,
+    ) -> Poll<()> {
         let (deadline, before) =
             waited.get_or_insert_with(|| (self.deadlines.wait(self.limit), moved));
         if deadline.has_passed(cx.waker()) {
