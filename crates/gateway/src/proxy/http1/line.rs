@@ -19,9 +19,10 @@ use super::head::MOST_BYTES;
 use super::upload::{Stopped, Upload};
 use crate::proxy::deadlines::{Deadline, Deadlines};
 
-/// How much is read at once at first; twice as much whenever that was filled, and as much as is announced, up
-/// to [`LARGEST`].
+/// How much is read at once at first; as much as is announced, up to [`LARGE`]; twice as much whenever that was
+/// filled, up to [`LARGEST`].
 const SMALLEST: usize = 8 << 10;
+const LARGE: usize = 64 << 10;
 const LARGEST: usize = 128 << 10;
 
 /// A connection that carries one request at a time.
@@ -65,8 +66,8 @@ impl Line {
         cx: &mut Context<'_>,
         announced: u64,
     ) -> Poll<Result<bool, Error>> {
-        let announced = usize::try_from(announced).unwrap_or(LARGEST);
-        self.reads = self.reads.max(announced.min(LARGEST));
+        let announced = usize::try_from(announced).unwrap_or(LARGE);
+        self.reads = self.reads.max(announced.min(LARGE));
         if self.bytes.capacity() - self.bytes.len() < self.reads / 2 {
             self.bytes.reserve(self.reads);
         }
