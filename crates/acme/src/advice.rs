@@ -275,6 +275,11 @@ pub(crate) fn is_account_gone(error: &Error) -> bool {
     is(error, "accountDoesNotExist")
 }
 
+/// Whether a nonce was refused, as a directory may do whenever it likes (RFC 8555 §6.5).
+pub(crate) fn is_bad_nonce(error: &Error) -> bool {
+    is(error, "badNonce")
+}
+
 /// Whether a certificate was revoked before.
 pub(crate) fn is_revoked_already(error: &Error) -> bool {
     is(error, "alreadyRevoked")

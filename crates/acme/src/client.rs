@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use instant_acme::{
-    Account, AuthorizationStatus, CertificateIdentifier, ChallengeType, Identifier,
+    Account, AuthorizationStatus, CertificateIdentifier, ChallengeType, Error, Identifier,
     KeyAuthorization, NewOrder, OrderStatus, RetryPolicy, RevocationReason, RevocationRequest,
 };
 use panoply_core::Clock;
@@ -15,18 +15,16 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 
 use crate::account::DirectoryAccount;
-use crate::advice::{Of, Tried, is_account_gone, is_revoked_already};
+use crate::advice::{Of, Tried, is_account_gone, is_bad_nonce, is_revoked_already};
 use crate::config::{AcmeConfig, ChallengeKind, Directory};
 use crate::hook;
+use crate::insist::{TIMES, insist};
 use crate::issuer::{Failure, Fault, Issued, Issuer, Order, Pending, Reason, Window};
 use crate::sharing::{Sharing, called};
 use crate::storage::Storage;
 
 /// How a directory is polled: from a quarter of a second on, for some minutes.
 const POLLS: RetryPolicy = RetryPolicy::new().timeout(Duration::from_mins(4));
-
-/// How often an order is begun anew because a nonce was refused again and again.
-const NONCES: usize = 3;
 
 /// One directory, with the account there.
 pub(crate) struct Client {
@@ -132,11 +130,10 @@ impl Client {
         }
         self.sharing.withdraw(&spread).await;
         shown?;
-        let key = placed
-            .finalize()
-            .await
-            .map_err(|error| tried.error(&error))?;
-        let chain = placed.poll_certificate(&POLLS).await;
+        // An order that stands is not begun anew for a nonce: directories count orders.
+        let key = insist!(placed.finalize());
+        let key = key.map_err(|error| tried.error(&error))?;
+        let chain = insist!(placed.poll_certificate(&POLLS));
         let chain = chain.map_err(|error| tried.error(&error))?;
         Ok(Issued::new(&key, &chain))
     }
@@ -164,15 +161,14 @@ impl Client {
             };
             let answer = challenge.key_authorization();
             given.push(self.give(kind, &name, &challenge.token, &answer).await?);
-            challenge
-                .set_ready()
-                .await
+            insist!(challenge.set_ready())
                 .map_err(|error| self.tried(&[name], kind).error(&error))?;
         }
-        match placed.poll_ready(&POLLS).await {
+        match insist!(placed.poll_ready(&POLLS)) {
             Ok(OrderStatus::Ready) => Ok(()),
             // An order that has failed; which of the names it was say the authorizations.
-            Ok(_) | Err(instant_acme::Error::Api(_)) => Err(self.refused(placed, order).await),
+            Err(error) if is_bad_nonce(&error) => Err(all.error(&error)),
+            Ok(_) | Err(Error::Api(_)) => Err(self.refused(placed, order).await),
             Err(error) => Err(all.error(&error)),
         }
     }
@@ -272,7 +268,7 @@ impl Client {
                     again,
                 )))
             }
-            Err(instant_acme::Error::Unsupported(_)) => Ok(None),
+            Err(Error::Unsupported(_)) => Ok(None),
             Err(error) => Err(tried.error(&error)),
         }
     }
@@ -308,7 +304,7 @@ impl Issuer for Client {
 
     fn order<'a>(&'a self, order: &'a Order<'a>) -> Pending<'a, Result<Issued, Failure>> {
         Box::pin(async move {
-            for _ in 0..NONCES {
+            for _ in 0..TIMES {
                 match self.ordered(order).await {
                     Err(failure) if failure.at_once => {}
                     decided => return decided,

@@ -13,6 +13,7 @@ mod directories;
 #[doc(hidden)]
 pub mod fuzzing;
 mod hook;
+mod insist;
 mod issuer;
 mod managed;
 mod manager;

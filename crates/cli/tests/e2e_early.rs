@@ -145,6 +145,17 @@ fn a_refused_post_leaves_its_connection_for_the_next() {
     socket.send(post("/x", 1 << 20, foreign).as_bytes());
     let refused = socket.read_until("\r\n\r\n").to_lowercase();
     wrong.check(refused.contains("connection: close"), || refused.clone());
+    // So is what nobody knows the end of (RFC 9112 §9.6): whatever comes of it, no more is promised.
+    let chunked = format!(
+        "POST /x HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n{foreign}\r\n5\r\nhello\r\n"
+    );
+    for (rest, lasts) in [("", false), ("0\r\n\r\n", true)] {
+        let mut socket = Raw::open(gateway.address());
+        socket.send([&chunked, rest].concat().as_bytes());
+        let refused = socket.read_until("\r\n\r\n").to_lowercase();
+        let says_close = refused.contains("connection: close");
+        wrong.check(says_close != lasts, || format!("{rest:?}: {refused}"));
+    }
     wrong.settle();
 }
 

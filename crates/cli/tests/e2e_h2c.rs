@@ -14,10 +14,14 @@
 
 mod support;
 
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
 
-use support::{App, Gateway, H2, Verdicts, curl, frame, wait_for};
+use support::{App, Gateway, H2, Raw, Verdicts, curl, frame, wait_for};
 
 /// The odd app, and a gateway with one worker before it.
 fn odd() -> (App, Gateway) {
@@ -145,6 +149,98 @@ fn trailers_bodies_and_broken_answers() {
         eprintln!("{version}: {said}");
     }
     wrong.settle();
+}
+
+/// What an app of frames by hand has seen on each of its streams.
+#[derive(Debug, Default)]
+struct Seen {
+    begun: usize,
+    reset: usize,
+}
+
+/// An app that answers each request at once and takes no more of it than the window that it has opened.
+fn app_that_reads_nothing() -> (String, Arc<Mutex<Seen>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    let seen = Arc::<Mutex<Seen>>::default();
+    let noted = Arc::clone(&seen);
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let noted = Arc::clone(&noted);
+            // A connection that ends is no failure.
+            thread::spawn(move || drop(answer_unread(stream, &noted)));
+        }
+    });
+    (origin, seen)
+}
+
+fn answer_unread(mut stream: TcpStream, seen: &Mutex<Seen>) -> std::io::Result<()> {
+    const SETTINGS: u8 = 4;
+    stream.read_exact(&mut [0; 24])?;
+    stream.write_all(&frame(SETTINGS, 0, 0, &[]))?;
+    loop {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head)?;
+        let (kind, flags) = (head[3], head[4]);
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let number = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
+        stream.read_exact(&mut vec![0; usize::try_from(length).unwrap()])?;
+        match kind {
+            SETTINGS if flags == 0 => stream.write_all(&frame(SETTINGS, 1, 0, &[]))?,
+            // Its status is a literal behind an indexed name (RFC 7541 §6.2.2).
+            1 => {
+                seen.lock().unwrap().begun += 1;
+                stream.write_all(&frame(1, 4, number, b"\x08\x03401"))?;
+                stream.write_all(&frame(0, 1, number, b"no"))?;
+            }
+            3 => seen.lock().unwrap().reset += 1,
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn a_request_that_the_app_leaves_unread_ends_after_its_answer() {
+    let (origin, seen) = app_that_reads_nothing();
+    let config = "[tls]\nmode = \"off\"\n[app]\nh2c = true\n[limits]\nstall_timeout = \"1s\"\n";
+    let gateway = Gateway::before(&origin, config);
+    let length = 8 << 20;
+    let head = format!("POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: {length}\r\n\r\n");
+    let request = [head.as_bytes(), &vec![b'x'; length]].concat();
+    // Whether the client goes on sending or has gone, the stream ends.
+    let mut sends = Raw::open(gateway.address());
+    assert_eq!(sends.talk(request.clone()).status(), 401);
+    let mut goes = Raw::open(gateway.address());
+    goes.send(&request[..1 << 20]);
+    let answer = goes.read_until("\r\n\r\n");
+    assert!(answer.contains("401"), "{answer}");
+    drop(goes);
+    wait_for("the streams to end", Duration::from_secs(20), || {
+        let seen = seen.lock().unwrap();
+        (seen.begun == 2 && seen.reset == 2).then_some(())
+    });
+}
+
+#[test]
+fn a_request_that_is_read_after_its_answer_comes_whole() {
+    let (_app, gateway) = odd();
+    let mut client = H2::open(gateway.address());
+    let fields = [
+        (":method", "POST"),
+        (":scheme", "https"),
+        (":authority", "localhost"),
+        (":path", "/late"),
+    ];
+    client.headers(1, false, &fields);
+    assert!(client.fate(1).is_ok(), "an answer before the body");
+    for piece in 0..4 {
+        // Within the window that every stream has.
+        client.send(&frame(0, u8::from(piece == 3), 1, &[b'x'; 10_000]));
+    }
+    wait_for("all of it", Duration::from_secs(20), || {
+        let answer = curl(&gateway.ca(), &[&gateway.url("/x")]);
+        (answer.json()["late"] == 40_000).then_some(())
+    });
 }
 
 #[test]

@@ -175,6 +175,42 @@ fn what_is_counted_is_counted_exactly_across_an_upgrade() {
 }
 
 #[test]
+fn sessions_of_tls_go_on_with_the_next_one() {
+    let gateway = Gateway::setup().config(&app("")).start();
+    let last = Last::of(&gateway);
+    let ask = gateway.dir.path().join("ask");
+    let request = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    fs::write(&ask, request).unwrap();
+    let greet = |version: &str, how: &str| {
+        let session = gateway.dir.path().join(format!("session{version}"));
+        let output = Command::new("timeout")
+            .args(["10", "openssl", "s_client", "-ign_eof", version])
+            .args(["-servername", "localhost", "-connect", gateway.address()])
+            .arg(how)
+            .arg(session)
+            // TLS 1.3 has its tickets behind the handshake: whoever leaves at once has none.
+            .stdin(fs::File::open(&ask).unwrap())
+            .output()
+            .unwrap();
+        text(&output.stdout)
+    };
+    let before = last.process();
+    for version in ["-tls1_2", "-tls1_3"] {
+        assert!(greet(version, "-sess_out").contains("New, TLSv1."));
+    }
+    let (done, said) = last.upgrade();
+    assert!(done, "{said}");
+    wait_for("the one before to end", Duration::from_secs(20), || {
+        last.process().filter(|now| Some(*now) != before)
+    });
+    for version in ["-tls1_2", "-tls1_3"] {
+        let said = greet(version, "-sess_in");
+        assert!(said.contains("Reused, TLSv1."), "{version}: {said}");
+    }
+    last.stop();
+}
+
+#[test]
 fn a_program_that_does_not_come_to_serve_changes_nothing() {
     let config = |more: &str| {
         format!(

@@ -13,8 +13,10 @@
 mod support;
 
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::fd::AsFd as _;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -138,6 +140,51 @@ fn whoever_may_go_needs_nobody_any_more() {
     let url = format!("http://{address}/");
     assert_eq!(page(&url, &[]).0, 200);
     other.status(Duration::from_secs(20));
+    gateway.signal(Signal::TERM);
+    assert!(gateway.status(Duration::from_secs(20)).success());
+}
+
+#[test]
+fn an_upgrade_that_was_asked_for_between_two_gateways_is_not_begun() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = dir.path().join("state");
+    fs::create_dir(&state).unwrap();
+    let socket = state.join("control.sock");
+    let control = UnixListener::bind(&socket).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let listen = format!("[listen]\nhttp = \"{address}\"\n");
+    let file = dir.path().join("panoply.toml");
+    fs::write(&file, config(&moody(), &listen)).unwrap();
+    let (line, its) = Line::pair();
+    let mut command = panoply();
+    command.args(["run", "--config"]).arg(&file).arg("--state");
+    command.arg(&state).env("PANOPLY_HANDOVER", "1");
+    let mut gateway = Process::start_with_input(&mut command, Stdio::from(its));
+    drop(command);
+    let null = fs::File::open(NULL).unwrap();
+    line.say(&json!({"Hello": {"version": 2}}), &[null.as_fd()]);
+    let http = json!({"Sockets": {"entrance": "Http", "address": address}});
+    line.say(&http, &[listener.as_fd()]);
+    let sockets = json!({"Sockets": {"entrance": "Control", "address": null}});
+    line.say(&sockets, &[control.as_fd()]);
+    line.say(&json!({"Begin": {"placeholder": null}}), &[]);
+    line.hear_of("Prepared");
+    // Nobody answers now.
+    let mut asked = UnixStream::connect(&socket).unwrap();
+    asked.write_all(b"\"upgrade\"\n").unwrap();
+    line.say(&json!("Go"), &[]);
+    line.hear_of("Ready");
+    asked
+        .set_read_timeout(Some(Duration::from_secs(30)))
+        .unwrap();
+    let mut said = String::new();
+    asked.read_to_string(&mut said).unwrap();
+    assert!(said.contains("just taking over"), "{said}");
+    drop((line, listener, control));
+    gateway.line_with(&["panoply: ready"], Duration::from_secs(20));
+    let begun = gateway.said().join("\n").contains("is to take over");
+    assert!(!begun, "another upgrade was begun");
     gateway.signal(Signal::TERM);
     assert!(gateway.status(Duration::from_secs(20)).success());
 }

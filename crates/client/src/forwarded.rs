@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName, header};
-use panoply_core::Scheme;
+use panoply_core::{Scheme, parse_host};
 
 /// Entries that are looked at; a longer list is not a chain of proxies but an attack.
 pub(crate) const MOST_HOPS: usize = 64;
@@ -57,9 +57,7 @@ pub(crate) fn scheme(text: &str) -> Option<Scheme> {
 
 /// A host with an optional port, and nothing else.
 pub(crate) fn host(text: &str) -> Option<Authority> {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
-    let fits = !text.is_empty() && text.len() <= 260 && text.bytes().all(plain);
-    fits.then(|| text.parse().ok()).flatten()
+    parse_host(text.as_bytes())
 }
 
 /// An address with or without a port, IPv6 with or without brackets (RFC 7239 §6).
@@ -214,6 +212,11 @@ mod tests {
             Some("1.2.3.4".parse().unwrap())
         );
         assert_eq!(hops("for=unknown")[0].address, None);
+        assert_eq!(hops("for=1.2.3.4;host=\"a.test:65536\"")[0].host, None);
+        assert_eq!(
+            host("a.test:65535").and_then(|host| host.port_u16()),
+            Some(65535)
+        );
         let separators = r#"for=192.0.2.1, for=192.0.2.2;host="a,b;c\"";proto=https"#;
         assert_eq!(hops(separators).len(), 2, "separators in quotes are text");
         assert_eq!(hops(separators)[0].scheme, Some(Scheme::Https));

@@ -4,6 +4,7 @@ mod client_address;
 mod clock;
 mod connection;
 mod counters;
+mod host;
 mod nonce;
 mod path_index;
 mod random;
@@ -21,6 +22,7 @@ pub use counters::{
     Action, Block, BlockId, CounterKey, CounterKeys, CounterStore, Decision, Lock, Moment, Op,
     Receipt, Record, Release, Reply, Rule, State, StoreError, Subject,
 };
+pub use host::{is_host, parse_host};
 pub use nonce::Nonce;
 pub use path_index::PathIndex;
 pub use refusal::{OwnPage, Refusal};

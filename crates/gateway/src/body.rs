@@ -250,22 +250,20 @@ impl Body for RequestBody {
 /// An answer's body: the app's, or one of our own.
 #[derive(Debug)]
 pub(crate) enum ResponseBody {
-    /// A page of ours, or an answer of the app that came whole.
-    Whole(Full<Bytes>),
-    /// The app's, as it comes.
-    App(AppBody),
+    /// As it comes.
+    Plain(AppBody),
     /// The app's page, with the placeholder replaced by the nonce.
     Stamped(Box<Stamped<AppBody>>),
 }
 
-/// What the app sends, boxed: answers are moved a dozen times.
+/// What the app sends, or we in its place; boxed, since answers are moved a dozen times.
 #[derive(Debug)]
 pub(crate) enum AppBody {
     /// Over a connection of its own.
     Http1(Box<http1::Answer>),
     /// Over one that others use too, with its place there.
     Http2(Box<Shared>),
-    /// All of it, come with its head.
+    /// All of it, come with its head, or a page of ours.
     Whole(Full<Bytes>),
 }
 
@@ -310,7 +308,7 @@ pub(crate) enum Broken {
 
 impl From<Bytes> for ResponseBody {
     fn from(bytes: Bytes) -> Self {
-        Self::Whole(Full::new(bytes))
+        Self::Plain(AppBody::Whole(Full::new(bytes)))
     }
 }
 
@@ -373,24 +371,21 @@ impl Body for ResponseBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         match self.get_mut() {
-            Self::Whole(body) => Pin::new(body).poll_frame(cx).map(sound),
-            Self::App(body) => Pin::new(body).poll_frame(cx),
+            Self::Plain(body) => Pin::new(body).poll_frame(cx),
             Self::Stamped(body) => Pin::new(&mut **body).poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Whole(body) => body.is_end_stream(),
-            Self::App(body) => body.is_end_stream(),
+            Self::Plain(body) => body.is_end_stream(),
             Self::Stamped(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Whole(body) => body.size_hint(),
-            Self::App(body) => body.size_hint(),
+            Self::Plain(body) => body.size_hint(),
             Self::Stamped(body) => body.size_hint(),
         }
     }

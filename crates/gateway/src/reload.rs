@@ -31,8 +31,10 @@ pub(crate) async fn apply(
             for (key, _) in stays.iter().filter(|(_, changed)| *changed) {
                 tracing::warn!(key, "a change of this takes effect only after a restart");
             }
-            // The new list of blocks is empty until it has been looked at.
-            let refresh = settings.live.suit.blocklist().refresh();
+            // Whoever is blocked stays so, also where the store is away, or between two gateways.
+            let blocks = settings.live.suit.blocklist();
+            blocks.begin_with(shared.live.load().suit.blocklist());
+            let refresh = blocks.refresh();
             let refreshed = tokio::time::timeout(Duration::from_millis(500), refresh).await;
             if !matches!(refreshed, Ok(Ok(()))) {
                 tracing::warn!("the blocks by hand could not be looked at and follow later");

@@ -40,6 +40,7 @@ impl AppService {
             stall_timeout: live.limits.patience.stall,
             h2c: live.h2c,
             placeholder: live.placeholder.as_deref().map(Rc::from),
+            headers: live.suit.headers().clone(),
         };
         Self(Rc::new(Inner {
             shared,

@@ -75,6 +75,8 @@ impl Surroundings {
     pub fn succeeding(mut self, heir: Heir) -> Self {
         // The app that runs knows no other.
         self.placeholder = heir.placeholder().or(self.placeholder);
+        let tickets = &self.lasting.tickets;
+        tickets.take_over(heir.tickets(), &*self.clock);
         self.heir = Some(heir);
         self
     }

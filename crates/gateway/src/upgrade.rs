@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::handover::{AppLeft, Entrance, Estate, Successor};
+use crate::handover::{AppLeft, Entrance, Estate, Successor, TicketKeys};
 use crate::settings::{App, Settings};
 use crate::shared::AppState;
 use crate::upkeep::Upkeep;
@@ -65,6 +65,7 @@ pub(crate) async fn hand_over(
         ],
         app: running(upkeep, settings),
         placeholder: upkeep.around.placeholder().map(str::to_owned),
+        tickets: TicketKeys::of(&upkeep.around.lasting.tickets.hand_over()),
     };
     let path = program.path().display();
     tracing::info!(program = %path, "another program is to take over");

@@ -21,7 +21,7 @@ use crate::access::WorkerLog;
 use crate::body::{RequestBody, ResponseBody, Source};
 use crate::intake::Intake;
 use crate::metrics::Metrics;
-use crate::proxy::Pool;
+use crate::proxy::{Interims, Pool};
 use crate::service::AppService;
 use crate::settings::{Limits, Live};
 use crate::shared::{Seat, Shared};
@@ -105,6 +105,11 @@ impl Worker {
     fn dated(self: Rc<Self>) -> Rc<Self> {
         self.set_date();
         self
+    }
+
+    /// What the app says ahead of its answers.
+    pub(crate) fn interims(&self) -> &Interims {
+        self.pool.interims()
     }
 
     /// Room that is read into.

@@ -101,9 +101,10 @@ pub fn set_cookie(line: &[u8]) {
     GUARD.incoming(&mut request, true);
     let odd = set.name().is_empty() || set.name().starts_with(b"$") || line.contains(&b'\t');
     let too_large = set.bytes() > 4096 - 64;
+    let is_deletion = set.max_age_attribute().is_some_and(|age| age <= 0);
     // An app does not know the names outside; the fuzzer finds them.
     let outside = [&b"__Secure-id-"[..], b"__Host-id-"];
-    if odd || too_large || outside.iter().any(|name| set.name().starts_with(name)) {
+    if odd || too_large || is_deletion || outside.iter().any(|name| set.name().starts_with(name)) {
         return;
     }
     let seen = request.get(COOKIE).expect("it comes back");

@@ -159,6 +159,11 @@ impl Headers {
         self.0.rendered.uses_nonce()
     }
 
+    /// Whether a header of this name is taken off every answer, since it tells what the site is made of.
+    pub fn removes(&self, name: &HeaderName) -> bool {
+        self.0.rendered.removes(name)
+    }
+
     pub(crate) fn rendered(&self) -> &Arc<Rendered> {
         &self.0.rendered
     }

@@ -53,7 +53,8 @@ impl Keeper {
         if !self.at_once {
             return None;
         }
-        self.store.load(key).now().ok()
+        let answer = self.store.load(key).now().ok()?;
+        Some(noted(&self.reads_fail, answer))
     }
 
     /// Commits, if the store is one that keeps nobody waiting.
@@ -65,7 +66,8 @@ impl Keeper {
         if !self.at_once {
             return None;
         }
-        self.store.commit(key, change).now().ok()
+        let answer = self.store.commit(key, change).now().ok()?;
+        Some(noted(&self.writes_fail, answer))
     }
 
     pub(crate) const fn answers_at_once(&self) -> bool {
@@ -126,15 +128,7 @@ impl Keeper {
         if self.silent.load(Ordering::Relaxed) > 0 {
             self.silent.store(0, Ordering::Relaxed);
         }
-        match answer {
-            Ok(answer) => {
-                if failing.load(Ordering::Relaxed) && failing.swap(false, Ordering::Relaxed) {
-                    tracing::warn!("the store of sessions is back");
-                }
-                Ok(answer)
-            }
-            Err(error) => Err(tell(failing, error)),
-        }
+        noted(failing, answer)
     }
 
     /// Whether the store may be asked: always, or once a pause while it is silent.
@@ -160,6 +154,20 @@ impl Keeper {
 
     fn now(&self) -> u64 {
         millis(self.clock.monotonic())
+    }
+}
+
+/// An answer of the store's, of which the log is told where it begins to fail, and where it is back.
+fn noted<T>(failing: &AtomicBool, answer: Result<T, StoreError>) -> Result<T, StoreError> {
+    match answer {
+        Ok(answer) => {
+            // Read first: every request comes by here, on every thread.
+            if failing.load(Ordering::Relaxed) && failing.swap(false, Ordering::Relaxed) {
+                tracing::warn!("the store of sessions is back");
+            }
+            Ok(answer)
+        }
+        Err(error) => Err(tell(failing, error)),
     }
 }
 

@@ -25,7 +25,12 @@ pub fn redis_address(data: &[u8]) {
             let rest = text.split_once("://").map_or("", |(_, rest)| rest);
             let secret = rest.rsplit_once('@').map_or("", |(login, _)| login);
             let secret = secret.rsplit_once(':').map_or(secret, |(_, secret)| secret);
-            assert!(secret.len() < 12 || !said.contains(secret), "{said}");
+            if secret.len() >= 12 && said.contains(secret) {
+                // The words of the error itself may be taken for a secret: another is told of alike.
+                let other = text.replace(secret, &"x".repeat(secret.len()));
+                let other = Address::parse(&other).expect_err("it says no less");
+                assert_eq!(other.to_string(), said);
+            }
         }
     }
 }

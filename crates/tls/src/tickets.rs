@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use arc_swap::ArcSwap;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::rand;
-use panoply_core::{Clock, StoreError};
+use panoply_core::{Clock, Secret, StoreError};
 use rustls::server::ProducesTickets;
 use zeroize::Zeroizing;
 
@@ -33,7 +33,7 @@ const KEY: usize = 32;
 ///
 /// Each key seals for 12 hours, opens for 12 more, and is forgotten: whoever steals the keys of today
 /// reads nothing of last week. Keys are never written to a disk. Clones share them, so that they
-/// outlast a reload of the configuration.
+/// outlast a reload of the configuration; a process may hand them over to the next.
 #[derive(Clone, Default)]
 pub struct Tickets(Arc<Inner>);
 
@@ -162,6 +162,44 @@ impl Tickets {
         }
         self.add(keys.into_iter().chain(new), now);
         Ok(())
+    }
+
+    /// The keys, for a process that takes over from this one on the same machine, so that clients' sessions
+    /// go on there: [`take_over`](Self::take_over) reads them.
+    ///
+    /// ```
+    /// use panoply_core::SystemClock;
+    /// use panoply_tls::Tickets;
+    ///
+    /// let (before, after) = (Tickets::default(), Tickets::default());
+    /// after.take_over(&before.hand_over(), &SystemClock::new());
+    /// ```
+    pub fn hand_over(&self) -> Vec<Secret> {
+        let ring = self.0.ring.load();
+        let with_sharing = |key: &Arc<TicketKey>| {
+            let mut bytes = Vec::with_capacity(1 + 8 + ID + KEY);
+            bytes.push(u8::from(key.shared));
+            bytes.extend_from_slice(&key.to_bytes());
+            Secret::new(bytes)
+        };
+        ring.iter().map(with_sharing).collect()
+    }
+
+    /// Takes the keys over that another process has handed over. What is no key, or none of this day, is
+    /// passed over.
+    pub fn take_over(&self, keys: &[Secret], clock: &dyn Clock) {
+        let now = now(clock);
+        let read = |key: &Secret| {
+            let (shared, bytes) = key.expose().split_first()?;
+            let mut key = TicketKey::from_bytes(bytes)?;
+            key.shared = *shared == 1;
+            Some(key)
+        };
+        let keys = keys.iter().filter_map(read);
+        self.add(
+            keys.filter(|key| key.is_credible(now) && !key.is_over(now)),
+            now,
+        );
     }
 
     /// What rustls asks. `about` says under which terms a session began: a ticket of other terms is
@@ -366,6 +404,29 @@ mod tests {
         // It is back: its old keys are over, and a new one is made.
         tickets.share(&nodes, &clock).await.unwrap();
         assert_eq!(nodes.load(NAME).await.unwrap().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_process_that_takes_over_opens_and_seals_as_the_one_before() {
+        let clock = ManualClock::new();
+        let (before, after) = (Tickets::default(), Tickets::default());
+        let [a, b] = [&before, &after].map(|tickets| bound(tickets, b"", &clock));
+        let early = a.encrypt(b"early").unwrap();
+        clock.advance(Duration::from_secs(PERIOD));
+        let late = a.encrypt(b"late").unwrap();
+        let mut keys = before.hand_over();
+        keys.push(Secret::new(vec![0; 8 + ID + KEY]));
+        keys.push(Secret::new(Vec::new()));
+        // One of a clock that was wrong would be kept for years.
+        let tomorrow = TicketKey::random(now(&clock) + 3 * PERIOD, true).unwrap();
+        keys.push(Secret::new([&[1][..], &tomorrow.to_bytes()].concat()));
+        after.take_over(&keys, &clock);
+        for ticket in [&early, &late] {
+            assert!(b.decrypt(ticket).is_some());
+        }
+        assert!(a.decrypt(&b.encrypt(b"x").unwrap()).is_some());
+        assert_eq!(after.0.ring.load().len(), 2);
+        assert!(after.0.ring.load().iter().all(|key| !key.shared));
     }
 
     proptest! {

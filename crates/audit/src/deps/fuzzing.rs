@@ -91,8 +91,6 @@ pub(crate) fn dockerfile(data: &[u8]) {
     };
     if let Some(image) = runtime::docker::last_image(text) {
         let line = text.get(image.span).unwrap_or_default();
-        // Behind a line that says nothing but that it goes on, it may stand in the next.
-        let line = line.trim_start_matches(|letter: char| letter == '\\' || letter.is_whitespace());
         assert!(line.to_ascii_lowercase().starts_with("from"), "{line:?}");
         let _ = runtime::docker::node_version(&image.name);
     }

@@ -108,7 +108,7 @@ impl FromStr for Upstream {
         if authority.contains(['/', '?', '#']) {
             return Err(bad("leave out the path; the client's own is passed on"));
         }
-        let authority = crate::intake::parse_host(authority.as_bytes())
+        let authority = panoply_core::parse_host(authority.as_bytes())
             .ok_or_else(|| bad("write it as `http://127.0.0.1:3000`"))?;
         let host = authority
             .host()

@@ -59,6 +59,16 @@ impl Socket {
         })
     }
 
+    /// Those who have come and have not been answered.
+    fn waiting(&self) -> impl Iterator<Item = UnixStream> {
+        let next = || {
+            let (stream, _) = self.listener.accept().ok()?;
+            stream.set_nonblocking(true).ok()?;
+            UnixStream::from_std(stream).ok()
+        };
+        std::iter::from_fn(next).take(MOST_WAITING)
+    }
+
     /// It is this gateway's from now on.
     pub(crate) fn stay(&self) {
         self.is_ours.store(true, Ordering::Relaxed);
@@ -110,8 +120,14 @@ pub(crate) struct Desk {
     pub(crate) _open: watch::Receiver<()>,
 }
 
+/// Who is answered first, of those who have come while nobody answered.
+const MOST_WAITING: usize = 128;
+
 /// Answers for as long as this is polled.
 pub(crate) async fn serve(socket: Arc<Socket>, desk: Desk) {
+    for stream in socket.waiting() {
+        attend(stream, &desk, true);
+    }
     let listener = { socket.listener.try_clone() }.and_then(UnixListener::from_std);
     let listener = match listener {
         Ok(listener) => listener,
@@ -119,15 +135,7 @@ pub(crate) async fn serve(socket: Arc<Socket>, desk: Desk) {
     };
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
-                let desk = desk.clone();
-                tokio::task::spawn_local(async move {
-                    let answered = tokio::time::timeout(PATIENCE, exchange(stream, &desk));
-                    if let Ok(Err(error)) = answered.await {
-                        tracing::debug!(%error, "a control connection ended early");
-                    }
-                });
-            }
+            Ok((stream, _)) => attend(stream, &desk, false),
             Err(error) => {
                 tracing::error!(%error, "the control socket cannot accept connections");
                 tokio::time::sleep(Duration::from_millis(100)).await;
@@ -136,13 +144,30 @@ pub(crate) async fn serve(socket: Arc<Socket>, desk: Desk) {
     }
 }
 
-async fn exchange(mut stream: UnixStream, desk: &Desk) -> io::Result<()> {
+/// Answers one who has come, and may have `waited` since before this gateway was the one.
+fn attend(stream: UnixStream, desk: &Desk, waited: bool) {
+    let desk = desk.clone();
+    tokio::task::spawn_local(async move {
+        let answered = tokio::time::timeout(PATIENCE, exchange(stream, &desk, waited));
+        if let Ok(Err(error)) = answered.await {
+            tracing::debug!(%error, "a control connection ended early");
+        }
+    });
+}
+
+async fn exchange(mut stream: UnixStream, desk: &Desk, waited: bool) -> io::Result<()> {
     let (reader, mut writer) = stream.split();
     let mut line = String::new();
     BufReader::new(reader.take(LONGEST))
         .read_line(&mut line)
         .await?;
     let said = match serde_json::from_str(&line) {
+        // That was said to another gateway, and may have come about.
+        Ok(Ask::Upgrade) if waited => Said::Failed {
+            why:
+                "one gateway was just taking over from another: `panoply status` says which serves"
+                    .to_owned(),
+        },
         Ok(ask) => answer(ask, desk).await,
         Err(error) => Said::Failed {
             why: format!("this gateway does not know what is asked: {error}"),

@@ -56,7 +56,7 @@ fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Read {
     for piece in pieces {
         bytes.extend_from_slice(piece);
         if head.is_none() {
-            match Head::take(&mut bytes, &Method::GET) {
+            match Head::take(&mut bytes, &Method::GET, |_, _| {}) {
                 Ok(Some(taken)) if taken.status != StatusCode::SWITCHING_PROTOCOLS => {
                     let decoder = Decoder::new(taken.extent);
                     head = Some((taken, decoder));

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use panoply_core::Secret;
 use rustix::io::ioctl_fionbio;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use tokio::io::Interest;
@@ -27,6 +28,7 @@ pub struct Heir(Arc<Inner>);
 struct Inner {
     line: OwnedFd,
     placeholder: Option<Arc<str>>,
+    tickets: Vec<Secret>,
     left: Mutex<Left>,
 }
 
@@ -58,7 +60,7 @@ impl Heir {
         let line = io::stdin().as_fd().try_clone_to_owned()?;
         set_socket_timeout(&line, Timeout::Recv, Some(PATIENCE))?;
         let mut left = Left::default();
-        let placeholder = loop {
+        let (placeholder, tickets) = loop {
             let next = receive(&line)?.ok_or(io::ErrorKind::UnexpectedEof)?;
             let (word, with) = next;
             match word {
@@ -71,7 +73,10 @@ impl Heir {
                 Word::App(app) => {
                     left.app = with.into_iter().next().map(|process| (app, process));
                 }
-                Word::Begin { placeholder } => break placeholder,
+                Word::Begin {
+                    placeholder,
+                    tickets,
+                } => break (placeholder, tickets),
                 _ => {
                     return Err(io::Error::other(
                         "the gateway that runs speaks another language",
@@ -83,6 +88,7 @@ impl Heir {
         Ok(Some(Self(Arc::new(Inner {
             line,
             placeholder: placeholder.map(Arc::from),
+            tickets: tickets.into_secrets(),
             left: Mutex::new(left),
         }))))
     }
@@ -90,6 +96,11 @@ impl Heir {
     /// What the app that runs was told to write where a nonce belongs.
     pub(crate) fn placeholder(&self) -> Option<Arc<str>> {
         self.0.placeholder.clone()
+    }
+
+    /// The keys of session tickets that clients of the gateway that runs have.
+    pub(crate) fn tickets(&self) -> &[Secret] {
+        &self.0.tickets
     }
 
     /// The sockets of an entrance, if it was to listen on the same address.

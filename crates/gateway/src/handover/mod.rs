@@ -5,8 +5,8 @@
 //!
 //! ```text
 //! the one that runs                        the one that is to come
-//! sockets, app, placeholder        ───▶    reads the configuration, checks it whole, and has
-//!                                          its app up, where that is to be another one
+//! sockets, app, placeholder,       ───▶    reads the configuration, checks it whole, and has
+//! keys of session tickets                  its app up, where that is to be another one
 //!                                  ◀───    prepared
 //! ends its upkeep, gives back
 //! the store; decisions wait
@@ -31,10 +31,12 @@ mod heir;
 mod session;
 mod successor;
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 
+use panoply_core::Secret;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde::{Deserialize, Serialize};
 
@@ -91,6 +93,26 @@ impl AppLeft {
     }
 }
 
+/// The keys of session tickets, on their way.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TicketKeys(Vec<Vec<u8>>);
+
+impl TicketKeys {
+    pub(crate) fn of(keys: &[Secret]) -> Self {
+        Self(keys.iter().map(|key| key.expose().to_vec()).collect())
+    }
+
+    fn into_secrets(self) -> Vec<Secret> {
+        self.0.into_iter().map(Secret::new).collect()
+    }
+}
+
+impl fmt::Debug for TicketKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} keys", self.0.len())
+    }
+}
+
 /// One message; file descriptors come with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 enum Word {
@@ -103,8 +125,12 @@ enum Word {
     },
     /// With a descriptor of the process.
     App(AppLeft),
-    /// The last of the introduction.
-    Begin { placeholder: Option<String> },
+    /// The last of the introduction; an older program says nothing of tickets.
+    Begin {
+        placeholder: Option<String>,
+        #[serde(default)]
+        tickets: TicketKeys,
+    },
     /// The configuration is good and the app is up; nothing has been touched.
     Prepared,
     /// The store has been given back.

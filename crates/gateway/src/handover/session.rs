@@ -87,6 +87,10 @@ mod tests {
 
     /// Its own session is of no use to a test: the leader may be in another PID namespace, and then it is 0.
     #[test]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "another process is waited for, by the real clock"
+    )]
     fn what_is_left_of_a_session_ends_with_it() {
         let mut leader = Command::new("setsid")
             .args(["sleep", "60"])

@@ -16,7 +16,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::process::{Child, Command};
 
 use super::channel::{MOST, receive, send};
-use super::{AppLeft, Entrance, Session, VARIABLE, VERSION, Word};
+use super::{AppLeft, Entrance, Session, TicketKeys, VARIABLE, VERSION, Word};
 use crate::pages;
 
 /// How this program was started, to start what is in its place later.
@@ -65,6 +65,7 @@ pub(crate) struct Estate<'a> {
     pub(crate) sockets: Vec<(Entrance, Option<SocketAddr>, Vec<BorrowedFd<'a>>)>,
     pub(crate) app: Option<(AppLeft, OwnedFd)>,
     pub(crate) placeholder: Option<String>,
+    pub(crate) tickets: TicketKeys,
 }
 
 /// The program that is to come. It does not outlive its being given up.
@@ -134,8 +135,12 @@ impl Successor {
             self.say(&Word::App(app.clone()), &[process.as_fd()])
                 .await?;
         }
-        let placeholder = estate.placeholder.clone();
-        self.say(&Word::Begin { placeholder }, &[]).await
+        let (placeholder, tickets) = (estate.placeholder.clone(), estate.tickets.clone());
+        let begin = Word::Begin {
+            placeholder,
+            tickets,
+        };
+        self.say(&begin, &[]).await
     }
 
     /// Waits until it has checked everything.

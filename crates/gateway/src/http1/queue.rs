@@ -107,11 +107,14 @@ impl Queue {
     ) -> Poll<io::Result<()>> {
         while !self.is_written() {
             let text = self.text.get(self.written..).unwrap_or(&[]);
-            let written = if self.data.is_empty() && self.after.is_empty() {
-                ready!(Pin::new(&mut *to).poll_write(cx, text))?
-            } else {
-                let parts = [text, &self.data, self.after].map(IoSlice::new);
-                ready!(Pin::new(&mut *to).poll_write_vectored(cx, &parts))?
+            let written = match [text, &self.data, self.after] {
+                [alone, [], []] | [[], alone, []] => {
+                    ready!(Pin::new(&mut *to).poll_write(cx, alone))?
+                }
+                parts => {
+                    let parts = parts.map(IoSlice::new);
+                    ready!(Pin::new(&mut *to).poll_write_vectored(cx, &parts))?
+                }
             };
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));

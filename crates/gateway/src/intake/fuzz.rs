@@ -4,15 +4,16 @@
 
 use http::header::HOST;
 use http::{HeaderValue, Request, Version};
+use panoply_core::{is_host, parse_host};
 
-use super::host::{is_host, of, parse};
+use super::host::of;
 
 /// A `Host`, and behind a line a target's authority: told quickly as told thoroughly, and what passes is
 /// one host, a name or an address, with or without a port.
 pub fn host(data: &[u8]) {
     let mut lines = data.splitn(2, |byte| *byte == b'\n');
     let (value, target) = (lines.next().unwrap_or_default(), lines.next());
-    assert_eq!(is_host(value), parse(value).is_some(), "{value:?}");
+    assert_eq!(is_host(value), parse_host(value).is_some(), "{value:?}");
     let mut request = Request::builder().version(Version::HTTP_11);
     if let Ok(host) = HeaderValue::from_bytes(value) {
         request = request.header(HOST, host);
@@ -25,7 +26,7 @@ pub fn host(data: &[u8]) {
     };
     if of(&request).is_ok() {
         let host = request.headers().get(HOST).expect("HTTP/1.1 must name one");
-        let authority = parse(host.as_bytes()).expect("it passed");
+        let authority = parse_host(host.as_bytes()).expect("it passed");
         assert!(
             authority
                 .as_str()

@@ -12,7 +12,6 @@ use http::uri::{Authority, Parts, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version};
 use panoply_core::Refusal;
 
-pub(crate) use host::parse as parse_host;
 pub(crate) use service::{Asked, Intake};
 
 /// Makes sure of one method, one host and one target, and removes headers that only mislead.

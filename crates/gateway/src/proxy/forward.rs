@@ -10,9 +10,10 @@ use std::time::Duration;
 use http::header::{ACCEPT_RANGES, CONNECTION, CONTENT_TYPE, ETAG, LAST_MODIFIED};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use panoply_core::Nonce;
+use panoply_headers::Headers;
 
 use super::deadlines::Deadline;
-use super::http1::{self, Begun, Ended, Exchange, Head, Line, Upload};
+use super::http1::{self, Ahead, Begun, Ended, Exchange, Head, Line, Upload};
 use super::pool::Pool;
 use super::{Failure, headers, shared};
 use crate::body::{AppBody, Fault, Progress, RequestBody, ResponseBody};
@@ -31,6 +32,8 @@ pub(crate) struct Upstream {
     pub(crate) h2c: bool,
     /// What the app writes where the nonce belongs.
     pub(crate) placeholder: Option<Rc<str>>,
+    /// What answers' headers are held to.
+    pub(crate) headers: Headers,
 }
 
 /// Sends `request` on; the answer is there as soon as its head is.
@@ -150,7 +153,12 @@ impl Forwarding {
                     };
                 }
                 State::Asking { exchange, wait, .. } => {
-                    let answer = match exchange.poll(cx) {
+                    let ahead = Ahead {
+                        interims: pool.interims(),
+                        headers: &upstream.headers,
+                        placeholder: upstream.placeholder.as_deref(),
+                    };
+                    let answer = match exchange.poll(cx, ahead) {
                         Poll::Ready(answer) => answer,
                         Poll::Pending => {
                             ready!(wait.poll(cx, upstream, &self.progress));
@@ -200,10 +208,7 @@ impl Forwarding {
         let stamp = upstream.placeholder.as_ref().zip(self.nonce.take());
         match stamp.filter(|_| is_html(answer.headers())) {
             Some((placeholder, nonce)) => stamped(answer, placeholder, &nonce),
-            None => answer.map(|body| match body {
-                AppBody::Whole(body) => ResponseBody::Whole(body),
-                body => ResponseBody::App(body),
-            }),
+            None => answer.map(ResponseBody::Plain),
         }
     }
 }

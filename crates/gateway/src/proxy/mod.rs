@@ -8,8 +8,8 @@ pub(crate) mod http1;
 mod multiplexed;
 mod pool;
 mod shared;
+mod uploads;
 
-use std::future::Future;
 use std::io;
 
 use http::StatusCode;
@@ -19,23 +19,9 @@ use crate::body::Broken;
 
 pub(crate) use forward::{Forwarding, Upstream, forward};
 pub(crate) use framework::{may_be as may_be_framework_error, replaced as without_framework_error};
+pub(crate) use http1::Interims;
 pub(crate) use multiplexed::Turn;
 pub(crate) use pool::Pool;
-
-/// Runs hyper's own tasks on the worker's thread.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Local;
-
-impl<F> hyper::rt::Executor<F> for Local
-where
-    F: Future + 'static,
-{
-    fn execute(&self, future: F) {
-        tokio::task::spawn_local(async move {
-            future.await;
-        });
-    }
-}
 
 /// Why the app gave no answer.
 #[derive(Debug, thiserror::Error)]

@@ -12,8 +12,10 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::Failure;
+use super::http1::Patience;
 use super::pool::CONNECT;
-use super::{Failure, Local};
+use super::uploads::{Outgoing, Tasks, Upload};
 use crate::body::RequestBody;
 
 /// What one answer may have on its way: this much of one that nobody takes waits here.
@@ -40,24 +42,25 @@ pub(super) struct Multiplexed {
     lines: RefCell<Vec<Line>>,
     /// Held by whoever makes a new one: a burst of requests needs no connection each.
     making: tokio::sync::Mutex<()>,
+    tasks: Tasks,
 }
 
 #[derive(Debug)]
 struct Line {
-    sender: http2::SendRequest<RequestBody>,
+    sender: http2::SendRequest<Outgoing>,
     /// Nothing once it has ended: what hyper has not sent then is given back.
     connection: Rc<RefCell<Option<Connection>>>,
     /// How many requests are on it.
     taken: Rc<Cell<usize>>,
 }
 
-type Connection = http2::Connection<TokioIo<TcpStream>, RequestBody, Local>;
+type Connection = http2::Connection<TokioIo<TcpStream>, Outgoing, Tasks>;
 
 impl Line {
     /// A new one, once the app has said how many requests it takes at once: it does so first of all
     /// (RFC 9113 §3.4), and refuses what is too much.
-    async fn over(stream: TcpStream) -> Result<Self, Failure> {
-        let (sender, connection) = http2::Builder::new(Local)
+    async fn over(stream: TcpStream, tasks: Tasks) -> Result<Self, Failure> {
+        let (sender, connection) = http2::Builder::new(tasks)
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .initial_max_send_streams(UNTOLD)
@@ -112,20 +115,31 @@ impl Line {
 
     fn place(&self) -> Place {
         self.taken.set(self.taken.get() + 1);
-        (self.sender.clone(), Turn(Rc::clone(&self.taken)))
+        let turn = Turn {
+            taken: Rc::clone(&self.taken),
+            upload: None,
+        };
+        (self.sender.clone(), turn)
     }
 }
 
 /// Where to send a request, and what holds its place there until its answer is out.
-pub(super) type Place = (http2::SendRequest<RequestBody>, Turn);
+pub(super) type Place = (http2::SendRequest<Outgoing>, Turn);
 
 /// One request's place on a connection.
 #[derive(Debug)]
-pub(crate) struct Turn(Rc<Cell<usize>>);
+pub(crate) struct Turn {
+    taken: Rc<Cell<usize>>,
+    /// Its body, which may still be on its way when its answer is out.
+    upload: Option<Rc<Upload>>,
+}
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
+        self.taken.set(self.taken.get() - 1);
+        if let Some(upload) = &self.upload {
+            upload.is_answered();
+        }
     }
 }
 
@@ -156,15 +170,28 @@ impl Multiplexed {
         if let Some(place) = self.turn() {
             return Ok(place);
         }
-        let line = Line::over(dial.await?).await?;
+        let line = Line::over(dial.await?, self.tasks.clone()).await?;
         let place = line.place();
         self.lines.borrow_mut().push(line);
         Ok(place)
     }
 
+    /// What is sent of `body` in this turn; once the answer is over, it is given up when it stands still for
+    /// as long as `patience` says.
+    pub(super) fn outgoing(
+        &self,
+        body: RequestBody,
+        turn: &mut Turn,
+        patience: Patience,
+    ) -> Outgoing {
+        let outgoing = Outgoing::new(body, &self.tasks, patience);
+        turn.upload = outgoing.upload();
+        outgoing
+    }
+
     /// Begins nothing more on the connection of `turn`; what is on it goes on.
     pub(super) fn retire(&self, turn: &Turn) {
-        let other = |line: &Line| !Rc::ptr_eq(&line.taken, &turn.0);
+        let other = |line: &Line| !Rc::ptr_eq(&line.taken, &turn.taken);
         self.lines.borrow_mut().retain(other);
     }
 

@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 
 use super::Failure;
 use super::deadlines::{Deadline, Deadlines};
-use super::http1::{Home, Line, Patience};
+use super::http1::{Home, Interims, Line, Patience};
 use super::multiplexed::Multiplexed;
 use crate::wire::bound_unsent;
 
@@ -36,6 +36,7 @@ pub(crate) struct Pool {
     deadlines: Rc<Deadlines>,
     /// Shared with what goes on by itself.
     going_on: Rc<()>,
+    interims: Interims,
     clock: Rc<dyn Clock>,
 }
 
@@ -53,6 +54,7 @@ impl Pool {
             shared: Multiplexed::default(),
             deadlines: Rc::default(),
             going_on: Rc::default(),
+            interims: Interims::default(),
             clock,
         };
         pool.sweep();
@@ -94,6 +96,11 @@ impl Pool {
     /// Whether the end of a request whose answer is out is still on its way to the app.
     pub(crate) fn is_sending(&self) -> bool {
         Rc::strong_count(&self.going_on) > 1
+    }
+
+    /// What the app says ahead of its answers.
+    pub(crate) const fn interims(&self) -> &Interims {
+        &self.interims
     }
 
     /// A connection that has been used before and still stands.

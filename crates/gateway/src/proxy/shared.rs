@@ -16,6 +16,7 @@ use panoply_core::{ClientAddress, Connection, RequestId};
 use super::forward::{Upstream, Wait};
 use super::multiplexed::Turn;
 use super::pool::Pool;
+use super::uploads::Outgoing;
 use super::{Failure, headers};
 use crate::body::{AppBody, Progress, RequestBody};
 
@@ -116,14 +117,16 @@ impl Again {
 async fn share(
     pool: &Pool,
     upstream: &Upstream,
-    mut request: Request<RequestBody>,
+    request: Request<RequestBody>,
     progress: &Progress,
 ) -> Result<(Response<Incoming>, Turn), Failure> {
     let lines = pool.multiplexed();
-    let (mut sender, turn) = lines.open(pool.dial_shared()).await?;
+    let patience = || pool.patience(upstream.stall_timeout);
+    let (mut sender, mut turn) = lines.open(pool.dial_shared()).await?;
     let again = Again::of(&request);
-    let send = sender.try_send_request(request);
-    request = match (answer(pool, upstream, progress, send).await, again) {
+    let send = request.map(|body| lines.outgoing(body, &mut turn, patience()));
+    let send = sender.try_send_request(send);
+    let request = match (answer(pool, upstream, progress, send).await, again) {
         (Ok(answer), _) => return Ok((answer, turn)),
         (Err(Unanswered::Unsent(unsent)), _) => *unsent,
         // Refused unseen, or lost with its connection: hyper does not tell one from the other.
@@ -132,8 +135,9 @@ async fn share(
     };
     lines.retire(&turn);
     drop(turn);
-    let (mut sender, turn) = lines.open(pool.dial_shared()).await?;
-    let send = sender.try_send_request(request);
+    let (mut sender, mut turn) = lines.open(pool.dial_shared()).await?;
+    let send = request.map(|body| lines.outgoing(body, &mut turn, patience()));
+    let send = sender.try_send_request(send);
     let answered = answer(pool, upstream, progress, send).await;
     Ok((answered.map_err(|error| error.failure(progress))?, turn))
 }
@@ -162,10 +166,7 @@ async fn answer(
     upstream: &Upstream,
     progress: &Progress,
     sent: impl Future<
-        Output = Result<
-            Response<Incoming>,
-            hyper::client::conn::TrySendError<Request<RequestBody>>,
-        >,
+        Output = Result<Response<Incoming>, hyper::client::conn::TrySendError<Request<Outgoing>>>,
     >,
 ) -> Result<Response<Incoming>, Unanswered> {
     let mut sent = pin!(sent);
@@ -178,6 +179,7 @@ async fn answer(
         Some(Ok(answer)) => Ok(answer),
         Some(Err(mut error)) => {
             let unsent = error.take_message();
+            let unsent = unsent.map(|request| request.map(Outgoing::into_body));
             let unsent = unsent.map(|request| Unanswered::Unsent(Box::new(request)));
             Err(unsent.unwrap_or_else(|| Unanswered::Broken(error.into_error())))
         }

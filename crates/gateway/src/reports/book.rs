@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::evidence::{CspEvidence, Sighting};
 use super::parse::Report;
+use super::witnesses::Witnesses;
 
 /// Pairs of a directive and a source that are kept.
 pub(super) const MOST_ENTRIES: usize = 500;
@@ -38,6 +39,9 @@ pub(super) struct Book {
     unkept: u64,
     clients: BTreeSet<u64>,
     entries: Vec<Entry>,
+    /// Who has a part in how many entries; counted when places are short.
+    #[serde(skip)]
+    witnesses: Option<Witnesses>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -78,6 +82,7 @@ impl Book {
             unkept: 0,
             clients: BTreeSet::new(),
             entries: Vec::new(),
+            witnesses: None,
         }
     }
 
@@ -95,8 +100,8 @@ impl Book {
         let same = |entry: &&mut Entry| {
             entry.directive == report.directive && entry.source == report.blocked
         };
-        if let Some(entry) = self.entries.iter_mut().find(same) {
-            entry.note(report, client, now);
+        let new = if let Some(entry) = self.entries.iter_mut().find(same) {
+            entry.note(report, client, now)
         } else if self.make_room() {
             let mut entry = Entry {
                 directive: report.directive.clone(),
@@ -110,10 +115,15 @@ impl Book {
                 first: now,
                 last: now,
             };
-            entry.note(report, client, now);
+            let new = entry.note(report, client, now);
             self.entries.push(entry);
+            new
         } else {
             self.unkept = self.unkept.saturating_add(1);
+            None
+        };
+        if let (Some(witnesses), Some(client)) = (&mut self.witnesses, new) {
+            witnesses.add(client);
         }
     }
 
@@ -126,7 +136,11 @@ impl Book {
         let before = self.entries.len();
         let oldest = seconds(now).saturating_sub(FORGOTTEN.as_secs());
         self.entries.retain(|entry| entry.last >= oldest);
-        before != self.entries.len()
+        let changed = before != self.entries.len();
+        if changed {
+            self.witnesses = None;
+        }
+        changed
     }
 
     pub(super) fn evidence(&self) -> CspEvidence {
@@ -160,22 +174,27 @@ impl Book {
         }
     }
 
-    /// A place for one more: where there is none, that of what the fewest clients have seen, and of
-    /// such what is oldest. What several have seen stays, so that one alone cannot drive it out.
+    /// A place for one more: where there is none, that of what those have seen who report the most, and of
+    /// such what is oldest. What several have seen stays, so that one alone cannot drive it out; unless they
+    /// report so much that they would keep all others out.
     fn make_room(&mut self) -> bool {
         if self.entries.len() < MOST_ENTRIES {
             return true;
         }
-        let weakest = self.entries.iter().enumerate();
-        let weakest =
-            weakest.min_by_key(|(_, entry)| (entry.clients.len(), entry.reports, entry.last));
-        match weakest {
-            Some((at, entry)) if entry.clients.len() <= 1 => {
-                self.entries.swap_remove(at);
-                true
-            }
-            _ => false,
-        }
+        let clients = || self.entries.iter().map(|entry| &entry.clients);
+        let witnesses = self
+            .witnesses
+            .get_or_insert_with(|| Witnesses::of(clients()));
+        let weakest = self.entries.iter().enumerate().filter_map(|(at, entry)| {
+            let hold = witnesses.hold(&entry.clients)?;
+            Some((hold, entry.reports, entry.last, at))
+        });
+        let Some((.., at)) = weakest.min() else {
+            return false;
+        };
+        let gone = self.entries.swap_remove(at);
+        witnesses.remove(&gone.clients);
+        true
     }
 
     fn fingerprint(&self, client: IpAddr) -> u64 {
@@ -189,13 +208,18 @@ impl Book {
 }
 
 impl Entry {
-    fn note(&mut self, report: &Report, client: Option<u64>, now: u64) {
+    /// Adds a report; says whose, if it is the client's first of this.
+    fn note(&mut self, report: &Report, client: Option<u64>, now: u64) -> Option<u64> {
         self.reports = self.reports.saturating_add(1);
         self.enforced = self.enforced.saturating_add(u64::from(report.enforced));
         self.last = self.last.max(now);
-        if self.clients.len() < MOST_CLIENTS {
-            self.clients.extend(client);
-        }
+        let room = self.clients.len() < MOST_CLIENTS;
+        let new = client.filter(|client| room && self.clients.insert(*client));
+        self.note_page(report, client);
+        new
+    }
+
+    fn note_page(&mut self, report: &Report, client: Option<u64>) {
         let known = self.pages.iter().position(|page| *page == report.page);
         let at = known.or_else(|| {
             let room = self.pages.len() < MOST_PAGES;
@@ -313,10 +337,44 @@ mod tests {
     }
 
     #[test]
+    fn two_that_report_everything_leave_room_for_what_others_see() {
+        let mut book = Book::new(at(0));
+        let flood = |book: &mut Book, round: usize| {
+            for n in 0..MOST_ENTRIES {
+                let fake = report(&format!("https://{round}-{n}.test"));
+                for who in [1, 2] {
+                    book.note(&fake, Some(client(who)), at(1));
+                }
+            }
+        };
+        flood(&mut book, 0);
+        book.note(&report("https://genuine.test"), Some(client(3)), at(2));
+        // It holds its place until somebody else sees it, and after that.
+        flood(&mut book, 1);
+        book.note(&report("https://genuine.test"), Some(client(4)), at(3));
+        flood(&mut book, 2);
+        let evidence = book.evidence();
+        let genuine = |seen: &&Sighting| seen.source == "https://genuine.test";
+        let kept = evidence.sightings.iter().find(genuine);
+        assert_eq!(kept.map(|seen| seen.clients), Some(2));
+        assert_eq!(evidence.sightings.len(), MOST_ENTRIES);
+        // The same holds for what an earlier run has left.
+        let text = serde_json::to_string(&book).unwrap();
+        let mut book: Book = serde_json::from_str(&text).unwrap();
+        flood(&mut book, 3);
+        book.note(&report("https://late.test"), Some(client(5)), at(4));
+        let sightings = book.evidence().sightings;
+        assert!(sightings.iter().any(|seen| genuine(&seen)));
+        assert!(sightings.iter().any(|seen| seen.source.contains("late")));
+    }
+
+    #[test]
     fn with_no_place_left_newcomers_are_only_counted() {
         let mut book = Book::new(at(0));
         for n in 0..MOST_ENTRIES {
-            for who in 0..2 {
+            // Nobody reports more than their share.
+            let pair = u8::try_from(n / 50 * 2).unwrap();
+            for who in [pair, pair + 1] {
                 book.note(
                     &report(&format!("https://{n}.test")),
                     Some(client(who)),
@@ -324,7 +382,7 @@ mod tests {
                 );
             }
         }
-        book.note(&report("https://late.test"), Some(client(3)), at(2));
+        book.note(&report("https://late.test"), Some(client(99)), at(2));
         let evidence = book.evidence();
         assert_eq!(evidence.unkept, 1);
         assert!(

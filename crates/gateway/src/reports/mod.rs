@@ -12,6 +12,7 @@ mod kept;
 mod ledger;
 mod parse;
 mod proposal;
+mod witnesses;
 
 use std::net::IpAddr;
 

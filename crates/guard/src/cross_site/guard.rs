@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use http::header::{CONNECTION, COOKIE, HOST, HeaderName, ORIGIN, UPGRADE};
 use http::uri::Authority;
 use http::{Extensions, HeaderMap, HeaderValue, Method, Request};
-use panoply_core::ClientAddress;
+use panoply_core::{ClientAddress, parse_host};
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -149,11 +149,16 @@ fn host<B>(request: &Request<B>) -> Option<Authority> {
     let forwarded = || extensions.get::<ClientAddress>()?.forwarded_host().cloned();
     let header = || {
         let host = request.headers().get(HOST)?;
-        Authority::try_from(host.as_bytes()).ok()
+        parse_host(host.as_bytes())
     };
-    forwarded()
-        .or_else(|| request.uri().authority().cloned())
-        .or_else(header)
+    if let Some(host) = forwarded() {
+        return Some(host);
+    }
+    // What is no host has no origin that could be its own.
+    match request.uri().authority() {
+        Some(authority) => parse_host(authority.as_str().as_bytes()),
+        None => header(),
+    }
 }
 
 /// A browser lets any page open a WebSocket to any site, with cookies, and shows it what comes back.

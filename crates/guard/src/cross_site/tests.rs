@@ -256,6 +256,20 @@ fn the_host_that_was_meant() {
         Verdict::CrossSite,
         "no host at all"
     );
+    // A port above 65535 is none, and not the usual one.
+    for host in ["shop.example:99999", "shop.example:65536"] {
+        let origin = "https://shop.example";
+        let by = |uri: &str, header| {
+            let request = Request::post(uri)
+                .header("cookie", "a=1")
+                .header("origin", origin);
+            let request = request.header("host", header).body(()).unwrap();
+            guard.verdict(&request)
+        };
+        assert_eq!(by("/", host), Verdict::CrossSite, "{host}");
+        let target = format!("https://{host}/");
+        assert_eq!(by(&target, "shop.example"), Verdict::CrossSite, "{target}");
+    }
 }
 
 #[test]

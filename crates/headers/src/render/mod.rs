@@ -70,6 +70,10 @@ impl Rendered {
         self
     }
 
+    pub(crate) fn removes(&self, name: &HeaderName) -> bool {
+        self.removal.takes(name)
+    }
+
     pub(crate) fn uses_nonce(&self) -> bool {
         let scopes = self.paths.iter().chain([&self.site]);
         scopes.into_iter().any(Scope::uses_nonce)

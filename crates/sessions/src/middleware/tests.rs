@@ -45,6 +45,22 @@ impl Site {
         }
     }
 
+    /// One whose session has an `a` of 1.
+    pub(super) async fn guest(&self) -> Browser {
+        let mut browser = self.browser();
+        let write = async |session: Session| session.insert("a", &1).await;
+        browser.visit(write).await;
+        browser
+    }
+
+    /// One in which Alice has logged in.
+    pub(super) async fn alice(&self) -> Browser {
+        let mut browser = self.browser();
+        let login = async |session: Session| session.login("alice").await;
+        browser.visit(login).await;
+        browser
+    }
+
     /// How many loads and commits there were since the last time.
     pub(super) fn calls(&self) -> (usize, usize) {
         let taken = |count: &AtomicUsize| count.swap(0, Ordering::SeqCst);
@@ -182,10 +198,7 @@ async fn a_handler_may_move_between_threads() {
 async fn who_never_looks_pays_nothing() {
     for at_once in [false, true] {
         let site = Site::new(config(), at_once);
-        let mut browser = site.browser();
-        browser
-            .visit(async |session| session.insert("a", &1).await)
-            .await;
+        let mut browser = site.guest().await;
         site.calls();
         site.pass(20);
         let response = browser.visit(async |_| Ok(())).await;
@@ -253,10 +266,7 @@ async fn a_session_is_made_kept_and_read() {
 async fn reads_touch_once_a_minute_and_the_idle_time_ends() {
     for at_once in [false, true] {
         let site = Site::new(config(), at_once);
-        let mut browser = site.browser();
-        browser
-            .visit(async |session| session.insert("a", &1).await)
-            .await;
+        let mut browser = site.guest().await;
         site.calls();
         site.clock.advance(Duration::from_secs(59));
         browser.value("a").await;
@@ -290,10 +300,7 @@ async fn reads_touch_once_a_minute_and_the_idle_time_ends() {
 async fn a_lifetime_ends_however_much_it_is_used() {
     for at_once in [false, true] {
         let site = Site::new(config(), at_once);
-        let mut browser = site.browser();
-        browser
-            .visit(async |session| session.login("alice").await)
-            .await;
+        let mut browser = site.alice().await;
         for _ in 0..35 {
             site.pass(20);
             browser

@@ -90,7 +90,9 @@ fn instructions(text: &str) -> Vec<(String, Range<usize>)> {
         let (part, goes_on) = line
             .strip_suffix('\\')
             .map_or((line, false), |part| (part, true));
-        let (mut whole, span) = open.take().unwrap_or_else(|| (String::new(), at..at));
+        // A line that says nothing but that it goes on is no part of the next.
+        let begun = open.take().filter(|(whole, _)| !whole.trim().is_empty());
+        let (mut whole, span) = begun.unwrap_or_else(|| (String::new(), at..at));
         whole.push_str(part);
         whole.push(' ');
         let span = span.start..at + line.len();

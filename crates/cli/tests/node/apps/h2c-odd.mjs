@@ -12,6 +12,7 @@ function* blocks(bytes) {
 const server = createServer({ settings: { maxConcurrentStreams: 50 } });
 let connections = 0;
 let streams = 0;
+let late = 0;
 const seen = new Set();
 server.on('session', () => { connections += 1; });
 server.on('stream', (stream, headers) => {
@@ -37,6 +38,12 @@ server.on('stream', (stream, headers) => {
     case 'hang':
       stream.respond({ ':status': 200 });
       stream.write('first\n');
+      break;
+    case 'late':
+      // Answered at once, and read after all.
+      stream.respond({ ':status': 200 });
+      stream.end('early');
+      stream.on('data', (data) => { late += data.length; });
       break;
     case 'goodbye':
       answer('goodbye');
@@ -82,7 +89,7 @@ server.on('stream', (stream, headers) => {
       break;
     }
     default:
-      answer(JSON.stringify({ connections, streams }));
+      answer(JSON.stringify({ connections, streams, late }));
   }
 });
 server.listen(process.env.PORT, '127.0.0.1', () => {

@@ -117,7 +117,8 @@ impl Answer {
             if frame.is_some() {
                 return Poll::Ready(Ok(frame));
             }
-            if !ready!(line.read(cx))? {
+            let announced = self.decoder.size_hint().lower();
+            if !ready!(line.read(cx, announced))? {
                 if self.sending.as_ref().is_some_and(Sending::is_broken) {
                     return Poll::Ready(Err(Malformed::Incomplete.into()));
                 }

@@ -9,6 +9,7 @@ use memchr::memchr;
 use tokio::net::TcpStream;
 
 use super::head::Head;
+use super::interim::{Ahead, Allowance};
 use super::line::Line;
 use super::upload::{Stopped, Upload};
 use super::{Error, START};
@@ -22,6 +23,7 @@ pub(in crate::proxy) struct Exchange {
     method: Method,
     heard: bool,
     refused: Option<io::Error>,
+    interim: Allowance,
 }
 
 /// Why there is no answer.
@@ -43,6 +45,7 @@ impl Exchange {
             method,
             heard: false,
             refused: None,
+            interim: Allowance::new(),
         }
     }
 
@@ -70,7 +73,11 @@ impl Exchange {
     }
 
     /// Sends, as long as the app takes it, and reads.
-    pub(in crate::proxy) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Head, Ended>> {
+    pub(in crate::proxy) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        ahead: Ahead<'_>,
+    ) -> Poll<Result<Head, Ended>> {
         if let Some(to) = self.line.to.as_mut()
             && self.refused.is_none()
             && !self.upload.is_done()
@@ -84,7 +91,7 @@ impl Exchange {
         }
         loop {
             let before = self.line.bytes.len();
-            match ready!(self.line.read(cx)) {
+            match ready!(self.line.read(cx, 0)) {
                 Ok(true) => self.heard = true,
                 Ok(false) => {
                     let error = self
@@ -100,7 +107,10 @@ impl Exchange {
             if before >= START.len() && memchr(b'\n', news).is_none() && !self.line.is_full() {
                 continue;
             }
-            match Head::take(&mut self.line.bytes, &self.method) {
+            let interim = |status, said: &httparse::Response<'_, '_>| {
+                self.interim.pass(ahead, status, said);
+            };
+            match Head::take(&mut self.line.bytes, &self.method, interim) {
                 Ok(Some(head)) => return Poll::Ready(Ok(head)),
                 Ok(None) => {}
                 Err(error) => return Poll::Ready(Err(Ended::Broken(error))),

@@ -39,9 +39,13 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    /// Takes a head off `bytes` once all of it is there, and interim answers before it: 1xx other
-    /// than 101 (RFC 9110 §15.2).
-    pub(crate) fn take(bytes: &mut BytesMut, method: &Method) -> Result<Option<Self>, Error> {
+    /// Takes a head off `bytes` once all of it is there, and interim answers before it, each of which
+    /// `interim` is told of: 1xx other than 101 (RFC 9110 §15.2).
+    pub(crate) fn take(
+        bytes: &mut BytesMut,
+        method: &Method,
+        mut interim: impl FnMut(StatusCode, &httparse::Response<'_, '_>),
+    ) -> Result<Option<Self>, Error> {
         loop {
             while let [b'\r' | b'\n', ..] = **bytes {
                 bytes.advance(1);
@@ -68,6 +72,7 @@ impl Head {
             if !status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS {
                 return Self::of(&raw, &parsed, status, method).map(Some);
             }
+            interim(status, &parsed);
         }
     }
 

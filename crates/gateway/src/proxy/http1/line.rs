@@ -19,8 +19,10 @@ use super::head::MOST_BYTES;
 use super::upload::{Stopped, Upload};
 use crate::proxy::deadlines::{Deadline, Deadlines};
 
-/// How much is read at once at first; twice as much whenever that was filled, up to [`LARGEST`].
+/// How much is read at once at first; as much as is announced, up to [`LARGE`]; twice as much whenever that was
+/// filled, up to [`LARGEST`].
 const SMALLEST: usize = 8 << 10;
+const LARGE: usize = 64 << 10;
 const LARGEST: usize = 128 << 10;
 
 /// A connection that carries one request at a time.
@@ -58,8 +60,14 @@ impl Line {
         nothing.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
     }
 
-    /// Reads more into `bytes`; false at the end.
-    pub(super) fn read(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Error>> {
+    /// Reads more into `bytes`, of which so much at least is `announced`; false at the end.
+    pub(super) fn read(
+        &mut self,
+        cx: &mut Context<'_>,
+        announced: u64,
+    ) -> Poll<Result<bool, Error>> {
+        let announced = usize::try_from(announced).unwrap_or(LARGE);
+        self.reads = self.reads.max(announced.min(LARGE));
         if self.bytes.capacity() - self.bytes.len() < self.reads / 2 {
             self.bytes.reserve(self.reads);
         }
@@ -82,13 +90,11 @@ impl Line {
         std::mem::take(&mut self.text)
     }
 
-    /// Makes it ready for the next request.
+    /// Makes it ready for the next request: one that waits holds no room to read into, which whoever is
+    /// answered next finds warm.
     pub(super) fn rest(&mut self) {
-        if self.reads > SMALLEST {
-            // What a large answer needed is not kept for the next.
-            self.bytes = BytesMut::new();
-            self.reads = SMALLEST;
-        }
+        self.bytes = BytesMut::new();
+        self.reads = SMALLEST;
     }
 
     /// Its two ends as one, and what has come already.
@@ -200,7 +206,12 @@ pub(in crate::proxy) struct Patience {
 impl Patience {
     /// Ready when the number `moved` has been the same for the limit; what is `waited` for is kept by who
     /// asks.
-    fn poll(&self, cx: &Context<'_>, waited: &mut Option<(Deadline, u64)>, moved: u64) -> Poll<()> {
+    pub(in crate::proxy) fn poll(
+        &self,
+        cx: &Context<'_>,
+        waited: &mut Option<(Deadline, u64)>,
+        moved: u64,
+    ) -> Poll<()> {
         let (deadline, before) =
             waited.get_or_insert_with(|| (self.deadlines.wait(self.limit), moved));
         if deadline.has_passed(cx.waker()) {

@@ -8,6 +8,7 @@
 mod answer;
 mod exchange;
 mod head;
+mod interim;
 mod line;
 mod request;
 mod upload;
@@ -17,6 +18,8 @@ pub(crate) use answer::Answer;
 pub(super) use answer::{Begun, Home, begin};
 pub(super) use exchange::{Ended, Exchange};
 pub(crate) use head::Head;
+pub(super) use interim::Ahead;
+pub(crate) use interim::Interims;
 pub(super) use line::{Line, Patience};
 pub(super) use request::upload;
 pub(super) use upload::Upload;

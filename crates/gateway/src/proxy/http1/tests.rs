@@ -1,6 +1,7 @@
 use bytes::BytesMut;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
+use panoply_headers::Headers;
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -12,8 +13,13 @@ use crate::http1::{Decoder, Extent, Malformed};
 
 fn head(text: &str) -> Result<Head, Error> {
     let mut bytes = BytesMut::from(text);
-    let head = Head::take(&mut bytes, &Method::GET)?;
+    let head = take(&mut bytes, &Method::GET)?;
     Ok(head.expect("a whole head"))
+}
+
+/// A head, whatever comes before it.
+fn take(bytes: &mut BytesMut, method: &Method) -> Result<Option<Head>, Error> {
+    Head::take(bytes, method, |_, _| {})
 }
 
 #[test]
@@ -58,18 +64,24 @@ fn where_a_body_ends_and_whether_the_connection_lasts() {
         assert_eq!(ok(&text).0, Extent::Sized(0));
     }
     let mut bytes = BytesMut::from("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
-    let head = Head::take(&mut bytes, &Method::HEAD).unwrap().unwrap();
+    let head = take(&mut bytes, &Method::HEAD).unwrap().unwrap();
     assert_eq!(head.extent, Extent::Sized(0));
     assert_eq!(head.headers["content-length"], "5");
 }
 
 #[test]
-fn interim_answers_are_passed_over() {
+fn interim_answers_are_told_of_and_passed_over() {
     let text = "\r\nHTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n\
                 HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n";
-    let head = head(text).unwrap();
+    let mut told = Vec::new();
+    let interim = |status: StatusCode, said: &httparse::Response<'_, '_>| {
+        told.push((status.as_u16(), said.headers.len()));
+    };
+    let head = Head::take(&mut BytesMut::from(text), &Method::GET, interim);
+    let head = head.unwrap().unwrap();
     assert_eq!(head.status, StatusCode::CREATED);
     assert!(!head.headers.contains_key("link"));
+    assert_eq!(told, [(100, 0), (103, 1)]);
 }
 
 #[test]
@@ -86,14 +98,14 @@ fn what_is_no_answer_is_refused() {
         "HTTP/1.1 200 OK\r\nContent-Length: +1\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n",
     ] {
-        let taken = Head::take(&mut BytesMut::from(text), &Method::GET);
+        let taken = take(&mut BytesMut::from(text), &Method::GET);
         assert!(taken.is_err(), "{text:?}: {taken:?}");
     }
     let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "a: b\r\n".repeat(101));
     assert!(matches!(head(&many), Err(Error::LongHead)));
     let long = format!("HTTP/1.1 200 OK\r\na: {}", "b".repeat(300 << 10));
     assert!(matches!(
-        Head::take(&mut BytesMut::from(&*long), &Method::GET),
+        take(&mut BytesMut::from(&*long), &Method::GET),
         Err(Error::LongHead)
     ));
 }
@@ -180,10 +192,10 @@ proptest! {
 
     #[test]
     fn bytes_that_mean_nothing_do_no_harm(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        let _ = Head::take(&mut BytesMut::from(&*bytes), &Method::GET);
+        let _ = take(&mut BytesMut::from(&*bytes), &Method::GET);
         let _ = decoded(Extent::Chunked, &[&bytes]);
         let text = [b"HTTP/1.1 200 OK\r\n", &*bytes, b"\r\n\r\n"].concat();
-        let _ = Head::take(&mut BytesMut::from(&*text), &Method::GET);
+        let _ = take(&mut BytesMut::from(&*text), &Method::GET);
     }
 
     /// A HTTP/1.1 server reads the fields that were meant, and where the message ends.
@@ -292,7 +304,18 @@ async fn begun(said: &[u8]) -> Box<super::Answer> {
     app.shutdown().await.unwrap();
     let upload = upload(Request::new(RequestBody::empty()), None, false, Vec::new()).unwrap();
     let mut exchange = super::Exchange::new(line, upload, Method::GET);
-    let head = std::future::poll_fn(|cx| exchange.poll(cx)).await.unwrap();
+    let (interims, headers) = (
+        super::Interims::default(),
+        Headers::helmet().build().unwrap(),
+    );
+    let ahead = super::Ahead {
+        interims: &interims,
+        headers: &headers,
+        placeholder: None,
+    };
+    let head = std::future::poll_fn(|cx| exchange.poll(cx, ahead))
+        .await
+        .unwrap();
     let home = super::Home {
         pool: std::rc::Weak::new(),
         keep: std::time::Duration::ZERO,
@@ -328,6 +351,24 @@ async fn an_answer_that_is_cut_off_is_none_however_often_it_is_asked_for() {
             broken >= 2 && !http_body::Body::is_end_stream(&*answer),
             "{said:?}"
         );
+    }
+}
+
+#[tokio::test]
+async fn what_is_announced_is_read_at_once() {
+    let body = "x".repeat(40 << 10);
+    for said in [
+        format!("HTTP/1.1 200 OK\r\nContent-Length: 40960\r\n\r\n{body}"),
+        format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na000\r\n{body}\r\n0\r\n\r\n"),
+    ] {
+        let mut answer = begun(said.as_bytes()).await;
+        let mut pieces = Vec::new();
+        while let Some(frame) = answer.frame().await {
+            pieces.push(frame.unwrap().into_data().unwrap().len());
+        }
+        assert_eq!(pieces.iter().sum::<usize>(), body.len());
+        // One with the head, and the rest.
+        assert_eq!(pieces.len(), 2, "{pieces:?}");
     }
 }
 

@@ -12,6 +12,7 @@ use bytes::{Bytes, BytesMut};
 use http_body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::ahead::Ahead;
 use super::head::{Bounds, Head, Refused, skip_empty, take};
 use crate::http1::{Decoder, Extent};
 use crate::wire::watch::Watch;
@@ -24,9 +25,6 @@ const AHEAD: usize = 64 << 10;
 
 /// What is taken at most of a body that nobody reads, so that another request may follow.
 pub(super) const MOST_DISCARDED: usize = 64 << 10;
-
-/// What says that a body may be sent.
-const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// Room that is read into.
 pub(crate) type Block = RefCell<Box<[u8]>>;
@@ -53,10 +51,7 @@ struct Inner<T> {
     stream: Option<T>,
     bytes: BytesMut,
     decoder: Decoder,
-    /// What is left of leave to send the body.
-    leave: &'static [u8],
-    /// Whether some of it waits in the stream itself, as TLS has it.
-    unflushed: bool,
+    ahead: Ahead,
     /// Whether no more of the body can come: it is not well-formed, or the client waits for leave and has
     /// been answered without.
     stuck: bool,
@@ -88,8 +83,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Inlet<T> {
                 stream: Some(stream),
                 bytes: BytesMut::new(),
                 decoder: Decoder::new(Extent::Sized(0)),
-                leave: b"",
-                unflushed: false,
+                ahead: Ahead::default(),
                 stuck: false,
                 ended: false,
             }),
@@ -136,8 +130,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Inlet<T> {
         inner.decoder = Decoder::new(extent);
         let has_body = !inner.decoder.is_done();
         // Whoever has begun to send wants no leave.
-        let waits = expects && has_body && inner.bytes.is_empty();
-        inner.leave = if waits { CONTINUE } else { b"" };
+        let awaits = expects && has_body && inner.bytes.is_empty();
+        inner.ahead.begin(awaits);
         inner.stuck = false;
         self.held.set(has_body);
         self.request.set(self.request.get() + 1);
@@ -149,32 +143,47 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Inlet<T> {
         self.inner.borrow().decoder.is_done()
     }
 
-    /// The answer begins: what is to go out before it of leave to send the body, which nobody else
-    /// writes from now on.
-    pub(super) fn begin_answer(&self) -> &'static [u8] {
-        let mut inner = self.inner.borrow_mut();
-        let leave = std::mem::take(&mut inner.leave);
-        // What is in the stream goes out with the answer.
-        inner.unflushed = false;
-        if leave.is_empty() {
-            return leave;
+    /// Has `text` go ahead of the answer, as it is.
+    pub(super) fn say(&self, text: &[u8]) {
+        if !text.is_empty() {
+            self.inner.borrow_mut().ahead.say(text);
         }
+    }
+
+    /// Sends what goes ahead of the answer.
+    pub(super) fn poll_ahead(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut inner = self.inner.borrow_mut();
+        if inner.ahead.is_out() {
+            return Poll::Ready(Ok(()));
+        }
+        ready!(inner.send_ahead(cx))?;
         // Who waited to write it has the client's bytes to wait for.
         wake(&self.reader);
-        let untouched = leave.len() == CONTINUE.len();
-        inner.stuck = untouched && !self.held.get();
-        if inner.stuck { b"" } else { leave }
+        Poll::Ready(Ok(()))
+    }
+
+    /// The answer begins: what is to go out before it, which nobody else writes from now on.
+    pub(super) fn begin_answer(&self) -> Vec<u8> {
+        let mut inner = self.inner.borrow_mut();
+        let (text, in_vain) = inner.ahead.finish(self.held.get());
+        inner.stuck |= in_vain;
+        if in_vain || !text.is_empty() {
+            // Who waited to write it has the client's bytes to wait for.
+            wake(&self.reader);
+        }
+        text
     }
 
     /// Whether another request can follow the answer that begins: who reads the body has it, or the rest
-    /// is little enough to be taken and thrown away.
+    /// is little enough to be taken and thrown away. Of chunks nobody knows how much is still to come, and
+    /// who has been told that the connection lasts must not lose it (RFC 9112 §9.6).
     pub(super) fn may_last(&self) -> bool {
         if self.held.get() || self.drain() {
             return true;
         }
         let inner = self.inner.borrow();
-        let rest = inner.decoder.size_hint().lower();
-        !inner.stuck && !inner.ended && rest <= MOST_DISCARDED as u64
+        let rest = inner.decoder.size_hint().exact();
+        !inner.stuck && !inner.ended && rest.is_some_and(|rest| rest <= MOST_DISCARDED as u64)
     }
 
     /// Resolves with the body's end, or when nobody reads it any more.
@@ -307,22 +316,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Inner<T> {
         Poll::Ready(Ok(!buf.filled().is_empty()))
     }
 
-    fn give_leave(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.leave.is_empty() {
-            let stream = self.stream.as_mut().ok_or_else(closed)?;
-            let written = ready!(Pin::new(&mut *stream).poll_write(cx, self.leave))?;
-            if written == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
-            self.leave = self.leave.get(written..).unwrap_or(&[]);
-            self.unflushed = true;
+    fn send_ahead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.ahead.is_out() {
+            return Poll::Ready(Ok(()));
         }
-        if self.unflushed {
-            let stream = self.stream.as_mut().ok_or_else(closed)?;
-            ready!(Pin::new(stream).poll_flush(cx))?;
-            self.unflushed = false;
-        }
-        Poll::Ready(Ok(()))
+        let stream = self.stream.as_mut().ok_or_else(closed)?;
+        self.ahead.poll(cx, stream)
     }
 
     fn frame(
@@ -338,7 +337,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Inner<T> {
             if frame.is_some() || self.decoder.is_done() {
                 return Poll::Ready(Ok(frame));
             }
-            ready!(self.give_leave(cx))?;
+            self.ahead.give_leave();
+            ready!(self.send_ahead(cx))?;
             if !ready!(self.read(cx, block))? {
                 self.ended = true;
                 self.decoder.end().map_err(io::Error::other)?;

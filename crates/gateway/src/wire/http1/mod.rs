@@ -4,6 +4,7 @@
 //! words had to be told from the stack's. Here a head is looked at once, refused through the stack like
 //! everything else, and an answer goes out in as few pieces as it has.
 
+mod ahead;
 mod head;
 mod inlet;
 mod outlet;
@@ -158,9 +159,20 @@ where
         None => Source::None,
     };
     let mut answering = pin!(line.worker.call(request.map(|()| body)));
-    let answered = poll_fn(|cx| match answering.as_mut().poll(cx) {
-        Poll::Ready(Ok(response)) => Poll::Ready(Some(response)),
-        Poll::Pending => inlet.poll_gone(cx).map(|()| None),
+    let interims = line.worker.interims();
+    // Whoever speaks HTTP/1.0 is not sent any (RFC 9110 §15.2).
+    let welcome = asked.version == Version::HTTP_11;
+    let answered = poll_fn(|cx| {
+        let (answered, ahead) = interims.during(welcome, || answering.as_mut().poll(cx));
+        inlet.say(&ahead);
+        match answered {
+            Poll::Ready(Ok(response)) => Poll::Ready(Some(response)),
+            Poll::Pending => match inlet.poll_ahead(cx) {
+                Poll::Ready(Err(_)) => Poll::Ready(None),
+                // Whether or not the client has taken all of it, it may go.
+                Poll::Ready(Ok(())) | Poll::Pending => inlet.poll_gone(cx).map(|()| None),
+            },
+        }
     });
     answered.await.map(|response| (asked, response))
 }
@@ -177,12 +189,12 @@ where
 {
     // Whoever drains has no time for another request.
     asked.lasts &= !line.worker.is_draining();
-    let leave = inlet.begin_answer();
+    let ahead = inlet.begin_answer();
     asked.lasts &= inlet.may_last();
     let tunnel = response.extensions_mut().remove::<Tunnel>();
     let tunnel = tunnel.filter(|_| response.status() == StatusCode::SWITCHING_PROTOCOLS);
     let text = line.worker.take_text();
-    let mut outlet = Outlet::new(&response, asked, text, leave, &line.worker.date());
+    let mut outlet = Outlet::new(&response, asked, text, &ahead, &line.worker.date());
     let mut body = pin!(response.into_body());
     let out = poll_fn(|cx| match outlet.poll(cx, body.as_mut(), inlet) {
         // Whoever has gone wants no more of what is still to come.

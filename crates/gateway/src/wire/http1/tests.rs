@@ -372,6 +372,44 @@ fn leave_that_was_not_given_goes_out_with_the_answer_or_not_at_all() {
 }
 
 #[test]
+fn what_goes_ahead_of_the_answer_is_in_order_and_whole() {
+    alone(async {
+        let (mut client, inlet, number) = asked(EXPECTING).await;
+        let cx = &mut Context::from_waker(Waker::noop());
+        inlet.say(b"HTTP/1.1 103 Early Hints\r\n\r\n");
+        assert!(inlet.poll_ahead(cx).is_ready());
+        let mut said = [0; 28];
+        client.read_exact(&mut said).await.unwrap();
+        assert_eq!(&said, b"HTTP/1.1 103 Early Hints\r\n\r\n");
+        // What waits to be sent does not come between the bytes of anything else.
+        inlet.say(b"one");
+        assert!(inlet.poll(number, cx).is_pending());
+        inlet.say(b"two");
+        assert_eq!(inlet.begin_answer(), b"two");
+        let mut said = [0; 28];
+        client.read_exact(&mut said).await.unwrap();
+        assert_eq!(&said, b"oneHTTP/1.1 100 Continue\r\n\r\n");
+        assert_eq!(inlet.begin_answer(), b"");
+    });
+}
+
+#[test]
+fn what_a_client_does_not_take_waits_for_the_answer() {
+    alone(async {
+        let (client, server) = tokio::io::duplex(4);
+        let block: Rc<Block> = Rc::new(RefCell::new(vec![0; BLOCK].into()));
+        let inlet = Inlet::new(server, Sweeper::default().watch(), block);
+        let cx = &mut Context::from_waker(Waker::noop());
+        inlet.say(b"interim");
+        assert!(inlet.poll_ahead(cx).is_pending());
+        assert_eq!(inlet.begin_answer(), b"rim");
+        drop(client);
+        inlet.say(b"more");
+        assert!(matches!(inlet.poll_ahead(cx), Poll::Ready(Err(_))));
+    });
+}
+
+#[test]
 fn a_little_that_nobody_reads_is_thrown_away() {
     alone(async {
         let (mut client, inlet, number) = asked(POST).await;
@@ -390,6 +428,18 @@ fn a_little_that_nobody_reads_is_thrown_away() {
         let number = next_body(&inlet).await.unwrap();
         inlet.let_go(number);
         assert!(!inlet.may_last(), "that is too much");
+
+        let chunked =
+            b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n";
+        for (rest, whole) in [("", false), ("5\r\nhe", false), ("0\r\n\r\n", true)] {
+            let (_client, inlet, number) = asked(&[chunked, rest.as_bytes()].concat()).await;
+            inlet.let_go(number);
+            assert_eq!(
+                inlet.may_last(),
+                whole,
+                "nobody knows how much comes: {rest:?}"
+            );
+        }
     });
 }
 

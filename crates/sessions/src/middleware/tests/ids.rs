@@ -24,10 +24,7 @@ async fn nobody_chooses_an_id() {
 async fn ids_are_renewed_and_the_old_ones_end() {
     for at_once in [false, true] {
         let site = Site::new(config(), at_once);
-        let mut browser = site.browser();
-        browser
-            .visit(async |session| session.insert("a", &1).await)
-            .await;
+        let mut browser = site.guest().await;
         let first = browser.clone();
         // It is read in the last minute, so that it is due for no touch when it is for a new id.
         site.clock.advance(Duration::from_secs(14 * 60 + 30));
@@ -146,10 +143,7 @@ async fn logging_in_again_starts_the_lifetime_over() {
 async fn a_logout_ends_the_session_and_the_cookie() {
     for at_once in [false, true] {
         let site = Site::new(config(), at_once);
-        let mut browser = site.browser();
-        browser
-            .visit(async |session| session.login("alice").await)
-            .await;
+        let mut browser = site.alice().await;
         let stolen = browser.clone();
         let response = browser.visit(async |session| session.logout().await).await;
         assert!(

@@ -6,10 +6,7 @@ use super::*;
 async fn a_store_that_fails_is_503_whatever_the_handler_says() {
     for at_once in [false, true] {
         let site = Site::new(config(), at_once);
-        let mut browser = site.browser();
-        browser
-            .visit(async |session| session.login("alice").await)
-            .await;
+        let mut browser = site.alice().await;
         site.store.reads_fail.store(true, Ordering::SeqCst);
         let careless = async |session: Session| {
             assert!(matches!(session.user().await, Err(Error::Store(_))));
@@ -63,10 +60,7 @@ async fn a_store_that_fails_is_503_whatever_the_handler_says() {
 async fn an_outage_may_be_passed_over() {
     for at_once in [false, true] {
         let site = Site::new(config().on_outage(OnOutage::DangerPass), at_once);
-        let mut browser = site.browser();
-        browser
-            .visit(async |session| session.login("alice").await)
-            .await;
+        let mut browser = site.alice().await;
         site.store.reads_fail.store(true, Ordering::SeqCst);
         let response = browser
             .visit(async |session| session.user().await.map(drop))
@@ -88,10 +82,7 @@ async fn an_outage_may_be_passed_over() {
 async fn an_error_that_the_handler_got_over_is_none() {
     for at_once in [false, true] {
         let site = Site::new(config(), at_once);
-        let mut browser = site.browser();
-        browser
-            .visit(async |session| session.insert("a", &1).await)
-            .await;
+        let mut browser = site.guest().await;
         site.store.reads_fail.store(true, Ordering::SeqCst);
         let response = browser
             .visit(async |session| {
@@ -253,10 +244,7 @@ async fn what_the_app_says_of_caching_stays() {
 async fn behind_the_head_a_session_is_saved_by_hand() {
     for at_once in [false, true] {
         let site = Site::new(config(), at_once);
-        let mut browser = site.browser();
-        browser
-            .visit(async |session| session.insert("a", &1).await)
-            .await;
+        let mut browser = site.guest().await;
         let kept = std::sync::Mutex::new(None);
         let keep = async |session: Session| {
             session.names().await?;
@@ -281,10 +269,7 @@ async fn behind_the_head_a_session_is_saved_by_hand() {
 async fn behind_the_head_it_is_as_the_request_left_it() {
     for at_once in [false, true] {
         let site = Site::new(config(), at_once);
-        let mut browser = site.browser();
-        browser
-            .visit(async |session| session.insert("a", &1).await)
-            .await;
+        let mut browser = site.guest().await;
         let kept = std::sync::Mutex::new(None);
         let change = async |session: Session| {
             session.insert("a", &2).await?;
@@ -315,10 +300,7 @@ async fn behind_the_head_it_is_as_the_request_left_it() {
 async fn what_was_committed_is_told_beside_a_refusal() {
     for at_once in [false, true] {
         let site = Site::new(config(), at_once);
-        let mut browser = site.browser();
-        browser
-            .visit(async |session| session.insert("a", &1).await)
-            .await;
+        let mut browser = site.guest().await;
         let response = browser
             .visit(async |session| {
                 session.login("alice").await?;
@@ -339,10 +321,7 @@ async fn what_was_committed_is_told_beside_a_refusal() {
 #[tokio::test(start_paused = true)]
 async fn a_store_that_is_silent_keeps_nobody_waiting() {
     let site = Site::new(config(), false);
-    let mut browser = site.browser();
-    browser
-        .visit(async |session| session.insert("a", &1).await)
-        .await;
+    let mut browser = site.guest().await;
     site.calls();
     site.store.silent.store(true, Ordering::SeqCst);
     let read = async |session: Session| session.names().await.map(drop);

@@ -16,24 +16,53 @@ fn told(run: impl Future<Output = ()>) -> String {
 
 #[test]
 fn an_outage_and_its_end_are_told_once_though_the_store_reads_on() {
-    let all = told(async {
-        let site = Site::new(config(), false);
-        let mut browser = site.browser();
-        for fails in [true, false, true, false] {
-            site.store.writes_fail.store(fails, Ordering::SeqCst);
-            for number in 0..3 {
-                browser
-                    .visit(async |session| session.insert("a", &(fails, number)).await)
-                    .await;
+    for at_once in [false, true] {
+        let all = told(async {
+            let site = Site::new(config(), at_once);
+            let mut browser = site.browser();
+            for fails in [true, false, true, false] {
+                site.store.writes_fail.store(fails, Ordering::SeqCst);
+                for number in 0..3 {
+                    browser
+                        .visit(async |session| session.insert("a", &(fails, number)).await)
+                        .await;
+                }
             }
-        }
-    });
+        });
+        assert_eq!(outages(&all), (2, 2), "at once {at_once}: {all}");
+    }
+}
+
+#[test]
+fn sessions_that_cannot_be_read_are_told_once() {
+    for at_once in [false, true] {
+        let all = told(async {
+            let site = Site::new(config(), at_once);
+            let mut browser = site.browser();
+            let write = async |session: Session| session.insert("a", &1).await;
+            browser.visit(write).await;
+            for fails in [true, false] {
+                site.store.reads_fail.store(fails, Ordering::SeqCst);
+                for _ in 0..3 {
+                    let read = async |session: Session| session.get::<i32>("a").await.map(drop);
+                    browser.visit(read).await;
+                }
+            }
+        });
+        assert_eq!(outages(&all), (1, 1), "at once {at_once}: {all}");
+    }
+}
+
+/// How often the log warns that the store fails, and says that it is back.
+fn outages(log: &str) -> (usize, usize) {
     let warned = |what: &str| {
-        let lines = all.lines().filter(|line| line.contains("WARN"));
+        let lines = log.lines().filter(|line| line.contains("WARN"));
         lines.filter(|line| line.contains(what)).count()
     };
-    assert_eq!(warned("the store of sessions fails"), 2, "{all}");
-    assert_eq!(warned("the store of sessions is back"), 2, "{all}");
+    (
+        warned("the store of sessions fails"),
+        warned("the store of sessions is back"),
+    )
 }
 
 #[test]

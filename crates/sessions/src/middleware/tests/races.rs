@@ -45,10 +45,7 @@ async fn a_write_in_flight_never_brings_a_session_back() {
     for at_once in [false, true] {
         for renew in [false, true] {
             let site = Site::new(config(), at_once);
-            let mut browser = site.browser();
-            browser
-                .visit(async |session| session.login("alice").await)
-                .await;
+            let mut browser = site.alice().await;
             if renew {
                 site.pass(16);
             }
@@ -88,10 +85,7 @@ async fn a_write_in_flight_never_brings_a_session_back() {
 async fn an_update_and_a_save_say_that_it_is_gone() {
     for at_once in [false, true] {
         let site = Site::new(config(), at_once);
-        let mut browser = site.browser();
-        browser
-            .visit(async |session| session.login("alice").await)
-            .await;
+        let browser = site.alice().await;
         let other = browser.clone();
         let response = browser
             .request(async |session| {
@@ -194,10 +188,7 @@ async fn a_user_has_no_more_sessions_than_the_cap() {
         assert!(!site.sessions.revoke("bob", other).await.unwrap());
         assert!(site.sessions.revoke("alice", other).await.unwrap());
         assert_eq!(second.user().await, None);
-        let mut fourth = site.browser();
-        fourth
-            .visit(async |session| session.login("alice").await)
-            .await;
+        let fourth = site.alice().await;
         third
             .request(async |session| {
                 assert_eq!(session.revoke_others().await?, 1);

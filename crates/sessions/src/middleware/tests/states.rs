@@ -6,10 +6,7 @@ use super::*;
 
 /// A session with `a` set to 1.
 async fn started(site: &Site) -> Browser {
-    let mut browser = site.browser();
-    browser
-        .visit(async |session| session.insert("a", &1).await)
-        .await;
+    let browser = site.guest().await;
     site.calls();
     browser
 }
