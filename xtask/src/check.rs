@@ -190,6 +190,15 @@ fn steps(options: Options, skipped: &mut Vec<(&'static str, &'static str)>) -> R
     } else {
         skipped.push(("instructions of the hot paths", "they are those of x86-64"));
     }
+    if fast {
+        skipped.push(("a flood of five million", "--fast"));
+    } else {
+        // Seconds when it is optimised, as it is for the step before, and minutes when not.
+        steps.push(cargo(
+            "a flood of five million",
+            "test --quiet --profile measure --package panoply-store-memory --test flood -- --ignored",
+        ));
+    }
     Ok(steps)
 }
 

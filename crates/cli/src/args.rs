@@ -208,12 +208,33 @@ pub(crate) enum BlocksCommand {
     /// Refuse every request of a client
     Add {
         /// The client's address; of IPv6 its /64 counts as one client
-        #[arg(value_name = "ADDRESS")]
+        #[arg(value_name = "ADDRESS", value_parser = client)]
         address: std::net::IpAddr,
         /// For how long, such as `90s`, `1h` or `7d` [default: until it is released]
-        #[arg(long = "for", value_name = "TIME")]
+        #[arg(long = "for", value_name = "TIME", value_parser = some_time)]
         time: Option<Span>,
     },
+}
+
+/// How long a block lasts, which must be longer than not at all.
+fn some_time(text: &str) -> Result<Span, String> {
+    let span: Span = text.parse()?;
+    if span.get().is_zero() {
+        return Err(
+            "that blocks nobody: leave `--for` out to block until it is released".to_owned(),
+        );
+    }
+    Ok(span)
+}
+
+/// The address of a client; networks are not blocked.
+fn client(text: &str) -> Result<std::net::IpAddr, String> {
+    text.parse().map_err(|_| {
+        let network = text
+            .split_once('/')
+            .map_or("", |_| "a network cannot be blocked, only a client: ");
+        format!("{network}write an address, such as `203.0.113.9` or `2001:db8::1`")
+    })
 }
 
 const KEYS_EXAMPLES: &str = "\

@@ -96,12 +96,21 @@ fn a_browser_keeps_them_and_the_app_never_notices() {
     // Another site's form: naked it logs the visitor out, here it does not even come through.
     wrong.equal("forged, naked", before["stillIn"].clone(), json!("nobody"));
     wrong.equal("forged", after["forged"].clone(), json!(403));
+    // It was without the session: of a site that says nothing Chromium sends cookies that are new.
+    let sent = |site: &Value| site["sentElsewhere"].as_str().unwrap().to_owned();
+    let naked = sent(&before);
+    wrong.check(naked.contains("connect.sid="), || naked.clone());
+    let guarded = sent(&after);
+    let is_ours = |name: &&str| guarded.contains(name);
+    let ours = ["id-", "panoply_device", "XSRF-TOKEN"];
+    wrong.check(!ours.iter().any(is_ours), || guarded.clone());
     wrong.equal("still logged in", after["stillIn"].clone(), json!("ada"));
     wrong.equal(
         "after the logout",
         after["afterLogout"].clone(),
         json!("nobody"),
     );
+    wrong.equal("left of the session", after["left"].clone(), json!(false));
     wrong.settle();
 }
 

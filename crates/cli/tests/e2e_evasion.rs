@@ -14,7 +14,7 @@
 mod evasion;
 mod support;
 
-use evasion::{Site, bodies, codings, parts, random, routes};
+use evasion::{Site, answers, bodies, codings, parts, random, routes};
 
 #[test]
 fn forms() {
@@ -59,6 +59,13 @@ fn credentials_and_queries() {
 #[test]
 fn addresses() {
     routes::addresses(&mut Site::start());
+}
+
+#[test]
+fn answers_that_the_client_has_a_hand_in() {
+    let app = answers::app();
+    answers::chosen_by_the_client(&app);
+    answers::honest(&app);
 }
 
 #[test]

@@ -310,6 +310,18 @@ fn a_client_that_is_blocked_by_hand_gets_nothing() {
     assert!(!done && why.contains("nothing is blocked"), "{why}");
     let (done, _, why) = blocks(&gateway, &["release", "nobody"]);
     assert!(!done && why.contains("16 hexadecimal digits"), "{why}");
+    for (wrong, told) in [
+        (
+            &["shop.example"][..],
+            "write an address, such as `203.0.113.9`",
+        ),
+        (&["10.0.0.0/8"], "a network cannot be blocked"),
+        (&["203.0.113.9", "--for", "0s"], "that blocks nobody"),
+        (&["203.0.113.9", "--for", "soon"], "write it as `10s`"),
+    ] {
+        let (done, _, why) = blocks(&gateway, &[&["add"], wrong].concat());
+        assert!(!done && why.contains(told), "{why}");
+    }
 }
 
 #[test]
@@ -368,7 +380,7 @@ fn hydra_finds_the_password_of_a_naked_app_and_not_behind_the_gateway() {
     let folder = tempfile::tempdir().unwrap();
     let list = folder.path().join("words");
     std::fs::write(&list, words).unwrap();
-    let attack = |port: u16| {
+    let attack = |port: u16, scheme: &str| {
         let output = std::process::Command::new("hydra")
             .args([
                 "-l",
@@ -380,7 +392,8 @@ fn hydra_finds_the_password_of_a_naked_app_and_not_behind_the_gateway() {
                 "-f",
                 "-I",
             ])
-            .args(["-s", &port.to_string(), "127.0.0.1", "http-post-form"])
+            .args(["-s", &port.to_string(), "127.0.0.1"])
+            .arg(format!("{scheme}-post-form"))
             .arg("/login:username=^USER^&password=^PASS^:S=Logged in as")
             .current_dir(folder.path())
             .output()
@@ -388,19 +401,31 @@ fn hydra_finds_the_password_of_a_naked_app_and_not_behind_the_gateway() {
         text(&output.stdout)
     };
     let naked = App::start(&example("express-login"));
-    let found = attack(naked.port);
+    let found = attack(naked.port, "http");
     assert!(found.contains("password: lovelace"), "{found}");
 
-    let gateway = Gateway::before(&naked.origin(), "[tls]\nmode = \"off\"\n");
+    // With nothing written.
+    let gateway = Gateway::before(&naked.origin(), "");
     let jar = folder.path().join("jar");
     let jar = jar.to_str().unwrap();
     let right = ["-d", "username=ada&password=lovelace"];
     let owner = login(&gateway, &[&right[..], &["-c", jar]].concat());
     assert_eq!(owner.header("location").as_deref(), Some("/account"));
-    let found = attack(gateway.port());
+    let port = gateway.port();
+    let (found, meanwhile) = std::thread::scope(|scope| {
+        let attack = scope.spawn(|| attack(port, "https"));
+        let mut meanwhile = 0;
+        // The owner's browser is known and gets in all the while; a stranger with the password does not.
+        loop {
+            let owner = login(&gateway, &[&right[..], &["-b", jar]].concat());
+            assert_eq!(owner.header("location").as_deref(), Some("/account"));
+            if attack.is_finished() {
+                return (attack.join().unwrap(), meanwhile);
+            }
+            meanwhile += 1;
+        }
+    });
+    assert!(meanwhile > 0);
     assert!(!found.contains("password: lovelace"), "{found}");
-    // The owner's browser is known and gets in meanwhile; a stranger with the password does not.
-    let owner = login(&gateway, &[&right[..], &["-b", jar]].concat());
-    assert_eq!(owner.header("location").as_deref(), Some("/account"));
     assert_eq!(login(&gateway, &right).status, 429);
 }

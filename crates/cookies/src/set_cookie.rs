@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::SystemTime;
 
 use http::HeaderValue;
 use smallvec::SmallVec;
 
 use crate::Error;
+use crate::date::moment;
 use crate::pairs::trim;
 
 /// A cookie as an answer sets it (RFC 6265bis §4.1 and §5.6).
@@ -175,6 +177,11 @@ impl<'a> SetCookie<'a> {
         let add =
             |sum: i64, digit: &u8| sum.saturating_mul(10).saturating_add((digit - b'0').into());
         Some(digits.iter().fold(0, add).saturating_mul(sign))
+    }
+
+    /// `Expires`, if it is a date; what lies before 1970 is 1970.
+    pub fn expires_attribute(&self) -> Option<SystemTime> {
+        moment(self.last("expires")?)
     }
 
     /// The prefix that a browser sees in the name, in whatever letters it is written (§5.4).

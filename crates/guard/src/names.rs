@@ -188,6 +188,9 @@ const COMMON: [&str; 5] = [
     "adonis-session",
 ];
 
+/// Sessions of PHP whose names it reads from others as well.
+pub(crate) const OF_PHP: [&str; 3] = ["laravel_session", "ci_session", "xf_session"];
+
 /// Sessions that are all in the cookie, signed at best.
 pub(crate) const WHOLE: [&str; 5] = [
     "session",

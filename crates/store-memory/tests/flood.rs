@@ -106,9 +106,10 @@ fn seven_hundred_thousand_spilled_counters() {
     flood(250_000, 16 * 1024, 1024 * 1024, 5 * 1024 * 1024);
 }
 
-/// `cargo test --release -p panoply-store-memory --test flood -- --ignored`: a few seconds.
+/// A step of `cargo xtask test` by itself: `cargo test --profile measure -p panoply-store-memory --test
+/// flood -- --ignored`.
 #[test]
-#[ignore = "five million attempts take a few seconds when built for release, minutes when not"]
+#[ignore = "five million attempts take seconds when they are optimised, minutes when not"]
 fn five_million_attempts_at_the_defaults() {
     flood(5_000_000, 256 * 1024, 16 * 1024 * 1024, 80 * 1024 * 1024);
 }

@@ -1,5 +1,6 @@
 //! Logins as no browser sends them: what the app reads of each, and what the gateway made of it.
 
+pub(crate) mod answers;
 pub(crate) mod bodies;
 pub(crate) mod codings;
 pub(crate) mod parts;

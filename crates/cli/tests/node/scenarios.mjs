@@ -74,12 +74,18 @@ export async function cookies({ visit, elsewhere }, origin) {
     page.click('button'),
   ]);
   const forged = answer.status();
+  const sentElsewhere = (await answer.request().allHeaders()).cookie ?? '';
   await page.goto(`${origin}/account`);
   const stillIn = await page.textContent('#user');
+  const values = async () => (await page.context().cookies()).map(({ value }) => value);
+  const session = (await page.context().cookies())
+    .find(({ name, value }) => /^(connect\.sid|__Host-id-)/.test(name) && value.startsWith('s%3A'))?.value ?? '';
   await Promise.all([page.waitForNavigation(), page.click('button')]);
   const afterLogout = await page.textContent('#user');
-  const left = (await kept()).map(({ name }) => name);
-  return { user, loggedIn, script, token, readable, seen, basket, forged, stillIn, afterLogout, left, said: page.said };
+  const left = session !== '' && (await values()).includes(session);
+  return {
+    user, loggedIn, script, token, readable, seen, basket, forged, sentElsewhere, stillIn, afterLogout, left, said: page.said,
+  };
 }
 
 /** The demo's shop under attack at `origin`. */

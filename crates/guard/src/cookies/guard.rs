@@ -112,7 +112,11 @@ impl CookieGuard {
     /// Whether plain names and values are still taken.
     pub(super) fn takes_plain(&self) -> bool {
         let until = self.0.plain_until;
-        until.is_some_and(|until| self.0.clock.wall() < until)
+        until.is_some_and(|until| self.now() < until)
+    }
+
+    pub(super) fn now(&self) -> SystemTime {
+        self.0.clock.wall()
     }
 
     pub(super) fn treatment(&self, name: &[u8]) -> Treatment<'_> {

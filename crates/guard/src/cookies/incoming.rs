@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 use super::CookieGuard;
 use super::config::Unsealable;
 use super::guard::Treatment;
+use crate::names::OF_PHP;
 
 /// What a request's cookies told.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -98,7 +99,8 @@ impl CookieGuard {
         if pair.is_odd() {
             return None;
         }
-        let plain = https && inside.is_none() && treatment.outside.is_some();
+        let is_other = || treatment.outside.is_some() || self.is_read_as_another(name);
+        let plain = https && inside.is_none() && is_other();
         if plain && !self.takes_plain() {
             return None;
         }
@@ -116,6 +118,18 @@ impl CookieGuard {
             as_it_came: inside.is_none() && !unsealed,
             value,
         })
+    }
+
+    /// Whether PHP takes a name for another that goes by an alias: points, spaces and brackets are `_` to it.
+    fn is_read_as_another(&self, name: &[u8]) -> bool {
+        let is =
+            |own: u8, byte: u8| own == byte || own == b'_' && matches!(byte, b'.' | b' ' | b'[');
+        let reads = |own: &&&str| {
+            let mut pairs = own.bytes().zip(name);
+            own.len() == name.len() && pairs.all(|(own, byte)| is(own, *byte))
+        };
+        let read = OF_PHP.iter().find(reads);
+        read.is_some_and(|own| self.aliases().outside(own.as_bytes()).is_some())
     }
 
     /// Whether a pair that was not admitted is one that does not open, and blocks.

@@ -1,7 +1,7 @@
 //! What an app sets, as a browser is to keep it.
 
 use std::borrow::Cow;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::header::{Entry, SET_COOKIE};
 use http::{HeaderMap, HeaderValue};
@@ -22,6 +22,17 @@ impl CookieGuard {
     ///
     /// `https` says whether the client came by HTTPS: only then names are others outside.
     pub fn outgoing(&self, headers: &mut HeaderMap, https: bool) -> bool {
+        self.outgoing_from(headers, https, false)
+    }
+
+    /// The same, where it is known whether the answer is to a request `at_root`, with one slash in its
+    /// path: what has no path of its own is for all of the site then.
+    pub(super) fn outgoing_from(
+        &self,
+        headers: &mut HeaderMap,
+        https: bool,
+        at_root: bool,
+    ) -> bool {
         if !self.is_enabled() {
             return false;
         }
@@ -39,7 +50,7 @@ impl CookieGuard {
             if treatment.left {
                 continue;
             }
-            let hardened = self.harden(cookie, &treatment, https);
+            let hardened = self.harden(cookie, &treatment, https, at_root);
             if let Some(hardened) = hardened {
                 *header = hardened;
             }
@@ -52,6 +63,7 @@ impl CookieGuard {
         cookie: SetCookie<'_>,
         treatment: &Treatment<'_>,
         https: bool,
+        at_root: bool,
     ) -> Option<HeaderValue> {
         let name = cookie.name().to_vec();
         let readable = !cookie.is_http_only();
@@ -74,8 +86,13 @@ impl CookieGuard {
             cookie = cookie.http_only();
         }
         let outside = treatment.outside.filter(|_| https);
-        // `__Host-` asks for a path that is written down.
-        let host = cookie.domains() == 0 && cookie.path_attribute() == Some(b"/");
+        // One cookie to a browser is one outside, however the app says that it is for all of the site.
+        let path = cookie.path_attribute();
+        let host = cookie.domains() == 0 && path.map_or(at_root, |path| path == b"/");
+        if outside.is_some() && host && path.is_none() {
+            // `__Host-` asks for a path that is written down.
+            cookie = cookie.path("/");
+        }
         let outside = outside.map(|names| if host { &*names.host } else { &*names.secure });
         let goes_as = outside.unwrap_or(&name);
         if treatment.sealed
@@ -103,7 +120,11 @@ impl CookieGuard {
         }
         let own = str::from_utf8(name).ok()?;
         let lasts = max_age.and_then(|age| u64::try_from(age).ok());
-        let lasts = lasts.map_or(LONGEST, Duration::from_secs).min(LONGEST);
+        // cookie-session says it by a date alone; one that is past deletes.
+        let until = |end: SystemTime| end.duration_since(self.now()).ok();
+        let until = || cookie.expires_attribute().and_then(until);
+        let lasts = lasts.map(Duration::from_secs).or_else(until);
+        let lasts = lasts.unwrap_or(LONGEST).min(LONGEST);
         let fits = |bytes: usize| outside.len().saturating_add(bytes) <= MOST;
         if fits(Sealer::sealed_len(value.len())) {
             return match self.sealer().seal(own, value, lasts) {

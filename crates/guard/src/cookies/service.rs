@@ -73,7 +73,10 @@ where
             ClientAddress::is_https,
         );
         let seen = self.guard.incoming(request.headers_mut(), https);
-        let leaves = self.guard.is_logout(request.uri().path());
+        let path = request.uri().path();
+        let leaves = self.guard.is_logout(path);
+        // Where a cookie without a path is for all of the site (RFC 6265bis §5.1.4).
+        let at_root = path.rfind('/').is_none_or(|at| at == 0);
         let call = if seen.blocked {
             RefusedOr::refused(unsealable().answer_to(&request))
         } else {
@@ -85,6 +88,7 @@ where
             seen,
             https,
             leaves,
+            at_root,
         }
     }
 }
@@ -105,6 +109,7 @@ pin_project! {
         seen: CookiesSeen,
         https: bool,
         leaves: bool,
+        at_root: bool,
     }
 }
 
@@ -119,7 +124,8 @@ where
         let this = self.project();
         let mut answer = ready!(this.call.poll(cx))?;
         let status = answer.status();
-        let set = this.guard.outgoing(answer.headers_mut(), *this.https);
+        let (https, at_root) = (*this.https, *this.at_root);
+        let set = { &*this.guard }.outgoing_from(answer.headers_mut(), https, at_root);
         if set || this.seen.session {
             this.guard.forbid_caching(status, answer.headers_mut());
         }

@@ -13,6 +13,7 @@ use super::outcome::{Reader, Signs};
 use super::reading::Field;
 use super::report::Readings;
 use super::route::Route;
+use super::usual;
 use super::{LoginGuard, LoginRules};
 use crate::time::Switch;
 use crate::{Counter, Error};
@@ -222,38 +223,7 @@ impl LoginConfig {
     }
 
     /// Where apps usually have their login.
-    pub const USUAL_PATHS: [&str; 30] = [
-        "/login",
-        "/log-in",
-        "/log_in",
-        "/signin",
-        "/sign-in",
-        "/sign_in",
-        "/auth",
-        "/auth/login",
-        "/auth/signin",
-        "/auth/sign_in",
-        "/auth/local",
-        "/auth/callback/credentials",
-        "/api/login",
-        "/api/signin",
-        "/api/auth",
-        "/api/auth/login",
-        "/api/auth/signin",
-        "/api/auth/local",
-        "/api/auth/callback/credentials",
-        "/api/v1/login",
-        "/api/v1/auth/login",
-        "/session",
-        "/sessions",
-        "/users/sign_in",
-        "/users/login",
-        "/user/login",
-        "/account/login",
-        "/accounts/login",
-        "/admin/login",
-        "/wp-login.php",
-    ];
+    pub const USUAL_PATHS: [&str; 49] = usual::PATHS;
 
     /// The paths that are guarded.
     pub fn paths(&self) -> &[String] {

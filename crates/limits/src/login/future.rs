@@ -18,7 +18,9 @@ use tower_service::Service;
 use super::body::{End, GuardedBody, Reading};
 use super::config::OnOutage;
 use super::layer::{LoginLayer, Settings};
+use super::outcome::Answer;
 use super::steps::{bad, claim, settle, too_long, too_many, too_slow};
+use super::trail::Trail;
 use super::{Attempt, Denied, LoginGuard, LoginReport, LoginVerdict, Refused};
 
 type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -64,6 +66,7 @@ pin_project! {
         verdict: LoginVerdict,
         attempt: Option<Attempt>,
         asked: http::HeaderMap,
+        trail: Trail,
         id: Option<RequestId>,
         https: bool,
         path: String,
@@ -116,6 +119,7 @@ where
             verdict,
             attempt: None,
             asked: parts.headers.clone(),
+            trail: Trail::default(),
             id: parts.extensions.get::<RequestId>().copied(),
             https: client.is_some_and(ClientAddress::is_https),
             path: parts.uri.path().to_owned(),
@@ -202,6 +206,7 @@ where
                     };
                     // An answer that is compressed could not be read.
                     parts.headers.remove(ACCEPT_ENCODING);
+                    *this.trail = Trail::clear(&mut parts);
                     let empty = Reading::new_empty();
                     let read = std::mem::replace(body.get_mut(), empty);
                     let request = Request::from_parts(parts, read.into_body(end));
@@ -265,7 +270,7 @@ where
                     let (parts, body) = response.into_parts();
                     let needs = this.verdict.said().is_none()
                         && settings.reader.needs_body(parts.status, &parts.headers);
-                    let bound = if needs { LoginLayer::MOST_BODY } else { 0 };
+                    let bound = if needs { LoginLayer::MOST_ANSWER } else { 0 };
                     let patience = if needs {
                         settings.peek_for
                     } else {
@@ -301,10 +306,17 @@ where
                     };
                     let read = || {
                         let bytes = body.bytes();
-                        let answer = (parts.status, &parts.headers);
-                        settings.reader.read(answer, &bytes, &settings.route)
+                        let answer = Answer {
+                            status: parts.status,
+                            headers: &parts.headers,
+                            body: &bytes,
+                            whole: end == End::Whole && !this.trail.is_without_body(),
+                            trail: this.trail,
+                        };
+                        settings.reader.read(&answer, &settings.route)
                     };
                     let read = this.verdict.said().unwrap_or_else(read);
+                    this.trail.restore(&mut parts.headers);
                     let path = std::mem::take(this.path);
                     settings.readings.note(&path, parts.status, read);
                     tracing::debug!(

@@ -52,6 +52,9 @@ impl LoginLayer {
     /// The longest body of a login, decoded or not: 64 KiB.
     pub const MOST_BODY: u64 = 64 * 1024;
 
+    /// How much of an answer is looked at: 256 KiB. A page of which that is not all shows no success.
+    pub const MOST_ANSWER: u64 = 256 * 1024;
+
     /// The cookie by which a device is known.
     pub const DEVICE_COOKIE: &str = "panoply_device";
 

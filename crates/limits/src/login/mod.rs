@@ -17,6 +17,8 @@ mod report;
 mod route;
 mod rules;
 mod steps;
+mod trail;
+mod usual;
 mod verdict;
 
 pub use attempt::Attempt;

@@ -7,6 +7,9 @@ use http::{HeaderMap, HeaderName, StatusCode};
 use serde::Deserialize;
 
 use super::route::Route;
+use super::trail::Trail;
+
+mod telling;
 
 /// Where a server action of Next.js leads, and how.
 const ACTION_REDIRECT: HeaderName = HeaderName::from_static("x-action-redirect");
@@ -38,6 +41,17 @@ impl fmt::Display for Outcome {
 pub(super) struct Read {
     pub(super) outcome: Outcome,
     pub(super) reason: &'static str,
+}
+
+/// An answer to a login, as far as it was read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Answer<'a> {
+    pub(super) status: StatusCode,
+    pub(super) headers: &'a HeaderMap,
+    pub(super) body: &'a [u8],
+    /// Whether that is all of it.
+    pub(super) whole: bool,
+    pub(super) trail: &'a Trail,
 }
 
 /// Signs by which an answer is read, each of which is enough.
@@ -106,7 +120,13 @@ impl Signs {
         !self.json.is_empty() || !self.body.is_empty()
     }
 
-    fn show(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> bool {
+    fn show(&self, answer: &Answer<'_>) -> bool {
+        let Answer {
+            status,
+            headers,
+            body,
+            ..
+        } = *answer;
         let location = text(headers, LOCATION);
         let sets = |name: &String| {
             let cookies = headers.get_all(SET_COOKIE).iter();
@@ -136,34 +156,46 @@ impl Reader {
     pub(super) fn needs_body(&self, status: StatusCode, headers: &HeaderMap) -> bool {
         self.success.need_body()
             || self.failure.need_body()
-            || (status.is_success() && is_html(headers))
+            || (status.is_success() && (is_html(headers) || is_json(headers)))
     }
 
-    pub(super) fn read(
-        &self,
-        (status, headers): (StatusCode, &HeaderMap),
-        body: &[u8],
-        route: &Route,
-    ) -> Read {
+    pub(super) fn read(&self, answer: &Answer<'_>, route: &Route) -> Read {
         use Outcome::{Failure, Neither, Success};
         let read = |outcome, reason| Read { outcome, reason };
-        if self.failure.show(status, headers, body) {
+        if self.failure.show(answer) {
             return read(Failure, "it shows what `failure` says");
         }
-        if self.success.show(status, headers, body) {
+        if self.success.show(answer) {
             return read(Success, "it shows what `success` says");
         }
         // Where it is said what a success looks like, nothing else is one.
         let defined = !self.success.is_empty();
-        match status.as_u16() {
+        let Answer { headers, body, .. } = *answer;
+        let (html, json) = (is_html(headers), is_json(headers));
+        let leads = text(headers, LOCATION);
+        match answer.status.as_u16() {
             // What an app answers to a wrong password, of whatever kind it finds it.
             400..=499 => read(Failure, "the status says so"),
             300..=399 if !headers.contains_key(LOCATION) => read(Neither, "it leads nowhere"),
-            300..=399 if route.is_login_page(&text(headers, LOCATION)) => {
+            300..=399 if route.is_login_page(&leads) => {
                 read(Failure, "it leads back to a login page")
             }
-            200..=299 if is_html(headers) && has_password_field(body) => {
+            300..=399 if answer.trail.leads_to(&leads) => read(
+                Failure,
+                "it leads to where the client says that it came from",
+            ),
+            300..=399 if telling::tells_of_an_error(&leads) => {
+                read(Failure, "where it leads to says that something is wrong")
+            }
+            200..=299 if html && has_password_field(body) => {
                 read(Failure, "the page asks for a password again")
+            }
+            200..=299 if json && telling::says_no(body) => {
+                read(Failure, "the JSON says that something is wrong")
+            }
+            // What stands behind may ask for a password again.
+            200..=299 if !defined && (html || json) && !answer.whole => {
+                read(Failure, "not all of it could be read")
             }
             200..=399 if !defined && is_server_action(headers) => server_action(headers, route),
             200..=399 if defined => read(Failure, "it shows nothing of what `success` says"),
@@ -182,6 +214,11 @@ fn text(headers: &HeaderMap, name: http::header::HeaderName) -> String {
 fn is_html(headers: &HeaderMap) -> bool {
     let content_type = text(headers, CONTENT_TYPE).to_ascii_lowercase();
     content_type.contains("html")
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let content_type = text(headers, CONTENT_TYPE).to_ascii_lowercase();
+    content_type.contains("json")
 }
 
 /// Whether this is what Next.js answers to a form that calls a server action: whatever that came to, the
@@ -267,111 +304,4 @@ fn contains(body: &[u8], text: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(reader: &Reader, status: u16, headers: &[(&str, &str)], body: &str) -> Outcome {
-        let mut map = HeaderMap::new();
-        for (name, value) in headers {
-            let name: http::HeaderName = name.parse().unwrap();
-            map.append(name, value.parse().unwrap());
-        }
-        let route = Route::new(&["/login".to_owned()], Vec::new());
-        let status = StatusCode::from_u16(status).unwrap();
-        reader.read((status, &map), body.as_bytes(), &route).outcome
-    }
-
-    #[test]
-    fn the_usual_answers_are_known() {
-        use Outcome::{Failure, Neither, Success};
-        let usual = Reader {
-            success: Signs::new(),
-            failure: Signs::new(),
-        };
-        let html = ("content-type", "text/html; charset=utf-8");
-        let action = ("content-type", "text/x-component");
-        for (status, headers, body, expected) in [
-            (200, &[action][..], "1:\"Wrong\"", Failure),
-            (
-                200,
-                &[action, ("x-action-redirect", "/account;push")],
-                "",
-                Success,
-            ),
-            (
-                303,
-                &[
-                    action,
-                    ("x-action-redirect", "/account;push"),
-                    ("location", "/account"),
-                ],
-                "",
-                Success,
-            ),
-            (
-                200,
-                &[action, ("x-action-redirect", "/login?wrong=1;push")],
-                "",
-                Failure,
-            ),
-            (
-                200,
-                &[action, ("set-cookie", "session=1; Path=/")],
-                "",
-                Success,
-            ),
-            (401, &[][..], "", Failure),
-            (403, &[], "", Failure),
-            (422, &[], "", Failure),
-            (400, &[], "", Failure),
-            (302, &[("location", "/login?error=1")], "", Failure),
-            (
-                303,
-                &[("location", "https://shop.example/Login/")],
-                "",
-                Failure,
-            ),
-            (302, &[("location", "/")], "", Success),
-            (200, &[html], "<input TYPE = 'Password'>", Failure),
-            (200, &[html], "<h1>Welcome</h1>", Success),
-            (200, &[("content-type", "application/json")], "{}", Success),
-            (204, &[], "", Success),
-            (500, &[], "", Neither),
-            (502, &[], "", Neither),
-            (304, &[], "", Neither),
-        ] {
-            let outcome = read(&usual, status, headers, body);
-            assert_eq!(outcome, expected, "{status} {headers:?} {body}");
-        }
-    }
-
-    #[test]
-    fn what_is_said_goes_before() {
-        use Outcome::{Failure, Success};
-        let said = Reader {
-            success: Signs::new().cookie("session").json("user.id").status(409),
-            failure: Signs::new()
-                .json("ok=false")
-                .body("Wrong!")
-                .location("/oops"),
-        };
-        for (status, headers, body, expected) in [
-            (
-                200,
-                &[("set-cookie", "session=abc; Path=/")][..],
-                "",
-                Success,
-            ),
-            (200, &[("set-cookie", "session=; Max-Age=0")], "", Failure),
-            (200, &[("set-cookie", "other=abc")], "", Failure),
-            (200, &[], r#"{"user":{"id":7}}"#, Success),
-            (200, &[], r#"{"user":{"id":7},"ok":false}"#, Failure),
-            (200, &[("set-cookie", "session=abc")], "Wrong!", Failure),
-            (302, &[("location", "/oops?a")], "", Failure),
-            (409, &[], "", Success),
-        ] {
-            let outcome = read(&said, status, headers, body);
-            assert_eq!(outcome, expected, "{status} {headers:?} {body}");
-        }
-    }
-}
+mod tests;

@@ -10,6 +10,8 @@ use percent_encoding::percent_decode_str;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Route {
     paths: Vec<String>,
+    /// A bit for each letter that follows a path's slash, by which most requests are told to be none.
+    letters: u128,
     methods: Vec<Method>,
 }
 
@@ -34,11 +36,14 @@ const OVERRIDES: [HeaderName; 3] = [
 
 impl Route {
     pub(super) fn new(paths: &[String], methods: Vec<Method>) -> Self {
+        let paths: Vec<String> = paths
+            .iter()
+            .map(|path| canonical(path).into_owned())
+            .collect();
+        let letters = paths.iter().map(|path| letter(path));
         Self {
-            paths: paths
-                .iter()
-                .map(|path| canonical(path).into_owned())
-                .collect(),
+            letters: letters.fold(0, |all, one| all | one.unwrap_or(u128::MAX)),
+            paths,
             methods,
         }
     }
@@ -48,7 +53,8 @@ impl Route {
     pub(super) fn matches<B: Body>(&self, request: &Request<B>) -> bool {
         let path = request.uri().path();
         let starts = |known: &String| path.starts_with(known.as_str());
-        if is_canonical(path) && !self.paths.iter().any(starts) {
+        let may_start = || letter(path).is_none_or(|letter| self.letters & letter != 0);
+        if is_canonical(path) && !(may_start() && self.paths.iter().any(starts)) {
             return false;
         }
         let body = request.body();
@@ -66,6 +72,13 @@ impl Route {
         let path = path.split(['?', '#']).next().unwrap_or(path);
         // Nothing but a query or a fragment leads back to where the form was sent.
         path.is_empty() || self.leads_to(path) || USUAL.contains(&&*canonical(path))
+    }
+
+    /// Whether where a login goes to is where its form is as well, as it is at the usual paths.
+    pub(super) fn is_usual_page(path: &str) -> bool {
+        let path = canonical(path);
+        let without_format = path.rsplit_once('.').map(|(path, _)| path);
+        USUAL.contains(&&*path) || without_format.is_some_and(|path| USUAL.contains(&path))
     }
 
     fn acts(&self, method: &Method) -> bool {
@@ -96,6 +109,12 @@ impl Route {
         let is = |known: &String| **known == *path || Some(known.as_str()) == without_format;
         self.paths.iter().any(is)
     }
+}
+
+/// The bit of the letter behind the first slash, if there is one.
+fn letter(path: &str) -> Option<u128> {
+    let byte = path.as_bytes().get(1)?;
+    1_u128.checked_shl((*byte).into())
 }
 
 fn in_headers(headers: &HeaderMap) -> impl Iterator<Item = &str> {
@@ -203,6 +222,28 @@ mod tests {
         }
         for path in ["/", "/login/help", "/logins", "/api/login", "/x/login"] {
             assert!(!is_login("POST", path, None), "{path}");
+        }
+    }
+
+    #[test]
+    fn whatever_is_configured_is_found() {
+        for known in ["/", "/login", "/Anmelden", "/ünter/x", "/%6c", "/1"] {
+            let route = Route::new(&[known.to_owned()], Vec::new());
+            for path in [
+                "/",
+                "/login",
+                "/anmelden/",
+                "/%C3%BCnter/x",
+                "/l",
+                "/1",
+                "/x",
+            ] {
+                let request = Request::post(path).body(Empty::<Bytes>::new()).unwrap();
+                let is = route.leads_to(path);
+                assert_eq!(route.matches(&request), is, "{known} {path}");
+                let same = canonical(known).eq_ignore_ascii_case(&canonical(path));
+                assert_eq!(is, same, "{known} {path}");
+            }
         }
     }
 

@@ -183,11 +183,16 @@ impl Rules<'_> {
         let by_path = layer.path.is_known() && words.last().is_some_and(|last| is_login_word(last));
         let mut evidence: Option<Confidence> = None;
         let mut by_name = false;
+        // `POST /session` with a password makes one.
+        let by_password =
+            layer.path.is_known() && words.last().is_some_and(|last| is_session(last));
+        let mut takes_password = false;
         let mut handlers = handlers.peekable();
         while let Some(handler) = handlers.next() {
             let closure = self.program.closure(handler);
             // What stands in front of others may be called `authenticate`, and only asks who it is.
             by_name = closure.is_some_and(|closure| is_login_name(&closure.name));
+            takes_password |= by_password && self.hands_on_a_password(handler);
             // A guard that also takes a password with each request makes no route a login.
             let is_last = handlers.peek().is_none();
             let found = if is_last || by_path {
@@ -207,8 +212,27 @@ impl Rules<'_> {
                 Some(Confidence::Likely)
             }
             (true, None) if layer.method.as_deref() == Some("post") => Some(Confidence::Likely),
+            (false, None) if takes_password && layer.method.as_deref() == Some("post") => {
+                Some(Confidence::Likely)
+            }
             _ => None,
         }
+    }
+
+    /// Whether a handler gives what it was sent as a password to something else.
+    fn hands_on_a_password(&self, handler: &Val) -> bool {
+        let is_password = |val: &Val| {
+            let asked = self.program.requested(val);
+            let mut asked = asked.iter().map(|path| path.to_ascii_lowercase());
+            asked.any(|path| path.contains("passw"))
+        };
+        let in_it = |val: &Val| {
+            let props = val.object().and_then(|id| self.program.obj(id));
+            let props = props.into_iter().flat_map(|obj| &obj.props);
+            props.into_iter().any(|(_, prop)| is_password(&prop.val))
+        };
+        let mut given = self.calls_in(handler).iter().flat_map(|call| &call.args);
+        given.any(|arg| is_password(arg) || in_it(arg))
     }
 
     /// Whether a handler is `passport.authenticate(…)` itself.
@@ -418,6 +442,14 @@ fn is_login_word(word: &str) -> bool {
             | "locallogin"
             | "signinuser"
             | "usersignin"
+    )
+}
+
+/// Whether a path's last word means what a login makes.
+fn is_session(word: &str) -> bool {
+    matches!(
+        word,
+        "session" | "sessions" | "auth" | "token" | "tokens" | "authentication"
     )
 }
 

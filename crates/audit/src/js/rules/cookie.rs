@@ -25,6 +25,14 @@ struct Cookie<'a> {
     for_script: bool,
 }
 
+/// What makes the text of a `Set-Cookie`, with arguments as `res.cookie` has them.
+fn is_serialized(path: &str) -> bool {
+    matches!(
+        path,
+        "cookie:serialize" | "cookie:default.serialize" | "cookie:default:serialize"
+    )
+}
+
 /// What a library does if an attribute is left out.
 #[derive(Clone, Copy)]
 struct Defaults {
@@ -113,7 +121,9 @@ impl Rules<'_> {
             .program
             .calls
             .iter()
-            .filter(|call| is_response_cookie(call));
+            .filter(|call| is_response_cookie(call))
+            // `res.setHeader('Set-Cookie', cookie.serialize(name, value, options))`.
+            .chain(self.calls_of(is_serialized));
         all.extend(
             by_hand
                 .filter(|call| call.cond.in_production())

@@ -5,7 +5,7 @@ use super::chain::App;
 use super::helmet::{Header, Sets};
 use super::options::Setting;
 use crate::finding::{Confidence, Edit, Finding, Fix};
-use crate::js::facts::{Loc, Value};
+use crate::js::facts::{Loc, StackKind, Value};
 use crate::rules::fingerprint::X_POWERED_BY;
 use crate::source::Location;
 
@@ -20,7 +20,8 @@ impl Rules<'_> {
     }
 
     fn powered_by(&self, app: &App) -> Option<Finding> {
-        if !app.in_production().any(|(_, layer)| self.answers(layer)) {
+        let is_nest = app.kind == StackKind::Nest;
+        if !self.is_served(app) || is_nest && self.imports_helmet() {
             return None;
         }
         if let Some((val, _, cond)) = app.setting("x-powered-by") {
@@ -45,7 +46,8 @@ impl Rules<'_> {
         }
         let message = "every answer says `X-Powered-By: Express`";
         let finding = self.finding(&X_POWERED_BY, app.at, message)?;
-        let unknown = app.escapes
+        let unknown = is_nest
+            || app.escapes
             || app
                 .in_production()
                 .any(|(_, layer)| super::is_unknown(&layer.handler));
@@ -55,7 +57,9 @@ impl Rules<'_> {
             Confidence::Certain
         };
         let finding = finding.confidence(sure);
-        Some(match self.disabling(app.at) {
+        // `INestApplication` has no `disable`, and TypeScript would say so.
+        let fix = self.disabling(app.at).filter(|_| !is_nest);
+        Some(match fix {
             Some(fix) => finding.fix(fix),
             None => finding,
         })

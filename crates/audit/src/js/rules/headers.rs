@@ -5,12 +5,9 @@ use super::helmet::{Header, Helmet, Sets};
 use super::options::Setting;
 use super::{Rules, is_unknown};
 use crate::finding::{Confidence, Finding};
-use crate::js::facts::{Loc, Matches, Val, Value};
+use crate::js::facts::{Loc, Matches, StackKind, Val};
 use crate::rule::Severity;
 use crate::rules::headers::{HELMET_MISSING, HELMET_PARTIAL, HELMET_TOO_LATE, HELMET_WEAKENED};
-
-/// Half a year: what browsers' preload lists once asked for, and scanners still do.
-const SHORT_HSTS: f64 = 15_552_000.0;
 
 impl Rules<'_> {
     pub(super) fn headers(&mut self) {
@@ -22,7 +19,7 @@ impl Rules<'_> {
     }
 
     fn headers_of(&self, app: &App, found: &mut Vec<Finding>) {
-        if !app.in_production().any(|(_, layer)| self.answers(layer)) {
+        if !self.is_served(app) {
             return;
         }
         let mut helmets: Vec<(usize, &Layer, Helmet)> = Vec::new();
@@ -37,7 +34,14 @@ impl Rules<'_> {
                 _ => {}
             }
         }
-        let unknown = app.escapes
+        self.weakened_apart(app, found);
+        let is_nest = app.kind == StackKind::Nest;
+        if is_nest && helmets.is_empty() && pieces.is_empty() && self.imports_helmet() {
+            // A module of it may apply what is not used here; `nest` says so.
+            return;
+        }
+        let unknown = is_nest
+            || app.escapes
             || app
                 .in_production()
                 .any(|(_, layer)| is_unknown(&layer.handler));
@@ -144,96 +148,40 @@ impl Rules<'_> {
                 continue;
             }
             let Some(val) = option.val() else { continue };
-            match header {
-                Header::Csp => {
-                    if let Some((at, what)) = self.weak_policy(val) {
-                        let message = format!("the Content-Security-Policy allows {what}");
-                        say(
-                            at,
-                            Severity::Medium,
-                            message,
-                            "Name the hosts, or use a nonce for each script.",
-                        );
-                    }
-                    let report_only = Setting::of(self.program, val, &["reportOnly"]);
-                    if let (Some(at), true) = (
-                        report_only.at(),
-                        report_only.all(|it| *it == Value::Bool(true)),
-                    ) {
-                        let message =
-                            "the Content-Security-Policy is only reported, not enforced".to_owned();
-                        say(
-                            at,
-                            Severity::Medium,
-                            message,
-                            "Leave `reportOnly` out once the reports are quiet.",
-                        );
-                    }
-                }
-                Header::Hsts => {
-                    let age = Setting::of(self.program, val, &["maxAge"]);
-                    let short = age.all(|it| matches!(it, Value::Number(age) if *age < SHORT_HSTS));
-                    if let (Some(at), true) = (age.at(), short) {
-                        let message =
-                            "Strict-Transport-Security lasts less than half a year".to_owned();
-                        say(at, Severity::Medium, message, "`maxAge: 31536000`");
-                    }
-                }
-                _ => {}
+            for (at, message, help) in self.weak_part(header, val) {
+                say(at, Severity::Medium, message, help);
             }
         }
     }
 
-    /// What a policy allows that it should not.
-    fn weak_policy(&self, csp: &Val) -> Option<(Loc, String)> {
-        let directives = Setting::of(self.program, csp, &["directives"]);
-        let directives = directives.val()?.clone();
-        let scripts = Setting::of(self.program, &directives, &["scriptSrc", "script-src"]);
-        let scripts = match scripts {
-            Setting::Absent => {
-                Setting::of(self.program, &directives, &["defaultSrc", "default-src"])
+    /// The same of a part that is used by itself, `helmet.contentSecurityPolicy({ … })`.
+    fn weakened_apart(&self, app: &App, found: &mut Vec<Finding>) {
+        for (_, layer) in app.in_production() {
+            if !layer.path.is_everything() || app.is_aside(self.program, layer) {
+                continue;
             }
-            other => other,
-        };
-        let (val, at) = (scripts.val()?, scripts.at()?);
-        let sources: Vec<(Option<String>, Loc)> = match self.program.items(val) {
-            Some(items) => items
-                .iter()
-                .map(|item| (item.text().map(str::to_owned), item.at))
-                .collect(),
-            None => {
-                let text = val.text()?;
-                text.split_whitespace()
-                    .map(|word| (Some(word.to_owned()), at))
-                    .collect()
-            }
-        };
-        // A nonce or a hash makes browsers ignore `'unsafe-inline'`; one made per request is a function.
-        let strict = sources.iter().any(|(text, _)| match text.as_deref() {
-            None => true,
-            Some(text) => {
-                text.starts_with("'nonce-")
-                    || text.starts_with("'sha")
-                    || text == "'strict-dynamic'"
-            }
-        });
-        for (text, at) in &sources {
-            match text.as_deref() {
-                Some("'unsafe-inline'") if !strict => {
-                    return Some((
-                        *at,
-                        "scripts written into the page (`'unsafe-inline'`)".to_owned(),
-                    ));
-                }
-                Some(wide @ ("*" | "http:" | "https:" | "data:" | "https://*" | "http://*"))
-                    if !strict =>
-                {
-                    return Some((*at, format!("scripts from everywhere (`{wide}`)")));
-                }
-                _ => {}
+            let Some(call) = self.program.as_call(&layer.handler) else {
+                continue;
+            };
+            let part = made_by(self.program, &layer.handler).and_then(Header::of_part);
+            let (Some(header), Some(options)) = (part, call.args.first()) else {
+                continue;
+            };
+            let sure = if layer.cond.is_certain() {
+                Confidence::Certain
+            } else {
+                Confidence::Likely
+            };
+            for (at, message, help) in self.weak_part(header, options) {
+                let finding = self.finding(&HELMET_WEAKENED, at, message);
+                found.extend(finding.map(|finding| {
+                    finding
+                        .confidence(sure)
+                        .severity(Severity::Medium)
+                        .help(help)
+                }));
             }
         }
-        None
     }
 
     /// Routes that answer before Helmet has set anything, or outside of it.
@@ -278,6 +226,17 @@ impl Rules<'_> {
         );
         let finding = self.finding(&HELMET_PARTIAL, helmet.at, message);
         found.extend(finding.map(|finding| finding.confidence(Confidence::Likely)));
+    }
+
+    /// Whether an app answers anything; what one of `NestJS` does stands in decorators.
+    pub(super) fn is_served(&self, app: &App) -> bool {
+        app.kind == StackKind::Nest || app.in_production().any(|(_, layer)| self.answers(layer))
+    }
+
+    /// Whether Helmet is imported anywhere.
+    pub(super) fn imports_helmet(&self) -> bool {
+        let mut packages = self.program.packages.iter();
+        packages.any(|(name, _)| &**name == "helmet")
     }
 
     /// Whether a layer gives answers of its own.

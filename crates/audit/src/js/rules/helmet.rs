@@ -67,6 +67,15 @@ impl Header {
             .find(|header| header.options().contains(&name))
     }
 
+    /// The header that a package's function sets by the options that Helmet has for it.
+    pub(super) fn of_part(path: &str) -> Option<Self> {
+        match path {
+            "helmet-csp" => Some(Self::Csp),
+            "hsts" => Some(Self::Hsts),
+            path => Self::by_option(path.strip_prefix("helmet:")?),
+        }
+    }
+
     pub(super) fn by_name(name: &str) -> Option<Self> {
         let same = |header: &Self| header.name().eq_ignore_ascii_case(name);
         Self::ALL.into_iter().find(same).or_else(|| {

@@ -9,6 +9,7 @@ mod headers;
 mod helmet;
 mod limiter;
 mod options;
+mod parts;
 mod proxy;
 mod redirect;
 mod secrets;
@@ -70,6 +71,7 @@ pub(crate) fn apply(
     rules.nest();
     if !rules.has_express() {
         rules.other_frameworks();
+        rules.express_unseen();
         return;
     }
     rules.unread();
@@ -130,6 +132,21 @@ impl<'a> Rules<'a> {
                 &crate::rules::redirect::OPEN,
             ] {
                 self.report.not_checked(rule, reason.clone());
+            }
+        }
+    }
+
+    /// Says so where an app is to be expected, and none is seen.
+    fn express_unseen(&mut self) {
+        if self.files.depends_on("express") {
+            let reason =
+                "express is among the dependencies, but nothing that could be followed asks for it";
+            for rule in [
+                &crate::rules::headers::HELMET_MISSING,
+                &crate::rules::session::MEMORY_STORE,
+                &crate::rules::auth::NO_RATE_LIMIT,
+            ] {
+                self.report.not_checked(rule, reason);
             }
         }
     }

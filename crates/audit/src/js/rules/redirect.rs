@@ -5,15 +5,46 @@ use crate::finding::{Confidence, Finding};
 use crate::js::facts::{Call, Callee, CheckKind, HandlerId, Part, Val, Value};
 use crate::rules::redirect::OPEN;
 
-impl Rules<'_> {
+impl<'a> Rules<'a> {
     pub(super) fn redirects(&mut self) {
         let mut found = Vec::new();
         for call in &self.program.calls {
-            if let Some(target) = target(call) {
+            if let Some(target) = self.target(call) {
                 found.extend(self.open_redirect(call, target));
             }
         }
         self.report.findings.extend(found);
+    }
+
+    /// Where a call sends the client.
+    fn target(&self, call: &'a Call) -> Option<&'a Val> {
+        let Callee::Response(name) = &call.callee else {
+            return None;
+        };
+        let first = call.args.first()?;
+        match &**name {
+            "redirect" => Some(
+                call.args
+                    .get(1)
+                    .filter(|_| !matches!(first.v, Value::Text(_) | Value::Pieces(_)))
+                    .unwrap_or(first),
+            ),
+            "location" => Some(first),
+            "set" | "header" | "setHeader"
+                if first
+                    .text()
+                    .is_some_and(|name| name.eq_ignore_ascii_case("location")) =>
+            {
+                call.args.get(1)
+            }
+            // `res.writeHead(302, { Location: … })`, `res.set({ Location: … })`.
+            "set" | "header" | "writeHead" => {
+                let headers = call.args.last()?;
+                let named = |name| self.program.prop(headers, name);
+                Some(&named("Location").or_else(|| named("location"))?.val)
+            }
+            _ => None,
+        }
     }
 
     fn open_redirect(&self, call: &Call, target: &Val) -> Option<Finding> {
@@ -116,32 +147,6 @@ impl Rules<'_> {
                 && *check.of == *path
                 && matches!(&check.kind, CheckKind::Contains(Some(text)) if matches!(&**text, "//" | "://" | "http"))
         })
-    }
-}
-
-/// Where a call sends the client.
-fn target(call: &Call) -> Option<&Val> {
-    let Callee::Response(name) = &call.callee else {
-        return None;
-    };
-    let first = call.args.first()?;
-    match &**name {
-        "redirect" => Some(
-            call.args
-                .get(1)
-                .filter(|_| !matches!(first.v, Value::Text(_) | Value::Pieces(_)))
-                .unwrap_or(first),
-        ),
-        "location" => Some(first),
-        "set" | "header" | "setHeader"
-            if first
-                .text()
-                .is_some_and(|name| name.eq_ignore_ascii_case("location")) =>
-        {
-            call.args.get(1)
-        }
-        "writeHead" => None,
-        _ => None,
     }
 }
 

@@ -1,5 +1,7 @@
 //! What cannot be told: options that come from elsewhere, and routes that stand in decorators.
 
+use super::chain::App;
+use super::helmet::Sets;
 use super::options::first_or_nothing;
 use super::session::{is_cookie_session, is_express_session};
 use super::{Rules, sureness};
@@ -10,7 +12,8 @@ use crate::project::is_sample;
 use crate::rule::Rule;
 use crate::rules::auth::{IP_ONLY, LIMITER_TOO_LATE, NO_RATE_LIMIT, SPOOFABLE_KEY};
 use crate::rules::cookie::NO_SECURE;
-use crate::rules::headers::HELMET_WEAKENED;
+use crate::rules::headers::{HELMET_MISSING, HELMET_WEAKENED};
+use crate::rules::redirect::OPEN;
 use crate::rules::session::MEMORY_STORE;
 
 /// A call, what is asked of its options, under which names, and what is said of it.
@@ -139,7 +142,7 @@ impl Rules<'_> {
         }
     }
 
-    /// Logins of `NestJS` stand in decorators, and its limiters in modules: neither is judged.
+    /// What `NestJS` answers stands in decorators, its limiters and more in modules: neither is judged.
     pub(super) fn nest(&mut self) {
         let stacks = &self.program.stacks;
         let asked = &self.program.packages;
@@ -153,6 +156,18 @@ impl Rules<'_> {
                       and what guards and modules limit, is not judged";
         for rule in [&NO_RATE_LIMIT, &LIMITER_TOO_LATE, &IP_ONLY, &SPOOFABLE_KEY] {
             self.report.not_checked(rule, reason);
+        }
+        let reason = "the app is built on NestJS: where its controllers redirect to is not judged";
+        self.report.not_checked(&OPEN, reason);
+        let sets = |app: &App| {
+            let mut layers = app.in_production();
+            layers.any(|(_, layer)| !matches!(self.sets(layer), Sets::Nothing))
+        };
+        let mut apps = self.apps.iter();
+        if self.imports_helmet() && apps.any(|app| app.kind == StackKind::Nest && !sets(app)) {
+            let reason = "Helmet is imported, and not told to NestJS by `app.use`: which of its modules apply \
+                          it, and to which routes, is not judged";
+            self.report.not_checked(&HELMET_MISSING, reason);
         }
     }
 }

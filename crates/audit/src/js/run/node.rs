@@ -36,6 +36,10 @@ impl Interp<'_> {
                     at,
                 ))
             }
+            // `createRequire(import.meta.url)`
+            "module" if name.ends_with("createRequire") => {
+                Some(Val::new(Value::external("global:require"), at))
+            }
             "lodash" | "underscore" | "ramda" | "radash" => self.lodash(name, args, at),
             "object-assign" | "utils-merge" => {
                 let (to, from) = args.split_first()?;

@@ -118,6 +118,26 @@ fn response_cookies_are_judged_by_what_they_are() {
     assert_eq!(set("'token', t").len(), 4);
     assert_eq!(set("'XSRF-TOKEN', t, { secure: true }"), [""; 0]);
     assert_eq!(set("'token', t, options"), [""; 0]);
+    let by_hand = |head: &str, options: &str| {
+        let text = format!(
+            "{head}app.get('/', (req, res) => {{ res.setHeader('Set-Cookie', serialize('token', t, {options})); }});"
+        );
+        one("cookie", &app(&text))
+    };
+    for head in [
+        "const { serialize } = require('cookie'); ",
+        "const serialize = require('cookie').serialize; ",
+    ] {
+        let found = by_hand(head, "{ httpOnly: true, maxAge: 1 }");
+        assert_eq!(
+            found,
+            ["app.js:2 cookie/no-samesite", "app.js:2 cookie/no-secure"]
+        );
+        let all = "{ httpOnly: true, maxAge: 1, secure: true, sameSite: 'lax' }";
+        assert_eq!(by_hand(head, all), [""; 0]);
+    }
+    let imported = "import cookie from 'cookie'; import express from 'express'; const app = express();\napp.get('/', (req, res) => { res.append('Set-Cookie', cookie.serialize('token', t, { httpOnly: true })); });";
+    assert_eq!(of("cookie", &[("app.mjs", imported)]).len(), 3);
 }
 
 #[test]
@@ -268,6 +288,9 @@ fn redirects_lead_out_or_not() {
         "res.redirect('https://' + req.query.host);",
         "let u = req.query.u; if (u.startsWith('/')) res.redirect(u);",
         "res.redirect(decodeURIComponent(req.query.u));",
+        "res.writeHead(302, { Location: req.query.u }); res.end();",
+        "res.writeHead(302, 'Found', { location: req.query.u }).end();",
+        "res.set({ Location: req.query.u }).sendStatus(302);",
     ] {
         assert_eq!(to(wrong), ["app.js:2 redirect/open"], "{wrong}");
     }
@@ -282,6 +305,8 @@ fn redirects_lead_out_or_not() {
         "const map = { a: '/a' }; res.redirect(map[req.query.u]);",
         "res.redirect('https://' + req.headers.host + req.url);",
         "res.redirect('back');",
+        "res.writeHead(302, { Location: '/', 'X-Asked': req.query.u }); res.end();",
+        "res.writeHead(200);",
     ] {
         assert_eq!(to(right), [""; 0], "{right}");
     }
@@ -364,6 +389,23 @@ fn helmet_weakened() {
     }
     let apart = "const helmet = require('helmet'); app.use(helmet({ contentSecurityPolicy: false })); app.use(helmet.contentSecurityPolicy({})); app.get('/', (q, s) => s.end());";
     assert_eq!(one("headers", &app(apart)), [""; 0]);
+    let open = apart.replace(
+        "Policy({})",
+        "Policy({ directives: { scriptSrc: [\"'self'\", \"'unsafe-inline'\"] } })",
+    );
+    assert_eq!(
+        one("headers", &app(&open)),
+        ["app.js:2 headers/helmet-weakened"]
+    );
+    let short = apart.replace("contentSecurityPolicy({})", "hsts({ maxAge: 60 })");
+    assert_eq!(one("headers", &app(&short)).len(), 2);
+    // What is there for one path is that path's.
+    let docs = open.replace("app.use(helmet.c", "app.use('/docs', helmet.c");
+    assert!(
+        !one("headers", &app(&docs))
+            .iter()
+            .any(|it| it.contains("unsafe"))
+    );
     assert_eq!(one("fingerprint", &app("app.use(require('helmet')({ xPoweredBy: false })); app.get('/', (q, s) => s.end());")).len(), 1);
     let pieces = "const helmet = require('helmet'); app.use(helmet.noSniff()); app.use(helmet.hsts()); app.get('/', (q, s) => s.end());";
     assert_eq!(

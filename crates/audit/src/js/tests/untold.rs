@@ -24,6 +24,66 @@ fn logins_of_nest_are_not_judged() {
 }
 
 #[test]
+fn what_nest_answers_needs_its_headers_too() {
+    let main = |lines: &str| {
+        format!(
+            "import {{ NestFactory }} from '@nestjs/core';\nimport {{ M }} from './m';\n(async () => {{\n  const app = await NestFactory.create(M);\n{lines}  await app.listen(1);\n}})();"
+        )
+    };
+    let module = ("m.ts", "export class M {}");
+    let found = |lines: &str| {
+        let main = main(lines);
+        let mut all = super::audit(&[("main.ts", &main), module]);
+        all.retain(|it| it.contains("headers/") || it.contains("fingerprint/"));
+        all
+    };
+    assert_eq!(
+        found(""),
+        [
+            "main.ts:4 fingerprint/x-powered-by?",
+            "main.ts:4 headers/helmet-missing?"
+        ]
+    );
+    assert_eq!(found("app.use(require('helmet')());\n"), [""; 0]);
+    // A module may apply it, to some routes or to all.
+    let applied = "import helmet from 'helmet';\nexport class M { configure(all) { all.apply(helmet()).forRoutes('*'); } }";
+    let files = [("main.ts", &*main("")), ("m.ts", applied)];
+    assert_eq!(of("headers", &files), [""; 0]);
+    let told = not_checked(&files);
+    for rule in ["headers/helmet-missing", "redirect/open"] {
+        assert!(told.iter().any(|it| it.starts_with(rule)), "{told:?}");
+    }
+    // Fastify has another way.
+    let fastify = main("").replace("create(M)", "create(M, new FastifyAdapter())");
+    let fastify =
+        format!("import {{ FastifyAdapter }} from '@nestjs/platform-fastify';\n{fastify}");
+    assert_eq!(of("headers", &[("main.ts", &fastify), module]), [""; 0]);
+}
+
+#[test]
+fn an_express_that_nobody_is_seen_to_ask_for_is_told_of() {
+    let package = ("package.json", "{\"dependencies\":{\"express\":\"5\"}}");
+    let hidden = ("app.mjs", "const app = load('express')(); app.listen(1);");
+    let all = not_checked(&[package, hidden]);
+    assert!(
+        all.iter()
+            .any(|it| it.starts_with("headers/helmet-missing")),
+        "{all:?}"
+    );
+    // Asked for in the way of CommonJS from a module, it is seen.
+    for import in [
+        "import { createRequire } from 'node:module';",
+        "import { createRequire } from 'module';",
+    ] {
+        let text = format!(
+            "{import}\nconst require = createRequire(import.meta.url);\nconst app = require('express')();\napp.get('/', (req, res) => res.end());"
+        );
+        let all = of("headers", &[package, ("app.mjs", &text)]);
+        assert_eq!(all, ["app.mjs:3 headers/helmet-missing"]);
+    }
+}
+
+#[test]
 fn options_from_elsewhere_are_said_once_a_call() {
     let said = |lines: &str| {
         let mut all = not_checked(&[("app.js", &format!("{EXPRESS}{lines}"))]);
@@ -147,6 +207,29 @@ const must = (req, res, next) => {{
     assert_eq!(cleaned("true"), [""; 0]);
     assert_eq!(cleaned("null"), [""; 0]);
     assert_eq!(cleaned("load()"), ["app.js:9 auth/no-rate-limit"]);
+}
+
+#[test]
+fn a_session_that_is_made_with_a_password_is_a_login() {
+    let routes = |route: &str| {
+        one(
+            "auth",
+            &format!("{EXPRESS}app.use(express.json());\n{route}"),
+        )
+    };
+    for wrong in [
+        "app.post('/session', async (req, res) => { const { email, password } = req.body; res.json(await find(email, password)); });",
+        "app.post('/api/auth', (req, res) => users.open({ name: req.body.name, password: req.body.password }).then((user) => res.json(user)));",
+    ] {
+        assert_eq!(routes(wrong), ["app.js:3 auth/no-rate-limit?"], "{wrong}");
+    }
+    for right in [
+        "app.post('/session', async (req, res) => { res.json(await renew(req.body.token)); });",
+        "app.post('/users', async (req, res) => { res.json(await make(req.body.email, req.body.password)); });",
+        "app.delete('/session', async (req, res) => { res.json(await end(req.body.password)); });",
+    ] {
+        assert_eq!(routes(right), [""; 0], "{right}");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use bytes::Bytes;
 use http::header::CACHE_CONTROL;
 use http::{Request, Response};
+use panoply_cookies::SetCookie;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
 use super::*;
@@ -124,4 +125,118 @@ async fn nobody_keeps_what_is_of_a_session() {
     assert_eq!(headers.len(), 1);
     let came = "connect.sid=1; $x=1";
     assert_eq!(incoming(&off, &[came], true).as_deref(), Some(came));
+}
+
+/// A browser of one site: what it keeps, by name and path.
+#[derive(Default)]
+struct Browser(Vec<(String, String, String)>);
+
+impl Browser {
+    /// Visits a path at which the app says `set`; what the app saw before.
+    async fn visit(&mut self, guard: &CookieGuard, path: &str, set: &str) -> Option<String> {
+        let mine: Vec<String> = { self.0.iter() }
+            .map(|(name, _, value)| format!("{name}={value}"))
+            .collect();
+        let seen = incoming(guard, &[&mine.join("; ")], true).filter(|it| !it.is_empty());
+        let mut app = Response::new(());
+        { app.headers_mut() }.insert(SET_COOKIE, HeaderValue::from_str(set).unwrap());
+        let answer = answer(guard, path, "", app).await;
+        let kept = SetCookie::parse(answer[SET_COOKIE].as_bytes()).unwrap();
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        let folder = path
+            .rsplit_once('/')
+            .map(|(folder, _)| folder)
+            .filter(|it| !it.is_empty());
+        let folder = folder.unwrap_or("/").to_owned();
+        let at = kept.path_attribute().map_or(folder, text);
+        let name = text(kept.name());
+        assert!(!name.starts_with("__Host-") || kept.path_attribute() == Some(b"/"));
+        self.0.retain(|(own, path, _)| *own != name || *path != at);
+        if kept.max_age_attribute() != Some(0) {
+            self.0.push((name, at, text(kept.value())));
+        }
+        seen
+    }
+}
+
+#[tokio::test]
+async fn what_is_one_cookie_to_a_browser_is_one_outside() {
+    let guard = guard("");
+    for [first, then, gone] in [
+        ["sid=1; Path=/", "sid=2", "sid=; Max-Age=0"],
+        ["sid=1", "sid=2; Path=/", "sid=; Path=/; Max-Age=0"],
+        ["sid=1", "sid=2; Path=", "sid=; path=x; Max-Age=0"],
+    ] {
+        let [first, then, gone] = [first, then, gone].map(|it| it.replace("sid", "session_id"));
+        let mut browser = Browser::default();
+        assert_eq!(browser.visit(&guard, "/login", &first).await, None);
+        let seen = browser.visit(&guard, "/again", &then).await;
+        assert_eq!(seen.as_deref(), Some("session_id=1"), "{first}");
+        let seen = browser.visit(&guard, "/logout", &gone).await;
+        assert_eq!(seen.as_deref(), Some("session_id=2"), "{then}");
+        assert!(browser.0.is_empty(), "{gone}: {:?}", browser.0);
+    }
+    // Below the root one without a path is of that folder, as it is naked.
+    let mut browser = Browser::default();
+    browser.visit(&guard, "/app/login", "session_id=1").await;
+    browser
+        .visit(&guard, "/logout", "session_id=; Max-Age=0")
+        .await;
+    assert_eq!(browser.0.len(), 1);
+    // One that keeps its name keeps its path.
+    let mut app = Response::new(());
+    { app.headers_mut() }.insert(SET_COOKIE, HeaderValue::from_static("theme=1"));
+    let answer = answer(&guard, "/", "", app).await;
+    assert_eq!(
+        answer[SET_COOKIE],
+        "theme=1; Secure; SameSite=Lax; HttpOnly"
+    );
+}
+
+/// cookie-session says how long by `Expires` alone.
+#[test]
+fn a_seal_ends_with_its_cookie() {
+    let config = CookieGuardConfig::new();
+    let clock = ManualClock::new();
+    let (keys, secret) = (KeyRing::random().unwrap(), CounterKeys::new([7; 16]));
+    let guard = CookieGuard::new(config, None, &keys, "a", &secret, clock.clone());
+    // It begins with 2030.
+    let sets = [
+        "session=1; expires=Wed, 01 Jan 2031 00:00:00 GMT",
+        "session=2; Max-Age=31536001; expires=Thu, 01 Jan 1970 00:00:00 GMT",
+        "session=3",
+    ];
+    let [soon, later, longest] = sets.map(|set| pair(&guard, set));
+    clock.advance(std::time::Duration::from_secs(365 * 86_400 - 1));
+    assert_eq!(incoming(&guard, &[&soon], true).unwrap(), "session=1");
+    clock.advance(std::time::Duration::from_secs(1));
+    assert_eq!(incoming(&guard, &[&soon], true), None);
+    assert_eq!(incoming(&guard, &[&later], true).unwrap(), "session=2");
+    clock.advance(std::time::Duration::from_secs(1));
+    assert_eq!(incoming(&guard, &[&later], true), None);
+    assert_eq!(incoming(&guard, &[&longest], true).unwrap(), "session=3");
+    clock.advance(std::time::Duration::from_hours(35 * 24));
+    assert_eq!(incoming(&guard, &[&longest], true), None);
+}
+
+/// PHP has `_` for what no variable's name may have.
+#[test]
+fn names_that_php_takes_for_another_are_dropped() {
+    let guard = guard("");
+    for planted in [
+        "laravel.session",
+        "laravel session",
+        "laravel[session",
+        "ci.session",
+    ] {
+        let cookies = format!("{planted}=1; a.b=2; connect.sid.x=3; session.id=4");
+        let seen = incoming(&guard, &[&cookies], true);
+        assert_eq!(
+            seen.as_deref(),
+            Some("a.b=2; connect.sid.x=3; session.id=4")
+        );
+    }
+    let named = self::guard("rename = false");
+    let seen = incoming(&named, &["laravel.session=1"], true);
+    assert_eq!(seen.as_deref(), Some("laravel.session=1"));
 }
