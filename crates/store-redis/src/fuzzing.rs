@@ -28,8 +28,8 @@ pub fn redis_address(data: &[u8]) {
             if secret.len() >= 12 && said.contains(secret) {
                 // The words of the error itself may be taken for a secret: another is told of alike.
                 let other = text.replace(secret, &"x".repeat(secret.len()));
-                let other = Address::parse(&other).expect_err("it says no less");
-                assert_eq!(other.to_string(), said);
+                let other = Address::parse(&other).err().map(|error| error.to_string());
+                assert_eq!(other, Some(said));
             }
         }
     }
