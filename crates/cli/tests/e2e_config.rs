@@ -252,6 +252,31 @@ fn no_file_and_wrong_flags() {
 }
 
 #[test]
+fn a_rehearsal_is_asked_for_by_a_flag() {
+    let folder = TempDir::with_prefix("panoply-e2e-").unwrap();
+    let upstream = ["--upstream", "http://127.0.0.1:1", "--acme-staging"];
+    let asked = [&["check", "--domain", "shop.example.com"][..], &upstream].concat();
+    let checked = run(&folder, &asked);
+    let said = text(&checked.stdout);
+    let mut rows = said
+        .lines()
+        .map(|row| row.split_whitespace().collect::<Vec<_>>());
+    assert!(
+        rows.any(|row| row == ["acme.staging", "true", "--acme-staging"]),
+        "{said}{}",
+        text(&checked.stderr)
+    );
+    // Where nothing is ordered there is nothing to rehearse.
+    let local = run(&folder, &[&["check"][..], &upstream].concat());
+    assert!(!local.status.success());
+    let said = text(&local.stderr);
+    assert!(
+        said.contains("acme.staging") && said.contains("--domain"),
+        "{said}"
+    );
+}
+
+#[test]
 fn init_writes_what_check_accepts() {
     let mut wrong = Verdicts::default();
     for name in ["express-login", "express-realtime", "express-files"] {

@@ -151,3 +151,16 @@ fn a_directory_is_a_url_that_can_be_asked() {
     let good: Directory = "https://ca.example:14000/dir".parse().unwrap();
     assert_eq!(good.url(), "https://ca.example:14000/dir");
 }
+
+#[test]
+fn a_rehearsal_takes_the_place_of_every_directory() {
+    for others in [
+        "",
+        "directories = [\"letsencrypt\", \"https://ca.example/dir\"]",
+    ] {
+        let table = format!("staging = true\n{others}");
+        let config: AcmeConfig = toml::from_str(&table).unwrap();
+        assert_eq!(config.in_force(), [Directory::staging()], "{others}");
+        assert_ne!(Directory::staging().url(), Directory::lets_encrypt().url());
+    }
+}
