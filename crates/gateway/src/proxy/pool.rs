@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 
 use super::Failure;
 use super::deadlines::{Deadline, Deadlines};
-use super::http1::{Home, Interims, Line, Patience};
+use super::http1::{Home, Interims, Line, Patience, Room};
 use super::multiplexed::Multiplexed;
 use crate::wire::bound_unsent;
 
@@ -37,6 +37,7 @@ pub(crate) struct Pool {
     /// Shared with what goes on by itself.
     going_on: Rc<()>,
     interims: Interims,
+    room: Room,
     clock: Rc<dyn Clock>,
 }
 
@@ -55,6 +56,7 @@ impl Pool {
             deadlines: Rc::default(),
             going_on: Rc::default(),
             interims: Interims::default(),
+            room: Room::default(),
             clock,
         };
         pool.sweep();
@@ -115,7 +117,7 @@ impl Pool {
     /// A new connection.
     pub(super) async fn connect(&self) -> Result<Line, Failure> {
         let (stream, address) = self.dial().await?;
-        Ok(Line::new(stream, address))
+        Ok(Line::new(stream, address, self.room.clone()))
     }
 
     /// Where a connection to the app goes back to, which the app keeps for `keep` if it says so.

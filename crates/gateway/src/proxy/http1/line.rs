@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::net::{Shutdown, SocketAddr};
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -25,6 +25,11 @@ const SMALLEST: usize = 8 << 10;
 const LARGE: usize = 64 << 10;
 const LARGEST: usize = 128 << 10;
 
+/// What is read into, which all connections of a worker share: one that waits, for an answer or for the next
+/// request, holds none.
+#[derive(Debug, Clone, Default)]
+pub(in crate::proxy) struct Room(Rc<RefCell<BytesMut>>);
+
 /// A connection that carries one request at a time.
 #[derive(Debug)]
 pub(crate) struct Line {
@@ -36,12 +41,13 @@ pub(crate) struct Line {
     /// What has come and was not taken.
     pub(super) bytes: BytesMut,
     reads: usize,
+    room: Room,
     /// Room for the next request's head.
     pub(super) text: Vec<u8>,
 }
 
 impl Line {
-    pub(in crate::proxy) fn new(stream: TcpStream, address: SocketAddr) -> Self {
+    pub(in crate::proxy) fn new(stream: TcpStream, address: SocketAddr, room: Room) -> Self {
         let (from, to) = stream.into_split();
         Self {
             address,
@@ -49,6 +55,7 @@ impl Line {
             to: Some(to),
             bytes: BytesMut::new(),
             reads: SMALLEST,
+            room,
             text: Vec::new(),
         }
     }
@@ -68,12 +75,19 @@ impl Line {
     ) -> Poll<Result<bool, Error>> {
         let announced = usize::try_from(announced).unwrap_or(LARGE);
         self.reads = self.reads.max(announced.min(LARGE));
+        if self.bytes.capacity() == 0 {
+            self.bytes = self.room.0.take();
+        }
         if self.bytes.capacity() - self.bytes.len() < self.reads / 2 {
             self.bytes.reserve(self.reads);
         }
         let room = self.bytes.capacity() - self.bytes.len();
         let mut reading = std::pin::pin!(self.from.read_buf(&mut self.bytes));
-        let read = ready!(reading.as_mut().poll(cx)).map_err(Error::Io)?;
+        let Poll::Ready(read) = reading.as_mut().poll(cx) else {
+            self.give_room_back();
+            return Poll::Pending;
+        };
+        let read = read.map_err(Error::Io)?;
         if read == room {
             self.reads = (self.reads * 2).min(LARGEST);
         }
@@ -90,11 +104,20 @@ impl Line {
         std::mem::take(&mut self.text)
     }
 
-    /// Makes it ready for the next request: one that waits holds no room to read into, which whoever is
-    /// answered next finds warm.
+    /// Makes it ready for the next request.
     pub(super) fn rest(&mut self) {
-        self.bytes = BytesMut::new();
-        self.reads = SMALLEST;
+        if self.reads > SMALLEST {
+            // What a large answer needed is not kept for the next.
+            self.bytes = BytesMut::new();
+            self.reads = SMALLEST;
+        }
+        self.give_room_back();
+    }
+
+    fn give_room_back(&mut self) {
+        if self.bytes.is_empty() && self.bytes.capacity() > 0 && self.reads == SMALLEST {
+            self.room.0.replace(std::mem::take(&mut self.bytes));
+        }
     }
 
     /// Its two ends as one, and what has come already.

@@ -20,7 +20,7 @@ pub(super) use exchange::{Ended, Exchange};
 pub(crate) use head::Head;
 pub(super) use interim::Ahead;
 pub(crate) use interim::Interims;
-pub(super) use line::{Line, Patience};
+pub(super) use line::{Line, Patience, Room};
 pub(super) use request::upload;
 pub(super) use upload::Upload;
 

@@ -281,7 +281,24 @@ async fn pair() -> (Line, tokio::net::TcpStream) {
     let address = listener.local_addr().unwrap();
     let near = tokio::net::TcpStream::connect(address);
     let (near, far) = tokio::join!(near, listener.accept());
-    (Line::new(near.unwrap(), address), far.unwrap().0)
+    let line = Line::new(near.unwrap(), address, super::Room::default());
+    (line, far.unwrap().0)
+}
+
+#[tokio::test]
+async fn a_connection_that_waits_holds_no_room() {
+    let (mut line, mut app) = pair().await;
+    let cx = &mut std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(line.read(cx, 0).is_pending());
+    assert_eq!(line.bytes.capacity(), 0);
+    app.write_all(b"x").await.unwrap();
+    assert!(std::future::poll_fn(|cx| line.read(cx, 0)).await.unwrap());
+    assert_eq!(&line.bytes[..], b"x");
+    // What has come stays, whatever else is waited for.
+    assert!(line.read(cx, 0).is_pending());
+    assert_eq!(&line.bytes.split()[..], b"x");
+    line.rest();
+    assert_eq!(line.bytes.capacity(), 0);
 }
 
 #[tokio::test]
