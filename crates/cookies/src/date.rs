@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use jiff::civil::Date;
+
 const MONTHS: [&[u8; 3]; 12] = [
     b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec",
 ];
@@ -26,10 +28,12 @@ pub(crate) fn moment(text: &[u8]) -> Option<SystemTime> {
         short @ 70..=99 => short + 1900,
         year => year,
     };
-    if year < 1601 || day < 1 || day > length_of(month, year) {
+    if year < 1601 {
         return None;
     }
-    let seconds = days(year, month, day) * 86_400 + time;
+    let (year, month, day) = (i16::try_from(year), i8::try_from(month), i8::try_from(day));
+    let date = Date::new(year.ok()?, month.ok()?, day.ok()?).ok()?;
+    let seconds = date.duration_since(Date::constant(1970, 1, 1)).as_secs() + time;
     let since = u64::try_from(seconds).unwrap_or(0);
     UNIX_EPOCH.checked_add(Duration::from_secs(since))
 }
@@ -59,26 +63,6 @@ fn month_of(token: &[u8]) -> Option<i64> {
     let begins = token.get(..3)?.to_ascii_lowercase();
     let at = MONTHS.iter().position(|month| month.as_slice() == begins)?;
     i64::try_from(at + 1).ok()
-}
-
-fn length_of(month: i64, year: i64) -> i64 {
-    let leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    match month {
-        2 if leap => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
-}
-
-/// Days from 1970 to a day of the Gregorian calendar; years begin in March, so that the leap day is last.
-fn days(year: i64, month: i64, day: i64) -> i64 {
-    let (year, month) = if month > 2 {
-        (year, month - 3)
-    } else {
-        (year - 1, month + 9)
-    };
-    365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1 - 719_468
 }
 
 #[cfg(test)]

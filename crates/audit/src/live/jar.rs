@@ -1,7 +1,6 @@
 //! The cookies that a browser keeps while it follows redirects.
 
 use jiff::Timestamp;
-use jiff::fmt::rfc2822::DateTimeParser;
 use panoply_cookies::{SameSite, SetCookie};
 use url::Url;
 
@@ -121,14 +120,9 @@ pub(crate) fn is_gone(line: &[u8]) -> bool {
     if let Some(seconds) = set.max_age_attribute() {
         return seconds <= 0;
     }
-    let text = String::from_utf8_lossy(line).to_ascii_lowercase();
-    let expires = text.split(';').rev().find_map(|part| {
-        let (key, value) = part.split_once('=')?;
-        (key.trim() == "expires").then(|| value.trim().replace('-', " "))
-    });
-    let date = expires.and_then(|date| DateTimeParser::new().parse_timestamp(&date).ok());
     // No server asks for a cookie that ended years ago unless to be rid of it.
-    date.is_some_and(|date| date < Timestamp::constant(1_577_836_800, 0))
+    let date = set.expires_attribute().map(Timestamp::try_from);
+    date.is_some_and(|date| date.is_ok_and(|date| date < Timestamp::constant(1_577_836_800, 0)))
 }
 
 /// Whether a domain's cookies go to a host below it.
