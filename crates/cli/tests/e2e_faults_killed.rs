@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use support::siege::{connect_from, write_down};
-use support::{App, Gateway, panoply, test_app, text};
+use support::{App, Gateway, test_app, text};
 
 const PLAIN: &str = "[tls]\nmode = \"off\"\n";
 
@@ -66,13 +66,7 @@ fn guess(address: &str, user: &str, from: Ipv4Addr) -> Option<u16> {
 }
 
 fn blocks(state: &Path, arguments: &[&str]) -> Option<String> {
-    let mut command = panoply();
-    command
-        .arg("blocks")
-        .args(arguments)
-        .arg("--state")
-        .arg(state);
-    let output = command.output().unwrap();
+    let output = support::blocks(state, arguments);
     output.status.success().then(|| text(&output.stdout))
 }
 

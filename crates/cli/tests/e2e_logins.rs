@@ -59,14 +59,7 @@ fn login(gateway: &Gateway, more: &[&str]) -> Answer {
 }
 
 fn blocks(gateway: &Gateway, arguments: &[&str]) -> (bool, String, String) {
-    let state = gateway.dir.path().join("state");
-    let output = panoply()
-        .arg("blocks")
-        .args(arguments)
-        .arg("--state")
-        .arg(state)
-        .output()
-        .unwrap();
+    let output = support::blocks(&gateway.dir.path().join("state"), arguments);
     (
         output.status.success(),
         text(&output.stdout),

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use panoply_store_test::PostgresServer;
 use rustix::process::Signal;
 use serde_json::Value;
-use support::{App, Gateway, Redis, Verdicts, curl, node_in, panoply, test_app, wait_for};
+use support::{App, Gateway, Redis, Verdicts, blocks, curl, node_in, test_app, wait_for};
 
 /// How many passwords the app was shown for `user`.
 fn shown(app: &App, user: &str) -> u64 {
@@ -173,20 +173,10 @@ fn who_is_blocked_stays_so_when_the_list_cannot_be_read_again() {
     let mut redis = Redis::start();
     let app = App::start(&test_app("logins.mjs"));
     let gateway = Gateway::before(&app.origin(), &on(&redis.url(), ""));
-    let blocks = |arguments: &[&str]| {
-        let state = gateway.dir.path().join("state");
-        let said = panoply()
-            .arg("blocks")
-            .args(arguments)
-            .arg("--state")
-            .arg(state)
-            .output()
-            .unwrap();
-        assert!(said.status.success(), "{said:?}");
-    };
     let status = || curl(&gateway.ca(), &[&gateway.url("/")]).status;
     assert_ne!(status(), 403);
-    blocks(&["add", "127.0.0.1"]);
+    let added = blocks(&gateway.dir.path().join("state"), &["add", "127.0.0.1"]);
+    assert!(added.status.success(), "{added:?}");
     assert_eq!(status(), 403);
     redis.kill();
     let reloaded = |times: usize| {

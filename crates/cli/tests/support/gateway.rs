@@ -1,7 +1,7 @@
 //! `panoply run` in front of an app, with everything it needs in a folder that goes away.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -15,6 +15,13 @@ pub(crate) fn panoply() -> Command {
     // `cargo xtask siege` may have another one besieged, built for release.
     let other = std::env::var_os("PANOPLY_TEST_BINARY").map(PathBuf::from);
     plain(&other.unwrap_or_else(|| env!("CARGO_BIN_EXE_panoply").into()))
+}
+
+/// What `panoply blocks` says of the gateway that runs on `state`.
+pub(crate) fn blocks(state: &Path, arguments: &[&str]) -> Output {
+    let mut command = panoply();
+    command.arg("blocks").args(arguments);
+    command.arg("--state").arg(state).output().unwrap()
 }
 
 /// A program without settings from the environment.

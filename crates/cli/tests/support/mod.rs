@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use curl::{Answer, curl, curl_fails, curl_with};
 pub(crate) use gateway::{
-    App, DEMO_ON_FREE_PORTS, Gateway, Setup, authority, example, panoply, test_app, urls,
+    App, DEMO_ON_FREE_PORTS, Gateway, Setup, authority, blocks, example, panoply, test_app, urls,
 };
 pub(crate) use h2::{H2, frame};
 pub(crate) use panoply_store_test::free_port;
