@@ -102,11 +102,11 @@ fn from_a_handshake_to_a_request_where_the_first_does_not_come_through() {
     let elsewhere = support::free_port();
     let config = pebble.config("[\"shop.example\"]", "");
     let config = config.replace(&pebble.https.to_string(), &elsewhere.to_string());
-    let gateway = Gateway::before(&app.origin(), &config);
+    let mut gateway = Gateway::before(&app.origin(), &config);
     certified(&gateway);
     assert!(pebble.count("Attempting to validate w/ HTTP") > 0);
-    let said = gateway.process.said().join("\n");
-    assert!(said.contains("tls-alpn-01"), "{said}");
+    let patience = Duration::from_secs(20);
+    gateway.process.line_with(&["tls-alpn-01"], patience);
 }
 
 #[test]
@@ -242,7 +242,7 @@ fn the_account_is_the_same_after_a_restart() {
     gateway.process.status(Duration::from_secs(20));
     let names = "[\"shop.example\", \"www.shop.example\"]";
     let both = pebble.config(names, "contact = \"ops@shop.example\"");
-    let again = Gateway::setup()
+    let mut again = Gateway::setup()
         .config(&both)
         .upstream(&app.origin())
         .state_of(&gateway)
@@ -252,8 +252,10 @@ fn the_account_is_the_same_after_a_restart() {
     assert_eq!(pebble.count("Issued certificate"), 2);
     assert_eq!(pebble.count("There are now 1 accounts"), 1);
     assert_eq!(pebble.count("There are now 2 accounts"), 0);
-    let said = again.process.said().join("\n");
-    assert!(said.contains("was told of `acme.contact`"), "{said}");
+    let patience = Duration::from_secs(20);
+    again
+        .process
+        .line_with(&["was told of `acme.contact`"], patience);
 }
 
 #[test]

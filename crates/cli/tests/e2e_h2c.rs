@@ -246,9 +246,11 @@ fn a_request_that_is_read_after_its_answer_comes_whole() {
 #[test]
 fn an_app_that_speaks_http_1_after_all_is_told_from_one_that_is_away() {
     let app = support::Recorder::start();
-    let gateway = Gateway::before(&app.origin(), "[app]\nh2c = true\n");
+    let mut gateway = Gateway::before(&app.origin(), "[app]\nh2c = true\n");
     let answer = curl(&gateway.ca(), &[&gateway.url("/")]);
     assert_eq!(answer.status, 502);
-    let said = gateway.process.said().join("\n");
-    assert!(said.contains("leave out `app.h2c`"), "{said}");
+    let patience = Duration::from_secs(20);
+    gateway
+        .process
+        .line_with(&["leave out `app.h2c`"], patience);
 }

@@ -156,7 +156,7 @@ fn widen(stream: u32, bytes: u32) -> Vec<u8> {
 #[test]
 fn an_answer_that_is_not_taken_is_given_up_and_no_other() {
     let config = "[limits]\nstall_timeout = \"1s\"\n";
-    let gateway = Gateway::before_example("express-files", config);
+    let mut gateway = Gateway::before_example("express-files", config);
     let mut connection = H2::open(gateway.address());
     connection.send(&window(0));
     connection.get(1, "/download/1000000", &[]);
@@ -186,8 +186,8 @@ fn an_answer_that_is_not_taken_is_given_up_and_no_other() {
     reset.sort();
     let all = [1, 3, 7].map(|stream| (stream, cancel.clone()));
     assert_eq!(reset, all, "those that were not taken");
-    let said = gateway.process.said().join("\n");
-    assert!(said.contains("/download/1000000"), "{said}");
+    let patience = Duration::from_secs(20);
+    gateway.process.line_with(&["/download/1000000"], patience);
 
     connection.send(&window(60_000));
     connection.get(9, "/status/200", &[]);

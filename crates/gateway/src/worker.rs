@@ -25,7 +25,7 @@ use crate::proxy::{Interims, Pool};
 use crate::service::AppService;
 use crate::settings::{Limits, Live};
 use crate::shared::{Seat, Shared};
-use crate::wire::{self, BLOCK, Block, Patience, Streams, Sweeper, TICK};
+use crate::wire::{self, BLOCK, Block, Patience, Streams, Sweeper, TICK, Texts};
 
 /// The whole stack, down to the app.
 pub(crate) type Stack = Dressed<Intake<Guarded<AppService>>>;
@@ -66,7 +66,7 @@ pub(crate) struct Worker {
     current: RefCell<(Arc<Live>, Stack)>,
     drains: Cell<bool>,
     block: Rc<Block>,
-    texts: RefCell<Vec<Vec<u8>>>,
+    texts: Rc<Texts>,
     date: Cell<Date>,
     /// Whether the last connection could not be accepted.
     is_full: Cell<bool>,
@@ -74,10 +74,6 @@ pub(crate) struct Worker {
 
 /// A moment as answers have it: `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7).
 type Date = [u8; 29];
-
-/// The most heads that are kept room for, and the most of it each.
-const TEXTS: usize = 64;
-const TEXT: usize = 16 << 10;
 
 impl Worker {
     fn new(shared: Arc<Shared>) -> Rc<Self> {
@@ -95,7 +91,7 @@ impl Worker {
             current,
             drains: Cell::new(false),
             block: Rc::new(RefCell::new(vec![0; BLOCK].into())),
-            texts: RefCell::default(),
+            texts: Rc::default(),
             date: Cell::new([0; 29]),
             is_full: Cell::new(false),
         })
@@ -117,17 +113,9 @@ impl Worker {
         Rc::clone(&self.block)
     }
 
-    /// Room for a head.
-    pub(crate) fn take_text(&self) -> Vec<u8> {
-        self.texts.borrow_mut().pop().unwrap_or_default()
-    }
-
-    /// Keeps room for another head.
-    pub(crate) fn give_text(&self, text: Vec<u8>) {
-        let mut texts = self.texts.borrow_mut();
-        if text.capacity() <= TEXT && texts.len() < TEXTS {
-            texts.push(text);
-        }
+    /// Room that is written into.
+    pub(crate) const fn texts(&self) -> &Rc<Texts> {
+        &self.texts
     }
 
     /// The moment that answers are dated, to within a tick and a second.

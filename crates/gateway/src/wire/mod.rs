@@ -2,12 +2,14 @@
 
 mod ear;
 mod framing;
+mod gather;
 mod held;
 mod http1;
 mod io;
 mod refusal;
 mod serve;
 mod streams;
+mod texts;
 mod trailers;
 mod tunnel;
 mod watch;
@@ -18,6 +20,7 @@ pub(crate) use http1::{Stop, replay};
 pub(crate) use io::bound_unsent;
 pub(crate) use serve::serve;
 pub(crate) use streams::Streams;
+pub(crate) use texts::Texts;
 pub(crate) use trailers::{pass as pass_trailers, welcome as trailers_welcome};
 pub(crate) use tunnel::Tunnel;
 pub(crate) use watch::{InFlight, Patience, Sweeper, TICK};

@@ -20,6 +20,7 @@ use tokio_rustls::rustls::server::Acceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::ear::{Ear, gone};
+use super::gather::Gather;
 use super::held::Held;
 use super::http1;
 use super::io::{Socket, Wire};
@@ -122,6 +123,8 @@ where
 {
     let limits = line.worker.limits();
     let wire = Wire::new(stream, Arc::clone(&line.watch));
+    let wire = Gather::new(wire, Rc::clone(line.worker.texts()));
+    let turn = wire.turn();
     let inner = Rc::clone(&line);
     let service = service_fn(move |request| answer(Rc::clone(&inner), request));
     let served = http2::Builder::new(OneByOne(Rc::clone(line.worker.streams())))
@@ -134,14 +137,26 @@ where
         .serve_connection(TokioIo::new(wire), service);
     let mut served = std::pin::pin!(served);
     let mut draining = std::pin::pin!(line.worker.draining());
-    let ended = tokio::select! {
-        ended = served.as_mut() => ended,
-        () = draining.as_mut() => {
-            served.as_mut().graceful_shutdown();
-            served.await
-        }
+    let driven = tokio::select! {
+        driven = turn.drive(served.as_mut()) => Some(driven),
+        () = draining.as_mut() => None,
     };
-    if let Err(error) = ended {
+    let driven = if let Some(driven) = driven {
+        driven
+    } else {
+        served.as_mut().graceful_shutdown();
+        turn.drive(served.as_mut()).await
+    };
+    let unsent = match driven {
+        Ok(ended) => {
+            if let Err(error) = ended {
+                line.ended(&error);
+            }
+            turn.rest().await
+        }
+        Err(error) => Err(error),
+    };
+    if let Err(error) = unsent {
         line.ended(&error);
     }
 }

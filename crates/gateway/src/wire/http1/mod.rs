@@ -193,7 +193,7 @@ where
     asked.lasts &= inlet.may_last();
     let tunnel = response.extensions_mut().remove::<Tunnel>();
     let tunnel = tunnel.filter(|_| response.status() == StatusCode::SWITCHING_PROTOCOLS);
-    let text = line.worker.take_text();
+    let text = line.worker.texts().take();
     let mut outlet = Outlet::new(&response, asked, text, &ahead, &line.worker.date());
     let mut body = pin!(response.into_body());
     let out = poll_fn(|cx| match outlet.poll(cx, body.as_mut(), inlet) {
@@ -205,7 +205,7 @@ where
         return Ok(Err(End::Gone));
     }
     let lasts = outlet.lasts();
-    line.worker.give_text(outlet.into_text());
+    line.worker.texts().give(outlet.into_text());
     Ok(tunnel.map_or(Ok(lasts), |tunnel| Err(End::Tunnel(tunnel))))
 }
 
