@@ -11,6 +11,8 @@ use axum::extract::Request;
 use axum::routing::{get, post};
 use axum_helmet::Helmet;
 use http::StatusCode;
+use panoply::client::ClientLayer;
+use panoply::headers::Headers;
 use panoply::{
     ClientConfig, CookieGuardConfig, KeyRing, LimitConfig, LoginConfig, Panoply, Session, Sessions,
 };
@@ -20,6 +22,8 @@ use tower_governor::governor::GovernorConfigBuilder;
 use tower_governor::key_extractor::SmartIpKeyExtractor;
 use tower_sessions::{MemoryStore, Session as TowerSession, SessionManagerLayer};
 
+use crate::grow::routes::limits_of;
+
 /// How the app is dressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dress {
@@ -28,6 +32,9 @@ pub(crate) enum Dress {
     /// By Panoply: headers, client address, request limit, login guard, cross-site guard, cookie
     /// guard, sessions in memory.
     Suit,
+    /// By those of Panoply's layers that do what the peers do: headers, client address, request limit,
+    /// sessions in memory.
+    Parts,
     /// By crates that each do a part: headers, request limit, sessions in memory.
     Peers,
 }
@@ -38,6 +45,7 @@ impl Dress {
         match name {
             "bare" => Some(Self::Bare),
             "suit" => Some(Self::Suit),
+            "parts" => Some(Self::Parts),
             "peers" => Some(Self::Peers),
             _ => None,
         }
@@ -48,6 +56,7 @@ impl Dress {
         match self {
             Self::Bare => Ok(bare()),
             Self::Suit => suit(Points::Plenty),
+            Self::Parts => parts(),
             Self::Peers => peers(),
         }
     }
@@ -90,6 +99,12 @@ pub(crate) fn suit(points: Points) -> Result<Router> {
         .logins([LoginConfig::route("/login").username("username")])
         .cookies(CookieGuardConfig::new(), KeyRing::random()?, "shop.example")
         .build()?;
+    let app = with_session(&sessions);
+    Ok(app.route("/login", post(login)).layer(suit))
+}
+
+/// The page that reads its session, and one that makes it.
+fn with_session(sessions: &Sessions) -> Router {
     let page = async |session: Session| match session.get::<u64>("views").await {
         Ok(Some(_)) => Ok(PAGE),
         _ => Err(StatusCode::IM_A_TEAPOT),
@@ -98,12 +113,21 @@ pub(crate) fn suit(points: Points) -> Result<Router> {
         Ok(()) => StatusCode::NO_CONTENT,
         Err(_) => StatusCode::IM_A_TEAPOT,
     };
-    Ok(Router::new()
+    Router::new()
         .route("/", get(page))
         .route("/make", get(make))
         .layer(sessions.layer())
+}
+
+fn parts() -> Result<Router> {
+    let sessions = Sessions::server_side(Arc::new(MemorySessionStore::default()))?;
+    let client = ClientConfig::new().trusted_proxies(["loopback"]);
+    let headers = Headers::helmet().build()?;
+    Ok(with_session(&sessions)
         .route("/login", post(login))
-        .layer(suit))
+        .layer(limits_of(1)?)
+        .layer(ClientLayer::new(client.build()?))
+        .layer(headers.layer()))
 }
 
 fn peers() -> Result<Router> {

@@ -49,7 +49,11 @@ const ALL: [Named; 21] = [
 ];
 
 /// What stands beside, and is held to nothing.
-const BESIDE: [Named; 2] = [("service-bare", suit::bare), ("service-peers", suit::peers)];
+const BESIDE: [Named; 3] = [
+    ("service-bare", suit::bare),
+    ("service-parts", suit::parts),
+    ("service-peers", suit::peers),
+];
 
 /// Calls that come first, so that maps have grown and what is made once is made.
 const WARM: u32 = 2_000;

@@ -67,6 +67,11 @@ pub(super) fn suit() -> Result<Path> {
     with_session(Dress::Suit)
 }
 
+/// The app in those of its layers that do what the peers do.
+pub(super) fn parts() -> Result<Path> {
+    with_session(Dress::Parts)
+}
+
 /// The app with its peers.
 pub(super) fn peers() -> Result<Path> {
     with_session(Dress::Peers)

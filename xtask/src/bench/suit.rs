@@ -19,9 +19,13 @@ use crate::root;
 const TITLE: &str = "## In process";
 
 /// What the app is dressed in, by the name that `panoply-bench` knows, and how the page says it.
-const SERVICES: [(&str, &str); 4] = [
+const SERVICES: [(&str, &str); 5] = [
     ("bare", "axum, bare"),
     ("suit", "axum in Panoply's suit"),
+    (
+        "parts",
+        "axum in Panoply's headers, client address, limit and sessions",
+    ),
     (
         "peers",
         "axum with axum-helmet 1.0, tower-sessions 0.15, tower_governor 0.8",
@@ -40,7 +44,7 @@ const PACKAGES: [&str; 4] = [
 ];
 
 /// What goes into the table of single paths, and how the page says it.
-const PATHS: [(&str, &str); 14] = [
+const PATHS: [(&str, &str); 15] = [
     ("headers", "Helmet's headers"),
     ("client", "client address behind two proxies"),
     ("counter", "a counter, by itself"),
@@ -54,6 +58,7 @@ const PATHS: [(&str, &str); 14] = [
     ("login", "a login, reserved and settled"),
     ("service-bare", "the service, bare"),
     ("service-suit", "the service in the suit"),
+    ("service-parts", "the service in what its peers do"),
     ("service-peers", "the service with its peers"),
 ];
 
@@ -256,8 +261,9 @@ fn section(
          1 KB by HTTP/1.1 over loopback, wrk with one thread and 64 connections, each server on one \
          thread; {rounds} rounds in which all take turns, medians. Dressed, a service has Helmet's \
          headers, the client's address from a proxy, a limit of requests a client and a session in \
-         memory that the page reads; Panoply has the login guard, the cross-site guard, the cookie \
-         guard and a record of every request besides. wrk runs on the same cores, so the time of \
+         memory that the page reads; Panoply's suit has the login guard, the cross-site guard, the \
+         cookie guard and a record of every request besides; those of its layers by themselves that do \
+         what the peers do stand below it. wrk runs on the same cores, so the time of \
          the processor in the server itself tells more than requests a second.\n\n\
          | | req/s | to bare | µs each in the server |\n|---|---|---|---|\n"
     );
