@@ -45,6 +45,10 @@ pub fn directory(root: impl Into<std::path::PathBuf>, options: &Options) -> Resu
     let root = root.into();
     let mut report = Report::new(root.display().to_string());
     let project = Project::open(root)?;
+    for (path, why) in project.left_out() {
+        let reason = format!("not all files were looked at: {why} (`{path}`)");
+        report.not_checked(&rules::headers::HELMET_MISSING, reason);
+    }
     js::check(&project, options, &mut report);
     rust::check(&project, options, &mut report);
     deps::check(&project, options, &mut report);

@@ -1,6 +1,7 @@
 //! The files of an app.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ pub struct Project {
     root: PathBuf,
     /// Relative to the root, with `/`, sorted.
     paths: Vec<String>,
-    /// Those that are beyond a bound, and why.
+    /// Those that cannot be read or are beyond a bound, and why.
     left_out: Vec<(String, &'static str)>,
 }
 
@@ -88,7 +89,14 @@ impl Project {
                 entry.depth() == 0 || !(is_dir && NOT_OURS.contains(&name))
             })
             .build();
-        for entry in walker.flatten() {
+        for entry in walker {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    self.left_out.push((error.to_string(), "it cannot be read"));
+                    continue;
+                }
+            };
             if !entry.file_type().is_some_and(|kind| kind.is_file()) {
                 continue;
             }
@@ -177,7 +185,20 @@ impl Project {
         Some(Source::new(path, text))
     }
 
-    /// Files beyond a bound, and why they were left out.
+    /// Why a file is not read; nothing where it is none any more.
+    pub(crate) fn why_not(&self, path: &str) -> Option<String> {
+        let file = self.root.join(path);
+        if fs::metadata(&file).ok()?.len() > MAX_BYTES {
+            return Some(format!("it is larger than {} MiB", MAX_BYTES >> 20));
+        }
+        let error = fs::read_to_string(&file).err()?;
+        Some(match error.kind() {
+            io::ErrorKind::InvalidData => "it is no text in UTF-8".to_owned(),
+            _ => error.to_string(),
+        })
+    }
+
+    /// What cannot be read or is beyond a bound, and why it was left out.
     pub fn left_out(&self) -> &[(String, &'static str)] {
         &self.left_out
     }

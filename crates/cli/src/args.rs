@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 use panoply_gateway::config::Span;
 
@@ -16,6 +17,33 @@ use panoply_gateway::config::Span;
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// What was typed; or says what is wrong with it, and ends.
+pub(crate) fn parse() -> Cli {
+    Cli::try_parse().unwrap_or_else(|mut error| {
+        teach(&mut error);
+        error.exit()
+    })
+}
+
+/// Whoever forgets the `--` is told so, and not only that a word is unexpected.
+fn teach(error: &mut clap::Error) {
+    let wants_an_app = std::env::args()
+        .nth(1)
+        .filter(|word| matches!(&**word, "run" | "check"));
+    let (Some(what), Some(ContextValue::String(word)), ErrorKind::UnknownArgument) = (
+        wants_an_app,
+        error.get(ContextKind::InvalidArg),
+        error.kind(),
+    ) else {
+        return;
+    };
+    if !word.starts_with('-') {
+        let tip = format!("the app's command stands behind `--`: `panoply {what} -- {word} …`");
+        let tip = ContextValue::StyledStrs(vec![tip.into()]);
+        error.insert(ContextKind::Suggested, tip);
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -306,7 +334,7 @@ pub(crate) struct SettingArgs {
     /// Where HTTPS is served [default: 127.0.0.1:8443]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen_https: Option<String>,
-    /// Where metrics and health are served [default: nowhere]
+    /// Where the admin page, metrics and health are served [default: nowhere]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) admin: Option<String>,
     /// The user that root becomes, by name or number, once it has what only root can have

@@ -52,8 +52,11 @@ fn released(key: &str, count: Result<usize, ControlError>) -> ExitCode {
             say(format_args!("released {key}"));
             ExitCode::SUCCESS
         }
-        Ok(count) => {
-            say(format_args!("released {count} blocks of {key}"));
+        // What was counted and had not locked yet is forgotten with it, and was no block on any list.
+        Ok(_) => {
+            say(format_args!(
+                "released {key}, and whatever was counted by that name"
+            ));
             ExitCode::SUCCESS
         }
         Err(error) => failed(&error),

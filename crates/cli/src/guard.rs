@@ -160,9 +160,10 @@ fn ready_line(settings: &Settings, addresses: &Addresses) -> String {
         (None, None) => "panoply: ready".to_owned(),
     };
     if let Some(admin) = addresses.admin {
-        line.push_str(", metrics at http://");
+        // A page for people; it is also where `/metrics` and `/health` are.
+        line.push_str(", admin page at http://");
         line.push_str(&admin.to_string());
-        line.push_str("/metrics");
+        line.push('/');
     }
     line
 }

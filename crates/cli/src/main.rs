@@ -18,16 +18,14 @@ mod upgrade;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
-use crate::args::{Cli, Command, InitArgs};
+use crate::args::{Command, InitArgs};
 
 /// A sixth of the gateway's time went to the C library's allocator.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    match Cli::parse().command {
+    match args::parse().command {
         Command::Run(args) => guard::run(&args.settings),
         Command::Demo(args) => show::run(&args),
         Command::Init(args) => write_config(args),

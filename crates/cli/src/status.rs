@@ -43,8 +43,8 @@ fn text(status: &Status) -> String {
     line(&mut text, "gateway", &gateway);
     line(&mut text, "app", &status.app);
     line(&mut text, "store", &status.store);
-    let blocks = match status.blocks {
-        Some(0) => "none".to_owned(),
+    let blocks = match status.count_of_blocks() {
+        Some(count) if count == "0" => "none".to_owned(),
         Some(count) => format!("{count}; `panoply blocks list` names them"),
         None => "not known while the store does not answer".to_owned(),
     };

@@ -205,6 +205,31 @@ fn the_page_in_a_browser() {
 }
 
 #[test]
+fn an_open_page_says_that_the_gateway_is_gone() {
+    let app = Recorder::start();
+    let gateway = Gateway::before(&app.origin(), PLAIN);
+    let id = gateway.process.id().to_string();
+    let page = format!("{}/", gateway.admin);
+    let seen = node("browser.mjs", &["stopped", &page, &id], None);
+    let mut wrong = Verdicts::default();
+    let before = seen["before"].to_string();
+    wrong.check(before.contains("lamp good: store answers"), || {
+        before.clone()
+    });
+    // Nothing goes on to be green.
+    wrong.equal(
+        "after",
+        seen["after"].clone(),
+        json!(["lamp: app not known", "lamp: store not known"]),
+    );
+    let said = seen["said"].as_str().unwrap_or_default();
+    wrong.check(said.contains("The gateway does not answer"), || {
+        said.to_owned()
+    });
+    wrong.settle();
+}
+
+#[test]
 fn strangers_and_other_names_are_refused() {
     let app = Recorder::start();
     let gateway = Gateway::before(&app.origin(), PLAIN);

@@ -121,6 +121,10 @@ refused! {
     too_many_hops: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[client]\nhops = 300\n", ["panoply.toml:4", "from 0 to 255"];
     a_number_for_a_table: "app = 1\n", ["panoply.toml:1", "[app]"];
     a_list_of_a_table: "[[app]]\nh2c = true\n", ["panoply.toml:1", "`[app]`"];
+    a_table_of_a_list: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[limit]\npath = \"/api/\"\n", ["panoply.toml:3", "`[[limit]]`"];
+    a_word_for_a_list: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[cookies]\nscript_readable = \"theme\"\n", ["panoply.toml:4", "`[\"theme\"]`"];
+    a_number_for_a_list: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[[login]]\npath = \"/in\"\nfailure = { status = 401 }\n", ["panoply.toml:5", "`[401]`"];
+    a_table_and_its_key_in_one_line: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[headers.content-security-policy] append = { script-src = [\"https://js.stripe.com\"] }\n", ["panoply.toml:3", "a line of its own"];
     a_name_of_helmet_s: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[headers]\nframeguard = true\n", ["panoply.toml:4", "x-frame-options"];
     a_prefix_without_a_slash: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[[headers.path]]\nprefix = \"/a\"\n[[headers.path]]\nprefix = \"embed\"\n", ["panoply.toml:6", "\"/embed\""];
     admin_where_clients_come: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[admin]\nlisten = \"127.0.0.1:8443\"\n", ["panoply.toml:4", "admin.listen", "listen.https"];
@@ -225,6 +229,17 @@ fn no_file_and_wrong_flags() {
     wrong.check(text(&flag.stderr).contains("--upstream"), || {
         text(&flag.stderr)
     });
+    for command in ["run", "check"] {
+        let bare = run(&folder, &[command, "node", "server.js"]);
+        let said = text(&bare.stderr);
+        wrong.equal("a command without --", bare.status.code(), Some(2));
+        wrong.check(
+            said.contains(&format!("`panoply {command} -- node …`")),
+            || said.clone(),
+        );
+    }
+    let keys = run(&folder, &["keys", "node"]);
+    wrong.check(!text(&keys.stderr).contains("--`"), || text(&keys.stderr));
     let both = run(
         &folder,
         &[

@@ -225,6 +225,12 @@ fn from_reports_to_a_policy_that_holds() {
         after.starts_with("# Ours.\n") && !after.contains("evil"),
         || after.clone(),
     );
+    // What will not work is said by name, before it does not.
+    for blocked in ["script-src-elem inline on ", "Left out as doubtful"] {
+        wrong.check(said(&done).contains(blocked), || {
+            format!("{blocked}: {}", said(&done))
+        });
+    }
     for line in said(&done).lines().filter(|line| line.starts_with("- ")) {
         wrong.check(before.contains(line.trim_start_matches("- ")), || {
             line.to_owned()

@@ -101,6 +101,14 @@ fn every_button_carries_out_its_attack() {
     wrong.equal("trusted", seen["all"]["trust"].clone(), false);
     wrong.equal("where the focus stays", seen["focus"].clone(), "grade");
 
+    let alarm = seen["alarm"].as_str().unwrap_or_default();
+    wrong.check(alarm.contains("read document.cookie: connect.sid="), || {
+        format!("in the frame whose script read the session: {alarm:?}")
+    });
+    let gone = seen["gone"].as_str().unwrap_or_default();
+    let told = gone.contains(": not carried out.") && gone.contains("start it again");
+    wrong.check(told, || format!("once the demo has ended: {gone}"));
+
     let cards = &seen["all"]["cards"];
     let naked = cards["stolen"]["naked"]["answered"]
         .as_str()

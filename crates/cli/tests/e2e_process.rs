@@ -30,6 +30,45 @@ fn moody(config: &str) -> Gateway {
         .start()
 }
 
+/// Node.js listens on every address where it is told none.
+const WARNING: &str = "listens on more than loopback";
+
+#[test]
+fn an_app_that_others_can_reach_past_the_gateway_is_told_of() {
+    let started = |listen: &str| {
+        let app = format!("require('http').createServer((q, r) => r.end('x')).listen({listen})");
+        let command = ["node".to_owned(), "-e".to_owned(), app];
+        let mut gateway = Gateway::setup().config(PLAIN).command(&command).start();
+        // What is logged at the start has been, once a request is.
+        curl(NULL.as_ref(), &[&gateway.url("/")]);
+        gateway
+            .process
+            .line_with(&["\"path\":\"/\""], Duration::from_secs(5));
+        gateway
+            .process
+            .said()
+            .iter()
+            .any(|line| line.contains(WARNING))
+    };
+    let mut wrong = Verdicts::default();
+    for (listen, told) in [
+        ("process.env.PORT", true),
+        ("process.env.PORT, '0.0.0.0'", true),
+        ("process.env.PORT, '127.0.0.1'", false),
+        ("process.env.PORT, '::1'", false),
+    ] {
+        wrong.equal(listen, started(listen), told);
+    }
+    // Of an app that somebody else runs as well.
+    let app = std::net::TcpListener::bind(("0.0.0.0", 0)).unwrap();
+    let port = app.local_addr().unwrap().port();
+    let mut gateway = Gateway::before(&format!("http://127.0.0.1:{port}"), PLAIN);
+    gateway
+        .process
+        .line_with(&[WARNING], Duration::from_secs(5));
+    wrong.settle();
+}
+
 #[test]
 fn a_dying_app_is_restarted_and_the_gateway_stays() {
     let mut gateway = moody(PLAIN);

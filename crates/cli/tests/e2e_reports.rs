@@ -48,7 +48,7 @@ fn post(kind: &str, body: &str) -> Vec<u8> {
 }
 
 #[test]
-fn each_page_and_directive_is_explained_once() {
+fn each_source_of_a_page_is_explained_once() {
     let app = Recorder::start();
     let mut gateway = Gateway::before(&app.origin(), PLAIN);
     let mut wrong = Verdicts::default();
@@ -61,6 +61,11 @@ fn each_page_and_directive_is_explained_once() {
         (
             "application/reports+json",
             new_style("/basket", "img-src", "https://img.example/a.png"),
+        ),
+        // A second one on the same page: whoever allows the first alone has not helped the page.
+        (
+            "application/reports+json",
+            new_style("/basket", "img-src", "https://more.example/b.png"),
         ),
     ];
     for (kind, body) in &cases {
@@ -86,14 +91,18 @@ fn each_page_and_directive_is_explained_once() {
         &["/basket", "img-src", "https://img.example"],
         Duration::from_secs(3),
     );
+    gateway.process.line_with(
+        &["/basket", "img-src", "https://more.example"],
+        Duration::from_secs(3),
+    );
     std::thread::sleep(Duration::from_millis(300));
     let said = gateway.process.said();
-    for page in ["/shop", "/basket"] {
+    for (page, lines) in [("/shop", 1), ("/basket", 2)] {
         let count = said
             .iter()
             .filter(|line| line.contains(page) && line.contains("-src") && line.contains("example"))
             .count();
-        wrong.equal(&format!("lines on {page}"), count, 1);
+        wrong.equal(&format!("lines on {page}"), count, lines);
     }
     wrong.check(!app.seen().contains("panoply/reports"), || {
         "the app saw the reports".to_owned()

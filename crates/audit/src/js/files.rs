@@ -276,7 +276,12 @@ fn parse_all(project: &Project, paths: &[&str]) -> Vec<File> {
 }
 
 fn read(project: &Project, path: &str) -> Option<File> {
-    let source = project.read(path)?;
+    let Some(source) = project.read(path) else {
+        return Some(File {
+            source: Source::new(path, String::new()),
+            content: Content::Broken(project.why_not(path)?),
+        });
+    };
     let content = if path.ends_with(".json") {
         serde_json::from_str(source.text())
             .map_or_else(|error| Content::Broken(error.to_string()), Content::Json)

@@ -10,7 +10,7 @@ use panoply_gateway::{Control, ControlError, CspProposal, Settings};
 use toml_edit::DocumentMut;
 
 use super::diff::diff;
-use super::{build, edit, evidence, setting_args};
+use super::{build, edit, evidence, setting_args, show};
 use crate::args::CspArgs;
 use crate::{fail, note, say, source};
 
@@ -70,16 +70,10 @@ pub(super) fn enforce(args: &CspArgs, with: &[String], without: &[String], yes: 
             lost.source
         ));
     }
-    for (list, what) in [
-        (&left.doubtful, "doubtful, and left out"),
-        (&left.by_hand, "to be changed in the app"),
-    ] {
-        if !list.is_empty() {
-            note(format_args!(
-                "{} of what was reported is {what}: `panoply csp suggest` names it.",
-                list.len()
-            ));
-        }
+    // Before anybody is asked: these pages will lack something.
+    let blocked = show::blocked(&left);
+    if !blocked.is_empty() {
+        note(blocked.trim_end());
     }
     if changed.before == changed.after {
         say("the policy is in force, and nothing is to be added to it");

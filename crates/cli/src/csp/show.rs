@@ -7,6 +7,9 @@ use panoply_headers::HeaderInForce;
 
 const WIDTH: usize = 96;
 
+/// More of what stays blocked would hide the change itself, and strangers can report anything.
+const MOST_BLOCKED: usize = 12;
+
 /// What is in force, what to add and why, what to doubt, what to change, and the lines.
 pub(super) fn suggestion(
     evidence: &CspEvidence,
@@ -103,6 +106,36 @@ fn list(text: &mut String, title: &str, sources: &[CspSource]) {
             paragraph(text, "      ", why);
         }
     }
+}
+
+/// What a policy blocks once it is in force, and on which pages.
+pub(super) fn blocked(left: &CspProposal) -> String {
+    let mut text = String::new();
+    for (title, sources) in [
+        (
+            "Left out as doubtful, and blocked (`--with SOURCE` takes one that is yours):",
+            &left.doubtful,
+        ),
+        (
+            "Blocked until the app is changed (`panoply csp suggest` says how):",
+            &left.by_hand,
+        ),
+    ] {
+        if !sources.is_empty() {
+            let _ = writeln!(text, "{title}");
+        }
+        for one in sources.iter().take(MOST_BLOCKED) {
+            let more = if one.seen.more_pages { " and more" } else { "" };
+            let pages = one.seen.pages.join(", ");
+            let words = format!("{} {} on {pages}{more}", one.directive, one.source);
+            paragraph(&mut text, "  ", &words);
+        }
+        let more = sources.len().saturating_sub(MOST_BLOCKED);
+        if more > 0 {
+            let _ = writeln!(text, "  and {more} more; `panoply csp suggest` has all");
+        }
+    }
+    text
 }
 
 fn seen(seen: &Sighting) -> String {

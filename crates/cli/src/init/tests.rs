@@ -173,6 +173,14 @@ fn commands_are_guessed() {
         r#"["npm", "start"]"#
     );
 
+    // Which would listen on every address, past the gateway.
+    let next = r#"{"scripts":{"start":"next start"}}"#;
+    assert_eq!(node(next), r#"["npm", "start", "--", "-H", "127.0.0.1"]"#);
+    assert_eq!(
+        command(&[("package.json", next), ("yarn.lock", "")]),
+        r#"["yarn", "start", "-H", "127.0.0.1"]"#
+    );
+
     let lock = [("package.json", EXPRESS), ("yarn.lock", "")];
     assert_eq!(command(&lock), r#"["yarn", "start"]"#);
     let procfile = [

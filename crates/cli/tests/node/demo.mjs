@@ -87,6 +87,16 @@ try {
   await again.waitForFunction(left, null, { timeout: 120_000, polling: 100 });
   await settled(again);
   seen.all = await read(again);
+  const blog = again.frames().find((frame) => new URL(frame.url()).pathname === '/blog');
+  seen.alarm = await blog?.evaluate(() => document.getElementById('alarm').textContent);
+  // The demo has ended, or so it seems to this browser.
+  const alone = await open({ ignoreHTTPSErrors: true });
+  await alone.context().setOffline(true);
+  await alone.click('#headers .run');
+  await settled(alone);
+  const gone = await read(alone);
+  seen.gone = `${gone.status} ${gone.cards.headers.trouble}`;
+  await alone.context().close();
   // Of the page itself: nothing that its own policy had to refuse, and no error.
   seen.errors = again.said.filter((text) => text.startsWith('error:') || text.includes(`'${start}`));
   // The disguise: the visitor means to claim a mug, and closes the account.

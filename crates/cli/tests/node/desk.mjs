@@ -57,6 +57,20 @@ export async function live({ visit }, admin, origin) {
   return { before: Number(before), after: Number(await read()), said: page.said };
 }
 
+/** What an open page says once the gateway is gone: `process` is ended here. */
+export async function stopped({ visit }, admin, id) {
+  const page = await visit(admin);
+  const lamps = () => page.$$eval('[data-lamp]', (all) => all.map((lamp) => `${lamp.className}: ${lamp.innerText}`));
+  const before = await lamps();
+  process.kill(Number(id), 'SIGKILL');
+  await page.waitForFunction(() => {
+    // As if somebody came back to it, which renews at once.
+    document.dispatchEvent(new Event('visibilitychange'));
+    return !document.getElementById('stale').hidden;
+  }, null, { polling: 300 });
+  return { before, after: await lamps(), said: await page.innerText('#stale') };
+}
+
 /** The first block released with the keyboard alone. */
 export async function release({ visit }, admin) {
   const page = await visit(admin);

@@ -11,6 +11,7 @@ use rustix::process::{Signal, pidfd_send_signal};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
+use super::exposed;
 use super::port;
 use super::process::Process;
 use crate::handover::AppLeft;
@@ -209,6 +210,7 @@ async fn watch(
     shared.app.store(Arc::new(AppState::Up(address)));
     shared.metrics.app(true);
     tracing::info!(%address, "the app accepts connections");
+    exposed::warn(port);
     process.wait().await
 }
 

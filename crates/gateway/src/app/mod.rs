@@ -1,6 +1,7 @@
 //! The app: started and watched over, or only found.
 
 mod command;
+mod exposed;
 mod port;
 mod process;
 mod run;

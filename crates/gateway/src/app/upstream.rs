@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::exposed;
 use crate::config::Upstream;
 use crate::shared::{AppState, Shared};
 
@@ -22,6 +23,9 @@ pub(crate) async fn follow(shared: Arc<Shared>, upstream: Upstream) {
                     tracing::info!(%upstream, %address, "the app is at");
                     shared.app.store(Arc::new(AppState::Up(address)));
                     shared.metrics.app(true);
+                    if address.ip().is_loopback() {
+                        exposed::warn(address.port());
+                    }
                 }
             }
             Err(error) => tracing::warn!(%upstream, %error, "the app's name cannot be resolved"),

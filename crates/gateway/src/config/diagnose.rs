@@ -171,7 +171,12 @@ fn misfit(message: &str) -> Option<(String, String)> {
         _ if wanted.starts_with("a nonzero ") => number("from 1 up"),
         "a boolean" => "`true` or `false`, without quotes".to_owned(),
         "a string" => "text in quotes".to_owned(),
-        "a sequence" => "a list, as in `[\"a\", \"b\"]`".to_owned(),
+        "a sequence" => match kind {
+            "integer" | "boolean" | "string" => {
+                format!("a list, as in `[{}]`", value.trim_matches('`'))
+            }
+            _ => "a list, as in `[\"a\", \"b\"]`".to_owned(),
+        },
         "a map" => "a table, as in `{ key = \"value\" }`".to_owned(),
         _ if wanted.starts_with("struct ") => "a table, with keys of its own".to_owned(),
         _ => wanted.to_owned(),
@@ -180,6 +185,24 @@ fn misfit(message: &str) -> Option<(String, String)> {
         format!("{found} cannot stand here"),
         format!("write {wanted}"),
     ))
+}
+
+/// What a line that begins with a table's name wants, where that is what is wrong.
+pub(super) fn heading(text: &str, at: usize, message: &str) -> Option<String> {
+    let before = text.get(..at)?;
+    let start = before.rfind('\n').map_or(0, |end| end + 1);
+    let line = text.get(start..)?.lines().next()?.trim();
+    let name = line.strip_prefix('[')?.split(']').next()?;
+    if name.starts_with('[') {
+        return None;
+    }
+    if message.starts_with("invalid type: map, expected a sequence") {
+        return Some(format!(
+            "write it with two brackets, `[[{name}]]`: there may be several"
+        ));
+    }
+    let says_more = message.contains("expected newline") && at > start;
+    says_more.then(|| format!("`[{name}]` has a line of its own; write the rest below it"))
 }
 
 /// The first key of the file that is a table by its nature and was given something else.

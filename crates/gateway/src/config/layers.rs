@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::diagnose::{ConfigError, Place, no_table, teach};
+use super::diagnose::{ConfigError, Place, heading, no_table, teach};
 use super::locate::locate;
 use super::veil::veil;
 use super::{Config, env, file};
@@ -232,8 +232,10 @@ impl Loaded {
 
 fn parse_file(path: &Path, text: &str) -> Result<Table, ConfigError> {
     let at = |span: Option<std::ops::Range<usize>>, message: &str| {
-        let (message, help) = teach(message);
         let span = span.unwrap_or(0..text.len().min(1));
+        let heading = heading(text, span.start, message);
+        let (message, help) = teach(message);
+        let help = heading.or(help);
         let place = Place::File {
             path: path.to_owned(),
             text: veil(text),

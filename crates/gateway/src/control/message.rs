@@ -63,12 +63,22 @@ pub struct Status {
     pub app: String,
     /// The store: `answers`, or `does not answer`.
     pub store: String,
-    /// How many blocks are in force, as far as the store tells.
+    /// How many blocks are in force, as far as the store tells; no more than 500 are counted.
     pub blocks: Option<usize>,
     /// The certificates that are ordered, or in force.
     pub certificates: Vec<CertificateEntry>,
     /// What should be looked at about them, a sentence each.
     pub warnings: Vec<String>,
+}
+
+impl Status {
+    /// How many blocks are in force, for people; nothing while the store does not answer.
+    pub fn count_of_blocks(&self) -> Option<String> {
+        self.blocks.map(|count| match count {
+            PAGE.. => format!("{count} or more"),
+            _ => count.to_string(),
+        })
+    }
 }
 
 /// What browsers have reported, and under which policies.
@@ -159,6 +169,25 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn blocks_that_were_not_all_counted_are_no_exact_number() {
+        let said = |blocks| {
+            let status = Status {
+                version: String::new(),
+                process: 1,
+                app: String::new(),
+                store: String::new(),
+                blocks,
+                certificates: Vec::new(),
+                warnings: Vec::new(),
+            };
+            status.count_of_blocks()
+        };
+        assert_eq!(said(None), None);
+        assert_eq!(said(Some(PAGE - 1)).as_deref(), Some("499"));
+        assert_eq!(said(Some(PAGE)).as_deref(), Some("500 or more"));
+    }
 
     proptest! {
         #[test]

@@ -1,4 +1,4 @@
-//! Each page and directive told of once, with the line that would allow what was blocked.
+//! What was blocked told of once for each page, with the line that would allow it.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use panoply_headers::Directive;
 use super::parse::Report;
 use super::proposal::{eval, guarding, holds_code, is_origin};
 
-/// Pages and directives that are remembered as told of; beyond them silence, said once.
+/// What is remembered as told of; beyond it silence, said once.
 const MOST_TOLD: usize = 1000;
 
 /// After this all of them are told of anew, so that a stranger who makes up reports can silence the
@@ -45,7 +45,9 @@ enum Told {
 
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
-    told: HashSet<(String, String)>,
+    /// Page, directive, and what was blocked: a page that lacks two sources has two lines to be told of, and
+    /// would else break again, and silently, once the first is allowed.
+    told: HashSet<[String; 3]>,
     full: bool,
     since: Duration,
 }
@@ -58,7 +60,7 @@ impl Ledger {
                 ..Self::default()
             };
         }
-        let key = (report.page.clone(), report.directive.clone());
+        let key = [&report.page, &report.directive, &report.blocked].map(String::clone);
         if self.told.contains(&key) {
             Told::Before
         } else if self.told.len() < MOST_TOLD {
@@ -91,7 +93,9 @@ fn advice(report: &Report) -> String {
         .trim_end_matches("-elem")
         .trim_end_matches("-attr");
     let allow = |source: &str| {
-        format!("[headers.content-security-policy] append = {{ {written} = [\"{source}\"] }}")
+        format!(
+            "below [headers.content-security-policy] write append = {{ {written} = [\"{source}\"] }}"
+        )
     };
     let known = directive.parse::<Directive>().ok();
     if let Some(why) = known.and_then(guarding) {
@@ -159,17 +163,22 @@ mod tests {
     }
 
     #[test]
-    fn once_a_page_and_directive_and_bounded() {
+    fn once_a_page_and_source_and_bounded() {
         let mut ledger = Ledger::default();
         assert_eq!(
             ledger.note(&report("img-src", "https://a.test"), Duration::ZERO),
             Told::Now
         );
         assert_eq!(
-            ledger.note(&report("img-src", "https://b.test"), Duration::ZERO),
+            ledger.note(&report("img-src", "https://a.test"), Duration::ZERO),
             Told::Before
         );
-        for n in 0..MOST_TOLD - 1 {
+        assert_eq!(
+            ledger.note(&report("img-src", "https://b.test"), Duration::ZERO),
+            Told::Now,
+            "or whoever allows the first is told nothing of the second"
+        );
+        for n in 0..MOST_TOLD - 2 {
             let page = Report {
                 page: n.to_string(),
                 ..report("img-src", "x")

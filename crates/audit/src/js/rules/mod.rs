@@ -70,6 +70,7 @@ pub(crate) fn apply(
     };
     rules.nest();
     if !rules.has_express() {
+        rules.unread();
         rules.other_frameworks();
         rules.express_unseen();
         return;
@@ -87,6 +88,11 @@ pub(crate) fn apply(
     rules.redirects();
     rules.servers();
     once(&mut report.findings);
+}
+
+fn is_for_browsers(path: &str) -> bool {
+    let mut folders = path.split('/').rev().skip(1);
+    folders.any(|folder| matches!(folder, "public" | "static" | "assets" | "www"))
 }
 
 /// One finding for a rule and a place: what is run twice, with other values, is still one fault.
@@ -153,8 +159,10 @@ impl<'a> Rules<'a> {
 
     /// Says which files were not read, and whether the program was too large.
     fn unread(&mut self) {
+        let has_express = self.has_express();
         for (path, reason) in &self.program.unread {
-            if !is_sample(path) {
+            // Where there is no app to be seen, what browsers load is not where it hides.
+            if !is_sample(path) && (has_express || !is_for_browsers(path)) {
                 let reason = format!("`{path}` cannot be read: {reason}");
                 self.report
                     .not_checked(&crate::rules::headers::HELMET_MISSING, reason);
@@ -166,8 +174,7 @@ impl<'a> Rules<'a> {
             self.report
                 .not_checked(&crate::rules::redirect::OPEN, reason);
         }
-        let looks = self.program.stacks.is_empty();
-        if looks {
+        if has_express && self.program.stacks.is_empty() {
             let reason = "express is asked for, but no call of it was found that makes an app";
             self.report
                 .not_checked(&crate::rules::headers::HELMET_MISSING, reason);

@@ -40,7 +40,9 @@ pub(crate) fn run(files: &Files) -> Program {
         if let Content::Broken(reason) = &file.content {
             let path = file.source.path();
             let name = path.rsplit('/').next().unwrap_or(path);
-            if name.contains('.') && !name.ends_with(".json") {
+            // Of what is JSON, the file that says what runs.
+            let counts = !name.ends_with(".json") || name == "package.json";
+            if name.contains('.') && counts {
                 interp
                     .program
                     .unread

@@ -70,3 +70,38 @@ fn hostile_programs_end() {
         survives(&format!("{head}{text}"));
     }
 }
+
+/// Of a project that holds `file`, what is said not to have been checked.
+fn untold(file: &str, text: &[u8], manifest: &str) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(file);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+    std::fs::write(dir.path().join("package.json"), manifest).unwrap();
+    let project = crate::Project::open(dir.path()).unwrap();
+    let mut report = crate::Report::new("test");
+    crate::js::check(&project, &crate::Options::new(), &mut report);
+    let reasons = report.not_checked.into_iter().map(|entry| entry.reason);
+    reasons.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_file_that_may_be_the_app_and_is_not_read_is_named() {
+    let large = [&b"require('express')();"[..], &vec![b' '; 3 << 20]].concat();
+    for manifest in ["{}", "{\"dependencies\":{\"express\":\"5\"}}"] {
+        for (text, why) in [
+            (&b"const e = require('express'; e();"[..], "Expected"),
+            (&b"\xff\xfe\x00"[..], "it is no text in UTF-8"),
+            (&large, "it is larger than 2 MiB"),
+        ] {
+            let said = untold("server.js", text, manifest);
+            let named = said.contains("`server.js` cannot be read: ") && said.contains(why);
+            assert!(named, "{why}: {said}");
+        }
+    }
+    let said = untold("server.js", b"x();", "{");
+    assert!(said.contains("`package.json` cannot be read: "), "{said}");
+    // What browsers load is no server; other JSON has comments now and then.
+    assert_eq!(untold("public/lib.js", &large, "{}"), "");
+    assert_eq!(untold("tsconfig.json", b"{ // }", "{}"), "");
+}

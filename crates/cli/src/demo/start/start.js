@@ -153,11 +153,14 @@
       (card.id === "grade" ? grade : tell)(card, told);
       for (const part of card.querySelectorAll(".result, .why")) part.hidden = false;
     } catch (error) {
-      trouble.textContent = `It could not be carried out: ${error.message}`;
+      // What a browser calls `Failed to fetch`, or in words of its own.
+      const why = error instanceof TypeError ? "the demo does not answer; if it has ended, start it again" : error.message;
+      trouble.textContent = `It could not be carried out: ${why}`;
       trouble.hidden = false;
     }
     card.dataset.state = "done";
     card.dataset.runs = String(Number(card.dataset.runs ?? 0) + 1);
+    return trouble.hidden;
   }
 
   /** A window for the owner's browser; only a click may open one. */
@@ -169,12 +172,14 @@
     const opened = cards.some((card) => card.dataset.by === "window") && open();
     toggle(true);
     if (!trusted) await look();
+    let failed = 0;
     for (const card of cards) {
       say(`${card.querySelector("h2").lastChild.textContent} …`);
-      await run(card, opened);
+      if (!await run(card, opened)) failed += 1;
     }
     const last = cards.length === 1 ? cards[0].querySelector("h2").lastChild.textContent : "All of them";
-    say(`${last}: carried out.`);
+    const how = failed === 0 ? "" : failed === cards.length ? "not " : `${failed} not, the others `;
+    say(`${last}: ${how}carried out.`);
     toggle(false);
     busy = false;
   }

@@ -92,7 +92,7 @@ impl Package<'_> {
         let main = self.main();
         let command = if let Some(script) = script {
             app.saw("package.json", format!("start script `{script}`"));
-            Some(vec![self.manager().into(), "start".into()])
+            Some(self.start(script))
         } else if let Some(main) = &main {
             app.saw(
                 "package.json",
@@ -123,6 +123,18 @@ impl Package<'_> {
         app.starts_with(command, port);
         self.proxies(app, &sources);
         self.headers(app);
+    }
+
+    /// The start script, on loopback where it would be on every address and takes a word about it.
+    fn start(&self, script: &str) -> Vec<String> {
+        let manager = self.manager();
+        let mut command = vec![manager, "start"];
+        if script.trim() == "next start" {
+            // The others hand on what stands behind a script's name as it is.
+            command.extend((manager == "npm").then_some("--"));
+            command.extend(["-H", "127.0.0.1"]);
+        }
+        command.into_iter().map(str::to_owned).collect()
     }
 
     fn script(&self, name: &str) -> Option<&str> {

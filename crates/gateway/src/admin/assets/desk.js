@@ -6,6 +6,7 @@ const EVERY = 5000;
 const HEIGHT = 100;
 const main = document.getElementById('main');
 const stale = document.getElementById('stale');
+let renewed = new Date();
 const bars = document.querySelectorAll('#chart rect');
 
 const sum = (minute) => minute.reduce((all, one) => all + one, 0);
@@ -41,10 +42,20 @@ const renew = async () => {
     }
     live = await answer.json();
   } catch (error) {
-    stale.textContent = `The numbers stand still: ${error.message}. Load the page again.`;
+    // What is green would go on to say that all is well.
+    for (const lamp of document.querySelectorAll('[data-lamp]')) {
+      lamp.className = 'lamp';
+      lamp.lastChild.textContent = ' not known';
+    }
+    stale.textContent = error instanceof TypeError
+      ? `The gateway does not answer: it has ended, or is starting. All below is from ${renewed.toLocaleTimeString()} or before; the numbers go on by themselves when it is back.`
+      : `The numbers stand still (${error.message}). Load the page again.`;
+    stale.classList.add('bad');
     stale.hidden = false;
     return;
   }
+  renewed = new Date();
+  stale.classList.remove('bad');
   for (const [name, text] of Object.entries(live.text)) {
     const place = document.querySelector(`[data-live="${name}"]`);
     if (place && place.textContent !== text) {

@@ -36,7 +36,7 @@ pub(super) fn show(html: &mut Html, view: &View) {
         html.raw("<tr>");
         code(html, &view.store);
         cell(html, &view.status.store);
-        let blocks = view.status.blocks.map(|blocks| blocks.to_string());
+        let blocks = view.status.count_of_blocks();
         cell(html, blocks.as_deref().unwrap_or("not known"));
         html.raw("</tr>");
     });
