@@ -80,6 +80,15 @@ pub(crate) enum Command {
     /// Learn from browsers' reports what the Content-Security-Policy must allow, and put it in force
     #[command(after_help = CSP_EXAMPLES)]
     Csp(CspArgs),
+    /// Print what completes these commands in a shell
+    #[command(after_help = crate::completions::EXAMPLES)]
+    Completions(CompletionsArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell; the one of `$SHELL` where none is named
+    pub(crate) shell: Option<clap_complete::Shell>,
 }
 
 const CSP_EXAMPLES: &str = "\

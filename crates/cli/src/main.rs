@@ -5,6 +5,7 @@ mod audit;
 mod blocks;
 mod certificates;
 mod check;
+mod completions;
 mod csp;
 mod demo;
 mod guard;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Command::Status(args) => status::run(&args),
         Command::Health(args) => status::health(&args),
         Command::Upgrade(args) => upgrade::run(&args),
+        Command::Completions(args) => completions::run(&args),
     }
 }
 

@@ -1,0 +1,29 @@
+//! `panoply completions`.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::CommandFactory as _;
+use clap_complete::{Shell, generate};
+
+use crate::args::{Cli, CompletionsArgs};
+use crate::fail;
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  source <(panoply completions bash)                                    in this shell, and in ~/.bashrc
+  panoply completions zsh > ~/.zfunc/_panoply                           where fpath has ~/.zfunc
+  panoply completions fish > ~/.config/fish/completions/panoply.fish    for good";
+
+/// Prints them, for the shell that is named or in use.
+pub(crate) fn run(args: &CompletionsArgs) -> ExitCode {
+    let Some(shell) = args.shell.or_else(Shell::from_env) else {
+        return fail("error: which shell? For instance: panoply completions bash");
+    };
+    let mut command = Cli::command();
+    let mut text = Vec::new();
+    generate(shell, &mut command, "panoply", &mut text);
+    // Whoever has closed it does not want it.
+    let _ = std::io::stdout().write_all(&text);
+    ExitCode::SUCCESS
+}
