@@ -80,6 +80,12 @@ pub(crate) fn notify_successor(process: u32) {
     notify(&[NotifyState::MainPid(process), NotifyState::Ready]);
 }
 
+/// From now on this process is the service again, where systemd believes that of others than the one that is
+/// (`NotifyAccess=all`).
+pub(crate) fn notify_again() {
+    notify_successor(std::process::id());
+}
+
 pub(crate) fn notify_stopping() {
     notify(&[NotifyState::Stopping]);
 }

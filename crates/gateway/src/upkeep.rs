@@ -186,6 +186,14 @@ impl Upkeep {
         }
     }
 
+    /// The one that had taken over has ended: decisions wait for this one again.
+    pub(crate) fn return_to(&self) {
+        self.stay();
+        if self.opened.borrow().is_none() {
+            self.around.store.hold();
+        }
+    }
+
     /// This gateway is the one that has the control socket.
     pub(crate) fn stay(&self) {
         if let Some(control) = &self.control {

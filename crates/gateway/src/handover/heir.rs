@@ -161,9 +161,19 @@ impl Heir {
     /// Clients are served; the sockets that nobody wants any more are closed. Gives the app that was not
     /// taken.
     pub(crate) fn ready(&self, took_app: bool) -> Option<(AppLeft, OwnedFd)> {
+        let left = std::mem::take(&mut *self.0.left.lock().unwrap_or_else(PoisonError::into_inner));
+        let unused = left.sockets.iter().map(|socket| socket.0).collect();
         // Where nobody listens, this gateway does not depend on anybody any more.
-        let _ = self.say(&Word::Ready { took_app });
-        std::mem::take(&mut *self.0.left.lock().unwrap_or_else(PoisonError::into_inner)).app
+        let _ = self.say(&Word::Ready { took_app, unused });
+        left.app
+    }
+
+    /// Whether another program takes over from this one: then the gateway before it is not to serve again,
+    /// whatever this one dies of.
+    pub(crate) fn passes_on(&self, passes: bool) {
+        let word = if passes { Word::Passing } else { Word::Kept };
+        // It may have ended long ago.
+        let _ = self.say(&word);
     }
 
     /// Waits until the other gateway has ended.
