@@ -13,14 +13,20 @@
 mod support;
 
 use std::fs;
-use std::net::TcpStream;
+use std::io::{Seek as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixDatagram;
+use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
-use support::upgrade::{Last, ended};
-use support::{Gateway, Raw, Verdicts, curl, free_port, test_app, text, wait_for};
+use serde_json::json;
+use support::upgrade::{Last, Line, ended};
+use support::{
+    Gateway, Process, Raw, Verdicts, curl, free_port, panoply, test_app, text, wait_for,
+};
 
 const NULL: &str = "/dev/null";
 
@@ -208,4 +214,113 @@ fn whoever_ends_in_order_or_has_handed_over_is_not_replaced() {
         "the control socket was left".to_owned()
     });
     wrong.settle();
+}
+
+/// In memory, in front of an app with a login.
+fn counting(more: &str) -> String {
+    let app = test_app("logins.mjs");
+    format!("[app]\ncommand = {app:?}\n[store]\nurl = \"memory:\"\n{STANDS_BY}{more}")
+}
+
+/// A wrong password for `user`.
+fn guess(gateway: &Gateway, user: &str) -> u16 {
+    let form = format!("username={user}&password=wrong");
+    curl(NULL.as_ref(), &[&gateway.url("/login"), "-d", &form]).status
+}
+
+#[test]
+fn what_is_counted_in_memory_goes_over() {
+    let limit = "[[limit]]\npath = \"/shown\"\npoints = 5\nwindow = \"1h\"\n";
+    let gateway = Gateway::setup().config(&counting(limit)).start();
+    let last = Last::of(&gateway);
+    let mut wrong = Verdicts::default();
+    let shown = gateway.url("/shown?user=ada");
+    let mut kept = Raw::open(gateway.address());
+    let by_the_first = |socket: &mut Raw| {
+        socket.send(b"GET /shown?user=ada HTTP/1.1\r\nHost: a.test\r\n\r\n");
+        socket.read_for(Duration::from_millis(500)).status()
+    };
+    while guess(&gateway, "ada") == 401 {}
+    for _ in 0..3 {
+        guess(&gateway, "grace");
+    }
+    let (added, said) = last.ask(&["blocks", "add", "127.0.0.7"]);
+    wrong.check(added, || said);
+    wrong.equal("shown", curl(NULL.as_ref(), &[&shown]).text(), "10");
+    wrong.equal("two", by_the_first(&mut kept), 200);
+    let ids = || last.ask(&["blocks", "list", "--json"]).1;
+    let blocks = ids();
+    wrong.equal("blocks", blocks.matches("login/").count() > 0, true);
+
+    let second = upgraded(&last);
+    let holds = |wrong: &mut Verdicts, what: &str| {
+        wrong.equal(what, guess(&gateway, "ada"), 429);
+        let blocked = ["--interface", "127.0.0.7", &shown];
+        wrong.equal(what, curl(NULL.as_ref(), &blocked).status, 403);
+    };
+    holds(&mut wrong, "locked and blocked after the first upgrade");
+    for count in 4..=10 {
+        wrong.equal(&format!("guess {count}"), guess(&gateway, "grace"), 401);
+    }
+    wrong.equal("the eleventh", guess(&gateway, "grace"), 429);
+    // The first one counts where the second does.
+    wrong.equal("three", by_the_first(&mut kept), 200);
+    wrong.equal("four", curl(NULL.as_ref(), &[&shown]).status, 200);
+    // One that does not come to serve changes nothing.
+    fs::write(gateway.config_path(), counting("nonsense = 1\n")).unwrap();
+    wrong.check(!last.upgrade().0, || "another one serves".to_owned());
+    fs::write(gateway.config_path(), counting(limit)).unwrap();
+    wrong.equal("five", curl(NULL.as_ref(), &[&shown]).status, 200);
+    let third = upgraded(&last);
+    holds(&mut wrong, "after the second upgrade");
+    wrong.equal("six", curl(NULL.as_ref(), &[&shown]).status, 429);
+    kill(third);
+    // What the second one knew.
+    holds(&mut wrong, "when the third has been killed");
+    wrong.equal("who serves", last.process(), Some(second));
+    wrong.equal("six again", curl(NULL.as_ref(), &[&shown]).status, 429);
+    let (released, said) = last.ask(&["blocks", "release", "127.0.0.7"]);
+    wrong.check(released, || said);
+    wrong.settle();
+}
+
+#[test]
+fn counters_that_cannot_be_read_break_no_upgrade() {
+    let dir = tempfile::tempdir().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let file = dir.path().join("panoply.toml");
+    fs::write(
+        &file,
+        counting(&format!("[listen]\nhttp = \"{address}\"\n")),
+    )
+    .unwrap();
+    let (line, its) = Line::pair();
+    let mut command = panoply();
+    command.args(["run", "--config"]).arg(&file).arg("--state");
+    command.arg(dir.path().join("state"));
+    command.env("PANOPLY_HANDOVER", "1");
+    let mut gateway = Process::start_with_input(&mut command, Stdio::from(its));
+    // It holds the other end as well.
+    drop(command);
+    let null = fs::File::open(NULL).unwrap();
+    line.say(&json!({"Hello": {"version": 2}}), &[null.as_fd()]);
+    let sockets = json!({"Sockets": {"entrance": "Http", "address": address}});
+    line.say(&sockets, &[listener.as_fd()]);
+    line.say(&json!({"Begin": {"placeholder": null}}), &[]);
+    line.hear_of("Prepared");
+    // Those of a program that is yet to be written.
+    let mut counters = tempfile::tempfile().unwrap();
+    counters
+        .write_all(b"panoply counters\x02\x00and whatever else there may be by then")
+        .unwrap();
+    counters.rewind().unwrap();
+    line.say(&json!("Go"), &[counters.as_fd()]);
+    line.hear_of("Ready");
+    let said = ["version 2", "all counters begin anew"];
+    gateway.line_with(&said, Duration::from_secs(5));
+    let shown = format!("http://{address}/shown?user=ada");
+    assert_eq!(curl(NULL.as_ref(), &[&shown]).status, 200);
+    gateway.signal(Signal::TERM);
+    assert!(gateway.status(Duration::from_secs(20)).success());
 }

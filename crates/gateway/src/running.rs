@@ -94,7 +94,7 @@ impl Gateway {
         let signals = Signals::new().map_err(system("signals"))?;
         // Whoever takes over asks for the store once its app is up.
         if around.heir.is_none() {
-            upkeep.open().await?;
+            upkeep.open(None).await?;
             upkeep.take_up().await;
             upkeep.answer();
         }
@@ -198,8 +198,8 @@ impl<'a> Running<'a> {
     /// The app is up: from now on this gateway is the one.
     async fn begin(&mut self, ready: impl FnOnce()) -> Result<(), Error> {
         if let Some(heir) = &self.around.heir {
-            heir.prepared().await.map_err(Error::Handover)?;
-            self.upkeep.open().await?;
+            let counters = heir.prepared().await.map_err(Error::Handover)?;
+            self.upkeep.open(counters).await?;
             self.upkeep.take_up().await;
             self.open()?;
             self.upkeep.answer();

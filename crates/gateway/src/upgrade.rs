@@ -102,8 +102,8 @@ async fn proceed(
         successor.prepared().await
     };
     within(PATIENCE, prepared, stop).await?;
-    upkeep.pause(workers).await?;
-    within(GAP, successor.go(), stop).await
+    let counters = upkeep.pause(workers).await?;
+    within(GAP, successor.go(counters), stop).await
 }
 
 /// What comes of `what`, if it comes soon enough.

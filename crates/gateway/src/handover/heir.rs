@@ -137,20 +137,21 @@ impl Heir {
     }
 
     /// Everything is checked, and the app is up. Waits until the store is free: until the other gateway
-    /// says so, or has ended.
+    /// says so, or has ended. Gives what it has counted in memory.
     #[expect(
         deprecated,
         reason = "what took its place wants `unsafe` for what an `OwnedFd` guarantees"
     )]
-    pub(crate) async fn prepared(&self) -> io::Result<()> {
+    pub(crate) async fn prepared(&self) -> io::Result<Option<OwnedFd>> {
         if !self.say(&Word::Prepared)? {
-            return Ok(());
+            return Ok(None);
         }
         let line = AsyncFd::new(self.0.line.as_fd())?;
         let said = line.async_io(Interest::READABLE, |line| receive(line));
         match tokio::time::timeout(PATIENCE, said).await {
-            Ok(Ok(Some((Word::Go, _)) | None)) => Ok(()),
-            Ok(Err(error)) if is_end(&error) => Ok(()),
+            Ok(Ok(Some((Word::Go, with)))) => Ok(with.into_iter().next()),
+            Ok(Ok(None)) => Ok(None),
+            Ok(Err(error)) if is_end(&error) => Ok(None),
             Ok(Err(error)) => Err(error),
             Ok(Ok(Some(_))) | Err(_) => {
                 Err(io::Error::other("the gateway that runs goes on by itself"))

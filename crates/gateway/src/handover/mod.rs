@@ -10,7 +10,7 @@
 //!                                  ◀───    prepared
 //! ends its upkeep, gives back
 //! the store; decisions wait
-//! go                               ───▶    opens the store, accepts connections, answers at
+//! go, counters in memory           ───▶    opens the store, accepts connections, answers at
 //!                                          the control socket
 //!                                  ◀───    ready
 //! asks there for every decision,
@@ -136,7 +136,8 @@ enum Word {
     },
     /// The configuration is good and the app is up; nothing has been touched.
     Prepared,
-    /// The store has been given back.
+    /// The store has been given back; with a descriptor of what was counted, where that was in memory. An older
+    /// program leaves it there, and begins anew.
     Go,
     /// Clients are served, the control socket answered; whether by the app that was handed over, and
     /// which sockets are of no use to it.

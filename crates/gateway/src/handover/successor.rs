@@ -167,10 +167,11 @@ impl Successor {
             .await
     }
 
-    /// Says that the store is free, and waits until the other serves.
-    pub(crate) async fn go(&mut self) -> Result<Taken, String> {
+    /// Says that the store is free, or what it has counted in memory, and waits until the other serves.
+    pub(crate) async fn go(&mut self, counters: Option<OwnedFd>) -> Result<Taken, String> {
+        let counters: Vec<_> = counters.iter().map(|counters| counters.as_fd()).collect();
         // Should it have ended meanwhile, it is asked why below.
-        let _ = self.say(&Word::Go, &[]).await;
+        let _ = self.say(&Word::Go, &counters).await;
         let ready = |word: &Word| match word {
             Word::Ready { took_app, unused } => Some(Taken {
                 app: *took_app,

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinHandle as Task;
 use tokio::time::sleep;
 
 use super::Running;
@@ -107,7 +108,7 @@ impl Running<'_> {
         tracing::info!(process, "another gateway has taken over");
         log::notify_successor(process);
         // Of two that answer, only one would be right.
-        self.admin.take().iter().for_each(|task| task.abort());
+        self.admin.take().iter().for_each(Task::abort);
         let ours = self.shared.process();
         let ours = ours.map(|(process, _)| process.as_raw_nonzero().get());
         if let Some((app, _)) = &by.app
