@@ -8,6 +8,11 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{LogConfig, LogFormat, LogLevel};
 
+mod stderr;
+
+use stderr::Stderr;
+pub(crate) use stderr::{AT_ONCE, lost};
+
 /// Whether lines are JSON: where nobody reads them as they come.
 pub(crate) fn is_json(format: LogFormat) -> bool {
     match format {
@@ -33,11 +38,12 @@ const fn filter(level: LogLevel) -> &'static str {
     }
 }
 
-/// Sends events to standard error from now on, as `config` says; a second call changes nothing.
+/// Sends events to standard error from now on, as `config` says; a second call changes nothing. One that cannot be
+/// written at once is lost.
 pub fn start(config: &LogConfig) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter(config.level)))
-        .with_writer(io::stderr);
+        .with_writer(|| Stderr);
     // Whoever has set up a subscriber of his own keeps it.
     let _ = if is_json(config.format) {
         builder
@@ -78,6 +84,12 @@ pub(crate) fn notify_reloading() {
 /// From now on another process is the service. systemd believes that of nobody but the one before.
 pub(crate) fn notify_successor(process: u32) {
     notify(&[NotifyState::MainPid(process), NotifyState::Ready]);
+}
+
+/// From now on this process is the service again, where systemd believes that of others than the one that is
+/// (`NotifyAccess=all`).
+pub(crate) fn notify_again() {
+    notify_successor(std::process::id());
 }
 
 pub(crate) fn notify_stopping() {
