@@ -97,7 +97,7 @@ fn whoever_stands_still_holds_nobody_up() {
     let mut wrong = Verdicts::default();
     let last = serves_on(&gateway, &mut wrong);
     end(gateway, &last, &mut wrong);
-    // What could be written at once is there, and whole.
+    // What could be written is there, and whole.
     let mut bytes = vec![0; 16 << 10];
     pipe.read_exact(&mut bytes).unwrap();
     let said = String::from_utf8(bytes).unwrap();
@@ -133,10 +133,12 @@ fn a_full_disk_takes_nobody_along_either() {
 #[test]
 fn what_was_lost_is_told_once_somebody_reads() {
     let dir = tempfile::tempdir().unwrap();
-    let (path, mut pipe) = pipe(dir.path());
+    let (path, pipe) = pipe(dir.path());
     let gateway = logging_to(&path);
+    drop(pipe);
     let mut wrong = Verdicts::default();
     let last = serves_on(&gateway, &mut wrong);
+    let mut pipe = File::open(path).unwrap();
     let reader = std::thread::spawn(move || {
         let (mut said, mut bytes) = (Vec::<u8>::new(), [0; 4096]);
         let told = b"lines of the log are lost";

@@ -1,6 +1,7 @@
 //! Log lines, and what systemd is told.
 
 use std::io::{self, IsTerminal as _};
+use std::time::Duration;
 
 use panoply_tls::Refresh;
 use sd_notify::NotifyState;
@@ -38,8 +39,8 @@ const fn filter(level: LogLevel) -> &'static str {
     }
 }
 
-/// Sends events to standard error from now on, as `config` says; a second call changes nothing. One that cannot be
-/// written at once is lost.
+/// Sends events to standard error from now on, as `config` says; a second call changes nothing. Those that cannot be
+/// written at once follow, and are lost where a MiB of them waits already.
 pub fn start(config: &LogConfig) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter(config.level)))
@@ -56,6 +57,11 @@ pub fn start(config: &LogConfig) {
         let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         builder.with_target(false).with_ansi(colour).try_init()
     };
+}
+
+/// Gives what waits to be written half a second to be so, before the program ends.
+pub fn settle() {
+    stderr::settle(Duration::from_millis(500));
 }
 
 pub(crate) fn refreshed(refresh: &Refresh) {
