@@ -23,7 +23,9 @@ pub(crate) fn run(args: &SettingArgs) -> ExitCode {
             ));
         }
     };
-    match serve(args, heir.clone()) {
+    let served = serve(args, heir.clone());
+    panoply_gateway::settle_log();
+    match served {
         Ok(code) => code,
         Err(failure) => {
             if let Some(heir) = heir {

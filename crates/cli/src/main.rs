@@ -44,9 +44,8 @@ fn main() -> ExitCode {
 }
 
 /// Prints to standard error, as the last thing that is done.
-#[expect(clippy::print_stderr, reason = "what a person must read")]
 fn fail(message: impl std::fmt::Display) -> ExitCode {
-    eprintln!("{message}");
+    note(message);
     ExitCode::from(2)
 }
 
@@ -68,8 +67,7 @@ fn write_config(args: InitArgs) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Prints to standard error, beside what was asked for.
-#[expect(clippy::print_stderr, reason = "what a person may want to read")]
+/// Prints to standard error, beside what was asked for; whoever has closed it, or has no room for it, goes without.
 fn note(message: impl std::fmt::Display) {
-    eprintln!("{message}");
+    let _ = writeln!(std::io::stderr(), "{message}");
 }

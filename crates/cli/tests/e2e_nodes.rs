@@ -62,6 +62,13 @@ fn on(store: &str, more: &str) -> String {
 /// be, when the insurance would rightly let through more.
 const THREE: &str = "nodes = 3\ndeadline = \"5s\"\n";
 
+/// The same, where it is silent on purpose, too.
+const TWO: &str = "nodes = 2\ndeadline = \"500ms\"\n";
+
+/// A login that waits for no store, on a machine that may be busy: curl is started for it, and both a verdict and a
+/// settlement may come to know that Redis is silent.
+const AT_ONCE: Duration = Duration::from_secs(15);
+
 /// A thousand guesses at three gateways over either version.
 fn three_show_ten(store: &str) {
     let app = App::start(&test_app("logins.mjs"));
@@ -199,7 +206,7 @@ fn who_is_blocked_stays_so_when_the_list_cannot_be_read_again() {
 fn while_redis_is_away_the_insurance_decides() {
     let mut redis = Redis::start();
     let app = App::start(&test_app("logins.mjs"));
-    let config = on(&redis.url(), "nodes = 2\n");
+    let config = on(&redis.url(), TWO);
     let gateway = Gateway::before(&app.origin(), &config);
     let mut wrong = Verdicts::default();
     for _ in 0..3 {
@@ -211,9 +218,7 @@ fn while_redis_is_away_the_insurance_decides() {
     for _ in 0..20 {
         let (status, time) = login(&gateway, "ada");
         wrong.check(matches!(status, 401 | 429), || format!("hanging: {status}"));
-        wrong.check(time < Duration::from_secs(2), || {
-            format!("hanging: {time:?}")
-        });
+        wrong.check(time < AT_ONCE, || format!("hanging: {time:?}"));
         passed += u64::from(status == 401);
     }
     wrong.check(passed <= 5, || format!("{passed} of 20 while it hung"));
@@ -236,7 +241,7 @@ fn while_redis_is_away_the_insurance_decides() {
     for _ in 0..20 {
         let (status, time) = login(&gateway, "grace");
         wrong.check(matches!(status, 401 | 429), || format!("gone: {status}"));
-        wrong.check(time < Duration::from_secs(2), || format!("gone: {time:?}"));
+        wrong.check(time < AT_ONCE, || format!("gone: {time:?}"));
     }
     wrong.check(shown(&app, "grace") <= 5, || {
         format!("{} while it was gone", shown(&app, "grace"))
@@ -248,31 +253,33 @@ fn while_redis_is_away_the_insurance_decides() {
         std::thread::sleep(Duration::from_millis(250));
         health("panoply_store_up 1")
     });
-    left_of_ten(&gateway, &app);
-    let total = shown(&app, "ada");
+    let total = all_of_adas(&gateway, &app);
     wrong.check(total <= 15, || format!("{total} in all"));
-    wrong.equal("at last", login(&gateway, "ada").0, 429);
     wrong.settle();
 }
 
-/// Lets Ada guess until nothing is left to her. Redis may be up by the metrics and not asked yet, or silent again
-/// where the machine is busy.
-fn left_of_ten(gateway: &Gateway, app: &App) {
-    wait_for("what is left of ten", Duration::from_secs(20), || {
-        login(gateway, "ada");
-        std::thread::sleep(Duration::from_millis(100));
-        (shown(app, "ada") >= 10).then_some(())
+/// Lets Ada guess until nothing is left to her, and gives how many of her guesses the app was shown in all. Redis
+/// may be up by the metrics and not asked yet, or silent again where the machine is busy: then the insurance lets
+/// through what is left of its own share, and what it refuses may have been counted in Redis all the same. So
+/// there may be more than ten, or fewer.
+fn all_of_adas(gateway: &Gateway, app: &App) -> u64 {
+    let mut refused = 0;
+    wait_for("nothing to be left", Duration::from_mins(1), || {
+        refused = match login(gateway, "ada").0 {
+            429 => refused + 1,
+            _ => 0,
+        };
+        std::thread::sleep(Duration::from_millis(50));
+        (refused == 6).then_some(())
     });
-    for _ in 0..10 {
-        login(gateway, "ada");
-    }
+    shown(app, "ada")
 }
 
 #[test]
 fn while_redis_takes_nothing_the_insurance_decides() {
     let redis = Redis::start();
     let app = App::start(&test_app("logins.mjs"));
-    let gateway = Gateway::before(&app.origin(), &on(&redis.url(), "nodes = 2\n"));
+    let gateway = Gateway::before(&app.origin(), &on(&redis.url(), TWO));
     let mut wrong = Verdicts::default();
     for _ in 0..3 {
         wrong.equal("counted in Redis", login(&gateway, "ada").0, 401);
@@ -288,12 +295,9 @@ fn while_redis_takes_nothing_the_insurance_decides() {
     // After a failover the address may lead to a replica, which answers that it takes nothing; and Redis
     // may hold all writes back for a moment.
     for (what, how, back) in [
-        (
-            "a replica",
-            "REPLICAOF 127.0.0.1 1",
-            Some("REPLICAOF NO ONE"),
-        ),
-        ("a pause", "CLIENT PAUSE 3000 WRITE", None),
+        ("a replica", "REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE"),
+        // Until it is told, however long the logins take.
+        ("a pause", "CLIENT PAUSE 300000 WRITE", "CLIENT UNPAUSE"),
     ] {
         redis.command(how);
         for user in ["grace", "alan"] {
@@ -302,23 +306,17 @@ fn while_redis_takes_nothing_the_insurance_decides() {
             for _ in 0..12 {
                 let (status, time) = login(&gateway, &user);
                 wrong.check(matches!(status, 401 | 429), || format!("{user}: {status}"));
-                wrong.check(time < Duration::from_secs(2), || {
-                    format!("{user}: {time:?}")
-                });
+                wrong.check(time < AT_ONCE, || format!("{user}: {time:?}"));
                 passed += u64::from(status == 401);
             }
-            // Its share while Redis is away, and all of it if it came back meanwhile.
-            wrong.check(passed <= 10, || format!("{passed} of {user}"));
+            // One of two nodes, by itself.
+            wrong.check(passed <= 5, || format!("{passed} of {user}"));
         }
-        if let Some(back) = back {
-            wait_for(what, limit, || is("panoply_store_up 0"));
-            redis.command(back);
-        }
+        wait_for(what, limit, || is("panoply_store_up 0"));
+        redis.command(back);
         wait_for("Redis again", limit, || is("panoply_store_up 1"));
     }
-    left_of_ten(&gateway, &app);
-    let total = shown(&app, "ada");
+    let total = all_of_adas(&gateway, &app);
     wrong.check(total <= 15, || format!("{total} in all"));
-    wrong.equal("at last", login(&gateway, "ada").0, 429);
     wrong.settle();
 }

@@ -70,6 +70,26 @@ fn an_app_that_others_can_reach_past_the_gateway_is_told_of() {
 }
 
 #[test]
+fn an_app_that_puts_itself_in_the_background_is_told_to_stay() {
+    let app = test_app("moody.mjs").join(" ");
+    let script = format!("setsid {app} & echo $! >> processes; exec sleep 2");
+    let config = format!("[app]\ncommand = [\"sh\", \"-c\", {script:?}]\n{PLAIN}");
+    let mut gateway = Gateway::setup().config(&config).start();
+    let said = ["exit status: 0"];
+    gateway.process.line_with(&said, Duration::from_secs(20));
+    let said = ["still listens", "Have it stay in the foreground"];
+    gateway.process.line_with(&said, Duration::from_secs(20));
+    gateway.process.signal(Signal::TERM);
+    gateway.process.status(Duration::from_secs(20));
+    // Nobody else ends them.
+    let processes = std::fs::read_to_string(gateway.dir.path().join("processes")).unwrap();
+    for process in processes.lines() {
+        let process = rustix::process::Pid::from_raw(process.parse().unwrap()).unwrap();
+        let _ = rustix::process::kill_process(process, Signal::KILL);
+    }
+}
+
+#[test]
 fn a_dying_app_is_restarted_and_the_gateway_stays() {
     let mut gateway = moody(PLAIN);
     let mut wrong = Verdicts::default();

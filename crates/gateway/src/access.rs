@@ -13,6 +13,7 @@ use std::thread::JoinHandle;
 use panoply::Clock;
 use panoply::trace::{Exchange, Observer};
 
+use crate::log::AT_ONCE;
 use crate::metrics::Metrics;
 use line::Lines;
 
@@ -62,9 +63,24 @@ impl AccessLog {
 
 fn write(mut output: impl io::Write, batches: &Receiver<Vec<u8>>) {
     for batch in batches {
-        // A log that cannot be written has nowhere to say so.
-        let _ = output.write_all(&batch).and_then(|()| output.flush());
+        for lines in pieces(&batch) {
+            // A log that cannot be written has nowhere to say so.
+            let _ = output.write_all(lines);
+        }
+        let _ = output.flush();
     }
+}
+
+/// Whole lines, as many as a pipe takes in one piece: others write there, too.
+fn pieces(mut batch: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let most = batch.get(..AT_ONCE).unwrap_or(batch);
+        let whole = most.iter().rposition(|byte| *byte == b'\n');
+        // A line that is longer has to go in parts.
+        let (next, rest) = batch.split_at_checked(whole.map_or(most.len(), |last| last + 1))?;
+        batch = rest;
+        (!next.is_empty()).then_some(next)
+    })
 }
 
 /// The lines of one worker.
@@ -144,5 +160,29 @@ impl Observer for Watcher {
         if self.lines {
             self.share.note(exchange);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_whole_lines() {
+        let batch: Vec<u8> = (0..3000_usize)
+            .flat_map(|number| format!("{number}{}\n", "x".repeat(number % 300)).into_bytes())
+            .collect();
+        let all: Vec<&[u8]> = pieces(&batch).collect();
+        assert!(all.len() > 100);
+        assert!(
+            all.iter()
+                .all(|piece| piece.len() <= AT_ONCE && piece.ends_with(b"\n"))
+        );
+        assert_eq!(all.concat(), batch);
+        let long = "y".repeat(AT_ONCE * 2 + 5) + "\n";
+        let parts: Vec<&[u8]> = pieces(long.as_bytes()).collect();
+        assert_eq!(parts.len(), 3);
+        assert_eq!(parts.concat(), long.as_bytes());
+        assert_eq!(pieces(b"").count(), 0);
     }
 }

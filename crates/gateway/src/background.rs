@@ -204,8 +204,20 @@ pub(crate) async fn keep_blocks(shared: Arc<Shared>, store: Opened, secret: Secr
 /// Folds the histogram's raw values into its buckets, or they would grow without end.
 pub(crate) async fn upkeep(handle: metrics_exporter_prometheus::PrometheusHandle) {
     let mut again = tokio::time::interval(Metrics::UPKEEP);
+    let mut told = 0;
     loop {
         again.tick().await;
         handle.run_upkeep();
+        let lost = log::lost();
+        if lost > told {
+            tracing::warn!(
+                lines = lost - told,
+                "lines of the log are lost: standard error was not read, or could not be written"
+            );
+            // Otherwise this one is, too.
+            if log::lost() == lost {
+                told = lost;
+            }
+        }
     }
 }

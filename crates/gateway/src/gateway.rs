@@ -1,8 +1,11 @@
 //! The gateway as a whole: bound, run, reloaded, drained.
 
+use std::fs::File;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::LocalSet;
 
@@ -13,6 +16,9 @@ use crate::handover::Entrance;
 use crate::settings::Settings;
 use crate::surroundings::Surroundings;
 use crate::{listen, log};
+
+/// Longest for the last lines of the access log to be written, in steps of 5 ms.
+const LAST_LINES: u32 = 400;
 
 /// How a gateway came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,12 +127,20 @@ impl Gateway {
             .map_err(system("a runtime"))?;
         let json = log::is_json(self.settings.log.format);
         let clock = Arc::clone(&self.around.clock);
-        let (access, writer) =
-            AccessLog::start(io::stderr(), json, clock).map_err(system("a thread"))?;
+        // Its own, not the library's: that one is locked while it is written, and somebody may not read.
+        let output = io::stderr().as_fd().try_clone_to_owned().map(File::from);
+        let (access, writer) = { output }
+            .and_then(|output| AccessLog::start(output, json, clock))
+            .map_err(system("a thread"))?;
         let outcome = runtime.block_on(LocalSet::new().run_until(self.live(access, ready, reload)));
         drop(runtime);
-        // All writing ends are gone with the runtime and the workers; the last lines go out.
-        let _ = writer.join();
+        // All writing ends are gone with the runtime and the workers; the last lines go out, if anybody reads.
+        for _ in 0..LAST_LINES {
+            if writer.is_finished() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
         outcome
     }
 }

@@ -50,6 +50,7 @@ pub use error::Error;
 pub use gateway::{Addresses, Gateway, Outcome};
 pub use handover::{Heir, Program};
 pub use listen::ListenError;
+pub use log::settle as settle_log;
 pub use log::start as start_log;
 pub use pages::refuse_huge_pages;
 pub use panoply_acme::Reason;

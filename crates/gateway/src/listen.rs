@@ -5,7 +5,9 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 
+use crate::handover::Entrance;
 use listenfd::ListenFd;
+
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 /// Connections that the kernel keeps until a worker takes them.
@@ -54,6 +56,68 @@ fn hint(error: &io::Error, ours: Option<SocketAddr>) -> Cow<'static, str> {
         _ => "",
     };
     hint.into()
+}
+
+/// The sockets that clients come to.
+#[derive(Debug, Default)]
+pub(crate) struct Listeners {
+    pub(crate) http: Vec<TcpListener>,
+    pub(crate) https: Vec<TcpListener>,
+    pub(crate) admin: Vec<TcpListener>,
+    /// Those that were closed, with where and how many they were.
+    closed: Vec<(Entrance, SocketAddr, usize)>,
+}
+
+impl Listeners {
+    pub(crate) const fn new(
+        http: Vec<TcpListener>,
+        https: Vec<TcpListener>,
+        admin: Vec<TcpListener>,
+    ) -> Self {
+        Self {
+            http,
+            https,
+            admin,
+            closed: Vec::new(),
+        }
+    }
+
+    fn of(&mut self, entrance: Entrance) -> Option<&mut Vec<TcpListener>> {
+        match entrance {
+            Entrance::Http => Some(&mut self.http),
+            Entrance::Https => Some(&mut self.https),
+            Entrance::Admin => Some(&mut self.admin),
+            Entrance::Control => None,
+        }
+    }
+
+    /// Whoever comes there is refused from now on, and does not wait for nobody.
+    pub(crate) fn close(&mut self, entrance: Entrance) {
+        let sockets = self.of(entrance).map(std::mem::take).unwrap_or_default();
+        let address = sockets.first().and_then(|socket| socket.local_addr().ok());
+        let closed = address.map(|address| (entrance, address, sockets.len()));
+        self.closed.extend(closed);
+    }
+
+    /// Listens again where it was closed.
+    ///
+    /// # Errors
+    ///
+    /// Where somebody else does by now, for instance; it listens where it can.
+    pub(crate) fn reopen(&mut self) -> Result<(), ListenError> {
+        let mut done = Ok(());
+        for (entrance, address, count) in std::mem::take(&mut self.closed) {
+            match bind(address, count) {
+                Ok(bound) => {
+                    if let Some(sockets) = self.of(entrance) {
+                        *sockets = bound;
+                    }
+                }
+                Err(error) => done = Err(error),
+            }
+        }
+        done
+    }
 }
 
 /// One socket for each of `workers` on `address`, so that each core accepts for itself.

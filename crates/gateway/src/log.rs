@@ -1,12 +1,18 @@
 //! Log lines, and what systemd is told.
 
 use std::io::{self, IsTerminal as _};
+use std::time::Duration;
 
 use panoply_tls::Refresh;
 use sd_notify::NotifyState;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{LogConfig, LogFormat, LogLevel};
+
+mod stderr;
+
+use stderr::Stderr;
+pub(crate) use stderr::{AT_ONCE, lost};
 
 /// Whether lines are JSON: where nobody reads them as they come.
 pub(crate) fn is_json(format: LogFormat) -> bool {
@@ -33,11 +39,12 @@ const fn filter(level: LogLevel) -> &'static str {
     }
 }
 
-/// Sends events to standard error from now on, as `config` says; a second call changes nothing.
+/// Sends events to standard error from now on, as `config` says; a second call changes nothing. Those that cannot be
+/// written at once follow, and are lost where a MiB of them waits already.
 pub fn start(config: &LogConfig) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter(config.level)))
-        .with_writer(io::stderr);
+        .with_writer(|| Stderr);
     // Whoever has set up a subscriber of his own keeps it.
     let _ = if is_json(config.format) {
         builder
@@ -50,6 +57,11 @@ pub fn start(config: &LogConfig) {
         let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         builder.with_target(false).with_ansi(colour).try_init()
     };
+}
+
+/// Gives what waits to be written half a second to be so, before the program ends.
+pub fn settle() {
+    stderr::settle(Duration::from_millis(500));
 }
 
 pub(crate) fn refreshed(refresh: &Refresh) {
@@ -78,6 +90,12 @@ pub(crate) fn notify_reloading() {
 /// From now on another process is the service. systemd believes that of nobody but the one before.
 pub(crate) fn notify_successor(process: u32) {
     notify(&[NotifyState::MainPid(process), NotifyState::Ready]);
+}
+
+/// From now on this process is the service again, where systemd believes that of others than the one that is
+/// (`NotifyAccess=all`).
+pub(crate) fn notify_again() {
+    notify_successor(std::process::id());
 }
 
 pub(crate) fn notify_stopping() {

@@ -2,6 +2,7 @@
 
 use std::future::{Future, pending};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,16 +15,19 @@ use crate::config::{ConfigError, Loaded};
 use crate::control::Asker;
 use crate::error::{Error, system};
 use crate::gateway::{Gateway, Outcome};
+use crate::listen::Listeners;
 use crate::metrics::Metrics;
 use crate::reload::apply;
 use crate::settings::{App, Settings};
 use crate::shared::{AppState, Shared};
 use crate::signals::{Asked, Signals};
 use crate::surroundings::Surroundings;
-use crate::upgrade::{self, Listeners, Succeeded};
+use crate::upgrade::{self, Succeeded};
 use crate::upkeep::Upkeep;
 use crate::workers::{self, Worker};
 use crate::{admin, background, log, reports};
+
+mod standby;
 
 /// Reports that wait to be explained; more are dropped.
 const REPORTS: usize = 256;
@@ -55,7 +59,7 @@ struct Running<'a> {
     settings: &'a Settings,
     around: &'a Surroundings,
     upkeep: &'a Upkeep,
-    listeners: &'a Listeners,
+    listeners: Rc<Listeners>,
     signals: Signals,
     upgrades: mpsc::Receiver<Asker>,
     app: Task<Ended>,
@@ -90,7 +94,7 @@ impl Gateway {
         let signals = Signals::new().map_err(system("signals"))?;
         // Whoever takes over asks for the store once its app is up.
         if around.heir.is_none() {
-            upkeep.open().await?;
+            upkeep.open(None).await?;
             upkeep.take_up().await;
             upkeep.answer();
         }
@@ -103,11 +107,8 @@ impl Gateway {
             )),
             tokio::task::spawn_local(background::upkeep(metrics.handle())),
         ];
-        let listeners = Listeners {
-            http: self.http,
-            https: self.https,
-            admin: self.admin,
-        };
+        let admin = self.admin.into_iter().collect();
+        let listeners = Listeners::new(self.http, self.https, admin);
         let left = app::left(settings, around);
         let (fate, decided) = watch::channel(Fate::of(left.is_some()));
         let mut running = Running {
@@ -115,7 +116,7 @@ impl Gateway {
             settings,
             around,
             upkeep: &upkeep,
-            listeners: &listeners,
+            listeners: Rc::new(listeners),
             signals,
             upgrades: asked,
             took_app: left.is_some(),
@@ -129,33 +130,26 @@ impl Gateway {
             workers: Vec::new(),
             admin: None,
         };
-        let departure = running.serve(ready, reload).await?;
-        let Running {
-            mut signals,
-            app,
-            workers,
-            admin,
-            ..
-        } = running;
-        let replaced = matches!(departure, Departure::Succeeded(_));
-        if let Departure::Succeeded(successor) = &departure {
-            // Of two that answer, only one would be right.
-            admin.iter().for_each(Task::abort);
-            succeeded(successor, &shared, &fate);
-        } else {
-            log::notify_stopping();
+        // Whoever takes over lets nobody in before it can serve: another one still does.
+        if around.heir.is_none() {
+            running.open()?;
         }
-        // No more is accepted, what is in flight goes on.
-        drop(listeners);
-        shared.drain(replaced);
-        let joined = tokio::task::spawn_blocking(move || workers::join(workers));
-        tokio::select! {
-            _ = joined => {}
-            // Asked a second time, somebody is in a hurry.
-            () = stop_asked(&mut signals) => {
-                tracing::warn!("stopped before everything was finished");
+        let mut ready = Some(ready);
+        let departure = loop {
+            match running.serve(&mut ready, &reload).await? {
+                Departure::Succeeded(mut by) => match running.stand_by(&mut by).await {
+                    Some(status) => running.serve_again(by, status).await?,
+                    None => break Departure::Succeeded(by),
+                },
+                departure => break departure,
             }
+        };
+        let replaced = matches!(departure, Departure::Succeeded(_));
+        if !replaced {
+            log::notify_stopping();
+            running.drain().await;
         }
+        let Running { app, admin, .. } = running;
         let outcome = match departure {
             Departure::AppEnded(ended) => came_to(ended, settings),
             Departure::Asked | Departure::Succeeded(_) => {
@@ -166,6 +160,7 @@ impl Gateway {
             }
         };
         if replaced {
+            // Its tasks are the last to write.
             reports::pass_on(around).await;
         }
         upkeep.answered().await;
@@ -185,7 +180,7 @@ const fn stopped(replaced: bool) -> Outcome {
 impl<'a> Running<'a> {
     /// Lets clients in, and whoever asks for metrics and health.
     fn open(&mut self) -> Result<(), Error> {
-        let admin = match &self.listeners.admin {
+        let admin = match self.listeners.admin.first() {
             Some(listener) => {
                 let listener = listener.try_clone().map_err(system("a socket"))?;
                 let (shared, around) = (Arc::clone(self.shared), self.around.clone());
@@ -194,7 +189,8 @@ impl<'a> Running<'a> {
             None => None,
         };
         // The last that can fail: nobody would end them.
-        self.workers = workers::start(self.shared, self.listeners, self.settings)?;
+        let workers = workers::start(self.shared, &self.listeners, self.settings)?;
+        self.workers.extend(workers);
         self.admin = admin.map(tokio::task::spawn_local);
         Ok(())
     }
@@ -202,8 +198,8 @@ impl<'a> Running<'a> {
     /// The app is up: from now on this gateway is the one.
     async fn begin(&mut self, ready: impl FnOnce()) -> Result<(), Error> {
         if let Some(heir) = &self.around.heir {
-            heir.prepared().await.map_err(Error::Handover)?;
-            self.upkeep.open().await?;
+            let counters = heir.prepared().await.map_err(Error::Handover)?;
+            self.upkeep.open(counters).await?;
             self.upkeep.take_up().await;
             self.open()?;
             self.upkeep.answer();
@@ -236,14 +232,9 @@ impl<'a> Running<'a> {
     /// Serves, reloads and hands over as it is asked to, until there is a reason to stop.
     async fn serve(
         &mut self,
-        ready: impl FnOnce(),
-        reload: impl Fn() -> Result<Loaded, ConfigError>,
+        ready: &mut Option<impl FnOnce()>,
+        reload: &impl Fn() -> Result<Loaded, ConfigError>,
     ) -> Result<Departure, Error> {
-        // Whoever takes over lets nobody in before it can serve: another one still does.
-        if self.around.heir.is_none() {
-            self.open()?;
-        }
-        let mut ready = Some(ready);
         let mut looks = tokio::time::interval(Duration::from_millis(20));
         let mut upgrading: Option<Upgrading<'a>> = None;
         let departure = loop {
@@ -298,9 +289,10 @@ impl<'a> Running<'a> {
     }
 
     fn upgrade(&self, asker: Option<Asker>) -> Upgrading<'a> {
-        let (upkeep, settings, listeners) = (self.upkeep, self.settings, self.listeners);
+        let (upkeep, settings) = (self.upkeep, self.settings);
+        let listeners = Rc::clone(&self.listeners);
         let (stop, stopped) = oneshot::channel();
-        let workers = self.workers.len();
+        let workers = workers::running(&self.workers);
         Upgrading {
             steps: Box::pin(upgrade::hand_over(
                 upkeep, settings, listeners, workers, stopped,
@@ -329,23 +321,6 @@ fn refuse(why: &str, asker: Option<Asker>) {
     tracing::warn!("{why}");
     // Who asked may have gone.
     let _ = asker.map(|asker| asker.send(Err(why.to_owned())));
-}
-
-/// Tells who serves from now on, and leaves the app to it, if it has taken it.
-fn succeeded(done: &Succeeded, shared: &Shared, fate: &watch::Sender<Fate>) {
-    let process = done.successor.process();
-    tracing::info!(process, "another gateway has taken over");
-    log::notify_successor(process);
-    let ours = shared.process();
-    let ours = ours.map(|(process, _)| process.as_raw_nonzero().get());
-    if done.app.is_some() && done.app == ours {
-        fate.send_replace(Fate::GoesOn);
-    }
-}
-
-/// Resolves once it is asked to stop.
-async fn stop_asked(signals: &mut Signals) {
-    while !matches!(signals.next().await, Asked::Stop) {}
 }
 
 /// What comes of an upgrade, if one is under way.

@@ -25,7 +25,10 @@ pub(crate) struct Shared {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) access: AccessLog,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) draining: watch::Sender<bool>,
+    /// The generation of workers that is to come to its end, with all before it.
+    draining: watch::Sender<u32>,
+    /// Of the workers that are started from now on.
+    generation: AtomicU32,
     /// Whether another gateway takes over: then nobody is hurried.
     gently: AtomicBool,
     /// Asks each worker to say that it has finished what it was at.
@@ -55,7 +58,8 @@ impl Shared {
             metrics,
             access,
             clock,
-            draining: watch::Sender::new(false),
+            draining: watch::Sender::new(0),
+            generation: AtomicU32::new(1),
             gently: AtomicBool::new(false),
             rounds: watch::Sender::new(0),
             finished: AtomicUsize::new(0),
@@ -76,7 +80,26 @@ impl Shared {
     /// can go on there.
     pub(crate) fn drain(&self, gently: bool) {
         self.gently.store(gently, Ordering::Release);
-        self.draining.send_replace(true);
+        self.draining.send_replace(self.generation());
+    }
+
+    /// What is started from now on serves, whatever has to come to its end.
+    pub(crate) fn begin_anew(&self) {
+        self.generation.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Of the workers that are started now.
+    pub(crate) fn generation(&self) -> u32 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Resolves once workers of `generation` are to come to their end.
+    pub(crate) fn draining(&self, generation: u32) -> impl Future<Output = ()> + use<> {
+        let mut draining = self.draining.subscribe();
+        async move {
+            // Without a sender there is nobody left to serve for.
+            let _ = draining.wait_for(|last| *last >= generation).await;
+        }
     }
 
     /// Whether connections are kept until their next answer: a client that sends a request at that

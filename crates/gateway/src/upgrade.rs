@@ -2,11 +2,13 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::handover::{AppLeft, Entrance, Estate, Successor, TicketKeys};
+use crate::handover::{AppLeft, Entrance, Estate, Successor, Taken, TicketKeys};
+use crate::listen::Listeners;
 use crate::settings::{App, Settings};
 use crate::shared::AppState;
 use crate::upkeep::Upkeep;
@@ -18,21 +20,15 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// soon, or not at all.
 const GAP: Duration = Duration::from_secs(8);
 
-/// The sockets that clients come to.
-#[derive(Debug)]
-pub(crate) struct Listeners {
-    pub(crate) http: Vec<TcpListener>,
-    pub(crate) https: Vec<TcpListener>,
-    pub(crate) admin: Option<TcpListener>,
-}
-
 /// Who serves from now on.
 #[derive(Debug)]
 pub(crate) struct Succeeded {
     /// To be kept to the end: it sees by that whether this gateway could end its app.
     pub(crate) successor: Box<Successor>,
-    /// The app's process, if the new one looks after it.
-    pub(crate) app: Option<i32>,
+    /// The app, if the new one looks after it.
+    pub(crate) app: Option<(AppLeft, OwnedFd)>,
+    /// Where the new one does not listen.
+    pub(crate) unused: Vec<Entrance>,
 }
 
 /// Has the program that is installed now take over, unless `stop` comes before.
@@ -45,7 +41,7 @@ pub(crate) struct Succeeded {
 pub(crate) async fn hand_over(
     upkeep: &Upkeep,
     settings: &Settings,
-    listeners: &Listeners,
+    listeners: Rc<Listeners>,
     workers: usize,
     mut stop: oneshot::Receiver<()>,
 ) -> Result<Succeeded, String> {
@@ -60,7 +56,7 @@ pub(crate) async fn hand_over(
         sockets: vec![
             (Entrance::Https, https, sockets(&listeners.https)),
             (Entrance::Http, http, sockets(&listeners.http)),
-            (Entrance::Admin, admin, sockets(listeners.admin.as_slice())),
+            (Entrance::Admin, admin, sockets(&listeners.admin)),
             (entrance, None, vec![control.listener()]),
         ],
         app: running(upkeep, settings),
@@ -71,16 +67,19 @@ pub(crate) async fn hand_over(
     tracing::info!(program = %path, "another program is to take over");
     let mut successor =
         Successor::start(program).map_err(|error| format!("{path} cannot be started: {error}"))?;
+    let before = upkeep.around.heir.as_ref();
+    before.inspect(|heir| heir.passes_on(true));
     match proceed(&mut successor, upkeep, &estate, workers, &mut stop).await {
-        Ok(took_app) => {
+        Ok(taken) => {
             upkeep.leave();
-            let app = estate.app.as_ref().map(|(app, _)| app.process);
             Ok(Succeeded {
                 successor: Box::new(successor),
-                app: app.filter(|_| took_app),
+                app: estate.app.filter(|_| taken.app),
+                unused: taken.unused,
             })
         }
         Err(why) => {
+            before.inspect(|heir| heir.passes_on(false));
             // What it holds, the store above all, is free after its end.
             let started = successor.end().await;
             upkeep.resume().await;
@@ -96,15 +95,15 @@ async fn proceed(
     estate: &Estate<'_>,
     workers: usize,
     stop: &mut oneshot::Receiver<()>,
-) -> Result<bool, String> {
+) -> Result<Taken, String> {
     let prepared = async {
         // Should it have ended meanwhile, it is asked why below.
         let _ = successor.introduce(estate).await;
         successor.prepared().await
     };
     within(PATIENCE, prepared, stop).await?;
-    upkeep.pause(workers).await?;
-    within(GAP, successor.go(), stop).await
+    let counters = upkeep.pause(workers).await?;
+    within(GAP, successor.go(counters), stop).await
 }
 
 /// What comes of `what`, if it comes soon enough.

@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,17 +64,17 @@ impl Upkeep {
         }
     }
 
-    /// Opens the store.
+    /// Opens the store, with what another gateway has counted in memory.
     ///
     /// # Errors
     ///
     /// When it cannot be opened, or the system has no random bytes.
-    pub(crate) async fn open(&self) -> Result<(), Error> {
-        self.open_by(&self.plan).await
+    pub(crate) async fn open(&self, counters: Option<OwnedFd>) -> Result<(), Error> {
+        self.open_by(&self.plan, counters).await
     }
 
-    async fn open_by(&self, plan: &store::Plan) -> Result<(), Error> {
-        let opened = store::open(plan, &self.around.clock).await?;
+    async fn open_by(&self, plan: &store::Plan, counters: Option<OwnedFd>) -> Result<(), Error> {
+        let opened = store::open(plan, &self.around.clock, counters).await?;
         let nodes = nodes(&opened, &self.plan)?;
         self.around.store.fill(Arc::clone(&opened.store));
         *self.opened.borrow_mut() = Some((opened, nodes));
@@ -146,14 +147,15 @@ impl Upkeep {
     }
 
     /// Lays everything down and gives the store back, written down whole; decisions wait, and so does
-    /// whoever comes to the control socket.
+    /// whoever comes to the control socket. Gives what was counted in memory, which is kept as well.
     ///
     /// # Errors
     ///
     /// Why that cannot be.
-    pub(crate) async fn pause(&self, workers: usize) -> Result<(), String> {
+    pub(crate) async fn pause(&self, workers: usize) -> Result<Option<OwnedFd>, String> {
         let (opened, _) = self.opened.borrow().clone().unzip();
-        let file = opened.and_then(|opened| opened.file);
+        let (file, memory) = opened.map(|opened| (opened.file, opened.memory)).unzip();
+        let file = file.flatten();
         if let Some(file) = &file {
             // Most of it, while nobody waits yet.
             flush(file).await?;
@@ -163,9 +165,21 @@ impl Upkeep {
         let (reports, now) = (Arc::clone(&self.around.reports), self.around.clock.wall());
         // Whether it could be written is told where it is; no upgrade fails for that.
         let _ = tokio::task::spawn_blocking(move || reports.close(now)).await;
+        if let Some(memory) = memory.flatten() {
+            self.around.store.hold();
+            self.shared.round(workers).await;
+            let carried = tokio::task::spawn_blocking(move || store::carry_over(&memory)).await;
+            return match carried.map_err(io::Error::other).flatten() {
+                Ok(counters) => Ok(Some(counters)),
+                Err(error) => {
+                    tracing::error!(%error, "what was counted in memory cannot be handed over, and begins anew");
+                    Ok(None)
+                }
+            };
+        }
         let Some(file) = file else {
-            // Nodes share the store, or it ends with the process.
-            return Ok(());
+            // Nodes share the store.
+            return Ok(None);
         };
         self.around.store.hold();
         // Whoever was asking the store has been answered, or waits for the disk.
@@ -173,17 +187,33 @@ impl Upkeep {
         *self.opened.borrow_mut() = None;
         let flushed = flush(&file).await;
         let closed = tokio::task::spawn_blocking(move || file.close()).await;
-        flushed.and(closed.map_err(|error| error.to_string()))
+        flushed
+            .and(closed.map_err(|error| error.to_string()))
+            .map(|()| None)
     }
 
     /// The one that takes over answers and decides from now on, and has the control socket.
     pub(crate) fn leave(&self) {
-        if self.opened.borrow().is_none() {
+        if self.has_given() {
             self.around.store.hand_over(self.around.state.clone());
         }
         if let Some(control) = &self.control {
             control.leave();
         }
+    }
+
+    /// The one that had taken over has ended: decisions wait for this one again.
+    pub(crate) fn return_to(&self) {
+        self.stay();
+        if self.has_given() {
+            self.around.store.hold();
+        }
+    }
+
+    /// Whether the store is one process's own, and another one has it, or a copy of what is in it.
+    fn has_given(&self) -> bool {
+        let opened = self.opened.borrow();
+        { opened.as_ref() }.is_none_or(|(opened, _)| opened.memory.is_some())
     }
 
     /// This gateway is the one that has the control socket.
@@ -198,8 +228,13 @@ impl Upkeep {
         if !self.tasks.borrow().is_empty() {
             return;
         }
-        if self.opened.borrow().is_none() {
-            self.have_back().await;
+        let (opened, _) = self.opened.borrow().clone().unzip();
+        let memory = opened.map(|opened| opened.memory);
+        match memory {
+            None => self.have_back().await,
+            // What another one has counted since has ended with it.
+            Some(Some(memory)) => self.around.store.fill(Arc::new(memory)),
+            Some(None) => {}
         }
         self.take_up().await;
         self.answer();
@@ -213,7 +248,7 @@ impl Upkeep {
             ..self.plan.clone()
         };
         for _ in 0..ATTEMPTS {
-            let Err(error) = self.open_by(&plan).await else {
+            let Err(error) = self.open_by(&plan, None).await else {
                 return;
             };
             self.around.store.lose();

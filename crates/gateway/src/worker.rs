@@ -64,6 +64,7 @@ pub(crate) struct Worker {
     sweeper: Sweeper,
     log: Arc<WorkerLog>,
     current: RefCell<(Arc<Live>, Stack)>,
+    generation: u32,
     drains: Cell<bool>,
     block: Rc<Block>,
     texts: Rc<Texts>,
@@ -84,6 +85,7 @@ impl Worker {
         let stack = stack(&shared, &live, &pool, &log);
         let current = RefCell::new((live, stack));
         Rc::new(Self {
+            generation: shared.generation(),
             shared,
             pool,
             sweeper: Sweeper::default(),
@@ -187,11 +189,7 @@ impl Worker {
 
     /// Resolves once the gateway is to stop.
     pub(crate) fn draining(&self) -> impl Future<Output = ()> + use<> {
-        let mut draining = self.shared.draining.subscribe();
-        async move {
-            // Without a sender there is nobody left to serve for.
-            let _ = draining.wait_for(|draining| *draining).await;
-        }
+        self.shared.draining(self.generation)
     }
 
     fn accept(self: &Rc<Self>, stream: TcpStream, peer: SocketAddr, tls: bool) {
@@ -329,8 +327,10 @@ pub(crate) fn run(
         }
         let busy = || worker.sweeper.serving() > 0 || worker.pool.is_sending();
         while busy() && clock.monotonic() < deadline {
-            ticks.tick().await;
-            worker.sweep(true);
+            tokio::select! {
+                _ = ticks.tick() => worker.sweep(true),
+                Ok(()) = rounds.changed() => worker.shared.has_finished(),
+            }
         }
         worker.log.flush();
         Ok(())

@@ -3,12 +3,12 @@
 use std::io;
 use std::sync::{Arc, mpsc};
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 
 use crate::error::{Error, system};
-use crate::listen;
+use crate::listen::{self, Listeners};
 use crate::settings::Settings;
 use crate::shared::Shared;
-use crate::upgrade::Listeners;
 use crate::worker::{self, Door};
 
 /// One of them.
@@ -63,6 +63,23 @@ pub(crate) fn start(
         refused.unwrap_or_else(|| io::Error::other("it ended by a panic")),
     ))
 }
+
+/// Resolves once all have ended.
+pub(crate) async fn ended(workers: &[Worker]) {
+    while running(workers) > 0 {
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// How many have not ended.
+pub(crate) fn running(workers: &[Worker]) -> usize {
+    { workers.iter() }
+        .filter(|worker| !worker.is_finished())
+        .count()
+}
+
+/// How often it is looked whether they have ended.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// Waits for the end of all; why the first of those could not begin that could not.
 pub(crate) fn join(workers: Vec<Worker>) -> Option<io::Error> {

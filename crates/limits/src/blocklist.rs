@@ -92,9 +92,34 @@ impl Blocklist {
     pub async fn add(&self, client: IpAddr, time: Option<Duration>) -> Result<BlockId, StoreError> {
         let key = self.0.keys.key(RULE, &[client.to_string().as_bytes()]);
         let block = Op::new(key, &BLOCK, Action::Block { time }).about(Subject::Client(client));
-        self.0.store.decide(&[block, self.change()]).await?;
-        self.refresh().await?;
-        Ok(BlockId::of(key))
+        let decided = self.0.store.decide(&[block, self.change()]).await?;
+        let id = BlockId::of(key);
+        let until = time.map(|time| self.0.clock.monotonic().saturating_add(time));
+        let generation = decided.states().get(1).map(|changes| changes.count);
+        if !generation.is_some_and(|now| self.note(client, Entry { id, until }, now)) {
+            self.refresh().await?;
+        }
+        Ok(id)
+    }
+
+    /// Takes note of a block, if it is the only change since the list was read: whoever adds thousands does
+    /// not have all of them read each time.
+    fn note(&self, client: IpAddr, entry: Entry, generation: i64) -> bool {
+        if self.0.known.load().len() >= MOST {
+            return false;
+        }
+        let (earlier, known) = (generation.saturating_sub(1), &self.0.known);
+        let only = { &self.0.generation }
+            .compare_exchange(earlier, generation, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok();
+        if only {
+            known.rcu(|known| {
+                let mut known = HashMap::clone(known);
+                known.insert(client, entry);
+                known
+            });
+        }
+        only
     }
 
     /// Releases blocks, those of logins as well; says how many there were.
@@ -288,5 +313,59 @@ mod tests {
         next.refresh().await.unwrap();
         assert_eq!(next.find(bad), None);
         assert!(next.find(good).is_some() && earlier.find(bad).is_some());
+    }
+
+    /// A store that counts how often its blocks are read.
+    #[derive(Debug, Default)]
+    struct Read(MemoryStore, std::sync::atomic::AtomicUsize);
+
+    impl CounterStore for Read {
+        fn decide<'a>(&'a self, ops: &[Op<'_>]) -> panoply_core::Reply<'a, panoply_core::Decision> {
+            self.0.decide(ops)
+        }
+
+        fn decide_now(&self, ops: &[Op<'_>]) -> Option<Result<panoply_core::Decision, StoreError>> {
+            self.0.decide_now(ops)
+        }
+
+        fn blocks(
+            &self,
+            after: Option<BlockId>,
+            most: usize,
+        ) -> panoply_core::Reply<'_, Vec<panoply_core::Block>> {
+            self.1.fetch_add(1, Ordering::Relaxed);
+            self.0.blocks(after, most)
+        }
+
+        fn release(&self, which: Release) -> panoply_core::Reply<'_, usize> {
+            self.0.release(which)
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_adds_many_has_none_of_them_read_again() {
+        let store = Arc::new(Read::default());
+        let list = || Blocklist::new(Arc::clone(&store) as _, CounterKeys::new([7; 16]));
+        let (one, other) = (list(), list());
+        let client =
+            |number: u16| IpAddr::from([10, 0, number.to_be_bytes()[0], number.to_be_bytes()[1]]);
+        for number in 0..500 {
+            one.add(client(number), None).await.unwrap();
+        }
+        assert_eq!(store.1.load(Ordering::Relaxed), 1);
+        // What another node has done is learned of, by whoever adds as well.
+        let id = other.add(client(500), None).await.unwrap();
+        assert!((0..=500).all(|number| other.find(client(number)).is_some()));
+        one.add(client(501), Some(Duration::from_mins(1)))
+            .await
+            .unwrap();
+        assert_eq!(one.find(client(500)), Some(id));
+        assert!((0..=501).all(|number| one.find(client(number)).is_some()));
+        one.release(Release::Client(client(3))).await.unwrap();
+        one.add(client(502), None).await.unwrap();
+        assert_eq!(one.find(client(3)), None);
+        let before = store.1.load(Ordering::Relaxed);
+        one.refresh().await.unwrap();
+        assert_eq!(store.1.load(Ordering::Relaxed), before);
     }
 }

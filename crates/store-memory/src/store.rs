@@ -13,6 +13,7 @@ use crate::MemoryStoreBuilder;
 use crate::shard::{Bounds, Shard};
 use crate::slot::{Kind, high};
 
+mod image;
 mod journal;
 
 pub use journal::{Kept, SketchImage, Told};

@@ -143,6 +143,7 @@ pub(super) async fn supervise(
         shared.set_process(None);
         shared.app.store(Arc::new(AppState::Starting));
         shared.metrics.app(false);
+        let in_order = matches!(&status, Ok(Some(status)) if status.success());
         let status = match status {
             Ok(Some(status)) if !has_been_up => {
                 if robbed == PORTS || !port::is_taken(process.port()) {
@@ -166,6 +167,14 @@ pub(super) async fn supervise(
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             _ = decided(&mut fate) => return Ended::Stopped,
+        }
+        // What ends with it has had the pause to do so.
+        if in_order && port::is_taken(process.port()) {
+            tracing::error!(
+                port = process.port(),
+                "what the app has started still listens: an app that puts itself in the background cannot be \
+                 looked after, and each start leaves another one behind. Have it stay in the foreground"
+            );
         }
         pause = (pause * 2).min(LONGEST_PAUSE);
     }

@@ -16,6 +16,17 @@ use crate::pages;
 
 use super::port;
 
+/// What systemd tells the gateway: whether the service is ready is not the app's to say, and the sockets are not
+/// there for it.
+const OF_SYSTEMD: [&str; 6] = [
+    "NOTIFY_SOCKET",
+    "WATCHDOG_USEC",
+    "WATCHDOG_PID",
+    "LISTEN_PID",
+    "LISTEN_FDS",
+    "LISTEN_FDNAMES",
+];
+
 /// A process that runs, with all that it has started; it ends with this, unless it is let go.
 #[derive(Debug)]
 pub(super) struct Process {
@@ -46,6 +57,9 @@ impl Process {
             .env_remove(VARIABLE)
             .process_group(0);
         for name in secret_variables() {
+            command.env_remove(name);
+        }
+        for name in OF_SYSTEMD {
             command.env_remove(name);
         }
         if let Some(placeholder) = &plan.placeholder {

@@ -41,7 +41,7 @@ pub struct StoreConfig {
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StoreUrl {
-    /// `memory:`; it ends with the process.
+    /// `memory:`; it ends with the process, and goes over in an upgrade.
     Memory,
     /// `sqlite:FILE`; it is one process's own.
     Sqlite(PathBuf),

@@ -137,20 +137,21 @@ impl Heir {
     }
 
     /// Everything is checked, and the app is up. Waits until the store is free: until the other gateway
-    /// says so, or has ended.
+    /// says so, or has ended. Gives what it has counted in memory.
     #[expect(
         deprecated,
         reason = "what took its place wants `unsafe` for what an `OwnedFd` guarantees"
     )]
-    pub(crate) async fn prepared(&self) -> io::Result<()> {
+    pub(crate) async fn prepared(&self) -> io::Result<Option<OwnedFd>> {
         if !self.say(&Word::Prepared)? {
-            return Ok(());
+            return Ok(None);
         }
         let line = AsyncFd::new(self.0.line.as_fd())?;
         let said = line.async_io(Interest::READABLE, |line| receive(line));
         match tokio::time::timeout(PATIENCE, said).await {
-            Ok(Ok(Some((Word::Go, _)) | None)) => Ok(()),
-            Ok(Err(error)) if is_end(&error) => Ok(()),
+            Ok(Ok(Some((Word::Go, with)))) => Ok(with.into_iter().next()),
+            Ok(Ok(None)) => Ok(None),
+            Ok(Err(error)) if is_end(&error) => Ok(None),
             Ok(Err(error)) => Err(error),
             Ok(Ok(Some(_))) | Err(_) => {
                 Err(io::Error::other("the gateway that runs goes on by itself"))
@@ -161,9 +162,19 @@ impl Heir {
     /// Clients are served; the sockets that nobody wants any more are closed. Gives the app that was not
     /// taken.
     pub(crate) fn ready(&self, took_app: bool) -> Option<(AppLeft, OwnedFd)> {
+        let left = std::mem::take(&mut *self.0.left.lock().unwrap_or_else(PoisonError::into_inner));
+        let unused = left.sockets.iter().map(|socket| socket.0).collect();
         // Where nobody listens, this gateway does not depend on anybody any more.
-        let _ = self.say(&Word::Ready { took_app });
-        std::mem::take(&mut *self.0.left.lock().unwrap_or_else(PoisonError::into_inner)).app
+        let _ = self.say(&Word::Ready { took_app, unused });
+        left.app
+    }
+
+    /// Whether another program takes over from this one: then the gateway before it is not to serve again,
+    /// whatever this one dies of.
+    pub(crate) fn passes_on(&self, passes: bool) {
+        let word = if passes { Word::Passing } else { Word::Kept };
+        // It may have ended long ago.
+        let _ = self.say(&word);
     }
 
     /// Waits until the other gateway has ended.

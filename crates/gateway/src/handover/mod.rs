@@ -10,18 +10,21 @@
 //!                                  ◀───    prepared
 //! ends its upkeep, gives back
 //! the store; decisions wait
-//! go                               ───▶    opens the store, accepts connections, answers at
+//! go, counters in memory           ───▶    opens the store, accepts connections, answers at
 //!                                          the control socket
 //!                                  ◀───    ready
 //! asks there for every decision,
 //! accepts no more, finishes
-//! what it has, ends
+//! what it has, stands by, ends
 //! ```
 //!
 //! Up to `ready` the first one goes on serving; whatever the second dies of, it takes everything
 //! back, and ends what the second has started. Both accept from the same sockets, so no connection waits in a queue that goes away.
 //! Everything that may take long comes before `prepared`, while nothing has been touched. The second has
 //! a session of its own (`setsid(2)`), by which the first finds all that it has started.
+//!
+//! Behind `ready` the first one stands by for a while, with its sockets, and serves again should the second
+//! die (`standby.rs`), unless that one was being replaced itself: `passing`.
 //!
 //! The second needs the first for nothing but the store: should that one end, at whatever moment after
 //! the introduction, its end is a `go`, and the second ends the app that it leaves behind.
@@ -43,7 +46,7 @@ use serde::{Deserialize, Serialize};
 pub use heir::Heir;
 pub(crate) use session::Session;
 pub use successor::Program;
-pub(crate) use successor::{Estate, Successor};
+pub(crate) use successor::{Estate, Successor, Taken};
 
 /// Says to a program that its standard input is the end of such a pair. No setting, and not handed
 /// on to the app.
@@ -133,10 +136,20 @@ enum Word {
     },
     /// The configuration is good and the app is up; nothing has been touched.
     Prepared,
-    /// The store has been given back.
+    /// The store has been given back; with a descriptor of what was counted, where that was in memory. An older
+    /// program leaves it there, and begins anew.
     Go,
-    /// Clients are served, the control socket answered; whether by the app that was handed over.
-    Ready { took_app: bool },
+    /// Clients are served, the control socket answered; whether by the app that was handed over, and
+    /// which sockets are of no use to it.
+    Ready {
+        took_app: bool,
+        #[serde(default)]
+        unused: Vec<Entrance>,
+    },
+    /// Another one is started in its place, and the one before it is not to step in any more.
+    Passing,
+    /// That one did not come to serve.
+    Kept,
     /// It will not come to that.
     Failed { why: String },
 }

@@ -1,11 +1,12 @@
 //! The end of the one that runs.
 
 use std::ffi::OsString;
+use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::io::ioctl_fionbio;
@@ -56,6 +57,23 @@ impl Program {
     /// Where it is looked for.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+/// What the next one has taken of what was left to it.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    pub(crate) app: bool,
+    /// Where it does not listen.
+    pub(crate) unused: Vec<Entrance>,
+}
+
+/// Whether it is being replaced, after it has said something.
+const fn is_passing(word: &Word, before: bool) -> bool {
+    match word {
+        Word::Passing => true,
+        Word::Kept => false,
+        _ => before,
     }
 }
 
@@ -149,18 +167,44 @@ impl Successor {
             .await
     }
 
-    /// Says that the store is free, and waits until the other serves; says whether it has taken the app
-    /// that was handed over.
-    pub(crate) async fn go(&mut self) -> Result<bool, String> {
+    /// Says that the store is free, or what it has counted in memory, and waits until the other serves.
+    pub(crate) async fn go(&mut self, counters: Option<OwnedFd>) -> Result<Taken, String> {
+        let counters: Vec<_> = counters.iter().map(|counters| counters.as_fd()).collect();
         // Should it have ended meanwhile, it is asked why below.
-        let _ = self.say(&Word::Go, &[]).await;
+        let _ = self.say(&Word::Go, &counters).await;
         let ready = |word: &Word| match word {
-            Word::Ready { took_app } => Some(*took_app),
+            Word::Ready { took_app, unused } => Some(Taken {
+                app: *took_app,
+                unused: unused.clone(),
+            }),
             _ => None,
         };
-        let took_app = self.expect(ready).await?;
+        let taken = self.expect(ready).await?;
         self.serves = true;
-        Ok(took_app)
+        Ok(taken)
+    }
+
+    /// Resolves once it has died, and says of what. Never, where it has ended as it was told to, or was
+    /// being replaced itself: then the next one is at it.
+    pub(crate) async fn died_serving(&mut self) -> ExitStatus {
+        let mut passes = false;
+        let status = loop {
+            tokio::select! {
+                said = self.line.async_io(Interest::READABLE, |line| receive(line)) => match said {
+                    Ok(Some((word, _))) => passes = is_passing(&word, passes),
+                    // Its end is behind it.
+                    Ok(None) | Err(_) => break self.child.wait().await,
+                },
+                status = self.child.wait() => break status,
+            }
+        };
+        while let Ok(Some((word, _))) = receive(self.line.get_ref()) {
+            passes = is_passing(&word, passes);
+        }
+        match status {
+            Ok(status) if !status.success() && !passes => status,
+            _ => pending().await,
+        }
     }
 
     /// Ends it, and waits for its end: what it holds is free then. Gives the session of whatever it has

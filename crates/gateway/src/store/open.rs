@@ -1,7 +1,9 @@
 //! Opening the store that the configuration names.
 
 use std::error::Error;
+use std::io::{self, Seek as _};
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,10 +11,11 @@ use std::time::Duration;
 use panoply::Clock;
 use panoply::limits::{Insured, InsuredConfig};
 use panoply_core::{CounterStore, Secret, SessionStore};
-use panoply_store_memory::MemoryStore;
+use panoply_store_memory::{MemoryStore, MemoryStoreBuilder};
 use panoply_store_postgres::PostgresStore;
 use panoply_store_redis::RedisStore;
 use panoply_store_sqlite::SqliteStore;
+use rustix::fs::{MemfdFlags, memfd_create};
 
 use super::is_foreign;
 use crate::config::StoreUrl;
@@ -25,6 +28,8 @@ pub(crate) struct Opened {
     pub(crate) insured: Option<Arc<Insured>>,
     /// The same, where it is a file that one process has to itself.
     pub(crate) file: Option<SqliteStore>,
+    /// The same, where it ends with the process, unless it is handed over.
+    pub(crate) memory: Option<MemoryStore>,
     /// Where nodes keep what they share, if they have a store in common.
     pub(crate) sessions: Option<Arc<dyn SessionStore>>,
 }
@@ -61,19 +66,35 @@ const fn in_flight(url: &StoreUrl) -> NonZeroUsize {
     }
 }
 
-/// Opens the store on the runtime that calls; its tasks live there.
+/// Opens the store on the runtime that calls; its tasks live there. One in memory goes on with the counters that
+/// another gateway hands over.
 ///
 /// # Errors
 ///
 /// When it cannot be had, or nodes with another secret use it.
-pub(crate) async fn open(plan: &Plan, clock: &Arc<dyn Clock>) -> Result<Opened, OpenError> {
-    let memory = || MemoryStore::builder().clock(Arc::clone(clock)).build();
+pub(crate) async fn open(
+    plan: &Plan,
+    clock: &Arc<dyn Clock>,
+    counters: Option<OwnedFd>,
+) -> Result<Opened, OpenError> {
+    let builder = || MemoryStore::builder().clock(Arc::clone(clock));
+    let memory = || builder().build();
     let own = |store: Arc<dyn CounterStore>| Opened {
         store,
         insured: None,
         file: None,
+        memory: None,
         sessions: None,
     };
+    let in_memory = |store: MemoryStore| Opened {
+        memory: Some(store.clone()),
+        ..own(Arc::new(store))
+    };
+    if counters.is_some() && plan.url != StoreUrl::Memory {
+        tracing::warn!(
+            "what was counted in memory ends with the gateway before this one: `store.url` is another one"
+        );
+    }
     let shared = |store: Arc<dyn CounterStore>, sessions: Arc<dyn SessionStore>| {
         let insurance = InsuredConfig::new()
             .nodes(plan.nodes)
@@ -85,11 +106,15 @@ pub(crate) async fn open(plan: &Plan, clock: &Arc<dyn Clock>) -> Result<Opened, 
             store: Arc::clone(&insured) as _,
             insured: Some(insured),
             file: None,
+            memory: None,
             sessions: Some(sessions),
         }
     };
     match &plan.url {
-        StoreUrl::Memory => Ok(own(Arc::new(memory()))),
+        StoreUrl::Memory => Ok(in_memory(match counters {
+            Some(counters) => carried_over(builder(), counters),
+            None => memory(),
+        })),
         StoreUrl::Sqlite(path) => match sqlite(path, clock, plan.asked) {
             Ok(store) => Ok(Opened {
                 file: Some(store.clone()),
@@ -102,7 +127,7 @@ pub(crate) async fn open(plan: &Plan, clock: &Arc<dyn Clock>) -> Result<Opened, 
                      Give each a state directory of its own (`--state DIR`), or a store that they \
                      share (`store.url`)"
                 );
-                Ok(own(Arc::new(memory())))
+                Ok(in_memory(memory()))
             }
             Err(error) => Err(plan.cannot(&error)),
         },
@@ -119,6 +144,36 @@ pub(crate) async fn open(plan: &Plan, clock: &Arc<dyn Clock>) -> Result<Opened, 
             plan.is_ours(&store).await?;
             let sessions = store.sessions();
             Ok(shared(Arc::new(store), Arc::new(sessions)))
+        }
+    }
+}
+
+/// Everything that a store in memory has counted, for the gateway that takes over: in memory, too, since it is
+/// nobody else's business.
+///
+/// # Errors
+///
+/// When there is no memory for it.
+pub(crate) fn carry_over(store: &MemoryStore) -> io::Result<OwnedFd> {
+    let file = memfd_create("panoply counters", MemfdFlags::CLOEXEC)?;
+    let mut file = std::fs::File::from(file);
+    store.write_image(&mut file)?;
+    file.rewind()?;
+    Ok(file.into())
+}
+
+/// What another gateway has counted, or nothing: no upgrade fails for that.
+fn carried_over(builder: MemoryStoreBuilder, counters: OwnedFd) -> MemoryStore {
+    let image = io::BufReader::with_capacity(1 << 16, std::fs::File::from(counters));
+    match builder.clone().build_from(image) {
+        Ok(store) => store,
+        Err(error) => {
+            tracing::warn!(
+                %error,
+                "what the gateway before this one has counted cannot be read: all counters begin anew, and \
+                 whoever was locked or blocked is not any more"
+            );
+            builder.build()
         }
     }
 }

@@ -1,0 +1,158 @@
+//! A log that nobody reads, or that cannot be written, is no reason not to serve.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "a test may fail loudly, and waits by the real clock"
+)]
+
+mod support;
+
+use std::fs::{File, OpenOptions};
+use std::io::Read as _;
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+use rustix::process::Signal;
+use support::upgrade::Last;
+use support::{Gateway, Raw, Verdicts, curl_with, test_app, wait_for};
+
+const NULL: &str = "/dev/null";
+
+/// A gateway whose standard error is `stderr`. One worker: whatever holds that up holds everybody up.
+fn logging_to(stderr: &Path) -> Gateway {
+    let app = test_app("logins.mjs");
+    let config = format!(
+        "[app]\ncommand = {app:?}\n[listen]\nworkers = 1\n[tls]\nmode = \"off\"\n[limits]\ndrain = \"2s\"\n"
+    );
+    let script = format!("exec \"$@\" 2>{}", stderr.display());
+    Gateway::setup()
+        .config(&config)
+        .through(&["sh", "-c", &script, "sh"])
+        .start()
+}
+
+/// A pipe that is open, and read by nobody.
+fn pipe(dir: &Path) -> (std::path::PathBuf, File) {
+    let path = dir.join("pipe");
+    mknodat(CWD, &path, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+    let both = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(&path)
+        .unwrap();
+    (path, both)
+}
+
+/// Has it say much, of requests and of other things, and answer all the same, and so has the next one.
+fn serves_on(gateway: &Gateway, wrong: &mut Verdicts) -> Last {
+    let mut socket = Raw::open(gateway.address());
+    for round in 0..10 {
+        let request = b"GET /shown?user=ada HTTP/1.1\r\nHost: a.test\r\n\r\n".repeat(100);
+        socket.send(&request);
+        let answers = socket.read_for(Duration::from_millis(300)).text();
+        let answered = answers.matches("HTTP/1.1 200").count();
+        wrong.equal(&format!("round {round}"), answered, 100);
+    }
+    let answer = |path: &str, more: &[&str]| {
+        let url = gateway.url(path);
+        let arguments = [&["--max-time", "10", url.as_str()], more].concat();
+        curl_with(NULL.as_ref(), &arguments, b"").map(|answer| answer.status)
+    };
+    for user in ["ada", "grace", "alan"] {
+        let form = format!("username={user}&password=wrong");
+        let statuses: Vec<_> = (0..11).map(|_| answer("/login", &["-d", &form])).collect();
+        wrong.check(statuses.iter().all(Result::is_ok), || {
+            format!("{user}: {statuses:?}")
+        });
+        wrong.equal(user, statuses.last().unwrap().clone(), Ok(429));
+    }
+    gateway.process.signal(Signal::HUP);
+    let last = Last::of(gateway);
+    let before = last.process();
+    wrong.check(before.is_some(), || "it does not answer".to_owned());
+    let (done, said) = last.upgrade();
+    wrong.check(done && last.process() != before, || said);
+    wrong.equal("the next one", answer("/", &[]), Ok(200));
+    last
+}
+
+/// Both end as they should.
+fn end(mut gateway: Gateway, last: &Last, wrong: &mut Verdicts) {
+    let status = gateway.process.status(Duration::from_secs(20));
+    wrong.equal("its end", status.code(), Some(0));
+    last.stop();
+}
+
+#[test]
+fn whoever_stands_still_holds_nobody_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, mut pipe) = pipe(dir.path());
+    let gateway = logging_to(&path);
+    let mut wrong = Verdicts::default();
+    let last = serves_on(&gateway, &mut wrong);
+    end(gateway, &last, &mut wrong);
+    // What could be written is there, and whole.
+    let mut bytes = vec![0; 16 << 10];
+    pipe.read_exact(&mut bytes).unwrap();
+    let said = String::from_utf8(bytes).unwrap();
+    let lines = said.lines().take(said.lines().count() - 1);
+    let broken = lines
+        .filter(|line| line.starts_with('{'))
+        .find(|line| serde_json::from_str::<serde_json::Value>(line).is_err());
+    wrong.equal("a line", broken, None);
+    wrong.settle();
+}
+
+#[test]
+fn whoever_has_gone_takes_nobody_along() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, pipe) = pipe(dir.path());
+    let gateway = logging_to(&path);
+    drop(pipe);
+    let mut wrong = Verdicts::default();
+    let last = serves_on(&gateway, &mut wrong);
+    end(gateway, &last, &mut wrong);
+    wrong.settle();
+}
+
+#[test]
+fn a_full_disk_takes_nobody_along_either() {
+    let gateway = logging_to(Path::new("/dev/full"));
+    let mut wrong = Verdicts::default();
+    let last = serves_on(&gateway, &mut wrong);
+    end(gateway, &last, &mut wrong);
+    wrong.settle();
+}
+
+#[test]
+fn what_was_lost_is_told_once_somebody_reads() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, pipe) = pipe(dir.path());
+    let gateway = logging_to(&path);
+    drop(pipe);
+    let mut wrong = Verdicts::default();
+    let last = serves_on(&gateway, &mut wrong);
+    let mut pipe = File::open(path).unwrap();
+    let reader = std::thread::spawn(move || {
+        let (mut said, mut bytes) = (Vec::<u8>::new(), [0; 4096]);
+        let told = b"lines of the log are lost";
+        while !said.windows(told.len()).any(|window| window == told) {
+            let read = pipe.read(&mut bytes).unwrap();
+            said.extend(&bytes[..read]);
+        }
+        pipe
+    });
+    wait_for("it to be told", Duration::from_secs(20), || {
+        reader.is_finished().then_some(())
+    });
+    let pipe = reader.join().unwrap();
+    end(gateway, &last, &mut wrong);
+    drop(pipe);
+    wrong.settle();
+}

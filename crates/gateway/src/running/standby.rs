@@ -1,0 +1,144 @@
+//! What a gateway does once another one serves, or nobody is to: it finishes what it has. Should the other
+//! one die meanwhile, it serves again.
+
+use std::process::ExitStatus;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle as Task;
+use tokio::time::sleep;
+
+use super::Running;
+use crate::app::{self, Fate};
+use crate::error::Error;
+use crate::signals::{Asked, Signals};
+use crate::upgrade::Succeeded;
+use crate::workers::{self, Worker};
+use crate::{log, reports};
+
+/// Longest that a gateway with nothing left to do stands by for the one that serves; `limits.drain`, where that
+/// is shorter. What is wrong with a program that had its app up mostly shows with its first clients.
+const STANDS_BY: Duration = Duration::from_secs(10);
+
+/// Longest that clients wait for the store to be had back, before they are served without it.
+const STORE: Duration = Duration::from_secs(2);
+
+impl Running<'_> {
+    /// Finishes what is in flight; no more is accepted.
+    pub(super) async fn drain(&mut self) {
+        // Nobody else has them.
+        self.listeners = Rc::default();
+        self.shared.drain(false);
+        tokio::select! {
+            () = workers::ended(&self.workers) => {}
+            // Asked a second time, somebody is in a hurry.
+            () = stop_asked(&mut self.signals) => self.hurry(),
+        }
+        self.join();
+    }
+
+    /// Finishes what is in flight for the one that serves, keeps the sockets for a while, and says of what
+    /// that one has died, if it does so first.
+    pub(super) async fn stand_by(&mut self, by: &mut Succeeded) -> Option<ExitStatus> {
+        self.leave_to(by);
+        self.shared.drain(true);
+        let (around, grace) = (self.around, STANDS_BY.min(self.settings.drain));
+        let finished = async {
+            workers::ended(&self.workers).await;
+            // Not only at the end: somebody may look at them.
+            reports::pass_on(around).await;
+        };
+        let over = async { tokio::join!(finished, sleep(grace)) };
+        let died = tokio::select! {
+            biased;
+            status = by.successor.died_serving() => Some(status),
+            _ = over => None,
+            () = stop_asked(&mut self.signals) => {
+                self.hurry();
+                None
+            }
+        };
+        self.join();
+        died
+    }
+
+    /// Serves again in the place of one that has died.
+    pub(super) async fn serve_again(
+        &mut self,
+        by: Succeeded,
+        status: ExitStatus,
+    ) -> Result<(), Error> {
+        let process = by.successor.process();
+        tracing::error!(process, %status, "the gateway that had taken over has died; this one serves again");
+        log::notify_again();
+        // What it held is free, and what it has started is to end.
+        let started = by.successor.end().await;
+        tokio::task::spawn_local(started.end(self.settings.drain));
+        if let Some(left) = by.app.filter(|_| *self.fate.borrow() == Fate::GoesOn) {
+            // What looked after it has let it go.
+            let _ = (&mut self.app).await;
+            self.fate.send_replace(Fate::Runs);
+            self.app = tokio::task::spawn_local(app::run(
+                Arc::clone(self.shared),
+                self.settings.clone(),
+                Some(left),
+                self.fate.subscribe(),
+            ));
+        }
+        if let Some(listeners) = Rc::get_mut(&mut self.listeners)
+            && let Err(error) = listeners.reopen()
+        {
+            tracing::error!(%error, "not all addresses are listened on again");
+        }
+        self.shared.begin_anew();
+        self.upkeep.return_to();
+        let mut resumed = std::pin::pin!(self.upkeep.resume());
+        let soon = tokio::time::timeout(STORE, resumed.as_mut()).await;
+        self.open()?;
+        if soon.is_err() {
+            resumed.await;
+        }
+        Ok(())
+    }
+
+    /// Tells who serves from now on, and leaves it the app, if it has taken that, and all entrances.
+    fn leave_to(&mut self, by: &Succeeded) {
+        let process = by.successor.process();
+        tracing::info!(process, "another gateway has taken over");
+        log::notify_successor(process);
+        // Of two that answer, only one would be right.
+        self.admin.take().iter().for_each(Task::abort);
+        let ours = self.shared.process();
+        let ours = ours.map(|(process, _)| process.as_raw_nonzero().get());
+        if let Some((app, _)) = &by.app
+            && Some(app.process) == ours
+        {
+            self.fate.send_replace(Fate::GoesOn);
+        }
+        if let Some(listeners) = Rc::get_mut(&mut self.listeners) {
+            by.unused
+                .iter()
+                .for_each(|entrance| listeners.close(*entrance));
+        }
+    }
+
+    fn hurry(&self) {
+        if workers::running(&self.workers) > 0 {
+            tracing::warn!("stopped before everything was finished");
+        }
+    }
+
+    /// Takes leave of the workers that have ended.
+    fn join(&mut self) {
+        let workers = std::mem::take(&mut self.workers).into_iter();
+        let (ended, rest): (Vec<Worker>, _) = workers.partition(Worker::is_finished);
+        self.workers = rest;
+        workers::join(ended);
+    }
+}
+
+/// Resolves once it is asked to stop.
+async fn stop_asked(signals: &mut Signals) {
+    while !matches!(signals.next().await, Asked::Stop) {}
+}
