@@ -23,7 +23,12 @@ pub(crate) fn run(args: &CompletionsArgs) -> ExitCode {
     let mut command = Cli::command();
     let mut text = Vec::new();
     generate(shell, &mut command, "panoply", &mut text);
-    // Whoever has closed it does not want it.
-    let _ = std::io::stdout().write_all(&text);
-    ExitCode::SUCCESS
+    match std::io::stdout().write_all(&text) {
+        // Half of it in a file would be found out in the shell.
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            fail(format!("error: what completes cannot be written: {error}"))
+        }
+        // Whoever has closed it does not want it.
+        _ => ExitCode::SUCCESS,
+    }
 }

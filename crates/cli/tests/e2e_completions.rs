@@ -78,3 +78,13 @@ fn each_shell_has_its_own_and_the_one_in_use_is_known() {
     wrong.check(said.contains("panoply completions bash"), || said.clone());
     wrong.settle();
 }
+
+#[test]
+fn what_cannot_be_written_is_told() {
+    let full = std::fs::File::options().write(true).open("/dev/full");
+    let mut command = panoply();
+    command.args(["completions", "bash"]).stdout(full.unwrap());
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(!output.stderr.is_empty());
+}

@@ -216,6 +216,43 @@ fn whoever_ends_in_order_or_has_handed_over_is_not_replaced() {
     wrong.settle();
 }
 
+#[test]
+fn of_three_the_first_serves_when_both_others_have_died() {
+    let gateway = Gateway::setup().config(&config("", STANDS_BY)).start();
+    let last = Last::of(&gateway);
+    let mut wrong = Verdicts::default();
+    let (first, url) = (last.process(), gateway.url("/"));
+    let before = page(&url, &[]);
+    let second = upgraded(&last);
+    kill(upgraded(&last));
+    wrong.equal("by the second", page(&url, &["--max-time", "10"]), before);
+    wrong.equal("who serves", last.process(), Some(second));
+    kill(second);
+    wrong.equal("by the first", page(&url, &["--max-time", "10"]), before);
+    wrong.equal("who serves", last.process(), first);
+    wrong.settle();
+}
+
+#[test]
+fn where_nobody_serves_any_more_nobody_is_kept_waiting() {
+    let mut gateway = Gateway::setup().config(&config("", STANDS_BY)).start();
+    let last = Last::of(&gateway);
+    let mut wrong = Verdicts::default();
+    let second = upgraded(&last);
+    let third = upgraded(&last);
+    kill_process(third, Signal::TERM).unwrap();
+    ended(third);
+    // They would stand by for longer.
+    let address = gateway.address().to_owned();
+    wait_for("the address to be free", Duration::from_secs(4), || {
+        TcpListener::bind(&address).ok()
+    });
+    ended(second);
+    let status = gateway.process.status(Duration::from_secs(20));
+    wrong.equal("the first one's end", status.code(), Some(0));
+    wrong.settle();
+}
+
 /// In memory, in front of an app with a login.
 fn counting(more: &str) -> String {
     let app = test_app("logins.mjs");

@@ -147,7 +147,7 @@ impl Gateway {
         let replaced = matches!(departure, Departure::Succeeded(_));
         if !replaced {
             log::notify_stopping();
-            running.drain().await;
+            running.drain(false).await;
         }
         let Running { app, admin, .. } = running;
         let outcome = match departure {

@@ -9,7 +9,7 @@ const LISTENS: &str = "0A";
 /// Says so where the app listens on more than loopback: Node.js does unless it is told otherwise, and
 /// then whoever reaches the machine comes past every guard, and is believed who he says he is.
 pub(super) fn warn(port: u16) {
-    if let Some(address) = listener(port) {
+    if let Some(address) = listener(port, is_ours) {
         tracing::warn!(
             %address,
             port,
@@ -20,26 +20,38 @@ pub(super) fn warn(port: u16) {
     }
 }
 
-/// The address, if there is one that is not loopback, on which somebody listens on `port`; nothing
-/// where the kernel does not say.
-fn listener(port: u16) -> Option<IpAddr> {
+/// The address, if there is one that is not loopback, on which a socket that is not `ours` listens on `port`;
+/// nothing where the kernel does not say.
+fn listener(port: u16, ours: fn(&str) -> bool) -> Option<IpAddr> {
     // By this name also where a unit leaves of /proc only what is of processes (`ProcSubset=pid`).
     let tables = ["/proc/self/net/tcp", "/proc/self/net/tcp6"];
     let mut tables = tables
         .iter()
         .filter_map(|path| fs::read_to_string(path).ok());
-    tables.find_map(|table| in_table(&table, port))
+    tables.find_map(|table| in_table(&table, port, ours))
 }
 
-fn in_table(table: &str, port: u16) -> Option<IpAddr> {
+fn in_table(table: &str, port: u16, ours: fn(&str) -> bool) -> Option<IpAddr> {
     let mut listeners = table.lines().skip(1).filter_map(|line| {
         let mut columns = line.split_whitespace().skip(1);
         let (local, state) = (columns.next()?, columns.nth(1)?);
         let (address, its) = local.split_once(':')?;
         let here = state == LISTENS && u16::from_str_radix(its, 16) == Ok(port);
-        here.then(|| read(address)).flatten()
+        let address = here.then(|| read(address)).flatten()?;
+        Some((address, columns.nth(5)?))
     });
-    listeners.find(|address| !address.is_loopback())
+    let listener = listeners.find(|(address, inode)| !address.is_loopback() && !ours(inode));
+    listener.map(|(address, _)| address)
+}
+
+/// Whether the socket is the gateway's own, which may have the app's port on another address.
+fn is_ours(inode: &str) -> bool {
+    let name = format!("socket:[{inode}]");
+    let mut held = fs::read_dir("/proc/self/fd")
+        .into_iter()
+        .flatten()
+        .flatten();
+    held.any(|file| fs::read_link(file.path()).is_ok_and(|link| link.as_os_str() == &*name))
 }
 
 /// Groups of four bytes, each in the machine's own order.
@@ -69,7 +81,15 @@ mod tests {
 
     fn on(address: &str) -> Option<IpAddr> {
         let socket = TcpListener::bind((address, 0)).unwrap();
-        listener(socket.local_addr().unwrap().port())
+        listener(socket.local_addr().unwrap().port(), |_| false)
+    }
+
+    #[test]
+    fn the_gateway_itself_is_not_the_app() {
+        let socket = TcpListener::bind(("0.0.0.0", 0)).unwrap();
+        let port = socket.local_addr().unwrap().port();
+        assert!(listener(port, |_| false).is_some());
+        assert_eq!(listener(port, is_ours), None);
     }
 
     #[test]
@@ -93,13 +113,13 @@ mod tests {
         let _client = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
         let _server = socket.accept().unwrap();
         drop(socket);
-        assert_eq!(listener(port), None);
+        assert_eq!(listener(port, |_| false), None);
     }
 
     #[test]
     fn what_is_no_table_says_nothing() {
         for table in ["", "x\ny", "x\n 0: zz:1F90 0 0A", "x\n 0: 00:1F90 0 0A"] {
-            assert_eq!(in_table(table, 0x1f90), None, "{table}");
+            assert_eq!(in_table(table, 0x1f90, is_ours), None, "{table}");
         }
     }
 }

@@ -46,7 +46,7 @@ use serde::{Deserialize, Serialize};
 pub use heir::Heir;
 pub(crate) use session::Session;
 pub use successor::Program;
-pub(crate) use successor::{Estate, Successor, Taken};
+pub(crate) use successor::{End, Estate, Successor, Taken};
 
 /// Says to a program that its standard input is the end of such a pair. No setting, and not handed
 /// on to the app.

@@ -1,7 +1,6 @@
 //! The end of the one that runs.
 
 use std::ffi::OsString;
-use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
@@ -66,6 +65,17 @@ pub(crate) struct Taken {
     pub(crate) app: bool,
     /// Where it does not listen.
     pub(crate) unused: Vec<Entrance>,
+}
+
+/// How a gateway has ended that served.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// Of itself, or by another's hand: somebody has to serve in its place.
+    Died(ExitStatus),
+    /// As it was told to: nobody is to serve any more.
+    InOrder,
+    /// While it was being replaced itself: the next one is at it.
+    Replaced,
 }
 
 /// Whether it is being replaced, after it has said something.
@@ -184,9 +194,8 @@ impl Successor {
         Ok(taken)
     }
 
-    /// Resolves once it has died, and says of what. Never, where it has ended as it was told to, or was
-    /// being replaced itself: then the next one is at it.
-    pub(crate) async fn died_serving(&mut self) -> ExitStatus {
+    /// Resolves once it has ended, and says how.
+    pub(crate) async fn ended(&mut self) -> End {
         let mut passes = false;
         let status = loop {
             tokio::select! {
@@ -202,8 +211,9 @@ impl Successor {
             passes = is_passing(&word, passes);
         }
         match status {
-            Ok(status) if !status.success() && !passes => status,
-            _ => pending().await,
+            _ if passes => End::Replaced,
+            Ok(status) if !status.success() => End::Died(status),
+            _ => End::InOrder,
         }
     }
 

@@ -12,6 +12,7 @@ use tokio::time::sleep;
 use super::Running;
 use crate::app::{self, Fate};
 use crate::error::Error;
+use crate::handover::End;
 use crate::signals::{Asked, Signals};
 use crate::upgrade::Succeeded;
 use crate::workers::{self, Worker};
@@ -25,11 +26,11 @@ const STANDS_BY: Duration = Duration::from_secs(10);
 const STORE: Duration = Duration::from_secs(2);
 
 impl Running<'_> {
-    /// Finishes what is in flight; no more is accepted.
-    pub(super) async fn drain(&mut self) {
-        // Nobody else has them.
+    /// Finishes what is in flight; no more is accepted. In haste, unless clients `go_on` elsewhere.
+    pub(super) async fn drain(&mut self, go_on: bool) {
+        // Whoever comes is not to wait for nobody.
         self.listeners = Rc::default();
-        self.shared.drain(false);
+        self.shared.drain(go_on);
         tokio::select! {
             () = workers::ended(&self.workers) => {}
             // Asked a second time, somebody is in a hurry.
@@ -38,8 +39,8 @@ impl Running<'_> {
         self.join();
     }
 
-    /// Finishes what is in flight for the one that serves, keeps the sockets for a while, and says of what
-    /// that one has died, if it does so first.
+    /// Finishes what is in flight for the one that serves, keeps the sockets for a while, or until that one has
+    /// ended in order, and says of what it has died, if it does so first.
     pub(super) async fn stand_by(&mut self, by: &mut Succeeded) -> Option<ExitStatus> {
         self.leave_to(by);
         self.shared.drain(true);
@@ -50,17 +51,29 @@ impl Running<'_> {
             reports::pass_on(around).await;
         };
         let over = async { tokio::join!(finished, sleep(grace)) };
-        let died = tokio::select! {
+        let ended = tokio::select! {
             biased;
-            status = by.successor.died_serving() => Some(status),
+            ended = by.successor.ended() => Some(ended),
             _ = over => None,
             () = stop_asked(&mut self.signals) => {
                 self.hurry();
                 None
             }
         };
-        self.join();
-        died
+        match ended {
+            Some(ended @ (End::InOrder | End::Replaced)) => {
+                self.drain(matches!(ended, End::Replaced)).await;
+                None
+            }
+            Some(End::Died(status)) => {
+                self.join();
+                Some(status)
+            }
+            None => {
+                self.join();
+                None
+            }
+        }
     }
 
     /// Serves again in the place of one that has died.
@@ -72,6 +85,11 @@ impl Running<'_> {
         let process = by.successor.process();
         tracing::error!(process, %status, "the gateway that had taken over has died; this one serves again");
         log::notify_again();
+        // Whoever stands by for this one is to do so again.
+        self.around
+            .heir
+            .iter()
+            .for_each(|heir| heir.passes_on(false));
         // What it held is free, and what it has started is to end.
         let started = by.successor.end().await;
         tokio::task::spawn_local(started.end(self.settings.drain));

@@ -103,13 +103,23 @@ impl<T: AsyncWrite + Unpin> Turn<T> {
         &self,
         mut connection: Pin<&mut F>,
     ) -> io::Result<F::Output> {
-        poll_fn(|cx| match connection.as_mut().poll(cx) {
-            // Who is at its end has nothing to wait for but this: see `rest`.
-            Poll::Ready(output) => Poll::Ready(Ok(output)),
-            Poll::Pending => match self.0.borrow_mut().poll_send(cx) {
+        let mut is_behind = false;
+        poll_fn(|cx| {
+            // What did not go out goes first: while a client sends without end, reading uses up all that tokio
+            // grants a task for a turn, and behind it nothing would ever be sent.
+            if is_behind && let Poll::Ready(Err(error)) = self.0.borrow_mut().poll_send(cx) {
+                return Poll::Ready(Err(error));
+            }
+            if let Poll::Ready(output) = connection.as_mut().poll(cx) {
+                // Who is at its end has nothing to wait for but this: see `rest`.
+                return Poll::Ready(Ok(output));
+            }
+            let sent = self.0.borrow_mut().poll_send(cx);
+            is_behind = sent.is_pending();
+            match sent {
                 Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
                 _ => Poll::Pending,
-            },
+            }
         })
         .await
     }
@@ -262,6 +272,27 @@ mod tests {
                 "all of it, and then the end"
             );
             assert!(inner.stream.is_shut);
+        });
+    }
+
+    #[test]
+    fn whoever_reads_without_end_still_sends() {
+        run(async {
+            let (stream, _client) = tokio::io::duplex(64);
+            let mut gather = Gather::new(stream, Rc::default());
+            let turn = gather.turn();
+            let connection = async {
+                gather.write_all(b"heard").await.unwrap();
+                // Two turns in which it reads for as long as it may.
+                for _ in 0..2 {
+                    while tokio::task::coop::has_budget_remaining() {
+                        tokio::task::coop::consume_budget().await;
+                    }
+                    tokio::task::yield_now().await;
+                }
+            };
+            turn.drive(std::pin::pin!(connection)).await.unwrap();
+            assert!(turn.0.borrow().held.is_empty());
         });
     }
 

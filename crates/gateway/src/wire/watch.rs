@@ -83,8 +83,11 @@ impl Watch {
         self.given_up.load(Relaxed)
     }
 
+    /// Whether the client has all that it asked for, and asks for nothing.
     fn is_idle(&self) -> bool {
-        self.in_flight.load(Relaxed) == 0 && !self.in_head.load(Relaxed)
+        // HTTP/2 is done with an answer before the end of it has left the gateway.
+        let is_taken = self.write_stalled.since().is_none();
+        self.in_flight.load(Relaxed) == 0 && !self.in_head.load(Relaxed) && is_taken
     }
 
     /// A head, or a TLS handshake, has begun or ended.
@@ -121,6 +124,9 @@ impl Watch {
 
     /// The client does not take what is to be sent, or has taken some.
     pub(crate) fn set_write_stalled(&self, stalled: bool) {
+        if !stalled && self.write_stalled.since().is_some() {
+            self.quiet_since.store(self.now(), Relaxed);
+        }
         self.write_stalled.set(stalled, self.now());
     }
 

@@ -94,3 +94,24 @@ fn each_limit_by_its_name() {
     watch.tunnel();
     assert_eq!(after(&watch, &sweeper, 100_000), None);
 }
+
+#[test]
+fn who_still_takes_its_answer_is_not_idle() {
+    let sweeper = Sweeper::default();
+    let watch = sweeper.watch();
+    drop(watch.begin());
+    for _ in 0..9 {
+        assert_eq!(after(&watch, &sweeper, 4), None);
+        watch.set_write_stalled(true);
+        assert_eq!(after(&watch, &sweeper, 8), None, "it may take some of it");
+        watch.set_write_stalled(false);
+    }
+    assert_eq!(
+        after(&watch, &sweeper, 8),
+        None,
+        "it has only just all of it"
+    );
+    assert_eq!(after(&watch, &sweeper, 1), Some("limits/idle"));
+    watch.set_write_stalled(true);
+    assert_eq!(after(&watch, &sweeper, 9), Some("limits/slow-reader"));
+}
