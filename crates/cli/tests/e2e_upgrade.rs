@@ -14,14 +14,13 @@
 mod support;
 
 use std::fs;
-use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Signal, kill_process};
 use serde_json::Value;
-use support::upgrade::{Gate, Last, ended, install, parent};
+use support::upgrade::{Gate, Last, Systemd, ended, install, parent};
 use support::{Gateway, Process, Raw, Verdicts, curl, panoply, test_app, text, wait_for};
 
 const NULL: &str = "/dev/null";
@@ -442,32 +441,24 @@ fn a_stop_in_the_middle_ends_both() {
 fn systemd_is_told_who_serves() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("notify");
-    let systemd = UnixDatagram::bind(&path).unwrap();
-    systemd
-        .set_read_timeout(Some(Duration::from_secs(20)))
-        .unwrap();
-    let told = || {
-        let mut bytes = [0; 4096];
-        let length = systemd.recv(&mut bytes).unwrap();
-        text(&bytes[..length])
-    };
+    let systemd = Systemd::at(&path);
     let gateway = Gateway::setup()
         .config(&format!("{}[tls]\nmode = \"off\"\n", app("")))
         .environment("NOTIFY_SOCKET", path.to_str().unwrap())
         .start();
     let last = Last::of(&gateway);
-    assert_eq!(told(), "READY=1\n");
+    assert_eq!(systemd.told(), "READY=1\n");
     let (done, said) = last.upgrade();
     assert!(done, "{said}");
     let now = last.process().unwrap();
     // The old one says it, whom systemd believes; the new one says nothing before.
     assert_eq!(
-        told(),
+        systemd.told(),
         format!("MAINPID={}\nREADY=1\n", now.as_raw_nonzero())
     );
     kill_process(now, Signal::HUP).unwrap();
-    assert!(told().starts_with("RELOADING=1\n"));
-    assert_eq!(told(), "READY=1\n");
+    assert!(systemd.told().starts_with("RELOADING=1\n"));
+    assert_eq!(systemd.told(), "READY=1\n");
     last.stop();
-    assert_eq!(told(), "STOPPING=1\n");
+    assert_eq!(systemd.told(), "STOPPING=1\n");
 }

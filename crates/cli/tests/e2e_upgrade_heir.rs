@@ -16,17 +16,13 @@ use std::fs;
 use std::io::{Seek as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsFd as _;
-use std::os::unix::net::UnixDatagram;
-use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
-use support::upgrade::{Last, Line, ended};
-use support::{
-    Gateway, Process, Raw, Verdicts, curl, free_port, panoply, test_app, text, wait_for,
-};
+use support::upgrade::{Last, Line, Systemd, ended};
+use support::{Gateway, Raw, Verdicts, curl, free_port, test_app, wait_for};
 
 const NULL: &str = "/dev/null";
 
@@ -136,15 +132,7 @@ fn whoever_had_handed_over_serves_again_with_all_of_it() {
 fn with_its_own_app_and_its_own_addresses() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("notify");
-    let systemd = UnixDatagram::bind(&path).unwrap();
-    systemd
-        .set_read_timeout(Some(Duration::from_secs(20)))
-        .unwrap();
-    let told = || {
-        let mut bytes = [0; 4096];
-        let length = systemd.recv(&mut bytes).unwrap();
-        text(&bytes[..length])
-    };
+    let systemd = Systemd::at(&path);
     let [old, new] = [free_port(), free_port()];
     let at = |port: u16| format!("{STANDS_BY}[listen]\nhttp = \"127.0.0.1:{port}\"\n");
     let tells = test_app("moody.mjs").join(" ");
@@ -159,12 +147,12 @@ fn with_its_own_app_and_its_own_addresses() {
     let url = |port: u16| format!("http://127.0.0.1:{port}/");
     let before = page(&url(old), &[]);
     let first = last.process().unwrap();
-    wrong.equal("told", told(), "READY=1\n".to_owned());
+    wrong.equal("told", systemd.told(), "READY=1\n".to_owned());
     // Nothing is in flight: there is nothing to wait for but the other one.
     fs::write(gateway.config_path(), config(", \"again\"", &at(new))).unwrap();
     let second = upgraded(&last);
     let main = |process: Pid| format!("MAINPID={}\nREADY=1\n", process.as_raw_nonzero());
-    wrong.equal("told", told(), main(second));
+    wrong.equal("told", systemd.told(), main(second));
     let (status, other_app) = page(&url(new), &[]);
     wrong.equal("at the new address", status, 200);
     wrong.check(other_app != before.1, || "the same app".to_owned());
@@ -176,7 +164,7 @@ fn with_its_own_app_and_its_own_addresses() {
     wait_for("the first one", Duration::from_secs(20), || {
         (last.process() == Some(first)).then_some(())
     });
-    wrong.equal("told", told(), main(first));
+    wrong.equal("told", systemd.told(), main(first));
     // It would be believed.
     let said = gateway.process.said().join("\n");
     wrong.check(said.contains("told by nobody"), || said);
@@ -332,18 +320,7 @@ fn counters_that_cannot_be_read_break_no_upgrade() {
         counting(&format!("[listen]\nhttp = \"{address}\"\n")),
     )
     .unwrap();
-    let (line, its) = Line::pair();
-    let mut command = panoply();
-    command.args(["run", "--config"]).arg(&file).arg("--state");
-    command.arg(dir.path().join("state"));
-    command.env("PANOPLY_HANDOVER", "1");
-    let mut gateway = Process::start_with_input(&mut command, Stdio::from(its));
-    // It holds the other end as well.
-    drop(command);
-    let null = fs::File::open(NULL).unwrap();
-    line.say(&json!({"Hello": {"version": 2}}), &[null.as_fd()]);
-    let sockets = json!({"Sockets": {"entrance": "Http", "address": address}});
-    line.say(&sockets, &[listener.as_fd()]);
+    let (line, mut gateway) = Line::to_heir(&file, &listener);
     line.say(&json!({"Begin": {"placeholder": null}}), &[]);
     line.hear_of("Prepared");
     // Those of a program that is yet to be written.

@@ -115,18 +115,7 @@ fn whoever_may_go_needs_nobody_any_more() {
     // What the other one ran, and would have ended.
     let mut other = Process::start(Command::new("sleep").arg("600"));
     let other_process = Pid::from_raw(other.id().cast_signed()).unwrap();
-    let (line, its) = Line::pair();
-    let mut command = panoply();
-    command.args(["run", "--config"]).arg(&file).arg("--state");
-    command.arg(dir.path().join("state"));
-    command.env("PANOPLY_HANDOVER", "1");
-    let mut gateway = Process::start_with_input(&mut command, Stdio::from(its));
-    // It holds the other end as well.
-    drop(command);
-    let null = fs::File::open(NULL).unwrap();
-    line.say(&json!({"Hello": {"version": 2}}), &[null.as_fd()]);
-    let sockets = json!({"Sockets": {"entrance": "Http", "address": address}});
-    line.say(&sockets, &[listener.as_fd()]);
+    let (line, mut gateway) = Line::to_heir(&file, &listener);
     let descriptor = pidfd_open(other_process, PidfdFlags::empty()).unwrap();
     let left = json!({
         "process": other_process.as_raw_nonzero(), "port": 1, "command": ["sleep"], "user": null,

@@ -3,8 +3,11 @@
 use std::fs;
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
+use std::net::TcpListener;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::Duration;
 
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
@@ -13,9 +16,9 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
 };
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{Gateway, panoply, text, wait_for};
+use super::{Gateway, Process, panoply, text, wait_for};
 
 /// Whoever serves at last; it ends with the test.
 #[derive(Debug)]
@@ -125,11 +128,52 @@ pub(crate) fn install(from: &Path, to: &Path) {
     fs::rename(&new, to).unwrap();
 }
 
+/// What systemd is told.
+#[derive(Debug)]
+pub(crate) struct Systemd(UnixDatagram);
+
+impl Systemd {
+    /// At `path`, which is `NOTIFY_SOCKET` for whoever tells.
+    pub(crate) fn at(path: &Path) -> Self {
+        let socket = UnixDatagram::bind(path).unwrap();
+        socket
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
+        Self(socket)
+    }
+
+    /// The next it is told.
+    pub(crate) fn told(&self) -> String {
+        let mut bytes = [0; 4096];
+        let length = self.0.recv(&mut bytes).unwrap();
+        text(&bytes[..length])
+    }
+}
+
 /// One end of what two gateways say to each other, for what no gateway does by itself.
 #[derive(Debug)]
 pub(crate) struct Line(OwnedFd);
 
 impl Line {
+    /// That of a gateway which this one hands over to, introduced and with a socket to listen on at `listener`;
+    /// its configuration is `file`, its state beside that.
+    pub(crate) fn to_heir(file: &Path, listener: &TcpListener) -> (Self, Process) {
+        let (line, its) = Self::pair();
+        let mut command = panoply();
+        command.args(["run", "--config"]).arg(file).arg("--state");
+        command.arg(file.with_file_name("state"));
+        command.env("PANOPLY_HANDOVER", "1");
+        let gateway = Process::start_with_input(&mut command, Stdio::from(its));
+        // It holds the other end as well.
+        drop(command);
+        let null = fs::File::open("/dev/null").unwrap();
+        line.say(&json!({"Hello": {"version": 2}}), &[null.as_fd()]);
+        let address = listener.local_addr().unwrap();
+        let sockets = json!({"Sockets": {"entrance": "Http", "address": address}});
+        line.say(&sockets, &[listener.as_fd()]);
+        (line, gateway)
+    }
+
     pub(crate) fn pair() -> (Self, OwnedFd) {
         let (unix, packets) = (AddressFamily::UNIX, SocketType::SEQPACKET);
         let (ours, its) = socketpair(unix, packets, SocketFlags::CLOEXEC, None).unwrap();
