@@ -66,7 +66,9 @@ pub(crate) enum Command {
     /// See how the gateway that runs stands: its app, store, blocks and certificates
     Status(StatusArgs),
     /// Ask whether the gateway that runs can serve: its app is up and its store answers
-    #[command(after_help = "Ends with 0 if it can, with 1 if it cannot yet, with 2 if none runs.")]
+    #[command(
+        after_help = "Ends with 0 if it can, with 1 if it cannot or hangs, with 2 if none runs."
+    )]
     Health(HealthArgs),
     /// Have the program that is installed now take over from the gateway that runs, without a
     /// connection that is refused or a request that fails

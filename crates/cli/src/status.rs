@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use panoply_gateway::{CertificateEntry, Control, Status};
+use panoply_gateway::{CertificateEntry, Control, ControlError, Status};
 
 use crate::args::{HealthArgs, StatusArgs};
 use crate::{blocks, say, source};
@@ -32,6 +32,10 @@ pub(crate) fn health(args: &HealthArgs) -> ExitCode {
             say(format_args!("app {}; store {}", status.app, status.store));
             let serves = status.app.starts_with("up") && status.store == "answers";
             ExitCode::from(u8::from(!serves))
+        }
+        Err(error @ ControlError::Silent(_)) => {
+            blocks::failed(&error);
+            ExitCode::FAILURE
         }
         Err(error) => blocks::failed(&error),
     }

@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use serde_json::json;
 use support::upgrade::{Gate, Last, Line, ended, install, parent};
-use support::{Gateway, Process, Verdicts, curl, curl_fails, panoply, test_app, wait_for};
+use support::{Gateway, Process, Verdicts, curl, curl_fails, panoply, test_app, text, wait_for};
 
 const NULL: &str = "/dev/null";
 
@@ -379,4 +379,18 @@ fn however_many_have_failed_the_next_may_succeed() {
     wrong.equal("the third", page(&url, &[]), before);
     wrong.equal("the fourth", page(&url, &[]).0, 429);
     wrong.settle();
+}
+
+#[test]
+fn whoever_hangs_is_not_healthy() {
+    let gateway = Gateway::setup().config(&config(&moody(), "")).start();
+    let last = Last::of(&gateway);
+    gateway.process.signal(Signal::STOP);
+    let mut command = panoply();
+    command.args(["health", "--state"]).arg(&last.0);
+    let output = command.output().unwrap();
+    gateway.process.signal(Signal::CONT);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("has said nothing for 10 s"), "{said}");
 }

@@ -12,6 +12,9 @@ use super::message::{Ask, BlockEntry, LONGEST, Reports, Said, Status};
 use super::{PATIENCE, SOCKET};
 use crate::reports::Received;
 
+/// Longest that it takes to say how everything stands: longer than a store that hangs is waited for.
+const STANDING: Duration = Duration::from_secs(10);
+
 /// A gateway that runs, by its state directory.
 ///
 /// ```no_run
@@ -36,6 +39,9 @@ pub enum ControlError {
     /// The directory is somebody else's.
     #[error("{}: permission denied; a gateway is asked by the user that runs it", .0.display())]
     Denied(PathBuf),
+    /// It is there, and says nothing.
+    #[error("the gateway has said nothing for {} s: it hangs, or waits for what does", .0.as_secs())]
+    Silent(Duration),
     /// The socket failed.
     #[error("the gateway broke off")]
     Broken(#[from] io::Error),
@@ -202,14 +208,23 @@ impl Control {
             io::ErrorKind::PermissionDenied => ControlError::Denied(self.0.clone()),
             _ => ControlError::Broken(error),
         })?;
-        let patience = Some(PATIENCE + Duration::from_secs(5));
-        stream.set_read_timeout(patience)?;
-        stream.set_write_timeout(patience)?;
+        let patience = match ask {
+            Ask::Status => STANDING,
+            _ => PATIENCE + Duration::from_secs(5),
+        };
+        stream.set_read_timeout(Some(patience))?;
+        stream.set_write_timeout(Some(patience))?;
         let mut bytes = serde_json::to_vec(ask).map_err(io::Error::other)?;
         bytes.push(b'\n');
-        stream.write_all(&bytes)?;
         let mut line = String::new();
-        BufReader::new(stream.take(LONGEST)).read_line(&mut line)?;
+        let answered = stream.write_all(&bytes).and_then(|()| {
+            let mut stream = BufReader::new(stream.take(LONGEST));
+            stream.read_line(&mut line)
+        });
+        answered.map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => ControlError::Silent(patience),
+            _ => ControlError::Broken(error),
+        })?;
         Ok(serde_json::from_str(&line).map_err(io::Error::other)?)
     }
 }
