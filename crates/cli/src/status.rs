@@ -48,7 +48,7 @@ fn text(status: &Status) -> String {
     line(&mut text, "app", &status.app);
     line(&mut text, "store", &status.store);
     let blocks = match status.count_of_blocks() {
-        Some(count) if count == "0" => "none".to_owned(),
+        Some(_) if status.blocks == Some(0) => "none".to_owned(),
         Some(count) => format!("{count}; `panoply blocks list` names them"),
         None => "not known while the store does not answer".to_owned(),
     };

@@ -89,6 +89,13 @@ fn end(mut gateway: Gateway, last: &Last, wrong: &mut Verdicts) {
     last.stop();
 }
 
+fn serves_to_the_end(gateway: Gateway) {
+    let mut wrong = Verdicts::default();
+    let last = serves_on(&gateway, &mut wrong);
+    end(gateway, &last, &mut wrong);
+    wrong.settle();
+}
+
 #[test]
 fn whoever_stands_still_holds_nobody_up() {
     let dir = tempfile::tempdir().unwrap();
@@ -115,19 +122,12 @@ fn whoever_has_gone_takes_nobody_along() {
     let (path, pipe) = pipe(dir.path());
     let gateway = logging_to(&path);
     drop(pipe);
-    let mut wrong = Verdicts::default();
-    let last = serves_on(&gateway, &mut wrong);
-    end(gateway, &last, &mut wrong);
-    wrong.settle();
+    serves_to_the_end(gateway);
 }
 
 #[test]
 fn a_full_disk_takes_nobody_along_either() {
-    let gateway = logging_to(Path::new("/dev/full"));
-    let mut wrong = Verdicts::default();
-    let last = serves_on(&gateway, &mut wrong);
-    end(gateway, &last, &mut wrong);
-    wrong.settle();
+    serves_to_the_end(logging_to(Path::new("/dev/full")));
 }
 
 #[test]

@@ -87,18 +87,12 @@ impl Backlog {
         let mut state = self.state();
         // One line after the other.
         if state.lines.is_empty() && !state.is_writing {
-            loop {
-                let piece = line.get(..AT_ONCE).unwrap_or(line);
-                match put(to(), piece) {
-                    Ok(written) => line = line.get(written..).unwrap_or_default(),
-                    Err(Errno::AGAIN) => break,
-                    Err(_) => {
-                        // There is no telling when it could be written.
-                        state.lost += 1;
-                        return;
-                    }
-                }
-                if line.is_empty() {
+            match put(to(), &mut line, Some(&Timespec::default())) {
+                Ok(()) => return,
+                Err(Errno::AGAIN) => {}
+                Err(_) => {
+                    // There is no telling when it could be written.
+                    state.lost += 1;
                     return;
                 }
             }
@@ -137,9 +131,10 @@ impl Backlog {
             state.is_writing = true;
             state.bytes -= line.len();
             drop(state);
-            let written = put_all(to(), &line);
+            // However long that takes.
+            let written = put(to(), &mut &*line, None);
             state = self.state();
-            state.lost += u64::from(!written);
+            state.lost += u64::from(written.is_err());
         }
     }
 
@@ -153,33 +148,25 @@ impl Backlog {
     }
 }
 
-/// Writes what `to` takes at once of `bytes`.
-fn put(to: impl AsFd, bytes: &[u8]) -> Result<usize, Errno> {
-    let mut polled = [PollFd::new(&to, PollFlags::OUT)];
-    let ready = rustix::io::retry_on_intr(|| poll(&mut polled, Some(&Timespec::default())))?;
-    if ready == 0 {
-        return Err(Errno::AGAIN);
-    }
-    rustix::io::retry_on_intr(|| rustix::io::write(&to, bytes))
-}
-
-/// Writes `bytes`, however long that takes; whether it could be done.
-fn put_all(to: impl AsFd, mut bytes: &[u8]) -> bool {
+/// Writes `bytes`, and leaves of them what `to` does not take within `patience`, of each piece, without which it waits
+/// for as long as it takes.
+fn put(to: impl AsFd, bytes: &mut &[u8], patience: Option<&Timespec>) -> Result<(), Errno> {
     while !bytes.is_empty() {
         let mut polled = [PollFd::new(&to, PollFlags::OUT)];
-        // For as long as it takes: a write would wait as well, unless the other end has said that none is to.
-        if rustix::io::retry_on_intr(|| poll(&mut polled, None)).is_err() {
-            return false;
+        let ready = rustix::io::retry_on_intr(|| poll(&mut polled, patience))?;
+        if ready == 0 {
+            return Err(Errno::AGAIN);
         }
         let piece = bytes.get(..AT_ONCE).unwrap_or(bytes);
         match rustix::io::retry_on_intr(|| rustix::io::write(&to, piece)) {
-            Ok(0) => return false,
-            Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
-            Err(Errno::AGAIN) => {}
-            Err(_) => return false,
+            Ok(0) => return Err(Errno::IO),
+            Ok(written) => *bytes = bytes.get(written..).unwrap_or_default(),
+            // The other end has said that nobody is to wait, and somebody else was faster.
+            Err(Errno::AGAIN) if patience.is_none() => {}
+            Err(error) => return Err(error),
         }
     }
-    true
+    Ok(())
 }
 
 #[cfg(test)]

@@ -61,19 +61,15 @@ impl Running<'_> {
             }
         };
         match ended {
-            Some(ended @ (End::InOrder | End::Replaced)) => {
-                self.drain(matches!(ended, End::Replaced)).await;
-                None
-            }
+            Some(End::InOrder) => self.drain(false).await,
+            Some(End::Replaced) => self.drain(true).await,
             Some(End::Died(status)) => {
                 self.join();
-                Some(status)
+                return Some(status);
             }
-            None => {
-                self.join();
-                None
-            }
+            None => self.join(),
         }
+        None
     }
 
     /// Serves again in the place of one that has died.
