@@ -51,7 +51,11 @@ trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
 /// The text of the script that decides.
-pub(crate) const DECIDE: &str = concat!(include_str!("shared.lua"), include_str!("decide.lua"));
+pub(crate) const DECIDE: &str = concat!(
+    include_str!("plain.lua"),
+    include_str!("shared.lua"),
+    include_str!("decide.lua")
+);
 /// The text of the script that lists and releases.
 pub(crate) const BLOCKS: &str = concat!(include_str!("shared.lua"), include_str!("blocks.lua"));
 

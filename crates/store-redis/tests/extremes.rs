@@ -146,6 +146,36 @@ async fn large_numbers_are_exact() {
     assert!(rates > 500, "{rates}");
 }
 
+/// What is seldom: a counter that was given its strike back, under a rule that locks nobody; and
+/// that the server forgets a counter with its window however often it was counted.
+#[tokio::test]
+async fn a_plain_reservation_keeps_what_it_does_not_change() {
+    let server = Server::start().await;
+    let (store, mut look) = (server.store().await, server.look().await);
+    let rule = Rule::new("r", 10, Duration::from_hours(1));
+    let key = CounterKey::from_bits(7 << 90);
+    let name = [b"{panoply}:c".as_slice(), &key.to_bits().to_be_bytes()].concat();
+    for _ in 0..2 {
+        let decision = store.decide(&[Op::reserve(key, &rule)]).await.unwrap();
+        assert!(decision.is_granted());
+        let mut left = redis::cmd("PTTL");
+        let left: i64 = left.arg(&name).query_async(&mut look).await.unwrap();
+        assert!((1..=3_600_001).contains(&left), "{left}");
+    }
+    let mut get = redis::cmd("GET");
+    let kept: Vec<u8> = get.arg(&name).query_async(&mut look).await.unwrap();
+    let (count, strikes) = (kept.first().copied(), kept.last().copied());
+    assert_eq!((count, strikes, kept.len()), (Some(2), Some(0), 25));
+    let mut struck = kept;
+    *struck.last_mut().unwrap() = 3;
+    let mut set = redis::cmd("SET");
+    set.arg(&name).arg(&struck);
+    let _: () = set.query_async(&mut look).await.unwrap();
+    store.decide(&[Op::reserve(key, &rule)]).await.unwrap();
+    let kept: Vec<u8> = get.query_async(&mut look).await.unwrap();
+    assert_eq!((kept.first(), kept.last()), (Some(&3), Some(&3)));
+}
+
 fn is_far(moment: Moment) -> bool {
     moment != Moment::NEVER && moment.as_micros() >= 1 << 53
 }
