@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 use panoply_core::{CounterKeys, CounterStore as _, Lock, Op, Rule};
 use panoply_store_redis::RedisStore;
 
+use super::growth::processor;
 use crate::redis_server::RedisServer;
 
 /// Where the section of the page begins.
@@ -24,6 +25,8 @@ struct Row {
     name: &'static str,
     rate: f64,
     p99: f64,
+    /// Of Redis's processor, for a decision, in µs.
+    spent: f64,
 }
 
 /// Measures, prints and adds its section to `docs/benchmarks.md`.
@@ -32,13 +35,13 @@ pub(super) fn run() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let ours = runtime.block_on(tokio::task::LocalSet::new().run_until(ours(server.url())))?;
-    let peer = node(server.port())?;
+    let ours = runtime.block_on(tokio::task::LocalSet::new().run_until(ours(&server)))?;
+    let peer = node(&server)?;
     write(ours.into_iter().chain([peer]).collect())
 }
 
-async fn ours(url: String) -> Result<Vec<Row>> {
-    let store = RedisStore::builder(url).connect().await?;
+async fn ours(server: &RedisServer) -> Result<Vec<Row>> {
+    let store = RedisStore::builder(server.url()).connect().await?;
     let (hour, points) = (Duration::from_hours(1), i64::from(u32::MAX));
     let keys = CounterKeys::new([7; 16]);
     let rule = |name| Rule::new(name, points, hour).lock(Lock::doubling(hour, hour));
@@ -49,20 +52,33 @@ async fn ours(url: String) -> Result<Vec<Row>> {
         ("panoply, four counters of a login at once", 4),
     ] {
         let mut rounds = Vec::new();
+        let mut decisions = 0;
+        let before = processor(server.process())?;
         for _ in 0..=ROUNDS {
-            rounds.push(round(&store, &keys, rules.get(..counters).unwrap_or(&rules)).await?);
+            let rules = rules.get(..counters).unwrap_or(&rules);
+            let (many, p99) = round(&store, &keys, rules).await?;
+            decisions += many;
+            rounds.push((f64::from(many) / ROUND.as_secs_f64(), p99));
         }
+        let spent = processor(server.process())? - before;
         // The first round is for warming up.
         rounds.remove(0);
         rounds.sort_by(|one: &(f64, f64), other| one.0.total_cmp(&other.0));
         let (rate, p99) = rounds.get(ROUNDS / 2).copied().unwrap_or_default();
-        rows.push(Row { name, rate, p99 });
+        let spent = spent * 1e6 / f64::from(decisions);
+        rows.push(Row {
+            name,
+            rate,
+            p99,
+            spent,
+        });
     }
     Ok(rows)
 }
 
+/// How many decisions a round makes, and how long the slowest of a hundred takes, in ms.
 #[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
-async fn round(store: &RedisStore, keys: &CounterKeys, rules: &[Rule]) -> Result<(f64, f64)> {
+async fn round(store: &RedisStore, keys: &CounterKeys, rules: &[Rule]) -> Result<(u32, f64)> {
     let times = Rc::new(RefCell::new(Vec::new()));
     let next = Rc::new(Cell::new(0_u32));
     let start = Instant::now();
@@ -91,7 +107,6 @@ async fn round(store: &RedisStore, keys: &CounterKeys, rules: &[Rule]) -> Result
     while let Some(done) = tasks.join_next().await {
         done??;
     }
-    let elapsed = start.elapsed().as_secs_f64();
     let mut times = times.borrow_mut();
     times.sort_by(f64::total_cmp);
     let count = u32::try_from(times.len())?;
@@ -99,18 +114,22 @@ async fn round(store: &RedisStore, keys: &CounterKeys, rules: &[Rule]) -> Result
         .get(times.len() * 99 / 100)
         .copied()
         .unwrap_or_default();
-    Ok((f64::from(count) / elapsed, p99))
+    Ok((count, p99))
 }
 
-fn node(port: u16) -> Result<Row> {
+fn node(server: &RedisServer) -> Result<Row> {
     let folder = tempfile::tempdir()?;
     let packages = ["rate-limiter-flexible@11.4.0", "ioredis@5"];
     super::limits::npm(folder.path(), &packages)?;
     let script = folder.path().join("redis.mjs");
     std::fs::write(&script, include_str!("redis.mjs"))?;
-    let told = super::limits::told(Command::new("node").arg(&script).arg(port.to_string()))?;
+    let before = processor(server.process())?;
+    let port = server.port().to_string();
+    let told = super::limits::told(Command::new("node").arg(&script).arg(port))?;
+    let spent = processor(server.process())? - before;
     let number = |key: &str| told.get(key).and_then(serde_json::Value::as_f64);
     Ok(Row {
+        spent: spent * 1e6 / number("decisions").context("no decisions")?,
         name: "rate-limiter-flexible 11.4.0 with ioredis, one counter",
         rate: number("rate").context("no rate")?,
         p99: number("p99").context("no p99")?,
@@ -118,19 +137,28 @@ fn node(port: u16) -> Result<Row> {
 }
 
 fn write(rows: Vec<Row>) -> Result<()> {
-    let peer = rows.last().map_or(1.0, |row| row.rate);
+    let (peer, cost) = rows.last().map_or((1.0, 1.0), |row| (row.rate, row.spent));
     let mut section = format!(
         "{TITLE}\n\nMade by the same command: one connection to a redis-server on the same machine, \
-         {AT_ONCE} decisions at once, 10,000 keys; medians of {ROUNDS} rounds of {} s.\n\n\
-         | | thousand/s | to rate-limiter-flexible | p99 ms |\n|---|---|---|---|\n",
+         {AT_ONCE} decisions at once, 10,000 keys; medians of {ROUNDS} rounds of {} s. \
+         How much of Redis's processor a decision takes says how many nodes one Redis can serve.\n\n\
+         | | thousand/s | to rate-limiter-flexible | p99 ms | µs each in Redis | to rate-limiter-flexible |\n\
+         |---|---|---|---|---|---|\n",
         ROUND.as_secs()
     );
-    for Row { name, rate, p99 } in rows {
+    for Row {
+        name,
+        rate,
+        p99,
+        spent,
+    } in rows
+    {
         let _ = writeln!(
             section,
-            "| {name} | {:.1} | {:.2} | {p99:.1} |",
+            "| {name} | {:.1} | {:.2} | {p99:.1} | {spent:.1} | {:.2} |",
             rate / 1e3,
-            rate / peer
+            rate / peer,
+            spent / cost
         );
     }
     print!("{section}");
