@@ -15,6 +15,7 @@ use crate::config::{ConfigError, Loaded};
 use crate::control::Asker;
 use crate::error::{Error, system};
 use crate::gateway::{Gateway, Outcome};
+use crate::intake::Ports;
 use crate::listen::Listeners;
 use crate::metrics::Metrics;
 use crate::reload::apply;
@@ -77,7 +78,11 @@ impl Gateway {
         ready: impl FnOnce(),
         reload: impl Fn() -> Result<Loaded, ConfigError>,
     ) -> Result<Outcome, Error> {
-        let https_port = self.addresses().https.map(|address| address.port());
+        let addresses = self.addresses();
+        let ports = addresses.https.map(|https| Ports {
+            http: addresses.http.map(|http| http.port()),
+            https: https.port(),
+        });
         let metrics = Arc::new(Metrics::new());
         let (reports, incoming) = mpsc::channel(REPORTS);
         let shared = Arc::new(Shared::new(
@@ -86,7 +91,7 @@ impl Gateway {
             access,
             Arc::clone(&self.around.clock),
             reports,
-            https_port,
+            ports,
         ));
         let (settings, around) = (&self.settings, &self.around);
         let (upgrades, asked) = mpsc::channel(ASKERS);

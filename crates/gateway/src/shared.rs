@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::access::AccessLog;
 use crate::descriptors;
+use crate::intake::Ports;
 use crate::metrics::Metrics;
 use crate::reports::Received;
 use crate::settings::Live;
@@ -37,7 +38,8 @@ pub(crate) struct Shared {
     /// The app's process and port, where it is ours to look after.
     process: Mutex<Option<(Pid, u16)>>,
     pub(crate) reports: mpsc::Sender<Received>,
-    pub(crate) https_port: Option<u16>,
+    /// Where HTTPS is served, and what leads there; none without it.
+    pub(crate) ports: Option<Ports>,
     pub(crate) reloads: Reloads,
     census: Census,
 }
@@ -49,7 +51,7 @@ impl Shared {
         access: AccessLog,
         clock: Arc<dyn Clock>,
         reports: mpsc::Sender<Received>,
-        https_port: Option<u16>,
+        ports: Option<Ports>,
     ) -> Self {
         descriptors::raise(live.limits.connections);
         Self {
@@ -65,7 +67,7 @@ impl Shared {
             finished: AtomicUsize::new(0),
             process: Mutex::default(),
             reports,
-            https_port,
+            ports,
             reloads: Reloads::default(),
             census: Census::default(),
         }

@@ -10,7 +10,7 @@ mod service;
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST};
 use http::uri::{Authority, Parts, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version};
-use panoply_core::Refusal;
+use panoply_core::{ClientAddress, Refusal};
 
 pub(crate) use service::{Asked, Intake};
 
@@ -107,20 +107,39 @@ fn origin_form(uri: &Uri) -> Uri {
     Uri::from(whole.unwrap_or_else(|_| slash()))
 }
 
-/// The same target under `https`, for the host the client asked for and the `port` we listen on.
-pub(crate) fn https_location<B>(request: &Request<B>, port: u16) -> Option<HeaderValue> {
-    let host = request
-        .headers()
-        .get(HOST)?
-        .to_str()
-        .ok()?
-        .parse::<Authority>()
-        .ok()?;
-    let host = host.host();
+/// The ports that are listened on, where HTTPS is one of them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ports {
+    pub(crate) http: Option<u16>,
+    pub(crate) https: u16,
+}
+
+impl Ports {
+    /// Where a client finds HTTPS that asked for `host` on plain HTTP.
+    ///
+    /// One that came by port 80, where nobody listens here, was led from there to here, by a container's
+    /// published port or a load balancer; and so it will be from 443.
+    fn of_https(self, host: &Authority) -> u16 {
+        let by_80 = host.port_u16().is_none_or(|port| port == 80);
+        if by_80 && self.http != Some(80) {
+            443
+        } else {
+            self.https
+        }
+    }
+}
+
+/// The same target under `https`, for the host the client asked for.
+pub(crate) fn https_location<B>(request: &Request<B>, ports: Ports) -> Option<HeaderValue> {
+    let client = request.extensions().get::<ClientAddress>();
+    let host = || request.headers().get(HOST)?.to_str().ok()?.parse().ok();
+    let forwarded = client.and_then(ClientAddress::forwarded_host).cloned();
+    let host: Authority = forwarded.or_else(host)?;
+    let (name, port) = (host.host(), ports.of_https(&host));
     let authority = if port == 443 {
-        host.to_owned()
+        name.to_owned()
     } else {
-        format!("{host}:{port}")
+        format!("{name}:{port}")
     };
     let mut parts = Parts::default();
     parts.scheme = Some(Scheme::HTTPS);

@@ -90,7 +90,7 @@ impl<S> Intake<S> {
 
     /// On plain HTTP, the way to HTTPS, unless a trusted proxy says the client came by it.
     fn redirect(&self, request: &Request<RequestBody>) -> Option<Result<Answer, Refusal>> {
-        let port = self.shared.https_port?;
+        let ports = self.shared.ports?;
         let plain = request.extensions().get::<Connection>()?.tls.is_none();
         let by_https = request
             .extensions()
@@ -99,7 +99,7 @@ impl<S> Intake<S> {
         if !plain || by_https {
             return None;
         }
-        let Some(location) = https_location(request, port) else {
+        let Some(location) = https_location(request, ports) else {
             // HTTP/1.0 need not say the host, and what is not known must not pass unprotected.
             let detail = "The request does not say which host it is for.";
             let refusal = Refusal::new(StatusCode::BAD_REQUEST, "intake/no-host", detail);

@@ -158,17 +158,42 @@ fn underscores_do_not_reach_the_app() {
 
 #[test]
 fn the_way_to_https() {
-    let to = |host: &str, port| {
+    let asked = |host: &str, http, https| {
         let request = get().header(HOST, host).body(()).unwrap();
-        https_location(&request, port).map(|value| value.to_str().unwrap().to_owned())
+        let ports = Ports {
+            http: Some(http),
+            https,
+        };
+        https_location(&request, ports).map(|value| value.to_str().unwrap().to_owned())
     };
+    let to = |host: &str, https| asked(host, if https == 443 { 80 } else { 8080 }, https);
     assert_eq!(to("a.test", 443).unwrap(), "https://a.test/a%2f..%2fb?x=1");
     assert_eq!(
         to("a.test:8080", 8443).unwrap(),
         "https://a.test:8443/a%2f..%2fb?x=1"
     );
     assert_eq!(
-        to("[::1]:80", 8443).unwrap(),
+        to("[::1]:8080", 8443).unwrap(),
         "https://[::1]:8443/a%2f..%2fb?x=1"
     );
+    // A published port of a container: what led from 80 to 8080 leads from 443 to 8443.
+    for host in ["a.test", "a.test:80"] {
+        assert_eq!(to(host, 8443).unwrap(), "https://a.test/a%2f..%2fb?x=1");
+    }
+    // Nothing leads here: 80 itself is listened on, and HTTPS somewhere else.
+    assert_eq!(
+        asked("a.test", 80, 8443).unwrap(),
+        "https://a.test:8443/a%2f..%2fb?x=1"
+    );
+    // What a trusted proxy calls the host is what the client called it.
+    let mut request = get().header(HOST, "inner:8080").body(()).unwrap();
+    let client = ClientAddress::direct("192.0.2.1:9".parse().unwrap(), panoply_core::Scheme::Http);
+    let client = client.with_host("a.test".parse().ok());
+    request.extensions_mut().insert(client);
+    let ports = Ports {
+        http: Some(8080),
+        https: 8443,
+    };
+    let location = https_location(&request, ports).unwrap();
+    assert_eq!(location, "https://a.test/a%2f..%2fb?x=1");
 }
