@@ -1,4 +1,4 @@
-//! How cost grows with sessions, counters, routes, cookies and nodes: plots and a section of the page.
+//! How cost grows with sessions, counters, routes, cookies and nodes: plots and two sections of the page.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -13,6 +13,7 @@ use crate::root;
 
 /// Where the section of the page begins.
 const TITLE: &str = "## How cost grows";
+const NODES: &str = "## Nodes on one Redis";
 
 /// What grows.
 struct Growing {
@@ -102,9 +103,18 @@ pub(super) fn run() -> Result<()> {
     for growing in &GROWING {
         growing.measure(&program, &plots, &mut section)?;
     }
-    nodes(&program, &plots, &mut section)?;
     print!("{section}");
     super::replace_section(TITLE, &section)
+}
+
+/// The same of nodes that share one Redis.
+pub(super) fn run_nodes() -> Result<()> {
+    let program = crate::budget::build(&root())?;
+    let plots = root().join("docs/plots");
+    std::fs::create_dir_all(&plots)?;
+    let section = nodes(&program, &plots)?;
+    print!("{section}");
+    super::replace_section(NODES, &section)
 }
 
 impl Growing {
@@ -192,7 +202,7 @@ impl Growing {
 }
 
 /// Nodes that share one Redis, and what they and it spend on a decision.
-fn nodes(program: &Path, plots: &Path, section: &mut String) -> Result<()> {
+fn nodes(program: &Path, plots: &Path) -> Result<String> {
     let mut lines = Vec::new();
     let mut rows = String::new();
     let asked = [
@@ -245,9 +255,8 @@ fn nodes(program: &Path, plots: &Path, section: &mut String) -> Result<()> {
     };
     std::fs::write(plots.join("nodes.svg"), plot.draw(&lines))?;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let _ = write!(
-        section,
-        "\n![{}](plots/nodes.svg)\n\nEach node is a process with one thread, one connection and 50 \
+    let mut section = format!(
+        "{NODES}\n\nMade by `cargo xtask bench nodes`.\n\n![{}](plots/nodes.svg)\n\nEach node is a process with one thread, one connection and 50 \
          calls under way; they and the redis-server share {cores} cores, so that more nodes than \
          one mostly take from each other. What it would be where Redis has a core of its own is told \
          by the time that its processor takes for a call.\n\n| | nodes | thousand/s \
@@ -265,7 +274,7 @@ fn nodes(program: &Path, plots: &Path, section: &mut String) -> Result<()> {
         figure(&told, "counter of a login")?,
         figure(&told, "session")?
     );
-    Ok(())
+    Ok(section)
 }
 
 /// How many keys of each kind Redis is filled with.

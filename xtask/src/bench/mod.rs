@@ -41,7 +41,7 @@ pub(crate) enum What {
     Audit,
     /// The gateway beside nginx, haproxy and caddy.
     Gateway,
-    /// How cost grows with sessions, counters, routes, cookies and nodes.
+    /// How cost grows with sessions, counters, routes and cookies.
     Growth,
     /// TLS handshakes, full and resumed, beside nginx, haproxy and caddy.
     Handshakes,
@@ -49,6 +49,8 @@ pub(crate) enum What {
     Headers,
     /// Counting in memory and in Redis beside rate-limiter-flexible and governor.
     Limits,
+    /// One to three nodes on one Redis, and what a call takes of it.
+    Nodes,
     /// The gateway with everything on, in many shapes, beside nginx, haproxy and caddy.
     Shapes,
     /// Sessions beside express-session, cookie-session and tower-sessions.
@@ -148,6 +150,9 @@ fn libraries(options: Options) -> Result<()> {
     }
     if matches!(options.what, None | Some(What::Growth)) {
         growth::run()?;
+    }
+    if matches!(options.what, None | Some(What::Nodes)) {
+        growth::run_nodes()?;
     }
     Ok(())
 }
