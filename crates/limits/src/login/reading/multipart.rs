@@ -122,6 +122,10 @@ fn keys(head: &str, head_lower: &str) -> Result<Vec<String>, Unreadable> {
             Some(rest) => (true, rest.trim_start()),
             None => (false, rest),
         };
+        // `name*0="user"; name*1="name"`: one name in pieces, which no client writes.
+        if is_extended && rest.starts_with(|letter: char| letter.is_ascii_digit()) {
+            return Err(Unreadable::Malformed);
+        }
         let Some(rest) = rest.strip_prefix('=') else {
             continue;
         };
@@ -141,6 +145,11 @@ fn keys(head: &str, head_lower: &str) -> Result<Vec<String>, Unreadable> {
         keys.push(decoded.into_owned());
         let word = value.split([' ', '\t', ',']).next().unwrap_or("");
         keys.push(word.to_owned());
+        // As PHP has it, which knows both kinds of quotes.
+        if let Some(quoted) = value.strip_prefix('\'') {
+            let quoted = quoted.split('\'').next().unwrap_or("");
+            keys.push(quoted.to_owned());
+        }
         keys.push(String::from_utf8_lossy(&bytes).into_owned());
         keys.push(value);
     }

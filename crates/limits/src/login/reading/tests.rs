@@ -63,6 +63,56 @@ fn forms() {
 }
 
 #[test]
+fn keys_as_php_has_them() {
+    for key in ["username%00", "username%00x", "username%00[x]"] {
+        let body = format!("{key}=alice");
+        assert_eq!(
+            read("/", FORM, body.as_bytes()).unwrap(),
+            ["alice"],
+            "{key}"
+        );
+        let uri = format!("/?{key}=alice");
+        assert_eq!(read(&uri, FORM, b"").unwrap(), ["alice"], "{key}");
+    }
+    // An open bracket is no letter of a name, and becomes one that is.
+    let (parts, ()) = Request::new(()).into_parts();
+    for (field, key) in [
+        (Field::at(&["user_name"]), "user[name"),
+        (Field::at(&["user_name"]), "user[name%00x"),
+        (Field::Usual, "user[id"),
+    ] {
+        let body = format!("{key}=alice");
+        let found = names(&parts, body.as_bytes(), &field).unwrap();
+        assert_eq!(found, ["alice"], "{key}");
+    }
+    // Old parsers split a query so as well.
+    assert_eq!(read("/?a;username=alice", FORM, b"").unwrap(), ["alice"]);
+}
+
+#[test]
+fn a_mark_of_wide_letters_is_refused_whatever_they_are_called() {
+    let json = r#"{"username":"alice"}"#;
+    let little: Vec<u8> = json.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let big: Vec<u8> = json.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let wide: Vec<u8> = json
+        .chars()
+        .flat_map(|c| u32::from(c).to_be_bytes())
+        .collect();
+    for (mark, text) in [
+        (&b"\xff\xfe"[..], &little),
+        (b"\xfe\xff", &big),
+        (b"\0\0\xfe\xff", &wide),
+    ] {
+        for kind in ["", "text/plain", FORM, "application/json", "image/png"] {
+            let body = [mark, text].concat();
+            assert!(read("/", kind, &body).is_err(), "{kind} {mark:?}");
+            // Without a mark it begins with a bracket, and is no JSON of ours.
+            assert!(read("/", kind, text).is_err(), "{kind}");
+        }
+    }
+}
+
+#[test]
 fn json_however_it_is_called() {
     for content_type in [
         "application/json",
@@ -121,10 +171,15 @@ fn multipart_forms() {
         "Content-Disposition: form-data; filename=\"x\"; NAME=\"user\\name\"",
         "Content-Disposition: form-data; name*=utf-8''user%6eame",
         "Content-Disposition: form-data; name=\"username[]\"",
+        // As PHP has it.
+        "Content-Disposition: form-data; name='username'",
+        "Content-Disposition: form-data; name='username'x",
+        "Content-Disposition: form-data; name=\"username\0x\"",
     ] {
         for content_type in [
             "multipart/form-data; boundary=b",
             "multipart/mixed; boundary=\"b\"",
+            "x; multipart/form-data; boundary=b",
         ] {
             let read = read("/", content_type, body(head).as_bytes()).unwrap();
             assert_eq!(read, ["alice"], "{head}");
@@ -183,7 +238,8 @@ fn a_form_is_read_whatever_else_it_looks_like() {
         }
     }
     let quoted = format!("{FORM}; x=multipart; boundary=b");
-    assert_eq!(read("/", &quoted, b"username=alice").unwrap(), ["alice"]);
+    let refused = read("/", &quoted, b"username=alice");
+    assert_eq!(refused, Err(Unreadable::Malformed));
     let json = br#"{"x":"&username=alice&"}"#;
     assert_eq!(read("/", "application/json", json).unwrap(), ["alice"]);
     let spaced = "\u{a0}\u{feff}{\"username\":\"alice\"}";
@@ -250,6 +306,7 @@ fn parts_that_only_one_parser_would_read_are_refused() {
         hers.replace("form-data;", "form-data; x=\"--b\";"),
         hers.replace("\r\n", "\n"),
         hers.replace("form-data;", "form-data;\n"),
+        hers.replace("name=\"username\"", "name*0=\"user\"; name*1=\"name\""),
         hers.replace("--b\r\n", "--bc\r\n"),
         hers.replace("--b\r\n", "--b \r\n"),
         format!("--b\r\n\r\nx\r\n{hers}"),
@@ -325,6 +382,25 @@ fn of_two_content_types_neither_is_believed() {
     let (parts, ()) = request.body(()).unwrap().into_parts();
     let read = names(&parts, b"username=alice", &Field::Usual);
     assert_eq!(read, Err(Unreadable::Malformed));
+}
+
+#[test]
+fn digest_credentials() {
+    for value in [
+        r#"Digest username="alice", realm="x""#,
+        r#"DIGEST realm="x",username = "alice""#,
+        "Digest username=alice, realm=x",
+        "Digest username*=UTF-8''%61lice",
+        r#"Digest username="al\ice""#,
+    ] {
+        let request = Request::builder().header("authorization", value).body(());
+        let (parts, ()) = request.unwrap().into_parts();
+        let found = names(&parts, b"", &Field::Usual).unwrap();
+        assert!(found.contains(&"alice".to_owned()), "{value}: {found:?}");
+    }
+    let request = Request::builder().header("authorization", "Bearer username=alice");
+    let (parts, ()) = request.body(()).unwrap().into_parts();
+    assert!(names(&parts, b"", &Field::Usual).unwrap().is_empty());
 }
 
 #[test]
