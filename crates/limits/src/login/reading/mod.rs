@@ -2,6 +2,7 @@
 
 mod field;
 mod form;
+mod head;
 mod json;
 mod kind;
 mod multipart;

@@ -1,6 +1,7 @@
 //! `multipart/form-data`: what only one parser would read is refused, since no client writes it.
 
 use super::form::is_at;
+use super::head::is_plain;
 use super::kind::{Charset, Kind, unquoted};
 use super::{Field, Unreadable};
 
@@ -48,8 +49,7 @@ pub(super) fn names(
 }
 
 fn read(head: &str, value: &str, field: &Field, names: &mut Vec<String>) -> Result<(), Unreadable> {
-    let lines = head.replace("\r\n", "");
-    if lines.contains(['\r', '\n']) || head.starts_with("\r\n") || head.len() > MOST_HEAD {
+    if head.len() > MOST_HEAD || !is_plain(head) {
         return Err(Unreadable::Malformed);
     }
     let lower = head.to_ascii_lowercase();
@@ -122,10 +122,6 @@ fn keys(head: &str, head_lower: &str) -> Result<Vec<String>, Unreadable> {
             Some(rest) => (true, rest.trim_start()),
             None => (false, rest),
         };
-        // `name*0="user"; name*1="name"`: one name in pieces, which no client writes.
-        if is_extended && rest.starts_with(|letter: char| letter.is_ascii_digit()) {
-            return Err(Unreadable::Malformed);
-        }
         let Some(rest) = rest.strip_prefix('=') else {
             continue;
         };
@@ -145,11 +141,6 @@ fn keys(head: &str, head_lower: &str) -> Result<Vec<String>, Unreadable> {
         keys.push(decoded.into_owned());
         let word = value.split([' ', '\t', ',']).next().unwrap_or("");
         keys.push(word.to_owned());
-        // As PHP has it, which knows both kinds of quotes.
-        if let Some(quoted) = value.strip_prefix('\'') {
-            let quoted = quoted.split('\'').next().unwrap_or("");
-            keys.push(quoted.to_owned());
-        }
         keys.push(String::from_utf8_lossy(&bytes).into_owned());
         keys.push(value);
     }
