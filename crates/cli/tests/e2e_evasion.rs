@@ -52,6 +52,7 @@ fn what_php_reads() {
     site.judge(php::keys());
     site.judge(php::parts());
     site.judge(php::json());
+    site.judge(php::within_gzip());
 }
 
 #[test]

@@ -1,5 +1,9 @@
 //! What PHP makes of a key, a part's head and a body, which no parser of Node's does.
 
+use std::io::Write as _;
+
+use flate2::{Compression, GzBuilder};
+
 use super::{FORM, Login};
 
 /// Keys of forms and of queries.
@@ -49,4 +53,23 @@ pub(crate) fn json() -> Vec<Login> {
     let kinds = ["application/json", "text/plain", FORM, ""];
     let of = |kind| bodies.map(|body| Login::of("php", kind, body));
     kinds.map(of).into_iter().flatten().collect()
+}
+
+/// A form in the name of a file that gzip keeps: PHP does not undo the encoding, and reads it.
+pub(crate) fn within_gzip() -> Vec<Login> {
+    let of = |compression| {
+        let mut gzip = GzBuilder::new()
+            .filename("&username=alice&password=x&")
+            .write(Vec::new(), compression);
+        gzip.write_all(b"username=bob").unwrap();
+        gzip.finish().unwrap()
+    };
+    let sent =
+        || Login::of("php", FORM, of(Compression::best())).header("Content-Encoding", "gzip");
+    vec![
+        sent(),
+        // Then those apps that would undo it are not told of it.
+        sent().header("Connection", "close, Content-Encoding"),
+        Login::of("php", FORM, of(Compression::none())),
+    ]
 }

@@ -33,8 +33,14 @@ const MOST_NAMES: usize = 16;
 /// What a text in UTF-16 or UTF-32 begins with, in either order.
 const WIDE_MARKS: [&[u8]; 3] = [b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff"];
 
-/// The names in the query, in credentials and in the body.
-pub(super) fn names(parts: &Parts, body: &[u8], field: &Field) -> Result<Vec<String>, Unreadable> {
+/// The names in the query, in credentials and in the body. `as_sent` is how the body came, where that is
+/// otherwise than it is read.
+pub(super) fn names(
+    parts: &Parts,
+    body: &[u8],
+    as_sent: Option<&[u8]>,
+    field: &Field,
+) -> Result<Vec<String>, Unreadable> {
     let mut names = Vec::new();
     if let Some(query) = parts.uri.query() {
         form::names(query.as_bytes(), field, false, &mut names);
@@ -67,6 +73,15 @@ pub(super) fn names(parts: &Parts, body: &[u8], field: &Field) -> Result<Vec<Str
     form::names(body, field, kind.charset.latin, &mut names);
     if !is_json && !is_multipart {
         form::names_by_semicolon(body, field, kind.charset.latin, &mut names);
+    }
+    if let Some(as_sent) = as_sent {
+        // PHP, Django and Flask read what came, whatever its encoding: a form may stand in the name of a file
+        // that gzip keeps. Of what begins as JSON does, or has parts, no client compresses a login.
+        if is_multipart || matches!(first_letter(as_sent), Some('{' | '[')) {
+            return Err(Unreadable::Malformed);
+        }
+        form::names(as_sent, field, kind.charset.latin, &mut names);
+        form::names_by_semicolon(as_sent, field, kind.charset.latin, &mut names);
     }
     names.sort_unstable();
     names.dedup();
