@@ -14,7 +14,7 @@
 mod evasion;
 mod support;
 
-use evasion::{Site, answers, bodies, codings, parts, random, routes};
+use evasion::{Site, answers, bodies, codings, parts, php, random, routes};
 
 #[test]
 fn forms() {
@@ -47,6 +47,15 @@ fn bodies_in_parts() {
 }
 
 #[test]
+fn what_php_reads() {
+    let mut site = Site::of_php();
+    site.judge(php::keys());
+    site.judge(php::parts());
+    site.judge(php::json());
+    site.judge(php::within_gzip());
+}
+
+#[test]
 fn routes_and_methods() {
     Site::start().judge(routes::routes());
 }
@@ -66,6 +75,11 @@ fn answers_that_the_client_has_a_hand_in() {
     let app = answers::app();
     answers::chosen_by_the_client(&app);
     answers::honest(&app);
+}
+
+#[test]
+fn successes_that_are_none() {
+    answers::yes_to_whoever_is_logged_in(&answers::app());
 }
 
 #[test]

@@ -3,18 +3,25 @@
 use http::{HeaderMap, HeaderName};
 
 /// Headers that some proxy, CDN or framework is known to read a client's address, certificate, host,
-/// scheme or target from, apart from those that begin with `x-forwarded-`.
-const CLAIMS: [&str; 26] = [
+/// scheme or target from, apart from those that begin with one of [`FAMILIES`].
+const CLAIMS: [&str; 37] = [
     "cf-connecting-ip",
     "cf-connecting-ipv6",
+    "cf-pseudo-ipv4",
     "client-cert",
     "client-cert-chain",
     "client-ip",
+    "do-connecting-ip",
     "fastly-client-ip",
+    "fly-client-ip",
     "forwarded",
     "forwarded-for",
     "front-end-https",
+    "proxy-client-ip",
     "true-client-ip",
+    "wl-proxy-client-ip",
+    "x-appengine-user-ip",
+    "x-arr-clientcert",
     "x-azure-clientip",
     "x-azure-socketip",
     "x-client-ip",
@@ -30,15 +37,35 @@ const CLAIMS: [&str; 26] = [
     "x-real-ip",
     "x-remote-ip",
     "x-rewrite-url",
+    "x-scheme",
+    "x-ssl-cert",
     "x-url-scheme",
+    "x-vercel-forwarded-for",
+    "x-vercel-proxied-for",
+];
+
+/// What the names of a whole family of them begin with: AWS, Google, ingress-nginx and what is copied from
+/// their guides name a certificate's parts each by itself.
+const FAMILIES: [&str; 6] = [
+    "cf-cert-",
+    "ssl-client-",
+    "x-amzn-mtls-",
+    "x-client-cert",
+    "x-forwarded-",
+    "x-ssl-client-",
 ];
 
 /// Whether a header says on whose behalf, or how, a request was first made, such as
 /// `X-Forwarded-For` or `CF-Connecting-IP`. Only what a trusted proxy says so may be believed.
 pub fn is_claim(name: &HeaderName) -> bool {
     let name = name.as_str();
-    let may_be = matches!(name.as_bytes().first(), Some(b'c' | b'f' | b't' | b'x'));
-    may_be && (name.starts_with("x-forwarded-") || CLAIMS.binary_search(&name).is_ok())
+    let first = name.as_bytes().first();
+    let may_be = matches!(
+        first,
+        Some(b'c' | b'd' | b'f' | b'p' | b's' | b't' | b'w' | b'x')
+    );
+    let in_family = || FAMILIES.iter().any(|start| name.starts_with(start));
+    may_be && (in_family() || CLAIMS.binary_search(&name).is_ok())
 }
 
 /// Removes every such header; one look at each name when there is none.
@@ -75,6 +102,12 @@ mod tests {
         for name in CLAIMS
             .iter()
             .chain(&["x-forwarded-for", "x-forwarded-anything"])
+            .chain(&["ssl-client-verify", "x-amzn-mtls-clientcert-leaf"])
+            .chain(&[
+                "x-client-cert",
+                "x-client-cert-present",
+                "x-ssl-client-s-dn",
+            ])
             .chain(&others)
         {
             headers.insert(

@@ -12,14 +12,32 @@ pub struct Pair<'a> {
 
 impl Pair<'_> {
     /// Whether an app could read something else in it than its maker meant: it has no name, one that
-    /// begins with `$` as in RFC 2965, or holds a control character.
+    /// begins with `$` as in RFC 2965, holds a control character, or begins a quoted value that does not
+    /// end: to Tomcat and Python all that follows is part of that, other cookies too.
     pub fn is_odd(&self) -> bool {
         let control = |bytes: &[u8]| bytes.iter().any(|byte| *byte < b' ' || *byte == 0x7f);
         self.name.is_empty()
             || self.name.starts_with(b"$")
             || control(self.name)
             || control(self.value)
+            || is_open(self.value)
     }
+}
+
+/// Whether a value begins with a quote and is no quoted string to its end.
+fn is_open(value: &[u8]) -> bool {
+    let Some((b'"', rest)) = value.split_first() else {
+        return false;
+    };
+    let mut bytes = rest.iter();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'\\' => drop(bytes.next()),
+            b'"' => return bytes.next().is_some(),
+            _ => {}
+        }
+    }
+    true
 }
 
 /// The pairs of a `Cookie` header, in their order, as Express's parser (`cookie` 0.7) finds them:
@@ -73,6 +91,10 @@ mod tests {
             b"a=\x01",
             b"\x7fa=1",
             b"a=\0",
+            b"a=\"",
+            b"a=\"b",
+            b"a=\"b\\\"",
+            b"a=\"b\"c",
         ] {
             assert!(odd(header), "{header:?}");
         }
@@ -81,6 +103,9 @@ mod tests {
             b"a=",
             b"a b=c d",
             b"a=\"1\"",
+            b"a=\"\"",
+            b"a=\"1\\\"2\"",
+            b"a=1\"2",
             b"a=\xc3\xa4",
             b"a.b-c=d=e",
         ] {

@@ -100,6 +100,9 @@ pub fn set_cookie(line: &[u8]) {
     request.insert(COOKIE, cookie);
     GUARD.incoming(&mut request, true);
     let odd = set.name().is_empty() || set.name().starts_with(b"$") || line.contains(&b'\t');
+    // Another cookie may stand in it, or it in another's name.
+    let odd = odd || set.value().iter().any(|byte| b" ,\"".contains(byte));
+    let odd = odd || set.name().to_ascii_lowercase() != set.name();
     let too_large = set.bytes() > 4096 - 64;
     let is_deletion = set.max_age_attribute().is_some_and(|age| age <= 0);
     // An app does not know the names outside; the fuzzer finds them.

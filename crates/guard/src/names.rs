@@ -191,6 +191,9 @@ const COMMON: [&str; 5] = [
 /// Sessions of PHP whose names it reads from others as well.
 pub(crate) const OF_PHP: [&str; 3] = ["laravel_session", "ci_session", "xf_session"];
 
+/// Sessions of .NET, which knows no case in their names.
+pub(crate) const OF_DOT_NET: [&str; 2] = ["ASP.NET_SessionId", ".AspNetCore.Session"];
+
 /// Sessions that are all in the cookie, signed at best.
 pub(crate) const WHOLE: [&str; 5] = [
     "session",

@@ -1,7 +1,7 @@
 //! Answers to a wrong password that the client has a hand in, so that they look like those to a right one.
 
 use super::FORM;
-use crate::support::{App, Gateway, Verdicts, npm_ci, raw, require, scripts};
+use crate::support::{App, Gateway, Reply, Verdicts, npm_ci, raw, require, scripts};
 
 const CONFIG: &str = "[tls]\nmode = \"off\"\n[client]\ntrusted_proxies = [\"loopback\"]\n";
 
@@ -15,8 +15,7 @@ struct Visitor<'a> {
 }
 
 impl Visitor<'_> {
-    /// The status, and where it leads.
-    fn guess(&self, address: &str, password: &str) -> (u16, String) {
+    fn send(&self, address: &str, password: &str) -> Reply {
         let Self {
             app,
             client,
@@ -35,7 +34,12 @@ impl Visitor<'_> {
             body.len(),
             more.concat()
         );
-        let reply = raw(address, request.as_bytes());
+        raw(address, request.as_bytes())
+    }
+
+    /// The status, and where it leads.
+    fn guess(&self, address: &str, password: &str) -> (u16, String) {
+        let reply = self.send(address, password);
         let text = reply.text();
         let leads = text.lines().find_map(|line| {
             let (name, value) = line.split_once(": ")?;
@@ -124,6 +128,45 @@ pub(crate) fn chosen_by_the_client(app: &App) {
         let what = format!("{app_of}: {method} {target} {headers:?}: {statuses:?}");
         wrong.equal(&what, shown(app, app_of) - before, 10);
     }
+    wrong.settle();
+}
+
+fn already<'a>(headers: &'a [(&'a str, &'a str)]) -> Visitor<'a> {
+    Visitor {
+        app: "already",
+        client: "203.0.113.9".into(),
+        method: "POST",
+        target: "/login".into(),
+        headers,
+    }
+}
+
+/// Who has an account of his own is not shown more passwords of another for it: what looks like a success
+/// forgives ten times a day, and its device is soon one like any other.
+pub(crate) fn yes_to_whoever_is_logged_in(app: &App) {
+    let mut wrong = Verdicts::default();
+    let gateway = Gateway::before(&app.origin(), CONFIG);
+    let before = shown(app, "already");
+    let mut device = String::new();
+    for round in 0..40 {
+        let session = format!("user=mallory; panoply_device={device}");
+        let own = [("Cookie", session.as_str())];
+        let reply = already(&own).send(gateway.address(), "whatever");
+        wrong.check(matches!(reply.status(), 302 | 429), || reply.text());
+        if let Some((_, cookie)) = reply.text().split_once("panoply_device=") {
+            device = cookie.split(';').next().unwrap().to_owned();
+        }
+        let known = format!("panoply_device={device}");
+        for guess in 0..9 {
+            let headers = [("Cookie", known.as_str())];
+            already(&headers).guess(gateway.address(), &format!("guess{round}.{guess}"));
+        }
+    }
+    // Nine each time that forgives, the last ten of the device, and ten of a stranger.
+    let guesses = shown(app, "already") - before;
+    wrong.check((90..=120).contains(&guesses), || {
+        format!("{guesses} guesses")
+    });
     wrong.settle();
 }
 

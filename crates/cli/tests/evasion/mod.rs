@@ -4,10 +4,12 @@ pub(crate) mod answers;
 pub(crate) mod bodies;
 pub(crate) mod codings;
 pub(crate) mod parts;
+pub(crate) mod php;
 pub(crate) mod random;
 pub(crate) mod routes;
 
 use std::net::Ipv4Addr;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::support::{App, Gateway, Raw, Verdicts, npm_ci, require, scripts, statuses, text};
@@ -176,7 +178,18 @@ const GUARD: &str = "[tls]\nmode = \"off\"\n[client]\ntrusted_proxies = [\"loopb
 
 impl Site {
     pub(crate) fn start() -> Self {
-        let app = app();
+        Self::before(app())
+    }
+
+    /// The same with an app of PHP's, by its built-in server.
+    pub(crate) fn of_php() -> Self {
+        require("php");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/php/names.php");
+        let serve = format!("exec php -S 127.0.0.1:$PORT '{}'", script.display());
+        Self::before(App::start(&["sh".into(), "-c".into(), serve]))
+    }
+
+    fn before(app: App) -> Self {
         let told = format!("{GUARD}username = [\"username\", \"user.name\"]\n");
         let gateways = [
             ("usual names", Gateway::before(&app.origin(), GUARD)),

@@ -88,7 +88,7 @@ impl Socket {
 /// The socket in `state`, in place of one that a gateway left behind; none when another gateway
 /// answers there.
 pub(crate) fn bind(state: &Path) -> io::Result<Option<Socket>> {
-    fs::create_dir_all(state)?;
+    crate::privilege::make_state(state)?;
     let path = state.join(SOCKET);
     if std::os::unix::net::UnixStream::connect(&path).is_ok() {
         return Ok(None);

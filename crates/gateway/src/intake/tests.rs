@@ -157,6 +157,48 @@ fn underscores_do_not_reach_the_app() {
 }
 
 #[test]
+fn what_would_mislead_an_app_does_not_reach_it() {
+    let mut request = get()
+        .header("host", "a.test")
+        .header("proxy", "http://evil.test")
+        .header("x-middleware-subrequest", "middleware:middleware")
+        .header("accept", "*/*")
+        .body(())
+        .unwrap();
+    admit(&mut request).unwrap();
+    assert_eq!(request.headers().len(), 2);
+}
+
+#[test]
+fn what_connection_names_is_missed_by_all_alike() {
+    let mut request = get()
+        .header("host", "a.test")
+        .header(
+            "connection",
+            "Upgrade, te, Content-Encoding, host, content-length",
+        )
+        .header("connection", "close, Content-Type")
+        .header("upgrade", "websocket")
+        .header("te", "trailers")
+        .header("content-length", "0")
+        .header("content-encoding", "gzip")
+        .header("content-type", "text/plain")
+        .body(())
+        .unwrap();
+    admit(&mut request).unwrap();
+    let mut left: Vec<_> = request
+        .headers()
+        .keys()
+        .map(http::HeaderName::as_str)
+        .collect();
+    left.sort_unstable();
+    assert_eq!(
+        left,
+        ["connection", "content-length", "host", "te", "upgrade"]
+    );
+}
+
+#[test]
 fn the_way_to_https() {
     let asked = |host: &str, http, https| {
         let request = get().header(HOST, host).body(()).unwrap();

@@ -71,12 +71,20 @@ pub(super) fn give(state: &Path, account: &Account) -> Result<(), String> {
     chown(state, Some(uid), Some(gid)).map_err(failed)
 }
 
-/// The directory for its user alone, those above it as usual.
-fn make(state: &Path) -> io::Result<()> {
+/// Makes the directory where there is none: for its user alone, whatever the umask is, since who can write
+/// there can put a secret and a key of his own in the place of ours. Those above it are as usual.
+///
+/// # Errors
+///
+/// What the system says.
+pub(crate) fn make(state: &Path) -> io::Result<()> {
     if let Some(parent) = state.parent() {
         fs::create_dir_all(parent)?;
     }
-    DirBuilder::new().mode(0o700).create(state)
+    match DirBuilder::new().mode(0o700).create(state) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && state.is_dir() => Ok(()),
+        made => made,
+    }
 }
 
 /// Something that the gateway has not put there.
@@ -155,6 +163,21 @@ pub(super) fn enter(state: &Path) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_state_directory_is_its_users_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("a/b");
+        make(&state).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&state), 0o700);
+        // One that is there already is whoever's made it.
+        fs::set_permissions(&state, fs::Permissions::from_mode(0o750)).unwrap();
+        make(&state).unwrap();
+        assert_eq!(mode(&state), 0o750);
+        fs::write(state.join("file"), "").unwrap();
+        assert!(make(&state.join("file")).is_err());
+    }
 
     #[test]
     fn what_is_a_state_directory() {

@@ -18,7 +18,7 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The headers that `Connection` names, which end here with it (RFC 9110 §7.6.1).
-pub(super) fn named(headers: &HeaderMap) -> Vec<HeaderName> {
+pub(crate) fn named(headers: &HeaderMap) -> Vec<HeaderName> {
     headers
         .get_all(CONNECTION)
         .iter()

@@ -185,7 +185,7 @@ fn sqlite(
 ) -> Result<SqliteStore, panoply_store_sqlite::Error> {
     if !asked && let Some(state) = path.parent() {
         // The state directory is ours to make, whatever else is not.
-        std::fs::create_dir_all(state).ok();
+        crate::privilege::make_state(state).ok();
     }
     SqliteStore::builder(path).clock(Arc::clone(clock)).open()
 }

@@ -17,7 +17,7 @@ pub(crate) fn secret(state: &Path) -> io::Result<Secret> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         read => return read,
     }
-    fs::create_dir_all(state)?;
+    crate::privilege::make_state(state)?;
     let random = Secret::random().map_err(io::Error::other)?;
     let mut digits = String::with_capacity(64);
     for byte in random.expose() {

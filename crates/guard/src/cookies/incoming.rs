@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 use super::CookieGuard;
 use super::config::Unsealable;
 use super::guard::Treatment;
-use crate::names::OF_PHP;
+use crate::names::{OF_DOT_NET, OF_PHP};
 
 /// What a request's cookies told.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -101,7 +101,8 @@ impl CookieGuard {
         }
         let is_other = || treatment.outside.is_some() || self.is_read_as_another(name);
         let plain = https && inside.is_none() && is_other();
-        if plain && !self.takes_plain() {
+        let hides = || https && inside.is_none() && self.holds_another(pair.value);
+        if (plain || hides()) && !self.takes_plain() {
             return None;
         }
         let value = self.unsealed(name, pair.value, &treatment)?;
@@ -120,7 +121,28 @@ impl CookieGuard {
         })
     }
 
-    /// Whether PHP takes a name for another that goes by an alias: points, spaces and brackets are `_` to it.
+    /// Whether a name that goes by an alias stands in a value where some parsers begin another pair: Python's
+    /// `SimpleCookie` at a space, those that still know RFC 2109 at a comma, either behind a quoted value.
+    fn holds_another(&self, value: &[u8]) -> bool {
+        let begins = |byte: &u8| matches!(byte, b' ' | b'\t' | b',' | b'"');
+        let pieces = value.split(begins).skip(1);
+        let mut pieces = pieces.filter(|piece| !piece.is_empty()).peekable();
+        while let Some(piece) = pieces.next() {
+            let mut parts = piece.splitn(2, |byte| *byte == b'=');
+            let name = parts.next().unwrap_or_default();
+            let has_value =
+                parts.next().is_some() || pieces.peek().is_some_and(|next| next.starts_with(b"="));
+            let is_other =
+                || self.aliases().outside(name).is_some() || self.is_read_as_another(name);
+            if has_value && is_other() {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Whether PHP or .NET takes a name for another that goes by an alias: to the one points, spaces and
+    /// brackets are `_`, to the other capitals are small letters.
     fn is_read_as_another(&self, name: &[u8]) -> bool {
         let is =
             |own: u8, byte: u8| own == byte || own == b'_' && matches!(byte, b'.' | b' ' | b'[');
@@ -128,7 +150,9 @@ impl CookieGuard {
             let mut pairs = own.bytes().zip(name);
             own.len() == name.len() && pairs.all(|(own, byte)| is(own, *byte))
         };
+        let is_same = |own: &&&str| own.as_bytes().eq_ignore_ascii_case(name);
         let read = OF_PHP.iter().find(reads);
+        let read = read.or_else(|| OF_DOT_NET.iter().find(is_same));
         read.is_some_and(|own| self.aliases().outside(own.as_bytes()).is_some())
     }
 

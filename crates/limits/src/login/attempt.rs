@@ -25,6 +25,8 @@ pub(super) struct Taken {
     pub(super) rule: Which,
     pub(super) member: Option<CounterKey>,
     pub(super) receipt: Receipt,
+    /// Whether others are counted there, which a success might forgive.
+    pub(super) earlier: bool,
 }
 
 impl Attempt {
@@ -32,17 +34,31 @@ impl Attempt {
     /// are forgotten. Gives the cookie by which this device will be known, unless the request held
     /// several user names, of which it is not known which was right.
     ///
+    /// Ten times a day and user a success forgives others and makes a device known (`login/trust`);
+    /// beyond, only a device that is known already gets its cookie anew.
+    ///
     /// # Errors
     ///
     /// When the store fails; the attempt then still counts.
     pub async fn succeed(self) -> Result<Option<String>, StoreError> {
-        let sure = self.claim.only_user();
-        self.settle(sure.is_some()).await?;
-        let Some(user) = sure.filter(|_| self.guard.0.rules.device.is_some()) else {
+        let Some(user) = self.claim.only_user() else {
+            self.settle(None).await?;
             return Ok(None);
         };
         let guard = &self.guard;
-        Ok(guard.0.seal.seal(guard.user_key(user), self.claim.device))
+        let user_key = guard.user_key(user);
+        let known = { self.claim.device }.filter(|device| device.user() == user_key);
+        let has_devices = guard.0.rules.device.is_some();
+        let forgives = { self.taken.iter() }.any(|taken| taken.earlier && taken.is_consecutive());
+        let needs_trust = forgives || (has_devices && known.is_none());
+        let trusted = needs_trust && self.settle(Some(user)).await?;
+        if !trusted {
+            self.settle(None).await?;
+        }
+        if !has_devices || (known.is_none() && !trusted) {
+            return Ok(None);
+        }
+        Ok(guard.0.seal.seal(user_key, known))
     }
 
     /// The login was wrong: what was reserved stays counted. The same as dropping it.
@@ -56,7 +72,7 @@ impl Attempt {
     ///
     /// When the store fails; the attempt then still counts.
     pub async fn give_back(self) -> Result<(), StoreError> {
-        self.settle(false).await
+        self.settle(None).await.map(drop)
     }
 
     /// The locks that this attempt made, as it reserved the last point of a counter; they hold
@@ -72,24 +88,38 @@ impl Attempt {
         &self.claim
     }
 
-    async fn settle(&self, forget: bool) -> Result<(), StoreError> {
-        let ops: SmallVec<[Op<'_>; 5]> = self
-            .taken
-            .iter()
-            .filter_map(|taken| {
-                let consecutive = matches!(taken.rule, Which::Pair | Which::Ever | Which::Device);
-                let action = if forget && consecutive {
-                    Action::Forget
-                } else {
-                    Action::Refund {
-                        cost: 1,
-                        member: taken.member,
-                        receipt: taken.receipt,
-                    }
-                };
-                Some(Op::new(taken.key, self.guard.rule(taken.rule)?, action))
-            })
-            .collect();
-        self.guard.0.store.decide(&ops).await.map(drop)
+    /// Gives back what this attempt took; for a user who is trusted, forgets what others took as well,
+    /// unless that has been done too often, when nothing is done at all. Whether it was done.
+    async fn settle(&self, trusted: Option<&str>) -> Result<bool, StoreError> {
+        let guard = &self.guard;
+        let mut ops: SmallVec<[Op<'_>; 6]> = SmallVec::new();
+        if let Some(user) = trusted
+            && let Some(rule) = guard.rule(Which::Trust)
+        {
+            let key = guard.key(Which::Trust, &[user.as_bytes()]);
+            // In the same decision, so that it costs no round trip of its own.
+            ops.push(Op::reserve(key, rule));
+        }
+        ops.extend(self.taken.iter().filter_map(|taken| {
+            let action = if trusted.is_some() && taken.is_consecutive() {
+                Action::Forget
+            } else {
+                Action::Refund {
+                    cost: 1,
+                    member: taken.member,
+                    receipt: taken.receipt,
+                }
+            };
+            Some(Op::new(taken.key, guard.rule(taken.rule)?, action))
+        }));
+        let decision = guard.0.store.decide(&ops).await?;
+        Ok(decision.is_granted())
+    }
+}
+
+impl Taken {
+    /// Whether what is counted are failures in a row, which a success ends.
+    const fn is_consecutive(&self) -> bool {
+        matches!(self.rule, Which::Pair | Which::Ever | Which::Device)
     }
 }

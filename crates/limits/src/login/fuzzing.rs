@@ -50,8 +50,8 @@ pub fn login(data: &[u8]) {
         request = request.header(CONTENT_TYPE, kind);
     }
     let (parts, ()) = request.body(()).expect("a request").into_parts();
-    let found = names(&parts, body, &Field::at(&["username"]));
-    let _ = names(&parts, body, &Field::Usual);
+    let found = names(&parts, body, None, &Field::at(&["username"]));
+    let _ = names(&parts, body, None, &Field::Usual);
     let Ok(found) = found else {
         return;
     };

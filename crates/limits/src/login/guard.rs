@@ -40,6 +40,7 @@ pub(super) enum Which {
     Names,
     Ever,
     Device,
+    Trust,
 }
 
 /// The operations of one decision, and what they are about.
@@ -134,6 +135,11 @@ impl LoginGuard {
         let name = super::name::normalised(user);
         let user = name.as_bytes();
         let mut released = 0;
+        if let Some(rule) = self.rule(Which::Trust) {
+            // No failures, and so not told of.
+            let forget = Op::new(self.key(Which::Trust, &[user]), rule, Action::Forget);
+            self.0.store.decide(&[forget]).await?;
+        }
         for which in [Which::User, Which::Ever] {
             if let Some(rule) = self.rule(which) {
                 let forget = Op::new(self.key(which, &[user]), rule, Action::Forget);
@@ -196,10 +202,11 @@ impl LoginGuard {
             Which::Names => rules.names.as_ref(),
             Which::Ever => rules.ever.as_ref(),
             Which::Device => rules.device.as_ref(),
+            Which::Trust => Some(&rules.trust),
         }
     }
 
-    fn key(&self, which: Which, parts: &[&[u8]]) -> CounterKey {
+    pub(super) fn key(&self, which: Which, parts: &[&[u8]]) -> CounterKey {
         let realm = self.0.realm.as_bytes();
         let parts: SmallVec<[&[u8]; 4]> = std::iter::once(realm)
             .chain(parts.iter().copied())
@@ -278,6 +285,7 @@ impl LoginGuard {
             rule,
             member,
             receipt: state.receipt,
+            earlier: state.count > 1,
         });
         Attempt {
             guard: self.clone(),
@@ -314,7 +322,7 @@ impl LoginGuard {
 
 impl Which {
     pub(super) const fn name(self) -> &'static str {
-        use super::rules::{CLIENT, DEVICE, EVER, NAMES, PAIR, USER};
+        use super::rules::{CLIENT, DEVICE, EVER, NAMES, PAIR, TRUST, USER};
         match self {
             Self::Pair => PAIR,
             Self::Client => CLIENT,
@@ -322,6 +330,7 @@ impl Which {
             Self::Names => NAMES,
             Self::Ever => EVER,
             Self::Device => DEVICE,
+            Self::Trust => TRUST,
         }
     }
 }

@@ -10,6 +10,7 @@ use super::route::Route;
 use super::trail::Trail;
 
 mod telling;
+mod words;
 
 /// Where a server action of Next.js leads, and how.
 const ACTION_REDIRECT: HeaderName = HeaderName::from_static("x-action-redirect");
@@ -156,7 +157,7 @@ impl Reader {
     pub(super) fn needs_body(&self, status: StatusCode, headers: &HeaderMap) -> bool {
         self.success.need_body()
             || self.failure.need_body()
-            || (status.is_success() && (is_html(headers) || is_json(headers)))
+            || (status.is_success() && (is_html(headers) || is_json(headers) || is_text(headers)))
     }
 
     pub(super) fn read(&self, answer: &Answer<'_>, route: &Route) -> Read {
@@ -193,6 +194,14 @@ impl Reader {
             200..=299 if json && telling::says_no(body) => {
                 read(Failure, "the JSON says that something is wrong")
             }
+            200..=299 if !defined && (html || is_text(headers)) && words::page_says_no(body) => {
+                read(Failure, "the text says that something is wrong")
+            }
+            200..=299
+                if !defined && json && !telling::says_yes(body) && words::json_says_no(body) =>
+            {
+                read(Failure, "the JSON says in words that something is wrong")
+            }
             // What stands behind may ask for a password again.
             200..=299 if !defined && (html || json) && !answer.whole => {
                 read(Failure, "not all of it could be read")
@@ -219,6 +228,15 @@ fn is_html(headers: &HeaderMap) -> bool {
 fn is_json(headers: &HeaderMap) -> bool {
     let content_type = text(headers, CONTENT_TYPE).to_ascii_lowercase();
     content_type.contains("json")
+}
+
+/// Whether what is sent is words: plain, or whatever has no type.
+fn is_text(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_none_or(|kind| {
+        let kind = kind.as_bytes();
+        kind.get(.."text/plain".len())
+            .is_some_and(|kind| kind.eq_ignore_ascii_case(b"text/plain"))
+    })
 }
 
 /// Whether this is what Next.js answers to a form that calls a server action: whatever that came to, the

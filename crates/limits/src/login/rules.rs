@@ -17,6 +17,11 @@ use crate::time::Counter;
 /// | `login/names` | different users that failed from one client | 10 in 10 minutes | blocked for 10 minutes, doubling to a day |
 /// | `login/ever` | consecutive failures of one user, ever | off | refused until released |
 /// | `login/device` | consecutive failures of a known device | 10 in 90 days | treated as unknown for an hour, doubling to a day |
+/// | `login/trust` | successes of one user that forgive failures or make a device known | 10 a day | the success gives back its own attempt and no more |
+///
+/// The last one is always there. What is read as a success need not be one: many apps lead whoever is
+/// logged in already on to their front page, whatever name and password he sends, and who has an account
+/// of his own could have the guesses at another forgiven for ever.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoginRules {
     pub(super) pair: Option<Rule>,
@@ -25,6 +30,7 @@ pub struct LoginRules {
     pub(super) names: Option<Rule>,
     pub(super) ever: Option<Rule>,
     pub(super) device: Option<Rule>,
+    pub(super) trust: Rule,
 }
 
 pub(super) const PAIR: &str = "login/pair";
@@ -33,6 +39,7 @@ pub(super) const USER: &str = "login/user";
 pub(super) const NAMES: &str = "login/names";
 pub(super) const EVER: &str = "login/ever";
 pub(super) const DEVICE: &str = "login/device";
+pub(super) const TRUST: &str = "login/trust";
 
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
@@ -48,8 +55,13 @@ impl Default for LoginRules {
             names: Some(Rule::new(NAMES, 10, TEN_MINUTES).lock(Lock::doubling(TEN_MINUTES, DAY))),
             ever: None,
             device: Some(pair(DEVICE)),
+            trust: trust(),
         }
     }
+}
+
+fn trust() -> Rule {
+    Rule::new(TRUST, 10, DAY)
 }
 
 macro_rules! setters {
@@ -83,7 +95,7 @@ impl LoginRules {
     }
 
     /// No rule at all, to which some are added.
-    pub const fn none() -> Self {
+    pub fn none() -> Self {
         Self {
             pair: None,
             client: None,
@@ -91,6 +103,7 @@ impl LoginRules {
             names: None,
             ever: None,
             device: None,
+            trust: trust(),
         }
     }
 }

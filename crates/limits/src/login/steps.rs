@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use http::header::COOKIE;
+use http::header::{CONTENT_ENCODING, COOKIE};
 use http::request::Parts;
 use panoply_core::{ClientAddress, Refusal, StoreError};
 
@@ -30,12 +30,17 @@ pub(super) fn claim(
             detail,
         ));
     };
+    let as_sent = parts
+        .headers
+        .contains_key(CONTENT_ENCODING)
+        .then(|| body.clone());
     let body =
         decoded(&parts.headers, body, LoginLayer::MOST_BODY).map_err(|coding| match coding {
             Coding::TooLong => too_long(),
             Coding::Unknown => unsupported("The encoding of the body is not supported here."),
         })?;
-    let names = reading::names(parts, &body, &settings.field);
+    let as_sent = as_sent.filter(|as_sent| *as_sent != body);
+    let names = reading::names(parts, &body, as_sent.as_deref(), &settings.field);
     let names = names.map_err(|unreadable| match unreadable {
         Unreadable::Charset => unsupported("The character set of the body is not supported here."),
         Unreadable::Malformed => bad("The body of the login cannot be read."),

@@ -69,9 +69,10 @@ async fn a_success_forgets_the_pair_and_counts_against_nobody() {
     for _ in 0..9 {
         site.fails(client(1), "alice").await.unwrap();
     }
-    for _ in 0..200 {
+    for number in 0..200 {
         let attempt = site.guard.attempt(client(1), " Alice").await.unwrap();
-        assert!(attempt.succeed().await.unwrap().is_some());
+        let cookie = attempt.succeed().await.unwrap();
+        assert_eq!(cookie.is_some(), number < 10, "{number}");
     }
     site.fails(client(1), "alice").await.unwrap();
     assert!(site.guard.blocks(None, 9).await.unwrap().is_empty());
@@ -151,6 +152,87 @@ async fn nobody_can_lock_a_known_device_out() {
         site.guard.claim(other).await.is_err(),
         "another user's cookie"
     );
+}
+
+/// Where the app says yes to whoever is logged in already, as himself, guesses at another are not
+/// forgiven for it again and again, on devices that are known or not.
+#[tokio::test]
+async fn what_is_no_success_forgives_ten_times_a_day() {
+    for with_device in [false, true] {
+        let mut rules = LoginRules::default();
+        if !with_device {
+            // The rule for a user from everywhere would hide what is looked at.
+            rules = rules.user(None).unwrap().client(None).unwrap();
+        }
+        let site = Site::new(rules);
+        let mut device = None;
+        let mut days = [0, 0];
+        for made in &mut days {
+            for _ in 0..100 {
+                let yes = Claim::new(client(1)).user("alice").device(device);
+                if let Ok(attempt) = site.guard.claim(yes).await {
+                    let cookie = attempt.succeed().await.unwrap();
+                    if let Some(cookie) = cookie.filter(|_| with_device) {
+                        device = site.guard.device(&cookie);
+                    }
+                }
+                for _ in 0..9 {
+                    let guess = Claim::new(client(1)).user("alice").device(device);
+                    if let Ok(attempt) = site.guard.claim(guess).await {
+                        attempt.fail();
+                        *made += 1;
+                    }
+                }
+            }
+            site.clock.advance(24 * HOUR);
+        }
+        // Nine before each time that forgives, ten behind the last; with a device its own lane comes
+        // first, and then that of everybody.
+        assert!(
+            days.iter().all(|made| (90..=130).contains(made)),
+            "{with_device} {days:?}"
+        );
+    }
+}
+
+/// Who logs in all day long, and is known, needs no trust for it and is forgiven when he mistypes.
+#[tokio::test]
+async fn a_known_device_keeps_its_trust_for_when_it_needs_it() {
+    let site = Site::new(LoginRules::default());
+    let attempt = site.guard.attempt(client(1), "alice").await.unwrap();
+    let mut cookie = attempt.succeed().await.unwrap().unwrap();
+    let claim = |cookie: &str| {
+        let device = site.guard.device(cookie);
+        Claim::new(client(1)).user("alice").device(device)
+    };
+    for _ in 0..100 {
+        let attempt = site.guard.claim(claim(&cookie)).await.unwrap();
+        cookie = attempt.succeed().await.unwrap().unwrap();
+    }
+    for _ in 0..9 {
+        for _ in 0..9 {
+            site.guard.claim(claim(&cookie)).await.unwrap().fail();
+        }
+        let attempt = site.guard.claim(claim(&cookie)).await.unwrap();
+        cookie = attempt.succeed().await.unwrap().unwrap();
+    }
+}
+
+/// A success that was asked for before the failures came forgives none of them without trust.
+#[tokio::test]
+async fn a_success_that_is_slow_forgives_nothing_by_the_way() {
+    let site = Site::new(
+        LoginRules::none()
+            .pair(Some(Counter::new(10, HOUR).lock(HOUR)))
+            .unwrap(),
+    );
+    let slow = site.guard.attempt(client(1), "alice").await.unwrap();
+    for _ in 0..9 {
+        site.fails(client(1), "alice").await.unwrap();
+    }
+    slow.succeed().await.unwrap();
+    site.fails(client(1), "alice").await.unwrap();
+    assert!(site.fails(client(1), "alice").await.is_err());
 }
 
 #[tokio::test]

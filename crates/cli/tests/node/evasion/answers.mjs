@@ -21,6 +21,7 @@ const wrong = {
   long: (req, res) => res.send(form(req.originalUrl)),
   page: (req, res) => res.send(form('/login')),
   json: (req, res) => res.json({ success: false, message: 'Wrong name or password.' }),
+  already: (req, res) => res.status(401).send('Wrong name or password.'),
   query: (req, res) => res.redirect('/?error=Wrong+name+or+password'),
 };
 
@@ -31,6 +32,8 @@ app.use(express.urlencoded({ extended: false, limit: '1mb' }));
 app.get('/shown', (req, res) => { res.send(String(shown[req.query.app] ?? 0)); });
 app.post('/login', (req, res) => {
   const which = req.get('x-app');
+  // As Devise, Laravel and Django do: whoever is logged in already is led on, whatever he sends.
+  if (which === 'already' && req.get('cookie')?.includes('user=mallory')) return res.redirect('/');
   shown[which] = (shown[which] ?? 0) + 1;
   if (req.body.password === 'right') {
     res.redirect('/');

@@ -240,3 +240,56 @@ fn names_that_php_takes_for_another_are_dropped() {
     let seen = incoming(&named, &["laravel.session=1"], true);
     assert_eq!(seen.as_deref(), Some("laravel.session=1"));
 }
+
+/// To .NET `.aspnetcore.session` is the session as well.
+#[test]
+fn names_that_dot_net_takes_for_another_are_dropped() {
+    let guard = guard("");
+    for planted in [
+        ".aspnetcore.session",
+        "asp.net_sessionid",
+        ".AspNetCore.SESSION",
+    ] {
+        let cookies = format!("{planted}=1; a=2");
+        let seen = incoming(&guard, &[&cookies], true);
+        assert_eq!(seen.as_deref(), Some("a=2"), "{planted}");
+    }
+}
+
+/// A neighbouring host can set a cookie in whose value some parsers find another.
+#[test]
+fn a_cookie_that_holds_another_is_dropped() {
+    let guard = guard("");
+    for planted in [
+        "x=1 session=2",
+        "x=1, JSESSIONID=2",
+        "x=1,JSESSIONID=2",
+        "x=\"1\" sessionid = 2",
+        "x=\"1\"session=2",
+        "x=1\t connect.sid= 2",
+        "x=1 laravel.session=2",
+        "x=\"1",
+        "x=\"",
+    ] {
+        let cookies = format!("a=1; {planted}; b=2");
+        let seen = incoming(&guard, &[&cookies], true);
+        assert_eq!(seen.as_deref(), Some("a=1; b=2"), "{planted}");
+    }
+    for honest in [
+        "x=1 2",
+        "x=session=2",
+        "x=a session",
+        "x=\"a b\"",
+        "x={\"id\":7}",
+        "x=a, b=c",
+        "x=my-session, 2",
+        "x=1&session=2",
+    ] {
+        let seen = incoming(&guard, &[honest], true);
+        assert_eq!(seen.as_deref(), Some(honest));
+    }
+    // The app's own, under the name that it has outside.
+    let own = pair(&guard, "connect.sid=1 session=2");
+    let seen = incoming(&guard, &[&own], true);
+    assert_eq!(seen.as_deref(), Some("connect.sid=1 session=2"));
+}

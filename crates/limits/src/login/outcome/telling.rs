@@ -51,15 +51,10 @@ pub(super) fn says_no(body: &[u8]) -> bool {
     let Ok(Value::Object(answer)) = serde_json::from_slice::<Value>(body) else {
         return false;
     };
-    let right = |says: bool| {
-        RIGHT
-            .iter()
-            .any(|name| answer.get(*name) == Some(&Value::Bool(says)))
-    };
-    if right(false) {
+    if is_right(&answer, false) {
         return true;
     }
-    if right(true) {
+    if is_right(&answer, true) {
         return false;
     }
     let is_something = |value: &Value| match value {
@@ -74,6 +69,22 @@ pub(super) fn says_no(body: &[u8]) -> bool {
     answer.iter().any(|(name, value)| {
         (is_one(&WRONG, name) && is_something(value)) || (is_one(&WORDY, name) && is_no(value))
     })
+}
+
+/// Whether a JSON answer says itself that the login was right, whatever else it tells.
+pub(super) fn says_yes(body: &[u8]) -> bool {
+    let answer = serde_json::from_slice::<Value>(body);
+    answer.is_ok_and(|answer| {
+        answer
+            .as_object()
+            .is_some_and(|answer| is_right(answer, true))
+    })
+}
+
+fn is_right(answer: &serde_json::Map<String, Value>, says: bool) -> bool {
+    RIGHT
+        .iter()
+        .any(|name| answer.get(*name) == Some(&Value::Bool(says)))
 }
 
 /// Whether a redirect says so in its query: `/?error=1`, `index.php?login=failed`.

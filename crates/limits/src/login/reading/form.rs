@@ -105,14 +105,20 @@ fn bits(code: f64, bits: i32) -> u32 {
 pub(super) fn is_at(key: &str, field: &Field) -> bool {
     // Where what is parsed is the end of a URL.
     let key = key.strip_prefix('?').unwrap_or(key);
-    let parts = |separators: &[char]| -> Vec<&str> {
-        let parts = key.split(separators);
-        parts.filter(|part| !part.is_empty()).collect()
-    };
-    field.holds(&parts(&['[', ']']))
-        || field.holds(&parts(&['[', ']', '.']))
-        || field.holds(&groups(key))
-        || field.holds(&groups(&without_dots(key)))
+    // PHP's keys end at a zero byte.
+    let up_to_zero = key.split_once('\0').map(|(key, _)| key);
+    [Some(key), up_to_zero].into_iter().flatten().any(|key| {
+        let parts = |separators: &[char]| -> Vec<&str> {
+            let parts = key.split(separators);
+            parts.filter(|part| !part.is_empty()).collect()
+        };
+        field.holds(&parts(&['[', ']']))
+            || field.holds(&parts(&['[', ']', '.']))
+            || field.holds(&groups(key))
+            || field.holds(&groups(&without_dots(key)))
+            // A bracket that is never closed is a letter that PHP does not allow.
+            || field.holds(&[key.replacen('[', "_", 1)])
+    })
 }
 
 /// The path of a key as qs has it: what stands before the first bracket, then what stands within

@@ -2,6 +2,7 @@
 
 mod field;
 mod form;
+mod head;
 mod json;
 mod kind;
 mod multipart;
@@ -29,17 +30,32 @@ pub(super) enum Unreadable {
 /// More names than this in one request are no mistake.
 const MOST_NAMES: usize = 16;
 
-/// The names in the query, in Basic credentials and in the body.
-pub(super) fn names(parts: &Parts, body: &[u8], field: &Field) -> Result<Vec<String>, Unreadable> {
+/// What a text in UTF-16 or UTF-32 begins with, in either order.
+const WIDE_MARKS: [&[u8]; 3] = [b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff"];
+
+/// The names in the query, in credentials and in the body. `as_sent` is how the body came, where that is
+/// otherwise than it is read.
+pub(super) fn names(
+    parts: &Parts,
+    body: &[u8],
+    as_sent: Option<&[u8]>,
+    field: &Field,
+) -> Result<Vec<String>, Unreadable> {
     let mut names = Vec::new();
     if let Some(query) = parts.uri.query() {
         form::names(query.as_bytes(), field, false, &mut names);
+        form::names_by_semicolon(query.as_bytes(), field, false, &mut names);
     }
     for value in parts.headers.get_all(AUTHORIZATION) {
         names.extend(basic(value.as_bytes()));
+        names.extend(digest(value.as_bytes()));
     }
     let kind = Kind::of(&parts.headers)?;
     kind.charset.check(body)?;
+    // Python, Java and .NET go by it whatever the type says.
+    if WIDE_MARKS.iter().any(|mark| body.starts_with(mark)) {
+        return Err(Unreadable::Charset);
+    }
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let first = first_letter(body);
     // Whatever it is called: an app may read JSON that says it is text.
@@ -47,7 +63,8 @@ pub(super) fn names(parts: &Parts, body: &[u8], field: &Field) -> Result<Vec<Str
     if is_json || matches!(first, Some('{' | '[')) {
         json::names(body, field, &mut names)?;
     }
-    let is_multipart = kind.essence.contains("multipart");
+    // Wherever it stands: formidable looks for it in all of the header.
+    let is_multipart = kind.text.to_ascii_lowercase().contains("multipart");
     // An app may read JSON from whatever has a body.
     if is_multipart && !matches!(first, Some('{' | '[')) {
         multipart::names(body, &kind, field, &mut names)?;
@@ -56,6 +73,15 @@ pub(super) fn names(parts: &Parts, body: &[u8], field: &Field) -> Result<Vec<Str
     form::names(body, field, kind.charset.latin, &mut names);
     if !is_json && !is_multipart {
         form::names_by_semicolon(body, field, kind.charset.latin, &mut names);
+    }
+    if let Some(as_sent) = as_sent {
+        // PHP, Django and Flask read what came, whatever its encoding: a form may stand in the name of a file
+        // that gzip keeps. Of what begins as JSON does, or has parts, no client compresses a login.
+        if is_multipart || matches!(first_letter(as_sent), Some('{' | '[')) {
+            return Err(Unreadable::Malformed);
+        }
+        form::names(as_sent, field, kind.charset.latin, &mut names);
+        form::names_by_semicolon(as_sent, field, kind.charset.latin, &mut names);
     }
     names.sort_unstable();
     names.dedup();
@@ -110,6 +136,35 @@ fn basic(value: &[u8]) -> Vec<String> {
         }
     }
     names
+}
+
+/// The names in Digest credentials, `username="…"` and `username*=UTF-8''…`, wherever they stand.
+fn digest(value: &[u8]) -> Vec<String> {
+    let value = String::from_utf8_lossy(value);
+    let is_digest = |scheme: &str| scheme.eq_ignore_ascii_case("digest");
+    if !value.split_whitespace().next().is_some_and(is_digest) {
+        return Vec::new();
+    }
+    let lower = value.to_ascii_lowercase();
+    let found = lower.match_indices("username").filter_map(|(at, key)| {
+        let rest = value.get(at + key.len()..)?.trim_start();
+        let (is_extended, rest) = match rest.strip_prefix('*') {
+            Some(rest) => (true, rest.trim_start()),
+            None => (false, rest),
+        };
+        let rest = rest.strip_prefix('=')?.trim_start();
+        if rest.starts_with('"') {
+            return Some(vec![kind::unquoted(rest)]);
+        }
+        let word = rest.split(',').next().unwrap_or_default().trim();
+        let extended = word.rsplit('\'').next().filter(|_| is_extended);
+        let extended = extended.map(|text| {
+            let text = percent_encoding::percent_decode_str(text);
+            text.decode_utf8_lossy().into_owned()
+        });
+        Some(extended.into_iter().chain([word.to_owned()]).collect())
+    });
+    found.flatten().take(MOST_NAMES).collect()
 }
 
 #[cfg(test)]

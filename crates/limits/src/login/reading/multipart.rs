@@ -1,6 +1,7 @@
 //! `multipart/form-data`: what only one parser would read is refused, since no client writes it.
 
 use super::form::is_at;
+use super::head::is_plain;
 use super::kind::{Charset, Kind, unquoted};
 use super::{Field, Unreadable};
 
@@ -48,8 +49,7 @@ pub(super) fn names(
 }
 
 fn read(head: &str, value: &str, field: &Field, names: &mut Vec<String>) -> Result<(), Unreadable> {
-    let lines = head.replace("\r\n", "");
-    if lines.contains(['\r', '\n']) || head.starts_with("\r\n") || head.len() > MOST_HEAD {
+    if head.len() > MOST_HEAD || !is_plain(head) {
         return Err(Unreadable::Malformed);
     }
     let lower = head.to_ascii_lowercase();

@@ -11,7 +11,7 @@ fn read(uri: &str, content_type: &str, body: &[u8]) -> Result<Vec<String>, Unrea
         .header("content-type", content_type)
         .body(());
     let (parts, ()) = request.unwrap().into_parts();
-    names(&parts, body, &Field::at(&["username"]))
+    names(&parts, body, None, &Field::at(&["username"]))
 }
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -60,6 +60,78 @@ fn forms() {
     let many: Vec<String> = (0..17).map(|number| format!("username={number}")).collect();
     let many = many.join("&");
     assert_eq!(read("/", FORM, many.as_bytes()), Err(Unreadable::TooMany));
+}
+
+#[test]
+fn keys_as_php_has_them() {
+    for key in ["username%00", "username%00x", "username%00[x]"] {
+        let body = format!("{key}=alice");
+        assert_eq!(
+            read("/", FORM, body.as_bytes()).unwrap(),
+            ["alice"],
+            "{key}"
+        );
+        let uri = format!("/?{key}=alice");
+        assert_eq!(read(&uri, FORM, b"").unwrap(), ["alice"], "{key}");
+    }
+    // An open bracket is no letter of a name, and becomes one that is.
+    let (parts, ()) = Request::new(()).into_parts();
+    for (field, key) in [
+        (Field::at(&["user_name"]), "user[name"),
+        (Field::at(&["user_name"]), "user[name%00x"),
+        (Field::Usual, "user[id"),
+    ] {
+        let body = format!("{key}=alice");
+        let found = names(&parts, body.as_bytes(), None, &field).unwrap();
+        assert_eq!(found, ["alice"], "{key}");
+    }
+    // Old parsers split a query so as well.
+    assert_eq!(read("/?a;username=alice", FORM, b"").unwrap(), ["alice"]);
+}
+
+#[test]
+fn a_mark_of_wide_letters_is_refused_whatever_they_are_called() {
+    let json = r#"{"username":"alice"}"#;
+    let little: Vec<u8> = json.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let big: Vec<u8> = json.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let wide: Vec<u8> = json
+        .chars()
+        .flat_map(|c| u32::from(c).to_be_bytes())
+        .collect();
+    for (mark, text) in [
+        (&b"\xff\xfe"[..], &little),
+        (b"\xfe\xff", &big),
+        (b"\0\0\xfe\xff", &wide),
+    ] {
+        for kind in ["", "text/plain", FORM, "application/json", "image/png"] {
+            let body = [mark, text].concat();
+            assert!(read("/", kind, &body).is_err(), "{kind} {mark:?}");
+            // Without a mark it begins with a bracket, and is no JSON of ours.
+            assert!(read("/", kind, text).is_err(), "{kind}");
+        }
+    }
+}
+
+/// PHP, Django and Flask do not undo an encoding, Node does.
+#[test]
+fn a_body_is_read_as_it_came_as_well() {
+    let read = |kind: &str, decoded: &str, as_sent: &[u8]| {
+        let request = Request::builder().header("content-type", kind).body(());
+        let (parts, ()) = request.unwrap().into_parts();
+        names(&parts, decoded.as_bytes(), Some(as_sent), &Field::Usual)
+    };
+    // The name of a file in gzip's head.
+    let gzip = b"\x1f\x8b\x08\x08\0\0\0\0\0\xff&username=alice&\0\x4b\x4c";
+    let both = read(FORM, "username=bob", gzip).unwrap();
+    assert_eq!(both, ["alice", "bob"]);
+    let plain = b"\x1f\x8b\x08\0\0\0\0\0\0\xff\x4b\x4c";
+    assert_eq!(read(FORM, "username=bob", plain).unwrap(), ["bob"]);
+    for (kind, as_sent) in [
+        ("application/json", &b" {\"username\":\"alice\"}"[..]),
+        ("multipart/form-data; boundary=b", plain),
+    ] {
+        assert!(read(kind, "", as_sent).is_err(), "{kind}");
+    }
 }
 
 #[test]
@@ -125,6 +197,7 @@ fn multipart_forms() {
         for content_type in [
             "multipart/form-data; boundary=b",
             "multipart/mixed; boundary=\"b\"",
+            "x; multipart/form-data; boundary=b",
         ] {
             let read = read("/", content_type, body(head).as_bytes()).unwrap();
             assert_eq!(read, ["alice"], "{head}");
@@ -183,7 +256,8 @@ fn a_form_is_read_whatever_else_it_looks_like() {
         }
     }
     let quoted = format!("{FORM}; x=multipart; boundary=b");
-    assert_eq!(read("/", &quoted, b"username=alice").unwrap(), ["alice"]);
+    let refused = read("/", &quoted, b"username=alice");
+    assert_eq!(refused, Err(Unreadable::Malformed));
     let json = br#"{"x":"&username=alice&"}"#;
     assert_eq!(read("/", "application/json", json).unwrap(), ["alice"]);
     let spaced = "\u{a0}\u{feff}{\"username\":\"alice\"}";
@@ -250,6 +324,7 @@ fn parts_that_only_one_parser_would_read_are_refused() {
         hers.replace("form-data;", "form-data; x=\"--b\";"),
         hers.replace("\r\n", "\n"),
         hers.replace("form-data;", "form-data;\n"),
+        hers.replace("name=\"username\"", "name*0=\"user\"; name*1=\"name\""),
         hers.replace("--b\r\n", "--bc\r\n"),
         hers.replace("--b\r\n", "--b \r\n"),
         format!("--b\r\n\r\nx\r\n{hers}"),
@@ -323,8 +398,27 @@ fn of_two_content_types_neither_is_believed() {
         .header("content-type", FORM)
         .header("content-type", "application/json");
     let (parts, ()) = request.body(()).unwrap().into_parts();
-    let read = names(&parts, b"username=alice", &Field::Usual);
+    let read = names(&parts, b"username=alice", None, &Field::Usual);
     assert_eq!(read, Err(Unreadable::Malformed));
+}
+
+#[test]
+fn digest_credentials() {
+    for value in [
+        r#"Digest username="alice", realm="x""#,
+        r#"DIGEST realm="x",username = "alice""#,
+        "Digest username=alice, realm=x",
+        "Digest username*=UTF-8''%61lice",
+        r#"Digest username="al\ice""#,
+    ] {
+        let request = Request::builder().header("authorization", value).body(());
+        let (parts, ()) = request.unwrap().into_parts();
+        let found = names(&parts, b"", None, &Field::Usual).unwrap();
+        assert!(found.contains(&"alice".to_owned()), "{value}: {found:?}");
+    }
+    let request = Request::builder().header("authorization", "Bearer username=alice");
+    let (parts, ()) = request.body(()).unwrap().into_parts();
+    assert!(names(&parts, b"", None, &Field::Usual).unwrap().is_empty());
 }
 
 #[test]
@@ -341,12 +435,12 @@ fn basic_credentials() {
     ] {
         let request = Request::builder().header("authorization", value).body(());
         let (parts, ()) = request.unwrap().into_parts();
-        let found = names(&parts, b"", &Field::at(&["username"])).unwrap();
+        let found = names(&parts, b"", None, &Field::at(&["username"])).unwrap();
         assert_eq!(found, ["alice"], "{value}");
     }
     let request = Request::builder().header("authorization", "Bearer YWxpY2U6eA==");
     let (parts, ()) = request.body(()).unwrap().into_parts();
-    assert!(names(&parts, b"", &Field::Usual).unwrap().is_empty());
+    assert!(names(&parts, b"", None, &Field::Usual).unwrap().is_empty());
 }
 
 proptest! {

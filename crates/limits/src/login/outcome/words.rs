@@ -1,0 +1,168 @@
+//! What a short answer says in words, as the first page of many a tutorial does:
+//! `res.send('Wrong password')`, `<script>alert('Invalid login'); history.back()</script>`.
+
+use serde_json::Value;
+
+/// More text than this is a page, in which any word may stand for anything.
+const SHORT: usize = 400;
+
+/// Words, and their stems, in which apps tell that a name or a password is wrong. None of them is said to
+/// somebody who is let in.
+const NO: [&str; 34] = [
+    "bad credentials",
+    "denied",
+    "did not match",
+    "didn't match",
+    "do not match",
+    "does not exist",
+    "does not match",
+    "doesn't exist",
+    "doesn't match",
+    "don't match",
+    "fail",
+    "inválid",
+    "incorrect",
+    "invalid",
+    "mismatch",
+    "no such",
+    "not authorized",
+    "not correct",
+    "not exist",
+    "not found",
+    "not match",
+    "not valid",
+    "try again",
+    "unauthorized",
+    "unknown user",
+    "wrong",
+    // German, French, Italian, Russian, Chinese, Japanese.
+    "falsch",
+    "ungültig",
+    "erron",
+    "errat",
+    "неверн",
+    "неправильн",
+    "错误",
+    "誤",
+];
+
+/// Fields of JSON that hold what a person is told.
+const TOLD: [&str; 6] = ["message", "msg", "detail", "reason", "text", "info"];
+
+/// Whether a page or a text is short and says so.
+pub(super) fn page_says_no(page: &[u8]) -> bool {
+    let page = String::from_utf8_lossy(page).to_lowercase();
+    says_no(&without_tags(&page))
+}
+
+/// Whether JSON says so in what it has for a person.
+pub(super) fn json_says_no(body: &[u8]) -> bool {
+    let text = |value: &Value| {
+        value
+            .as_str()
+            .is_some_and(|text| says_no(&text.to_lowercase()))
+    };
+    match serde_json::from_slice::<Value>(body) {
+        Ok(Value::Object(answer)) => {
+            let told = |(name, value): (&String, &Value)| {
+                TOLD.iter().any(|known| known.eq_ignore_ascii_case(name)) && text(value)
+            };
+            answer.iter().any(told)
+        }
+        Ok(value) => text(&value),
+        Err(_) => false,
+    }
+}
+
+fn says_no(text: &str) -> bool {
+    text.len() <= SHORT && NO.iter().any(|word| text.contains(word))
+}
+
+/// What is left of a page without its tags, comments and styles, spaces made one; scripts stay, as some
+/// tell it by `alert`.
+fn without_tags(page: &str) -> String {
+    let mut text = String::new();
+    let mut rest = page;
+    while let Some((before, tag)) = rest.split_once('<') {
+        text.push_str(before);
+        text.push(' ');
+        let (begins, ends) = match tag {
+            _ if tag.starts_with("!--") => ("!--", "-->"),
+            _ if tag.starts_with("style") => ("style", "</style"),
+            _ => ("", ">"),
+        };
+        let within = tag.get(begins.len()..).unwrap_or_default();
+        rest = within.split_once(ends).map_or("", |(_, rest)| rest);
+        if begins == "style" {
+            rest = rest.split_once('>').map_or("", |(_, rest)| rest);
+        }
+        if text.len() > 2 * SHORT {
+            return text;
+        }
+    }
+    text.push_str(rest);
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_pages_that_say_no() {
+        for no in [
+            "Wrong password",
+            "Incorrect Username and/or Password!",
+            "<h1>Login failed</h1><a href=/>Back</a>",
+            "<script>alert('Invalid username or password'); location = 'login.php'</script>",
+            "<!doctype html><style>p{color:red}</style><p class=x>Passwort falsch</p>",
+            "<!-- ok --><p>User\n  not found",
+            "Contraseña incorrecta",
+            "ДАННЫЕ НЕВЕРНЫЕ",
+            "パスワードに誤りがあります",
+        ] {
+            assert!(page_says_no(no.as_bytes()), "{no}");
+        }
+        let long = format!(
+            "<p>{}</p>Do not give a wrong number.",
+            "Welcome. ".repeat(60)
+        );
+        let styled = format!("<style>{}</style>Wrong", "a{b:c}".repeat(200));
+        assert!(page_says_no(styled.as_bytes()));
+        for yes in [
+            "",
+            "OK",
+            "Welcome back, ada!",
+            "<p class='invalid-feedback' hidden></p><h1>Hello</h1>",
+            "<!-- wrong --><h1>Hello</h1>",
+            "<style>.wrong{}</style><h1>Hello</h1>",
+            "Login successful",
+            "<",
+            "<!--wrong",
+            "<stylewrong",
+            long.as_str(),
+        ] {
+            assert!(!page_says_no(yes.as_bytes()), "{yes}");
+        }
+    }
+
+    #[test]
+    fn json_that_says_no_to_a_person() {
+        for no in [
+            r#"{"message":"Invalid credentials"}"#,
+            r#"{"Msg":"User not found","data":null}"#,
+            r#""Wrong password""#,
+        ] {
+            assert!(json_says_no(no.as_bytes()), "{no}");
+        }
+        for yes in [
+            r#"{"message":"Login successful","token":"x"}"#,
+            r#"{"user":{"message":"wrong"}}"#,
+            r#"{"name":"Wrong"}"#,
+            r#"["wrong"]"#,
+            "wrong",
+        ] {
+            assert!(!json_says_no(yes.as_bytes()), "{yes}");
+        }
+    }
+}
