@@ -61,6 +61,30 @@ fn what_nest_answers_needs_its_headers_too() {
 }
 
 #[test]
+fn an_app_without_express_has_not_passed() {
+    let told = |files: &[(&str, &str)]| -> Vec<String> {
+        let mut all = not_checked(files);
+        all.retain(|it| it.starts_with("session/memory-store"));
+        all
+    };
+    let script = ("app.js", "console.log(1)");
+    for (package, reason) in [
+        (
+            "{\"dependencies\":{\"next\":\"16\"}}",
+            "the app is built on next; only Express apps are read",
+        ),
+        ("{}", "no Express app is there; only such are read"),
+    ] {
+        let all = told(&[("package.json", package), script]);
+        assert_eq!(all, [format!("session/memory-store {reason}")]);
+    }
+    // A service in Rust has been read, whatever its pages bring along.
+    let rust = ("Cargo.toml", "[package]\nname = \"a\"");
+    assert_eq!(told(&[rust, ("web/package.json", "{}"), script]), [""; 0]);
+    assert_eq!(told(&[("app.js", EXPRESS)]), [""; 0]);
+}
+
+#[test]
 fn an_express_that_nobody_is_seen_to_ask_for_is_told_of() {
     let package = ("package.json", "{\"dependencies\":{\"express\":\"5\"}}");
     let hidden = ("app.mjs", "const app = load('express')(); app.listen(1);");
