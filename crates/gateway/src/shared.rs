@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, watch};
 use crate::access::AccessLog;
 use crate::descriptors;
 use crate::metrics::Metrics;
+use crate::proxy::scheme::Settled;
 use crate::reports::Received;
 use crate::settings::Live;
 
@@ -38,6 +39,8 @@ pub(crate) struct Shared {
     process: Mutex<Option<(Pid, u16)>>,
     pub(crate) reports: mpsc::Sender<Received>,
     pub(crate) https_port: Option<u16>,
+    /// What is known of how the app takes clients that have come by HTTPS.
+    pub(crate) settled: Settled,
     pub(crate) reloads: Reloads,
     census: Census,
 }
@@ -66,6 +69,7 @@ impl Shared {
             process: Mutex::default(),
             reports,
             https_port,
+            settled: Settled::default(),
             reloads: Reloads::default(),
             census: Census::default(),
         }

@@ -34,7 +34,7 @@ use How::{Begins, Is, Like};
 
 /// Name and kind; the stack that it is of stands behind.
 #[rustfmt::skip]
-const NAMES: [(How, Kind); 70] = [
+const NAMES: [(How, Kind); 71] = [
     (Is("connect.sid"), Kind::Session), // express-session (Express, NestJS)
     (Is("session"), Kind::Session), // cookie-session, Flask, Starlette/FastAPI, Pyramid, @hapi/yar, @fastify/secure-session, axum_session
     (Is("session.sig"), Kind::Session), // cookie-session / cookies+keygrip
@@ -105,6 +105,7 @@ const NAMES: [(How, Kind); 70] = [
     (Begins("BIGipServer"), Kind::Balancer), // F5 persistence
     (Like(r"^AWSALB(CORS|APP-\d+|TG(CORS)?)?$|^AWSELB(CORS)?$"), Kind::Balancer), // AWS load balancers
     (Like("^ASLBSA(CORS)?$|^ARRAffinity(SameSite)?$"), Kind::Balancer), // Azure Front Door / App Service
+    (Like("(?i)^[a-z0-9_.-]*[cx]srf[-_]?token([-_][a-z0-9]+)?$"), Kind::ScriptToken), // Syncthing, and many a page script's own
 ];
 
 /// All of the table, ready to be asked.
@@ -225,10 +226,23 @@ mod tests {
             ("BIGipServerpool_x", Kind::Balancer),
             ("AWSALBTGCORS", Kind::Balancer),
             ("_xsrf", Kind::ScriptToken),
+            ("CSRF-Token-74VMD", Kind::ScriptToken),
+            ("csrfToken", Kind::ScriptToken),
+            ("__Host-csrf_token", Kind::ScriptToken),
+            ("ci_csrf_token", Kind::ServerToken),
+            ("__Host-authjs.csrf-token", Kind::ServerToken),
         ] {
             assert_eq!(kind_of(name.as_bytes()), Some(kind), "{name}");
         }
-        for name in ["", "lang", "JSESSIONIDx", "connect.sid2", "\u{fe}"] {
+        for name in [
+            "",
+            "lang",
+            "JSESSIONIDx",
+            "connect.sid2",
+            "csrf_secret",
+            "csrftoken.sig",
+            "\u{fe}",
+        ] {
             assert_eq!(kind_of(name.as_bytes()), None, "{name}");
         }
         for name in renamed() {
