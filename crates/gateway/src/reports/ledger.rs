@@ -209,6 +209,12 @@ mod tests {
             told.ends_with(r#"append = { script-src = ["https://js.stripe.com"] }"#),
             "{told}"
         );
+        // A hash is of no use to a framework whose scripts are others on each visit.
+        let told = advice(&report("script-src-elem", "inline"));
+        for line in ["'nonce'", "'sha256-…'"] {
+            let line = format!("append = {{ script-src = [\"{line}\"] }}");
+            assert!(told.contains(&line), "{told}");
+        }
         let told = advice(&report("script-src-attr", "inline"));
         assert!(
             !told.contains("append"),
