@@ -44,6 +44,16 @@ fn what_nest_answers_needs_its_headers_too() {
             "main.ts:4 headers/helmet-missing?"
         ]
     );
+    // What is said to help is there in TypeScript, and helps.
+    let bare = main("");
+    let findings = report(&[("main.ts", &bare), module]).findings;
+    let mut helps = findings.into_iter().map(|finding| finding.help);
+    let disabled = "app.getHttpAdapter().getInstance().disable('x-powered-by')";
+    assert!(helps.any(|help| help.contains(disabled)));
+    assert_eq!(
+        found(&format!("{disabled};\n")),
+        ["main.ts:4 headers/helmet-missing?"]
+    );
     assert_eq!(found("app.use(require('helmet')());\n"), [""; 0]);
     // A module may apply it, to some routes or to all.
     let applied = "import helmet from 'helmet';\nexport class M { configure(all) { all.apply(helmet()).forRoutes('*'); } }";
