@@ -78,7 +78,8 @@ impl Asked {
         };
         let refused = matches!(status, StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN);
         let taken = status.is_success() || status.is_redirection();
-        if (refused || taken) && !settled.swap(true, Ordering::Relaxed) && refused {
+        let first = (refused || taken) && !settled.swap(true, Ordering::Relaxed);
+        if first && refused {
             let origin = String::from_utf8_lossy(origin.as_bytes());
             tracing::warn!(
                 status = status.as_u16(),
@@ -96,7 +97,9 @@ impl Asked {
             return;
         };
         let circle = status.is_redirection() && self.leads_back(target, headers);
-        if (circle || status.is_success()) && !settled.swap(true, Ordering::Relaxed) && circle {
+        let told = circle || status.is_success();
+        let first = told && !settled.swap(true, Ordering::Relaxed);
+        if first && circle {
             tracing::warn!(
                 status = status.as_u16(),
                 path = target.path(),
