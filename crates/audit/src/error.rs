@@ -22,7 +22,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// There is nothing in it that is understood.
-    #[error("`{}` has neither a package.json nor a Cargo.toml, nor JavaScript; give the app's own folder", path.display())]
+    #[error("`{}` has neither a package.json nor a Cargo.toml, nor JavaScript; give the app's own folder. Of an app in another language what its site answers is looked at: give its address with http:// or https://", path.display())]
     NothingThere {
         /// What was given.
         path: PathBuf,

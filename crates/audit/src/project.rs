@@ -29,7 +29,7 @@ const MAX_MANIFESTS: usize = 200;
 /// Folders that a tool fills.
 const BUILT: [&str; 2] = ["dist", "build"];
 /// Folders of what others wrote or a tool made.
-const NOT_OURS: [&str; 12] = [
+const NOT_OURS: [&str; 20] = [
     "node_modules",
     "bower_components",
     "target",
@@ -40,6 +40,14 @@ const NOT_OURS: [&str; 12] = [
     ".git",
     ".next",
     ".nuxt",
+    ".output",
+    ".svelte-kit",
+    ".astro",
+    ".react-router",
+    ".vercel",
+    ".netlify",
+    ".venv",
+    "venv",
     ".yarn",
     ".cache",
 ];
@@ -295,6 +303,9 @@ mod tests {
             "node_modules/x/i.js",
             "src/dist.js",
             "dist/a.js",
+            ".output/server/index.mjs",
+            ".svelte-kit/a.js",
+            "venv/lib/a.js",
             "logs/a.txt",
         ] {
             let path = dir.path().join(path);

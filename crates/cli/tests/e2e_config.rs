@@ -130,6 +130,7 @@ refused! {
     admin_where_clients_come: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[admin]\nlisten = \"127.0.0.1:8443\"\n", ["panoply.toml:4", "admin.listen", "listen.https"];
     an_admin_page_for_everybody: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[admin]\nlisten = \":9100\"\n", ["panoply.toml:4", "admin.token", "openssl rand", "127.0.0.1:9100"];
     a_drain_of_ages: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[limits]\ndrain = \"99999999999d\"\n", ["panoply.toml:4", "3650d"];
+    advice_that_was_followed_twice: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[headers.content-security-policy]\nappend = { script-src = [\"https://js.stripe.com\"] }\nappend = { img-src = [\"https://js.stripe.com\"] }\n", ["panoply.toml:5", "write it once"];
     not_toml: "[app\nupstream = \"x\"\n", ["panoply.toml:1"];
     a_header_with_a_newline: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[headers.content-security-policy]\nappend = { script-src = [\"https://a.example\\nX-Evil: 1\"] }\n", ["panoply.toml:4"];
 }

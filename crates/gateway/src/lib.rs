@@ -2,6 +2,7 @@
 
 mod access;
 mod admin;
+mod advice;
 mod app;
 mod background;
 mod body;

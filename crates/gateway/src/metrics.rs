@@ -14,6 +14,7 @@ use panoply::trace::Exchange;
 use panoply_tls::CertificateInfo;
 
 use crate::admin::Recent;
+use crate::advice::Told;
 
 /// Where everything is counted; a counter costs one atomic addition.
 pub(crate) struct Metrics {
@@ -29,6 +30,7 @@ pub(crate) struct Metrics {
     store_up: Gauge,
     certificates_missing: Gauge,
     logins: [Counter; 3],
+    told: Told,
     /// The last refusals, for the admin page.
     pub(crate) recent: Recent,
 }
@@ -142,6 +144,7 @@ impl Metrics {
             store_up: gauge("panoply_store_up"),
             certificates_missing: gauge("panoply_certificates_missing"),
             logins: ["success", "failure", "neither"].map(login),
+            told: Told::default(),
             recent: Recent::default(),
             recorder,
         }
@@ -174,6 +177,7 @@ impl Metrics {
 
     /// One refusal by `rule`.
     pub(crate) fn refused(&self, rule: &'static str) {
+        self.told.tell(rule);
         let labels = vec![Label::new("rule", rule)];
         let key = Key::from_parts("panoply_refused_total", labels);
         self.recorder.register_counter(&key, &META).increment(1);

@@ -14,9 +14,9 @@ use panoply_core::Refusal;
 use tower_service::Service;
 
 use crate::body::{RequestBody, ResponseBody};
-use crate::config::FrameworkErrors;
+use crate::config::{AppOrigin, FrameworkErrors};
 use crate::intake::Asked;
-use crate::proxy::{self, Failure, Forwarding, Pool, Upstream};
+use crate::proxy::{self, Failure, Forwarding, Pool, Upstream, scheme};
 use crate::settings::Live;
 use crate::shared::{AppState, Shared};
 
@@ -31,6 +31,8 @@ struct Inner {
     upstream: Upstream,
     /// Whether the framework's own error pages are the site's to replace.
     hides_framework: bool,
+    /// Whether the app is told its own origin by HTTP.
+    tells_http: bool,
 }
 
 impl AppService {
@@ -47,6 +49,7 @@ impl AppService {
             pool,
             upstream,
             hides_framework: live.framework_errors == FrameworkErrors::Replace,
+            tells_http: live.origin == AppOrigin::Http,
         }))
     }
 }
@@ -63,8 +66,12 @@ impl Service<Request<GuardedBody<RequestBody>>> for AppService {
 
     fn call(&mut self, request: Request<GuardedBody<RequestBody>>) -> Self::Future {
         let inner = Rc::clone(&self.0);
-        let request = request.map(RequestBody::from_guarded);
+        let mut request = request.map(RequestBody::from_guarded);
         let asked = Asked::of(&request);
+        let by_https = scheme::Asked::of(&request, &inner.shared.settled);
+        if inner.tells_http {
+            scheme::tell_by_http(&mut request);
+        }
         let method = request.method().clone();
         let state = match inner.forward(request) {
             Ok(forwarding) => State::Forwarding(forwarding),
@@ -73,6 +80,7 @@ impl Service<Request<GuardedBody<RequestBody>>> for AppService {
         Box::new(AppFuture {
             inner,
             asked: Some(asked),
+            by_https,
             method,
             state,
         })
@@ -104,6 +112,7 @@ impl Inner {
 pub(crate) struct AppFuture {
     inner: Rc<Inner>,
     asked: Option<Asked>,
+    by_https: Option<scheme::Asked>,
     method: Method,
     state: State,
 }
@@ -149,6 +158,17 @@ impl Future for AppFuture {
         let Some(asked) = this.asked.take() else {
             return Poll::Pending;
         };
+        let answer = answer.map(|mut answer| {
+            if let Some(by_https) = &this.by_https {
+                by_https.lead_by_https(answer.headers_mut());
+                by_https.tell(
+                    answer.status(),
+                    answer.headers(),
+                    &this.inner.shared.settled,
+                );
+            }
+            answer
+        });
         match answer {
             Ok(answer) if this.inner.hides_framework && proxy::may_be_framework_error(&answer) => {
                 let method = this.method.clone();

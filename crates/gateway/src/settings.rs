@@ -10,7 +10,9 @@ use panoply_acme::Acme;
 use panoply_tls::{Lasting, Tls};
 
 use crate::certificates;
-use crate::config::{Address, ConfigError, FrameworkErrors, Loaded, LogConfig, StoreUrl, Upstream};
+use crate::config::{
+    Address, AppOrigin, ConfigError, FrameworkErrors, Loaded, LogConfig, StoreUrl, Upstream,
+};
 use crate::privilege::Account;
 use crate::store::Plan;
 use crate::surroundings::Surroundings;
@@ -49,6 +51,7 @@ pub(crate) struct Live {
     pub(crate) limits: Limits,
     pub(crate) response_timeout: Duration,
     pub(crate) h2c: bool,
+    pub(crate) origin: AppOrigin,
     pub(crate) placeholder: Option<Arc<str>>,
     pub(crate) reports: bool,
     pub(crate) framework_errors: FrameworkErrors,
@@ -156,6 +159,7 @@ impl Settings {
                 lasting: around.lasting.clone(),
                 response_timeout: config.limits.response_timeout.get(),
                 h2c: config.app.h2c,
+                origin: config.app.origin,
                 reports: config.reports.enabled,
                 framework_errors: config.pages.framework_errors,
                 access_log: config.log.access,

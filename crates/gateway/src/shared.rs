@@ -15,6 +15,7 @@ use crate::access::AccessLog;
 use crate::descriptors;
 use crate::intake::Ports;
 use crate::metrics::Metrics;
+use crate::proxy::scheme::Settled;
 use crate::reports::Received;
 use crate::settings::Live;
 
@@ -40,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) reports: mpsc::Sender<Received>,
     /// Where HTTPS is served, and what leads there; none without it.
     pub(crate) ports: Option<Ports>,
+    /// What is known of how the app takes clients that have come by HTTPS.
+    pub(crate) settled: Settled,
     pub(crate) reloads: Reloads,
     census: Census,
 }
@@ -68,6 +71,7 @@ impl Shared {
             process: Mutex::default(),
             reports,
             ports,
+            settled: Settled::default(),
             reloads: Reloads::default(),
             census: Census::default(),
         }

@@ -151,11 +151,42 @@ pub fn kind_of(name: &[u8]) -> Option<Kind> {
     table.exact.get(name).copied().or_else(|| {
         // Most names are like none of them, which is told sooner than which one it is.
         if !table.patterns.is_match(name) {
-            return None;
+            return is_script_token(name).then_some(Kind::ScriptToken);
         }
         let found = table.patterns.matches(name).into_iter().next()?;
         table.kinds.get(found).copied()
     })
+}
+
+/// Whether a name says that it is a token against forged requests, in which case page script is whom it is
+/// for: `csrfToken`, `XSRF-TOKEN-2`, Syncthing's `CSRF-Token-74VMD`. A server's own half is called otherwise.
+///
+/// By hand, since nearly every name of a cookie comes here, and has none of it.
+fn is_script_token(name: &[u8]) -> bool {
+    let begins = |bytes: &[u8], word: &[u8]| {
+        let start = bytes.get(..word.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(word))
+    };
+    let after = |(at, byte): (usize, &u8)| {
+        // The `f` of `csrf`.
+        if !byte.eq_ignore_ascii_case(&b'f') {
+            return None;
+        }
+        let word = name.get(at.checked_sub(3)?..=at)?;
+        let is_word = begins(word, b"csrf") || begins(word, b"xsrf");
+        is_word.then(|| name.get(at + 1..)).flatten()
+    };
+    let Some(rest) = name.iter().enumerate().find_map(after) else {
+        return false;
+    };
+    let rest = rest.strip_prefix(b"-").unwrap_or(rest);
+    let rest = rest.strip_prefix(b"_").unwrap_or(rest);
+    begins(rest, b"token")
+        && match rest.get(b"token".len()..) {
+            None | Some([]) => true,
+            Some([b'-' | b'_', more @ ..]) => more.iter().all(u8::is_ascii_alphanumeric),
+            Some(_) => false,
+        }
 }
 
 /// Sessions whose whole name is known, that may go by another: with these no other host, balancer or
@@ -228,10 +259,23 @@ mod tests {
             ("BIGipServerpool_x", Kind::Balancer),
             ("AWSALBTGCORS", Kind::Balancer),
             ("_xsrf", Kind::ScriptToken),
+            ("CSRF-Token-74VMD", Kind::ScriptToken),
+            ("csrfToken", Kind::ScriptToken),
+            ("__Host-csrf_token", Kind::ScriptToken),
+            ("ci_csrf_token", Kind::ServerToken),
+            ("__Host-authjs.csrf-token", Kind::ServerToken),
         ] {
             assert_eq!(kind_of(name.as_bytes()), Some(kind), "{name}");
         }
-        for name in ["", "lang", "JSESSIONIDx", "connect.sid2", "\u{fe}"] {
+        for name in [
+            "",
+            "lang",
+            "JSESSIONIDx",
+            "connect.sid2",
+            "csrf_secret",
+            "csrftoken.sig",
+            "\u{fe}",
+        ] {
             assert_eq!(kind_of(name.as_bytes()), None, "{name}");
         }
         for name in renamed() {

@@ -61,18 +61,21 @@ impl Eval<'_, '_> {
             let mut attributes = function.attributes.iter();
             attributes.find_map(|attribute| {
                 let method = last(attribute.path())?;
-                let path = attribute.parse_args_with(|input: syn::parse::ParseStream<'_>| {
+                let said = attribute.parse_args_with(|input: syn::parse::ParseStream<'_>| {
                     let path: syn::LitStr = input.parse()?;
-                    let _: proc_macro2::TokenStream = input.parse()?;
-                    Ok(path.value())
+                    let more: proc_macro2::TokenStream = input.parse()?;
+                    Ok((path.value(), more))
                 });
-                Some((at, function, method, path.ok()?))
+                let (path, more) = said.ok()?;
+                // `#[route("/a", method = "GET", method = "POST")]`
+                let posts = method == "post" || method == "route" && has_text(more, "\"POST\"");
+                Some((at, function, posts, path))
             })
         });
-        if let Some((at, function, method, path)) = attribute {
+        if let Some((at, function, posts, path)) = attribute {
             router.add(Route {
                 path,
-                posts: matches!(method.as_str(), "post" | "route"),
+                posts,
                 handler: Some(at),
                 handler_name: function.name(),
                 place: place(function.file, &function.signature.ident),
@@ -188,4 +191,11 @@ impl Eval<'_, '_> {
             });
         }
     }
+}
+
+/// Whether a text stands among the tokens as such.
+fn has_text(tokens: proc_macro2::TokenStream, text: &str) -> bool {
+    let mut tokens = tokens.into_iter();
+    tokens
+        .any(|token| matches!(token, proc_macro2::TokenTree::Literal(it) if it.to_string() == text))
 }

@@ -265,6 +265,14 @@ fn actix_is_read() {
     assert_eq!(actix(right, &[]), [""; 0]);
     let open = right.replace(".wrap(Governor::new(&conf))", "");
     assert_eq!(actix(&open, &[]), ["2:auth/no-rate-limit high likely"]);
+    for (methods, found) in [
+        ("\"GET\", method = \"HEAD\"", 0),
+        ("\"GET\", method = \"POST\"", 1),
+    ] {
+        let attribute = format!("#[route(\"/login\", method = {methods})]");
+        let routed = open.replace("#[post(\"/login\")]", &attribute);
+        assert_eq!(actix(&routed, &[]).len(), found, "{methods}");
+    }
     let closure = open.replace(".configure(routes)", ".configure(|cfg| routes(cfg, x))");
     assert_eq!(actix(&closure, &[]), ["2:auth/no-rate-limit high likely"]);
     let resource = "fn main() { HttpServer::new(|| App::new()\n .service(web::resource(\"/login\")\n .route(web::post().to(enter)))) }\nasync fn enter() {}";

@@ -21,6 +21,8 @@ pub(super) struct App {
     pub(super) seen: Vec<(String, String)>,
     /// How it is started.
     pub(super) start: Start,
+    /// Whether it takes its own origin to begin with `http://`, by which it is asked.
+    pub(super) takes_http: bool,
     /// What to know about starting it.
     pub(super) start_notes: Vec<String>,
     /// What its code says about proxies, and what to do about that.
@@ -62,6 +64,7 @@ impl App {
             made_with: made_with.into(),
             seen: Vec::new(),
             start: Start::Unknown,
+            takes_http: false,
             start_notes: Vec::new(),
             client_notes: Vec::new(),
             header_notes: Vec::new(),

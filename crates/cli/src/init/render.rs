@@ -74,6 +74,18 @@ fn app_table(page: &mut Page, app: &App) {
             page.line("#upstream = \"http://127.0.0.1:3000\"");
         }
     }
+    origin(page, app);
+}
+
+/// The line for an app that compares the origin of its forms with the scheme by which it is asked.
+fn origin(page: &mut Page, app: &App) {
+    if app.takes_http {
+        page.prose(
+            "It compares where a form comes from with the scheme by which it is asked, which is HTTP: so \
+             it is told the origin of its own pages by that.",
+        );
+        page.line("origin = \"http\"");
+    }
 }
 
 /// A TOML array, on one line, with every string quoted as it needs.

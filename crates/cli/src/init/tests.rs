@@ -365,3 +365,46 @@ proptest! {
         prop_assert!(document["app"].as_table().unwrap().len() <= 1);
     }
 }
+
+#[test]
+fn what_a_framework_builds_is_started_without_a_script() {
+    let starts = |needs: &str, scripts: &str| {
+        let package = format!("{{ \"scripts\": {{ {scripts} }}, {needs} }}");
+        command(&[("package.json", &package)])
+    };
+    let dev = r#""dev": "vite dev", "build": "vite build""#;
+    let svelte = r#""devDependencies": { "@sveltejs/kit": "^2", "vite": "^8", "@sveltejs/adapter-node": "^5" }"#;
+    assert_eq!(starts(svelte, dev), r#"["node", "build"]"#);
+    let vite = r#""dependencies": { "react": "^19" }, "devDependencies": { "vite": "^8" }"#;
+    let server = r#"["sh", "-c", "exec npx vite --host 127.0.0.1 --port $PORT"]"#;
+    assert_eq!(starts(vite, dev), server);
+    let nuxt = r#""dependencies": { "nuxt": "^4" }"#;
+    assert_eq!(
+        starts(nuxt, r#""dev": "nuxt dev""#),
+        r#"["node", ".output/server/index.mjs"]"#
+    );
+    let astro = r#""dependencies": { "astro": "^5", "@astrojs/node": "^9" }"#;
+    assert_eq!(starts(astro, dev), r#"["node", "dist/server/entry.mjs"]"#);
+    // A script that starts it is what its makers say.
+    assert_eq!(
+        starts(vite, r#""start": "node server.js""#),
+        r#"["npm", "start"]"#
+    );
+}
+
+#[test]
+fn an_app_that_compares_origins_is_told_its_own_by_http() {
+    let told = |start: &str, needs: &str| {
+        let package = format!("{{ \"scripts\": {{ {start} }}, \"dependencies\": {{ {needs} }} }}");
+        let toml = parsed(&[("package.json", &package)]);
+        toml["app"]
+            .get("origin")
+            .and_then(|it| it.as_str().map(str::to_owned))
+    };
+    let router = r#""@react-router/node": "^7""#;
+    let serve = r#""start": "react-router-serve ./build/server/index.js""#;
+    assert_eq!(told(serve, router).as_deref(), Some("http"));
+    // A server of their own may believe a proxy.
+    assert_eq!(told(r#""start": "node server.js""#, router), None);
+    assert_eq!(told(serve, r#""express": "^5""#), None);
+}

@@ -33,6 +33,9 @@ const PORTS: u32 = 3;
 /// How often it is tried whether the app accepts connections.
 const PROBE: Duration = Duration::from_millis(25);
 
+/// When it is looked whether an app that is not up yet listens elsewhere.
+const SOON: Duration = Duration::from_secs(10);
+
 /// How the app came to its end.
 #[derive(Debug)]
 pub(crate) enum Ended {
@@ -197,18 +200,25 @@ async fn watch(
     start_timeout: Duration,
     has_been_up: &mut bool,
 ) -> io::Result<Option<ExitStatus>> {
-    let port = process.port();
+    let (app, port) = (process.id(), process.port());
     let up = async {
-        let found = tokio::time::timeout(start_timeout, accepting(port)).await;
-        if let Ok(address) = found {
-            return address;
+        let soon = start_timeout.min(SOON);
+        let mut told = false;
+        for wait in [soon, start_timeout.saturating_sub(soon)] {
+            let found = tokio::time::timeout(wait, accepting(port)).await;
+            if let Ok(address) = found {
+                return address;
+            }
+            told = told || exposed::warn_of_another_port(app, port);
         }
-        tracing::warn!(
-            port,
-            waited_s = start_timeout.as_secs(),
-            "the app does not accept connections on PORT; does it listen on process.env.PORT, or \
-             on a port of its own? Then run it yourself and use --upstream"
-        );
+        if !told {
+            tracing::warn!(
+                port,
+                waited_s = start_timeout.as_secs(),
+                "the app does not accept connections on PORT; does it listen on process.env.PORT? If it \
+                 takes longer to start, say so with app.start_timeout"
+            );
+        }
         accepting(port).await
     };
     let address = tokio::select! {

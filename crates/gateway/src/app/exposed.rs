@@ -1,15 +1,15 @@
-//! An app that others can reach past the gateway.
+//! An app that others can reach past the gateway, or that the gateway itself cannot reach.
 
-use std::fs;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// `TCP_LISTEN` in Linux's tables of sockets.
-const LISTENS: &str = "0A";
+use rustix::process::Pid;
+
+use super::sockets;
 
 /// Says so where the app listens on more than loopback: Node.js does unless it is told otherwise, and
 /// then whoever reaches the machine comes past every guard, and is believed who he says he is.
 pub(super) fn warn(port: u16) {
-    if let Some(address) = listener(port, is_ours) {
+    if let Some(address) = exposed(port, &sockets::held_by("self")) {
         tracing::warn!(
             %address,
             port,
@@ -20,57 +20,42 @@ pub(super) fn warn(port: u16) {
     }
 }
 
-/// The address, if there is one that is not loopback, on which a socket that is not `ours` listens on `port`;
-/// nothing where the kernel does not say.
-fn listener(port: u16, ours: fn(&str) -> bool) -> Option<IpAddr> {
-    // By this name also where a unit leaves of /proc only what is of processes (`ProcSubset=pid`).
-    let tables = ["/proc/self/net/tcp", "/proc/self/net/tcp6"];
-    let mut tables = tables
-        .iter()
-        .filter_map(|path| fs::read_to_string(path).ok());
-    tables.find_map(|table| in_table(&table, port, ours))
-}
-
-fn in_table(table: &str, port: u16, ours: fn(&str) -> bool) -> Option<IpAddr> {
-    let mut listeners = table.lines().skip(1).filter_map(|line| {
-        let mut columns = line.split_whitespace().skip(1);
-        let (local, state) = (columns.next()?, columns.nth(1)?);
-        let (address, its) = local.split_once(':')?;
-        let here = state == LISTENS && u16::from_str_radix(its, 16) == Ok(port);
-        let address = here.then(|| read(address)).flatten()?;
-        Some((address, columns.nth(5)?))
-    });
-    let listener = listeners.find(|(address, inode)| !address.is_loopback() && !ours(inode));
-    listener.map(|(address, _)| address)
-}
-
-/// Whether the socket is the gateway's own, which may have the app's port on another address.
-fn is_ours(inode: &str) -> bool {
-    let name = format!("socket:[{inode}]");
-    let mut held = fs::read_dir("/proc/self/fd")
-        .into_iter()
-        .flatten()
-        .flatten();
-    held.any(|file| fs::read_link(file.path()).is_ok_and(|link| link.as_os_str() == &*name))
-}
-
-/// Groups of four bytes, each in the machine's own order.
-fn read(address: &str) -> Option<IpAddr> {
-    let group = |at: usize| {
-        let group = address.get(at * 8..at * 8 + 8)?;
-        u32::from_str_radix(group, 16).ok().map(u32::to_ne_bytes)
+/// Says so where what the app has started listens, but not on the `port` that it is told: many servers to
+/// develop with do not look at PORT.
+pub(super) fn warn_of_another_port(app: Option<Pid>, port: u16) -> bool {
+    let listens = app.map(sockets::of_group).unwrap_or_default();
+    let Some(first) = listens.first().map(|address| reached(*address)) else {
+        return false;
     };
-    match address.len() {
-        8 => Some(IpAddr::V4(Ipv4Addr::from(group(0)?))),
-        32 => {
-            let mut bytes = [0; 16];
-            for (at, into) in bytes.chunks_exact_mut(4).enumerate() {
-                into.copy_from_slice(&group(at)?);
-            }
-            Some(Ipv6Addr::from(bytes).to_canonical())
-        }
-        _ => None,
-    }
+    tracing::warn!(
+        port,
+        listens = ?listens,
+        "the app does not accept connections on PORT, which tells it where to listen, but on a port of its \
+         own. Hand it over on its command line (`panoply run -- sh -c 'exec npx vite --port $PORT'`), or start \
+         the app by itself and run `panoply run --upstream http://{first}`"
+    );
+    true
+}
+
+/// Where who listens there is reached from this machine.
+fn reached(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        ip if !ip.is_unspecified() => ip,
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+/// The address, if there is one that is not loopback, on which a socket that is not `ours` listens on `port`:
+/// the gateway may have the app's port on another address itself.
+fn exposed(port: u16, ours: &[String]) -> Option<IpAddr> {
+    let mut listeners = sockets::listeners().into_iter();
+    let listener = listeners.find(|listener| {
+        let address = listener.address;
+        address.port() == port && !address.ip().is_loopback() && !ours.contains(&listener.inode)
+    });
+    listener.map(|listener| listener.address.ip())
 }
 
 #[cfg(test)]
@@ -81,15 +66,15 @@ mod tests {
 
     fn on(address: &str) -> Option<IpAddr> {
         let socket = TcpListener::bind((address, 0)).unwrap();
-        listener(socket.local_addr().unwrap().port(), |_| false)
+        exposed(socket.local_addr().unwrap().port(), &[])
     }
 
     #[test]
     fn the_gateway_itself_is_not_the_app() {
         let socket = TcpListener::bind(("0.0.0.0", 0)).unwrap();
         let port = socket.local_addr().unwrap().port();
-        assert!(listener(port, |_| false).is_some());
-        assert_eq!(listener(port, is_ours), None);
+        assert!(exposed(port, &[]).is_some());
+        assert_eq!(exposed(port, &sockets::held_by("self")), None);
     }
 
     #[test]
@@ -107,19 +92,15 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_is_no_listener() {
-        let socket = TcpListener::bind(("0.0.0.0", 0)).unwrap();
-        let port = socket.local_addr().unwrap().port();
-        let _client = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
-        let _server = socket.accept().unwrap();
-        drop(socket);
-        assert_eq!(listener(port, |_| false), None);
-    }
-
-    #[test]
-    fn what_is_no_table_says_nothing() {
-        for table in ["", "x\ny", "x\n 0: zz:1F90 0 0A", "x\n 0: 00:1F90 0 0A"] {
-            assert_eq!(in_table(table, 0x1f90, is_ours), None, "{table}");
+    fn everywhere_is_reached_here() {
+        for (address, by) in [
+            ("0.0.0.0:5173", "127.0.0.1:5173"),
+            ("[::]:5173", "[::1]:5173"),
+            ("[::1]:5173", "[::1]:5173"),
+            ("192.0.2.2:5173", "192.0.2.2:5173"),
+        ] {
+            let address: SocketAddr = address.parse().unwrap();
+            assert_eq!(reached(address).to_string(), by);
         }
     }
 }

@@ -5,6 +5,7 @@ mod exposed;
 mod port;
 mod process;
 mod run;
+mod sockets;
 mod upstream;
 
 pub(crate) use command::{Ended, Fate, end};

@@ -19,8 +19,23 @@ pub struct AppConfig {
     pub upstream: Option<Upstream>,
     /// Whether the app speaks HTTP/2 without TLS; no by default.
     pub h2c: bool,
+    /// By which scheme the app is told the origin of its own pages. `http` is for one that does not believe
+    /// `X-Forwarded-Proto`, and takes its own forms for another site's; `https`, the truth, by default.
+    pub origin: AppOrigin,
     /// How long a command may take until it accepts connections; 60 s by default.
     pub start_timeout: Span,
+}
+
+/// What the app takes its own origin to begin with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum AppOrigin {
+    /// What its clients came by, which `X-Forwarded-Proto` tells it.
+    #[default]
+    Https,
+    /// What it is asked by.
+    Http,
 }
 
 /// A list of words; whoever writes a line as for a shell is told how the list would be.
@@ -66,6 +81,7 @@ impl Default for AppConfig {
             command: None,
             upstream: None,
             h2c: false,
+            origin: AppOrigin::default(),
             start_timeout: Span::seconds(60),
         }
     }

@@ -113,7 +113,9 @@ impl std::error::Error for ConfigError {}
 /// Splits serde's own sentence into what is wrong and what to write instead.
 pub(super) fn teach(message: &str) -> (String, Option<String>) {
     let message = message.trim();
-    let told = unknown(message).or_else(|| misfit(message));
+    let told = unknown(message)
+        .or_else(|| misfit(message))
+        .or_else(|| twice(message));
     told.map_or_else(
         || (message.to_owned(), None),
         |(message, help)| (message, Some(help)),
@@ -139,6 +141,13 @@ fn unknown(message: &str) -> Option<(String, String)> {
         format!("{}known here: {list}", nearest.unwrap_or_default())
     };
     Some((format!("unknown {what} `{word}`"), help))
+}
+
+/// A key or a table that is there already, as when a second line of advice is put below the first.
+fn twice(message: &str) -> Option<(String, String)> {
+    let help = "it stands above already: write it once, and in it what both say, such as `append = { script-src = \
+                [\"https://a.example\"], img-src = [\"https://b.example\"] }`";
+    (message == "duplicate key").then(|| (message.to_owned(), help.to_owned()))
 }
 
 /// A value of another type, or out of range; serde speaks of Rust's types there.

@@ -89,7 +89,7 @@ pub(super) fn lies_by_a_secret(path: &str) -> bool {
 }
 
 /// The dotted paths of the settings that an environment variable can name.
-const SETTINGS: [&str; 68] = [
+const SETTINGS: [&str; 69] = [
     "acme.challenges",
     "acme.contact",
     "acme.directories",
@@ -108,6 +108,7 @@ const SETTINGS: [&str; 68] = [
     "admin.token",
     "app.command",
     "app.h2c",
+    "app.origin",
     "app.start_timeout",
     "app.upstream",
     "audit.advisories",

@@ -25,7 +25,7 @@ use panoply_headers::HeadersConfig;
 use panoply_tls::TlsConfig;
 use serde::Deserialize;
 
-pub use app::{AppConfig, Upstream};
+pub use app::{AppConfig, AppOrigin, Upstream};
 pub use audit::{AuditConfidence, AuditConfig, AuditLevel};
 pub use diagnose::ConfigError;
 pub(crate) use env::{is_secret, secret_variables};

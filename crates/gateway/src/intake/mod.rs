@@ -12,6 +12,7 @@ use http::uri::{Authority, Parts, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version};
 use panoply_core::{ClientAddress, Refusal};
 
+pub(crate) use origin::own as own_origin;
 pub(crate) use service::{Asked, Intake};
 
 /// Makes sure of one method, one host and one target, and removes headers that only mislead.

@@ -38,7 +38,7 @@ pub(super) fn restore<B>(request: &mut Request<B>) {
 }
 
 /// The origin of the host that the client asked for, as browsers write it.
-fn own<B>(request: &Request<B>) -> Option<HeaderValue> {
+pub(crate) fn own<B>(request: &Request<B>) -> Option<HeaderValue> {
     let client = request.extensions().get::<ClientAddress>()?;
     let host = || request.headers().get(HOST)?.to_str().ok()?.parse().ok();
     let host: Authority = client.forwarded_host().cloned().or_else(host)?;

@@ -7,6 +7,7 @@ mod headers;
 pub(crate) mod http1;
 mod multiplexed;
 mod pool;
+pub(crate) mod scheme;
 mod shared;
 mod uploads;
 

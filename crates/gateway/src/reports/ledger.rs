@@ -106,16 +106,22 @@ fn advice(report: &Report) -> String {
             "the policy {did} an inline event handler or style attribute on {page}; move it into a \
              file of the app's, since allowing it would allow injected ones too"
         ),
-        "inline" => format!(
-            "the policy {did} an inline {} on {page}; move it into a file of the app's, or allow \
-             this one by its hash, which the browser's console shows: {}",
-            if written == "style-src" {
+        "inline" => {
+            let element = if written == "style-src" {
                 "style"
             } else {
                 "script"
-            },
-            allow("'sha256-…'")
-        ),
+            };
+            format!(
+                "the policy {did} an inline {element} on {page}: move it into a file of the app's; or have \
+                 the app write what PANOPLY_NONCE holds as its `nonce` (docs/guides says how with Next.js, Nuxt, \
+                 Astro, React Router, SvelteKit and Vite), and {}; or, if it is the same on every visit, allow \
+                 it by its hash, which the browser's console shows: {}. For an app that nobody can change see \
+                 docs/csp.md",
+                allow("'nonce'"),
+                allow("'sha256-…'")
+            )
+        }
         "eval" | "wasm-eval" => {
             format!("the policy {did} {blocked} on {page}: {}", eval(blocked))
         }
@@ -203,6 +209,12 @@ mod tests {
             told.ends_with(r#"append = { script-src = ["https://js.stripe.com"] }"#),
             "{told}"
         );
+        // A hash is of no use to a framework whose scripts are others on each visit.
+        let told = advice(&report("script-src-elem", "inline"));
+        for line in ["'nonce'", "'sha256-…'"] {
+            let line = format!("append = {{ script-src = [\"{line}\"] }}");
+            assert!(told.contains(&line), "{told}");
+        }
         let told = advice(&report("script-src-attr", "inline"));
         assert!(
             !told.contains("append"),

@@ -9,7 +9,7 @@ use crate::deps::graph::{Graph, Package};
 pub(super) fn parse(text: &str) -> Result<Graph, LockError> {
     let doc = Doc::json(text)?;
     let version = doc.at("lockfileVersion").text().unwrap_or_default();
-    if !matches!(version, "0" | "1") {
+    if !matches!(version, "0" | "1" | "2") {
         return Err(LockError::Version(version.to_owned()));
     }
     let mut graph = Graph::default();

@@ -36,6 +36,15 @@ const ALL: [(&str, Kind, &str); 9] = [
     ("bun 1.3", Kind::Bun, include_str!("../fixtures/bun.lock")),
 ];
 
+/// What stands in `bun.lock` has not changed with its version.
+#[test]
+fn a_lock_of_bun_1_4_says_what_one_of_before_does() {
+    let before = include_str!("../fixtures/bun.lock");
+    let now = before.replacen("\"lockfileVersion\": 1", "\"lockfileVersion\": 2", 1);
+    assert_ne!(now, before);
+    assert_eq!(parse(Kind::Bun, &now, &[]), parse(Kind::Bun, before, &[]));
+}
+
 /// Those of an app in two parts, with a scope, an alias and a peer.
 const MONO: [(&str, Kind, &str); 6] = [
     (

@@ -57,9 +57,12 @@ impl Rules<'_> {
             Confidence::Certain
         };
         let finding = finding.confidence(sure);
-        // `INestApplication` has no `disable`, and TypeScript would say so.
-        let fix = self.disabling(app.at).filter(|_| !is_nest);
-        Some(match fix {
+        if is_nest {
+            // `INestApplication` has no `disable`, and TypeScript would say so.
+            let help = "`app.getHttpAdapter().getInstance().disable('x-powered-by')`, which Helmet does too.";
+            return Some(finding.help(help));
+        }
+        Some(match self.disabling(app.at) {
             Some(fix) => finding.fix(fix),
             None => finding,
         })

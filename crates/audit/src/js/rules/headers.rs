@@ -91,8 +91,9 @@ impl Rules<'_> {
             }
             Some((_, first, _)) if !missing.is_empty() => {
                 let names: Vec<&str> = missing.iter().map(|header| header.name()).collect();
+                let are = if names.len() == 1 { "is" } else { "are" };
                 let message = format!(
-                    "only some of the security headers are set; {} is missing",
+                    "only some of the security headers are set; {} {are} missing",
                     names.join(", ")
                 );
                 let finding = self.finding(&HELMET_PARTIAL, first.at, message);

@@ -95,6 +95,30 @@ fn is_for_browsers(path: &str) -> bool {
     folders.any(|folder| matches!(folder, "public" | "static" | "assets" | "www"))
 }
 
+/// Packages that make an app another than one of Express.
+const OTHERS: [&str; 20] = [
+    "koa",
+    "fastify",
+    "@nestjs/platform-fastify",
+    "@hapi/hapi",
+    "hono",
+    "restify",
+    "polka",
+    "elysia",
+    "next",
+    "nuxt",
+    "@sveltejs/kit",
+    "astro",
+    "@react-router/serve",
+    "@remix-run/serve",
+    "@tanstack/react-start",
+    "@solidjs/start",
+    "@adonisjs/core",
+    "@strapi/strapi",
+    "sails",
+    "h3",
+];
+
 /// One finding for a rule and a place: what is run twice, with other values, is still one fault.
 fn once(findings: &mut Vec<Finding>) {
     findings.sort_by_key(|finding| std::cmp::Reverse((finding.confidence, finding.severity)));
@@ -118,18 +142,21 @@ impl<'a> Rules<'a> {
 
     /// Says so where there is a server, but of another kind.
     fn other_frameworks(&mut self) {
-        let others = [
-            "koa",
-            "fastify",
-            "@hapi/hapi",
-            "hono",
-            "restify",
-            "polka",
-            "elysia",
-        ];
-        let other = others.iter().find(|other| self.files.depends_on(other));
-        if let Some(other) = other {
-            let reason = format!("the app is built on {other}; only Express apps are read");
+        let other = OTHERS.iter().find(|other| self.files.depends_on(other));
+        let has_rust = || {
+            self.project
+                .paths()
+                .any(|path| path.rsplit('/').next() == Some("Cargo.toml"))
+        };
+        let reason = match other {
+            Some(other) => Some(format!(
+                "the app is built on {other}; only Express apps are read"
+            )),
+            // What is to be said of a service in Rust, or where Express is not seen, is said elsewhere.
+            None if has_rust() || self.files.depends_on("express") => None,
+            None => Some("no Express app is there; only such are read".to_owned()),
+        };
+        if let Some(reason) = reason {
             for rule in [
                 &crate::rules::headers::HELMET_MISSING,
                 &crate::rules::session::MEMORY_STORE,

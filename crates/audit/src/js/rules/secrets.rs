@@ -63,6 +63,8 @@ impl Rules<'_> {
             ("@nestjs/jwt", name) if name.ends_with(".sign") || name.ends_with(".signAsync") => {
                 ("the key of the tokens", option(&last, &["secret"]))
             }
+            // Nobody can know what it is made of, whatever the key.
+            ("crypto", "createHmac") if self.takes_chance(call) => return Vec::new(),
             ("crypto", "createHmac") => ("the key of the HMAC", nth(1)),
             (
                 "crypto",
@@ -82,6 +84,22 @@ impl Rules<'_> {
         };
         let Some(val) = val else { return Vec::new() };
         vec![(what.to_owned(), val)]
+    }
+
+    /// `hmac.update(randomBytes(32))`: a way to make a key, and no signature.
+    fn takes_chance(&self, hmac: &Call) -> bool {
+        let chance = |val: &Val| {
+            let path = self.program.external(val);
+            path.is_some_and(|path| path.starts_with("crypto:random"))
+        };
+        let mut updates = self.calls_of(|path| path == "crypto:createHmac().update");
+        updates.any(|call| {
+            let of = call
+                .this
+                .as_ref()
+                .and_then(|this| self.program.as_call(this));
+            of.is_some_and(|of| of.at == hmac.at) && call.args.first().is_some_and(chance)
+        })
     }
 
     /// `getSecret: () => 'literal'`.

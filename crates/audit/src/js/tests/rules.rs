@@ -465,3 +465,22 @@ fn plain_servers() {
         [""; 0]
     );
 }
+
+#[test]
+fn a_key_made_of_chance_is_no_secret_of_the_source() {
+    let secrets = |body: &str| {
+        let text = app(&format!("const crypto = require('crypto');\n{body}"));
+        let mut all = super::audit(&[("app.js", &text)]);
+        all.retain(|shown| shown.contains("secrets/"));
+        all.len()
+    };
+    let make = |data: &str| {
+        format!(
+            "function make(key) {{ const hmac = crypto.createHmac('sha1', key || 'shop'); \
+             const of = {data}; hmac.update(of); return hmac.digest('hex'); }} make('client');"
+        )
+    };
+    assert_eq!(secrets(&make("crypto.randomBytes(32)")), 0);
+    assert_ne!(secrets(&make("'ada'")), 0);
+    assert_ne!(secrets(&make("process.argv[2]")), 0);
+}

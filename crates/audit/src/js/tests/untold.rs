@@ -44,6 +44,16 @@ fn what_nest_answers_needs_its_headers_too() {
             "main.ts:4 headers/helmet-missing?"
         ]
     );
+    // What is said to help is there in TypeScript, and helps.
+    let bare = main("");
+    let findings = report(&[("main.ts", &bare), module]).findings;
+    let mut helps = findings.into_iter().map(|finding| finding.help);
+    let disabled = "app.getHttpAdapter().getInstance().disable('x-powered-by')";
+    assert!(helps.any(|help| help.contains(disabled)));
+    assert_eq!(
+        found(&format!("{disabled};\n")),
+        ["main.ts:4 headers/helmet-missing?"]
+    );
     assert_eq!(found("app.use(require('helmet')());\n"), [""; 0]);
     // A module may apply it, to some routes or to all.
     let applied = "import helmet from 'helmet';\nexport class M { configure(all) { all.apply(helmet()).forRoutes('*'); } }";
@@ -58,6 +68,30 @@ fn what_nest_answers_needs_its_headers_too() {
     let fastify =
         format!("import {{ FastifyAdapter }} from '@nestjs/platform-fastify';\n{fastify}");
     assert_eq!(of("headers", &[("main.ts", &fastify), module]), [""; 0]);
+}
+
+#[test]
+fn an_app_without_express_has_not_passed() {
+    let told = |files: &[(&str, &str)]| -> Vec<String> {
+        let mut all = not_checked(files);
+        all.retain(|it| it.starts_with("session/memory-store"));
+        all
+    };
+    let script = ("app.js", "console.log(1)");
+    for (package, reason) in [
+        (
+            "{\"dependencies\":{\"next\":\"16\"}}",
+            "the app is built on next; only Express apps are read",
+        ),
+        ("{}", "no Express app is there; only such are read"),
+    ] {
+        let all = told(&[("package.json", package), script]);
+        assert_eq!(all, [format!("session/memory-store {reason}")]);
+    }
+    // A service in Rust has been read, whatever its pages bring along.
+    let rust = ("Cargo.toml", "[package]\nname = \"a\"");
+    assert_eq!(told(&[rust, ("web/package.json", "{}"), script]), [""; 0]);
+    assert_eq!(told(&[("app.js", EXPRESS)]), [""; 0]);
 }
 
 #[test]

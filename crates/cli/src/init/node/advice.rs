@@ -1,5 +1,6 @@
 //! What an app's code says about proxies and headers, and what to do about it.
 
+use super::frameworks::writes_scripts;
 use super::{Package, Sources, version};
 use crate::init::{app::App, source};
 
@@ -12,6 +13,15 @@ impl Package<'_> {
             "Express" | "NestJS" => ("trust proxy", "app.set('trust proxy', 1)"),
             "Fastify" => ("trustProxy", "Fastify({ trustProxy: 1 })"),
             "Koa" => ("proxy", "app.proxy = true"),
+            "Astro" => {
+                app.client_notes.push(
+                    "Astro takes forms of its own pages for another site's until it knows its name: in \
+                     astro.config.mjs write `security: { allowedDomains: [{ protocol: 'https', hostname: \
+                     'shop.example' }] }`, with the `port` too if that is not 443."
+                        .into(),
+                );
+                return;
+            }
             _ => return,
         };
         let Some((file, value)) = found else {
@@ -56,11 +66,17 @@ impl Package<'_> {
                  take the package out, and write its options here as `helmet`."
             ));
         }
-        if matches!(self.label, "Next.js" | "Nuxt" | "SvelteKit" | "Remix") {
+        if writes_scripts(self.label) {
             app.header_notes.push(format!(
                 "{} writes inline scripts into its pages, and `script-src 'self'` refuses those: \
-                 look at the log after the first pages, and give the scripts a nonce.",
-                self.label
+                 give them a nonce, as docs/guides/{} says, or look at the log after the first \
+                 pages.",
+                self.label,
+                if self.label == "Next.js" {
+                    "nextjs.md"
+                } else {
+                    "javascript.md"
+                }
             ));
         }
     }

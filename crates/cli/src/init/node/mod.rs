@@ -1,6 +1,7 @@
 //! Apps with a `package.json`.
 
 mod advice;
+mod frameworks;
 mod monorepo;
 mod port;
 
@@ -8,26 +9,12 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
+use self::frameworks::{FRAMEWORKS, TO_BUILD};
 use super::{
     InitError,
     app::{App, read, read_inside},
     source,
 };
-
-/// Frameworks by package, those that stand on others first.
-const FRAMEWORKS: [(&str, &str); 11] = [
-    ("next", "Next.js"),
-    ("nuxt", "Nuxt"),
-    ("@nestjs/core", "NestJS"),
-    ("@sveltejs/kit", "SvelteKit"),
-    ("@remix-run/node", "Remix"),
-    ("fastify", "Fastify"),
-    ("koa", "Koa"),
-    ("@hapi/hapi", "hapi"),
-    ("hono", "Hono"),
-    ("restify", "restify"),
-    ("express", "Express"),
-];
 
 /// Where an app's first lines usually are.
 const USUAL: [&str; 16] = [
@@ -62,15 +49,17 @@ pub(super) fn look(dir: &Path) -> Result<Option<App>, InitError> {
     let Value::Object(package) = package else {
         return Err(InitError::NoObject(path()));
     };
-    let framework = FRAMEWORKS
-        .iter()
-        .find(|(name, _)| version(&package, name).is_some());
-    let mut app = App::new(framework.map_or("a Node app".into(), |(name, label)| {
-        let version = version(&package, name).unwrap_or_default();
+    let among = |list, all: &'static [frameworks::Framework]| {
+        all.iter()
+            .find_map(|(name, label)| Some((*label, version_in(&package, list, name)?)))
+    };
+    let framework =
+        among("dependencies", &FRAMEWORKS).or_else(|| among("devDependencies", &TO_BUILD));
+    let mut app = App::new(framework.map_or("a Node app".into(), |(label, version)| {
         format!("{label} {version}").trim_end().to_owned()
     }));
     app.name = text_at(&package, "name").map(str::to_owned);
-    let label = framework.map_or("", |(_, label)| *label);
+    let label = framework.map_or("", |(label, _)| label);
     Package {
         dir,
         json: &package,
@@ -90,6 +79,7 @@ impl Package<'_> {
     fn describe(&self, app: &mut App) {
         let script = self.script("start");
         let main = self.main();
+        let mut is_told = false;
         let command = if let Some(script) = script {
             app.saw("package.json", format!("start script `{script}`"));
             Some(self.start(script))
@@ -99,6 +89,11 @@ impl Package<'_> {
                 format!("no start script; `{main}` is its main file"),
             );
             Some(vec!["node".into(), main.clone()])
+        } else if let Some((command, note)) = self.built() {
+            app.saw("package.json", "no start script");
+            app.start_notes.push(note.into());
+            is_told = true;
+            Some(command)
         } else {
             app.saw("package.json", "no start script, and no main file");
             self.no_start(app);
@@ -113,7 +108,7 @@ impl Package<'_> {
         }
         let sources = self.sources(script.unwrap_or_default(), main.as_deref());
         let port = self.port(app, script, &sources);
-        if port.is_none() && command.is_some() {
+        if port.is_none() && command.is_some() && !is_told {
             app.start_notes.push(
                 "The app must listen on the port in the variable PORT. Nothing was seen that says \
                  it does; if not, use `upstream` instead."
@@ -121,6 +116,7 @@ impl Package<'_> {
             );
         }
         app.starts_with(command, port);
+        app.takes_http = self.takes_http();
         self.proxies(app, &sources);
         self.headers(app);
     }
@@ -202,7 +198,11 @@ type Sources = Vec<(String, String)>;
 
 /// The version of `name` as it is asked for, without its range.
 fn version<'a>(package: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
-    let version = package.get("dependencies")?.get(name)?.as_str()?;
+    version_in(package, "dependencies", name)
+}
+
+fn version_in<'a>(package: &'a Map<String, Value>, list: &str, name: &str) -> Option<&'a str> {
+    let version = package.get(list)?.get(name)?.as_str()?;
     let plain = version.trim_start_matches(['^', '~', '=', 'v', '>', ' ']);
     Some(if plain.starts_with(|c: char| c.is_ascii_digit()) {
         plain

@@ -38,8 +38,8 @@ impl Package<'_> {
                      `process.env.PORT || {port}` in {file}, and then the command below instead."
                 ));
             }
-            // Both read PORT by themselves.
-            None if matches!(self.label, "Next.js" | "Nuxt") => {
+            // They read PORT by themselves.
+            None if matches!(self.label, "Next.js" | "Nuxt") || self.takes_http() => {
                 return Some(Port::Told(Some(3000)));
             }
             None => {}

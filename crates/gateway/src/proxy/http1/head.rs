@@ -231,7 +231,13 @@ impl Lines {
 fn length(bytes: &[u8]) -> Result<Option<usize>, Error> {
     let begun = bytes.get(..START.len()).unwrap_or(bytes);
     if !START.starts_with(begun) {
-        return Err(Error::Head(httparse::Error::Version));
+        return Err(match bytes {
+            // A frame of SETTINGS, with which HTTP/2 begins.
+            [0, 0, _, 4, ..] => Error::Http2,
+            // An alert of any version.
+            [0x15, 3, ..] => Error::Tls,
+            _ => Error::Head(httparse::Error::Version),
+        });
     }
     // Lines of some apps end in LF alone.
     let end = head_end(bytes);

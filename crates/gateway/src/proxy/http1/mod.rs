@@ -41,6 +41,14 @@ pub(crate) enum Error {
     /// The head cannot be read.
     #[error("the head of the app's answer is not well-formed")]
     Head(#[source] httparse::Error),
+    /// It answered in HTTP/2.
+    #[error("the app speaks HTTP/2 alone: below [app] write h2c = true")]
+    Http2,
+    /// It answered as to a handshake that is none.
+    #[error(
+        "the app speaks TLS: have it speak HTTP on a loopback address, where nobody else reaches it"
+    )]
+    Tls,
     /// The head is longer than 256 KiB or has more than 100 fields.
     #[error("the head of the app's answer is longer than 256 KiB or has more than 100 headers")]
     LongHead,

@@ -114,6 +114,16 @@ fn what_is_no_answer_is_refused() {
 type Parts = (Vec<u8>, Option<HeaderMap>, Vec<u8>);
 
 /// What a decoder makes of `pieces`.
+#[test]
+fn an_app_that_speaks_something_else_is_told_of_as_that() {
+    let told = |bytes: &[u8]| take(&mut BytesMut::from(bytes), &Method::GET).unwrap_err();
+    let settings = b"\0\0\x06\x04\0\0\0\0\0\0\x04\0\0\xff\xff";
+    assert!(matches!(told(settings), Error::Http2));
+    assert!(matches!(told(b"\x15\x03\x01\0\x02\x02\x46"), Error::Tls));
+    assert!(matches!(told(b"\0\0\x06\x05"), Error::Head(_)));
+    assert!(matches!(told(b"SSH-2.0-x\r\n"), Error::Head(_)));
+}
+
 fn decoded(extent: Extent, pieces: &[&[u8]]) -> Result<Parts, Malformed> {
     let mut decoder = Decoder::new(extent);
     let (mut bytes, mut data, mut trailers) = (BytesMut::new(), Vec::new(), None);

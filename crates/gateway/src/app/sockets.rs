@@ -1,0 +1,137 @@
+//! Who listens where, as Linux tells it.
+
+use std::collections::HashSet;
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use rustix::process::Pid;
+
+/// `TCP_LISTEN` in Linux's tables of sockets.
+const LISTENS: &str = "0A";
+
+/// A socket that listens, and what it is called among the files of its process.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Listener {
+    pub(super) address: SocketAddr,
+    pub(super) inode: String,
+}
+
+/// All that listen, in no order; none where the kernel does not say.
+pub(super) fn listeners() -> Vec<Listener> {
+    // By this name also where a unit leaves of /proc only what is of processes (`ProcSubset=pid`).
+    let tables = ["/proc/self/net/tcp", "/proc/self/net/tcp6"];
+    let tables = tables
+        .iter()
+        .filter_map(|path| fs::read_to_string(path).ok());
+    tables.flat_map(|table| in_table(&table)).collect()
+}
+
+fn in_table(table: &str) -> Vec<Listener> {
+    let listener = |line: &str| {
+        let mut columns = line.split_whitespace().skip(1);
+        let (local, state) = (columns.next()?, columns.nth(1)?);
+        let (ip, port) = local.split_once(':').filter(|_| state == LISTENS)?;
+        Some(Listener {
+            address: SocketAddr::new(read(ip)?, u16::from_str_radix(port, 16).ok()?),
+            inode: columns.nth(5)?.to_owned(),
+        })
+    };
+    table.lines().skip(1).filter_map(listener).collect()
+}
+
+/// Where the processes of a group listen: those of this user's, or all to root.
+pub(super) fn of_group(group: Pid) -> Vec<SocketAddr> {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let held: HashSet<String> = numbers
+        .filter(|process| is_in(*process, group))
+        .flat_map(|process| held_by(&process.to_string()))
+        .collect();
+    let listeners = listeners().into_iter();
+    let mut addresses: Vec<_> = listeners
+        .filter(|listener| held.contains(&listener.inode))
+        .map(|listener| listener.address)
+        .collect();
+    addresses.sort_unstable();
+    addresses
+}
+
+/// What the sockets are called that a process, `self` or a number, has open.
+pub(super) fn held_by(process: &str) -> Vec<String> {
+    let files = fs::read_dir(format!("/proc/{process}/fd"));
+    let files = files.into_iter().flatten().flatten();
+    let links = files.filter_map(|file| fs::read_link(file.path()).ok());
+    let inode = |link: &std::path::Path| {
+        let name = link.to_str()?.strip_prefix("socket:[")?;
+        name.strip_suffix(']').map(str::to_owned)
+    };
+    links.filter_map(|link| inode(&link)).collect()
+}
+
+fn is_in(process: u32, group: Pid) -> bool {
+    let Ok(line) = fs::read_to_string(format!("/proc/{process}/stat")) else {
+        return false;
+    };
+    // The program's name, in brackets, may hold anything; behind it: state, parent, group.
+    let behind = line.rsplit_once(')').map_or("", |(_, behind)| behind);
+    let found = behind.split_whitespace().nth(2);
+    found.and_then(|number| number.parse().ok()) == Some(group.as_raw_nonzero().get())
+}
+
+/// Groups of four bytes, each in the machine's own order.
+fn read(address: &str) -> Option<IpAddr> {
+    let group = |at: usize| {
+        let group = address.get(at * 8..at * 8 + 8)?;
+        u32::from_str_radix(group, 16).ok().map(u32::to_ne_bytes)
+    };
+    match address.len() {
+        8 => Some(IpAddr::V4(Ipv4Addr::from(group(0)?))),
+        32 => {
+            let mut bytes = [0; 16];
+            for (at, into) in bytes.chunks_exact_mut(4).enumerate() {
+                into.copy_from_slice(&group(at)?);
+            }
+            Some(Ipv6Addr::from(bytes).to_canonical())
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn a_socket_is_found_by_its_address_and_its_group() {
+        for ip in ["127.0.0.1", "127.0.0.9", "::1", "0.0.0.0", "::"] {
+            let socket = TcpListener::bind((ip, 0)).unwrap();
+            let address = socket.local_addr().unwrap();
+            let found = listeners().into_iter().any(|one| one.address == address);
+            assert!(found, "{address}");
+            let own = rustix::process::getpgrp();
+            assert!(of_group(own).contains(&address), "{address}");
+            // The first process has a group of its own, here or in a container.
+            assert!(!of_group(Pid::INIT).contains(&address), "{address}");
+        }
+    }
+
+    #[test]
+    fn a_connection_is_no_listener() {
+        let socket = TcpListener::bind(("0.0.0.0", 0)).unwrap();
+        let address = socket.local_addr().unwrap();
+        let _client = std::net::TcpStream::connect(("127.0.0.1", address.port())).unwrap();
+        let _server = socket.accept().unwrap();
+        drop(socket);
+        let there = listeners().into_iter().map(|one| one.address.port());
+        assert!(!there.into_iter().any(|port| port == address.port()));
+    }
+
+    #[test]
+    fn what_is_no_table_says_nothing() {
+        for table in ["", "x\ny", "x\n 0: zz:1F90 0 0A", "x\n 0: 00:1F90 0 0A"] {
+            assert_eq!(in_table(table), [], "{table}");
+        }
+    }
+}
