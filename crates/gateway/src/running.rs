@@ -138,7 +138,7 @@ impl Gateway {
         let departure = loop {
             match running.serve(&mut ready, &reload).await? {
                 Departure::Succeeded(mut by) => match running.stand_by(&mut by).await {
-                    Some(status) => running.serve_again(by, status).await?,
+                    Some(relapse) => running.serve_again(by, relapse).await?,
                     None => break Departure::Succeeded(by),
                 },
                 departure => break departure,
@@ -292,11 +292,8 @@ impl<'a> Running<'a> {
         let (upkeep, settings) = (self.upkeep, self.settings);
         let listeners = Rc::clone(&self.listeners);
         let (stop, stopped) = oneshot::channel();
-        let workers = workers::running(&self.workers);
         Upgrading {
-            steps: Box::pin(upgrade::hand_over(
-                upkeep, settings, listeners, workers, stopped,
-            )),
+            steps: Box::pin(upgrade::hand_over(upkeep, settings, listeners, stopped)),
             asker,
             stop,
         }
