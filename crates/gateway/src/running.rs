@@ -237,6 +237,7 @@ impl<'a> Running<'a> {
     ) -> Result<Departure, Error> {
         let mut looks = tokio::time::interval(Duration::from_millis(20));
         let mut upgrading: Option<Upgrading<'a>> = None;
+        let mut outdated = false;
         let departure = loop {
             let asked = tokio::select! {
                 ended = &mut self.app => {
@@ -254,7 +255,12 @@ impl<'a> Running<'a> {
                 Some(asker) = self.upgrades.recv() => (Asked::Upgrade, Some(asker)),
                 done = finished(upgrading.as_mut()) => {
                     match told(done, upgrading.take().and_then(|ended| ended.asker)) {
-                        Some(successor) => break Departure::Succeeded(successor),
+                        Some(by) => {
+                            if outdated {
+                                by.successor.asking()(Asked::Reload);
+                            }
+                            break Departure::Succeeded(by);
+                        }
                         None => continue,
                     }
                 }
@@ -262,6 +268,8 @@ impl<'a> Running<'a> {
             match asked {
                 (Asked::Stop, _) => break Departure::Asked,
                 (Asked::Reload, _) => {
+                    // Whoever is to take over may have read what was there before.
+                    outdated = upgrading.is_some();
                     apply(self.shared, self.settings, self.around, reload()).await;
                 }
                 (Asked::Upgrade, answer_to) if ready.is_some() => {
@@ -276,7 +284,10 @@ impl<'a> Running<'a> {
                         answer_to,
                     );
                 }
-                (Asked::Upgrade, answer_to) => upgrading = Some(self.upgrade(answer_to)),
+                (Asked::Upgrade, answer_to) => {
+                    outdated = false;
+                    upgrading = Some(self.upgrade(answer_to));
+                }
             }
         };
         if let Some(Upgrading { steps, asker, stop }) = upgrading {

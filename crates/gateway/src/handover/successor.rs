@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rustix::io::ioctl_fionbio;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, kill_process, pidfd_open};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::process::{Child, Command};
@@ -19,6 +19,7 @@ use super::channel::{MOST, receive, send};
 use super::{AppLeft, Entrance, Session, TicketKeys, VARIABLE, VERSION, Word};
 use crate::control::Pulse;
 use crate::pages;
+use crate::signals::Asked;
 
 /// How this program was started, to start what is in its place later.
 #[derive(Debug, Clone)]
@@ -185,6 +186,15 @@ impl Successor {
             line: AsyncFd::new(ours)?,
             serves: false,
         })
+    }
+
+    /// Asks it for what this gateway was asked for, until it is known to have ended.
+    pub(crate) fn asking(&self) -> impl Fn(Asked) + use<> {
+        let process = self.process;
+        move |what| {
+            // Nobody has waited for it yet: the process is its own, even where it has ended.
+            let _ = kill_process(process, what.signal());
+        }
     }
 
     /// Its process.

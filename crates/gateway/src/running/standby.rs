@@ -44,7 +44,7 @@ impl Running<'_> {
         tokio::select! {
             () = workers::ended(&self.workers) => {}
             // Asked a second time, somebody is in a hurry.
-            () = stop_asked(&mut self.signals) => self.hurry(),
+            () = stop_asked(&mut self.signals, |_| {}) => self.hurry(),
         }
         self.join();
     }
@@ -66,12 +66,13 @@ impl Running<'_> {
             // Nobody is left alone with one who has stopped answering since.
             pulse.heard().await;
         };
-        let process = by.successor.process();
+        let (process, asks) = (by.successor.process(), by.successor.asking());
         let ended = tokio::select! {
             biased;
             ended = by.successor.ended(&pulse) => Some(ended),
             () = over => None,
-            () = stop_asked(&mut self.signals) => {
+            // Whoever reloads this one means the one that serves.
+            () = stop_asked(&mut self.signals, asks) => {
                 self.hurry();
                 None
             }
@@ -116,7 +117,7 @@ impl Running<'_> {
             left = next.ended() => Some(left),
             () = pulse.begins() => None,
             () = sleep(NEXT) => None,
-            () = stop_asked(&mut self.signals) => {
+            () = stop_asked(&mut self.signals, |_| {}) => {
                 self.hurry();
                 None
             }
@@ -200,7 +201,12 @@ impl Running<'_> {
     }
 }
 
-/// Resolves once it is asked to stop.
-async fn stop_asked(signals: &mut Signals) {
-    while !matches!(signals.next().await, Asked::Stop) {}
+/// Resolves once it is asked to stop; what else it is asked for is `passed` on.
+async fn stop_asked(signals: &mut Signals, passed: impl Fn(Asked)) {
+    loop {
+        match signals.next().await {
+            Asked::Stop => return,
+            asked => passed(asked),
+        }
+    }
 }
