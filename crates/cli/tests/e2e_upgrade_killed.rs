@@ -147,11 +147,8 @@ fn a_reload_in_the_middle_holds_for_whoever_takes_over() {
     // The new one has read what was there a moment ago.
     let limit = "[[limit]]\npath = \"/\"\npoints = 2\nwindow = \"1h\"\n";
     fs::write(gateway.config_path(), config(&command, limit)).unwrap();
-    gateway.process.signal(Signal::HUP);
-    let reloaded = ["configuration has been reloaded"];
-    gateway
-        .process
-        .line_with(&reloaded, Duration::from_secs(20));
+    let (reloaded, said) = last.ask(&["reload"]);
+    wrong.check(reloaded, || said);
     wrong.equal("one, by the first", page(&url, &[]).0, 200);
     gate.open();
     let (done, said) = asking.join().unwrap();
