@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 use panoply_gateway::config::Span;
+
+mod hints;
 
 /// Everything that should stand between the internet and a web app in production.
 #[derive(Debug, Parser)]
@@ -22,28 +23,9 @@ pub(crate) struct Cli {
 /// What was typed; or says what is wrong with it, and ends.
 pub(crate) fn parse() -> Cli {
     Cli::try_parse().unwrap_or_else(|mut error| {
-        teach(&mut error);
+        hints::teach(&mut error);
         error.exit()
     })
-}
-
-/// Whoever forgets the `--` is told so, and not only that a word is unexpected.
-fn teach(error: &mut clap::Error) {
-    let wants_an_app = std::env::args()
-        .nth(1)
-        .filter(|word| matches!(&**word, "run" | "check"));
-    let (Some(what), Some(ContextValue::String(word)), ErrorKind::UnknownArgument) = (
-        wants_an_app,
-        error.get(ContextKind::InvalidArg),
-        error.kind(),
-    ) else {
-        return;
-    };
-    if !word.starts_with('-') {
-        let tip = format!("the app's command stands behind `--`: `panoply {what} -- {word} …`");
-        let tip = ContextValue::StyledStrs(vec![tip.into()]);
-        error.insert(ContextKind::Suggested, tip);
-    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -73,6 +55,8 @@ pub(crate) enum Command {
     /// Have the program that is installed now take over from the gateway that runs, without a
     /// connection that is refused or a request that fails
     Upgrade(UpgradeArgs),
+    /// Have the gateway that runs read its configuration again, as SIGHUP does
+    Reload(ReloadArgs),
     /// See, release and add blocks of the gateway that runs
     #[command(after_help = BLOCKS_EXAMPLES)]
     Blocks(BlocksArgs),
@@ -170,6 +154,13 @@ pub(crate) struct UpgradeArgs {
     pub(crate) state: Option<PathBuf>,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct ReloadArgs {
+    /// The directory of the gateway that runs, as given to `panoply run`
+    #[arg(long, value_name = "DIR", env = "PANOPLY_STATE")]
+    pub(crate) state: Option<PathBuf>,
+}
+
 const CERTIFICATES_EXAMPLES: &str = "\
 Examples:
   panoply status                                                     which there are
@@ -230,12 +221,14 @@ pub(crate) struct BlocksArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum BlocksCommand {
     /// Print the blocks in force
+    #[command(alias = "ls")]
     List {
         /// One JSON object a line
         #[arg(long)]
         json: bool,
     },
     /// Lift a block and forget what was counted
+    #[command(aliases = ["remove", "rm", "delete", "unblock"])]
     Release {
         /// The id of a block, or the address of a client
         #[arg(value_name = "KEY", required_unless_present = "user")]

@@ -1,9 +1,11 @@
 //! `panoply completions`.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::CommandFactory as _;
+use clap::builder::PossibleValue;
+use clap::{Command, CommandFactory as _};
 use clap_complete::{Shell, generate};
 
 use crate::args::{Cli, CompletionsArgs};
@@ -23,6 +25,9 @@ pub(crate) fn run(args: &CompletionsArgs) -> ExitCode {
     let mut command = Cli::command();
     let mut text = Vec::new();
     generate(shell, &mut command, "panoply", &mut text);
+    if shell == Shell::Fish {
+        text.extend(words_for_fish(&command).into_bytes());
+    }
     match std::io::stdout().write_all(&text) {
         // Half of it in a file would be found out in the shell.
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
@@ -31,4 +36,25 @@ pub(crate) fn run(args: &CompletionsArgs) -> ExitCode {
         // Whoever has closed it does not want it.
         _ => ExitCode::SUCCESS,
     }
+}
+
+/// The words that a command takes in place of a flag, which what is generated for fish leaves out.
+fn words_for_fish(command: &Command) -> String {
+    let mut text = String::new();
+    for one in command.get_subcommands() {
+        for argument in one.get_positionals() {
+            let values = argument.get_possible_values();
+            let words: Vec<_> = values.iter().map(PossibleValue::get_name).collect();
+            if !words.is_empty() {
+                // Writing to a string cannot fail.
+                let _ = writeln!(
+                    text,
+                    "complete -c panoply -n \"__fish_panoply_using_subcommand {}\" -f -a \"{}\"",
+                    one.get_name(),
+                    words.join(" ")
+                );
+            }
+        }
+    }
+    text
 }

@@ -24,13 +24,20 @@ pub(crate) fn run(args: &KeysArgs) -> ExitCode {
         Ok(keys) => keys,
         Err(error) => {
             let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+            let said = error.to_string();
+            let named = format!("{}: ", path.display());
+            let named = if said.contains(&*path.to_string_lossy()) {
+                ""
+            } else {
+                &named
+            };
             let help = if there {
                 ""
             } else {
                 "\nhelp: `panoply keys rotate` makes it"
             };
             return fail(format_args!(
-                "error: {error}{}{help}",
+                "error: {named}{said}{}{help}",
                 cause.unwrap_or_default()
             ));
         }

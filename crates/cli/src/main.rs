@@ -11,6 +11,7 @@ mod demo;
 mod guard;
 mod init;
 mod keys;
+mod reload;
 mod show;
 mod source;
 mod status;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         Command::Status(args) => status::run(&args),
         Command::Health(args) => status::health(&args),
         Command::Upgrade(args) => upgrade::run(&args),
+        Command::Reload(args) => reload::run(&args),
         Command::Completions(args) => completions::run(&args),
     }
 }

@@ -22,6 +22,7 @@ use panoply_tls::{Lasting, Mode, TlsConfig};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use support::acme::{certified, fingerprint, refused, status, visit};
+use support::upgrade::Last;
 use support::{Gateway, Pebble, Recorder, curl, curl_fails, panoply, text, wait_for};
 
 #[test]
@@ -148,6 +149,24 @@ fn rejected_nonces_and_slow_validations() {
     assert_eq!(visit(&gateway.ca(), &pebble, "shop.example").status, 200);
     certified(&gateway);
     assert_eq!(visit(&pebble.root(), &pebble, "shop.example").status, 200);
+}
+
+#[test]
+fn an_order_that_an_upgrade_breaks_off_is_made_anew() {
+    let slow = [("PEBBLE_VA_SLEEPTIME", "4")];
+    let (pebble, app) = (Pebble::start(&slow, &Value::Null), Recorder::start());
+    let gateway = Gateway::before(&app.origin(), &pebble.config("[\"shop.example\"]", ""));
+    let last = Last::of(&gateway);
+    wait_for("the order", Duration::from_secs(20), || {
+        (pebble.count("Pulled a task") > 0).then_some(())
+    });
+    let (done, said) = last.upgrade();
+    assert!(done, "{said}");
+    certified(&gateway);
+    assert_eq!(visit(&pebble.root(), &pebble, "shop.example").status, 200);
+    // It is none that has failed: nobody had to wait for the next.
+    let said = gateway.process.said().join("\n");
+    assert!(!said.contains("no certificate"), "{said}");
 }
 
 #[test]

@@ -68,6 +68,12 @@ fn each_shell_has_its_own_and_the_one_in_use_is_known() {
             .unwrap();
         wrong.equal(shell, text(&known.stdout), said);
     }
+    // Where it is installed, it is asked; elsewhere what it reads has to do.
+    let fish = panoply().args(["completions", "fish"]).output().unwrap();
+    let words = "-n \"__fish_panoply_using_subcommand completions\" -f -a \"bash elvish fish powershell zsh\"";
+    wrong.check(text(&fish.stdout).contains(words), || {
+        "fish: no shells".to_owned()
+    });
     let unknown = panoply()
         .arg("completions")
         .env_remove("SHELL")

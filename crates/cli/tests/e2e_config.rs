@@ -239,6 +239,27 @@ fn no_file_and_wrong_flags() {
             || said.clone(),
         );
     }
+    for (typed, meant) in [
+        (&["run", "--port=8080"][..], "--listen-https"),
+        (&["run", "--daemon"], "stays in the foreground"),
+        (
+            &["check", "other.toml"],
+            "`panoply check --config other.toml`",
+        ),
+        (&["stop"], "SIGTERM"),
+        (&["validate"], "`panoply check`"),
+        (&["-t"], "`panoply check`"),
+    ] {
+        let output = run(&folder, typed);
+        let said = text(&output.stderr);
+        wrong.equal("what there is not", output.status.code(), Some(2));
+        wrong.check(said.contains(meant) && !said.contains("similar"), || said);
+    }
+    std::fs::write(folder.path().join("short"), "too short\n").unwrap();
+    let short = run(&folder, &["keys", "list", "--file", "short"]);
+    wrong.check(text(&short.stderr).contains("short: a key has"), || {
+        text(&short.stderr)
+    });
     let keys = run(&folder, &["keys", "node"]);
     wrong.check(!text(&keys.stderr).contains("--`"), || text(&keys.stderr));
     let both = run(

@@ -23,7 +23,9 @@ use std::time::Duration;
 use panoply_store_test::PostgresServer;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, prlimit};
 use support::siege::refusals;
-use support::{App, Gateway, Raw, Verdicts, ask, curl, curl_fails, require, test_app, wait_for};
+use support::{
+    App, Gateway, Raw, Verdicts, ask, curl, curl_fails, panoply, require, test_app, text, wait_for,
+};
 
 const PLAIN: &str = "[tls]\nmode = \"off\"\n";
 
@@ -228,6 +230,14 @@ fn the_disk_is_full_for_a_while() {
     gateway
         .process
         .line_with(&["cannot be written down"], limit);
+    // A new program would know nothing of grace.
+    let mut upgrade = panoply();
+    upgrade.arg("upgrade").arg("--state").arg(&seen);
+    let output = upgrade.output().unwrap();
+    let said = text(&output.stderr);
+    let why = "cannot be written down, and would end with the process: database or disk is full";
+    wrong.check(!output.status.success() && said.contains(why), || said);
+    wrong.equal("grace, after an upgrade", login(&gateway, "grace"), 429);
     std::fs::remove_file(&ballast).unwrap();
     gateway
         .process

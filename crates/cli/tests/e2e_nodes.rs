@@ -17,7 +17,9 @@ use std::time::{Duration, Instant};
 use panoply_store_test::PostgresServer;
 use rustix::process::Signal;
 use serde_json::Value;
-use support::{App, Gateway, Redis, Verdicts, blocks, curl, node_in, test_app, wait_for};
+use support::{
+    App, Gateway, Redis, Verdicts, blocks, curl, node_in, panoply, test_app, text, wait_for,
+};
 
 /// How many passwords the app was shown for `user`.
 fn shown(app: &App, user: &str) -> u64 {
@@ -246,6 +248,19 @@ fn while_redis_is_away_the_insurance_decides() {
     wrong.check(shown(&app, "grace") <= 5, || {
         format!("{} while it was gone", shown(&app, "grace"))
     });
+    // A new program would know nothing of that lock.
+    let mut upgrade = panoply();
+    upgrade.arg("upgrade").arg("--state");
+    let output = upgrade
+        .arg(gateway.dir.path().join("state"))
+        .output()
+        .unwrap();
+    let said = text(&output.stderr);
+    wrong.check(
+        !output.status.success() && said.contains("cannot be reached"),
+        || said,
+    );
+    wrong.equal("grace, after an upgrade", login(&gateway, "grace").0, 429);
     redis.revive();
     wait_for("Redis again", Duration::from_secs(20), || {
         login(&gateway, "nobody");

@@ -16,13 +16,14 @@ use std::fs;
 use std::io::{Seek as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsFd as _;
+use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
-use support::upgrade::{Last, Line, Systemd, ended};
-use support::{Gateway, Raw, Verdicts, curl, free_port, test_app, wait_for};
+use support::upgrade::{Last, Line, Systemd, ended, install};
+use support::{Gateway, Raw, Verdicts, curl, free_port, panoply, test_app, wait_for};
 
 const NULL: &str = "/dev/null";
 
@@ -238,6 +239,88 @@ fn where_nobody_serves_any_more_nobody_is_kept_waiting() {
     ended(second);
     let status = gateway.process.status(Duration::from_secs(20));
     wrong.equal("the first one's end", status.code(), Some(0));
+    wrong.settle();
+}
+
+#[test]
+fn one_that_hangs_once_it_serves_is_ended() {
+    let mut gateway = Gateway::setup().config(&config("", STANDS_BY)).start();
+    let last = Last::of(&gateway);
+    let mut wrong = Verdicts::default();
+    let (first, url) = (last.process(), gateway.url("/"));
+    let before = page(&url, &[]);
+    let second = upgraded(&last);
+    let (added, said) = last.ask(&["blocks", "add", "127.0.0.7"]);
+    wrong.check(added, || said);
+    kill_process(second, Signal::STOP).unwrap();
+    let said = ["does not answer", "is killed", "serves again"];
+    gateway.process.line_with(&said, Duration::from_secs(20));
+    wrong.equal("by the first", page(&url, &["--max-time", "10"]), before);
+    ended(second);
+    wrong.equal("who serves", last.process(), first);
+    let blocked = ["--interface", "127.0.0.7"];
+    wrong.equal("blocked", page(&url, &blocked).0, 403);
+    // Nobody takes the next one for such a one.
+    let third = upgraded(&last);
+    let status = gateway.process.status(Duration::from_secs(30));
+    wrong.equal("the first one's end", status.code(), Some(0));
+    wrong.equal("who serves", last.process(), Some(third));
+    wrong.settle();
+}
+
+/// A gateway whose program is `dir/panoply`, and a program in its place that runs `script` first.
+fn replaceable(script: &str) -> (Gateway, PathBuf, PathBuf) {
+    let setup = Gateway::setup().config(&config("", STANDS_BY));
+    let program = setup.dir().join("panoply");
+    let real = PathBuf::from(panoply().get_program());
+    install(&real, &program);
+    let other = setup.dir().join("other");
+    let script = format!("#!/bin/sh\n{script}\nexec {} \"$@\"\n", real.display());
+    fs::write(&other, script).unwrap();
+    (setup.program(&program).start(), program, other)
+}
+
+#[test]
+fn one_that_is_killed_in_its_own_upgrade_leaves_somebody_who_serves() {
+    // The second dies, and of the third nothing comes.
+    let (mut gateway, program, kills) = replaceable("kill -9 $PPID; exit 1");
+    let last = Last::of(&gateway);
+    let mut wrong = Verdicts::default();
+    let (first, url) = (last.process(), gateway.url("/"));
+    let before = page(&url, &[]);
+    let second = upgraded(&last);
+    install(&kills, &program);
+    wrong.check(!last.upgrade().0, || "another one serves".to_owned());
+    ended(second);
+    wrong.equal("by the first", page(&url, &["--max-time", "10"]), before);
+    wrong.equal("who serves", last.process(), first);
+    let said = ["has died", "to take over from it", "serves again"];
+    gateway.process.line_with(&said, Duration::from_secs(5));
+    wrong.settle();
+}
+
+#[test]
+fn of_one_that_is_killed_in_its_own_upgrade_the_next_takes_over() {
+    // The second dies as soon as the third has been introduced, which comes late enough to be waited for.
+    let (mut gateway, program, kills) = replaceable("sleep 1; kill -9 $PPID; sleep 1");
+    let last = Last::of(&gateway);
+    let mut wrong = Verdicts::default();
+    let url = gateway.url("/");
+    let before = page(&url, &[]);
+    let second = upgraded(&last);
+    install(&kills, &program);
+    wrong.check(!last.upgrade().0, || "it says it serves".to_owned());
+    ended(second);
+    wrong.equal("by the third", page(&url, &["--max-time", "10"]), before);
+    let status = gateway.process.status(Duration::from_secs(30));
+    wrong.equal("the first one's end", status.code(), Some(0));
+    let third = last.process();
+    wrong.check(third.is_some() && third != Some(second), || {
+        "nobody serves".to_owned()
+    });
+    let said = gateway.process.said().join("\n");
+    wrong.check(!said.contains("serves again"), || said);
+    wrong.equal("the page", page(&url, &[]), before);
     wrong.settle();
 }
 

@@ -134,6 +134,39 @@ fn whoever_may_go_needs_nobody_any_more() {
 }
 
 #[test]
+fn a_reload_in_the_middle_holds_for_whoever_takes_over() {
+    let mut gateway = Gateway::setup().config(&config(&moody(), "")).start();
+    let last = Last::of(&gateway);
+    let mut wrong = Verdicts::default();
+    let (first, url) = (last.process(), gateway.url("/"));
+    let gate = Gate::of(&gateway);
+    let command = gate.command(&moody());
+    fs::write(gateway.config_path(), config(&command, "")).unwrap();
+    let asking = upgrade(&gateway);
+    gate.reached();
+    // The new one has read what was there a moment ago.
+    let limit = "[[limit]]\npath = \"/\"\npoints = 2\nwindow = \"1h\"\n";
+    fs::write(gateway.config_path(), config(&command, limit)).unwrap();
+    let (reloaded, said) = last.ask(&["reload"]);
+    wrong.check(reloaded, || said);
+    wrong.equal("one, by the first", page(&url, &[]).0, 200);
+    gate.open();
+    let (done, said) = asking.join().unwrap();
+    wrong.check(done && last.process() != first, || said);
+    wait_for("the new one to reload", Duration::from_secs(20), || {
+        (page(&url, &[]).0 == 429).then_some(())
+    });
+    // Whoever reloads the one that stands by means the other one.
+    fs::write(gateway.config_path(), config(&command, "")).unwrap();
+    gateway.process.signal(Signal::HUP);
+    wait_for("it to reload again", Duration::from_secs(4), || {
+        (page(&url, &[]).0 == 200).then_some(())
+    });
+    wrong.check(gateway.process.is_running(), || "it has ended".to_owned());
+    wrong.settle();
+}
+
+#[test]
 fn an_upgrade_that_was_asked_for_between_two_gateways_is_not_begun() {
     let dir = tempfile::tempdir().unwrap();
     let state = dir.path().join("state");
@@ -378,6 +411,35 @@ fn however_many_have_failed_the_next_may_succeed() {
     wrong.check(done && last.process() != first, || said);
     wrong.equal("the third", page(&url, &[]), before);
     wrong.equal("the fourth", page(&url, &[]).0, 429);
+    wrong.settle();
+}
+
+#[test]
+fn where_proc_is_not_there_only_what_is_left_of_a_program_is_not_found() {
+    let mut through = vec!["unshare", "--mount"];
+    if !rustix::process::geteuid().is_root() {
+        through.push("--map-root-user");
+    }
+    let script = "mount -t tmpfs tmpfs /proc && exec \"$@\"";
+    through.extend(["sh", "-c", script, "sh"]);
+    let mut gateway = Gateway::setup()
+        .config(&config(&moody(), ""))
+        .through(&through)
+        .start();
+    let last = Last::of(&gateway);
+    let mut wrong = Verdicts::default();
+    let (first, url) = (last.process(), gateway.url("/"));
+    let before = page(&url, &[]);
+    let nonsense = config(&moody(), "nonsense = 1\n");
+    fs::write(gateway.config_path(), nonsense).unwrap();
+    let (done, said) = last.upgrade();
+    wrong.check(!done && said.contains("nonsense"), || said);
+    let said = ["/proc cannot be read", "nobody ends it"];
+    gateway.process.line_with(&said, Duration::from_secs(5));
+    fs::write(gateway.config_path(), config(&moody(), "")).unwrap();
+    let (done, said) = last.upgrade();
+    wrong.check(done && last.process() != first, || said);
+    wrong.equal("the page", page(&url, &[]), before);
     wrong.settle();
 }
 

@@ -143,7 +143,7 @@ impl Gateway {
         let departure = loop {
             match running.serve(&mut ready, &reload).await? {
                 Departure::Succeeded(mut by) => match running.stand_by(&mut by).await {
-                    Some(status) => running.serve_again(by, status).await?,
+                    Some(relapse) => running.serve_again(by, relapse).await?,
                     None => break Departure::Succeeded(by),
                 },
                 departure => break departure,
@@ -242,6 +242,7 @@ impl<'a> Running<'a> {
     ) -> Result<Departure, Error> {
         let mut looks = tokio::time::interval(Duration::from_millis(20));
         let mut upgrading: Option<Upgrading<'a>> = None;
+        let mut outdated = false;
         let departure = loop {
             let asked = tokio::select! {
                 ended = &mut self.app => {
@@ -259,7 +260,12 @@ impl<'a> Running<'a> {
                 Some(asker) = self.upgrades.recv() => (Asked::Upgrade, Some(asker)),
                 done = finished(upgrading.as_mut()) => {
                     match told(done, upgrading.take().and_then(|ended| ended.asker)) {
-                        Some(successor) => break Departure::Succeeded(successor),
+                        Some(by) => {
+                            if outdated {
+                                by.successor.asking()(Asked::Reload);
+                            }
+                            break Departure::Succeeded(by);
+                        }
                         None => continue,
                     }
                 }
@@ -267,6 +273,8 @@ impl<'a> Running<'a> {
             match asked {
                 (Asked::Stop, _) => break Departure::Asked,
                 (Asked::Reload, _) => {
+                    // Whoever is to take over may have read what was there before.
+                    outdated = upgrading.is_some();
                     apply(self.shared, self.settings, self.around, reload()).await;
                 }
                 (Asked::Upgrade, answer_to) if ready.is_some() => {
@@ -281,7 +289,10 @@ impl<'a> Running<'a> {
                         answer_to,
                     );
                 }
-                (Asked::Upgrade, answer_to) => upgrading = Some(self.upgrade(answer_to)),
+                (Asked::Upgrade, answer_to) => {
+                    outdated = false;
+                    upgrading = Some(self.upgrade(answer_to));
+                }
             }
         };
         if let Some(Upgrading { steps, asker, stop }) = upgrading {
@@ -297,11 +308,8 @@ impl<'a> Running<'a> {
         let (upkeep, settings) = (self.upkeep, self.settings);
         let listeners = Rc::clone(&self.listeners);
         let (stop, stopped) = oneshot::channel();
-        let workers = workers::running(&self.workers);
         Upgrading {
-            steps: Box::pin(upgrade::hand_over(
-                upkeep, settings, listeners, workers, stopped,
-            )),
+            steps: Box::pin(upgrade::hand_over(upkeep, settings, listeners, stopped)),
             asker,
             stop,
         }

@@ -36,6 +36,10 @@ pub(crate) struct Shared {
     /// Asks each worker to say that it has finished what it was at.
     rounds: watch::Sender<u64>,
     finished: AtomicUsize,
+    /// Held for a round: two at once would be counted as one.
+    round: tokio::sync::Mutex<()>,
+    /// How many workers there are.
+    workers: AtomicUsize,
     /// The app's process and port, where it is ours to look after.
     process: Mutex<Option<(Pid, u16)>>,
     pub(crate) reports: mpsc::Sender<Received>,
@@ -68,6 +72,8 @@ impl Shared {
             gently: AtomicBool::new(false),
             rounds: watch::Sender::new(0),
             finished: AtomicUsize::new(0),
+            round: tokio::sync::Mutex::default(),
+            workers: AtomicUsize::new(0),
             process: Mutex::default(),
             reports,
             ports,
@@ -114,16 +120,24 @@ impl Shared {
         self.gently.load(Ordering::Acquire)
     }
 
-    /// Waits until each of the `workers` has finished what it was at, two seconds at most.
-    pub(crate) async fn round(&self, workers: usize) {
+    /// Waits until each worker has finished what it was at, two seconds at most; whether each has.
+    pub(crate) async fn round(&self) -> bool {
+        let _alone = self.round.lock().await;
         self.finished.store(0, Ordering::Release);
         self.rounds.send_modify(|round| *round += 1);
         for _ in 0..400 {
-            if self.finished.load(Ordering::Acquire) >= workers {
-                return;
+            if self.finished.load(Ordering::Acquire) >= self.workers.load(Ordering::Acquire) {
+                return true;
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+        false
+    }
+
+    /// One more worker takes part in the rounds, until this is dropped.
+    pub(crate) fn enlist(self: &Arc<Self>) -> Enlisted {
+        self.workers.fetch_add(1, Ordering::AcqRel);
+        Enlisted(Arc::clone(self))
     }
 
     /// The rounds, for a worker.
@@ -242,6 +256,16 @@ impl Census {
                 by_client.remove(&client);
             }
         }
+    }
+}
+
+/// A worker that takes part in the rounds.
+#[derive(Debug)]
+pub(crate) struct Enlisted(Arc<Shared>);
+
+impl Drop for Enlisted {
+    fn drop(&mut self) {
+        self.0.workers.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

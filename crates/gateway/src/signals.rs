@@ -5,11 +5,22 @@ use std::io;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What a signal asks for.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Asked {
     Stop,
     Reload,
     Upgrade,
+}
+
+impl Asked {
+    /// The signal that asks for it.
+    pub(crate) const fn signal(self) -> rustix::process::Signal {
+        match self {
+            Self::Stop => rustix::process::Signal::TERM,
+            Self::Reload => rustix::process::Signal::HUP,
+            Self::Upgrade => rustix::process::Signal::USR2,
+        }
+    }
 }
 
 #[derive(Debug)]

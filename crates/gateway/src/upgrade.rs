@@ -42,7 +42,6 @@ pub(crate) async fn hand_over(
     upkeep: &Upkeep,
     settings: &Settings,
     listeners: Rc<Listeners>,
-    workers: usize,
     mut stop: oneshot::Receiver<()>,
 ) -> Result<Succeeded, String> {
     let Some(program) = &upkeep.around.program else {
@@ -68,8 +67,9 @@ pub(crate) async fn hand_over(
     let mut successor =
         Successor::start(program).map_err(|error| format!("{path} cannot be started: {error}"))?;
     let before = upkeep.around.heir.as_ref();
-    before.inspect(|heir| heir.passes_on(true));
-    match proceed(&mut successor, upkeep, &estate, workers, &mut stop).await {
+    // Beforehand: from the introduction on, the new one needs nobody.
+    before.inspect(|heir| heir.passes_on(&successor));
+    match proceed(&mut successor, upkeep, &estate, &mut stop).await {
         Ok(taken) => {
             upkeep.leave();
             Ok(Succeeded {
@@ -79,10 +79,10 @@ pub(crate) async fn hand_over(
             })
         }
         Err(why) => {
-            before.inspect(|heir| heir.passes_on(false));
             // What it holds, the store above all, is free after its end.
             let started = successor.end().await;
             upkeep.resume().await;
+            before.inspect(|heir| heir.stays());
             tokio::task::spawn_local(started.end(settings.drain));
             Err(why)
         }
@@ -93,7 +93,6 @@ async fn proceed(
     successor: &mut Successor,
     upkeep: &Upkeep,
     estate: &Estate<'_>,
-    workers: usize,
     stop: &mut oneshot::Receiver<()>,
 ) -> Result<Taken, String> {
     let prepared = async {
@@ -102,7 +101,7 @@ async fn proceed(
         successor.prepared().await
     };
     within(PATIENCE, prepared, stop).await?;
-    let counters = upkeep.pause(workers).await?;
+    let counters = upkeep.pause().await?;
     within(GAP, successor.go(counters), stop).await
 }
 

@@ -152,7 +152,7 @@ impl Upkeep {
     /// # Errors
     ///
     /// Why that cannot be.
-    pub(crate) async fn pause(&self, workers: usize) -> Result<Option<OwnedFd>, String> {
+    pub(crate) async fn pause(&self) -> Result<Option<OwnedFd>, String> {
         let (opened, _) = self.opened.borrow().clone().unzip();
         let (file, memory) = opened.map(|opened| (opened.file, opened.memory)).unzip();
         let file = file.flatten();
@@ -167,7 +167,7 @@ impl Upkeep {
         let _ = tokio::task::spawn_blocking(move || reports.close(now)).await;
         if let Some(memory) = memory.flatten() {
             self.around.store.hold();
-            self.shared.round(workers).await;
+            self.shared.round().await;
             let carried = tokio::task::spawn_blocking(move || store::carry_over(&memory)).await;
             return match carried.map_err(io::Error::other).flatten() {
                 Ok(counters) => Ok(Some(counters)),
@@ -183,7 +183,7 @@ impl Upkeep {
         };
         self.around.store.hold();
         // Whoever was asking the store has been answered, or waits for the disk.
-        self.shared.round(workers).await;
+        self.shared.round().await;
         *self.opened.borrow_mut() = None;
         let flushed = flush(&file).await;
         let closed = tokio::task::spawn_blocking(move || file.close()).await;
@@ -272,9 +272,10 @@ const FLUSH: Duration = Duration::from_secs(5);
 
 async fn flush(file: &SqliteStore) -> Result<(), String> {
     match tokio::time::timeout(FLUSH, file.flush()).await {
-        Ok(flushed) => {
-            flushed.map_err(|error| format!("the store cannot be written down: {error}"))
-        }
+        Ok(flushed) => flushed.map_err(|error| {
+            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+            format!("{error}{}", cause.unwrap_or_default())
+        }),
         Err(_) => Err(format!("the store is not written down within {FLUSH:?}")),
     }
 }

@@ -305,11 +305,13 @@ pub(crate) fn run(
                 door.tls,
             )));
         }
+        let mut rounds = worker.shared.rounds();
+        // Who has ended, by a panic as well, is at nothing.
+        let _enlisted = worker.shared.enlist();
         begun();
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut draining = std::pin::pin!(worker.draining());
-        let mut rounds = worker.shared.rounds();
         loop {
             tokio::select! {
                 _ = ticks.tick() => worker.sweep(false),

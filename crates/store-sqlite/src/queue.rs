@@ -47,6 +47,8 @@ struct Queue {
     called: bool,
     /// Since when the writer has not come back.
     busy: Option<Duration>,
+    /// What is wrong with the disk, while something is.
+    trouble: Option<Arc<str>>,
 }
 
 /// Whether what changes reaches the disk.
@@ -231,6 +233,19 @@ impl Journal {
         if ended { Err(no_writer()) } else { Ok(()) }
     }
 
+    /// Waits until everything is on the disk that was there when it was asked for.
+    pub(crate) async fn flushed(&self, ticket: Ticket) -> Result<(), StoreError> {
+        let written = self.written(ticket).await;
+        let trouble = self.lock().trouble.clone();
+        written.map_err(|error| match trouble {
+            Some(why) => StoreError::permanent(
+                "what is counted cannot be written down, and would end with the process",
+            )
+            .because(std::io::Error::other(&*why)),
+            None => error,
+        })
+    }
+
     pub(crate) async fn written(&self, ticket: Ticket) -> Result<(), StoreError> {
         let (number, must) = match ticket {
             Ticket::None => return Ok(()),
@@ -293,10 +308,11 @@ impl Journal {
         });
     }
 
-    /// Nothing can be written; whether that is news. Memory has it all, and is written as a whole
+    /// Nothing can be written, and `why`; whether that is news. Memory has it all, and is written as a whole
     /// when it can be, so nothing is kept here, and nobody waits.
-    pub(crate) fn fail(&self) -> bool {
+    pub(crate) fn fail(&self, why: &str) -> bool {
         let mut queue = self.lock();
+        queue.trouble = Some(why.into());
         let news = queue.health == Health::Well;
         queue.clear();
         queue.health = Health::Failing;
@@ -320,6 +336,7 @@ impl Journal {
         let well = queue.health == Health::Catching;
         if well {
             queue.health = Health::Well;
+            queue.trouble = None;
         }
         well
     }

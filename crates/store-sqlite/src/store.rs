@@ -66,7 +66,7 @@ impl SqliteStore {
     /// When it cannot be written.
     pub fn flush(&self) -> Reply<'_, ()> {
         let ticket = self.0.threads.journal.flush();
-        Reply::later(self.0.threads.journal.written(ticket))
+        Reply::later(self.0.threads.journal.flushed(ticket))
     }
 
     /// Writes down what is left and gives the file back, and the memory, whoever has clones; it blocks

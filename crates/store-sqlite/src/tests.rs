@@ -116,7 +116,9 @@ async fn a_full_disk_stops_no_decision_but_no_lock_is_announced() {
     for number in 0..2000 {
         assert!(case.reserve(&store, number).await, "{number}");
     }
-    assert!(!store.flush().await.unwrap_err().is_transient());
+    let error = store.flush().await.unwrap_err();
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(!error.is_transient() && cause.contains("full"), "{cause}");
     // Key 0 has two of its ten; the tenth locks, which must not be announced.
     for _ in 2..9 {
         assert!(case.reserve(&store, 0).await);
@@ -339,7 +341,7 @@ fn the_last_state_of_a_key_is_written_once() {
     let batch = journal.next(|| false);
     assert_eq!((batch.number, batch.rows.len()), (2, 1));
     // While nothing can be written, nothing is kept.
-    assert!(journal.fail() && !journal.fail());
+    assert!(journal.fail("full") && !journal.fail("full"));
     assert_eq!(enter(Weight::Urgent, 1, 4), Ticket::None);
     assert_eq!(enter(Weight::Lock, 1, 5), Ticket::Lost);
     // While it is made good, changes are kept, and nobody waits for them.

@@ -11,8 +11,8 @@ use crate::writer::TROUBLE;
 pub(crate) fn watch(journal: &Journal, sessions: &Sessions) {
     while !journal.is_over() {
         thread::park_timeout(PATIENCE / 2);
-        if journal.stalls() && journal.fail() {
-            let error = "the disk has not answered for a second";
+        let error = "the disk has not answered for a second";
+        if journal.stalls() && journal.fail(error) {
             tracing::error!(store = "sqlite", error, "{TROUBLE}");
         }
         if sessions.give_up() {

@@ -80,7 +80,7 @@ impl Writer {
             let chores = !batch.last && Pace::due(&mut pace.chores, CHORES, now());
             let done = done.and_then(|()| self.tidy(batch.rows.len(), chores));
             if let Err(error) = done
-                && self.journal.fail()
+                && self.journal.fail(&error.to_string())
             {
                 let error = &error as &dyn std::error::Error;
                 tracing::error!(store = "sqlite", error, "{TROUBLE}");

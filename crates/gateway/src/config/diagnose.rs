@@ -9,7 +9,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde::Deserialize as _;
 use toml::{Table, Value};
 
-use super::Config;
+use super::{Config, suggest};
 
 /// What is wrong with a configuration, and where it was written.
 ///
@@ -129,7 +129,13 @@ fn unknown(message: &str) -> Option<(String, String)> {
         .find_map(|(what, start)| message.strip_prefix(start).map(|rest| (what, rest)))?;
     let (word, rest) = rest.split_once('`')?;
     let known: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
-    let nearest = nearest(word, &known).map(|near| format!("did you mean `{near}`? "));
+    let meant = match what {
+        "key" => suggest::key(word, &known).map(|meant| {
+            let end = if meant.ends_with('?') { "" } else { ";" };
+            format!("{meant}{end} ")
+        }),
+        _ => nearest(word, &known).map(|near| format!("did you mean `{near}`? ")),
+    };
     let list = known
         .iter()
         .map(|word| format!("`{word}`"))
@@ -138,7 +144,7 @@ fn unknown(message: &str) -> Option<(String, String)> {
     let help = if known.is_empty() {
         "nothing can be written here".to_owned()
     } else {
-        format!("{}known here: {list}", nearest.unwrap_or_default())
+        format!("{}known here: {list}", meant.unwrap_or_default())
     };
     Some((format!("unknown {what} `{word}`"), help))
 }
@@ -234,7 +240,7 @@ pub(super) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
         .iter()
         .copied()
         .max_by(|a, b| likeness(&word, a).total_cmp(&likeness(&word, b)))?;
-    (likeness(&word, best) > 0.7).then_some(best)
+    (likeness(&word, best) > 0.8).then_some(best)
 }
 
 /// How much two words are alike, from 0 to 1.

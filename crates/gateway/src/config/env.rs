@@ -2,8 +2,9 @@
 
 use toml::{Table, Value};
 
-use super::diagnose::{self, ConfigError, Place};
+use super::diagnose::{ConfigError, Place};
 use super::layers::{check, single};
+use super::suggest;
 
 /// Variables of ours that are no settings.
 pub(super) const RESERVED: [&str; 4] = [
@@ -23,12 +24,17 @@ pub(super) fn path(name: &str) -> Result<String, ConfigError> {
     if let Some((path, _)) = known {
         return Ok((*path).to_owned());
     }
-    let lower: Vec<String> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
-    let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
-    let near = diagnose::nearest(name, &lower).map(str::to_ascii_uppercase);
+    let meant = suggest::path(name.trim_start_matches("PANOPLY_"));
+    // By the names that they have here.
+    let meant = meant.map(|meant| {
+        let renamed = |text: String, path: &&str| {
+            text.replace(&format!("`{path}`"), &format!("`{}`", variable(path)))
+        };
+        SETTINGS.iter().fold(meant, renamed)
+    });
     let error = ConfigError::plain(format!("unknown environment variable `{name}`"));
-    Err(error.with_help(match near {
-        Some(near) => format!("did you mean `{near}`? Otherwise unset it"),
+    Err(error.with_help(match meant {
+        Some(meant) => format!("{meant} Otherwise unset it"),
         None => "settings are named like `PANOPLY_LISTEN_HTTPS`; unset it".to_owned(),
     }))
 }
@@ -89,7 +95,7 @@ pub(super) fn lies_by_a_secret(path: &str) -> bool {
 }
 
 /// The dotted paths of the settings that an environment variable can name.
-const SETTINGS: [&str; 69] = [
+pub(super) const SETTINGS: [&str; 69] = [
     "acme.challenges",
     "acme.contact",
     "acme.directories",

@@ -15,6 +15,7 @@ mod locate;
 mod pages;
 mod run;
 mod store;
+mod suggest;
 mod units;
 mod veil;
 

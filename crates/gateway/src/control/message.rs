@@ -111,6 +111,8 @@ pub struct CertificateEntry {
 pub(super) enum Ask {
     /// How everything stands.
     Status,
+    /// Whether this gateway is there, all of its workers included.
+    Pulse,
     /// To have the program that is installed now take over.
     Upgrade,
     /// To decide in the place of the gateway that asks, which has handed its store over.
@@ -145,17 +147,28 @@ pub(super) enum Ask {
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Said {
     Status(Box<Status>),
+    Alive,
+    /// Not all workers are.
+    Stuck,
     Blocks(Vec<BlockEntry>),
-    Added { id: String },
-    Released { count: usize },
+    Added {
+        id: String,
+    },
+    Released {
+        count: usize,
+    },
     Revoked,
-    Upgraded { process: u32 },
+    Upgraded {
+        process: u32,
+    },
     Decided(Box<Outcome>),
     Reports(Box<Reports>),
     Forgotten,
     Noted,
     Reloaded,
-    Failed { why: String },
+    Failed {
+        why: String,
+    },
 }
 
 /// Blocks in one answer.
@@ -196,6 +209,7 @@ mod tests {
         ) {
             let asks = [
                 Ask::Status,
+                Ask::Pulse,
                 Ask::List { after: Some(id.clone()) },
                 Ask::Add { client, seconds },
                 Ask::ReleaseId { id: id.clone() },

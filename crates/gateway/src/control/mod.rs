@@ -5,11 +5,13 @@ mod decision;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod message;
+mod pulse;
 mod server;
 
 pub use client::{Control, ControlError};
 pub(crate) use decision::{OwnedOp, decide_at, with_ops};
 pub use message::{BlockEntry, CertificateEntry, Reports, Status};
+pub(crate) use pulse::Pulse;
 pub(crate) use server::{Asker, Desk, Socket, bind, serve, status};
 
 /// The socket's name in the state directory.

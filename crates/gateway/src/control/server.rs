@@ -193,6 +193,8 @@ async fn answer(ask: Ask, desk: &Desk) -> Said {
     };
     let done = match ask {
         Ask::Status => return Said::Status(Box::new(status(shared, store).await)),
+        Ask::Pulse if shared.round().await => return Said::Alive,
+        Ask::Pulse => return Said::Stuck,
         Ask::Upgrade => return upgrade(desk).await,
         Ask::Decide { ops } => {
             let decided = match with_ops(&ops, |ops| store.decide(ops)) {

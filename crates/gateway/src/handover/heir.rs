@@ -13,7 +13,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::channel::{receive, send};
-use super::{AppLeft, Entrance, VARIABLE, VERSION, Word};
+use super::{AppLeft, Entrance, Successor, VARIABLE, VERSION, Word};
 
 /// Longest for the one that runs to say something.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -169,12 +169,18 @@ impl Heir {
         left.app
     }
 
-    /// Whether another program takes over from this one: then the gateway before it is not to serve again,
-    /// whatever this one dies of.
-    pub(crate) fn passes_on(&self, passes: bool) {
-        let word = if passes { Word::Passing } else { Word::Kept };
+    /// Another program takes over from this one: whatever this one dies of, the gateway before it is not to
+    /// serve again, unless that one dies too.
+    pub(crate) fn passes_on(&self, to: &Successor) {
+        let process = to.descriptor();
+        let with: Vec<_> = process.iter().map(|process| process.as_fd()).collect();
         // It may have ended long ago.
-        let _ = self.say(&word);
+        let _ = send(&self.0.line, &Word::Passing, &with);
+    }
+
+    /// No other program has taken over, or none any more.
+    pub(crate) fn stays(&self) {
+        let _ = self.say(&Word::Kept);
     }
 
     /// Waits until the other gateway has ended.

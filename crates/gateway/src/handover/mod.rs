@@ -24,7 +24,7 @@
 //! a session of its own (`setsid(2)`), by which the first finds all that it has started.
 //!
 //! Behind `ready` the first one stands by for a while, with its sockets, and serves again should the second
-//! die (`standby.rs`), unless that one was being replaced itself: `passing`.
+//! die, or hang (`standby.rs`), unless that one was being replaced itself: `passing`.
 //!
 //! The second needs the first for nothing but the store: should that one end, at whatever moment after
 //! the introduction, its end is a `go`, and the second ends the app that it leaves behind.
@@ -46,7 +46,7 @@ use serde::{Deserialize, Serialize};
 pub use heir::Heir;
 pub(crate) use session::Session;
 pub use successor::Program;
-pub(crate) use successor::{End, Estate, Successor, Taken};
+pub(crate) use successor::{End, Estate, Next, Successor, Taken};
 
 /// Says to a program that its standard input is the end of such a pair. No setting, and not handed
 /// on to the app.
@@ -146,7 +146,8 @@ enum Word {
         #[serde(default)]
         unused: Vec<Entrance>,
     },
-    /// Another one is started in its place, and the one before it is not to step in any more.
+    /// Another one is started in its place; with a descriptor of that one's process. Should the sender die now,
+    /// the one before it steps in only when that one has died too. An older program sends none.
     Passing,
     /// That one did not come to serve.
     Kept,

@@ -22,6 +22,12 @@ impl Session {
 
     /// Asks everything in it to end, and after `grace` makes it.
     pub(crate) async fn end(self, grace: Duration) {
+        if !fs::exists("/proc/self/stat").unwrap_or(false) {
+            tracing::warn!(
+                session = self.0.as_raw_nonzero(),
+                "/proc cannot be read: should what another gateway has started run on, nobody ends it"
+            );
+        }
         let mut left = self.signal(Signal::TERM);
         let wait = async {
             while left > 0 {

@@ -10,14 +10,16 @@ use std::time::Duration;
 
 use rustix::io::ioctl_fionbio;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
-use rustix::process::Pid;
+use rustix::process::{Pid, PidfdFlags, kill_process, pidfd_open};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::process::{Child, Command};
 
 use super::channel::{MOST, receive, send};
 use super::{AppLeft, Entrance, Session, TicketKeys, VARIABLE, VERSION, Word};
+use crate::control::Pulse;
 use crate::pages;
+use crate::signals::Asked;
 
 /// How this program was started, to start what is in its place later.
 #[derive(Debug, Clone)]
@@ -67,22 +69,65 @@ pub(crate) struct Taken {
     pub(crate) unused: Vec<Entrance>,
 }
 
-/// How a gateway has ended that served.
+/// How a gateway serves no more that did.
 #[derive(Debug)]
 pub(crate) enum End {
     /// Of itself, or by another's hand: somebody has to serve in its place.
     Died(ExitStatus),
+    /// It is there, and does not answer.
+    Hangs,
     /// As it was told to: nobody is to serve any more.
     InOrder,
-    /// While it was being replaced itself: the next one is at it.
+    /// In order, once it had been replaced itself.
     Replaced,
+    /// Dead, while it was being replaced itself: the next one may be at it.
+    DiedBefore(ExitStatus, Next),
 }
 
-/// Whether it is being replaced, after it has said something.
-const fn is_passing(word: &Word, before: bool) -> bool {
-    match word {
-        Word::Passing => true,
-        Word::Kept => false,
+/// The one that replaces a successor; not known where that is an older program.
+#[derive(Debug)]
+pub(crate) struct Next {
+    process: Option<OwnedFd>,
+    id: Option<Pid>,
+}
+
+impl Next {
+    /// Resolves once it has ended, and gives the session of what it has started.
+    #[expect(
+        deprecated,
+        reason = "what took its place wants `unsafe` for what an `OwnedFd` guarantees"
+    )]
+    pub(crate) async fn ended(self) -> Option<Session> {
+        let Some(process) = self.process else {
+            return std::future::pending().await;
+        };
+        match AsyncFd::new(process) {
+            Ok(process) if process.readable().await.is_ok() => self.id.map(Session::of),
+            _ => std::future::pending().await,
+        }
+    }
+
+    fn of(process: Option<OwnedFd>) -> Self {
+        // Soon: of one that has ended it is not said any more.
+        let id = process.as_ref().and_then(process_of);
+        Self { process, id }
+    }
+}
+
+/// The process that a descriptor is of, by what `proc_pid_fdinfo(5)` says of it.
+fn process_of(process: &OwnedFd) -> Option<Pid> {
+    use std::os::fd::AsRawFd as _;
+    let info =
+        std::fs::read_to_string(format!("/proc/self/fdinfo/{}", process.as_raw_fd())).ok()?;
+    let id = info.lines().find_map(|line| line.strip_prefix("Pid:"))?;
+    Pid::from_raw(id.trim().parse().ok().filter(|id| *id > 0)?)
+}
+
+/// Who replaces it, after it has said something.
+fn replaced_by(said: (Word, Vec<OwnedFd>), before: Option<Next>) -> Option<Next> {
+    match said.0 {
+        Word::Passing => Some(Next::of(said.1.into_iter().next())),
+        Word::Kept => None,
         _ => before,
     }
 }
@@ -143,6 +188,15 @@ impl Successor {
         })
     }
 
+    /// Asks it for what this gateway was asked for, until it is known to have ended.
+    pub(crate) fn asking(&self) -> impl Fn(Asked) + use<> {
+        let process = self.process;
+        move |what| {
+            // Nobody has waited for it yet: the process is its own, even where it has ended.
+            let _ = kill_process(process, what.signal());
+        }
+    }
+
     /// Its process.
     pub(crate) fn process(&self) -> u32 {
         self.process.as_raw_nonzero().get().cast_unsigned()
@@ -194,27 +248,35 @@ impl Successor {
         Ok(taken)
     }
 
-    /// Resolves once it has ended, and says how.
-    pub(crate) async fn ended(&mut self) -> End {
-        let mut passes = false;
+    /// Resolves once it has ended, or its `pulse` stops, and says how.
+    pub(crate) async fn ended(&mut self, pulse: &Pulse) -> End {
+        let mut next = None;
         let status = loop {
             tokio::select! {
                 said = self.line.async_io(Interest::READABLE, |line| receive(line)) => match said {
-                    Ok(Some((word, _))) => passes = is_passing(&word, passes),
+                    Ok(Some(said)) => next = replaced_by(said, next),
                     // Its end is behind it.
                     Ok(None) | Err(_) => break self.child.wait().await,
                 },
                 status = self.child.wait() => break status,
+                // Between two gateways nobody answers.
+                () = pulse.stops(), if next.is_none() => return End::Hangs,
             }
         };
-        while let Ok(Some((word, _))) = receive(self.line.get_ref()) {
-            passes = is_passing(&word, passes);
+        while let Ok(Some(said)) = receive(self.line.get_ref()) {
+            next = replaced_by(said, next);
         }
-        match status {
-            _ if passes => End::Replaced,
-            Ok(status) if !status.success() => End::Died(status),
+        match (status, next) {
+            (Ok(status), Some(next)) if !status.success() => End::DiedBefore(status, next),
+            (_, Some(_)) => End::Replaced,
+            (Ok(status), None) if !status.success() => End::Died(status),
             _ => End::InOrder,
         }
+    }
+
+    /// Of its process; it may have ended.
+    pub(super) fn descriptor(&self) -> Option<OwnedFd> {
+        pidfd_open(self.process, PidfdFlags::empty()).ok()
     }
 
     /// Ends it, and waits for its end: what it holds is free then. Gives the session of whatever it has

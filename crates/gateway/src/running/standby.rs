@@ -1,7 +1,6 @@
 //! What a gateway does once another one serves, or nobody is to: it finishes what it has. Should the other
 //! one die meanwhile, it serves again.
 
-use std::process::ExitStatus;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +10,9 @@ use tokio::time::sleep;
 
 use super::Running;
 use crate::app::{self, Fate};
+use crate::control::Pulse;
 use crate::error::Error;
-use crate::handover::End;
+use crate::handover::{End, Heir, Next, Session};
 use crate::signals::{Asked, Signals};
 use crate::upgrade::Succeeded;
 use crate::workers::{self, Worker};
@@ -22,8 +22,18 @@ use crate::{log, reports};
 /// is shorter. What is wrong with a program that had its app up mostly shows with its first clients.
 const STANDS_BY: Duration = Duration::from_secs(10);
 
+/// Longest for whoever is to take over from one that has died: its app may have to start first.
+const NEXT: Duration = Duration::from_secs(75);
+
 /// Longest that clients wait for the store to be had back, before they are served without it.
 const STORE: Duration = Duration::from_secs(2);
+
+/// That a gateway has to serve again which had handed over.
+#[derive(Debug, Default)]
+pub(super) struct Relapse {
+    /// What is left of one that was to take over from the one that did.
+    left: Option<Session>,
+}
 
 impl Running<'_> {
     /// Finishes what is in flight; no more is accepted. In haste, unless clients `go_on` elsewhere.
@@ -34,28 +44,35 @@ impl Running<'_> {
         tokio::select! {
             () = workers::ended(&self.workers) => {}
             // Asked a second time, somebody is in a hurry.
-            () = stop_asked(&mut self.signals) => self.hurry(),
+            () = stop_asked(&mut self.signals, |_| {}) => self.hurry(),
         }
         self.join();
     }
 
     /// Finishes what is in flight for the one that serves, keeps the sockets for a while, or until that one has
-    /// ended in order, and says of what it has died, if it does so first.
-    pub(super) async fn stand_by(&mut self, by: &mut Succeeded) -> Option<ExitStatus> {
+    /// ended in order; whether this one has to serve again, since that one has died or hangs.
+    pub(super) async fn stand_by(&mut self, by: &mut Succeeded) -> Option<Relapse> {
         self.leave_to(by);
         self.shared.drain(true);
         let (around, grace) = (self.around, STANDS_BY.min(self.settings.drain));
+        let pulse = Pulse::of(&around.state);
         let finished = async {
             workers::ended(&self.workers).await;
             // Not only at the end: somebody may look at them.
             reports::pass_on(around).await;
         };
-        let over = async { tokio::join!(finished, sleep(grace)) };
+        let over = async {
+            tokio::join!(finished, sleep(grace));
+            // Nobody is left alone with one who has stopped answering since.
+            pulse.heard().await;
+        };
+        let (process, asks) = (by.successor.process(), by.successor.asking());
         let ended = tokio::select! {
             biased;
-            ended = by.successor.ended() => Some(ended),
-            _ = over => None,
-            () = stop_asked(&mut self.signals) => {
+            ended = by.successor.ended(&pulse) => Some(ended),
+            () = over => None,
+            // Whoever reloads this one means the one that serves.
+            () = stop_asked(&mut self.signals, asks) => {
                 self.hurry();
                 None
             }
@@ -65,30 +82,60 @@ impl Running<'_> {
             Some(End::Replaced) => self.drain(true).await,
             Some(End::Died(status)) => {
                 self.join();
-                return Some(status);
+                tracing::error!(process, %status, "the gateway that had taken over has died; this one serves again");
+                return Some(Relapse::default());
             }
+            Some(End::Hangs) => {
+                self.join();
+                tracing::error!(
+                    process,
+                    "the gateway that had taken over does not answer: it is killed, and this one serves again"
+                );
+                return Some(Relapse::default());
+            }
+            Some(End::DiedBefore(status, next)) => match self.outlives(next, &pulse).await {
+                Some(left) => {
+                    self.join();
+                    tracing::error!(
+                        process, %status,
+                        "the gateway that had taken over has died, and so has the one that was to take over from \
+                         it; this one serves again"
+                    );
+                    return Some(Relapse { left });
+                }
+                None => self.drain(true).await,
+            },
             None => self.join(),
         }
         None
     }
 
-    /// Serves again in the place of one that has died.
+    /// Whether the `next` one ends before it comes to serve, and what is left of it.
+    async fn outlives(&mut self, next: Next, pulse: &Pulse) -> Option<Option<Session>> {
+        tokio::select! {
+            biased;
+            left = next.ended() => Some(left),
+            () = pulse.begins() => None,
+            () = sleep(NEXT) => None,
+            () = stop_asked(&mut self.signals, |_| {}) => {
+                self.hurry();
+                None
+            }
+        }
+    }
+
+    /// Serves again in the place of one that has died, or is to.
     pub(super) async fn serve_again(
         &mut self,
         by: Succeeded,
-        status: ExitStatus,
+        relapse: Relapse,
     ) -> Result<(), Error> {
-        let process = by.successor.process();
-        tracing::error!(process, %status, "the gateway that had taken over has died; this one serves again");
         log::notify_again();
-        // Whoever stands by for this one is to do so again.
-        self.around
-            .heir
-            .iter()
-            .for_each(|heir| heir.passes_on(false));
         // What it held is free, and what it has started is to end.
         let started = by.successor.end().await;
-        tokio::task::spawn_local(started.end(self.settings.drain));
+        for session in [Some(started), relapse.left].into_iter().flatten() {
+            tokio::task::spawn_local(session.end(self.settings.drain));
+        }
         if let Some(left) = by.app.filter(|_| *self.fate.borrow() == Fate::GoesOn) {
             // What looked after it has let it go.
             let _ = (&mut self.app).await;
@@ -113,6 +160,8 @@ impl Running<'_> {
         if soon.is_err() {
             resumed.await;
         }
+        // Whoever stands by for this one is to do so again.
+        self.around.heir.iter().for_each(Heir::stays);
         Ok(())
     }
 
@@ -152,7 +201,12 @@ impl Running<'_> {
     }
 }
 
-/// Resolves once it is asked to stop.
-async fn stop_asked(signals: &mut Signals) {
-    while !matches!(signals.next().await, Asked::Stop) {}
+/// Resolves once it is asked to stop; what else it is asked for is `passed` on.
+async fn stop_asked(signals: &mut Signals, passed: impl Fn(Asked)) {
+    loop {
+        match signals.next().await {
+            Asked::Stop => return,
+            asked => passed(asked),
+        }
+    }
 }

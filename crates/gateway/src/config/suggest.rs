@@ -1,0 +1,335 @@
+//! What somebody meant who wrote a key that is not known: a slip of the fingers, a key of another table, or what
+//! another program calls it.
+
+use super::diagnose::{likeness, nearest};
+use super::env::SETTINGS;
+
+/// What they may have meant, as the beginning of a line of help; `here` is known where it was written.
+pub(super) fn key(word: &str, here: &[&str]) -> Option<String> {
+    let foreign = plain(word);
+    if let Some((_, ours)) = ELSEWHERE.iter().find(|(name, _)| plain(name) == foreign) {
+        return Some(format!("here that is {ours}"));
+    }
+    let slip = |key: &&str| likeness(&word.to_ascii_lowercase(), key) > SLIP;
+    if here.iter().any(slip) {
+        return nearest(word, here).map(|key| format!("did you mean `{key}`?"));
+    }
+    // In a table of its own a short word means something else.
+    let anywhere = here.is_empty() || here.contains(&"listen") || word.contains('_');
+    let settings = |meant: &dyn Fn(&str) -> bool| settings(|path| anywhere && meant(path));
+    let there = settings(&|setting| last(setting) == word);
+    let there = there.or_else(|| settings(&|setting| slip(&last(setting))));
+    let there = there.or_else(|| {
+        // As in `proxies`, which is a word of `trusted_proxies`.
+        let word = word.to_ascii_lowercase();
+        let part = |key: &str| parts(key).any(|part| part == word);
+        match *here.iter().filter(|key| part(key)).collect::<Vec<_>>() {
+            [] => settings(&|setting| part(last(setting))),
+            [key] => Some(format!("`{key}`")),
+            ref keys => either(&keys.iter().map(|key| **key).collect::<Vec<_>>()),
+        }
+    });
+    let there = there.map(|key| format!("did you mean {key}?"));
+    there.or_else(|| nearest(word, here).map(|key| format!("did you mean `{key}`?")))
+}
+
+/// The dotted path of the setting that an unknown one like it may mean.
+pub(super) fn path(word: &str) -> Option<String> {
+    let dotted = word.to_ascii_lowercase().replace('_', ".");
+    let alike = |path: &&&str| likeness(&dotted, &path.replace(['_', '-'], "."));
+    let best = { SETTINGS.iter() }.max_by(|a, b| alike(a).total_cmp(&alike(b)))?;
+    if alike(&best) > SLIP {
+        return Some(format!("did you mean `{best}`?"));
+    }
+    key(word, &[])
+}
+
+/// More alike than this, one is the other with a slip in it.
+const SLIP: f64 = 0.92;
+
+/// The settings that are meant, if they are not too many to be told.
+fn settings(meant: impl Fn(&str) -> bool) -> Option<String> {
+    let meant: Vec<&str> = SETTINGS.into_iter().filter(|path| meant(path)).collect();
+    either(&meant)
+}
+
+fn either(these: &[&str]) -> Option<String> {
+    match these {
+        [one] => Some(format!("`{one}`")),
+        [most @ .., one] if most.len() < MOST => {
+            let most: Vec<String> = most.iter().map(|one| format!("`{one}`")).collect();
+            Some(format!("{} or `{one}`", most.join(", ")))
+        }
+        _ => None,
+    }
+}
+
+/// As many are told of.
+const MOST: usize = 4;
+
+fn last(path: &str) -> &str {
+    path.rsplit('.').next().unwrap_or(path)
+}
+
+fn parts(key: &str) -> impl Iterator<Item = &str> {
+    key.split(['_', '-', '.'])
+}
+
+/// Without what programs write differently: `trustProxy`, `trust proxy`, `trust_proxy`.
+fn plain(word: &str) -> String {
+    let letters = word.chars().filter(char::is_ascii_alphanumeric);
+    letters.map(|c| c.to_ascii_lowercase()).collect()
+}
+
+/// What nginx, haproxy, Caddy, Express and its middleware call what can be set here.
+const ELSEWHERE: [(&str, &str); 103] = [
+    ("accept_proxy", "`client.trusted_proxies`"),
+    ("access_log", "`log.access`"),
+    ("acme_ca", "`acme.directories`"),
+    ("acme_email", "`acme.contact`"),
+    ("add_header", "a key of `[headers]`"),
+    ("auto_https", "`tls.mode`"),
+    ("backend", "`app.upstream`"),
+    ("bind", "`listen.http` and `listen.https`"),
+    ("blacklist", "`panoply blocks add`"),
+    ("body_limit", "`limits.body_bytes`"),
+    ("cert", "`tls.certificate`"),
+    ("certs", "`tls.certificate`"),
+    ("client_body_timeout", "`limits.stall_timeout`"),
+    ("client_header_timeout", "`limits.head_timeout`"),
+    ("client_max_body_size", "`limits.body_bytes`"),
+    ("cmd", "`app.command`"),
+    ("cookie", "`[cookies]`"),
+    ("cors", "the app's: it knows who may read what"),
+    ("crt", "`tls.certificate`"),
+    ("csp", "`headers.content-security-policy`"),
+    ("csrf", "`[cross_site]`"),
+    ("database_url", "`store.url`"),
+    ("default_bind", "`listen.http` and `listen.https`"),
+    ("deny", "`panoply blocks add`"),
+    ("domain", "`tls.domains`"),
+    ("email", "`acme.contact`"),
+    (
+        "env",
+        "the environment of `panoply run`, which the app inherits",
+    ),
+    (
+        "environment",
+        "the environment of `panoply run`, which the app inherits",
+    ),
+    ("error_log", "`log.level`"),
+    ("error_page", "`pages.html`"),
+    ("errorfile", "`pages.html`"),
+    ("exec", "`app.command`"),
+    ("forwardfor", "`client.trusted_proxies`"),
+    ("frame_options", "`headers.x-frame-options`"),
+    ("global_rate_limit", "`[[limit]]`"),
+    ("grace_period", "`limits.drain`"),
+    ("graceful_timeout", "`limits.drain`"),
+    ("handle_errors", "`pages.html`"),
+    ("hard_stop_after", "`limits.drain`"),
+    (
+        "helmet",
+        "`[headers]`, where `preset = \"helmet\"` sends what Helmet does",
+    ),
+    ("host", "`tls.domains`, or `listen.https` for an address"),
+    ("hostname", "`tls.domains`"),
+    ("hsts", "`headers.strict-transport-security`"),
+    ("http2_max_concurrent_streams", "`limits.streams`"),
+    ("http_port", "`listen.http`"),
+    ("https_port", "`listen.https`"),
+    ("keepalive_timeout", "`limits.idle_timeout`"),
+    ("large_client_header_buffers", "`limits.header_bytes`"),
+    (
+        "letsencrypt",
+        "`tls.domains`, which orders there by default",
+    ),
+    ("limit_conn", "`limits.connections_per_client`"),
+    ("limit_req", "`[[limit]]`"),
+    ("limit_req_zone", "`[[limit]]`"),
+    (
+        "location",
+        "`[[headers.path]]`, `[[limit]]` or `[[login]]`, each with paths of its own",
+    ),
+    ("log_format", "`log.format`"),
+    ("log_level", "`log.level`"),
+    ("max_body_size", "`limits.body_bytes`"),
+    ("max_header_bytes", "`limits.header_bytes`"),
+    ("max_header_size", "`limits.header_bytes`"),
+    ("max_size", "`limits.body_bytes`"),
+    ("maxconn", "`limits.connections`"),
+    ("metrics", "`admin.listen`, where `/metrics` is"),
+    ("nbthread", "`listen.workers`"),
+    ("on_demand_tls", "`acme.on_demand`"),
+    (
+        "port",
+        "`listen.https` and `listen.http`; the app is told its own in `PORT`",
+    ),
+    ("proxy_connect_timeout", "`limits.response_timeout`"),
+    ("proxy_cookie_flags", "`[cookies]`"),
+    ("proxy_pass", "`app.upstream`"),
+    ("proxy_read_timeout", "`limits.response_timeout`"),
+    ("rate_limit", "`[[limit]]`"),
+    ("rate_limiter", "`[[limit]]`"),
+    ("read_body", "`limits.stall_timeout`"),
+    ("read_header", "`limits.head_timeout`"),
+    ("read_timeout", "`limits.stall_timeout`"),
+    ("real_ip_header", "`client.header`"),
+    ("redis", "`store.url`"),
+    ("redis_url", "`store.url`"),
+    ("request_body", "`limits.body_bytes`"),
+    (
+        "reset_timedout_connection",
+        "the way of things: who stalls is reset",
+    ),
+    ("reverse_proxy", "`app.upstream`"),
+    ("root", "nothing: files are the app's to serve"),
+    ("send_timeout", "`limits.stall_timeout`"),
+    (
+        "server",
+        "`app.upstream` for the app, `[listen]` for the gateway",
+    ),
+    ("server_name", "`tls.domains`"),
+    ("server_tokens", "nothing: `Server` is not sent on"),
+    ("session_secret", "the app's; `[keys]` seals cookies"),
+    ("set_real_ip_from", "`client.trusted_proxies`"),
+    ("site", "`tls.domains`"),
+    ("ssl", "`[tls]`"),
+    ("ssl_certificate", "`tls.certificate`"),
+    ("ssl_certificate_key", "`tls.key`"),
+    ("ssl_ciphers", "`tls.profile`"),
+    ("ssl_protocols", "`tls.profile`"),
+    ("start", "`app.command`"),
+    ("threads", "`listen.workers`"),
+    ("trust_proxy", "`client.trusted_proxies`"),
+    ("upstream_url", "`app.upstream`"),
+    (
+        "window_ms",
+        "`window`, as in `window = \"1m\"`, of `[[limit]]`",
+    ),
+    ("worker_connections", "`limits.connections`"),
+    ("worker_processes", "`listen.workers`"),
+    ("worker_threads", "`listen.workers`"),
+    ("write_timeout", "`limits.stall_timeout`"),
+    ("x_forwarded_for", "`client.trusted_proxies`"),
+    ("x_frame_options", "`headers.x-frame-options`"),
+];
+
+#[cfg(test)]
+mod tests {
+    use toml::{Table, Value};
+
+    use super::super::layers::Source;
+    use super::*;
+
+    fn top() -> Vec<&'static str> {
+        vec![
+            "app",
+            "listen",
+            "run",
+            "tls",
+            "acme",
+            "headers",
+            "client",
+            "limits",
+            "login",
+            "cookies",
+            "cross_site",
+            "keys",
+            "limit",
+            "store",
+            "pages",
+            "log",
+            "admin",
+            "reports",
+            "audit",
+        ]
+    }
+
+    #[test]
+    fn what_was_meant_is_found_wherever_it_is() {
+        let said = |word: &str, here: &[&str]| key(word, here).unwrap_or_default();
+        let top = top();
+        for (word, meant) in [
+            // A slip, here.
+            ("lissten", "did you mean `listen`?"),
+            ("cookie_s", "did you mean `cookies`?"),
+            // A part of a key of another table, or all of it.
+            ("proxies", "did you mean `client.trusted_proxies`?"),
+            ("trusted_proxies", "did you mean `client.trusted_proxies`?"),
+            ("trusted_proxys", "did you mean `client.trusted_proxies`?"),
+            ("workers", "did you mean `listen.workers`?"),
+            ("streams", "did you mean `limits.streams`?"),
+            ("http", "did you mean `listen.http`?"),
+            (
+                "certificate",
+                "did you mean `tls.certificate` or `tls.clients.certificate`?",
+            ),
+            // What others call it.
+            ("proxy_pass", "here that is `app.upstream`"),
+            ("trust proxy", "here that is `client.trusted_proxies`"),
+            ("trustProxy", "here that is `client.trusted_proxies`"),
+            ("client_max_body_size", "here that is `limits.body_bytes`"),
+            ("rateLimit", "here that is `[[limit]]`"),
+            // Nothing like it.
+            ("gzip", ""),
+            ("quux", ""),
+        ] {
+            assert_eq!(said(word, &top), meant, "{word}");
+        }
+        let limits = ["header_bytes", "head_timeout", "idle_timeout", "body_bytes"];
+        assert_eq!(
+            said("timeout", &limits),
+            "did you mean `head_timeout` or `idle_timeout`?"
+        );
+        assert_eq!(said("body", &limits), "did you mean `body_bytes`?");
+        assert_eq!(said("url", &limits), "");
+        assert_eq!(
+            said("trusted_proxies", &limits),
+            "did you mean `client.trusted_proxies`?"
+        );
+        assert_eq!(
+            path("TRUSTED_PROXIES").unwrap(),
+            "did you mean `client.trusted_proxies`?"
+        );
+        assert_eq!(path("LISTEN_HTPS").unwrap(), "did you mean `listen.https`?");
+        assert_eq!(path("QUUX"), None);
+    }
+
+    /// Whatever it says is there can be written: a key of a wrong name is an error of its own.
+    #[test]
+    fn what_is_named_here_is_known_here() {
+        let known = |path: &str| {
+            let (above, last) = path.rsplit_once('.').unwrap_or(("", path));
+            let mut value = Value::Table(Table::new());
+            for key in [last]
+                .into_iter()
+                .chain(above.rsplit('.').filter(|key| !key.is_empty()))
+            {
+                let mut table = Table::new();
+                table.insert(key.to_owned(), value);
+                value = Value::Table(table);
+            }
+            let text = toml::to_string(&value).unwrap();
+            let said = Source::new().text("panoply.toml", text).load().err();
+            said.is_none_or(|error| !error.to_string().contains("unknown"))
+        };
+        assert!(!known("app.upstreams") && !known("apps"));
+        for (name, ours) in ELSEWHERE {
+            for path in ours.split('`').skip(1).step_by(2) {
+                let path = path.trim_matches(['[', ']']);
+                let is_path =
+                    !path.contains([' ', '/']) && !["PORT", "Server", "window"].contains(&path);
+                assert!(!is_path || known(path), "{name}: {path}");
+            }
+        }
+        let mut names: Vec<_> = ELSEWHERE.iter().map(|(name, _)| plain(name)).collect();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), ELSEWHERE.len(), "one is there twice");
+        for key in top().iter().chain(&SETTINGS) {
+            let is_ours = ELSEWHERE.iter().any(|(name, _)| name == key);
+            assert!(!is_ours, "{key} is a key");
+        }
+    }
+}
