@@ -53,6 +53,7 @@ fn what_php_reads() {
     site.judge(php::parts());
     site.judge(php::json());
     site.judge(php::within_gzip());
+    site.judge(php::cleaned());
 }
 
 #[test]

@@ -284,7 +284,11 @@ pub(crate) fn letters() -> Vec<Login> {
         )
         .user("josé"),
     ]);
-    for name in ["älice", "аlice", "alice\u{301}", "al\u{2003}ice", "alce"] {
+    // To Express they are others; to a database that compares by MySQL's default collation they are hers.
+    for name in ["älice", "alice\u{301}", "al\u{ad}ice"] {
+        logins.push(Login::of("simple", FORM, format!("username={name}")).reads(Reads::Nothing));
+    }
+    for name in ["аlice", "al\u{2003}ice", "alce"] {
         logins.push(Login::of("simple", FORM, format!("username={name}")).reads(Reads::Other));
     }
     logins

@@ -55,6 +55,22 @@ pub(crate) fn json() -> Vec<Login> {
     kinds.map(of).into_iter().flatten().collect()
 }
 
+/// Names that an app cleans before it reads them.
+pub(crate) fn cleaned() -> Vec<Login> {
+    let names = [
+        "alice",
+        "al%2541ice",
+        "%2500alice%25fF",
+        "al%26amp%3Bice",
+        "al%26%3B%3Bice",
+        "%3Cb%3Eal%3C/b%3Eice",
+        "%3Ca+%22%3E%22%3Ealice",
+        "alice%3C!--",
+    ];
+    let of = |name| Login::of("cleaned", FORM, format!("username={name}&password=x"));
+    names.map(of).into()
+}
+
 /// A form in the name of a file that gzip keeps: PHP does not undo the encoding, and reads it.
 pub(crate) fn within_gzip() -> Vec<Login> {
     let of = |compression| {

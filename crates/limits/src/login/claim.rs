@@ -6,7 +6,7 @@ use std::time::Duration;
 use panoply_core::{BlockId, StoreError};
 
 use super::device::Device;
-use super::name::normalised;
+use super::name::{normalised, without_escapes};
 
 /// Who tries to log in.
 #[derive(Debug, Clone)]
@@ -29,9 +29,12 @@ impl Claim {
     /// A user name as it was sent. Given several, as an app might read any of them, each counts.
     #[must_use]
     pub fn user(mut self, name: &str) -> Self {
-        let name = normalised(name);
-        if !name.is_empty() && !self.users.contains(&name) {
-            self.users.push(name);
+        let bare = without_escapes(name);
+        for name in std::iter::once(name).chain(bare.as_deref()) {
+            let name = normalised(name);
+            if !name.is_empty() && !self.users.contains(&name) {
+                self.users.push(name);
+            }
         }
         self
     }

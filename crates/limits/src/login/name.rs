@@ -1,24 +1,106 @@
 //! One user name, however it is written.
 
-use unicode_normalization::UnicodeNormalization as _;
+use std::ops::RangeInclusive;
 
-/// The name by which a user is counted: compatible forms made one (NFKC), without case, trimmed.
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::is_combining_mark;
+
+mod collated;
+
+/// The name by which a user is counted: letters that a database might take for one another made one.
+///
+/// Compatible forms (NFKC), without case, accents and what is not seen, as the collations of MySQL, MariaDB
+/// and SQL Server compare by default, and trimmed. Two users whom only that tells apart are counted together.
 pub(super) fn normalised(name: &str) -> String {
     // Up and down again folds what lower case alone leaves apart: ß and SS, ς and σ. Down first,
     // since ẞ is upper case already.
-    let folded: String = name
+    let folded = name
         .nfkc()
         .flat_map(char::to_lowercase)
         .flat_map(char::to_uppercase)
-        .flat_map(char::to_lowercase)
-        .nfkc()
-        .collect();
-    let outside = |c: char| c.is_whitespace() || c.is_control() || INVISIBLE.contains(&c);
-    folded.trim_matches(outside).to_owned()
+        .flat_map(char::to_lowercase);
+    let mut plain = String::with_capacity(name.len());
+    for c in folded.nfkd() {
+        match collated::twin(c) {
+            Some(twin) => plain.push_str(twin),
+            None if is_passed_over(c) => {}
+            None => plain.push(c),
+        }
+        // `ß` is `ss` to one, `s` to WordPress.
+        if plain.ends_with("ss") {
+            plain.pop();
+        }
+    }
+    let folded: String = plain.nfkc().collect();
+    folded.trim_matches(char::is_whitespace).to_owned()
 }
 
-/// What has no width, and so is trimmed like a space.
-const INVISIBLE: [char; 5] = ['\u{200b}', '\u{200c}', '\u{200d}', '\u{2060}', '\u{feff}'];
+/// What a name is to an app that takes something out of it first, if there is something: WordPress does so
+/// with `%41` and `&amp;`, wherever they stand.
+pub(super) fn without_escapes(name: &str) -> Option<String> {
+    let mut rest = name;
+    let mut bare = String::new();
+    while let Some((before, after)) = rest.split_once('%') {
+        bare.push_str(before);
+        let digits = after.bytes().take(2).filter(u8::is_ascii_hexdigit).count();
+        rest = if digits == 2 {
+            after.get(2..).unwrap_or_default()
+        } else {
+            bare.push('%');
+            after
+        };
+    }
+    bare.push_str(rest);
+    let mut rest = bare.as_str();
+    let mut plain = String::new();
+    while let Some((before, after)) = rest.split_once('&') {
+        plain.push_str(before);
+        // One letter at least stands between, and no line ends there.
+        let first = after.chars().next().map_or(0, char::len_utf8);
+        let tail = after.get(first..).unwrap_or_default();
+        let end = if after.starts_with('\n') {
+            Some(0)
+        } else {
+            tail.find([';', '\n']).map(|at| first + at)
+        };
+        let (within, behind) = after
+            .split_at_checked(end.unwrap_or(after.len()))
+            .unwrap_or((after, ""));
+        if let Some(behind) = behind.strip_prefix(';') {
+            rest = behind;
+        } else {
+            plain.push('&');
+            plain.push_str(within);
+            rest = behind;
+        }
+    }
+    plain.push_str(rest);
+    (plain != name).then_some(plain)
+}
+
+/// Accents, control letters, and what is not seen.
+fn is_passed_over(c: char) -> bool {
+    is_combining_mark(c)
+        || collated::is_nothing(c)
+        || (c.is_control() && !c.is_whitespace())
+        || UNSEEN.iter().any(|range| range.contains(&c))
+}
+
+/// What has no width (Unicode: `Default_Ignorable_Code_Point`, and what else collations pass over).
+const UNSEEN: [RangeInclusive<char>; 12] = [
+    '\u{ad}'..='\u{ad}',
+    '\u{34f}'..='\u{34f}',
+    '\u{61c}'..='\u{61c}',
+    '\u{115f}'..='\u{1160}',
+    '\u{17b4}'..='\u{17b5}',
+    '\u{180b}'..='\u{180f}',
+    '\u{200b}'..='\u{200f}',
+    '\u{202a}'..='\u{202e}',
+    '\u{2060}'..='\u{206f}',
+    '\u{fe00}'..='\u{fe0f}',
+    '\u{feff}'..='\u{feff}',
+    '\u{e0000}'..='\u{e0fff}',
+];
 
 #[cfg(test)]
 mod tests {
@@ -43,6 +125,28 @@ mod tests {
             ("josé", &["Jose\u{301}", "JOSÉ"]),
             ("σίσυφοσ", &["Σίσυφος", "ΣΊΣΥΦΟΣ"]),
             ("fi", &["ﬁ", "FI"]),
+            // As MySQL and WordPress have it.
+            (
+                "alice",
+                &[
+                    "àlicé",
+                    "ÂLĪÇĘ",
+                    "al\u{ad}ice",
+                    "a\u{200d}l\u{1}ice",
+                    "ali\u{fe0f}ce",
+                    "alice\u{34f}",
+                ],
+            ),
+            (
+                "jessica",
+                &["jeßica", "jeſsica", "jeśşıca", "je\u{1de4}s\u{1de5}ica"],
+            ),
+            (
+                "user10",
+                &["user\u{661}\u{660}", "user\u{2776}\u{24ff}", "use\u{36c}10"],
+            ),
+            ("lodz", &["Łódź", "łodz"]),
+            ("aether", &["Æther", "ǽther"]),
         ];
         for (name, forms) in forms {
             for form in forms {
@@ -82,6 +186,29 @@ mod tests {
                     "{letter:?} {form:?}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn what_is_taken_out_of_a_name() {
+        for (name, bare) in [
+            ("al%41ice", Some("alice")),
+            ("%00alice%ff", Some("alice")),
+            ("al&amp;ice", Some("alice")),
+            ("al&x;&y;ice", Some("alice")),
+            ("al&%41;;ice", Some("alice")),
+            ("alice", None),
+            ("100%", None),
+            ("a%4xb", None),
+            ("a&b", None),
+            ("a&;b", None),
+            ("a&x\n;b", None),
+            ("a&\n;b", None),
+            ("a&x\n&y;b", Some("a&x\nb")),
+            ("a&&&x", None),
+            ("a&;x;b", Some("ab")),
+        ] {
+            assert_eq!(without_escapes(name).as_deref(), bare, "{name}");
         }
     }
 

@@ -46,6 +46,10 @@ pub(super) fn claim(
         Unreadable::Malformed => bad("The body of the login cannot be read."),
         Unreadable::TooMany => bad("The login holds too many user names."),
     })?;
+    // WordPress, and who else cleans what it is sent, takes tags out of a name, in a way of its own.
+    if names.iter().any(|name| name.contains('<')) {
+        return Err(bad("The user name of the login has a `<` in it."));
+    }
     let mut claim = Claim::new(client.network());
     for name in &names {
         claim = claim.user(name);
