@@ -1,6 +1,5 @@
 //! `panoply blocks`.
 
-use std::fmt::Write as _;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
@@ -64,51 +63,49 @@ fn released(key: &str, count: Result<usize, ControlError>) -> ExitCode {
 }
 
 fn list(control: &Control, json: bool) -> Result<(), ControlError> {
-    let blocks = control.blocks()?;
-    if json {
-        for block in &blocks {
-            say(serde_json::to_string(block).unwrap_or_default());
+    // As they come: there may be a million.
+    let mut any = false;
+    control.each_block(|block| {
+        if json {
+            say(serde_json::to_string(&block).unwrap_or_default());
+        } else {
+            if !any {
+                say(row(["BLOCK", "RULE", "WHO", "COUNT", "ENDS IN"]));
+            }
+            say(line(&block));
         }
-    } else if blocks.is_empty() {
-        // A pipe gets nothing, which is what there is.
-        if std::io::stdout().is_terminal() {
-            note("nothing is blocked");
-        }
-    } else {
-        say(table(&blocks).trim_end());
+        any = true;
+    })?;
+    // A pipe gets nothing, which is what there is.
+    if !any && !json && std::io::stdout().is_terminal() {
+        note("nothing is blocked");
     }
     Ok(())
 }
 
-fn table(blocks: &[BlockEntry]) -> String {
-    let mut text = String::new();
-    row(&mut text, ["BLOCK", "RULE", "WHO", "COUNT", "ENDS IN"]);
-    for block in blocks {
-        let client = block.client.map(|client| client.to_string());
-        let client = client.unwrap_or_default();
-        let who = match block.kind.as_str() {
-            "client" => client,
-            "user-from" => format!("a user from {client}"),
-            "user" => "a user".to_owned(),
-            _ => "(not kept)".to_owned(),
-        };
-        let left = block
-            .seconds_left
-            .map(|seconds| Span::seconds(seconds).to_string());
-        let left = left.unwrap_or_else(|| "(when released)".to_owned());
-        // Whoever is blocked by hand was not counted.
-        let counted = block.rule != "block/client";
-        let count = if counted {
-            block.count.to_string()
-        } else {
-            "-".to_owned()
-        };
-        row(&mut text, [&block.id, &block.rule, &who, &count, &left]);
-    }
-    text
+fn line(block: &BlockEntry) -> String {
+    let client = block.client.map(|client| client.to_string());
+    let client = client.unwrap_or_default();
+    let who = match block.kind.as_str() {
+        "client" => client,
+        "user-from" => format!("a user from {client}"),
+        "user" => "a user".to_owned(),
+        _ => "(not kept)".to_owned(),
+    };
+    let left = block
+        .seconds_left
+        .map(|seconds| Span::seconds(seconds).to_string());
+    let left = left.unwrap_or_else(|| "(when released)".to_owned());
+    // Whoever is blocked by hand was not counted.
+    let counted = block.rule != "block/client";
+    let count = if counted {
+        block.count.to_string()
+    } else {
+        "-".to_owned()
+    };
+    row([&block.id, &block.rule, &who, &count, &left])
 }
 
-fn row(text: &mut String, [id, rule, who, count, left]: [&str; 5]) {
-    // Writing to a string does not fail.
-    let _ = writeln!(text, "{id:<16}  {rule:<13}  {who:<34}  {count:>5}  {left}");
+fn row([id, rule, who, count, left]: [&str; 5]) -> String {
+    format!("{id:<16}  {rule:<13}  {who:<34}  {count:>5}  {left}")
 }

@@ -44,10 +44,14 @@ struct Entry {
 /// The rule by which a client is blocked by hand.
 const RULE: &str = "block/client";
 
-/// Of more clients than this the rest is not blocked, which the log says.
+/// Of more clients than this the rest is not blocked, which is said where one is added, and in the log.
 const MOST: usize = 100_000;
 
 const PAGE: usize = 1_000;
+
+/// Why nobody is added.
+const FULL: &str = "100,000 clients are blocked by hand, and more are not looked at: release some first, or block \
+    networks in a firewall";
 
 static BLOCK: LazyLock<Rule> =
     LazyLock::new(|| Rule::new(RULE, 0, Duration::ZERO).without_window());
@@ -88,8 +92,11 @@ impl Blocklist {
     ///
     /// # Errors
     ///
-    /// When the store fails.
+    /// When the store fails, or 100,000 are blocked already.
     pub async fn add(&self, client: IpAddr, time: Option<Duration>) -> Result<BlockId, StoreError> {
+        if !self.has_room_for(client) {
+            return Err(StoreError::permanent(FULL));
+        }
         let key = self.0.keys.key(RULE, &[client.to_string().as_bytes()]);
         let block = Op::new(key, &BLOCK, Action::Block { time }).about(Subject::Client(client));
         let decided = self.0.store.decide(&[block, self.change()]).await?;
@@ -102,12 +109,25 @@ impl Blocklist {
         Ok(id)
     }
 
+    /// Whether one more can be known; what is over makes room.
+    fn has_room_for(&self, client: IpAddr) -> bool {
+        let has_room =
+            |known: &HashMap<IpAddr, Entry>| known.len() < MOST || known.contains_key(&client);
+        if has_room(&self.0.known.load()) {
+            return true;
+        }
+        let now = self.0.clock.monotonic();
+        self.0.known.rcu(|known| {
+            let mut known = HashMap::clone(known);
+            known.retain(|_, entry| entry.until.is_none_or(|until| now < until));
+            known
+        });
+        has_room(&self.0.known.load())
+    }
+
     /// Takes note of a block, if it is the only change since the list was read: whoever adds thousands does
     /// not have all of them read each time.
     fn note(&self, client: IpAddr, entry: Entry, generation: i64) -> bool {
-        if self.0.known.load().len() >= MOST {
-            return false;
-        }
         let (earlier, known) = (generation.saturating_sub(1), &self.0.known);
         let only = { &self.0.generation }
             .compare_exchange(earlier, generation, Ordering::AcqRel, Ordering::Acquire)
@@ -313,6 +333,34 @@ mod tests {
         next.refresh().await.unwrap();
         assert_eq!(next.find(bad), None);
         assert!(next.find(good).is_some() && earlier.find(bad).is_some());
+    }
+
+    #[tokio::test]
+    async fn beyond_the_most_nobody_is_added_until_there_is_room() {
+        let clock = ManualClock::new();
+        let store = Arc::new(MemoryStore::builder().clock(clock.clone()).build());
+        let list = Blocklist::with_clock(store.clone(), CounterKeys::new([7; 16]), clock.clone());
+        let client = |number: u32| IpAddr::from(number.to_be_bytes());
+        let all = (0..MOST).map(|number| {
+            let client = client(u32::try_from(number).unwrap());
+            let until = Some(Duration::from_mins(1)).filter(|_| number < 3);
+            let id = BlockId::of(CounterKey::from_bits(number as u128));
+            (client, Entry { id, until })
+        });
+        list.0.known.store(Arc::new(all.collect()));
+        let late = client(0x7f00_0001);
+        let error = list.add(late, None).await.unwrap_err();
+        assert!(error.to_string().contains("release some"), "{error}");
+        assert!(store.is_empty(), "it is kept all the same");
+        assert!(
+            list.add(client(5), None).await.is_ok(),
+            "it is known already"
+        );
+        // Three are over.
+        clock.advance(Duration::from_mins(1));
+        list.add(late, None).await.unwrap();
+        assert!(list.find(late).is_some());
+        assert_eq!(list.find(client(2)), None);
     }
 
     /// A store that counts how often its blocks are read.

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod builder;
+mod page;
 mod sessions;
 mod shard;
 mod sketch;

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use hashbrown::{HashMap, HashTable};
-use panoply_core::{Action, Block, CounterKey, Moment, Op, Record, Subject};
+use panoply_core::{Action, Block, BlockId, CounterKey, Moment, Op, Record, Subject};
 
+use crate::page::Page;
 use crate::sketch::{Sketch, Span};
 use crate::slot::{Kind, Slot, low, revived};
 use crate::slots::Slots;
@@ -151,20 +152,43 @@ impl Shard {
         }
     }
 
-    /// The blocks in force.
-    pub(crate) fn blocks(&self, now: Moment) -> impl Iterator<Item = Block> + '_ {
-        self.notes.iter().filter_map(move |(&key, note)| {
-            let record = self.find(key)?.record();
-            record.is_locked(now).then(|| {
-                Block::new(
+    /// Puts the blocks in force behind `after` into `page`, as far as they belong there.
+    pub(crate) fn blocks(&self, now: Moment, after: Option<BlockId>, page: &mut Page) {
+        for (&key, note) in &self.notes {
+            let id = BlockId::of(CounterKey::from_bits(key));
+            // Most are not for this page: nothing is copied of those.
+            if after.is_some_and(|after| id <= after) || !page.has_room_for(id) {
+                continue;
+            }
+            let Some(record) = self.find(key).map(Slot::record) else {
+                continue;
+            };
+            if record.is_locked(now) {
+                page.put(Block::new(
                     CounterKey::from_bits(key),
                     note.rule.to_string(),
                     note.subject,
                     record.count,
                     record.lock_end.since(now),
-                )
-            })
-        })
+                ));
+            }
+        }
+    }
+
+    /// The keys of the blocks in force that are `meant`.
+    pub(crate) fn blocked(
+        &self,
+        now: Moment,
+        meant: impl Fn(CounterKey, Subject) -> bool,
+    ) -> Vec<CounterKey> {
+        let notes = self.notes.iter();
+        let found = notes.map(|(key, note)| (CounterKey::from_bits(*key), note.subject));
+        let found = found.filter(|(key, subject)| meant(*key, *subject));
+        let in_force = |key: &CounterKey| {
+            let slot = self.find(key.to_bits());
+            slot.is_some_and(|slot| slot.record().is_locked(now))
+        };
+        found.map(|(key, _)| key).filter(in_force).collect()
     }
 
     pub(crate) fn remove(&mut self, key: u128) {

@@ -10,6 +10,7 @@ use panoply_core::{
 use smallvec::{SmallVec, smallvec};
 
 use crate::MemoryStoreBuilder;
+use crate::page::Page;
 use crate::shard::{Bounds, Shard};
 use crate::slot::{Kind, high};
 
@@ -239,15 +240,11 @@ impl CounterStore for MemoryStore {
 
     fn blocks(&self, after: Option<BlockId>, most: usize) -> Reply<'_, Vec<Block>> {
         let now = self.now();
-        let mut blocks: Vec<Block> = Vec::new();
+        let mut page = Page::new(most);
         for shard in self.shards.iter() {
-            let shard = lock(shard);
-            let behind = |block: &Block| after.is_none_or(|after| block.id() > after);
-            blocks.extend(shard.blocks(now).filter(behind));
+            lock(shard).blocks(now, after, &mut page);
         }
-        blocks.sort_by_key(Block::id);
-        blocks.truncate(most);
-        Reply::ready(Ok(blocks))
+        Reply::ready(Ok(page.into_blocks()))
     }
 
     fn release(&self, which: Release) -> Reply<'_, usize> {

@@ -74,12 +74,27 @@ impl Control {
     ///
     /// When no gateway answers, or its store fails.
     pub fn blocks(&self) -> Result<Vec<BlockEntry>, ControlError> {
-        let mut all: Vec<BlockEntry> = Vec::new();
+        let mut all = Vec::new();
+        self.each_block(|block| all.push(block))?;
+        Ok(all)
+    }
+
+    /// The same, one after the other, of however many there are.
+    ///
+    /// # Errors
+    ///
+    /// When no gateway answers, or its store fails; some may have been told by then.
+    pub fn each_block(&self, mut told: impl FnMut(BlockEntry)) -> Result<(), ControlError> {
+        let mut after = None;
         loop {
-            let after = all.last().map(|block| block.id.clone());
             match self.ask(&Ask::List { after })? {
-                Said::Blocks(page) if page.is_empty() => return Ok(all),
-                Said::Blocks(page) => all.extend(page),
+                Said::Blocks(page) => {
+                    let Some(last) = page.last() else {
+                        return Ok(());
+                    };
+                    after = Some(last.id.clone());
+                    page.into_iter().for_each(&mut told);
+                }
                 said => return Err(unexpected(said)),
             }
         }

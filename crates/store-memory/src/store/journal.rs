@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use panoply_core::{Action, Block, CounterKey, Decision, Moment, Op, Record, Release, Subject};
+use panoply_core::{Action, BlockId, CounterKey, Decision, Moment, Op, Record, Release, Subject};
 
 use super::{MemoryStore, Planned, lock};
 use crate::slot::Kind;
@@ -97,19 +97,15 @@ impl MemoryStore {
     /// Releases, and tells `journal` of each key.
     pub fn release_and_tell(&self, which: Release, mut journal: impl FnMut(Kept<'_>)) -> usize {
         let now = self.now();
-        let meant = |block: &Block| match which {
-            Release::Id(id) => block.id() == id,
-            Release::Client(address) => block.subject.address() == Some(address),
+        let meant = |key: CounterKey, subject: Subject| match which {
+            Release::Id(id) => BlockId::of(key) == id,
+            Release::Client(address) => subject.address() == Some(address),
             _ => false,
         };
         let mut released = 0;
         for shard in self.shards.iter() {
             let mut shard = lock(shard);
-            let found: Vec<CounterKey> = shard
-                .blocks(now)
-                .filter(meant)
-                .map(|block| block.key)
-                .collect();
+            let found = shard.blocked(now, meant);
             for key in &found {
                 let (record, kind) = shard.forget(key.to_bits(), now);
                 journal(Kept::new(*key, record, kind.to_bits(), None));
