@@ -95,6 +95,10 @@ fn is_for_browsers(path: &str) -> bool {
     folders.any(|folder| matches!(folder, "public" | "static" | "assets" | "www"))
 }
 
+/// Files that are named of those that are not followed to their ends: a site in another language may bring
+/// along hundreds for its visitors.
+const MOST_NAMED: usize = 3;
+
 /// Packages that make an app another than one of Express.
 const OTHERS: [&str; 20] = [
     "koa",
@@ -195,9 +199,9 @@ impl<'a> Rules<'a> {
                     .not_checked(&crate::rules::headers::HELMET_MISSING, reason);
             }
         }
-        for file in &self.program.cut_short {
-            let path = self.files.get(*file).map_or("", |file| file.source.path());
-            let reason = format!("`{path}` takes too many steps to be followed to its end");
+        let cut_short = self.program.cut_short.iter();
+        let paths = cut_short.filter_map(|file| self.files.get(*file));
+        if let Some(reason) = not_followed(paths.map(|file| file.source.path())) {
             self.report
                 .not_checked(&crate::rules::redirect::OPEN, reason);
         }
@@ -265,6 +269,21 @@ impl<'a> Rules<'a> {
     }
 }
 
+/// What is said of files that are not followed to their ends.
+fn not_followed<'a>(mut paths: impl Iterator<Item = &'a str>) -> Option<String> {
+    let named = paths.by_ref().take(MOST_NAMED);
+    let named: Vec<String> = named.map(|path| format!("`{path}`")).collect();
+    let named = (!named.is_empty()).then_some(named)?;
+    let all = named.join(", ");
+    Some(match (named.len(), paths.count()) {
+        (1, _) => format!("{all} takes too many steps to be followed to its end"),
+        (_, 0) => format!("{all} take too many steps to be followed to their ends"),
+        (_, more) => {
+            format!("{all} and {more} more take too many steps to be followed to their ends")
+        }
+    })
+}
+
 /// How sure something is that happens in a call; what only some requests cause is as certain.
 fn sureness(call: &Call) -> Confidence {
     if call.cond.is_certain() || call.within.is_some() {
@@ -277,4 +296,23 @@ fn sureness(call: &Call) -> Confidence {
 /// Whether a value can only be told when it runs.
 fn is_unknown(val: &Val) -> bool {
     matches!(val.v, Value::Unknown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_followed_to_its_end_is_named_in_one_line() {
+        let said = |files: &[&'static str]| not_followed(files.iter().copied());
+        assert_eq!(said(&[]), None);
+        let said = |files| said(files).unwrap_or_default();
+        let one = "`a.js` takes too many steps to be followed to its end";
+        assert_eq!(said(&["a.js"]), one);
+        let all = "`a.js`, `b.js`, `c.js` take too many steps to be followed to their ends";
+        assert_eq!(said(&["a.js", "b.js", "c.js"]), all);
+        let more =
+            "`a.js`, `b.js`, `c.js` and 2 more take too many steps to be followed to their ends";
+        assert_eq!(said(&["a.js", "b.js", "c.js", "d.js", "e.js"]), more);
+    }
 }
