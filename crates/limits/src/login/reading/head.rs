@@ -49,10 +49,10 @@ fn is_disposition(value: &str) -> bool {
         };
         let key = key.to_ascii_lowercase();
         let bare = key.strip_suffix('*').unwrap_or(&key);
-        let is_key = !bare.is_empty()
-            && bare
-                .bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+        // Some look for `name=` wherever a word begins, or within one.
+        let is_clear = !bare.ends_with("name") || matches!(bare, "name" | "filename");
+        let is_key =
+            is_clear && !bare.is_empty() && bare.bytes().all(|byte| byte.is_ascii_lowercase());
         if !is_key || keys.contains(&key) || keys.len() == MOST_PARAMETERS {
             return false;
         }
@@ -154,6 +154,8 @@ mod tests {
             "Content-Disposition: form-data; name*=\"user\"",
             "Content-Disposition: form-data; filename=\"x\"name=\"user\"",
             "Content-Disposition: form-data; =name=\"user\"",
+            "Content-Disposition: form-data; --name=\"user\"",
+            "Content-Disposition: form-data; xname=\"user\"",
             "Content-Disposition: form-data; \x1fname=\"user\"",
             "Content-Disposition: form-data; \u{85}name=\"user\"",
             "Content-Disposition: form-data, name=\"user\"",
