@@ -167,9 +167,7 @@ mod tests {
         for head in odd {
             assert!(!is_plain(head), "{head:?}");
         }
-        let many: String = (b'a'..=b'i')
-            .map(|key| format!("; {}=1", char::from(key)))
-            .collect();
+        let many = "; a=1; b=1; c=1; d=1; e=1; f=1; g=1; h=1; i=1";
         assert!(!is_plain(&format!("Content-Disposition: form-data{many}")));
     }
 }
