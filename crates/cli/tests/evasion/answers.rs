@@ -154,7 +154,7 @@ pub(crate) fn yes_to_whoever_is_logged_in(app: &App) {
         let reply = already(&own).send(gateway.address(), "whatever");
         wrong.check(matches!(reply.status(), 302 | 429), || reply.text());
         if let Some((_, cookie)) = reply.text().split_once("panoply_device=") {
-            device = cookie.split(';').next().unwrap().to_owned();
+            cookie.split(';').next().unwrap().clone_into(&mut device);
         }
         let known = format!("panoply_device={device}");
         for guess in 0..9 {

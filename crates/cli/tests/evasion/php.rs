@@ -27,7 +27,7 @@ pub(crate) fn keys() -> Vec<Login> {
 /// Heads of parts.
 pub(crate) fn parts() -> Vec<Login> {
     let kind = "multipart/form-data; boundary=b";
-    let named = |name: &str| {
+    let of = |name: &str| {
         let head = format!("Content-Disposition: form-data; name={name}");
         let body = format!("--b\r\n{head}\r\n\r\nalice\r\n--b--\r\n");
         Login::of("php", kind, body)
@@ -40,7 +40,7 @@ pub(crate) fn parts() -> Vec<Login> {
         "\"username\0x\"",
         "\"username\"; name=\"x\"; name=username",
     ];
-    names.map(named).into()
+    names.map(of).into()
 }
 
 /// JSON, which an app of PHP's reads whatever it is called.

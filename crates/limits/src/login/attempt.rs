@@ -34,15 +34,15 @@ impl Attempt {
     /// are forgotten. Gives the cookie by which this device will be known, unless the request held
     /// several user names, of which it is not known which was right.
     ///
-    /// Ten times a day and user a success forgives others and makes a device known (`login/trust`);
-    /// beyond, only a device that is known already gets its cookie anew.
+    /// Ten times a day and user a success forgives others, and ten times it makes a device known
+    /// (`login/trust`); beyond, only a device that is known already gets its cookie anew.
     ///
     /// # Errors
     ///
     /// When the store fails; the attempt then still counts.
     pub async fn succeed(self) -> Result<Option<String>, StoreError> {
         let Some(user) = self.claim.only_user() else {
-            self.settle(None).await?;
+            self.give_back().await?;
             return Ok(None);
         };
         let guard = &self.guard;
@@ -50,12 +50,27 @@ impl Attempt {
         let known = { self.claim.device }.filter(|device| device.user() == user_key);
         let has_devices = guard.0.rules.device.is_some();
         let forgives = { self.taken.iter() }.any(|taken| taken.earlier && taken.is_consecutive());
-        let needs_trust = forgives || (has_devices && known.is_none());
-        let trusted = needs_trust && self.settle(Some(user)).await?;
-        if !trusted {
-            self.settle(None).await?;
+        let makes_known = has_devices && known.is_none();
+        let mut is_known = known.is_some();
+        // All of it in one decision as a rule; else what is left to be had.
+        let wanted = [
+            (forgives, makes_known),
+            (forgives, false),
+            (false, makes_known),
+            (false, false),
+        ];
+        let mut before = None;
+        for wants in wanted {
+            if before.replace(wants) == Some(wants) {
+                continue;
+            }
+            let (forgives, makes_known) = wants;
+            if self.settle(user, forgives, makes_known).await? {
+                is_known |= makes_known;
+                break;
+            }
         }
-        if !has_devices || (known.is_none() && !trusted) {
+        if !has_devices || !is_known {
             return Ok(None);
         }
         Ok(guard.0.seal.seal(user_key, known))
@@ -72,7 +87,7 @@ impl Attempt {
     ///
     /// When the store fails; the attempt then still counts.
     pub async fn give_back(self) -> Result<(), StoreError> {
-        self.settle(None).await.map(drop)
+        self.settle("", false, false).await.map(drop)
     }
 
     /// The locks that this attempt made, as it reserved the last point of a counter; they hold
@@ -88,20 +103,21 @@ impl Attempt {
         &self.claim
     }
 
-    /// Gives back what this attempt took; for a user who is trusted, forgets what others took as well,
-    /// unless that has been done too often, when nothing is done at all. Whether it was done.
-    async fn settle(&self, trusted: Option<&str>) -> Result<bool, StoreError> {
+    /// Gives back what this attempt took, or forgets what others took as well, and makes a device known:
+    /// for `user`, unless one of the two has been done too often, when nothing is done at all. Whether it
+    /// was done.
+    async fn settle(&self, user: &str, forgives: bool, knows: bool) -> Result<bool, StoreError> {
         let guard = &self.guard;
         let mut ops: SmallVec<[Op<'_>; 6]> = SmallVec::new();
-        if let Some(user) = trusted
-            && let Some(rule) = guard.rule(Which::Trust)
-        {
-            let key = guard.key(Which::Trust, &[user.as_bytes()]);
-            // In the same decision, so that it costs no round trip of its own.
-            ops.push(Op::reserve(key, rule));
+        for what in [(forgives, FORGIVE), (knows, KNOW)] {
+            if let ((true, what), Some(rule)) = (what, guard.rule(Which::Trust)) {
+                let key = guard.key(Which::Trust, &[what, user.as_bytes()]);
+                // In the same decision, so that it costs no round trip of its own.
+                ops.push(Op::reserve(key, rule));
+            }
         }
         ops.extend(self.taken.iter().filter_map(|taken| {
-            let action = if trusted.is_some() && taken.is_consecutive() {
+            let action = if forgives && taken.is_consecutive() {
                 Action::Forget
             } else {
                 Action::Refund {
@@ -116,6 +132,11 @@ impl Attempt {
         Ok(decision.is_granted())
     }
 }
+
+/// What is counted of successes: those that forgive, and those that make a device known. A program that logs
+/// in all day long without a cookie has all of the first left for when it fails.
+pub(super) const FORGIVE: &[u8] = b"forgive";
+pub(super) const KNOW: &[u8] = b"know";
 
 impl Taken {
     /// Whether what is counted are failures in a row, which a success ends.

@@ -10,7 +10,7 @@ use panoply_core::{
 };
 use smallvec::SmallVec;
 
-use super::attempt::{Attempt, Taken};
+use super::attempt::{Attempt, FORGIVE, KNOW, Taken};
 use super::claim::{Claim, Denied, Refused};
 use super::device::{Device, DeviceSeal};
 use super::rules::LoginRules;
@@ -137,8 +137,9 @@ impl LoginGuard {
         let mut released = 0;
         if let Some(rule) = self.rule(Which::Trust) {
             // No failures, and so not told of.
-            let forget = Op::new(self.key(Which::Trust, &[user]), rule, Action::Forget);
-            self.0.store.decide(&[forget]).await?;
+            let forget =
+                |what| Op::new(self.key(Which::Trust, &[what, user]), rule, Action::Forget);
+            self.0.store.decide(&[FORGIVE, KNOW].map(forget)).await?;
         }
         for which in [Which::User, Which::Ever] {
             if let Some(rule) = self.rule(which) {

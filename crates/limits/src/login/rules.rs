@@ -17,7 +17,7 @@ use crate::time::Counter;
 /// | `login/names` | different users that failed from one client | 10 in 10 minutes | blocked for 10 minutes, doubling to a day |
 /// | `login/ever` | consecutive failures of one user, ever | off | refused until released |
 /// | `login/device` | consecutive failures of a known device | 10 in 90 days | treated as unknown for an hour, doubling to a day |
-/// | `login/trust` | successes of one user that forgive failures or make a device known | 10 a day | the success gives back its own attempt and no more |
+/// | `login/trust` | successes of one user that forgive failures, and those that make a device known | 10 a day each | the success gives back its own attempt and no more |
 ///
 /// The last one is always there. What is read as a success need not be one: many apps lead whoever is
 /// logged in already on to their front page, whatever name and password he sends, and who has an account
