@@ -117,6 +117,22 @@ mod tests {
     }
 
     #[test]
+    fn whoever_is_connected_does_not_listen() {
+        let ten = Ipv4Addr::new(10, 0, 0, 1);
+        let address = u32::from_ne_bytes(ten.octets());
+        let line = |state| {
+            format!(
+                "  sl\n   0: {address:08X}:1F90 0200000A:9C40 {state} 00000000:00000000 00:00000000 00000000 \
+                 1000 0 4242 1"
+            )
+        };
+        let nobody = |inode: &str| inode != "4242";
+        assert_eq!(in_table(&line("0A"), 0x1f90, nobody), Some(ten.into()));
+        assert_eq!(in_table(&line("01"), 0x1f90, nobody), None);
+        assert_eq!(in_table(&line("0A"), 0x1f91, nobody), None);
+    }
+
+    #[test]
     fn what_is_no_table_says_nothing() {
         for table in ["", "x\ny", "x\n 0: zz:1F90 0 0A", "x\n 0: 00:1F90 0 0A"] {
             assert_eq!(in_table(table, 0x1f90, is_ours), None, "{table}");
