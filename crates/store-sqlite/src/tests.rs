@@ -117,8 +117,8 @@ async fn a_full_disk_stops_no_decision_but_no_lock_is_announced() {
         assert!(case.reserve(&store, number).await, "{number}");
     }
     let error = store.flush().await.unwrap_err();
-    let cause = std::error::Error::source(&error).unwrap().to_string();
-    assert!(!error.is_transient() && cause.contains("full"), "{cause}");
+    let why = std::error::Error::source(&error).unwrap().to_string();
+    assert!(!error.is_transient() && why.contains("full"), "{why}");
     // Key 0 has two of its ten; the tenth locks, which must not be announced.
     for _ in 2..9 {
         assert!(case.reserve(&store, 0).await);

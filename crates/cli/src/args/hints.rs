@@ -173,7 +173,7 @@ mod tests {
         let command = Cli::command();
         let commands: Vec<_> = command
             .get_subcommands()
-            .map(|one| one.get_name())
+            .map(clap::Command::get_name)
             .collect();
         for word in COMMANDS.iter().flat_map(|(words, _)| *words) {
             assert!(!commands.contains(word), "{word}");

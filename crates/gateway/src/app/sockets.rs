@@ -129,6 +129,24 @@ mod tests {
     }
 
     #[test]
+    fn whoever_is_connected_does_not_listen() {
+        let ten = Ipv4Addr::new(10, 0, 0, 1);
+        let address = u32::from_ne_bytes(ten.octets());
+        let line = |state| {
+            format!(
+                "  sl\n   0: {address:08X}:1F90 0200000A:9C40 {state} 00000000:00000000 00:00000000 00000000 \
+                 1000 0 4242 1"
+            )
+        };
+        let listener = Listener {
+            address: SocketAddr::new(ten.into(), 0x1f90),
+            inode: "4242".to_owned(),
+        };
+        assert_eq!(in_table(&line("0A")), [listener]);
+        assert_eq!(in_table(&line("01")), []);
+    }
+
+    #[test]
     fn what_is_no_table_says_nothing() {
         for table in ["", "x\ny", "x\n 0: zz:1F90 0 0A", "x\n 0: 00:1F90 0 0A"] {
             assert_eq!(in_table(table), [], "{table}");

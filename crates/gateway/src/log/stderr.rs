@@ -230,6 +230,35 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_can_read_is_counted() {
+        let (reader, writer) = io::pipe().unwrap();
+        let (backlog, writer) = (backlog(), Arc::new(writer));
+        drop(reader);
+        backlog.take(b"lost\n", move || Arc::clone(&writer));
+        assert_eq!(backlog.state().lost, 1);
+        assert!(backlog.state().lines.is_empty() && !backlog.state().is_served);
+    }
+
+    #[test]
+    #[allow(clippy::disallowed_methods, reason = "by the real clock, as it waits")]
+    fn an_end_waits_for_the_line_in_hand_too() {
+        let (_reader, writer) = io::pipe().unwrap();
+        let (backlog, writer) = (backlog(), Arc::new(writer));
+        // Until one waits, which is taken in hand at once.
+        while !backlog.state().is_served {
+            let writer = Arc::clone(&writer);
+            backlog.take(&[b'x'; 300], move || Arc::clone(&writer));
+        }
+        let in_hand = |state: &State| state.is_writing && state.lines.is_empty();
+        while !in_hand(&backlog.state()) {
+            std::thread::yield_now();
+        }
+        let (begun, patience) = (std::time::Instant::now(), Duration::from_millis(50));
+        backlog.settle(patience);
+        assert!(begun.elapsed() >= patience);
+    }
+
+    #[test]
     fn an_end_waits_no_longer_than_it_is_told() {
         let (_reader, writer) = io::pipe().unwrap();
         let (backlog, writer) = (backlog(), Arc::new(writer));

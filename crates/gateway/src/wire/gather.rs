@@ -192,6 +192,7 @@ mod tests {
         takes: VecDeque<usize>,
         writes: Vec<usize>,
         got: Vec<u8>,
+        flushes: usize,
         is_gone: bool,
         is_shut: bool,
     }
@@ -216,7 +217,8 @@ mod tests {
             Poll::Ready(Ok(taken.len()))
         }
 
-        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.flushes += 1;
             Poll::Ready(Ok(()))
         }
 
@@ -251,9 +253,13 @@ mod tests {
             };
             turn.drive(std::pin::pin!(connection)).await.unwrap();
             assert_eq!(turn.0.borrow().stream.writes, [12_000]);
+            let flushes = turn.0.borrow().stream.flushes;
+            assert!(flushes > 0, "TLS may hold what it was given");
             turn.rest().await.unwrap();
             assert_eq!(turn.0.borrow().stream.writes, [12_000, 4]);
             assert_eq!(turn.0.borrow().held.capacity(), 0, "room is given back");
+            let room = turn.0.borrow().texts.take().capacity();
+            assert!(room >= 12_000, "and was taken again");
         });
     }
 

@@ -25,3 +25,24 @@ impl Texts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_kept_as_far_as_it_is_bounded() {
+        let texts = Texts::default();
+        let mut text = Vec::with_capacity(100);
+        text.push(7);
+        texts.give(text);
+        let again = texts.take();
+        assert!(again.is_empty() && again.capacity() >= 100);
+        texts.give(Vec::with_capacity(EACH + 1));
+        assert_eq!(texts.take().capacity(), 0, "too long to be kept");
+        for _ in 0..=MOST {
+            texts.give(Vec::with_capacity(EACH));
+        }
+        assert_eq!(texts.0.borrow().len(), MOST);
+    }
+}

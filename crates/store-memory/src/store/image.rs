@@ -234,6 +234,12 @@ mod tests {
             let block = Op::new(key(number), &rule, block).about(client);
             store.decide_and_tell(&[block], |_| {});
         }
+        let from = "203.0.113.9".parse().unwrap();
+        for (number, subject) in [(4, Subject::User), (5, Subject::UserFrom(from))] {
+            let block = Action::Block { time: Some(HOUR) };
+            let block = Op::new(key(number), &rule, block).about(subject);
+            store.decide_and_tell(&[block], |_| {});
+        }
         (store, rule, [key(1), key(1999)])
     }
 
@@ -260,7 +266,7 @@ mod tests {
         assert!(store.len() < 2000, "nothing went into the sketches");
         let blocks = |store: &MemoryStore| store.blocks(None, 10).now().unwrap().unwrap();
         assert_eq!(blocks(&copy), blocks(&store));
-        assert_eq!(blocks(&copy).len(), 3);
+        assert_eq!(blocks(&copy).len(), 5);
         let keys = CounterKeys::new([5; 16]);
         for number in 0..2000_u32 {
             let key = keys.key("pair", &[&number.to_le_bytes()]);
@@ -277,6 +283,26 @@ mod tests {
     }
 
     #[test]
+    fn who_was_locked_before_is_locked_for_longer_again() {
+        let clock = ManualClock::new();
+        let key = CounterKeys::new([5; 16]).key("again", &[]);
+        let rule = Rule::new("again", 1, HOUR).lock(Lock::doubling(HOUR, HOUR * 8));
+        let store = MemoryStore::builder().clock(clock.clone()).build();
+        let lock = |store: &MemoryStore| {
+            let tried = Op::reserve(key, &rule);
+            let states = (0..3).map(|_| store.decide_and_tell(&[tried], |_| {}).state().until);
+            states.last().unwrap()
+        };
+        lock(&store);
+        let theirs = ManualClock::new();
+        let copy = MemoryStore::builder().clock(theirs.clone());
+        let copy = copy.build_from(&*image(&store)).unwrap();
+        clock.advance(HOUR);
+        theirs.advance(HOUR);
+        assert_eq!(lock(&copy), lock(&store));
+    }
+
+    #[test]
     fn what_is_damaged_or_of_another_version_is_refused() {
         let clock = ManualClock::new();
         let whole = image(&full(&clock).0);
@@ -285,6 +311,10 @@ mod tests {
             assert!(read_back(part, &clock).is_err(), "{length} bytes");
         }
         let mut newer = whole;
+        assert_eq!(newer[26], SKETCH);
+        let part = std::mem::replace(&mut newer[27], 255);
+        assert!(read_back(&newer, &clock).is_err(), "a sketch of no part");
+        newer[27] = part;
         newer[16] = 9;
         let why = read_back(&newer, &clock).unwrap_err().to_string();
         assert!(

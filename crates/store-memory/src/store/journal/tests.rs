@@ -126,3 +126,15 @@ fn a_store_can_go_on_at_a_later_time() {
     clock.advance(DAY);
     assert_eq!(store.moment(), start.after(Some(DAY * 2)));
 }
+
+#[test]
+fn what_is_over_is_no_block_any_more() {
+    let case = Case::new();
+    while case.reserve(1) {}
+    let blocks = || case.store.blocks(None, 10).now().unwrap().unwrap().len();
+    assert_eq!(blocks(), 1);
+    case.clock.advance(DAY);
+    assert_eq!(blocks(), 0);
+    let id = Release::Id(BlockId::of(case.key(1)));
+    assert_eq!(case.store.release_and_tell(id, |_| {}), 0);
+}
