@@ -258,8 +258,6 @@ mod tests {
             turn.rest().await.unwrap();
             assert_eq!(turn.0.borrow().stream.writes, [12_000, 4]);
             assert_eq!(turn.0.borrow().held.capacity(), 0, "room is given back");
-            let room = turn.0.borrow().texts.take().capacity();
-            assert!(room >= 12_000, "and was taken again");
         });
     }
 
