@@ -117,7 +117,7 @@ pub(super) fn is_at(key: &str, field: &Field) -> bool {
             || field.holds(&groups(key))
             || field.holds(&groups(&without_dots(key)))
             // A bracket that is never closed is a letter that PHP does not allow.
-            || field.holds(&[key.replacen('[', "_", 1)])
+            || (key.contains('[') && field.holds(&[key.replacen('[', "_", 1)]))
     })
 }
 

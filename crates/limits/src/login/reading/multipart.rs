@@ -38,7 +38,11 @@ pub(super) fn names(
             Some(_) => chunk.strip_suffix("\r\n").ok_or(Unreadable::Malformed)?,
             None => chunk,
         };
-        if chunk.starts_with("--") {
+        if let Some(behind) = chunk.strip_prefix("--") {
+            // Text behind the end is read by nobody, or by Django as a part's head.
+            if behind.contains(|letter| !matches!(letter, '\r' | '\n')) {
+                return Err(Unreadable::Malformed);
+            }
             continue;
         }
         let part = chunk.strip_prefix("\r\n").ok_or(Unreadable::Malformed)?;

@@ -319,6 +319,8 @@ fn parts_that_only_one_parser_would_read_are_refused() {
     let hers = format!("--b\r\n{PART}\r\nalice\r\n--b--\r\n");
     let malformed = [
         format!("preamble\r\n{hers}"),
+        hers.replacen("--b\r\n", "--b--\r\n", 1),
+        format!("{hers}epilogue"),
         format!("--b\r\n{other}\r\ny--b--z\r\n{hers}"),
         format!("--b\r\n{other}\r\ny\n--b--\r\n{hers}"),
         hers.replace("form-data;", "form-data; x=\"--b\";"),
