@@ -142,11 +142,11 @@ pub(crate) fn https_location<B>(request: &Request<B>, ports: Ports) -> Option<He
     } else {
         format!("{name}:{port}")
     };
-    let mut parts = Parts::default();
-    parts.scheme = Some(Scheme::HTTPS);
-    parts.authority = Some(authority.parse().ok()?);
-    parts.path_and_query = origin_form(request.uri()).into_parts().path_and_query;
-    HeaderValue::try_from(Uri::from_parts(parts).ok()?.to_string()).ok()
+    let mut target = Parts::default();
+    target.scheme = Some(Scheme::HTTPS);
+    target.authority = Some(authority.parse().ok()?);
+    target.path_and_query = origin_form(request.uri()).into_parts().path_and_query;
+    HeaderValue::try_from(Uri::from_parts(target).ok()?.to_string()).ok()
 }
 
 #[cfg(test)]
