@@ -101,7 +101,8 @@ pub fn set_cookie(line: &[u8]) {
     GUARD.incoming(&mut request, true);
     let odd = set.name().is_empty() || set.name().starts_with(b"$") || line.contains(&b'\t');
     // Another cookie may stand in it, or it in another's name.
-    let odd = odd || set.value().iter().any(|byte| b" ,\"".contains(byte));
+    let both = set.name().iter().chain(set.value());
+    let odd = odd || both.into_iter().any(|byte| b" ,\"".contains(byte));
     let odd = odd || set.name().to_ascii_lowercase() != set.name();
     let too_large = set.bytes() > 4096 - 64;
     let is_deletion = set.max_age_attribute().is_some_and(|age| age <= 0);

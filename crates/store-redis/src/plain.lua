@@ -14,8 +14,10 @@ if single == '\1\0' or single == '\1\2' then
   if not stands then count, window = 0, 0 end
   local total = math.min(count + cost, 9007199254740991)
   local locks = single == '\1\2' and total >= points
-  if lock == 0 and strikes == 0 and cost > 0 and not locks then
-    local ends = stands and window or math.min(now + period, 9007199254740992)
+  local ends = stands and window or math.min(now + period, 9007199254740992)
+  -- What never ends, or has ended already, is kept otherwise.
+  local keeps = stands or (ends > now and ends < 9007199254740992)
+  if lock == 0 and strikes == 0 and cost > 0 and keeps and not locks then
     if total > points then
       return struct.pack('<i8BBi8i8i8i8', now, 0, stands and 2 or 0, count, ends, window, -1)
     end

@@ -176,6 +176,30 @@ async fn a_plain_reservation_keeps_what_it_does_not_change() {
     assert_eq!((kept.first(), kept.last()), (Some(&3), Some(&3)));
 }
 
+/// What has no window has no end with the server either, however often it is counted; what has one of no
+/// length is not kept.
+#[tokio::test]
+async fn a_plain_reservation_ends_as_any_other() {
+    let server = Server::start().await;
+    let (store, mut look) = (server.store().await, server.look().await);
+    let name = |key: CounterKey| [b"{panoply}:c".as_slice(), &key.to_bits().to_be_bytes()].concat();
+    let (endless, never) = (
+        CounterKey::from_bits(8 << 90),
+        CounterKey::from_bits(9 << 90),
+    );
+    let rule = Rule::new("r", 10, Duration::ZERO);
+    let without = rule.clone().without_window();
+    for _ in 0..2 {
+        for (key, rule, left) in [(endless, &without, -1), (never, &rule, -2)] {
+            store.decide(&[Op::reserve(key, rule)]).await.unwrap();
+            let mut ttl = redis::cmd("PTTL");
+            ttl.arg(name(key));
+            let found: i64 = ttl.query_async(&mut look).await.unwrap();
+            assert_eq!(found, left);
+        }
+    }
+}
+
 fn is_far(moment: Moment) -> bool {
     moment != Moment::NEVER && moment.as_micros() >= 1 << 53
 }

@@ -34,7 +34,8 @@ pub(super) fn path(name: &str) -> Result<String, ConfigError> {
     });
     let error = ConfigError::plain(format!("unknown environment variable `{name}`"));
     Err(error.with_help(match meant {
-        Some(meant) => format!("{meant} Otherwise unset it"),
+        Some(meant) if meant.ends_with('?') => format!("{meant} Otherwise unset it"),
+        Some(meant) => format!("{meant}; unset this one"),
         None => "settings are named like `PANOPLY_LISTEN_HTTPS`; unset it".to_owned(),
     }))
 }

@@ -296,6 +296,22 @@ mod tests {
         assert_eq!(path("QUUX"), None);
     }
 
+    #[test]
+    fn what_a_variable_meant_is_a_sentence_of_its_own() {
+        let help = |name: &str| {
+            let error = super::super::env::path(name).unwrap_err().to_string();
+            error.split("help: ").nth(1).unwrap().trim().to_owned()
+        };
+        assert_eq!(
+            help("PANOPLY_REDIS_URL"),
+            "here that is `PANOPLY_STORE_URL`; unset this one"
+        );
+        assert_eq!(
+            help("PANOPLY_LISTEN_HTPS"),
+            "did you mean `PANOPLY_LISTEN_HTTPS`? Otherwise unset it"
+        );
+    }
+
     /// Whatever it says is there can be written: a key of a wrong name is an error of its own.
     #[test]
     fn what_is_named_here_is_known_here() {

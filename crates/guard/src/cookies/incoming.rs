@@ -101,7 +101,7 @@ impl CookieGuard {
         }
         let is_other = || treatment.outside.is_some() || self.is_read_as_another(name);
         let plain = https && inside.is_none() && is_other();
-        let hides = || https && inside.is_none() && self.holds_another(pair.value);
+        let hides = || https && inside.is_none() && self.holds_another(pair);
         if (plain || hides()) && !self.takes_plain() {
             return None;
         }
@@ -121,20 +121,25 @@ impl CookieGuard {
         })
     }
 
-    /// Whether a name that goes by an alias stands in a value where some parsers begin another pair: Python's
-    /// `SimpleCookie` at a space, those that still know RFC 2109 at a comma, either behind a quoted value.
-    fn holds_another(&self, value: &[u8]) -> bool {
+    /// Whether a name that goes by an alias stands where some parsers begin another pair, in the value or
+    /// at the end of a name: Python's `SimpleCookie` at a space, those that still know RFC 2109 at a comma,
+    /// either behind a quoted value.
+    fn holds_another(&self, pair: Pair<'_>) -> bool {
         let begins = |byte: &u8| matches!(byte, b' ' | b'\t' | b',' | b'"');
-        let pieces = value.split(begins).skip(1);
+        let is_other =
+            |name: &[u8]| self.aliases().outside(name).is_some() || self.is_read_as_another(name);
+        let behind = pair.name.rsplit(begins).next().unwrap_or_default();
+        if behind.len() < pair.name.len() && is_other(behind) {
+            return true;
+        }
+        let pieces = pair.value.split(begins).skip(1);
         let mut pieces = pieces.filter(|piece| !piece.is_empty()).peekable();
         while let Some(piece) = pieces.next() {
             let mut parts = piece.splitn(2, |byte| *byte == b'=');
             let name = parts.next().unwrap_or_default();
             let has_value =
                 parts.next().is_some() || pieces.peek().is_some_and(|next| next.starts_with(b"="));
-            let is_other =
-                || self.aliases().outside(name).is_some() || self.is_read_as_another(name);
-            if has_value && is_other() {
+            if has_value && is_other(name) {
                 return true;
             }
         }

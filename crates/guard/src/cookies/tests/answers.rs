@@ -270,6 +270,10 @@ fn a_cookie_that_holds_another_is_dropped() {
         "x=1 laravel.session=2",
         "x=\"1",
         "x=\"",
+        "x,JSESSIONID=2",
+        "x, session=2",
+        "x session=2",
+        "x laravel.session=2",
     ] {
         let cookies = format!("a=1; {planted}; b=2");
         let seen = incoming(&guard, &[&cookies], true);
@@ -284,6 +288,9 @@ fn a_cookie_that_holds_another_is_dropped() {
         "x=a, b=c",
         "x=my-session, 2",
         "x=1&session=2",
+        "x,y=2",
+        "my-session=2",
+        "session,x=2",
     ] {
         let seen = incoming(&guard, &[honest], true);
         assert_eq!(seen.as_deref(), Some(honest));

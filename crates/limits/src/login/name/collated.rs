@@ -2,22 +2,37 @@
 //! Element Table (UTS #10), after which MySQL (`utf8mb4_0900_ai_ci`), MariaDB (`utf8mb4_uca1400_ai_ci`) and
 //! others compare: on the first level alone, where neither accents nor case count.
 
+use std::sync::LazyLock;
+
 /// What stands for a letter, if it is another in no other way.
 pub(super) fn twin(c: char) -> Option<&'static str> {
     if c.is_ascii() {
         return None;
     }
-    let of = |run: &&(char, u8, u8)| {
-        let at = u32::from(c).checked_sub(run.0.into());
-        at.is_some_and(|at| at < run.1.into())
-    };
-    if let Some((first, _, value)) = RUNS.iter().find(of) {
-        let value = u32::from(c) - u32::from(*first) + u32::from(*value);
-        return DIGITS.get(usize::try_from(value).ok()?).copied();
+    // They are in order.
+    let behind = RUNS.partition_point(|run| run.0 <= c);
+    if let Some((first, count, value)) = behind.checked_sub(1).and_then(|at| RUNS.get(at)) {
+        let at = u32::from(c) - u32::from(*first);
+        if at < u32::from(*count) {
+            return DIGITS
+                .get(usize::try_from(at + u32::from(*value)).ok()?)
+                .copied();
+        }
     }
-    let of = |(_, letters): &&(&str, &str)| letters.contains(c);
-    LETTERS.iter().find(of).map(|(twin, _)| *twin)
+    let at = TWINS.binary_search_by_key(&c, |(letter, _)| *letter);
+    at.ok().and_then(|at| TWINS.get(at)).map(|(_, twin)| *twin)
 }
+
+/// [`LETTERS`], each by itself, in their order.
+static TWINS: LazyLock<Vec<(char, &str)>> = LazyLock::new(|| {
+    let each = |(twin, letters): &(&'static str, &'static str)| {
+        let twin = *twin;
+        letters.chars().map(move |letter| (letter, twin))
+    };
+    let mut twins: Vec<_> = LETTERS.iter().flat_map(each).collect();
+    twins.sort_unstable();
+    twins
+});
 
 /// Whether a letter is nothing to a collation: signs of formats, and forms of vowels that stand alone.
 pub(super) fn is_nothing(c: char) -> bool {
@@ -138,3 +153,28 @@ const LETTERS: [(&str, &str); 49] = [
     ("y", "\u{1f168}\u{1f188}"),
     ("z", "\u{1de6}\u{1f169}\u{1f189}"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_letter_is_found_where_it_stands() {
+        let ends = |run: &(char, u8, u8)| u32::from(run.0) + u32::from(run.1);
+        let in_order = |pair: &[(char, u8, u8)]| ends(&pair[0]) <= u32::from(pair[1].0);
+        assert!(RUNS.windows(2).all(in_order));
+        assert!(TWINS.windows(2).all(|pair| pair[0].0 < pair[1].0));
+        for (c, value) in [
+            ('\u{660}', Some("0")),
+            ('\u{669}', Some("9")),
+            ('\u{66a}', None),
+            ('\u{1f10c}', Some("0")),
+            ('\u{1f10d}', None),
+            ('\u{128}', None),
+            ('\u{142}', Some("l")),
+            ('\u{a3}', Some("")),
+        ] {
+            assert_eq!(twin(c), value, "{c:?}");
+        }
+    }
+}

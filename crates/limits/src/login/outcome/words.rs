@@ -8,7 +8,7 @@ const SHORT: usize = 400;
 
 /// Words, and their stems, in which apps tell that a name or a password is wrong. None of them is said to
 /// somebody who is let in.
-const NO: [&str; 34] = [
+const NO: [&str; 32] = [
     "bad credentials",
     "denied",
     "did not match",
@@ -35,16 +35,18 @@ const NO: [&str; 34] = [
     "unauthorized",
     "unknown user",
     "wrong",
-    // German, French, Italian, Russian, Chinese, Japanese.
+    // German, Russian, Chinese, Japanese.
     "falsch",
     "ungültig",
-    "erron",
-    "errat",
     "неверн",
     "неправильн",
     "错误",
     "誤",
 ];
+
+/// Stems of words in French and Italian. They begin a word: within one they are names, and Mr Perron and Ms
+/// Serrato are welcomed by theirs.
+const STEMS: [&str; 2] = ["erron", "errat"];
 
 /// Fields of JSON that hold what a person is told.
 const TOLD: [&str; 6] = ["message", "msg", "detail", "reason", "text", "info"];
@@ -75,7 +77,11 @@ pub(super) fn json_says_no(body: &[u8]) -> bool {
 }
 
 fn says_no(text: &str) -> bool {
-    text.len() <= SHORT && NO.iter().any(|word| text.contains(word))
+    let begins = |stem: &&str| {
+        let mut words = text.split(|letter: char| !letter.is_alphabetic());
+        words.any(|word| word.starts_with(stem))
+    };
+    text.len() <= SHORT && (NO.iter().any(|word| text.contains(word)) || STEMS.iter().any(begins))
 }
 
 /// What is left of a page without its tags, comments and styles, spaces made one; scripts stay, as some
@@ -120,6 +126,8 @@ mod tests {
             "Contraseña incorrecta",
             "ДАННЫЕ НЕВЕРНЫЕ",
             "パスワードに誤りがあります",
+            "Identifiants erronés",
+            "Password errata",
         ] {
             assert!(page_says_no(no.as_bytes()), "{no}");
         }
@@ -133,6 +141,8 @@ mod tests {
             "",
             "OK",
             "Welcome back, ada!",
+            "Bonjour, Jean Perron",
+            "Hola, Ana Serrato",
             "<p class='invalid-feedback' hidden></p><h1>Hello</h1>",
             "<!-- wrong --><h1>Hello</h1>",
             "<style>.wrong{}</style><h1>Hello</h1>",

@@ -164,7 +164,17 @@ fn digest(value: &[u8]) -> Vec<String> {
         });
         Some(extended.into_iter().chain([word.to_owned()]).collect())
     });
-    found.flatten().take(MOST_NAMES).collect()
+    let mut names: Vec<String> = Vec::new();
+    for name in found.flatten() {
+        // One that is repeated must not hide another behind it; of more than there may be, one is enough.
+        if !names.contains(&name) {
+            names.push(name);
+        }
+        if names.len() > MOST_NAMES {
+            break;
+        }
+    }
+    names
 }
 
 #[cfg(test)]

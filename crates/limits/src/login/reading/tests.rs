@@ -418,6 +418,15 @@ fn digest_credentials() {
         let found = names(&parts, b"", None, &Field::Usual).unwrap();
         assert!(found.contains(&"alice".to_owned()), "{value}: {found:?}");
     }
+    // As many as there may be, all of one name, before the one that is read.
+    let found = |value: String| {
+        let request = Request::builder().header("authorization", value).body(());
+        names(&request.unwrap().into_parts().0, b"", None, &Field::Usual)
+    };
+    let hidden = format!("Digest {}username=alice", "username=bob,".repeat(40));
+    assert_eq!(found(hidden).unwrap(), ["alice", "bob"]);
+    let many: String = (0..17).map(|at| format!("username=u{at},")).collect();
+    assert_eq!(found(format!("Digest {many}")), Err(Unreadable::TooMany));
     let request = Request::builder().header("authorization", "Bearer username=alice");
     let (parts, ()) = request.body(()).unwrap().into_parts();
     assert!(names(&parts, b"", None, &Field::Usual).unwrap().is_empty());
