@@ -84,14 +84,6 @@ fn list(control: &Control, json: bool) -> Result<(), ControlError> {
 }
 
 fn line(block: &BlockEntry) -> String {
-    let client = block.client.map(|client| client.to_string());
-    let client = client.unwrap_or_default();
-    let who = match block.kind.as_str() {
-        "client" => client,
-        "user-from" => format!("a user from {client}"),
-        "user" => "a user".to_owned(),
-        _ => "(not kept)".to_owned(),
-    };
     let left = block
         .seconds_left
         .map(|seconds| Span::seconds(seconds).to_string());
@@ -103,7 +95,7 @@ fn line(block: &BlockEntry) -> String {
     } else {
         "-".to_owned()
     };
-    row([&block.id, &block.rule, &who, &count, &left])
+    row([&block.id, &block.rule, &block.who(), &count, &left])
 }
 
 fn row([id, rule, who, count, left]: [&str; 5]) -> String {

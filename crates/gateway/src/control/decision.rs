@@ -10,11 +10,10 @@ use panoply_core::{
     Action, CounterKey, Decision, Lock, Moment, Op, Receipt, Rule, State, StoreError, Subject,
 };
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 
 use super::SOCKET;
-use super::message::{Ask, LONGEST, Said};
+use super::message::{Ask, Said, ask_once};
 
 /// Longest for one decision; its request waits for it.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -273,14 +272,8 @@ pub(crate) async fn decide_at(state: &Path, ops: Vec<OwnedOp>) -> Result<Decisio
         StoreError::transient("the gateway that has taken over does not answer").because(error)
     };
     let exchange = async {
-        let mut stream = UnixStream::connect(state.join(SOCKET)).await?;
-        let mut bytes = serde_json::to_vec(&Ask::Decide { ops })?;
-        bytes.push(b'\n');
-        stream.write_all(&bytes).await?;
-        let mut line = String::new();
-        BufReader::new(stream.take(LONGEST))
-            .read_line(&mut line)
-            .await?;
+        let stream = UnixStream::connect(state.join(SOCKET)).await?;
+        let line = ask_once(stream, &Ask::Decide { ops }).await?;
         Ok(serde_json::from_str::<Said>(&line)?)
     };
     match tokio::time::timeout(PATIENCE, exchange).await {

@@ -1,10 +1,13 @@
 //! What is said over the socket, as JSON.
 
+use std::io;
 use std::net::IpAddr;
 
 use panoply_acme::Reason;
 use panoply_core::{Block, Subject};
 use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::UnixStream;
 
 use super::decision::{Outcome, OwnedOp};
 use crate::reports::{CspEvidence, Received};
@@ -25,6 +28,32 @@ pub struct BlockEntry {
     pub count: i64,
     /// How many more seconds; none means until it is released.
     pub seconds_left: Option<u64>,
+}
+
+impl BlockEntry {
+    /// Who is blocked, as a person reads it: an address, or `a user from` one.
+    pub fn who(&self) -> String {
+        let client = self.client.map(|client| client.to_string());
+        let client = client.unwrap_or_default();
+        match self.kind.as_str() {
+            "client" => client,
+            "user-from" => format!("a user from {client}"),
+            "user" => "a user".to_owned(),
+            _ => "(not kept)".to_owned(),
+        }
+    }
+}
+
+/// Asks by one line, and gives the line that is answered.
+pub(super) async fn ask_once(mut stream: UnixStream, ask: &Ask) -> io::Result<String> {
+    let mut bytes = serde_json::to_vec(ask)?;
+    bytes.push(b'\n');
+    stream.write_all(&bytes).await?;
+    let mut line = String::new();
+    BufReader::new(stream.take(LONGEST))
+        .read_line(&mut line)
+        .await?;
+    Ok(line)
 }
 
 impl From<&Block> for BlockEntry {

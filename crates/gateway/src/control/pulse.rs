@@ -4,11 +4,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 
 use super::SOCKET;
-use super::message::{Ask, LONGEST, Said};
+use super::message::{Ask, Said, ask_once};
 
 /// Asks at a socket, again and again.
 #[derive(Debug)]
@@ -83,7 +82,7 @@ impl Pulse {
     }
 
     async fn ask(&self) -> io::Result<String> {
-        let mut stream = loop {
+        let stream = loop {
             match UnixStream::connect(&self.0).await {
                 // As many wait there already as there is room for.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -92,19 +91,13 @@ impl Pulse {
                 connected => break connected?,
             }
         };
-        let mut bytes = serde_json::to_vec(&Ask::Pulse)?;
-        bytes.push(b'\n');
-        stream.write_all(&bytes).await?;
-        let mut line = String::new();
-        BufReader::new(stream.take(LONGEST))
-            .read_line(&mut line)
-            .await?;
-        Ok(line)
+        ask_once(stream, &Ask::Pulse).await
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
     use tokio::net::UnixListener;
 
     use super::*;

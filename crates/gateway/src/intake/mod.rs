@@ -10,7 +10,7 @@ mod service;
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST};
 use http::uri::{Authority, Parts, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version};
-use panoply_core::{ClientAddress, Refusal};
+use panoply_core::Refusal;
 
 pub(crate) use origin::own as own_origin;
 pub(crate) use service::{Asked, Intake};
@@ -132,10 +132,7 @@ impl Ports {
 
 /// The same target under `https`, for the host the client asked for.
 pub(crate) fn https_location<B>(request: &Request<B>, ports: Ports) -> Option<HeaderValue> {
-    let client = request.extensions().get::<ClientAddress>();
-    let host = || request.headers().get(HOST)?.to_str().ok()?.parse().ok();
-    let forwarded = client.and_then(ClientAddress::forwarded_host).cloned();
-    let host: Authority = forwarded.or_else(host)?;
+    let host = origin::asked_host(request)?;
     let (name, port) = (host.host(), ports.of_https(&host));
     let authority = if port == 443 {
         name.to_owned()

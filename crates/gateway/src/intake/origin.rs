@@ -40,8 +40,7 @@ pub(super) fn restore<B>(request: &mut Request<B>) {
 /// The origin of the host that the client asked for, as browsers write it.
 pub(crate) fn own<B>(request: &Request<B>) -> Option<HeaderValue> {
     let client = request.extensions().get::<ClientAddress>()?;
-    let host = || request.headers().get(HOST)?.to_str().ok()?.parse().ok();
-    let host: Authority = client.forwarded_host().cloned().or_else(host)?;
+    let host = asked_host(request)?;
     let (scheme, usual) = if client.is_https() {
         ("https", 443)
     } else {
@@ -52,6 +51,14 @@ pub(crate) fn own<B>(request: &Request<B>) -> Option<HeaderValue> {
         None => format!("{scheme}://{}", host.host()),
     };
     HeaderValue::try_from(origin).ok()
+}
+
+/// The host that the client asked for: what a trusted proxy passed on, or the request's own.
+pub(super) fn asked_host<B>(request: &Request<B>) -> Option<Authority> {
+    let client = request.extensions().get::<ClientAddress>();
+    let host = || request.headers().get(HOST)?.to_str().ok()?.parse().ok();
+    let forwarded = client.and_then(ClientAddress::forwarded_host).cloned();
+    forwarded.or_else(host)
 }
 
 #[cfg(test)]

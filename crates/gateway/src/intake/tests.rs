@@ -1,4 +1,5 @@
 use http::Request;
+use panoply_core::ClientAddress;
 
 use super::*;
 

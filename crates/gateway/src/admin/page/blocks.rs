@@ -42,14 +42,7 @@ pub(super) fn show(html: &mut Html, view: &View, continued: bool, done: Option<&
 }
 
 fn row(html: &mut Html, block: &BlockEntry, form: &str) {
-    let client = block.client.map(|client| client.to_string());
-    let client = client.unwrap_or_default();
-    let who = match block.kind.as_str() {
-        "client" => client,
-        "user-from" => format!("a user from {client}"),
-        "user" => "a user".to_owned(),
-        _ => "(not kept)".to_owned(),
-    };
+    let who = block.who();
     html.raw("<tr>");
     code(html, &block.id);
     code(html, &block.rule);
