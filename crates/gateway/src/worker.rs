@@ -56,6 +56,9 @@ pub(crate) struct Arrival {
 /// How many idle connections end at once when there are no file descriptors left.
 const ROOM: usize = 16;
 
+/// How often whoever waits for a file descriptor looks for one.
+const LOOK: Duration = Duration::from_millis(20);
+
 /// One thread's share of the gateway.
 #[derive(Debug)]
 pub(crate) struct Worker {
@@ -79,7 +82,7 @@ type Date = [u8; 29];
 impl Worker {
     fn new(shared: Arc<Shared>) -> Rc<Self> {
         let clock: Rc<dyn Clock> = Rc::new(Arc::clone(&shared.clock));
-        let pool = Rc::new(Pool::new(clock));
+        let pool = Rc::new(Pool::new(clock, shared.shortage.clone()));
         let log = Arc::new(shared.access.worker(Arc::clone(&shared.metrics)));
         let live = shared.live.load_full();
         let stack = stack(&shared, &live, &pool, &log);
@@ -234,6 +237,14 @@ impl Worker {
         (excess * self.sweeper.serving()).div_ceil((open as usize).max(1))
     }
 
+    /// The next connection, once no request that has been let in waits for a file descriptor.
+    async fn next(&self, listener: &TcpListener) -> std::io::Result<(TcpStream, SocketAddr)> {
+        while self.shared.shortage.is_felt() {
+            tokio::time::sleep(LOOK).await;
+        }
+        listener.accept().await
+    }
+
     /// A connection could not be accepted: those on which nothing is asked make room for others, which
     /// need two descriptors each, one of them to the app. Said once, not each time.
     fn is_out_of_descriptors(&self, error: &std::io::Error) {
@@ -255,7 +266,11 @@ impl Worker {
         }
         self.sweeper
             .tick(patience, |rule| self.metrics().refused(rule));
-        let crowd = self.crowd();
+        let mut crowd = self.crowd();
+        if self.shared.shortage.is_felt() {
+            self.pool.make_room();
+            crowd = crowd.max(ROOM);
+        }
         if crowd > 0 {
             self.sweeper
                 .make_room(crowd, || self.metrics().refused("limits/crowded"));
@@ -345,7 +360,7 @@ async fn accept(worker: Rc<Worker>, listener: TcpListener, tls: bool) {
     let mut draining = std::pin::pin!(worker.draining());
     loop {
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = worker.next(&listener) => accepted,
             () = draining.as_mut() => break,
         };
         match accepted {

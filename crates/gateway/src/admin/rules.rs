@@ -86,6 +86,16 @@ const RULES: &[(&str, &str, Option<&str>)] = &[
         Some("limits.connections_per_client"),
     ),
     (
+        "limits/crowded",
+        "An unused connection made room for another one.",
+        Some("limits.connections"),
+    ),
+    (
+        "limits/descriptors",
+        "The system allows this process no more files: raise `LimitNOFILE=`, or lower the number of connections.",
+        Some("limits.connections"),
+    ),
+    (
         "limits/head",
         "A head larger than is read.",
         Some("limits.header_bytes"),

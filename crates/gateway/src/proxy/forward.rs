@@ -92,9 +92,9 @@ pub(crate) struct Forwarding {
 type Later<T> = Pin<Box<dyn Future<Output = Result<T, Failure>>>>;
 
 enum State {
-    /// A connection is made for it.
+    /// A connection is made for it, or one that has been used before becomes free.
     Dialling {
-        dialled: Later<Line>,
+        dialled: Later<(Line, bool)>,
         upload: Upload,
         method: Method,
     },
@@ -142,13 +142,14 @@ impl Forwarding {
         loop {
             match &mut self.state {
                 State::Dialling { dialled, .. } => {
-                    let line = ready!(dialled.as_mut().poll(cx));
+                    let dialled = ready!(dialled.as_mut().poll(cx));
                     let State::Dialling { upload, method, .. } = self.take() else {
                         return Poll::Pending;
                     };
+                    let (line, used) = dialled?;
                     self.state = State::Asking {
-                        exchange: Exchange::new(line?, upload, method),
-                        used: false,
+                        exchange: Exchange::new(line, upload, method),
+                        used,
                         wait: Wait::new(pool, upstream, &self.progress),
                     };
                 }

@@ -12,6 +12,7 @@ mod shared;
 mod uploads;
 
 use std::io;
+use std::time::Duration;
 
 use http::StatusCode;
 use panoply_core::Refusal;
@@ -34,6 +35,9 @@ pub(crate) enum Failure {
     /// It took too long to accept a connection.
     #[error("the app did not accept a connection in time")]
     ConnectTimeout,
+    /// There was no file descriptor to reach it with.
+    #[error("no file descriptor is left for a connection to the app")]
+    Descriptors(#[source] io::Error),
     /// It closed the connection, or what it sent is not HTTP.
     #[error("the app broke off, or its answer is not HTTP")]
     Broken(#[source] Broken),
@@ -74,6 +78,11 @@ impl Failure {
                 "app/away",
                 "The application behind this address is not running at the moment.",
             ),
+            Self::Descriptors(_) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "limits/descriptors",
+                "This server has more to do than it can at the moment. Try again shortly.",
+            ),
             Self::Broken(_) | Self::NotHttp2 | Self::Unasked | Self::Coded => (
                 StatusCode::BAD_GATEWAY,
                 "app/broken-answer",
@@ -100,6 +109,10 @@ impl Failure {
                 "The request's body is not well-formed, or ended early.",
             ),
         };
-        Refusal::new(status, rule, detail)
+        let refusal = Refusal::new(status, rule, detail);
+        match self {
+            Self::Descriptors(_) => refusal.with_retry_after(Duration::from_secs(1)),
+            _ => refusal,
+        }
     }
 }

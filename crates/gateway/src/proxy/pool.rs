@@ -13,6 +13,7 @@ use super::Failure;
 use super::deadlines::{Deadline, Deadlines};
 use super::http1::{Home, Interims, Line, Patience, Room};
 use super::multiplexed::Multiplexed;
+use crate::descriptors::{Shortage, have_run_out};
 use crate::wire::bound_unsent;
 
 /// The most idle connections that are kept.
@@ -27,6 +28,9 @@ const LONGEST_KEEP: Duration = Duration::from_hours(1);
 /// Longest wait for the app to accept a connection; it is on this machine or near it.
 pub(super) const CONNECT: Duration = Duration::from_secs(5);
 
+/// How often a request that has no file descriptor looks for one.
+const LOOK: Duration = Duration::from_millis(20);
+
 /// Keep-alive connections to one address, the last one used first.
 #[derive(Debug)]
 pub(crate) struct Pool {
@@ -38,6 +42,7 @@ pub(crate) struct Pool {
     going_on: Rc<()>,
     interims: Interims,
     room: Room,
+    shortage: Shortage,
     clock: Rc<dyn Clock>,
 }
 
@@ -48,7 +53,7 @@ struct Idle {
 }
 
 impl Pool {
-    pub(crate) fn new(clock: Rc<dyn Clock>) -> Self {
+    pub(crate) fn new(clock: Rc<dyn Clock>, shortage: Shortage) -> Self {
         let pool = Self {
             address: Cell::new(None),
             idle: RefCell::default(),
@@ -57,6 +62,7 @@ impl Pool {
             going_on: Rc::default(),
             interims: Interims::default(),
             room: Room::default(),
+            shortage,
             clock,
         };
         pool.sweep();
@@ -114,10 +120,25 @@ impl Pool {
             .map(|idle| idle.line)
     }
 
-    /// A new connection.
-    pub(super) async fn connect(&self) -> Result<Line, Failure> {
-        let (stream, address) = self.dial().await?;
-        Ok(Line::new(stream, address, self.room.clone()))
+    /// Closes what is idle: its file descriptors are of more use elsewhere.
+    pub(crate) fn make_room(&self) {
+        self.idle.borrow_mut().clear();
+    }
+
+    /// A new connection, or one that has been used before and became free while there was no file
+    /// descriptor for a new one; whether it has been used.
+    pub(super) async fn connect(&self) -> Result<(Line, bool), Failure> {
+        let mut again = false;
+        let dial = async || {
+            if std::mem::replace(&mut again, true)
+                && let Some(line) = self.reuse()
+            {
+                return Ok((line, true));
+            }
+            let (stream, address) = self.dial().await?;
+            Ok((Line::new(stream, address, self.room.clone()), false))
+        };
+        self.with_descriptor(dial).await
     }
 
     /// Where a connection to the app goes back to, which the app keeps for `keep` if it says so.
@@ -152,7 +173,29 @@ impl Pool {
 
     /// A new connection that many requests share.
     pub(super) async fn dial_shared(&self) -> Result<TcpStream, Failure> {
-        self.dial().await.map(|(stream, _)| stream)
+        let (stream, _) = self.with_descriptor(async || self.dial().await).await?;
+        Ok(stream)
+    }
+
+    /// What `dial` gives, which is asked again as long as there is no file descriptor for it.
+    async fn with_descriptor<T>(
+        &self,
+        mut dial: impl AsyncFnMut() -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let until = tokio::time::Instant::now() + CONNECT;
+        let mut waiting = None;
+        loop {
+            match dial().await {
+                Err(Failure::Away(error)) if have_run_out(&error) => {
+                    if tokio::time::Instant::now() >= until {
+                        return Err(Failure::Descriptors(error));
+                    }
+                }
+                other => return other,
+            }
+            waiting.get_or_insert_with(|| self.shortage.wait());
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     async fn dial(&self) -> Result<(TcpStream, SocketAddr), Failure> {
@@ -182,14 +225,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_to_where_the_app_was_is_not_kept() {
-        let pool = Rc::new(Pool::new(Rc::new(ManualClock::new())));
+        let pool = Rc::new(Pool::new(Rc::new(ManualClock::new()), Shortage::default()));
         let listeners = [
             TcpListener::bind("127.0.0.1:0").await.unwrap(),
             TcpListener::bind("127.0.0.1:0").await.unwrap(),
         ];
         let [before, after] = listeners.each_ref().map(|one| one.local_addr().unwrap());
         pool.move_to(before);
-        let (stays, moves) = (pool.connect().await.unwrap(), pool.connect().await.unwrap());
+        let (stays, _) = pool.connect().await.unwrap();
+        let (moves, _) = pool.connect().await.unwrap();
         pool.give_back(stays, &pool.home(true, None));
         assert!(pool.reuse().is_some());
         // The answer that it was waiting for begins only now.
