@@ -7,28 +7,35 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use axum::Router;
+use axum::body::Body;
 use axum::extract::Request;
+use axum::response::Response;
 use axum::routing::{get, post};
 use axum_helmet::Helmet;
 use http::StatusCode;
+use http::header::CONTENT_LENGTH;
 use panoply::client::ClientLayer;
 use panoply::headers::Headers;
 use panoply::{
     ClientConfig, CookieGuardConfig, KeyRing, LimitConfig, LoginConfig, Panoply, Session, Sessions,
 };
 use panoply_store_memory::MemorySessionStore;
+use tower::Service as _;
 use tower_governor::GovernorLayer;
 use tower_governor::governor::GovernorConfigBuilder;
 use tower_governor::key_extractor::SmartIpKeyExtractor;
 use tower_sessions::{MemoryStore, Session as TowerSession, SessionManagerLayer};
 
 use crate::grow::routes::limits_of;
+use crate::paths::at_once;
 
 /// How the app is dressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dress {
     /// Not at all.
     Bare,
+    /// By the headers alone that an answer of [`Dress::Suit`] has, made before: nothing is decided.
+    Sent,
     /// By Panoply: headers, client address, request limit, login guard, cross-site guard, cookie
     /// guard, sessions in memory.
     Suit,
@@ -44,6 +51,7 @@ impl Dress {
     pub(crate) fn named(name: &str) -> Option<Self> {
         match name {
             "bare" => Some(Self::Bare),
+            "sent" => Some(Self::Sent),
             "suit" => Some(Self::Suit),
             "parts" => Some(Self::Parts),
             "peers" => Some(Self::Peers),
@@ -55,6 +63,7 @@ impl Dress {
     pub(crate) fn service(self) -> Result<Router> {
         match self {
             Self::Bare => Ok(bare()),
+            Self::Sent => sent(),
             Self::Suit => suit(Points::Plenty),
             Self::Parts => parts(),
             Self::Peers => peers(),
@@ -83,6 +92,24 @@ async fn login() -> StatusCode {
 fn bare() -> Router {
     let page = get(async || PAGE);
     Router::new().route("/", page).route("/login", post(login))
+}
+
+/// The app, with the headers of an answer of the suit on each of its own.
+fn sent() -> Result<Router> {
+    let mut suit = suit(Points::Plenty)?;
+    let answer = at_once(suit.call(Request::new(Body::empty()))).context("it waits")?;
+    let Ok(answer) = answer;
+    let mut headers = answer.headers().clone();
+    headers.remove(CONTENT_LENGTH);
+    Ok(bare().layer(axum::middleware::map_response(
+        move |mut answer: Response| {
+            let headers = headers.iter();
+            for (name, value) in headers {
+                answer.headers_mut().insert(name, value.clone());
+            }
+            async { answer }
+        },
+    )))
 }
 
 /// The app in the whole suit.
