@@ -103,7 +103,11 @@ impl Blocklist {
         let id = BlockId::of(key);
         let until = time.map(|time| self.0.clock.monotonic().saturating_add(time));
         let generation = decided.states().get(1).map(|changes| changes.count);
-        if !generation.is_some_and(|now| self.note(client, Entry { id, until }, now)) {
+        let entry = Entry { id, until };
+        let note = |known: &mut HashMap<IpAddr, Entry>| {
+            known.insert(client, entry);
+        };
+        if !generation.is_some_and(|now| self.note(now, note)) {
             self.refresh().await?;
         }
         Ok(id)
@@ -125,9 +129,9 @@ impl Blocklist {
         has_room(&self.0.known.load())
     }
 
-    /// Takes note of a block, if it is the only change since the list was read: whoever adds thousands does
-    /// not have all of them read each time.
-    fn note(&self, client: IpAddr, entry: Entry, generation: i64) -> bool {
+    /// Takes note of a change, if it is the only one since the list was read: whoever adds thousands, or
+    /// releases one of a million that stand for limits, does not have all of them read each time.
+    fn note(&self, generation: i64, note: impl Fn(&mut HashMap<IpAddr, Entry>)) -> bool {
         let (earlier, known) = (generation.saturating_sub(1), &self.0.known);
         let only = { &self.0.generation }
             .compare_exchange(earlier, generation, Ordering::AcqRel, Ordering::Acquire)
@@ -135,7 +139,7 @@ impl Blocklist {
         if only {
             known.rcu(|known| {
                 let mut known = HashMap::clone(known);
-                known.insert(client, entry);
+                note(&mut known);
                 known
             });
         }
@@ -149,8 +153,20 @@ impl Blocklist {
     /// When the store fails.
     pub async fn release(&self, which: Release) -> Result<usize, StoreError> {
         let released = self.0.store.release(which).await?;
-        self.0.store.decide(&[self.change()]).await?;
-        self.refresh().await?;
+        let decided = self.0.store.decide(&[self.change()]).await?;
+        let generation = decided.state().count;
+        let (id, client) = match which {
+            Release::Id(id) => (Some(id), None),
+            Release::Client(client) => (None, Some(client)),
+            _ => (None, None),
+        };
+        let note = |known: &mut HashMap<IpAddr, Entry>| {
+            known.retain(|of, entry| Some(entry.id) != id && Some(*of) != client);
+        };
+        let is_known = id.is_some() || client.is_some();
+        if !(is_known && self.note(generation, note)) {
+            self.refresh().await?;
+        }
         Ok(released)
     }
 

@@ -127,9 +127,17 @@ async fn whoever_adds_many_has_none_of_them_read_again() {
         .unwrap();
     assert_eq!(one.find(client(500)), Some(id));
     assert!((0..=501).all(|number| one.find(client(number)).is_some()));
+    let read = store.1.load(Ordering::Relaxed);
     one.release(Release::Client(client(3))).await.unwrap();
+    one.release(Release::Id(id)).await.unwrap();
     one.add(client(502), None).await.unwrap();
-    assert_eq!(one.find(client(3)), None);
+    assert_eq!(store.1.load(Ordering::Relaxed), read);
+    assert_eq!((one.find(client(3)), one.find(client(500))), (None, None));
+    assert!(one.find(client(4)).is_some());
+    // What another node has added meanwhile is read by whoever releases as well.
+    other.add(client(503), None).await.unwrap();
+    one.release(Release::Client(client(5))).await.unwrap();
+    assert!(one.find(client(503)).is_some() && one.find(client(5)).is_none());
     let before = store.1.load(Ordering::Relaxed);
     one.refresh().await.unwrap();
     assert_eq!(store.1.load(Ordering::Relaxed), before);
