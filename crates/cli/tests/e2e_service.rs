@@ -147,3 +147,78 @@ fn an_app_may_be_spoken_to_in_http2() {
     });
     wrong.settle();
 }
+
+/// How many connections of clients each worker has: each has an epoll of its own, and Linux tells what
+/// that looks at.
+#[cfg(target_os = "linux")]
+fn of_each_worker(gateway: &Gateway) -> Vec<usize> {
+    let process = std::path::PathBuf::from(format!("/proc/{}", gateway.process.id()));
+    let table = std::fs::read_to_string(process.join("net/tcp")).unwrap();
+    let local = format!(":{:04X}", gateway.port());
+    let clients: Vec<String> = { table.lines() }
+        .filter_map(|line| {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            let established = fields.get(1)?.ends_with(&local) && *fields.get(3)? == "01";
+            established.then(|| format!("socket:[{}]", fields.get(9).unwrap()))
+        })
+        .collect();
+    let is_client = |number: &str| {
+        let link = std::fs::read_link(process.join("fd").join(number));
+        link.is_ok_and(|link| {
+            clients
+                .iter()
+                .any(|client| link == std::path::Path::new(client))
+        })
+    };
+    let looked_at = |entry: std::io::Result<std::fs::DirEntry>| {
+        let watched = std::fs::read_to_string(entry.unwrap().path()).ok()?;
+        let watched = watched.lines().filter_map(|line| line.strip_prefix("tfd:"));
+        let numbers = watched.filter_map(|rest| rest.split_whitespace().next());
+        let mut clients: Vec<String> = { numbers.filter(|number| is_client(number)) }
+            .map(str::to_owned)
+            .collect();
+        clients.sort_unstable();
+        Some(clients)
+    };
+    // An epoll may have several descriptors.
+    let all: std::collections::BTreeSet<Vec<String>> = std::fs::read_dir(process.join("fdinfo"))
+        .unwrap()
+        .filter_map(looked_at)
+        .collect();
+    let mut counts: Vec<usize> = all
+        .iter()
+        .map(Vec::len)
+        .filter(|count| *count > 0)
+        .collect();
+    counts.sort_unstable();
+    counts
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn connections_are_spread_over_the_workers() {
+    let app = Recorder::start();
+    let config = "[tls]\nmode = \"off\"\n[listen]\nworkers = 4\n";
+    let gateway = Gateway::before(&app.origin(), config);
+    let mut wrong = Verdicts::default();
+    let mut open: Vec<support::Raw> = Vec::new();
+    let one_more = |open: &mut Vec<support::Raw>| {
+        let mut socket = support::Raw::open(gateway.address());
+        socket.send(b"HEAD / HTTP/1.1\r\nHost: a.test\r\n\r\n");
+        let head = socket.read_until("\r\n\r\n");
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        open.push(socket);
+    };
+    for _ in 0..16 {
+        one_more(&mut open);
+    }
+    wrong.equal("16 of 4", of_each_worker(&gateway), vec![4; 4]);
+    for _ in 0..8 {
+        one_more(&mut open);
+    }
+    let counts = of_each_worker(&gateway);
+    wrong.check(counts.len() == 4 && counts[3] - counts[0] <= 2, || {
+        format!("24 of 4: {counts:?}")
+    });
+    wrong.settle();
+}

@@ -5,6 +5,7 @@ mod admin;
 mod advice;
 mod app;
 mod background;
+mod balance;
 mod body;
 mod certificates;
 pub mod config;

@@ -12,6 +12,7 @@ use rustix::process::Pid;
 use tokio::sync::{mpsc, watch};
 
 use crate::access::AccessLog;
+use crate::balance::Place;
 use crate::descriptors::{self, Shortage};
 use crate::intake::Ports;
 use crate::metrics::Metrics;
@@ -161,8 +162,12 @@ impl Shared {
         *self.process.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for one more connection from `client`, unless there are too many.
-    pub(crate) fn admit(self: &Arc<Self>, client: Option<IpAddr>) -> Result<Seat, &'static str> {
+    /// A seat for one more connection from `client`, unless there are too many.
+    pub(crate) fn admit(
+        self: &Arc<Self>,
+        client: Option<IpAddr>,
+        place: Place,
+    ) -> Result<Seat, &'static str> {
         let limits = self.live.load().limits;
         self.census
             .enter(client, limits.connections, limits.connections_per_client)?;
@@ -170,6 +175,7 @@ impl Shared {
         Ok(Seat {
             shared: Arc::clone(self),
             client,
+            _place: place,
         })
     }
 }
@@ -277,6 +283,8 @@ impl Drop for Enlisted {
 pub(crate) struct Seat {
     shared: Arc<Shared>,
     client: Option<IpAddr>,
+    /// Among those of its worker.
+    _place: Place,
 }
 
 impl Drop for Seat {

@@ -1,5 +1,7 @@
 //! One core: a listener, a runtime, a pool of connections to the app, nothing shared that is hot.
 
+mod run;
+
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::net::SocketAddr;
@@ -13,11 +15,12 @@ use panoply::trace::TracedBody;
 use panoply::{Clock, Dressed, Guarded};
 use panoply_acme::Acme;
 use panoply_tls::Tls;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tower_layer::Layer as _;
 use tower_service::Service;
 
 use crate::access::WorkerLog;
+use crate::balance::{Balance, Place};
 use crate::body::{RequestBody, ResponseBody, Source};
 use crate::intake::Intake;
 use crate::metrics::Metrics;
@@ -25,7 +28,9 @@ use crate::proxy::{Interims, Pool};
 use crate::service::AppService;
 use crate::settings::{Limits, Live};
 use crate::shared::{Seat, Shared};
-use crate::wire::{self, BLOCK, Block, Patience, Streams, Sweeper, TICK, Texts};
+use crate::wire::{self, BLOCK, Block, Patience, Streams, Sweeper, Texts};
+
+pub(crate) use run::run;
 
 /// The whole stack, down to the app.
 pub(crate) type Stack = Dressed<Intake<Guarded<AppService>>>;
@@ -56,15 +61,13 @@ pub(crate) struct Arrival {
 /// How many idle connections end at once when there are no file descriptors left.
 const ROOM: usize = 16;
 
-/// How often whoever waits for a file descriptor looks for one.
-const LOOK: Duration = Duration::from_millis(20);
-
 /// One thread's share of the gateway.
 #[derive(Debug)]
 pub(crate) struct Worker {
     shared: Arc<Shared>,
     pool: Rc<Pool>,
     sweeper: Sweeper,
+    balance: Balance,
     log: Arc<WorkerLog>,
     current: RefCell<(Arc<Live>, Stack)>,
     generation: u32,
@@ -80,7 +83,7 @@ pub(crate) struct Worker {
 type Date = [u8; 29];
 
 impl Worker {
-    fn new(shared: Arc<Shared>) -> Rc<Self> {
+    fn new(shared: Arc<Shared>, balance: Balance) -> Rc<Self> {
         let clock: Rc<dyn Clock> = Rc::new(Arc::clone(&shared.clock));
         let pool = Rc::new(Pool::new(clock, shared.shortage.clone()));
         let log = Arc::new(shared.access.worker(Arc::clone(&shared.metrics)));
@@ -92,6 +95,7 @@ impl Worker {
             shared,
             pool,
             sweeper: Sweeper::default(),
+            balance,
             log,
             current,
             drains: Cell::new(false),
@@ -195,9 +199,10 @@ impl Worker {
         self.shared.draining(self.generation)
     }
 
-    fn accept(self: &Rc<Self>, stream: TcpStream, peer: SocketAddr, tls: bool) {
+    fn accept(self: &Rc<Self>, stream: TcpStream, peer: SocketAddr, tls: bool, place: Place) {
         let live = self.shared.live.load();
-        let seat = match self.shared.admit(live.suit.client_to_count(peer)) {
+        let client = live.suit.client_to_count(peer);
+        let seat = match self.shared.admit(client, place) {
             Ok(seat) => seat,
             Err(rule) => {
                 self.metrics().refused(rule);
@@ -235,14 +240,6 @@ impl Worker {
         let excess = (open + most / 10).saturating_sub(most) as usize;
         // Its own part of them.
         (excess * self.sweeper.serving()).div_ceil((open as usize).max(1))
-    }
-
-    /// The next connection, once no request that has been let in waits for a file descriptor.
-    async fn next(&self, listener: &TcpListener) -> std::io::Result<(TcpStream, SocketAddr)> {
-        while self.shared.shortage.is_felt() {
-            tokio::time::sleep(LOOK).await;
-        }
-        listener.accept().await
     }
 
     /// A connection could not be accepted: those on which nothing is asked make room for others, which
@@ -292,96 +289,4 @@ fn stack(shared: &Arc<Shared>, live: &Arc<Live>, pool: &Rc<Pool>, log: &Arc<Work
     let guarded = suit.inside().layer(app);
     let intake = Intake::new(guarded, Arc::clone(shared), Arc::clone(live));
     suit.outside().layer(intake)
-}
-
-/// Serves on this thread until the gateway drains and the last connection is gone, or until
-/// `grace` has passed after that.
-///
-/// # Errors
-///
-/// When it cannot begin; `begun` is not called then.
-pub(crate) fn run(
-    shared: Arc<Shared>,
-    doors: Vec<Door>,
-    grace: Duration,
-    begun: impl FnOnce(),
-) -> std::io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build_local(tokio::runtime::LocalOptions::default())?;
-    runtime.block_on(async move {
-        let worker = Worker::new(shared);
-        let mut accepting = Vec::new();
-        for door in doors {
-            let listener = TcpListener::from_std(door.listener)?;
-            accepting.push(tokio::task::spawn_local(accept(
-                Rc::clone(&worker),
-                listener,
-                door.tls,
-            )));
-        }
-        let mut rounds = worker.shared.rounds();
-        // Who has ended, by a panic as well, is at nothing.
-        let _enlisted = worker.shared.enlist();
-        begun();
-        let mut ticks = tokio::time::interval(TICK);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut draining = std::pin::pin!(worker.draining());
-        loop {
-            tokio::select! {
-                _ = ticks.tick() => worker.sweep(false),
-                // Whoever waits here is at nothing else.
-                Ok(()) = rounds.changed() => worker.shared.has_finished(),
-                () = draining.as_mut() => break,
-            }
-        }
-        worker.drains.set(true);
-        let clock = &worker.shared.clock;
-        let deadline = clock.monotonic() + grace;
-        for task in accepting {
-            // Ends by itself: it watches the same signal.
-            let _ = task.await;
-        }
-        let busy = || worker.sweeper.serving() > 0 || worker.pool.is_sending();
-        while busy() && clock.monotonic() < deadline {
-            tokio::select! {
-                _ = ticks.tick() => worker.sweep(true),
-                Ok(()) = rounds.changed() => worker.shared.has_finished(),
-            }
-        }
-        worker.log.flush();
-        Ok(())
-    })
-}
-
-async fn accept(worker: Rc<Worker>, listener: TcpListener, tls: bool) {
-    // The accepted have it from their listener.
-    wire::bound_unsent(&listener);
-    let mut draining = std::pin::pin!(worker.draining());
-    loop {
-        let accepted = tokio::select! {
-            accepted = worker.next(&listener) => accepted,
-            () = draining.as_mut() => break,
-        };
-        match accepted {
-            Ok((stream, peer)) => {
-                if worker.is_full.replace(false) {
-                    tracing::info!("connections are accepted again");
-                }
-                worker.accept(stream, peer, tls);
-            }
-            Err(error) => {
-                worker.is_out_of_descriptors(&error);
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        }
-    }
-    if worker.shared.drains_gently() {
-        // Another gateway has the same socket, and what waits there.
-        return;
-    }
-    // What the kernel has accepted already would be reset with the listener.
-    while let Some(Ok((stream, peer))) = futures_util::FutureExt::now_or_never(listener.accept()) {
-        worker.accept(stream, peer, tls);
-    }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, mpsc};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
+use crate::balance;
 use crate::error::{Error, system};
 use crate::listen::{self, Listeners};
 use crate::settings::Settings;
@@ -33,13 +34,14 @@ pub(crate) fn start(
     let (begun, begins) = mpsc::channel();
     let mut workers: Vec<Worker> = Vec::new();
     let mut refused = None;
-    for (http, https) in doors_of_each {
+    let balances = balance::among(settings.workers);
+    for ((http, https), (balance, inbox)) in doors_of_each.zip(balances) {
         let http = http.into_iter().map(door(false));
         let doors: Vec<Door> = http.chain(https.into_iter().map(door(true))).collect();
         let name = format!("worker-{}", workers.len());
         let (shared, begun) = (Arc::clone(shared), begun.clone());
         let serve = move || {
-            worker::run(shared, doors, grace, move || {
+            worker::run(shared, doors, (balance, inbox), grace, move || {
                 // Whoever waits for it waits for all.
                 let _ = begun.send(());
             })

@@ -1,0 +1,203 @@
+//! Which worker serves a new connection: the one that has accepted it, unless another has fewer.
+//!
+//! The kernel spreads connections over the workers' listeners by a hash of their addresses, and where all
+//! share one listener as it likes. That evens out over thousands of clients, but behind a load balancer,
+//! which keeps a few connections busy all day, one worker may get most of them and the next one none. So
+//! whoever has more than another hands the connection over before a byte of it is read.
+
+use std::cell::Cell;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use tokio::sync::mpsc;
+
+/// With how many others a worker compares itself at most: more tell little more, and on a machine of
+/// many cores each costs a cache line that another core writes.
+const COMPARED: usize = 4;
+
+/// A connection that another worker is to serve.
+#[derive(Debug)]
+pub(crate) struct Handed {
+    pub(crate) stream: TcpStream,
+    pub(crate) peer: SocketAddr,
+    pub(crate) tls: bool,
+    pub(crate) place: Place,
+}
+
+/// One connection among those that a worker serves, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Place(Arc<AtomicU32>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[derive(Debug)]
+struct Peer {
+    serving: Arc<AtomicU32>,
+    inbox: mpsc::UnboundedSender<Handed>,
+}
+
+impl Peer {
+    fn place(&self) -> Place {
+        self.serving.fetch_add(1, Ordering::Relaxed);
+        Place(Arc::clone(&self.serving))
+    }
+
+    fn count(&self) -> u32 {
+        self.serving.load(Ordering::Relaxed)
+    }
+}
+
+/// What one worker knows of all.
+#[derive(Debug)]
+pub(crate) struct Balance {
+    all: Arc<[Peer]>,
+    own: usize,
+    /// Whom it compares itself with first the next time.
+    next: Cell<usize>,
+}
+
+/// What others hand to one worker.
+pub(crate) type Inbox = mpsc::UnboundedReceiver<Handed>;
+
+/// One for each of `workers`.
+pub(crate) fn among(workers: usize) -> Vec<(Balance, Inbox)> {
+    let (peers, inboxes): (Vec<_>, Vec<_>) = (0..workers)
+        .map(|_| {
+            let (inbox, handed) = mpsc::unbounded_channel();
+            let serving = Arc::default();
+            (Peer { serving, inbox }, handed)
+        })
+        .unzip();
+    let all: Arc<[Peer]> = peers.into();
+    let balances = (0..workers).map(|own| Balance {
+        all: Arc::clone(&all),
+        own,
+        next: Cell::new(own + 1),
+    });
+    balances.zip(inboxes).collect()
+}
+
+impl Balance {
+    /// Who serves one more connection: the worker itself, which has a place for it then, or another.
+    pub(crate) fn place(&self) -> Result<Place, Other<'_>> {
+        let own = self.all.get(self.own);
+        match own.zip(self.less_busy()) {
+            Some((own, other)) if own.count() > bearable(other.count()) => Err(Other(other)),
+            _ => Ok(self.own_place()),
+        }
+    }
+
+    /// A place here, whatever others have.
+    pub(crate) fn own_place(&self) -> Place {
+        let own = self.all.get(self.own);
+        own.map_or_else(|| Place(Arc::new(AtomicU32::new(1))), Peer::place)
+    }
+
+    /// The one with the fewest of those that are looked at this time.
+    fn less_busy(&self) -> Option<&Peer> {
+        let others = self.all.len().saturating_sub(1);
+        let from = self.next.get();
+        let looked = others.min(COMPARED);
+        self.next.set(from.wrapping_add(looked));
+        // Past itself, wherever that is.
+        let numbers =
+            (0..looked).map(|step| (self.own + 1 + (from + step) % others) % self.all.len());
+        let peers = numbers.filter_map(|number| self.all.get(number));
+        peers.min_by_key(|peer| peer.count())
+    }
+}
+
+/// How many a worker may have beside one that has `fewest`, before it hands over what comes: as short
+/// connections come and go, one more or less is not worth another core's cache.
+const fn bearable(fewest: u32) -> u32 {
+    fewest.saturating_add(fewest / 4)
+}
+
+/// A worker that has fewer connections.
+#[derive(Debug)]
+pub(crate) struct Other<'a>(&'a Peer);
+
+impl Other<'_> {
+    /// Has it serve this connection.
+    ///
+    /// # Errors
+    ///
+    /// When it comes to its end; the connection is given back.
+    pub(crate) fn hand(
+        self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        tls: bool,
+    ) -> Result<(), (TcpStream, SocketAddr)> {
+        let handed = Handed {
+            stream,
+            peer,
+            tls,
+            place: self.0.place(),
+        };
+        { self.0.inbox.send(handed) }.map_err(|lost| (lost.0.stream, lost.0.peer))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What each has after so many, all of which come to the first.
+    fn spread(workers: usize, connections: usize) -> Vec<u32> {
+        let all = among(workers);
+        let (first, _) = all.first().unwrap();
+        let mut places = Vec::new();
+        for _ in 0..connections {
+            places.push(match first.place() {
+                Ok(place) => place,
+                Err(other) => other.0.place(),
+            });
+        }
+        let counts = first.all.iter().map(Peer::count).collect();
+        drop(places);
+        assert!(first.all.iter().all(|peer| peer.count() == 0));
+        counts
+    }
+
+    #[test]
+    fn few_connections_are_spread_evenly() {
+        assert_eq!(spread(1, 5), [5]);
+        assert_eq!(spread(2, 2), [1, 1]);
+        assert_eq!(spread(2, 7), [4, 3]);
+        assert_eq!(spread(4, 8), [2, 2, 2, 2]);
+        assert!(among(0).is_empty());
+    }
+
+    #[test]
+    fn of_many_nobody_has_much_more_than_others() {
+        for workers in [2, 3, 8, 64] {
+            let counts = spread(workers, workers * 100);
+            let (least, most) = (counts.iter().min().unwrap(), counts.iter().max().unwrap());
+            assert!(*most <= least + least / 4 + 2, "{workers}: {counts:?}");
+        }
+    }
+
+    #[test]
+    fn whoever_is_at_its_end_gives_back_what_it_is_handed() {
+        let mut all = among(2);
+        let (_, inbox) = all.pop().unwrap();
+        let (first, _kept) = all.pop().unwrap();
+        drop(inbox);
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let near = stream.local_addr().unwrap();
+        let _busy = first.own_place();
+        let Err(other) = first.place() else {
+            panic!("the other has none");
+        };
+        let (stream, peer) = other.hand(stream, near, true).unwrap_err();
+        assert_eq!((stream.local_addr().unwrap(), peer), (near, near));
+        assert_eq!(first.all[1].count(), 0);
+    }
+}
