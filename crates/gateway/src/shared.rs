@@ -12,7 +12,7 @@ use rustix::process::Pid;
 use tokio::sync::{mpsc, watch};
 
 use crate::access::AccessLog;
-use crate::descriptors::{self, Shortage};
+use crate::descriptors::{self, Descriptors};
 use crate::intake::Ports;
 use crate::metrics::Metrics;
 use crate::proxy::scheme::Settled;
@@ -48,8 +48,7 @@ pub(crate) struct Shared {
     /// What is known of how the app takes clients that have come by HTTPS.
     pub(crate) settled: Settled,
     pub(crate) reloads: Reloads,
-    /// Of file descriptors.
-    pub(crate) shortage: Shortage,
+    pub(crate) descriptors: Descriptors,
     census: Census,
 }
 
@@ -81,7 +80,7 @@ impl Shared {
             ports,
             settled: Settled::default(),
             reloads: Reloads::default(),
-            shortage: Shortage::default(),
+            descriptors: Descriptors::default(),
             census: Census::default(),
         }
     }

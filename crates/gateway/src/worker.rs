@@ -13,7 +13,7 @@ use panoply::trace::TracedBody;
 use panoply::{Clock, Dressed, Guarded};
 use panoply_acme::Acme;
 use panoply_tls::Tls;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tower_layer::Layer as _;
 use tower_service::Service;
 
@@ -25,7 +25,9 @@ use crate::proxy::{Interims, Pool};
 use crate::service::AppService;
 use crate::settings::{Limits, Live};
 use crate::shared::{Seat, Shared};
-use crate::wire::{self, BLOCK, Block, Patience, Streams, Sweeper, TICK, Texts};
+use crate::wire::{BLOCK, Block, Patience, Streams, Sweeper, TICK, Texts};
+
+mod entrance;
 
 /// The whole stack, down to the app.
 pub(crate) type Stack = Dressed<Intake<Guarded<AppService>>>;
@@ -56,9 +58,6 @@ pub(crate) struct Arrival {
 /// How many idle connections end at once when there are no file descriptors left.
 const ROOM: usize = 16;
 
-/// How often whoever waits for a file descriptor looks for one.
-const LOOK: Duration = Duration::from_millis(20);
-
 /// One thread's share of the gateway.
 #[derive(Debug)]
 pub(crate) struct Worker {
@@ -72,8 +71,8 @@ pub(crate) struct Worker {
     block: Rc<Block>,
     texts: Rc<Texts>,
     date: Cell<Date>,
-    /// Whether the last connection could not be accepted.
-    is_full: Cell<bool>,
+    /// When a connection could not be accepted, until it has gone well for a while.
+    was_full: Cell<Option<Duration>>,
 }
 
 /// A moment as answers have it: `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7).
@@ -82,7 +81,7 @@ type Date = [u8; 29];
 impl Worker {
     fn new(shared: Arc<Shared>) -> Rc<Self> {
         let clock: Rc<dyn Clock> = Rc::new(Arc::clone(&shared.clock));
-        let pool = Rc::new(Pool::new(clock, shared.shortage.clone()));
+        let pool = Rc::new(Pool::new(clock, shared.descriptors.clone()));
         let log = Arc::new(shared.access.worker(Arc::clone(&shared.metrics)));
         let live = shared.live.load_full();
         let stack = stack(&shared, &live, &pool, &log);
@@ -98,7 +97,7 @@ impl Worker {
             block: Rc::new(RefCell::new(vec![0; BLOCK].into())),
             texts: Rc::default(),
             date: Cell::new([0; 29]),
-            is_full: Cell::new(false),
+            was_full: Cell::new(None),
         })
         .dated()
     }
@@ -195,36 +194,6 @@ impl Worker {
         self.shared.draining(self.generation)
     }
 
-    fn accept(self: &Rc<Self>, stream: TcpStream, peer: SocketAddr, tls: bool) {
-        let live = self.shared.live.load();
-        let seat = match self.shared.admit(live.suit.client_to_count(peer)) {
-            Ok(seat) => seat,
-            Err(rule) => {
-                self.metrics().refused(rule);
-                return tracing::debug!(client.ip = %peer.ip(), rule, "refused");
-            }
-        };
-        // Linux has it from the listener.
-        #[cfg(not(target_os = "linux"))]
-        if let Err(error) = stream.set_nodelay(true) {
-            return tracing::debug!(%error, "a connection ended before it began");
-        }
-        let arrival = Arrival {
-            peer,
-            tls: live.tls.clone().filter(|_| tls),
-        };
-        let watch = self.sweeper.watch();
-        let served = wire::serve(
-            Rc::clone(self),
-            stream,
-            arrival,
-            Arc::clone(&watch),
-            Rc::new(seat),
-        );
-        let task = tokio::task::spawn_local(served);
-        self.sweeper.add(watch, task.abort_handle());
-    }
-
     /// How many of this worker's connections are to make room: with those of all others so many that
     /// a tenth of the places is free, as soon as less than a twentieth is.
     fn crowd(&self) -> usize {
@@ -235,24 +204,6 @@ impl Worker {
         let excess = (open + most / 10).saturating_sub(most) as usize;
         // Its own part of them.
         (excess * self.sweeper.serving()).div_ceil((open as usize).max(1))
-    }
-
-    /// The next connection, once no request that has been let in waits for a file descriptor.
-    async fn next(&self, listener: &TcpListener) -> std::io::Result<(TcpStream, SocketAddr)> {
-        while self.shared.shortage.is_felt() {
-            tokio::time::sleep(LOOK).await;
-        }
-        listener.accept().await
-    }
-
-    /// A connection could not be accepted: those on which nothing is asked make room for others, which
-    /// need two descriptors each, one of them to the app. Said once, not each time.
-    fn is_out_of_descriptors(&self, error: &std::io::Error) {
-        if !self.is_full.replace(true) {
-            tracing::error!(%error, "cannot accept connections; idle ones make room");
-        }
-        self.sweeper
-            .make_room(ROOM, || self.metrics().refused("limits/crowded"));
     }
 
     fn sweep(&self, draining: bool) {
@@ -267,7 +218,8 @@ impl Worker {
         self.sweeper
             .tick(patience, |rule| self.metrics().refused(rule));
         let mut crowd = self.crowd();
-        if self.shared.shortage.is_felt() {
+        self.look_at_descriptors();
+        if self.shared.descriptors.are_short() {
             self.pool.make_room();
             crowd = crowd.max(ROOM);
         }
@@ -314,7 +266,7 @@ pub(crate) fn run(
         let mut accepting = Vec::new();
         for door in doors {
             let listener = TcpListener::from_std(door.listener)?;
-            accepting.push(tokio::task::spawn_local(accept(
+            accepting.push(tokio::task::spawn_local(entrance::accept(
                 Rc::clone(&worker),
                 listener,
                 door.tls,
@@ -352,36 +304,4 @@ pub(crate) fn run(
         worker.log.flush();
         Ok(())
     })
-}
-
-async fn accept(worker: Rc<Worker>, listener: TcpListener, tls: bool) {
-    // The accepted have it from their listener.
-    wire::bound_unsent(&listener);
-    let mut draining = std::pin::pin!(worker.draining());
-    loop {
-        let accepted = tokio::select! {
-            accepted = worker.next(&listener) => accepted,
-            () = draining.as_mut() => break,
-        };
-        match accepted {
-            Ok((stream, peer)) => {
-                if worker.is_full.replace(false) {
-                    tracing::info!("connections are accepted again");
-                }
-                worker.accept(stream, peer, tls);
-            }
-            Err(error) => {
-                worker.is_out_of_descriptors(&error);
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        }
-    }
-    if worker.shared.drains_gently() {
-        // Another gateway has the same socket, and what waits there.
-        return;
-    }
-    // What the kernel has accepted already would be reset with the listener.
-    while let Some(Ok((stream, peer))) = futures_util::FutureExt::now_or_never(listener.accept()) {
-        worker.accept(stream, peer, tls);
-    }
 }

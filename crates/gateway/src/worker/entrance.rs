@@ -1,0 +1,122 @@
+//! Who is let in, and who waits at the door.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+
+use super::{Arrival, ROOM, Worker};
+use crate::wire;
+
+/// How often whoever waits for a file descriptor looks for one.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// How soon another connection is tried when one could not be accepted.
+const FULL: Duration = Duration::from_millis(50);
+
+/// How long it has gone well when that is said: whoever comes again and again would have it said each time.
+const CALM: Duration = Duration::from_secs(5);
+
+/// Accepts connections until the worker drains.
+pub(super) async fn accept(worker: Rc<Worker>, listener: TcpListener, tls: bool) {
+    // The accepted have it from their listener.
+    wire::bound_unsent(&listener);
+    worker.shared.descriptors.begin_with(&listener);
+    let mut draining = std::pin::pin!(worker.draining());
+    loop {
+        let accepted = tokio::select! {
+            accepted = worker.next(&listener) => accepted,
+            () = draining.as_mut() => break,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                worker.accept(stream, peer, tls);
+            }
+            Err(error) => {
+                worker.is_out_of_descriptors(error);
+                tokio::time::sleep(FULL).await;
+            }
+        }
+    }
+    if worker.shared.drains_gently() {
+        // Another gateway has the same socket, and what waits there.
+        return;
+    }
+    // What the kernel has accepted already would be reset with the listener.
+    while let Some(Ok((stream, peer))) = futures_util::FutureExt::now_or_never(listener.accept()) {
+        worker.accept(stream, peer, tls);
+    }
+}
+
+impl Worker {
+    fn accept(self: &Rc<Self>, stream: TcpStream, peer: SocketAddr, tls: bool) {
+        let live = self.shared.live.load();
+        let seat = match self.shared.admit(live.suit.client_to_count(peer)) {
+            Ok(seat) => seat,
+            Err(rule) => {
+                self.metrics().refused(rule);
+                return tracing::debug!(client.ip = %peer.ip(), rule, "refused");
+            }
+        };
+        // Linux has it from the listener.
+        #[cfg(not(target_os = "linux"))]
+        if let Err(error) = stream.set_nodelay(true) {
+            return tracing::debug!(%error, "a connection ended before it began");
+        }
+        let arrival = Arrival {
+            peer,
+            tls: live.tls.clone().filter(|_| tls),
+        };
+        let watch = self.sweeper.watch();
+        let served = wire::serve(
+            Rc::clone(self),
+            stream,
+            arrival,
+            Arc::clone(&watch),
+            Rc::new(seat),
+        );
+        let task = tokio::task::spawn_local(served);
+        self.sweeper.add(watch, task.abort_handle());
+    }
+
+    /// The next connection, once no request that has been let in waits for a file descriptor, and it would
+    /// take none of those that are kept back.
+    async fn next(&self, listener: &TcpListener) -> std::io::Result<(TcpStream, SocketAddr)> {
+        let descriptors = &self.shared.descriptors;
+        loop {
+            if descriptors.are_short() {
+                tokio::time::sleep(LOOK).await;
+            } else if descriptors.would_be_kept(listener) {
+                self.is_out_of_descriptors("too few file descriptors are left");
+                tokio::time::sleep(FULL).await;
+            } else {
+                return listener.accept().await;
+            }
+        }
+    }
+
+    /// A connection could not be accepted: those on which nothing is asked make room for others, which
+    /// need two descriptors each, one of them to the app. Said once, not each time.
+    fn is_out_of_descriptors(&self, error: impl std::fmt::Display) {
+        let now = self.shared.clock.monotonic();
+        if self.was_full.replace(Some(now)).is_none() {
+            tracing::error!(%error, "cannot accept connections; idle ones make room");
+        }
+        self.sweeper
+            .make_room(ROOM, || self.metrics().refused("limits/crowded"));
+    }
+
+    /// Tells that all is well once it has been so for a while.
+    pub(super) fn look_at_descriptors(&self) {
+        self.shared.descriptors.look();
+        let now = self.shared.clock.monotonic();
+        if let Some(was_full) = self.was_full.get()
+            && now.saturating_sub(was_full) >= CALM
+        {
+            self.was_full.set(None);
+            tracing::info!("connections are accepted again");
+        }
+    }
+}
