@@ -40,6 +40,8 @@ pub(crate) async fn apply(
                 tracing::warn!("the blocks by hand could not be looked at and follow later");
             }
             shared.live.store(Arc::new(settings.live));
+            shared.settled.begin_anew();
+            shared.metrics.reloaded();
             tracing::info!("the configuration has been reloaded");
             shared.reloads.ended(Ok(()));
         }
