@@ -14,10 +14,11 @@ pub(crate) async fn apply(
     shared: &Shared,
     running: &Settings,
     around: &Surroundings,
-    loaded: Result<Loaded, ConfigError>,
+    load: impl FnOnce() -> Result<Loaded, ConfigError>,
 ) {
     log::notify_reloading();
-    let settings = loaded.and_then(|loaded| Settings::build(&loaded, around));
+    let number = shared.reloads.begin();
+    let settings = load().and_then(|loaded| Settings::build(&loaded, around));
     match settings {
         Ok(settings) => {
             let stays = [
@@ -43,11 +44,11 @@ pub(crate) async fn apply(
             shared.settled.begin_anew();
             shared.metrics.reloaded();
             tracing::info!("the configuration has been reloaded");
-            shared.reloads.ended(Ok(()));
+            shared.reloads.ended(number, Ok(()));
         }
         Err(error) => {
             tracing::error!("the configuration stays as it was: {error}");
-            shared.reloads.ended(Err(error.to_string()));
+            shared.reloads.ended(number, Err(error.to_string()));
         }
     }
     log::notify_ready();

@@ -276,7 +276,7 @@ impl<'a> Running<'a> {
                 (Asked::Reload, _) => {
                     // Whoever is to take over may have read what was there before.
                     outdated = upgrading.is_some();
-                    apply(self.shared, self.settings, self.around, reload()).await;
+                    apply(self.shared, self.settings, self.around, reload).await;
                 }
                 (Asked::Upgrade, answer_to) if ready.is_some() => {
                     refuse(
