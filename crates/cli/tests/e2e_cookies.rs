@@ -59,7 +59,7 @@ fn a_browser_keeps_them_and_the_app_never_notices() {
     // Its session is another cookie.
     let cookies = after["loggedIn"].as_array().unwrap();
     // Beside it that by which the login guard knows a device again.
-    let session = |cookie: &&Value| cookie["name"] != "panoply_device";
+    let session = |cookie: &&Value| cookie["name"] != "__Host-panoply_device";
     wrong.equal(
         "cookies at the login",
         cookies.iter().filter(session).count(),

@@ -21,10 +21,9 @@ use std::thread;
 use std::time::Duration;
 
 use panoply_store_test::PostgresServer;
-use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, prlimit};
-use support::siege::refusals;
+use rustix::process::Signal;
 use support::{
-    App, Gateway, Raw, Verdicts, ask, curl, curl_fails, panoply, require, test_app, text, wait_for,
+    App, Gateway, Verdicts, curl, curl_fails, panoply, require, test_app, text, wait_for,
 };
 
 const PLAIN: &str = "[tls]\nmode = \"off\"\n";
@@ -116,65 +115,6 @@ fn an_app_that_answers_garbage_or_breaks_off() {
     }
     let said = gateway.process.said().join("\n");
     wrong.check(!said.contains("panicked"), || said);
-    wrong.settle();
-}
-
-#[test]
-fn file_descriptors_run_out_and_come_back() {
-    let app = support::siege::Arena::start();
-    let config = format!("{PLAIN}[limits]\nconnections_per_client = 2000\n");
-    let gateway = Gateway::before(&app.origin(), &config);
-    let request = b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
-    let open =
-        |count: usize| -> Vec<Raw> { (0..count).map(|_| Raw::open(gateway.address())).collect() };
-    let mut idle = open(40);
-    for socket in &mut idle {
-        socket.send(request);
-        socket.read_until("ok\n");
-    }
-    // Settled, so that they are what makes room.
-    thread::sleep(Duration::from_millis(1500));
-    let id = i32::try_from(gateway.process.id()).unwrap();
-    let used = std::fs::read_dir(format!("/proc/{id}/fd")).unwrap().count() as u64;
-    let most = getrlimit(Resource::Nofile).maximum;
-    let limit = |current| {
-        let limit = Rlimit {
-            current,
-            maximum: most,
-        };
-        prlimit(Pid::from_raw(id), Resource::Nofile, limit).unwrap();
-    };
-    limit(Some(used + 4));
-    // More than there is room for, each with its request: what is idle goes, and each is answered.
-    let mut wrong = Verdicts::default();
-    let mut asked = open(60);
-    for socket in &mut asked {
-        socket.send(request);
-    }
-    for socket in &mut asked {
-        let reply = socket.read_until("ok\n");
-        wrong.check(reply.starts_with("HTTP/1.1 200"), || reply);
-    }
-    wrong.check(refusals(&gateway, "limits/crowded") > 0, || {
-        "nobody made room".to_owned()
-    });
-    limit(most);
-    for number in 0..20 {
-        let reply = ask(gateway.address(), request);
-        wrong.equal(&format!("{number} afterwards"), reply.status(), 200);
-    }
-    let said = gateway.process.said();
-    let complaints = said
-        .iter()
-        .filter(|line| line.contains("cannot accept connections"));
-    let complaints = complaints.count();
-    wrong.check((1..200).contains(&complaints), || {
-        format!("said {complaints} times")
-    });
-    wrong.check(
-        said.iter().any(|line| line.contains("accepted again")),
-        || said.join("\n"),
-    );
     wrong.settle();
 }
 

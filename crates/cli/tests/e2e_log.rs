@@ -156,3 +156,31 @@ fn what_was_lost_is_told_once_somebody_reads() {
     drop(pipe);
     wrong.settle();
 }
+
+#[test]
+fn what_is_told_once_is_told_once_more_after_a_reload() {
+    let app = support::App::start(&test_app("moody.mjs"));
+    let small =
+        |bytes: &str| format!("[tls]\nmode = \"off\"\n[limits]\nbody_bytes = \"{bytes}\"\n");
+    let mut gateway = Gateway::before(&app.origin(), &small("1KiB"));
+    let soon = Duration::from_secs(10);
+    let too_large = "is larger than limits.body_bytes";
+    let mut wrong = Verdicts::default();
+    for (time, larger) in [(1, "2KiB"), (2, "3KiB")] {
+        for _ in 0..3 {
+            let url = gateway.url("/");
+            let arguments = ["--data-binary", "@-", &url];
+            let answer = curl_with(NULL.as_ref(), &arguments, &[b'x'; 8000]).unwrap();
+            wrong.equal("too large", answer.status, 413);
+        }
+        wait_for("the advice", soon, || {
+            let said = gateway.process.said();
+            let told = said.iter().filter(|line| line.contains(too_large));
+            (told.count() == time).then_some(())
+        });
+        std::fs::write(gateway.config_path(), small(larger)).unwrap();
+        gateway.process.signal(Signal::HUP);
+        gateway.process.line_with(&["has been reloaded"], soon);
+    }
+    wrong.settle();
+}

@@ -179,7 +179,7 @@ fn a_known_device_gets_in_while_its_user_is_attacked() {
     assert_eq!(first.status, 302);
     let cookie = first.header("set-cookie").unwrap();
     for word in [
-        "panoply_device=",
+        "__Host-panoply_device=",
         "HttpOnly",
         "Secure",
         "SameSite=Lax",

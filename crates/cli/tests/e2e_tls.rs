@@ -243,6 +243,23 @@ fn certificates_from_files_are_reloaded_and_picked_by_name() {
 }
 
 #[test]
+fn a_reload_without_tls_leaves_it_to_who_is_sent_there() {
+    let app = Recorder::start();
+    let mut gateway = Gateway::before(&app.origin(), "");
+    std::fs::write(gateway.config_path(), "[tls]\nmode = \"off\"\n").unwrap();
+    gateway.process.signal(Signal::HUP);
+    let limit = Duration::from_secs(10);
+    gateway.process.line_with(&["has been reloaded"], limit);
+    let told = ["tls.mode", "only after a restart"];
+    gateway.process.line_with(&told, limit);
+    let http = gateway.http.clone().unwrap();
+    let ca = gateway.ca();
+    let sent = curl(&ca, &[&http]).header("location").unwrap();
+    assert_eq!(sent, gateway.url("/"));
+    assert_eq!(curl(&ca, &[&sent]).status, 200);
+}
+
+#[test]
 fn wrong_files_are_refused_at_start() {
     let setup = Gateway::setup();
     let pki = Pki::new(setup.dir());

@@ -56,6 +56,11 @@ impl Told {
         }
     }
 
+    /// Tells of each anew: what was to be written may have been, and not be enough.
+    pub(crate) fn begin_anew(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+
     fn first(&self, rule: &str) -> Option<&'static str> {
         let at = ADVICE.iter().position(|(known, _)| *known == rule)?;
         let bit = 1_u32.checked_shl(u32::try_from(at).ok()?)?;

@@ -1,8 +1,9 @@
 //! File descriptors: as many as the system lets this process have, and who waits when there are none.
 
 use std::io;
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -36,32 +37,169 @@ pub(crate) fn have_run_out(error: &io::Error) -> bool {
     )
 }
 
-/// How many requests wait for a file descriptor, in the whole gateway.
+/// The one that is given next; the greatest number when there is none.
+pub(crate) fn lowest_free() -> RawFd {
+    let next = io::stderr().as_fd().try_clone_to_owned();
+    next.map_or(RawFd::MAX, |next| next.as_raw_fd())
+}
+
+/// Whom a file descriptor is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// A client's connection.
+    Client,
+    /// A connection to the app, for a request that has been let in.
+    App,
+}
+
+/// The most descriptors that are kept back from clients for connections to the app, and as many from both for
+/// all else: the app that has to be started again, the store, certificates, the control socket.
+const KEPT: RawFd = 64;
+
+/// The file descriptors that this process may have, and who waits for one, in the whole gateway.
 ///
 /// A request that has been let in goes before whoever is only at the door: accepting more would take
 /// each descriptor that becomes free, and none would be left to ask the app with.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Shortage(Arc<AtomicUsize>);
+#[derive(Debug, Clone)]
+pub(crate) struct Descriptors(Arc<Inner>);
 
-impl Shortage {
+#[derive(Debug)]
+struct Inner {
+    waiting: AtomicUsize,
+    /// As many as there may be.
+    most: AtomicI32,
+    /// As many as the gateway itself has before anybody comes.
+    own: AtomicI32,
+}
+
+impl Default for Descriptors {
+    fn default() -> Self {
+        let descriptors = Self(Arc::new(Inner {
+            waiting: AtomicUsize::new(0),
+            most: AtomicI32::new(RawFd::MAX),
+            own: AtomicI32::new(0),
+        }));
+        descriptors.look();
+        descriptors
+    }
+}
+
+impl Descriptors {
+    /// Looks how many there may be; it can be changed while the process runs.
+    pub(crate) fn look(&self) {
+        let most = getrlimit(Resource::Nofile).current;
+        let most = most.and_then(|most| RawFd::try_from(most).ok());
+        self.0
+            .most
+            .store(most.unwrap_or(RawFd::MAX), Ordering::Relaxed);
+    }
+
+    /// A worker listens, and nobody has come yet.
+    pub(crate) fn begin_with(&self, listener: &impl AsFd) {
+        if let Ok(next) = listener.as_fd().try_clone_to_owned() {
+            self.0.own.fetch_max(next.as_raw_fd(), Ordering::Relaxed);
+        }
+    }
+
+    /// Whether a client who comes to `listener` now would take one that is kept back; nobody looks before
+    /// `highest`, of those that were given of late, says that half of them are gone.
+    pub(crate) fn would_be_kept(&self, listener: &impl AsFd, highest: RawFd) -> bool {
+        if highest < self.0.most.load(Ordering::Relaxed) / 2 {
+            return false;
+        }
+        let next = listener.as_fd().try_clone_to_owned();
+        next.map_or(true, |next| self.are_kept_from(Use::Client, &next))
+    }
+
+    /// Whether `descriptor` is one of the last, which are kept back from this use.
+    ///
+    /// The kernel gives the lowest number that is free, so a high one says how many are taken.
+    pub(crate) fn are_kept_from(&self, what: Use, descriptor: &impl AsRawFd) -> bool {
+        let most = self.0.most.load(Ordering::Relaxed);
+        // With few, the most of what there is to give is the clients'.
+        let own = self.0.own.load(Ordering::Relaxed).min(most / 2);
+        let kept = KEPT.min((most - own) / 8);
+        let kept = match what {
+            Use::Client => 2 * kept,
+            Use::App => kept,
+        };
+        descriptor.as_raw_fd() >= most - kept
+    }
+
     /// One more waits, until this is dropped.
     pub(crate) fn wait(&self) -> Waiting {
-        self.0.fetch_add(1, Ordering::AcqRel);
+        self.0.waiting.fetch_add(1, Ordering::AcqRel);
         Waiting(self.clone())
     }
 
     /// Whether anybody waits.
-    pub(crate) fn is_felt(&self) -> bool {
-        self.0.load(Ordering::Acquire) > 0
+    pub(crate) fn are_short(&self) -> bool {
+        self.0.waiting.load(Ordering::Acquire) > 0
     }
 }
 
 /// A request without a file descriptor.
 #[derive(Debug)]
-pub(crate) struct Waiting(Shortage);
+pub(crate) struct Waiting(Descriptors);
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::AcqRel);
+        self.0.0.waiting.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// What is said of a kind of trouble once, not each time.
+#[derive(Debug, Default)]
+pub(crate) struct Once(bool);
+
+impl Once {
+    /// Whether to say it: it went well before.
+    pub(crate) const fn begins(&mut self) -> bool {
+        !std::mem::replace(&mut self.0, true)
+    }
+
+    /// It goes well.
+    pub(crate) const fn is_over(&mut self) {
+        self.0 = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_are_kept_back_from_clients_and_of_those_the_last_from_requests() {
+        struct Number(RawFd);
+        impl AsRawFd for Number {
+            fn as_raw_fd(&self) -> RawFd {
+                self.0
+            }
+        }
+        let descriptors = Descriptors::default();
+        for (most, own, client, app) in [
+            (64, 0, 48, 56),
+            (64, 24, 54, 59),
+            (32, 40, 28, 30),
+            (1024, 40, 896, 960),
+            (1 << 20, 40, (1 << 20) - 128, (1 << 20) - 64),
+            (RawFd::MAX, 0, RawFd::MAX - 128, RawFd::MAX - 64),
+        ] {
+            descriptors.0.most.store(most, Ordering::Relaxed);
+            descriptors.0.own.store(own, Ordering::Relaxed);
+            for (what, first) in [(Use::Client, client), (Use::App, app)] {
+                let kept = |number| descriptors.are_kept_from(what, &Number(number));
+                assert!(!kept(first - 1) && kept(first), "{most} {what:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn it_is_short_while_somebody_waits() {
+        let descriptors = Descriptors::default();
+        let two = [descriptors.wait(), descriptors.clone().wait()];
+        assert!(descriptors.are_short());
+        drop(two);
+        assert!(!descriptors.are_short());
     }
 }

@@ -183,6 +183,11 @@ impl Metrics {
         self.recorder.register_counter(&key, &META).increment(1);
     }
 
+    /// There are other settings: what is told once is told once more.
+    pub(crate) fn reloaded(&self) {
+        self.told.begin_anew();
+    }
+
     pub(crate) fn opened(&self) {
         self.accepted.increment(1);
         self.connections.increment(1.0);

@@ -14,14 +14,17 @@ pub(crate) async fn apply(
     shared: &Shared,
     running: &Settings,
     around: &Surroundings,
-    loaded: Result<Loaded, ConfigError>,
+    load: impl FnOnce() -> Result<Loaded, ConfigError>,
 ) {
     log::notify_reloading();
-    let settings = loaded.and_then(|loaded| Settings::build(&loaded, around));
+    let number = shared.reloads.begin();
+    let settings = load().and_then(|loaded| Settings::build(&loaded, around));
     match settings {
-        Ok(settings) => {
+        Ok(mut settings) => {
+            let loses_tls = settings.live.tls.is_none() && shared.ports.is_some();
             let stays = [
                 ("listen", settings.listeners() != running.listeners()),
+                ("tls.mode", loses_tls),
                 ("listen.workers", settings.workers != running.workers),
                 ("app", settings.app != running.app),
                 ("log.format", settings.log.format != running.log.format),
@@ -30,6 +33,11 @@ pub(crate) async fn apply(
             ];
             for (key, _) in stays.iter().filter(|(_, changed)| *changed) {
                 tracing::warn!(key, "a change of this takes effect only after a restart");
+            }
+            if loses_tls {
+                // Until then it is listened on: whoever comes there, or is sent there, must find it.
+                let live = shared.live.load();
+                (settings.live.tls, settings.live.acme) = (live.tls.clone(), live.acme.clone());
             }
             // Whoever is blocked stays so, also where the store is away, or between two gateways.
             let blocks = settings.live.suit.blocklist();
@@ -40,12 +48,14 @@ pub(crate) async fn apply(
                 tracing::warn!("the blocks by hand could not be looked at and follow later");
             }
             shared.live.store(Arc::new(settings.live));
+            shared.settled.begin_anew();
+            shared.metrics.reloaded();
             tracing::info!("the configuration has been reloaded");
-            shared.reloads.ended(Ok(()));
+            shared.reloads.ended(number, Ok(()));
         }
         Err(error) => {
             tracing::error!("the configuration stays as it was: {error}");
-            shared.reloads.ended(Err(error.to_string()));
+            shared.reloads.ended(number, Err(error.to_string()));
         }
     }
     log::notify_ready();

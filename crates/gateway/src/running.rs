@@ -203,6 +203,7 @@ impl<'a> Running<'a> {
     /// The app is up: from now on this gateway is the one.
     async fn begin(&mut self, ready: impl FnOnce()) -> Result<(), Error> {
         if let Some(heir) = &self.around.heir {
+            self.upkeep.open_ahead().await?;
             let counters = heir.prepared().await.map_err(Error::Handover)?;
             self.upkeep.open(counters).await?;
             self.upkeep.take_up().await;
@@ -275,7 +276,7 @@ impl<'a> Running<'a> {
                 (Asked::Reload, _) => {
                     // Whoever is to take over may have read what was there before.
                     outdated = upgrading.is_some();
-                    apply(self.shared, self.settings, self.around, reload()).await;
+                    apply(self.shared, self.settings, self.around, reload).await;
                 }
                 (Asked::Upgrade, answer_to) if ready.is_some() => {
                     refuse(

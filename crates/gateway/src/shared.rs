@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::access::AccessLog;
 use crate::balance::Place;
-use crate::descriptors::{self, Shortage};
+use crate::descriptors::{self, Descriptors};
 use crate::intake::Ports;
 use crate::metrics::Metrics;
 use crate::proxy::scheme::Settled;
@@ -49,8 +49,7 @@ pub(crate) struct Shared {
     /// What is known of how the app takes clients that have come by HTTPS.
     pub(crate) settled: Settled,
     pub(crate) reloads: Reloads,
-    /// Of file descriptors.
-    pub(crate) shortage: Shortage,
+    pub(crate) descriptors: Descriptors,
     census: Census,
 }
 
@@ -82,7 +81,7 @@ impl Shared {
             ports,
             settled: Settled::default(),
             reloads: Reloads::default(),
-            shortage: Shortage::default(),
+            descriptors: Descriptors::default(),
             census: Census::default(),
         }
     }
@@ -190,33 +189,41 @@ pub(crate) enum AppState {
 }
 
 /// How reloads went, for whoever has asked for one.
-#[derive(Debug)]
-pub(crate) struct Reloads(watch::Sender<Option<Result<(), String>>>);
-
-impl Default for Reloads {
-    fn default() -> Self {
-        Self(watch::Sender::new(None))
-    }
+#[derive(Debug, Default)]
+pub(crate) struct Reloads {
+    begun: AtomicU64,
+    /// The number of the last that has ended, and how it went.
+    ended: watch::Sender<Option<(u64, Result<(), String>)>>,
 }
 
 impl Reloads {
-    /// Says how one went.
-    pub(crate) fn ended(&self, how: Result<(), String>) {
-        self.0.send_replace(Some(how));
+    /// One begins, and reads what is there now; gives its number.
+    pub(crate) fn begin(&self) -> u64 {
+        self.begun.fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    /// Says how the one of this number went.
+    pub(crate) fn ended(&self, number: u64, how: Result<(), String>) {
+        self.ended.send_replace(Some((number, how)));
     }
 
     /// Asks for one, as SIGHUP does, and waits until it is over.
     pub(crate) async fn ask(&self) -> Result<(), String> {
-        let mut ended = self.0.subscribe();
+        let mut ended = self.ended.subscribe();
+        // One that is under way has read what was there before.
+        let before = self.begun.load(Ordering::Acquire);
         let own = rustix::process::getpid();
         rustix::process::kill_process(own, rustix::process::Signal::HUP)
             .map_err(|error| format!("the gateway cannot signal itself: {error}"))?;
-        let waited = tokio::time::timeout(LONGEST_RELOAD, ended.changed()).await;
-        if waited.is_err() {
-            return Err("the reload takes long; the gateway's log says how it ends".to_owned());
-        }
-        let how = ended.borrow_and_update().clone();
-        how.unwrap_or(Ok(()))
+        let is_later = |last: &Option<(u64, _)>| last.as_ref().is_some_and(|last| last.0 > before);
+        let later = ended.wait_for(is_later);
+        let waited = tokio::time::timeout(LONGEST_RELOAD, later).await;
+        let last = waited
+            .ok()
+            .and_then(Result::ok)
+            .and_then(|last| last.clone());
+        let long = || Err("the reload takes long; the gateway's log says how it ends".to_owned());
+        last.map_or_else(long, |(_, how)| how)
     }
 }
 
@@ -296,7 +303,25 @@ impl Drop for Seat {
 
 #[cfg(test)]
 mod tests {
+    use tokio::signal::unix::{SignalKind, signal};
+
     use super::*;
+
+    #[tokio::test]
+    async fn who_asks_for_a_reload_is_told_of_one_that_began_later() {
+        let reloads = Reloads::default();
+        let mut asked = signal(SignalKind::hangup()).unwrap();
+        let first = reloads.begin();
+        let reload = async {
+            asked.recv().await;
+            reloads.ended(first, Ok(()));
+            tokio::task::yield_now().await;
+            let second = reloads.begin();
+            reloads.ended(second, Err("no such key".to_owned()));
+        };
+        let (told, ()) = tokio::join!(reloads.ask(), reload);
+        assert_eq!(told, Err("no such key".to_owned()));
+    }
 
     #[test]
     fn the_census_counts_exactly_and_forgets() {

@@ -64,12 +64,31 @@ impl Upkeep {
         }
     }
 
-    /// Opens the store, with what another gateway has counted in memory.
+    /// Opens a store that nodes share, while another gateway still serves, and reads whom it blocks: with many
+    /// locks at a distance that takes longer than anybody may wait between two gateways.
+    ///
+    /// # Errors
+    ///
+    /// As of [`open`](Self::open).
+    pub(crate) async fn open_ahead(&self) -> Result<(), Error> {
+        if !self.plan.url.is_shared() {
+            return Ok(());
+        }
+        self.open_by(&self.plan, None).await?;
+        self.read_blocks().await;
+        Ok(())
+    }
+
+    /// Opens the store, with what another gateway has counted in memory, unless it is open.
     ///
     /// # Errors
     ///
     /// When it cannot be opened, or the system has no random bytes.
     pub(crate) async fn open(&self, counters: Option<OwnedFd>) -> Result<(), Error> {
+        if self.opened.borrow().is_some() {
+            store::warn_of_lost(counters.as_ref());
+            return Ok(());
+        }
         self.open_by(&self.plan, counters).await
     }
 
@@ -84,14 +103,7 @@ impl Upkeep {
     /// Begins, or begins again. Before the first request: whoever is blocked stays blocked.
     pub(crate) async fn take_up(&self) {
         self.around.reports.open(self.around.clock.wall());
-        if let Err(error) = { self.shared.live.load_full() }
-            .suit
-            .blocklist()
-            .refresh()
-            .await
-        {
-            tracing::warn!(%error, "the blocks could not be looked at");
-        }
+        self.read_blocks().await;
         let shared = || Arc::clone(&self.shared);
         let (opened, nodes) = self.opened.borrow().clone().unzip();
         let nodes = nodes.flatten();
@@ -109,6 +121,13 @@ impl Upkeep {
             tokio::task::spawn_local(blocks)
         }));
         self.tasks.borrow_mut().append(&mut tasks);
+    }
+
+    async fn read_blocks(&self) {
+        let live = self.shared.live.load_full();
+        if let Err(error) = live.suit.blocklist().refresh().await {
+            tracing::warn!(%error, "the blocks could not be looked at");
+        }
     }
 
     /// Answers at the control socket.

@@ -1,10 +1,12 @@
 //! One core: a listener, a runtime, a pool of connections to the app, nothing shared that is hot.
 
+mod entrance;
 mod run;
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::net::SocketAddr;
+use std::os::fd::RawFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,12 +17,11 @@ use panoply::trace::TracedBody;
 use panoply::{Clock, Dressed, Guarded};
 use panoply_acme::Acme;
 use panoply_tls::Tls;
-use tokio::net::TcpStream;
 use tower_layer::Layer as _;
 use tower_service::Service;
 
 use crate::access::WorkerLog;
-use crate::balance::{Balance, Place};
+use crate::balance::Balance;
 use crate::body::{RequestBody, ResponseBody, Source};
 use crate::intake::Intake;
 use crate::metrics::Metrics;
@@ -28,7 +29,7 @@ use crate::proxy::{Interims, Pool};
 use crate::service::AppService;
 use crate::settings::{Limits, Live};
 use crate::shared::{Seat, Shared};
-use crate::wire::{self, BLOCK, Block, Patience, Streams, Sweeper, Texts};
+use crate::wire::{BLOCK, Block, Patience, Streams, Sweeper, Texts};
 
 pub(crate) use run::run;
 
@@ -75,8 +76,10 @@ pub(crate) struct Worker {
     block: Rc<Block>,
     texts: Rc<Texts>,
     date: Cell<Date>,
-    /// Whether the last connection could not be accepted.
-    is_full: Cell<bool>,
+    /// When a connection could not be accepted, until it has gone well for a while.
+    was_full: Cell<Option<Duration>>,
+    /// The highest file descriptor that has been given since the last tick.
+    highest: Cell<RawFd>,
 }
 
 /// A moment as answers have it: `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7).
@@ -85,7 +88,7 @@ type Date = [u8; 29];
 impl Worker {
     fn new(shared: Arc<Shared>, balance: Balance) -> Rc<Self> {
         let clock: Rc<dyn Clock> = Rc::new(Arc::clone(&shared.clock));
-        let pool = Rc::new(Pool::new(clock, shared.shortage.clone()));
+        let pool = Rc::new(Pool::new(clock, shared.descriptors.clone()));
         let log = Arc::new(shared.access.worker(Arc::clone(&shared.metrics)));
         let live = shared.live.load_full();
         let stack = stack(&shared, &live, &pool, &log);
@@ -102,7 +105,8 @@ impl Worker {
             block: Rc::new(RefCell::new(vec![0; BLOCK].into())),
             texts: Rc::default(),
             date: Cell::new([0; 29]),
-            is_full: Cell::new(false),
+            was_full: Cell::new(None),
+            highest: Cell::new(0),
         })
         .dated()
     }
@@ -199,37 +203,6 @@ impl Worker {
         self.shared.draining(self.generation)
     }
 
-    fn accept(self: &Rc<Self>, stream: TcpStream, peer: SocketAddr, tls: bool, place: Place) {
-        let live = self.shared.live.load();
-        let client = live.suit.client_to_count(peer);
-        let seat = match self.shared.admit(client, place) {
-            Ok(seat) => seat,
-            Err(rule) => {
-                self.metrics().refused(rule);
-                return tracing::debug!(client.ip = %peer.ip(), rule, "refused");
-            }
-        };
-        // Linux has it from the listener.
-        #[cfg(not(target_os = "linux"))]
-        if let Err(error) = stream.set_nodelay(true) {
-            return tracing::debug!(%error, "a connection ended before it began");
-        }
-        let arrival = Arrival {
-            peer,
-            tls: live.tls.clone().filter(|_| tls),
-        };
-        let watch = self.sweeper.watch();
-        let served = wire::serve(
-            Rc::clone(self),
-            stream,
-            arrival,
-            Arc::clone(&watch),
-            Rc::new(seat),
-        );
-        let task = tokio::task::spawn_local(served);
-        self.sweeper.add(watch, task.abort_handle());
-    }
-
     /// How many of this worker's connections are to make room: with those of all others so many that
     /// a tenth of the places is free, as soon as less than a twentieth is.
     fn crowd(&self) -> usize {
@@ -240,16 +213,6 @@ impl Worker {
         let excess = (open + most / 10).saturating_sub(most) as usize;
         // Its own part of them.
         (excess * self.sweeper.serving()).div_ceil((open as usize).max(1))
-    }
-
-    /// A connection could not be accepted: those on which nothing is asked make room for others, which
-    /// need two descriptors each, one of them to the app. Said once, not each time.
-    fn is_out_of_descriptors(&self, error: &std::io::Error) {
-        if !self.is_full.replace(true) {
-            tracing::error!(%error, "cannot accept connections; idle ones make room");
-        }
-        self.sweeper
-            .make_room(ROOM, || self.metrics().refused("limits/crowded"));
     }
 
     fn sweep(&self, draining: bool) {
@@ -264,7 +227,8 @@ impl Worker {
         self.sweeper
             .tick(patience, |rule| self.metrics().refused(rule));
         let mut crowd = self.crowd();
-        if self.shared.shortage.is_felt() {
+        self.look_at_descriptors();
+        if self.shared.descriptors.are_short() {
             self.pool.make_room();
             crowd = crowd.max(ROOM);
         }

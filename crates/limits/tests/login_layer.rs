@@ -259,6 +259,8 @@ async fn a_known_device_gets_in_while_its_user_is_attacked() {
         "{cookie}"
     );
     let cookie = cookie.split(';').next().unwrap().to_owned();
+    let (name, value) = cookie.split_once('=').unwrap();
+    assert_eq!(name, "__Host-panoply_device");
     for number in 0..200 {
         let mut request = login("username=alice&wrong", &[]);
         from(&format!("198.51.{number}.1:1"), &mut request);
@@ -271,8 +273,26 @@ async fn a_known_device_gets_in_while_its_user_is_attacked() {
         &[("cookie", &format!("a=b; {cookie}"))],
     );
     assert_eq!(site.ask(request).await.status(), 200);
+    // What a neighbouring host puts in front of it, and what a browser has from plain HTTP, or from before.
+    let planted = "panoply_device=x; ".repeat(9) + &cookie;
+    for known in [planted, format!("panoply_device={value}")] {
+        let request = login("username=alice&right", &[("cookie", &known)]);
+        assert_eq!(site.ask(request).await.status(), 200, "{known}");
+    }
     let other = login("username=bob&wrong", &[("cookie", &cookie)]);
     assert_eq!(site.ask(other).await.status(), 401);
+}
+
+#[tokio::test]
+async fn by_plain_http_a_device_is_known_by_a_name_that_browsers_take_there() {
+    let site = Site::new(LoginConfig::route("/login"));
+    let mut request = login("username=alice&right", &[]);
+    let client = ClientAddress::direct("203.0.113.9:1".parse().unwrap(), Scheme::Http);
+    request.extensions_mut().insert(client);
+    let answer = site.ask(request).await;
+    let cookie = answer.headers()["set-cookie"].to_str().unwrap();
+    assert!(cookie.starts_with("panoply_device="), "{cookie}");
+    assert!(!cookie.contains("Secure"), "{cookie}");
 }
 
 #[tokio::test]

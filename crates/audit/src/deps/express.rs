@@ -5,8 +5,9 @@ use nodejs_semver::{Range, Version};
 use panoply_core::Clock;
 
 use super::inventory::Inventory;
-use super::is_past;
+use super::{is_past, manager, manifest};
 use crate::finding::{Finding, Place};
+use crate::project::Project;
 use crate::report::Report;
 use crate::rules::deps::EXPRESS_EOL;
 use crate::source::Location;
@@ -14,7 +15,12 @@ use crate::source::Location;
 /// The newest line that has ended, and its last day; older ones ended before it.
 const LAST_ENDED: (u64, Date) = (3, date(2015, 7, 31));
 
-pub(super) fn check(inventory: &Inventory, clock: &dyn Clock, report: &mut Report) {
+pub(super) fn check(
+    project: &Project,
+    inventory: &Inventory,
+    clock: &dyn Clock,
+    report: &mut Report,
+) {
     let (line, end) = LAST_ENDED;
     if !is_past(end, clock) {
         return;
@@ -39,7 +45,7 @@ pub(super) fn check(inventory: &Inventory, clock: &dyn Clock, report: &mut Repor
                 )
             };
             let place = Location::new(&lock.source, package.span.clone());
-            report.push(Finding::new(&EXPRESS_EOL, Place::Code(place), message));
+            report.push(finding(project, place, message));
         }
     }
     let supported = Range::parse(format!(">={}.0.0-0", line + 1));
@@ -62,8 +68,17 @@ pub(super) fn check(inventory: &Inventory, clock: &dyn Clock, report: &mut Repor
             ended("3")
         );
         let place = Location::new(&manifest.source, span);
-        report.push(Finding::new(&EXPRESS_EOL, Place::Code(place), message));
+        report.push(finding(project, place, message));
     }
+}
+
+fn finding(project: &Project, place: Location, message: String) -> Finding {
+    let kind = manager::of(project, manifest::parent(place.source().path()));
+    let install = kind.install("express", "5");
+    let finding = Finding::new(&EXPRESS_EOL, Place::Code(place), message);
+    finding.help(format!(
+        "Move to Express 5, or at least to the newest 4: `{install}`."
+    ))
 }
 
 /// When the line of a version ended.

@@ -5,6 +5,7 @@ use nodejs_semver::{Range, Version};
 use super::graph::Ecosystem;
 use super::inventory::Inventory;
 use super::lock::{Kind, NAMES};
+use super::manager;
 use super::manifest::{self, Manifest};
 use crate::finding::{Confidence, Finding, Place};
 use crate::project::Project;
@@ -90,7 +91,14 @@ fn missing(project: &Project, manifest: &Manifest, place: Place) -> Finding {
         Confidence::Likely
     };
     let message = format!("`{path}` has dependencies, and there is no lock file for them");
-    Finding::new(&NO_LOCKFILE, place, message).confidence(sure)
+    let finding = Finding::new(&NO_LOCKFILE, place, message).confidence(sure);
+    match manager::of(project, manifest.dir()) {
+        Kind::Npm => finding,
+        other => finding.help(format!(
+            "Commit the lock file that `{}` writes.",
+            other.install_all()
+        )),
+    }
 }
 
 /// A lock file that lies there but is kept out of the repository.

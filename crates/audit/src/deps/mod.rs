@@ -2,11 +2,13 @@
 
 mod advisory;
 mod doc;
+mod elsewhere;
 mod express;
 mod graph;
 mod inventory;
-mod lock;
+pub(crate) mod lock;
 mod lockfile;
+pub(crate) mod manager;
 pub(crate) mod manifest;
 mod registry;
 mod runtime;
@@ -36,8 +38,9 @@ fn check_with(
 ) {
     let inventory = Inventory::read(project);
     lockfile::check(project, &inventory, report);
-    express::check(&inventory, clock, report);
+    express::check(project, &inventory, clock, report);
     vulnerable::check(project, &inventory, options, around, report);
+    elsewhere::check(project, report);
     runtime::check(project, &inventory, clock, report);
 }
 

@@ -29,6 +29,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, oneshot, watch};
 
+use crate::descriptors::Once;
 use crate::error::{Error, system};
 use crate::shared::Shared;
 use crate::surroundings::Surroundings;
@@ -75,10 +76,12 @@ async fn accept(listener: TcpListener, desk: Rc<Desk>) {
     // Connections see its end: another gateway answers by then, and only that one is right.
     let (_open, closed) = watch::channel(());
     let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut trouble = Once::default();
     let mut there: VecDeque<oneshot::Sender<()>> = VecDeque::new();
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
+                trouble.is_over();
                 there.retain(|other| !other.is_closed());
                 if places.available_permits() == 0
                     && let Some(oldest) = there.pop_front()
@@ -98,7 +101,9 @@ async fn accept(listener: TcpListener, desk: Rc<Desk>) {
                 });
             }
             Err(error) => {
-                tracing::error!(%error, "the admin listener cannot accept connections");
+                if trouble.begins() {
+                    tracing::error!(%error, "the admin listener cannot accept connections for now");
+                }
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }

@@ -122,11 +122,18 @@ pub(super) async fn supervise(
             Ok(process) => process,
             Err(error) if has_been_up => {
                 let command = plan.command.first();
-                tracing::error!(%error, command, "the app cannot be started");
+                tracing::error!(
+                    %error,
+                    command,
+                    again_in_ms = pause.as_millis(),
+                    "the app cannot be started"
+                );
                 tokio::select! {
-                    () = tokio::time::sleep(LONGEST_PAUSE) => continue,
+                    () = tokio::time::sleep(pause) => {}
                     _ = decided(&mut fate) => return Ended::Stopped,
                 }
+                pause = (pause * 2).min(LONGEST_PAUSE);
+                continue;
             }
             Err(error) => return Ended::NotStarted(error),
         };

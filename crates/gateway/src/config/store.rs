@@ -51,6 +51,13 @@ pub enum StoreUrl {
     Postgres(String),
 }
 
+impl StoreUrl {
+    /// Whether nodes may share it, so that nobody has to give it back for another one to have it.
+    pub(crate) const fn is_shared(&self) -> bool {
+        matches!(self, Self::Redis(_) | Self::Postgres(_))
+    }
+}
+
 const EXAMPLES: &str = "`memory:`, `sqlite:panoply.db`, `redis://127.0.0.1:6379`, \
     `rediss://…` or `postgres://user@host/database`";
 

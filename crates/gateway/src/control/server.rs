@@ -24,6 +24,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::decision::with_ops;
 use super::message::{Ask, BlockEntry, CertificateEntry, LONGEST, PAGE, Reports, Said, Status};
 use super::{PATIENCE, SOCKET};
+use crate::descriptors::Once;
 use crate::settings::Live;
 use crate::shared::{AppState, Shared};
 use crate::store::Deferred;
@@ -128,20 +129,30 @@ pub(crate) async fn serve(socket: Arc<Socket>, desk: Desk) {
     for stream in socket.waiting() {
         attend(stream, &desk, true);
     }
-    let listener = { socket.listener.try_clone() }.and_then(UnixListener::from_std);
-    let listener = match listener {
-        Ok(listener) => listener,
-        Err(error) => return tracing::error!(%error, "the control socket cannot be used"),
+    // Whoever may not have a descriptor for it now may have one soon.
+    let mut trouble = Once::default();
+    let listener = loop {
+        match { socket.listener.try_clone() }.and_then(UnixListener::from_std) {
+            Ok(listener) => break listener,
+            Err(error) => unanswered(&error, &mut trouble).await,
+        }
     };
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => attend(stream, &desk, false),
-            Err(error) => {
-                tracing::error!(%error, "the control socket cannot accept connections");
-                tokio::time::sleep(Duration::from_millis(100)).await;
+            Ok((stream, _)) => {
+                trouble.is_over();
+                attend(stream, &desk, false);
             }
+            Err(error) => unanswered(&error, &mut trouble).await,
         }
     }
+}
+
+async fn unanswered(error: &io::Error, trouble: &mut Once) {
+    if trouble.begins() {
+        tracing::error!(%error, "the control socket cannot be answered for now");
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
 }
 
 /// Answers one who has come, and may have `waited` since before this gateway was the one.

@@ -20,7 +20,8 @@
 //!
 //! Up to `ready` the first one goes on serving; whatever the second dies of, it takes everything
 //! back, and ends what the second has started. Both accept from the same sockets, so no connection waits in a queue that goes away.
-//! Everything that may take long comes before `prepared`, while nothing has been touched. The second has
+//! Everything that may take long comes before `prepared`, while nothing has been touched: a store that nodes share,
+//! which nobody has to give back, is open by then, and the blocks in it are read. The second has
 //! a session of its own (`setsid(2)`), by which the first finds all that it has started.
 //!
 //! Behind `ready` the first one stands by for a while, with its sockets, and serves again should the second

@@ -7,13 +7,14 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use panoply_core::Clock;
-use tokio::net::TcpStream;
+use rustix::io::Errno;
+use tokio::net::{TcpSocket, TcpStream};
 
 use super::Failure;
 use super::deadlines::{Deadline, Deadlines};
 use super::http1::{Home, Interims, Line, Patience, Room};
 use super::multiplexed::Multiplexed;
-use crate::descriptors::{Shortage, have_run_out};
+use crate::descriptors::{Descriptors, Use, have_run_out};
 use crate::wire::bound_unsent;
 
 /// The most idle connections that are kept.
@@ -42,7 +43,7 @@ pub(crate) struct Pool {
     going_on: Rc<()>,
     interims: Interims,
     room: Room,
-    shortage: Shortage,
+    descriptors: Descriptors,
     clock: Rc<dyn Clock>,
 }
 
@@ -53,7 +54,7 @@ struct Idle {
 }
 
 impl Pool {
-    pub(crate) fn new(clock: Rc<dyn Clock>, shortage: Shortage) -> Self {
+    pub(crate) fn new(clock: Rc<dyn Clock>, descriptors: Descriptors) -> Self {
         let pool = Self {
             address: Cell::new(None),
             idle: RefCell::default(),
@@ -62,7 +63,7 @@ impl Pool {
             going_on: Rc::default(),
             interims: Interims::default(),
             room: Room::default(),
-            shortage,
+            descriptors,
             clock,
         };
         pool.sweep();
@@ -183,7 +184,6 @@ impl Pool {
         mut dial: impl AsyncFnMut() -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let until = tokio::time::Instant::now() + CONNECT;
-        let mut waiting = None;
         loop {
             match dial().await {
                 Err(Failure::Away(error)) if have_run_out(&error) => {
@@ -193,7 +193,8 @@ impl Pool {
                 }
                 other => return other,
             }
-            waiting.get_or_insert_with(|| self.shortage.wait());
+            // Not while it dials: whoever has one waits for the app alone.
+            let _waiting = self.descriptors.wait();
             tokio::time::sleep(LOOK).await;
         }
     }
@@ -203,7 +204,15 @@ impl Pool {
             .address
             .get()
             .ok_or_else(|| Failure::Away(io::ErrorKind::NotConnected.into()))?;
-        let dial = tokio::time::timeout(CONNECT, TcpStream::connect(address));
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4(),
+            SocketAddr::V6(_) => TcpSocket::new_v6(),
+        };
+        let socket = socket.map_err(Failure::Away)?;
+        if self.descriptors.are_kept_from(Use::App, &socket) {
+            return Err(Failure::Away(Errno::MFILE.into()));
+        }
+        let dial = tokio::time::timeout(CONNECT, socket.connect(address));
         let stream = dial
             .await
             .map_err(|_| Failure::ConnectTimeout)?
@@ -225,7 +234,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_to_where_the_app_was_is_not_kept() {
-        let pool = Rc::new(Pool::new(Rc::new(ManualClock::new()), Shortage::default()));
+        let pool = Rc::new(Pool::new(
+            Rc::new(ManualClock::new()),
+            Descriptors::default(),
+        ));
         let listeners = [
             TcpListener::bind("127.0.0.1:0").await.unwrap(),
             TcpListener::bind("127.0.0.1:0").await.unwrap(),

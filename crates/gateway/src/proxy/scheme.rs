@@ -23,6 +23,14 @@ pub(crate) struct Settled {
     pages: AtomicBool,
 }
 
+impl Settled {
+    /// There are other settings, by which the app may take them otherwise.
+    pub(crate) fn begin_anew(&self) {
+        self.forms.store(false, Ordering::Relaxed);
+        self.pages.store(false, Ordering::Relaxed);
+    }
+}
+
 /// What of a request its answer is looked at with; none where the client came by HTTP.
 #[derive(Debug)]
 pub(crate) struct Asked {
@@ -335,5 +343,7 @@ mod tests {
         let asked = Asked::of(&request, &settled).unwrap();
         asked.tell(StatusCode::OK, &HeaderMap::new(), &settled);
         assert!(Asked::of(&request, &settled).unwrap().target.is_none());
+        settled.begin_anew();
+        assert!(Asked::of(&request, &settled).unwrap().target.is_some());
     }
 }

@@ -6,5 +6,5 @@ mod secret;
 
 pub(crate) use deferred::Deferred;
 pub use open::OpenError;
-pub(crate) use open::{Opened, Plan, carry_over, open};
+pub(crate) use open::{Opened, Plan, carry_over, open, warn_of_lost};
 pub(crate) use secret::{is_foreign, secret};

@@ -90,10 +90,8 @@ pub(crate) async fn open(
         memory: Some(store.clone()),
         ..own(Arc::new(store))
     };
-    if counters.is_some() && plan.url != StoreUrl::Memory {
-        tracing::warn!(
-            "what was counted in memory ends with the gateway before this one: `store.url` is another one"
-        );
+    if plan.url != StoreUrl::Memory {
+        warn_of_lost(counters.as_ref());
     }
     let shared = |store: Arc<dyn CounterStore>, sessions: Arc<dyn SessionStore>| {
         let insurance = InsuredConfig::new()
@@ -145,6 +143,15 @@ pub(crate) async fn open(
             let sessions = store.sessions();
             Ok(shared(Arc::new(store), Arc::new(sessions)))
         }
+    }
+}
+
+/// Says so where another gateway hands over what it has counted in memory, and this one counts elsewhere.
+pub(crate) fn warn_of_lost(counters: Option<&OwnedFd>) {
+    if counters.is_some() {
+        tracing::warn!(
+            "what was counted in memory ends with the gateway before this one: `store.url` is another one"
+        );
     }
 }
 

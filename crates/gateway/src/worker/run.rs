@@ -1,63 +1,15 @@
 //! A worker from its first connection to its last.
 
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
-use super::{Door, Worker};
-use crate::balance::{Balance, Handed, Inbox};
+use super::{Door, Worker, entrance};
+use crate::balance::{Balance, Inbox};
 use crate::shared::Shared;
-use crate::wire::{self, TICK};
-
-/// How often whoever waits for a file descriptor looks for one.
-const LOOK: Duration = Duration::from_millis(20);
-
-impl Worker {
-    /// A connection has come: it is served here, or where there are fewer.
-    fn welcome(self: &Rc<Self>, stream: TcpStream, peer: SocketAddr, tls: bool) {
-        match self.balance.place() {
-            Ok(place) => self.accept(stream, peer, tls, place),
-            Err(other) => {
-                let handed = { stream.into_std() }.map(|stream| other.hand(stream, peer, tls));
-                match handed {
-                    Ok(Ok(())) => {}
-                    Ok(Err((stream, peer))) => self.take(Handed {
-                        stream,
-                        peer,
-                        tls,
-                        place: self.balance.own_place(),
-                    }),
-                    Err(error) => tracing::debug!(%error, "a connection ended before it began"),
-                }
-            }
-        }
-    }
-
-    /// A connection that is from another worker.
-    fn take(self: &Rc<Self>, handed: Handed) {
-        let Handed {
-            stream,
-            peer,
-            tls,
-            place,
-        } = handed;
-        match TcpStream::from_std(stream) {
-            Ok(stream) => self.accept(stream, peer, tls, place),
-            Err(error) => tracing::debug!(%error, "a connection ended before it began"),
-        }
-    }
-
-    /// The next connection, once no request that has been let in waits for a file descriptor.
-    async fn next(&self, listener: &TcpListener) -> std::io::Result<(TcpStream, SocketAddr)> {
-        while self.shared.shortage.is_felt() {
-            tokio::time::sleep(LOOK).await;
-        }
-        listener.accept().await
-    }
-}
+use crate::wire::TICK;
 
 /// Serves on this thread until the gateway drains and the last connection is gone, or until
 /// `grace` has passed after that.
@@ -77,11 +29,11 @@ pub(crate) fn run(
         .build_local(tokio::runtime::LocalOptions::default())?;
     runtime.block_on(async move {
         let worker = Worker::new(shared, balance);
-        let taking = take(Rc::clone(&worker), inbox);
+        let taking = entrance::take(Rc::clone(&worker), inbox);
         let mut accepting = vec![tokio::task::spawn_local(taking)];
         for door in doors {
             let listener = TcpListener::from_std(door.listener)?;
-            accepting.push(tokio::task::spawn_local(accept(
+            accepting.push(tokio::task::spawn_local(entrance::accept(
                 Rc::clone(&worker),
                 listener,
                 door.tls,
@@ -119,56 +71,4 @@ pub(crate) fn run(
         worker.log.flush();
         Ok(())
     })
-}
-
-async fn accept(worker: Rc<Worker>, listener: TcpListener, tls: bool) {
-    // The accepted have it from their listener.
-    wire::bound_unsent(&listener);
-    let mut draining = std::pin::pin!(worker.draining());
-    loop {
-        let accepted = tokio::select! {
-            accepted = worker.next(&listener) => accepted,
-            () = draining.as_mut() => break,
-        };
-        match accepted {
-            Ok((stream, peer)) => {
-                if worker.is_full.replace(false) {
-                    tracing::info!("connections are accepted again");
-                }
-                worker.welcome(stream, peer, tls);
-            }
-            Err(error) => {
-                worker.is_out_of_descriptors(&error);
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        }
-    }
-    if worker.shared.drains_gently() {
-        // Another gateway has the same socket, and what waits there.
-        return;
-    }
-    // What the kernel has accepted already would be reset with the listener.
-    while let Some(Ok((stream, peer))) = futures_util::FutureExt::now_or_never(listener.accept()) {
-        worker.welcome(stream, peer, tls);
-    }
-}
-
-/// Serves what other workers hand over.
-async fn take(worker: Rc<Worker>, mut inbox: Inbox) {
-    let mut draining = std::pin::pin!(worker.draining());
-    loop {
-        let handed = tokio::select! {
-            handed = inbox.recv() => handed,
-            () = draining.as_mut() => break,
-        };
-        match handed {
-            Some(handed) => worker.take(handed),
-            None => return,
-        }
-    }
-    // From now on they keep theirs; what is here already is nobody else's.
-    inbox.close();
-    while let Some(handed) = inbox.recv().await {
-        worker.take(handed);
-    }
 }

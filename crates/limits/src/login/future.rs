@@ -345,8 +345,11 @@ where
                         return Poll::Pending;
                     };
                     if let Some(cookie) = cookie {
-                        let name = LoginLayer::DEVICE_COOKIE;
-                        let secure = if *this.https { "; Secure" } else { "" };
+                        let (name, secure) = if *this.https {
+                            (LoginLayer::DEVICE_COOKIE_BY_HTTPS, "; Secure")
+                        } else {
+                            (LoginLayer::DEVICE_COOKIE, "")
+                        };
                         let value = format!(
                             "{name}={cookie}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax{secure}"
                         );

@@ -58,6 +58,10 @@ impl LoginLayer {
     /// The cookie by which a device is known.
     pub const DEVICE_COOKIE: &str = "panoply_device";
 
+    /// The same to clients who come by HTTPS: no neighbouring host can put others of the name in front of it.
+    /// One that a browser still has by the other name is taken as well.
+    pub const DEVICE_COOKIE_BY_HTTPS: &str = "__Host-panoply_device";
+
     pub(super) fn new(guard: LoginGuard, settings: Settings) -> Self {
         let settings = Arc::new(settings);
         Self(Arc::new([Login { guard, settings }]))

@@ -54,15 +54,19 @@ pub(super) fn claim(
     for name in &names {
         claim = claim.user(name);
     }
-    let cookies = parts.headers.get_all(COOKIE).iter();
-    let cookies = cookies.filter_map(|value| value.to_str().ok());
-    let device = cookies
-        .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .filter(|(name, _)| *name == LoginLayer::DEVICE_COOKIE)
-        // As many as a browser would send, and a few more.
-        .take(4)
-        .find_map(|(_, value)| guard.device(value));
+    let device_by = |wanted: &str| {
+        let cookies = parts.headers.get_all(COOKIE).iter();
+        cookies
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(';'))
+            .filter_map(|pair| pair.trim().split_once('='))
+            .filter(|(name, _)| *name == wanted)
+            // As many as a browser would send, and a few more.
+            .take(4)
+            .find_map(|(_, value)| guard.device(value))
+    };
+    let device = device_by(LoginLayer::DEVICE_COOKIE_BY_HTTPS);
+    let device = device.or_else(|| device_by(LoginLayer::DEVICE_COOKIE));
     Ok(claim.device(device))
 }
 

@@ -99,6 +99,17 @@ impl Kind {
         }
     }
 
+    /// The command that brings in a dependency that is not there yet.
+    pub(crate) fn add(self, name: &str) -> String {
+        match self {
+            Self::Npm => format!("npm install {name}"),
+            Self::Yarn => format!("yarn add {name}"),
+            Self::Pnpm => format!("pnpm add {name}"),
+            Self::Bun | Self::BunBinary => format!("bun add {name}"),
+            Self::Cargo => format!("cargo add {name}"),
+        }
+    }
+
     /// The command that writes the lock file anew.
     pub(crate) fn install_all(self) -> String {
         let command = match self {

@@ -4,6 +4,8 @@ use super::chain::{App, Layer, made_by};
 use super::helmet::{Header, Helmet, Sets};
 use super::options::Setting;
 use super::{Rules, is_unknown};
+use crate::deps::lock::Kind;
+use crate::deps::{manager, manifest};
 use crate::finding::{Confidence, Finding};
 use crate::js::facts::{Loc, Matches, StackKind, Val};
 use crate::rule::Severity;
@@ -87,7 +89,11 @@ impl Rules<'_> {
                 let message =
                     "this app answers without security headers: no Helmet, and none set by hand";
                 let finding = self.finding(&HELMET_MISSING, app.at, message);
-                found.extend(finding.map(|finding| finding.confidence(sure)));
+                let helped = finding.map(|finding| match self.add_helmet(app.at) {
+                    Some(help) => finding.help(help),
+                    None => finding,
+                });
+                found.extend(helped.map(|finding| finding.confidence(sure)));
             }
             Some((_, first, _)) if !missing.is_empty() => {
                 let names: Vec<&str> = missing.iter().map(|header| header.name()).collect();
@@ -101,6 +107,15 @@ impl Rules<'_> {
             }
             Some(_) => {}
         }
+    }
+
+    /// How it is brought in where npm is not what the app is kept with.
+    fn add_helmet(&self, at: Loc) -> Option<String> {
+        let place = self.program.location(at)?;
+        let kind = manager::of(self.project, manifest::parent(place.source().path()));
+        let add = kind.add("helmet");
+        (kind != Kind::Npm)
+            .then(|| format!("`{add}`, and `app.use(helmet())` in front of everything else."))
     }
 
     /// Parts of Helmet that are switched off or let through what they are for.

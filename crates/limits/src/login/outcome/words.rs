@@ -8,7 +8,7 @@ const SHORT: usize = 400;
 
 /// Words, and their stems, in which apps tell that a name or a password is wrong. None of them is said to
 /// somebody who is let in.
-const NO: [&str; 32] = [
+const NO: [&str; 31] = [
     "bad credentials",
     "denied",
     "did not match",
@@ -19,10 +19,8 @@ const NO: [&str; 32] = [
     "doesn't exist",
     "doesn't match",
     "don't match",
-    "fail",
     "inválid",
     "incorrect",
-    "invalid",
     "mismatch",
     "no such",
     "not authorized",
@@ -37,6 +35,7 @@ const NO: [&str; 32] = [
     "wrong",
     // German, Russian, Chinese, Japanese.
     "falsch",
+    "fehlgeschlagen",
     "ungültig",
     "неверн",
     "неправильн",
@@ -47,6 +46,13 @@ const NO: [&str; 32] = [
 /// Stems of words in French and Italian. They begin a word: within one they are names, and Mr Perron and Ms
 /// Serrato are welcomed by theirs.
 const STEMS: [&str; 2] = ["erron", "errat"];
+
+/// Ends of words that say it too, as they stand by themselves and in `LoginFailed`. Who fails over to another
+/// server, and an app of which nothing has failed, lets people in.
+const FAILS: [&str; 5] = ["fail", "fails", "failed", "failure", "failures"];
+
+/// What makes another thing of `fail` behind it, in one word or two.
+const OTHERWISE: [&str; 6] = ["over", "safe", "back", "fast", "open", "closed"];
 
 /// Fields of JSON that hold what a person is told.
 const TOLD: [&str; 6] = ["message", "msg", "detail", "reason", "text", "info"];
@@ -77,11 +83,66 @@ pub(super) fn json_says_no(body: &[u8]) -> bool {
 }
 
 fn says_no(text: &str) -> bool {
-    let begins = |stem: &&str| {
-        let mut words = text.split(|letter: char| !letter.is_alphabetic());
-        words.any(|word| word.starts_with(stem))
+    if text.len() > SHORT {
+        return false;
+    }
+    let mut words = text.split(|letter: char| !letter.is_alphabetic());
+    let says = |word: &str| {
+        let begins = STEMS.iter().any(|stem| word.starts_with(stem));
+        // Sessions are invalidated, too, when somebody is let in.
+        begins || (word.contains("invalid") && !word.contains("invalidat"))
     };
-    text.len() <= SHORT && (NO.iter().any(|word| text.contains(word)) || STEMS.iter().any(begins))
+    NO.iter().any(|word| text.contains(word)) || words.any(says) || tells_of_a_failure(text)
+}
+
+/// Whether something failed, and not nothing.
+fn tells_of_a_failure(text: &str) -> bool {
+    let within = |letter: char| letter.is_alphanumeric() || " -_/".contains(letter);
+    let mut clauses = text
+        .split_inclusive(|letter| !within(letter))
+        .map(|clause| {
+            let words = clause.split(|letter: char| !letter.is_alphanumeric());
+            let words = words.filter(|word| !word.is_empty()).collect::<Vec<_>>();
+            (words, clause.ends_with(':'))
+        })
+        .peekable();
+    while let Some((words, is_label)) = clauses.next() {
+        // `Failed logins: 0`
+        let next = clauses.peek().and_then(|(words, _)| words.first());
+        if is_label && words.len() <= 4 && next.is_some_and(|first| is_none(first)) {
+            let of_what = words.iter().any(|word| LEFT.contains(word));
+            if !of_what {
+                continue;
+            }
+        }
+        for (at, word) in words.iter().enumerate() {
+            let behind = words.get(at + 1).copied().unwrap_or_default();
+            let fails = *word == "failing" || FAILS.iter().any(|end| word.ends_with(end));
+            let otherwise = word.ends_with("fail") && OTHERWISE.contains(&behind);
+            if fails && !otherwise && !is_of_none(words.get(..at).unwrap_or_default()) {
+                return true;
+            }
+        }
+    }
+    false
+}
+
+/// What a count is of that has come to its end: of `failed attempts left: 0` somebody has.
+const LEFT: [&str; 3] = ["left", "remaining", "remain"];
+
+fn is_none(word: &str) -> bool {
+    matches!(word, "0" | "no" | "none" | "zero" | "never")
+}
+
+/// Whether what stands before it in its clause says that none did: `0 jobs failed`, `no failures`.
+fn is_of_none(before: &[&str]) -> bool {
+    let mut before = before.iter().rev();
+    match before.next() {
+        Some(word) if is_none(word) || *word == "without" => true,
+        // What is counted may stand between, of up to two words.
+        Some(_) => before.take(2).any(|word| matches!(*word, "0" | "zero")),
+        None => false,
+    }
 }
 
 /// What is left of a page without its tags, comments and styles, spaces made one; scripts stay, as some
@@ -128,6 +189,16 @@ mod tests {
             "パスワードに誤りがあります",
             "Identifiants erronés",
             "Password errata",
+            "LoginFailed",
+            "auth_fail",
+            "AUTHENTICATION FAILURE",
+            "Login failed, attempts left: 0",
+            "Failed attempts left: 0",
+            "3 failed attempts: your account is locked",
+            "No. It failed.",
+            "Error 0: login failed",
+            "Anmeldung fehlgeschlagen",
+            "InvalidCredentials",
         ] {
             assert!(page_says_no(no.as_bytes()), "{no}");
         }
@@ -147,6 +218,16 @@ mod tests {
             "<!-- wrong --><h1>Hello</h1>",
             "<style>.wrong{}</style><h1>Hello</h1>",
             "Login successful",
+            "<h1>Ada</h1><a href=/failover>Failover settings</a>",
+            "Fail-over: ready. Failsafe: on. fail2ban runs",
+            "0 failed jobs",
+            "No failures since Monday",
+            "0 of 12 failed",
+            "0 login attempts failed",
+            "Failed logins: 0",
+            "Last failed login: never",
+            "Works without fail, by unfailing friends",
+            "Your other sessions were invalidated",
             "<",
             "<!--wrong",
             "<stylewrong",

@@ -157,6 +157,11 @@ fn json_however_it_is_called() {
             );
         }
     }
+    let mut found = Vec::new();
+    let variables =
+        r#"[{"query":"mutation($e:String){login(email:$e){id}}","variables":{"email":"alice"}}]"#;
+    json::names(variables.as_bytes(), &Field::Usual, &mut found).unwrap();
+    assert_eq!(found, ["alice"], "GraphQL");
     let twice = br#"{"username":"a","username":"b"}"#;
     assert_eq!(read("/", "application/json", twice).unwrap(), ["a", "b"]);
     for number in ["1000", "1e3", "1000.0"] {
