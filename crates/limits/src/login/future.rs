@@ -20,7 +20,7 @@ use tower_service::Service;
 
 use super::body::{End, GuardedBody, Reading};
 use super::config::OnOutage;
-use super::layer::{LoginLayer, Settings};
+use super::layer::{LoginLayer, Reserved, Settings};
 use super::outcome::{Answer, Outcome};
 use super::steps::{bad, claim, fail, settle, too_long, too_many, too_slow};
 use super::trail::Trail;
@@ -133,8 +133,11 @@ where
         settings: Arc<Settings>,
     ) -> Self {
         let (mut parts, body) = request.into_parts();
-        let verdict = LoginVerdict::default();
+        // What the handler says is for all that count.
+        let verdict = parts.extensions.get::<LoginVerdict>().cloned();
+        let verdict = verdict.unwrap_or_default();
         parts.extensions.insert(verdict.clone());
+        Reserved::note(&mut parts.extensions, &guard);
         let client = parts.extensions.get::<ClientAddress>();
         let patience = Box::pin(tokio::time::sleep(settings.read_for));
         let guarded = Guarded {
