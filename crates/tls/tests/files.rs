@@ -76,7 +76,12 @@ fn what_is_not_pem_is_told_apart() {
             "certificate",
             "convert it with `openssl x509 -inform DER -in",
         ),
-        (half, k, "certificate", "damaged or not written to its end"),
+        (
+            half,
+            k,
+            "certificate",
+            "not written to its end: the line `-----END CERTIFICATE-----` is missing",
+        ),
         (
             rubbish.as_bytes(),
             k,
