@@ -76,6 +76,14 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// A directory, a pipe or a device.
+    #[error(
+        "{at}: is no file; name one that can be read again and again: it is looked at every ten seconds"
+    )]
+    NotAFile {
+        /// Where.
+        at: At,
+    },
     /// A file that is larger than any certificate chain or key.
     #[error("{at}: is larger than 1 MiB, which no certificate chain or key is")]
     TooLarge {
@@ -267,6 +275,7 @@ impl Error {
             Self::Domain { .. } => "domains",
             Self::ClientsWithoutTls => "clients",
             Self::Io { at, .. }
+            | Self::NotAFile { at }
             | Self::TooLarge { at }
             | Self::Empty { at, .. }
             | Self::Der { at, .. }
