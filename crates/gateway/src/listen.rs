@@ -171,7 +171,7 @@ fn ready(listener: TcpListener) -> io::Result<TcpListener> {
 }
 
 /// For how long a connection is quiet before the kernel asks whether the other side is there.
-const QUIET: Duration = Duration::from_secs(60);
+const QUIET: Duration = Duration::from_mins(1);
 
 /// How long it waits between questions, and how many remain without an answer.
 const AGAIN: Duration = Duration::from_secs(15);

@@ -29,10 +29,7 @@ fn layer(config: LoginConfig) -> LoginLayer {
 }
 
 /// What comes of a login whose app is `app`, where nobody waits for it; nothing if it panicked.
-async fn login<F>(
-    layer: &LoginLayer,
-    app: impl Fn() -> F + Clone,
-) -> Option<Result<u16, &'static str>>
+fn login<F>(layer: &LoginLayer, app: impl Fn() -> F + Clone) -> Option<Result<u16, &'static str>>
 where
     F: Future<Output = Result<Response<Body>, &'static str>>,
 {
@@ -64,15 +61,11 @@ async fn fails() -> Result<Response<Body>, &'static str> {
 async fn an_app_that_falls_over_locks_nobody_out() {
     let site = layer(LoginConfig::route("/login"));
     for number in 0..30 {
-        assert_eq!(login(&site, falls).await, None, "{number}: it panics on");
-        assert_eq!(
-            login(&site, fails).await,
-            Some(Err("timed out")),
-            "{number}"
-        );
+        assert_eq!(login(&site, falls), None, "{number}: it panics on");
+        assert_eq!(login(&site, fails), Some(Err("timed out")), "{number}");
     }
     let right = || async { Ok(Response::new(Body::default())) };
-    assert_eq!(login(&site, right).await, Some(Ok(200)));
+    assert_eq!(login(&site, right), Some(Ok(200)));
 }
 
 #[tokio::test]
@@ -80,10 +73,10 @@ async fn unless_that_is_to_count() {
     let table = "path = \"/login\"\notherwise = \"keep\"";
     let site = layer(toml::from_str(table).unwrap());
     for _ in 0..5 {
-        assert_eq!(login(&site, falls).await, None);
-        assert_eq!(login(&site, fails).await, Some(Err("timed out")));
+        assert_eq!(login(&site, falls), None);
+        assert_eq!(login(&site, fails), Some(Err("timed out")));
     }
-    assert_eq!(login(&site, falls).await, Some(Ok(429)));
+    assert_eq!(login(&site, falls), Some(Ok(429)));
 }
 
 #[tokio::test]
@@ -92,11 +85,11 @@ async fn who_does_not_wait_is_counted_and_told_of() {
     let heard = tracing::subscriber::set_default(log.clone());
     let site = layer(LoginConfig::route("/login"));
     for _ in 0..10 {
-        let left = login(&site, || std::future::pending()).await;
+        let left = login(&site, std::future::pending);
         assert_eq!(left, Some(Err("left")));
     }
     let right = || async { Ok(Response::new(Body::default())) };
-    assert_eq!(login(&site, right).await, Some(Ok(429)));
+    assert_eq!(login(&site, right), Some(Ok(429)));
     drop(heard);
     assert_eq!(log.0.load(std::sync::atomic::Ordering::SeqCst), 1);
 }

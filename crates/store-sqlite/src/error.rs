@@ -100,8 +100,8 @@ pub enum Error {
 }
 
 /// What SQLite says where a write finds no room (`SQLITE_IOERR_WRITE`, `SQLITE_IOERR_SHMSIZE`).
-const IOERR_WRITE: i32 = 10 | 3 << 8;
-const IOERR_SHMSIZE: i32 = 10 | 19 << 8;
+const IOERR_WRITE: i32 = 0x030a;
+const IOERR_SHMSIZE: i32 = 0x130a;
 
 impl Error {
     /// What an error while opening means to whoever named the file.
