@@ -143,6 +143,35 @@ fn an_upload_that_stalls_is_given_up() {
     assert!(connection.fate(1).is_ok(), "an answer of 408");
 }
 
+#[test]
+fn an_upload_that_is_reset_is_never_whole() {
+    let app = Recorder::start();
+    let mut gateway = Gateway::before(&app.origin(), "");
+    let mut wrong = Verdicts::default();
+    // NO_ERROR and CANCEL.
+    for code in [0, 8] {
+        let mut connection = H2::open(gateway.address());
+        let path = format!("/reset-by-{code}");
+        let fields = [
+            (":method", "POST"),
+            (":scheme", "https"),
+            (":authority", "localhost"),
+            (":path", &*path),
+        ];
+        assert!(connection.headers(1, false, &fields));
+        assert!(connection.send(&frame(0, 0, 1, b"a half of it")));
+        wait_for("the app to have what came", Duration::from_secs(10), || {
+            app.seen().contains("a half of it").then_some(())
+        });
+        assert!(connection.send(&frame(3, 0, 1, &[0, 0, 0, code])));
+        let line = gateway.process.line_with(&[&path], Duration::from_secs(10));
+        wrong.check(!line.contains("\"status\":200"), || line);
+        let seen = app.take();
+        wrong.check(!seen.contains("0\r\n\r\n"), || format!("{path}: {seen}"));
+    }
+    wrong.settle();
+}
+
 /// `SETTINGS_INITIAL_WINDOW_SIZE` of `bytes`.
 fn window(bytes: u32) -> Vec<u8> {
     frame(4, 0, 0, &[&[0, 4], &bytes.to_be_bytes()[..]].concat())

@@ -14,6 +14,7 @@ mod support;
 
 use std::fs::{File, OpenOptions};
 use std::io::Read as _;
+use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
 
@@ -183,4 +184,58 @@ fn what_is_told_once_is_told_once_more_after_a_reload() {
         gateway.process.line_with(&["has been reloaded"], soon);
     }
     wrong.settle();
+}
+
+/// An app that reads a request and answers nothing; it tells of each.
+fn silent_app() -> (String, std::sync::mpsc::Receiver<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let tell = tell.clone();
+            std::thread::spawn(move || {
+                let mut bytes = Vec::new();
+                while !bytes.ends_with(b"password=x") {
+                    let mut some = [0; 4096];
+                    match stream.read(&mut some) {
+                        Ok(0) | Err(_) => return,
+                        Ok(read) => bytes.extend(&some[..read]),
+                    }
+                }
+                let _ = tell.send(());
+                // Until it is left.
+                let _ = stream.read(&mut [0; 1]);
+            });
+        }
+    });
+    (origin, told)
+}
+
+#[test]
+fn who_does_not_wait_for_an_answer_is_in_it_too() {
+    let (origin, told) = silent_app();
+    let mut gateway = Gateway::setup()
+        .config("[tls]\nmode = \"off\"\n")
+        .upstream(&origin)
+        .start();
+    let limit = Duration::from_secs(10);
+    for number in 0..10 {
+        let mut socket = Raw::open(gateway.address());
+        socket.send(
+            format!(
+                "POST /login?{number} HTTP/1.1\r\nHost: a.test\r\nUser-Agent: guesser-{number}\r\n\
+                 Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 23\r\n\r\n\
+                 username=ada&password=x"
+            )
+            .as_bytes(),
+        );
+        told.recv_timeout(limit).unwrap();
+        drop(socket);
+        let agent = format!("\"guesser-{number}\"");
+        let words = ["\"status\":499", &agent, "\"aborted\":true"];
+        gateway.process.line_with(&words, limit);
+    }
+    let locked = ["locked after too many failed logins", "login/pair"];
+    gateway.process.line_with(&locked, limit);
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use http::Request;
-use panoply_core::{Connection, Scheme};
+use panoply_core::{ClientAddress, Connection, Scheme};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -15,6 +15,9 @@ use crate::{Client, claims};
 ///
 /// From a peer that is not trusted, every header that claims an address, host or scheme is removed:
 /// `Forwarded`, `X-Forwarded-*`, `X-Real-IP`, `True-Client-IP`, `CF-Connecting-IP` and their like.
+///
+/// Where several stand one within another, as in a router within a router, what the outermost has found
+/// stays.
 #[derive(Debug, Clone)]
 pub struct ClientLayer {
     client: Arc<Client>,
@@ -36,6 +39,11 @@ impl ClientLayer {
     }
 
     fn note<B>(&self, request: &mut Request<B>) {
+        // One that stands outside has found it, and what it went by may be gone: this one, which may believe
+        // nobody, would take the proxy for the client, and count all clients as one.
+        if request.extensions().get::<ClientAddress>().is_some() {
+            return;
+        }
         let Some(connection) = connection(request) else {
             if !self.told.swap(true, Ordering::Relaxed) {
                 tracing::error!(
@@ -113,7 +121,6 @@ where
 mod tests {
     use std::convert::Infallible;
 
-    use panoply_core::ClientAddress;
     use tower::{ServiceExt as _, service_fn};
 
     use super::*;
@@ -164,6 +171,20 @@ mod tests {
             "203.0.113.9"
         );
         assert_eq!(request.headers().len(), 3);
+    }
+
+    #[tokio::test]
+    async fn what_the_outermost_has_found_stays() {
+        let trusting = ClientConfig::new().trusted_proxies(["198.51.100.0/24"]);
+        let app = service_fn(|request: Request<()>| async { Ok::<_, Infallible>(request) });
+        let inner = ClientLayer::new(ClientConfig::new().build().unwrap()).layer(app);
+        let service = ClientLayer::new(trusting.build().unwrap()).layer(inner);
+        let mut request = Request::get("/").header("x-forwarded-for", "203.0.113.9");
+        let extensions = request.extensions_mut().unwrap();
+        extensions.insert(from("198.51.100.1:1"));
+        let request = service.oneshot(request.body(()).unwrap()).await.unwrap();
+        let client = request.extensions().get::<ClientAddress>().unwrap();
+        assert_eq!(client.ip().to_string(), "203.0.113.9");
     }
 
     #[tokio::test]

@@ -110,10 +110,16 @@ impl Body for Source {
             Self::Http1(Fed(feed, number)) => feed.poll(*number, cx).map_err(|_| Refused),
             Self::Http2(body, in_flight) => {
                 let polled = Pin::new(&mut *body).poll_frame(cx).map_err(|_| Refused);
-                if matches!(polled, Poll::Ready(None)) || body.is_end_stream() {
+                let ended = body.is_end_stream();
+                if ended || matches!(polled, Poll::Ready(None)) {
                     in_flight.take();
                 }
-                polled
+                match polled {
+                    // A stream that is reset with NO_ERROR ends here as if it were whole, which only an
+                    // answer may (RFC 9113 §8.1).
+                    Poll::Ready(None) if !ended => Poll::Ready(Some(Err(Refused))),
+                    polled => polled,
+                }
             }
         }
     }

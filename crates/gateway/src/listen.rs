@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 
 use crate::handover::Entrance;
 use listenfd::ListenFd;
 
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 /// Connections that the kernel keeps until a worker takes them.
 const BACKLOG: i32 = 1024;
@@ -161,11 +162,28 @@ fn socket(address: SocketAddr, share: bool) -> io::Result<TcpListener> {
 }
 
 /// Sets what a listener, and on Linux every connection that it accepts, has to have: small answers go
-/// out at once instead of waiting for an acknowledgement.
+/// out at once instead of waiting for an acknowledgement, and whoever has vanished is missed.
 fn ready(listener: TcpListener) -> io::Result<TcpListener> {
     listener.set_nonblocking(true)?;
     SockRef::from(&listener).set_tcp_nodelay(true)?;
+    miss_the_vanished(&listener)?;
     Ok(listener)
+}
+
+/// For how long a connection is quiet before the kernel asks whether the other side is there.
+const QUIET: Duration = Duration::from_mins(1);
+
+/// How long it waits between questions, and how many remain without an answer.
+const AGAIN: Duration = Duration::from_secs(15);
+const QUESTIONS: u32 = 4;
+
+/// Has the kernel end a connection whose other side has gone without a word, as a telephone does in a
+/// tunnel and a router that forgets. A WebSocket may be quiet as long as it likes and no time limit of ours
+/// ends it, nor an answer that has nothing to say for now: without this, places would be taken for ever.
+pub(crate) fn miss_the_vanished(socket: &impl AsFd) -> io::Result<()> {
+    let asks = TcpKeepalive::new().with_time(QUIET);
+    let asks = asks.with_interval(AGAIN).with_retries(QUESTIONS);
+    SockRef::from(socket).set_tcp_keepalive(&asks)
 }
 
 /// Sockets that the gateway before this one has listened on.
@@ -219,7 +237,7 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn what_is_accepted_waits_for_no_acknowledgement() {
+    fn what_is_accepted_waits_for_no_acknowledgement_and_misses_who_has_vanished() {
         let bound = || bind(([127, 0, 0, 1], 0).into(), 1).unwrap().remove(0);
         let other = TcpListener::bind("127.0.0.1:0").unwrap();
         for listener in [bound(), taken_over(vec![other.into()]).unwrap().remove(0)] {
@@ -229,6 +247,11 @@ mod tests {
             let (accepted, _) = listener.accept().unwrap();
             assert!(accepted.nodelay().unwrap());
             assert!(!client.nodelay().unwrap());
+            let asks = SockRef::from(&accepted);
+            assert!(asks.keepalive().unwrap());
+            assert_eq!(asks.tcp_keepalive_time().unwrap(), QUIET);
+            assert_eq!(asks.tcp_keepalive_interval().unwrap(), AGAIN);
+            assert_eq!(asks.tcp_keepalive_retries().unwrap(), QUESTIONS);
         }
     }
 

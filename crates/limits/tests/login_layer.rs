@@ -443,3 +443,30 @@ fn a_table_that_is_wrong_says_what_to_write() {
         assert!(error.contains(told), "{error}");
     }
 }
+
+#[tokio::test]
+async fn one_within_another_counts_once_and_both_hear_the_handler() {
+    let site = Site::new(LoginConfig::route("/login"));
+    let other = Site::new(LoginConfig::route("/login"));
+    let guesses = async |inner: &LoginLayer, outer: &LoginLayer| {
+        let app = site.app.clone();
+        let app = service_fn(move |request: Request<GuardedBody<GuardedBody<Body>>>| {
+            let verdict = request.extensions().get::<LoginVerdict>();
+            verdict.unwrap().failed();
+            app.tried.fetch_add(1, Ordering::SeqCst);
+            async { Ok::<_, Infallible>(Response::new(Body::default())) }
+        });
+        let service = outer.layer(inner.layer(app));
+        for _ in 0..12 {
+            let request = login("username=ada&password=x", &[]);
+            service.clone().oneshot(request).await.unwrap();
+        }
+        site.tried()
+    };
+    assert_eq!(guesses(&site.layer, &site.layer).await, 10);
+    let third = Site::new(LoginConfig::route("/login"));
+    assert_eq!(guesses(&third.layer, &other.layer).await, 10);
+    // The outer one has heard of failures that the answers do not show.
+    let refused = other.post("username=ada&password=right").await;
+    assert_eq!(refused.status(), 429);
+}

@@ -101,6 +101,17 @@ pub enum Error {
         /// The newest format that this release knows.
         known: i32,
     },
+    /// Others have all connections.
+    #[error(
+        "postgres at {address} has no connection left ({source}): raise its `max_connections` or the role's \
+         `connection limit`, or have others take fewer"
+    )]
+    Full {
+        /// Where it runs.
+        address: String,
+        /// What the server said.
+        source: Box<dyn StdError + Send + Sync>,
+    },
     /// It says something else.
     #[error("postgres at {address} will not do: {source}")]
     Refused {
@@ -138,6 +149,7 @@ impl Error {
                 schema: schema.to_owned(),
                 source,
             },
+            _ if *code == SqlState::TOO_MANY_CONNECTIONS => Self::Full { address, source },
             _ => Self::Refused { address, source },
         }
     }

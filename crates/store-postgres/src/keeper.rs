@@ -8,12 +8,15 @@ use arc_swap::ArcSwapOption;
 use panoply_core::StoreError;
 use tokio::task::JoinSet;
 
+use crate::Error;
 use crate::dial::{Dialler, Driver, Live};
 
 /// The connections as they are at present, each made anew when it is lost.
 #[derive(Debug)]
 pub(crate) struct Keeper {
     slots: Arc<[ArcSwapOption<Live>]>,
+    /// Why the last attempt to connect failed.
+    why: Arc<ArcSwapOption<Error>>,
     next: AtomicUsize,
     pub(crate) address: String,
     /// Ends all tasks with the store.
@@ -33,6 +36,7 @@ impl Keeper {
     /// Keeps `many` connections on the runtime that calls this, of which one is there.
     pub(crate) fn start(dialler: &Arc<Dialler>, first: (Live, Driver), many: usize) -> Self {
         let slots: Arc<[ArcSwapOption<Live>]> = (0..many).map(|_| ArcSwapOption::empty()).collect();
+        let why = Arc::<ArcSwapOption<Error>>::default();
         let mut tasks = JoinSet::new();
         let mut first = Some(first);
         for number in 0..many {
@@ -44,11 +48,19 @@ impl Keeper {
                 }
                 (live, driver)
             });
-            tasks.spawn(keep(Arc::clone(&slots), number, Arc::clone(dialler), link));
+            let why = Arc::clone(&why);
+            tasks.spawn(keep(
+                Arc::clone(&slots),
+                number,
+                Arc::clone(dialler),
+                why,
+                link,
+            ));
         }
         tasks.spawn(sweep(Arc::clone(&slots)));
         Self {
             slots,
+            why,
             next: AtomicUsize::new(0),
             address: dialler.address.clone(),
             _tasks: tasks,
@@ -63,7 +75,13 @@ impl Keeper {
             let slot = self.slots.get(start.wrapping_add(step) % many)?;
             slot.load_full()
         });
-        found.ok_or_else(|| StoreError::transient("postgres cannot be reached"))
+        found.ok_or_else(|| {
+            let error = StoreError::transient("postgres cannot be reached");
+            match self.why.load_full() {
+                Some(why) => error.because(why),
+                None => error,
+            }
+        })
     }
 }
 
@@ -71,6 +89,7 @@ async fn keep(
     slots: Arc<[ArcSwapOption<Live>]>,
     number: usize,
     dialler: Arc<Dialler>,
+    why: Arc<ArcSwapOption<Error>>,
     mut link: Option<(Arc<Live>, Driver)>,
 ) {
     let Some(slot) = slots.get(number) else {
@@ -80,7 +99,7 @@ async fn keep(
         let (live, driver) = if let Some(link) = link.take() {
             link
         } else {
-            let (live, driver) = dial(&dialler).await;
+            let (live, driver) = dial(&dialler, &why).await;
             let live = Arc::new(live);
             slot.store(Some(Arc::clone(&live)));
             if number == 0 {
@@ -88,7 +107,7 @@ async fn keep(
             }
             (live, driver)
         };
-        let why = tokio::select! {
+        let end = tokio::select! {
             () = driver => "closed",
             () = look(&live) => "no answer",
         };
@@ -96,7 +115,7 @@ async fn keep(
         if number == 0 {
             tracing::warn!(
                 store = dialler.address,
-                why,
+                why = end,
                 "the connection to postgres is lost"
             );
         }
@@ -114,13 +133,19 @@ async fn look(live: &Live) {
     }
 }
 
-async fn dial(dialler: &Dialler) -> (Live, Driver) {
+async fn dial(dialler: &Dialler, why: &ArcSwapOption<Error>) -> (Live, Driver) {
     let (mut pause, longest) = PAUSES;
     loop {
         // An unlogged schema may have to be looked at again, a lost one be made.
         match dialler.dial(true).await {
-            Ok(link) => return link,
-            Err(error) => tracing::debug!(%error, "postgres is not connected"),
+            Ok(link) => {
+                why.store(None);
+                return link;
+            }
+            Err(error) => {
+                tracing::debug!(%error, "postgres is not connected");
+                why.store(Some(Arc::new(error)));
+            }
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(longest);

@@ -62,12 +62,23 @@ pub(crate) fn failed(error: tokio_postgres::Error) -> StoreError {
         matches!(class, "08" | "40" | "53" | "55" | "57" | "58")
             || *code == SqlState::READ_ONLY_SQL_TRANSACTION
     };
-    let what = if error.code().is_none_or(passes) {
-        StoreError::transient("postgres failed")
-    } else {
-        StoreError::permanent("postgres refuses")
+    let lacks = [
+        SqlState::UNDEFINED_TABLE,
+        SqlState::UNDEFINED_FUNCTION,
+        SqlState::INVALID_SCHEMA_NAME,
+    ];
+    let what = match error.code() {
+        code if code.is_none_or(passes) => StoreError::transient("postgres failed"),
+        Some(code) if lacks.contains(code) => StoreError::permanent(
+            "postgres has lost what this store made there: a restart makes it again, empty",
+        ),
+        _ => StoreError::permanent("postgres refuses"),
     };
-    what.because(error)
+    match error.as_db_error() {
+        // The library's own words for it are "db error".
+        Some(said) => what.because(format!("{} ({})", said.message(), said.code().code())),
+        None => what.because(error),
+    }
 }
 
 impl CounterStore for PostgresStore {

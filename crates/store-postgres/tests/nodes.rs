@@ -216,3 +216,52 @@ async fn an_unlogged_store_counts_as_well() {
     let kind = own.sql("select relpersistence from pg_class where relname = 'counters'");
     assert_eq!(kind, "u");
 }
+
+/// What a decision that fails says, and because of what, once it says `words`.
+async fn complaint(store: &PostgresStore, words: &str) -> String {
+    let keys = CounterKeys::new([7; 16]);
+    let (key, rule) = (keys.key("login/pair", &[b"ada", b"c"]), pair());
+    let heard = async {
+        loop {
+            if let Err(error) = store.decide(&[Op::reserve(key, &rule)]).await {
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                let all = format!("{error}: {}", cause.unwrap_or_default());
+                if all.contains(words) {
+                    return all;
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), heard)
+        .await
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_fails_later_says_why_too() {
+    let own = server::start().await;
+    let host = own.folder().display().to_string();
+    own.sql("create role counter login");
+    own.sql("grant create on database postgres to counter");
+    let url = format!("postgres:///postgres?user=counter&host={host}");
+    let builder = PostgresStore::builder(url).connections(1);
+    let store = builder.connect().await.unwrap();
+    own.sql("alter role counter connection limit 0");
+    own.sql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'counter'");
+    let said = complaint(&store, "has no connection left").await;
+    assert!(said.contains("raise its `max_connections`"), "{said}");
+    own.sql("alter role counter connection limit -1");
+    // One that connects anew would make the schema again.
+    let (key, rule) = (CounterKeys::new([7; 16]).key("a", &[]), pair());
+    let back = async {
+        while store.decide(&[Op::reserve(key, &rule)]).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let back = tokio::time::timeout(Duration::from_secs(20), back);
+    back.await.unwrap();
+    own.sql("drop schema panoply cascade");
+    let said = complaint(&store, "a restart makes it again").await;
+    assert!(said.contains("schema \"panoply\" does not exist"), "{said}");
+}

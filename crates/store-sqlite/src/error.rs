@@ -45,6 +45,13 @@ pub enum Error {
         .0.display()
     )]
     ReadOnly(PathBuf),
+    /// There is no room for what is written beside it.
+    #[error(
+        "there is no room left on the disk of `{}` (`df -h`, `df -i`): make some; what is locked \
+         cannot be read without",
+        .0.display()
+    )]
+    Full(PathBuf),
     /// Another process has it open.
     #[error(
         "`{}` is in use by another process; two gateways on one file would each let through what \
@@ -92,11 +99,21 @@ pub enum Error {
     Thread(PathBuf, #[source] io::Error),
 }
 
+/// What SQLite says where a write finds no room (`SQLITE_IOERR_WRITE`, `SQLITE_IOERR_SHMSIZE`).
+const IOERR_WRITE: i32 = 0x030a;
+const IOERR_SHMSIZE: i32 = 0x130a;
+
 impl Error {
     /// What an error while opening means to whoever named the file.
     pub(crate) fn of(path: &Path, error: rusqlite::Error) -> Self {
         let path = path.to_owned();
+        let extended = error.sqlite_error().map(|error| error.extended_code);
+        // The file that processes share lies beside the database, and has to be made first.
+        if extended.is_some_and(|code| [IOERR_WRITE, IOERR_SHMSIZE].contains(&code)) {
+            return Self::Full(path);
+        }
         match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full(path),
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::InUse(path),
             Some(ErrorCode::NotADatabase) => Self::NotADatabase(path),
             Some(ErrorCode::ReadOnly) => Self::ReadOnly(path),

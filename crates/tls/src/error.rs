@@ -76,6 +76,14 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// A directory, a pipe or a device.
+    #[error(
+        "{at}: is no file; name one that can be read again and again: it is looked at every ten seconds"
+    )]
+    NotAFile {
+        /// Where.
+        at: At,
+    },
     /// A file that is larger than any certificate chain or key.
     #[error("{at}: is larger than 1 MiB, which no certificate chain or key is")]
     TooLarge {
@@ -110,7 +118,10 @@ pub enum Error {
         label: &'static str,
     },
     /// A PEM file that breaks off or is damaged.
-    #[error("{at}: its PEM is damaged or not written to its end: {source}")]
+    #[error(
+        "{at}: its PEM is damaged or not written to its end: {}",
+        in_words(source)
+    )]
     #[non_exhaustive]
     Damaged {
         /// Where.
@@ -264,6 +275,7 @@ impl Error {
             Self::Domain { .. } => "domains",
             Self::ClientsWithoutTls => "clients",
             Self::Io { at, .. }
+            | Self::NotAFile { at }
             | Self::TooLarge { at }
             | Self::Empty { at, .. }
             | Self::Der { at, .. }
@@ -354,6 +366,30 @@ fn plain(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "there is no such file".to_owned(),
         io::ErrorKind::PermissionDenied => "this user may not".to_owned(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "there is no room left on its disk (`df -h`, `df -i`); make some".to_owned()
+        }
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "its file system is mounted read-only; mount it for writing, or name a directory that \
+             can be written (`--state DIR`)"
+                .to_owned()
+        }
         _ => error.to_string(),
+    }
+}
+
+/// What the parser says, without bytes as numbers.
+fn in_words(error: &rustls_pki_types::pem::Error) -> String {
+    use rustls_pki_types::pem::Error as Pem;
+    match error {
+        Pem::MissingSectionEnd { end_marker } => format!(
+            "the line `-----END {}-----` is missing",
+            String::from_utf8_lossy(end_marker)
+        ),
+        Pem::IllegalSectionStart { line } => format!(
+            "the line `{}` is not one that begins a section",
+            String::from_utf8_lossy(line).trim_end()
+        ),
+        other => other.to_string(),
     }
 }

@@ -24,6 +24,11 @@ const PRIVATE_KEY: &str = "PRIVATE KEY";
 
 /// Reads a whole file of at most [`MAX_LEN`] bytes.
 pub(crate) fn read(at: &At) -> Result<Zeroizing<Vec<u8>>, Error> {
+    // A pipe or a terminal would be waited for, by whoever reads this and by all who wait for that.
+    let found = std::fs::metadata(at.path()).map_err(at.io("read"))?;
+    if !found.is_file() {
+        return Err(Error::NotAFile { at: at.clone() });
+    }
     let file = File::open(at.path()).map_err(at.io("read"))?;
     let mut content = Zeroizing::new(Vec::new());
     file.take(MAX_LEN + 1)

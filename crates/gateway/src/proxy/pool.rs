@@ -15,6 +15,7 @@ use super::deadlines::{Deadline, Deadlines};
 use super::http1::{Home, Interims, Line, Patience, Room};
 use super::multiplexed::Multiplexed;
 use crate::descriptors::{Descriptors, Use, have_run_out};
+use crate::listen::miss_the_vanished;
 use crate::wire::bound_unsent;
 
 /// The most idle connections that are kept.
@@ -221,6 +222,8 @@ impl Pool {
         stream.set_nodelay(true).map_err(Failure::Away)?;
         // Or an app that reads an upload slowly would look as if it read nothing.
         bound_unsent(&stream);
+        // A tunnel to an app on a machine that has gone would stay.
+        miss_the_vanished(&stream).map_err(Failure::Away)?;
         Ok((stream, address))
     }
 }

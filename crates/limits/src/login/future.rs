@@ -1,6 +1,9 @@
 //! One login on its way: read, reserved, answered, settled.
+//! Long because every step of it is one state of one future.
 
+use std::any::Any;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -17,13 +20,19 @@ use tower_service::Service;
 
 use super::body::{End, GuardedBody, Reading};
 use super::config::OnOutage;
-use super::layer::{LoginLayer, Settings};
-use super::outcome::Answer;
-use super::steps::{bad, claim, settle, too_long, too_many, too_slow};
+use super::layer::{LoginLayer, Reserved, Settings};
+use super::outcome::{Answer, Outcome};
+use super::steps::{bad, claim, fail, settle, too_long, too_many, too_slow};
 use super::trail::Trail;
 use super::{Attempt, Denied, LoginGuard, LoginReport, LoginVerdict, Refused};
 
 type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// How the app came to give no answer.
+enum Fall<E> {
+    Panicked(Box<dyn Any + Send>),
+    Failed(E),
+}
 
 pin_project! {
     /// The future of [`LoginService`](super::LoginService).
@@ -60,7 +69,7 @@ pin_project! {
         R: Body,
     {
         #[pin]
-        state: State<S::Future, B, R>,
+        state: State<S::Future, B, R, S::Error>,
         service: Option<S>,
         guard: Option<(LoginGuard, Arc<Settings>)>,
         verdict: LoginVerdict,
@@ -72,11 +81,25 @@ pin_project! {
         path: String,
         would_refuse: Option<Refused>,
     }
+
+    impl<S, B, R> PinnedDrop for Guarded<S, B, R>
+    where
+        S: Service<Request<GuardedBody<B>>>,
+        B: Body,
+        R: Body,
+    {
+        fn drop(this: Pin<&mut Self>) {
+            // Whoever does not wait for the answers is told of all the same.
+            if let Some(attempt) = this.project().attempt.take() {
+                fail(attempt);
+            }
+        }
+    }
 }
 
 pin_project! {
     #[project = StateProjection]
-    enum State<F, B, R>
+    enum State<F, B, R, E>
     where
         B: Body,
         R: Body,
@@ -86,6 +109,7 @@ pin_project! {
         Calling { #[pin] call: F },
         Peeking { #[pin] body: Reading<R>, parts: Option<http::response::Parts>, patience: Pin<Box<tokio::time::Sleep>> },
         Settling { settled: Later<Option<String>>, response: Option<Response<GuardedBody<R>>> },
+        Fallen { settled: Later<Option<String>>, fall: Option<Fall<E>> },
         Over,
     }
 }
@@ -109,8 +133,11 @@ where
         settings: Arc<Settings>,
     ) -> Self {
         let (mut parts, body) = request.into_parts();
-        let verdict = LoginVerdict::default();
+        // What the handler says is for all that count.
+        let verdict = parts.extensions.get::<LoginVerdict>().cloned();
+        let verdict = verdict.unwrap_or_default();
         parts.extensions.insert(verdict.clone());
+        Reserved::note(&mut parts.extensions, &guard);
         let client = parts.extensions.get::<ClientAddress>();
         let patience = Box::pin(tokio::time::sleep(settings.read_for));
         let guarded = Guarded {
@@ -263,9 +290,29 @@ where
                     }
                 }
                 StateProjection::Calling { call } => {
-                    let response = ready!(call.poll(cx))?;
+                    // It panics on as it would have: nothing here is looked at again.
+                    let polled = catch_unwind(AssertUnwindSafe(|| call.poll(cx)));
+                    let answered = match polled {
+                        Ok(polled) => ready!(polled).map_err(Fall::Failed),
+                        Err(panic) => Err(Fall::Panicked(panic)),
+                    };
                     let Some((_, settings)) = this.guard.as_ref() else {
                         return Poll::Pending;
+                    };
+                    let response = match answered {
+                        Ok(response) => response,
+                        Err(fall) => {
+                            // It has verified nothing, as with an answer of 5xx.
+                            let attempt = this.attempt.take();
+                            let otherwise = settings.otherwise;
+                            let settled =
+                                async move { settle(attempt?, Outcome::Neither, otherwise).await };
+                            this.state.set(State::Fallen {
+                                settled: Box::pin(settled),
+                                fall: Some(fall),
+                            });
+                            continue;
+                        }
                     };
                     let (parts, body) = response.into_parts();
                     let needs = this.verdict.said().is_none()
@@ -359,6 +406,14 @@ where
                     }
                     this.state.set(State::Over);
                     return Poll::Ready(Ok(response));
+                }
+                StateProjection::Fallen { settled, fall } => {
+                    ready!(settled.as_mut().poll(cx));
+                    match fall.take() {
+                        Some(Fall::Panicked(panic)) => resume_unwind(panic),
+                        Some(Fall::Failed(error)) => return Poll::Ready(Err(error)),
+                        None => return Poll::Pending,
+                    }
                 }
                 StateProjection::Over => return Poll::Pending,
             };

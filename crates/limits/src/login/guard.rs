@@ -69,6 +69,11 @@ impl LoginGuard {
         })))
     }
 
+    /// Whether it is the same guard, or a clone of it.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Reserves an attempt of `user` from `client`.
     ///
     /// # Errors

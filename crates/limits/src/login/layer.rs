@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Extensions, Request, Response};
 use http_body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -18,6 +18,23 @@ use super::outcome::Reader;
 use super::reading::Field;
 use super::report::Readings;
 use super::route::Route;
+
+/// The guards by which an attempt has been reserved, in the request's extensions.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Reserved(Vec<LoginGuard>);
+
+impl Reserved {
+    pub(super) fn note(extensions: &mut Extensions, guard: &LoginGuard) {
+        let mut reserved = extensions.remove::<Self>().unwrap_or_default();
+        reserved.0.push(guard.clone());
+        extensions.insert(reserved);
+    }
+
+    fn by<B>(request: &Request<B>, guard: &LoginGuard) -> bool {
+        let reserved = request.extensions().get::<Self>();
+        reserved.is_some_and(|reserved| reserved.0.iter().any(|other| other.is_same(guard)))
+    }
+}
 
 /// Guards the logins of whatever it is worn by.
 ///
@@ -128,7 +145,9 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let Some(login) = self.layer.login(&request) else {
+        let login = self.layer.login(&request);
+        // One that stands outside has reserved it already: twice, five guesses would be ten.
+        let Some(login) = login.filter(|login| !Reserved::by(&request, &login.guard)) else {
             let passed = self.inner.call(request.map(GuardedBody::untouched));
             return LoginFuture::passed(passed);
         };

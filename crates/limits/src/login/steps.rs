@@ -97,6 +97,15 @@ pub(super) fn too_many(refused: &Refused) -> Refusal {
         .with_block(refused.block)
 }
 
+/// Leaves an attempt counted, and tells whom it has locked.
+pub(super) fn fail(attempt: Attempt) {
+    for (rule, block) in attempt.locks() {
+        let client = attempt.who().client();
+        tracing::warn!(rule, %block, client.ip = %client, "locked after too many failed logins");
+    }
+    attempt.fail();
+}
+
 /// Settles an attempt: the cookie by which the device will be known, if there is one.
 pub(super) async fn settle(
     attempt: Attempt,
@@ -107,11 +116,7 @@ pub(super) async fn settle(
         (Outcome::Success, _) => attempt.succeed().await,
         (Outcome::Neither, Otherwise::Refund) => attempt.give_back().await.map(|()| None),
         (Outcome::Failure, _) | (Outcome::Neither, Otherwise::Keep) => {
-            for (rule, block) in attempt.locks() {
-                let client = attempt.who().client();
-                tracing::warn!(rule, %block, client.ip = %client, "locked after too many failed logins");
-            }
-            attempt.fail();
+            fail(attempt);
             Ok(None)
         }
     };

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Buf as _;
-use http::Method;
+use http::{Method, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
@@ -30,6 +30,22 @@ impl Record {
         self.exchange.duration = self.elapsed();
         self.exchange.aborted = aborted;
         self.shared.observer.answered(&self.exchange);
+    }
+
+    /// There will be no answer: the client has gone, or the service has panicked.
+    pub(super) fn unanswered(mut self) {
+        let gone = StatusCode::from_u16(499);
+        match gone {
+            Ok(gone) if !std::thread::panicking() => self.exchange.status = gone,
+            _ => return self.failed(),
+        }
+        self.finish(true);
+    }
+
+    /// There will be no answer, since the service has failed.
+    pub(super) fn failed(mut self) {
+        self.exchange.status = StatusCode::INTERNAL_SERVER_ERROR;
+        self.finish(true);
     }
 }
 

@@ -25,7 +25,8 @@ pub struct Exchange {
     pub user_agent: Option<HeaderValue>,
     /// The version of HTTP the client speaks.
     pub version: Version,
-    /// The answer's status.
+    /// The answer's status; 499, as nginx has it, where the client did not wait for one, and 500 where the
+    /// service panicked or failed in place of one.
     pub status: StatusCode,
     /// Bytes of the answer's body that were sent.
     pub bytes: u64,

@@ -76,7 +76,17 @@ pin_project! {
     pub struct ResponseFuture<F> {
         #[pin]
         inner: F,
+        // Until there is an answer.
         record: Option<Box<Record>>,
+    }
+
+    impl<F> PinnedDrop for ResponseFuture<F> {
+        fn drop(this: Pin<&mut Self>) {
+            // Whoever hangs up on every answer is told of as well: the app has had the request.
+            if let Some(record) = this.project().record.take() {
+                record.unanswered();
+            }
+        }
     }
 }
 
@@ -90,7 +100,15 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         const ID: HeaderName = HeaderName::from_static("x-request-id");
         let this = self.project();
-        let mut response = ready!(this.inner.poll(cx))?;
+        let mut response = match ready!(this.inner.poll(cx)) {
+            Ok(response) => response,
+            Err(error) => {
+                if let Some(record) = this.record.take() {
+                    record.failed();
+                }
+                return Poll::Ready(Err(error));
+            }
+        };
         let record = this.record.take().map(|mut record| {
             record.exchange.first_byte = record.elapsed();
             record.exchange.status = response.status();

@@ -1,12 +1,15 @@
 use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use panoply_core::{ManualClock, Refusal, RequestId};
-use tower::{ServiceBuilder, ServiceExt as _, service_fn};
+use tower::{Service as _, ServiceBuilder, ServiceExt as _, service_fn};
 
 use super::{Exchange, Observer, TraceLayer};
 
@@ -85,4 +88,34 @@ async fn tells_the_rule_of_a_refusal() {
         (told.rule, told.status),
         (Some("test/no"), StatusCode::FORBIDDEN)
     );
+}
+
+/// What is told of a request that gets no answer, since `inner` has none.
+fn unanswered<F>(inner: F) -> Vec<(u16, bool)>
+where
+    F: Future<Output = Result<Response<Full<Bytes>>, &'static str>>,
+{
+    let seen = Arc::new(Seen::default());
+    let layer = TraceLayer::new(seen.clone(), Arc::new(ManualClock::new()));
+    let inner = Mutex::new(Some(inner));
+    let app = service_fn(|_: Request<()>| inner.lock().unwrap().take().unwrap());
+    let mut service = ServiceBuilder::new().layer(layer).service(app);
+    let once = AssertUnwindSafe(|| {
+        let mut call = pin!(service.call(Request::new(())));
+        // One look, and nobody waits.
+        let _ = call.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    });
+    let _ = std::panic::catch_unwind(once);
+    let seen = seen.0.lock().unwrap();
+    let told = seen.iter().map(|told| (told.status.as_u16(), told.aborted));
+    told.collect()
+}
+
+#[test]
+fn tells_of_a_request_without_an_answer() {
+    assert_eq!(unanswered(std::future::pending()), [(499, true)]);
+    let told = unanswered(async { panic!("a handler falls over") });
+    assert_eq!(told, [(500, true)]);
+    let told = unanswered(async { Err("the service fails") });
+    assert_eq!(told, [(500, true)]);
 }

@@ -22,6 +22,8 @@ pub(super) const KEY: &str = "ca-key.pem";
 const DAY: Duration = Duration::from_hours(24);
 /// Ten years.
 const LIFETIME: Duration = Duration::from_hours(24 * 3652);
+/// From when an authority is good, after 1970: the first of January 2025, before any was made.
+const BEGIN: Duration = Duration::from_hours(24 * 20_089);
 /// Where dates end: ASN.1 knows four digits for a year.
 const CALENDAR: Duration = Duration::from_hours(24 * 365 * 7000);
 
@@ -163,6 +165,8 @@ fn params(key: &KeyPair, now: SystemTime) -> CertificateParams {
         .push(DnType::CommonName, format!("Panoply local CA {id}"));
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    set_validity(&mut params, now - DAY, now + LIFETIME);
+    // From whenever: a first start while the clock was ahead must not make one that is good years later.
+    let begin = (UNIX_EPOCH + BEGIN).min(now - DAY);
+    set_validity(&mut params, begin, now + LIFETIME);
     params
 }

@@ -71,8 +71,19 @@ fn the_authority_may_sign_certificates_and_nothing_below_it_may() {
     assert!(!usage.value.digital_signature());
     assert!(root.extended_key_usage().unwrap().is_none());
     assert!(root.verify_signature(None).is_ok());
-    let life = root.validity().not_after.timestamp() - root.validity().not_before.timestamp();
-    assert_eq!(life / 86_400, 3653);
+    let end = SystemTime::from(root.validity().not_after.to_datetime());
+    assert_eq!(end, now + 3652 * DAY);
+}
+
+#[test]
+fn an_authority_made_while_the_clock_was_ahead_is_good_when_it_is_right() {
+    let (state, now) = (tempfile::tempdir().unwrap(), ManualClock::new().wall());
+    open(state.path(), &[], now + 2000 * DAY).unwrap();
+    let local = open(state.path(), &[], now).unwrap();
+    let chain = pem::chain(&ca(state.path()), &At::state(state.path())).unwrap();
+    let (_, root) = X509Certificate::from_der(&chain[0]).unwrap();
+    assert!(SystemTime::from(root.validity().not_before.to_datetime()) <= now);
+    assert!(local.entry().info.not_before() <= now);
 }
 
 #[test]
