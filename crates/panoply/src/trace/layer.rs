@@ -5,7 +5,6 @@ use std::sync::Arc;
 use panoply_core::Clock;
 use tower_layer::Layer;
 
-use super::ids::Ids;
 use super::{Observer, TraceService};
 
 /// Gives every request an id and tells an [`Observer`] how it was answered.
@@ -21,17 +20,12 @@ pub struct TraceLayer(pub(super) Arc<Shared>);
 pub(super) struct Shared {
     pub(super) observer: Arc<dyn Observer>,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) ids: Ids,
 }
 
 impl TraceLayer {
     /// Reports to `observer`, with times from `clock`.
     pub fn new(observer: Arc<dyn Observer>, clock: Arc<dyn Clock>) -> Self {
-        Self(Arc::new(Shared {
-            observer,
-            clock,
-            ids: Ids::default(),
-        }))
+        Self(Arc::new(Shared { observer, clock }))
     }
 }
 

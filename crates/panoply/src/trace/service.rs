@@ -15,7 +15,7 @@ use tower_service::Service;
 
 use super::body::Record;
 use super::layer::Shared;
-use super::{Exchange, TracedBody};
+use super::{Exchange, TracedBody, ids};
 
 /// The service that [`TraceLayer`](super::TraceLayer) makes.
 #[derive(Debug, Clone)]
@@ -38,7 +38,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let id = self.shared.ids.next();
+        let id = ids::next();
         let started = self.shared.clock.monotonic();
         let exchange = Exchange {
             id,
