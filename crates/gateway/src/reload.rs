@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::config::{ConfigError, Loaded};
 use crate::log;
-use crate::settings::Settings;
+use crate::settings::{App, Settings};
 use crate::shared::Shared;
 use crate::surroundings::Surroundings;
 
@@ -61,7 +61,7 @@ pub(crate) async fn apply(
     log::notify_ready();
 }
 
-/// The settings, under the secret that runs whatever theirs is: everything is counted, and cookies are called, by
+/// The settings, if the app that runs can live with them, under the secret that runs whatever theirs is: everything is counted, and cookies are called, by
 /// that one until a restart, and by another nobody would be locked or logged in any more. Whether it is another.
 fn build(
     mut loaded: Loaded,
@@ -69,6 +69,13 @@ fn build(
     around: &Surroundings,
 ) -> Result<(Settings, bool), ConfigError> {
     let settings = Settings::build(&loaded, around)?;
+    let started = matches!(running.app, App::Command { .. });
+    if started && settings.tells_of_nonces(around) && !running.tells_of_nonces(around) {
+        return Err(ConfigError::plain(
+            "the Content-Security-Policy has a nonce now, and the app was started without being told where it \
+             belongs (PANOPLY_NONCE): its own scripts would be blocked. Restart the gateway, or `panoply upgrade`",
+        ));
+    }
     let secret = &running.store.secret;
     if settings.store.secret == *secret {
         return Ok((settings, false));
