@@ -422,3 +422,19 @@ fn hydra_finds_the_password_of_a_naked_app_and_not_behind_the_gateway() {
     assert!(!found.contains("password: lovelace"), "{found}");
     assert_eq!(login(&gateway, &right).status, 429);
 }
+
+#[test]
+fn a_reload_with_another_secret_forgets_nobody() {
+    let app = App::start(&test_app("logins.mjs"));
+    let config = |secret: &str| format!("[store]\nsecret = \"{secret} secret of the site\"\n");
+    let mut gateway = Gateway::before(&app.origin(), &config("one"));
+    assert_eq!(guess(&gateway, "1", 15, "ada")["401"].as_u64(), Some(10));
+    std::fs::write(gateway.config_path(), config("other")).unwrap();
+    gateway.process.signal(Signal::HUP);
+    let limit = Duration::from_secs(10);
+    gateway.process.line_with(&["has been reloaded"], limit);
+    let right = login(&gateway, &["-d", "username=ada&password=right"]);
+    assert_eq!(right.status, 429, "the lock is there");
+    let told = ["store.secret", "only after a restart"];
+    gateway.process.line_with(&told, limit);
+}

@@ -20,7 +20,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use rustix::process::Signal;
-use support::{Gateway, Process, Recorder, Verdicts, curl, panoply, require, wait_for};
+use support::{Gateway, Process, Recorder, Verdicts, curl, panoply, require, test_app, wait_for};
 
 #[test]
 fn systemd_is_told_and_its_sockets_are_taken() {
@@ -221,4 +221,43 @@ fn connections_are_spread_over_the_workers() {
         format!("24 of 4: {counts:?}")
     });
     wrong.settle();
+}
+
+/// The processes that have ended and been told to nobody, in whose `stat` the name of `program` is.
+fn zombies(program: &str) -> usize {
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let stats =
+        processes.filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
+    let is_one = |stat: &String| stat.contains(&format!("({program}) Z "));
+    stats.filter(is_one).count()
+}
+
+#[test]
+fn as_the_first_process_of_a_container_it_keeps_no_zombies() {
+    let setup = Gateway::setup();
+    // A name of their own: other tests run beside this one.
+    let helper = setup.dir().join("orphan-helper");
+    std::fs::copy("/bin/sleep", &helper).unwrap();
+    let helper = helper.display();
+    let script = format!("for number in 1 2 3 4 5; do ({helper} 0.3 &); done; exec \"$0\" \"$@\"");
+    let mut command = vec!["sh".to_owned(), "-c".to_owned(), script];
+    command.extend(test_app("moody.mjs"));
+    let mut through = vec!["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"];
+    if !rustix::process::geteuid().is_root() {
+        through.push("--map-root-user");
+    }
+    let gateway = setup
+        .config("[tls]\nmode = \"off\"\n")
+        .command(&command)
+        .through(&through)
+        .start();
+    let limit = Duration::from_secs(30);
+    // That of the kernel has fifteen letters at most.
+    let left = || zombies("orphan-helper");
+    wait_for("helpers that have lost their parent", limit, || {
+        (left() == 5).then_some(())
+    });
+    wait_for("none of them", limit, || (left() == 0).then_some(()));
+    let page = curl("/dev/null".as_ref(), &[&gateway.url("/")]);
+    assert_eq!(page.status, 200);
 }

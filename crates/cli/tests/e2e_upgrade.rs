@@ -21,7 +21,7 @@ use std::time::Duration;
 use rustix::process::{Signal, kill_process};
 use serde_json::Value;
 use support::upgrade::{Gate, Last, Systemd, ended, install, parent};
-use support::{Gateway, Process, Raw, Verdicts, curl, panoply, test_app, text, wait_for};
+use support::{Answer, Gateway, Process, Raw, Verdicts, curl, panoply, test_app, text, wait_for};
 
 const NULL: &str = "/dev/null";
 
@@ -461,4 +461,32 @@ fn systemd_is_told_who_serves() {
     assert_eq!(systemd.told(), "READY=1\n");
     last.stop();
     assert_eq!(systemd.told(), "STOPPING=1\n");
+}
+
+#[test]
+fn an_app_that_knows_of_no_nonce_is_not_asked_for_one() {
+    let mut gateway = Gateway::setup().config(&app("")).command(&[]).start();
+    let last = Last::of(&gateway);
+    let config = format!("{}[headers]\npreset = \"strict\"\n", app(""));
+    std::fs::write(gateway.config_path(), config).unwrap();
+    gateway.process.signal(Signal::HUP);
+    let limit = Duration::from_secs(10);
+    gateway
+        .process
+        .line_with(&["stays as it was", "PANOPLY_NONCE"], limit);
+    let page = || curl(&gateway.ca(), &[&gateway.url("/nonce?guess=x")]);
+    let policy = |page: &Answer| page.header("content-security-policy").unwrap();
+    assert!(!policy(&page()).contains("nonce-"), "{}", policy(&page()));
+    // The next one starts another that is told.
+    let (done, said) = last.upgrade();
+    assert!(done, "{said}");
+    let page = page();
+    let policy = policy(&page);
+    let (_, nonce) = policy.split_once("'nonce-").expect(&policy);
+    let (nonce, _) = nonce.split_once('\'').unwrap();
+    assert!(
+        page.text().contains(&format!("nonce=\"{nonce}\"")),
+        "{}",
+        page.text()
+    );
 }

@@ -282,8 +282,8 @@ fn replaceable(script: &str) -> (Gateway, PathBuf, PathBuf) {
 
 #[test]
 fn one_that_is_killed_in_its_own_upgrade_leaves_somebody_who_serves() {
-    // The second dies, and of the third nothing comes.
-    let (mut gateway, program, kills) = replaceable("kill -9 $PPID; exit 1");
+    // The second dies, once it has said that it is being replaced, and of the third nothing comes.
+    let (mut gateway, program, kills) = replaceable("sleep 0.5; kill -9 $PPID; exit 1");
     let last = Last::of(&gateway);
     let mut wrong = Verdicts::default();
     let (first, url) = (last.process(), gateway.url("/"));

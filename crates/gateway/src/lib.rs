@@ -24,6 +24,7 @@ mod listen;
 mod log;
 mod metrics;
 mod nonce;
+mod orphans;
 mod pages;
 mod privilege;
 mod proxy;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::config::{ConfigError, Loaded};
 use crate::log;
-use crate::settings::Settings;
+use crate::settings::{App, Settings};
 use crate::shared::Shared;
 use crate::surroundings::Surroundings;
 
@@ -18,9 +18,8 @@ pub(crate) async fn apply(
 ) {
     log::notify_reloading();
     let number = shared.reloads.begin();
-    let settings = load().and_then(|loaded| Settings::build(&loaded, around));
-    match settings {
-        Ok(mut settings) => {
+    match load().and_then(|loaded| build(loaded, running, around)) {
+        Ok((mut settings, other_secret)) => {
             let loses_tls = settings.live.tls.is_none() && shared.ports.is_some();
             let stays = [
                 ("listen", settings.listeners() != running.listeners()),
@@ -29,6 +28,7 @@ pub(crate) async fn apply(
                 ("app", settings.app != running.app),
                 ("log.format", settings.log.format != running.log.format),
                 ("store", settings.store != running.store),
+                ("store.secret", other_secret),
                 ("run", settings.account != running.account),
             ];
             for (key, _) in stays.iter().filter(|(_, changed)| *changed) {
@@ -59,4 +59,28 @@ pub(crate) async fn apply(
         }
     }
     log::notify_ready();
+}
+
+/// The settings, if the app that runs can live with them, under the secret that runs whatever theirs is: everything is counted, and cookies are called, by
+/// that one until a restart, and by another nobody would be locked or logged in any more. Whether it is another.
+fn build(
+    mut loaded: Loaded,
+    running: &Settings,
+    around: &Surroundings,
+) -> Result<(Settings, bool), ConfigError> {
+    let settings = Settings::build(&loaded, around)?;
+    let started = matches!(running.app, App::Command { .. });
+    if started && settings.tells_of_nonces(around) && !running.tells_of_nonces(around) {
+        return Err(ConfigError::plain(
+            "the Content-Security-Policy has a nonce now, and the app was started without being told where it \
+             belongs (PANOPLY_NONCE): its own scripts would be blocked. Restart the gateway, or `panoply upgrade`",
+        ));
+    }
+    let secret = &running.store.secret;
+    if settings.store.secret == *secret {
+        return Ok((settings, false));
+    }
+    // It was text where it comes from.
+    loaded.config.store.secret = Some(String::from_utf8_lossy(secret.expose()).into_owned());
+    Ok((Settings::build(&loaded, around)?, true))
 }

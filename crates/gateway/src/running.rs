@@ -26,7 +26,7 @@ use crate::surroundings::Surroundings;
 use crate::upgrade::{self, Succeeded};
 use crate::upkeep::Upkeep;
 use crate::workers::{self, Worker};
-use crate::{admin, background, log, reports};
+use crate::{admin, background, log, orphans, reports};
 
 mod standby;
 
@@ -111,6 +111,7 @@ impl Gateway {
                 Arc::clone(&shared.clock),
             )),
             tokio::task::spawn_local(background::upkeep(metrics.handle())),
+            tokio::task::spawn_local(orphans::reap(around.program.is_some())),
         ];
         let admin = self.admin.into_iter().collect();
         let listeners = Listeners::new(self.http, self.https, admin);

@@ -201,6 +201,14 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// Whether an app that is started with them is told where a nonce belongs, by a word that nobody else knows.
+    pub(crate) fn tells_of_nonces(&self, around: &Surroundings) -> bool {
+        let told = self.live.placeholder.as_deref();
+        told.is_some() && told == around.placeholder()
+    }
+}
+
 /// What the app writes where the nonce belongs: as configured, else one that only the app is told.
 fn placeholder(suit: &Suit, app: &App, around: &Surroundings) -> Option<Arc<str>> {
     let headers = suit.headers();

@@ -136,5 +136,6 @@ fn running(upkeep: &Upkeep, settings: &Settings) -> Option<(AppLeft, OwnedFd)> {
         return None;
     }
     let user = settings.account.as_ref().map(ToString::to_string);
-    AppLeft::of(process, port, command, user).ok()
+    let told = settings.tells_of_nonces(&upkeep.around);
+    AppLeft::of(process, port, command, user, told).ok()
 }

@@ -19,7 +19,8 @@ pub(crate) fn left(settings: &Settings, around: &Surroundings) -> Option<(AppLef
         return None;
     };
     let user = settings.account.as_ref().map(ToString::to_string);
-    around.heir.as_ref()?.app(command, user.as_deref())
+    let told = settings.tells_of_nonces(around);
+    around.heir.as_ref()?.app(command, user.as_deref(), told)
 }
 
 /// Runs the app, or follows it; resolves when a command of ours has ended for good.

@@ -128,12 +128,18 @@ impl Heir {
         addresses.find(|address| address.port() == port)
     }
 
-    /// The app that runs, if it was started the same way.
-    pub(crate) fn app(&self, command: &[String], user: Option<&str>) -> Option<(AppLeft, OwnedFd)> {
+    /// The app that runs, if it was started the same way, and `told` where a nonce belongs if it is to be.
+    pub(crate) fn app(
+        &self,
+        command: &[String],
+        user: Option<&str>,
+        told: bool,
+    ) -> Option<(AppLeft, OwnedFd)> {
         let mut left = self.0.left.lock().unwrap_or_else(PoisonError::into_inner);
-        let same =
-            |app: &(AppLeft, OwnedFd)| app.0.command == command && app.0.user.as_deref() == user;
-        left.app.take_if(|app| same(app))
+        let same = |app: &AppLeft| {
+            app.command == command && app.user.as_deref() == user && (app.told || !told)
+        };
+        left.app.take_if(|app| same(&app.0))
     }
 
     /// Everything is checked, and the app is up. Waits until the store is free: until the other gateway

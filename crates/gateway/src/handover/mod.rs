@@ -72,6 +72,13 @@ pub(crate) struct AppLeft {
     pub(crate) port: u16,
     pub(crate) command: Vec<String>,
     pub(crate) user: Option<String>,
+    /// Whether it was told where a nonce belongs; of one that an older program hands over that is not known.
+    #[serde(default = "is_taken_for_told")]
+    pub(crate) told: bool,
+}
+
+const fn is_taken_for_told() -> bool {
+    true
 }
 
 impl AppLeft {
@@ -85,6 +92,7 @@ impl AppLeft {
         port: u16,
         command: &[String],
         user: Option<String>,
+        told: bool,
     ) -> io::Result<(Self, OwnedFd)> {
         let descriptor = pidfd_open(process, PidfdFlags::empty())?;
         let left = Self {
@@ -92,6 +100,7 @@ impl AppLeft {
             port,
             command: command.to_vec(),
             user,
+            told,
         };
         Ok((left, descriptor))
     }

@@ -163,7 +163,11 @@ impl Worker {
     fn is_out_of_descriptors(&self, error: impl std::fmt::Display) {
         let now = self.shared.clock.monotonic();
         if self.was_full.replace(Some(now)).is_none() {
-            tracing::error!(%error, "cannot accept connections; idle ones make room");
+            tracing::error!(
+                %error,
+                "cannot accept connections; idle ones make room. Raise the limit on open files (`LimitNOFILE=` in a \
+                 unit, `ulimit -Hn`), or lower `limits.connections`"
+            );
         }
         self.sweeper
             .make_room(ROOM, || self.metrics().refused("limits/crowded"));
