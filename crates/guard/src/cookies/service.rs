@@ -85,7 +85,9 @@ where
                 at_root: false,
             };
         }
-        request.extensions_mut().insert(Within(self.guard.clone()));
+        if self.guard.is_enabled() {
+            request.extensions_mut().insert(Within(self.guard.clone()));
+        }
         let client = request.extensions().get::<ClientAddress>();
         let https = client.map_or_else(
             || request.uri().scheme_str() == Some("https"),
