@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
-use panoply_core::CertificateSource;
+use panoply_core::{CertificateSource, Clock};
 use rustls::SignatureScheme;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -71,6 +71,32 @@ impl Table {
         let wildcard = || self.wildcard.get(parent(name?)?);
         exact().or_else(wildcard).unwrap_or(&self.entries)
     }
+
+    /// The one of them to show at `now` to whoever can use what `usable` says: the first that is in its
+    /// time, also one with a wildcard in place of one for the name itself that is over, but none that no
+    /// browser trusts in place of one that it did; else the first.
+    fn choose(
+        &self,
+        name: Option<&str>,
+        now: SystemTime,
+        usable: impl Fn(&Entry) -> bool,
+    ) -> Option<&Arc<Entry>> {
+        let found = self.find(name);
+        let least = rank(found.first()?.info.source());
+        let wildcard = name
+            .and_then(parent)
+            .and_then(|name| self.wildcard.get(name));
+        let good = |entry: &&Arc<Entry>| {
+            let info = &entry.info;
+            let in_time = info.not_before() <= now && now < info.not_after();
+            let (source, of) = (info.source(), rank(info.source()));
+            in_time && (source == CertificateSource::Acme || of <= least) && usable(entry)
+        };
+        let mut all = found.iter().chain(wildcard.into_iter().flatten());
+        // An RSA and an ECDSA certificate may stand side by side under one name.
+        let usable = || found.iter().find(|entry| usable(entry));
+        all.find(good).or_else(usable).or(found.first())
+    }
 }
 
 impl fmt::Debug for Table {
@@ -81,18 +107,20 @@ impl fmt::Debug for Table {
 }
 
 /// What rustls asks for a certificate: the table, replaced without a lock.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Resolver {
     table: ArcSwap<Table>,
     challenges: Challenges,
+    clock: Arc<dyn Clock>,
 }
 
 impl Resolver {
     /// One that answers an ACME directory as `challenges` says.
-    pub(crate) fn new(challenges: Challenges) -> Self {
+    pub(crate) fn new(challenges: Challenges, clock: Arc<dyn Clock>) -> Self {
         Self {
             table: ArcSwap::default(),
             challenges,
+            clock,
         }
     }
 
@@ -112,10 +140,8 @@ impl Resolver {
 
     fn choose(&self, name: Option<&str>, schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
         let table = self.table.load();
-        let found = table.find(name);
-        // An RSA and an ECDSA certificate may stand side by side under one name.
-        let usable = |entry: &&Arc<Entry>| entry.key.key.choose_scheme(schemes).is_some();
-        let entry = found.iter().find(usable).or(found.first())?;
+        let usable = |entry: &Entry| entry.key.key.choose_scheme(schemes).is_some();
+        let entry = table.choose(name, self.clock.wall(), usable)?;
         Some(Arc::clone(&entry.key))
     }
 }

@@ -67,7 +67,8 @@ impl Tls {
         clients: Option<Clients>,
         parts: Parts,
     ) -> Result<Self, Error> {
-        let resolver = Arc::new(Resolver::new(parts.challenges.clone().unwrap_or_default()));
+        let challenges = parts.challenges.clone().unwrap_or_default();
+        let resolver = Arc::new(Resolver::new(challenges, Arc::clone(&parts.clock)));
         resolver.replace(sources.table());
         let for_challenges = parts.challenges.as_ref();
         let for_challenges =

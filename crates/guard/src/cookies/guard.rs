@@ -80,6 +80,11 @@ impl CookieGuard {
         }))
     }
 
+    /// Whether it is the same guard, or a clone of it.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Whether it does anything.
     pub fn is_enabled(&self) -> bool {
         self.0.config.is_enabled()

@@ -17,6 +17,9 @@ use super::{CookieGuard, CookiesSeen};
 ///
 /// Whether a client came by HTTPS is told by the [`ClientAddress`] in the request's extensions,
 /// else by its URI.
+///
+/// Within another of the same guard it does nothing: what that one has put back would be dropped, as if a
+/// client had sent it.
 #[derive(Debug, Clone)]
 pub struct CookieGuardLayer(CookieGuard);
 
@@ -50,6 +53,10 @@ pub struct CookieGuardService<S> {
     guard: CookieGuard,
 }
 
+/// A guard within which a request is, in its extensions.
+#[derive(Clone)]
+struct Within(CookieGuard);
+
 /// The rule of its refusals.
 const RULE: &str = "cookies/unsealable";
 
@@ -67,6 +74,20 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let outer = request.extensions().get::<Within>();
+        if outer.is_some_and(|Within(outer)| outer.is_same(&self.guard)) {
+            return CookieFuture {
+                call: RefusedOr::passed(self.inner.call(request)),
+                guard: None,
+                seen: CookiesSeen::default(),
+                https: false,
+                leaves: false,
+                at_root: false,
+            };
+        }
+        if self.guard.is_enabled() {
+            request.extensions_mut().insert(Within(self.guard.clone()));
+        }
         let client = request.extensions().get::<ClientAddress>();
         let https = client.map_or_else(
             || request.uri().scheme_str() == Some("https"),
@@ -84,7 +105,7 @@ where
         };
         CookieFuture {
             call,
-            guard: self.guard.clone(),
+            guard: Some(self.guard.clone()),
             seen,
             https,
             leaves,
@@ -105,7 +126,8 @@ pin_project! {
     pub struct CookieFuture<F> {
         #[pin]
         call: RefusedOr<F>,
-        guard: CookieGuard,
+        // None where another has it.
+        guard: Option<CookieGuard>,
         seen: CookiesSeen,
         https: bool,
         leaves: bool,
@@ -123,11 +145,14 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let mut answer = ready!(this.call.poll(cx))?;
+        let Some(guard) = this.guard else {
+            return Poll::Ready(Ok(answer));
+        };
         let status = answer.status();
         let (https, at_root) = (*this.https, *this.at_root);
-        let set = { &*this.guard }.outgoing_from(answer.headers_mut(), https, at_root);
+        let set = guard.outgoing_from(answer.headers_mut(), https, at_root);
         if set || this.seen.session {
-            this.guard.forbid_caching(status, answer.headers_mut());
+            guard.forbid_caching(status, answer.headers_mut());
         }
         if *this.leaves {
             CookieGuard::clear(status, answer.headers_mut());

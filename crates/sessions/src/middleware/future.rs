@@ -20,7 +20,8 @@ pin_project! {
     pub struct SessionFuture<F: Future> {
         #[pin]
         state: State<F, F::Output>,
-        session: Session,
+        // None where the layer that made it stands outside, and finishes it.
+        session: Option<Session>,
         accept: Option<HeaderValue>,
         id: Option<RequestId>,
     }
@@ -43,9 +44,19 @@ impl<F: Future> SessionFuture<F> {
     ) -> Self {
         Self {
             state: State::Calling { call },
-            session,
+            session: Some(session),
             accept,
             id,
+        }
+    }
+
+    /// Of a request whose session is another's to finish.
+    pub(super) const fn passed(call: F) -> Self {
+        Self {
+            state: State::Calling { call },
+            session: None,
+            accept: None,
+            id: None,
         }
     }
 }
@@ -63,16 +74,17 @@ where
             match this.state.as_mut().project() {
                 StateProjection::Calling { call } => {
                     let response = ready!(call.poll(cx))?;
-                    if this.session.is_untouched() {
+                    let session = this.session.as_ref();
+                    let Some(session) = session.filter(|session| !session.is_untouched()) else {
                         return Poll::Ready(Ok(response));
-                    }
-                    if let Some(finished) = this.session.finish_at_once() {
-                        let no_store = this.session.forbids_caching();
+                    };
+                    if let Some(finished) = session.finish_at_once() {
+                        let no_store = session.forbids_caching();
                         let accept = this.accept.take();
                         let closed = close(response, &finished, no_store, accept, *this.id);
                         return Poll::Ready(Ok(closed));
                     }
-                    let session = this.session.clone();
+                    let session = session.clone();
                     this.state.set(State::Finishing {
                         finish: Box::pin(async move { session.finish().await }),
                         response: Some(Ok(response)),
@@ -82,7 +94,8 @@ where
                     let finished = ready!(finish.as_mut().poll(cx));
                     return match response.take() {
                         Some(Ok(response)) => {
-                            let no_store = this.session.forbids_caching();
+                            let session = this.session.as_ref();
+                            let no_store = session.is_some_and(Session::forbids_caching);
                             let accept = this.accept.take();
                             Poll::Ready(Ok(close(response, &finished, no_store, accept, *this.id)))
                         }

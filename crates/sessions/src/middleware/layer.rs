@@ -12,6 +12,9 @@ use crate::Sessions;
 /// [`ClientAddress`](panoply_core::ClientAddress) and [`Connection`](panoply_core::Connection) in
 /// the request's extensions, and from the scheme of its URI. Where none of them says so, it is
 /// taken for HTTPS: the cookie is `Secure`, so that a browser keeps it for nothing else.
+///
+/// Where one of the same sessions stands outside, as around a router within which this one's is nested, its
+/// session is the request's.
 #[derive(Debug, Clone)]
 pub struct SessionLayer(Sessions);
 

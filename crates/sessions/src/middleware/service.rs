@@ -39,6 +39,11 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let outer = request.extensions().get::<Session>();
+        if outer.is_some_and(|outer| outer.is_of(&self.sessions)) {
+            // Two states of one session would each set a cookie, and undo what the other has done.
+            return SessionFuture::passed(self.inner.call(request));
+        }
         let settings = &self.sessions.0.settings;
         let id = find_cookie(request.headers(), settings.cookie.name());
         let id = id.and_then(|value| self.sessions.0.parse(value));

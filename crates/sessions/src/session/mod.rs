@@ -10,9 +10,9 @@ use panoply_core::SessionFingerprint;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::Error;
 use crate::id::SessionId;
 use crate::sessions::Shared;
+use crate::{Error, Sessions};
 
 mod commit;
 mod finish;
@@ -104,6 +104,11 @@ impl Session {
     /// When the store fails.
     pub async fn is_new(&self) -> Result<bool, Error> {
         Ok(self.fingerprint().await?.is_none())
+    }
+
+    /// Whether it is one of those.
+    pub(crate) fn is_of(&self, sessions: &Sessions) -> bool {
+        Arc::ptr_eq(&self.0.shared, &sessions.0)
     }
 
     /// Whether the answer can carry the cookie.

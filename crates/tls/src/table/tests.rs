@@ -1,16 +1,22 @@
+use panoply_core::ManualClock;
 use proptest::prelude::*;
-use rcgen::{CertificateParams, KeyPair};
+use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use rustls_pki_types::PrivateKeyDer;
 
 use super::*;
 use crate::server;
 
 fn entry(names: &[&str], source: CertificateSource, key: &KeyPair) -> Arc<Entry> {
+    entry_until(4000, names, source, key)
+}
+
+/// One that is good from 2020 until the first of January of that year.
+fn entry_until(year: i32, names: &[&str], source: CertificateSource, key: &KeyPair) -> Arc<Entry> {
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-    let certificate = CertificateParams::new(names)
-        .unwrap()
-        .self_signed(key)
-        .unwrap();
+    let mut params = CertificateParams::new(names).unwrap();
+    params.not_before = date_time_ymd(2020, 1, 1);
+    params.not_after = date_time_ymd(year, 1, 1);
+    let certificate = params.self_signed(key).unwrap();
     let info = CertificateInfo::read(certificate.der(), source).unwrap();
     let private = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
     let chain = vec![certificate.der().clone()];
@@ -35,7 +41,7 @@ fn with_mixed_sources_each_name_has_its_own() {
         entry(&["old.shop.example", "both.example"], Files, &key),
         entry(&["both.example"], Acme, &key),
     ]);
-    let resolver = Resolver::default();
+    let resolver = Resolver::new(Challenges::default(), Arc::new(ManualClock::new()));
     assert_eq!(resolver.source(None), None);
     resolver.replace(table);
     for (name, source) in [
@@ -48,6 +54,40 @@ fn with_mixed_sources_each_name_has_its_own() {
         (None, Files),
     ] {
         assert_eq!(resolver.source(name), Some(source), "{name:?}");
+    }
+}
+
+#[test]
+fn what_is_over_gives_way_to_what_is_not() {
+    use CertificateSource::{Acme, Files, Local};
+    let key = key();
+    let over = |names: &[&str], source| entry_until(2021, names, source, &key);
+    let table = Table::new(vec![
+        over(&["both.example"], Files),
+        entry(&["both.example"], Files, &key),
+        over(&["a.wild.example"], Acme),
+        entry(&["*.wild.example"], Acme, &key),
+        over(&["own.wild.example"], Files),
+        over(&["shop.example"], Acme),
+        entry(&["shop.example"], Local, &key),
+    ]);
+    let now = SystemTime::from(date_time_ymd(2026, 1, 1));
+    for (name, source, good) in [
+        ("both.example", Files, true),
+        ("a.wild.example", Acme, true),
+        ("own.wild.example", Acme, true),
+        // What no browser trusts is of no use.
+        ("shop.example", Acme, false),
+        ("unknown.example", Files, true),
+    ] {
+        let chosen = table.choose(Some(name), now, |_| true).unwrap();
+        let info = &chosen.info;
+        assert_eq!(
+            (info.source(), info.not_after() > now),
+            (source, good),
+            "{name}"
+        );
+        assert!(table.choose(Some(name), now, |_| false).is_some(), "{name}");
     }
 }
 

@@ -300,3 +300,29 @@ fn a_cookie_that_holds_another_is_dropped() {
     let seen = incoming(&guard, &[&own], true);
     assert_eq!(seen.as_deref(), Some("connect.sid=1 session=2"));
 }
+
+#[tokio::test]
+async fn one_within_another_leaves_all_to_it() {
+    let guard = guard("");
+    let app = service_fn(async |request: Request<()>| {
+        let came = request.headers().get(COOKIE).cloned();
+        let mut response = Response::new(Bytes::new());
+        let headers = response.headers_mut();
+        headers.insert(
+            SET_COOKIE,
+            HeaderValue::from_static("PHPSESSID=new; Path=/"),
+        );
+        headers.extend(came.map(|came| (http::header::VIA, came)));
+        Ok::<_, std::convert::Infallible>(response)
+    });
+    let layer = CookieGuardLayer::new(guard.clone());
+    let service = layer.layer(layer.layer(app));
+    let request = Request::get("https://a.example/")
+        .header(COOKIE, pair(&guard, "PHPSESSID=1"))
+        .body(())
+        .unwrap();
+    let answer = service.oneshot(request).await.unwrap();
+    assert_eq!(answer.headers()[http::header::VIA], "PHPSESSID=1");
+    let sent = answer.headers()[SET_COOKIE].to_str().unwrap();
+    assert_eq!(sent, out(&guard, "PHPSESSID=new; Path=/", true));
+}

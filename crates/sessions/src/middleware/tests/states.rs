@@ -282,3 +282,29 @@ fn what_is_shown_tells_of_settings_and_store_and_no_value() {
     let session = Session::new(site.sessions.0.clone(), Some(id), None);
     assert_eq!(format!("{session:?}"), "Session(…)");
 }
+
+#[tokio::test]
+async fn one_layer_within_another_has_its_session() {
+    for at_once in [false, true] {
+        let site = Site::new(config(), at_once);
+        let app = service_fn(async |request: Request<()>| {
+            let session = request.extensions().get::<Session>().unwrap().clone();
+            session.login("alice").await.unwrap();
+            Ok::<_, std::convert::Infallible>(Response::new(Bytes::new()))
+        });
+        // What an app puts between the two, and looks at sessions too.
+        let between = |request: Request<()>| async {
+            let session = request.extensions().get::<Session>().unwrap().clone();
+            session.insert("a", &1).await.unwrap();
+            site.sessions.layer().layer(app).oneshot(request).await
+        };
+        let service = site.sessions.layer().layer(service_fn(between));
+        let response = service.oneshot(Request::new(())).await.unwrap();
+        let cookies = response.headers().get_all(SET_COOKIE).iter().count();
+        assert_eq!(cookies, 1);
+        let mut browser = site.browser();
+        browser.keep(&response);
+        assert_eq!(browser.user().await.as_deref(), Some("alice"));
+        assert_eq!(browser.value("a").await, Some(1));
+    }
+}
