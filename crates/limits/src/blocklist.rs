@@ -14,6 +14,7 @@ use panoply_core::{
     Action, BlockId, ClientAddress, Clock, CounterKey, CounterKeys, CounterStore, Op, Refusal,
     RefusedOr, Release, Rule, StoreError, Subject, SystemClock,
 };
+use tokio::sync::{Mutex, MutexGuard};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -32,6 +33,9 @@ struct Inner {
     clock: Arc<dyn Clock>,
     known: ArcSwap<HashMap<IpAddr, Entry>>,
     generation: AtomicI64,
+    /// Whose change it is: what one has read or done must be known here before another goes on, or a client
+    /// that is released and blocked at once would be known as neither.
+    turn: Mutex<()>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -78,6 +82,7 @@ impl Blocklist {
             clock: Arc::new(clock),
             known: ArcSwap::default(),
             generation: AtomicI64::new(i64::MIN),
+            turn: Mutex::new(()),
         }))
     }
 
@@ -94,6 +99,7 @@ impl Blocklist {
     ///
     /// When the store fails, or 100,000 are blocked already.
     pub async fn add(&self, client: IpAddr, time: Option<Duration>) -> Result<BlockId, StoreError> {
+        let turn = self.0.turn.lock().await;
         if !self.has_room_for(client) {
             return Err(StoreError::permanent(FULL));
         }
@@ -108,7 +114,7 @@ impl Blocklist {
             known.insert(client, entry);
         };
         if !generation.is_some_and(|now| self.note(now, note)) {
-            self.refresh().await?;
+            self.read(&turn).await?;
         }
         Ok(id)
     }
@@ -152,6 +158,7 @@ impl Blocklist {
     ///
     /// When the store fails.
     pub async fn release(&self, which: Release) -> Result<usize, StoreError> {
+        let turn = self.0.turn.lock().await;
         let released = self.0.store.release(which).await?;
         let decided = self.0.store.decide(&[self.change()]).await?;
         let generation = decided.state().count;
@@ -163,9 +170,10 @@ impl Blocklist {
         let note = |known: &mut HashMap<IpAddr, Entry>| {
             known.retain(|of, entry| Some(entry.id) != id && Some(*of) != client);
         };
-        let is_known = id.is_some() || client.is_some();
+        // Where more are blocked than are known, one of those takes the place.
+        let is_known = (id.is_some() || client.is_some()) && self.0.known.load().len() <= MOST;
         if !(is_known && self.note(generation, note)) {
-            self.refresh().await?;
+            self.read(&turn).await?;
         }
         Ok(released)
     }
@@ -176,6 +184,11 @@ impl Blocklist {
     ///
     /// When the store fails; what was known stays.
     pub async fn refresh(&self) -> Result<(), StoreError> {
+        let turn = self.0.turn.lock().await;
+        self.read(&turn).await
+    }
+
+    async fn read(&self, _turn: &MutexGuard<'_, ()>) -> Result<(), StoreError> {
         let look = Op::new(self.changes(), &CHANGES, Action::Get);
         let generation = self.0.store.decide(&[look]).await?.state().count;
         if self.0.generation.load(Ordering::Acquire) == generation {

@@ -142,3 +142,63 @@ async fn whoever_adds_many_has_none_of_them_read_again() {
     one.refresh().await.unwrap();
     assert_eq!(store.1.load(Ordering::Relaxed), before);
 }
+
+/// A store that takes its time once it has released.
+#[derive(Debug, Default)]
+struct Slow(MemoryStore);
+
+impl CounterStore for Slow {
+    fn decide<'a>(&'a self, ops: &[Op<'_>]) -> panoply_core::Reply<'a, panoply_core::Decision> {
+        self.0.decide(ops)
+    }
+
+    fn decide_now(&self, ops: &[Op<'_>]) -> Option<Result<panoply_core::Decision, StoreError>> {
+        self.0.decide_now(ops)
+    }
+
+    fn blocks(
+        &self,
+        after: Option<BlockId>,
+        most: usize,
+    ) -> panoply_core::Reply<'_, Vec<panoply_core::Block>> {
+        self.0.blocks(after, most)
+    }
+
+    fn release(&self, which: Release) -> panoply_core::Reply<'_, usize> {
+        let released = self.0.release(which);
+        panoply_core::Reply::later(async move {
+            let released = released.await;
+            tokio::task::yield_now().await;
+            released
+        })
+    }
+}
+
+#[tokio::test]
+async fn who_is_blocked_while_being_released_is_known_as_the_store_has_it() {
+    let list = Blocklist::new(Arc::new(Slow::default()), CounterKeys::new([7; 16]));
+    let bad = IpAddr::from([203, 0, 113, 9]);
+    list.add(bad, None).await.unwrap();
+    let release = list.release(Release::Client(bad));
+    let (released, added) = tokio::join!(release, list.add(bad, None));
+    assert_eq!((released.unwrap(), added.is_ok()), (1, true));
+    let kept = list.0.store.blocks(None, PAGE).await.unwrap().len();
+    assert_eq!((list.find(bad).is_some(), kept), (true, 1));
+}
+
+#[tokio::test]
+async fn where_more_are_blocked_than_are_known_one_takes_the_place_of_who_is_released() {
+    let store = Arc::new(MemoryStore::default());
+    let list = Blocklist::new(store, CounterKeys::new([7; 16]));
+    let client = |number: usize| IpAddr::from(u32::try_from(number).unwrap().to_be_bytes());
+    let first = list.add(client(0), None).await.unwrap();
+    // Another node has added one, of whom there was no room to know.
+    let all = (1..=MOST + 1).map(|number| {
+        let id = BlockId::of(CounterKey::from_bits(number as u128));
+        (client(number), Entry { id, until: None })
+    });
+    list.0.known.store(Arc::new(all.collect()));
+    assert_eq!(list.find(client(0)), None);
+    list.release(Release::Client(client(1))).await.unwrap();
+    assert_eq!(list.find(client(0)), Some(first));
+}

@@ -98,6 +98,7 @@ fn says_no(text: &str) -> bool {
 /// Whether something failed, and not nothing.
 fn tells_of_a_failure(text: &str) -> bool {
     let within = |letter: char| letter.is_alphanumeric() || " -_/".contains(letter);
+    let text = numbers_whole(text);
     let mut clauses = text
         .split_inclusive(|letter| !within(letter))
         .map(|clause| {
@@ -107,13 +108,9 @@ fn tells_of_a_failure(text: &str) -> bool {
         })
         .peekable();
     while let Some((words, is_label)) = clauses.next() {
-        // `Failed logins: 0`
-        let next = clauses.peek().and_then(|(words, _)| words.first());
-        if is_label && words.len() <= 4 && next.is_some_and(|first| is_none(first)) {
-            let of_what = words.iter().any(|word| LEFT.contains(word));
-            if !of_what {
-                continue;
-            }
+        let behind = clauses.peek().map_or(&[][..], |(words, _)| words);
+        if is_label && is_count_of_none(&words, behind) {
+            continue;
         }
         for (at, word) in words.iter().enumerate() {
             let behind = words.get(at + 1).copied().unwrap_or_default();
@@ -134,15 +131,47 @@ fn is_none(word: &str) -> bool {
     matches!(word, "0" | "no" | "none" | "zero" | "never")
 }
 
+/// Whether `label`, with what is behind its colon, counts none: `Failed logins: 0`. But why something failed
+/// may begin like that, too: `Login failed: no account has that name`, `Login failed: 0 attempts left`.
+fn is_count_of_none(label: &[&str], behind: &[&str]) -> bool {
+    let Some((first, more)) = behind.split_first() else {
+        return false;
+    };
+    let is_left = || label.iter().chain(behind).any(|word| LEFT.contains(word));
+    let ends = |label: &&str| FAILS.iter().any(|end| label.ends_with(end)) && *label != "failures";
+    let gives_reason = || *first == "no" || label.last().is_some_and(ends);
+    is_none(first) && label.len() <= 4 && !is_left() && (more.is_empty() || !gives_reason())
+}
+
 /// Whether what stands before it in its clause says that none did: `0 jobs failed`, `no failures`.
 fn is_of_none(before: &[&str]) -> bool {
     let mut before = before.iter().rev();
     match before.next() {
         Some(word) if is_none(word) || *word == "without" => true,
-        // What is counted may stand between, of up to two words.
-        Some(_) => before.take(2).any(|word| matches!(*word, "0" | "zero")),
-        None => false,
+        // What is counted may stand between, of up to two words, and is many: of `OAuth 2.0 login failed` one
+        // login did.
+        Some(word) if word.ends_with('s') || *word == "of" || is_number(word) => {
+            before.take(2).any(|word| matches!(*word, "0" | "zero"))
+        }
+        _ => false,
     }
+}
+
+/// What a text is with its numbers in one: `1.0` and `10:00` end in none.
+fn numbers_whole(text: &str) -> String {
+    let digit = |letter: Option<char>| letter.is_some_and(|letter| letter.is_ascii_digit());
+    let mut letters = text.chars().peekable();
+    let (mut whole, mut before) = (String::with_capacity(text.len()), None);
+    while let Some(letter) = letters.next() {
+        let joins = ".:,".contains(letter) && digit(before) && digit(letters.peek().copied());
+        before = Some(letter);
+        whole.extend(before.filter(|_| !joins));
+    }
+    whole
+}
+
+fn is_number(word: &str) -> bool {
+    word.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// What is left of a page without its tags, comments and styles, spaces made one; scripts stay, as some
@@ -199,6 +228,15 @@ mod tests {
             "Error 0: login failed",
             "Anmeldung fehlgeschlagen",
             "InvalidCredentials",
+            "Login failed: no account with that email",
+            "Authentication failure: no user of that name",
+            "Failed login: no account of that name",
+            "Login failed: 0 attempts left",
+            "Failed attempts: 0 left",
+            "OAuth 2.0 login failed",
+            "Zero Trust login failed",
+            "<h1>Shop 1.0</h1><p>Failed to log in",
+            "10:0 Failed to log in",
         ] {
             assert!(page_says_no(no.as_bytes()), "{no}");
         }
@@ -225,6 +263,10 @@ mod tests {
             "0 of 12 failed",
             "0 login attempts failed",
             "Failed logins: 0",
+            "Failed logins: 0 Last login: today",
+            "Jobs failed: 0",
+            "Failures: none",
+            "Welcome to Shop 2.0, 0 jobs failed",
             "Last failed login: never",
             "Works without fail, by unfailing friends",
             "Your other sessions were invalidated",
