@@ -17,7 +17,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use panoply_core::{ClientAddress, Scheme, Secret};
-use panoply_limits::{LoginConfig, LoginLayer};
+use panoply_limits::{LoginConfig, LoginLayer, LoginVerdict};
 use panoply_store_memory::MemoryStore;
 use tower::{Layer as _, Service as _, service_fn};
 
@@ -33,11 +33,24 @@ fn login<F>(layer: &LoginLayer, app: impl Fn() -> F + Clone) -> Option<Result<u1
 where
     F: Future<Output = Result<Response<Body>, &'static str>>,
 {
+    judged(layer, |_| app())
+}
+
+/// The same of an app that may say how it went.
+fn judged<F>(
+    layer: &LoginLayer,
+    app: impl Fn(LoginVerdict) -> F + Clone,
+) -> Option<Result<u16, &'static str>>
+where
+    F: Future<Output = Result<Response<Body>, &'static str>>,
+{
     let mut request = Request::post("/login").body(Full::from("username=ada&password=x"));
     let peer: SocketAddr = "203.0.113.9:1".parse().unwrap();
     let extensions = request.as_mut().unwrap().extensions_mut();
     extensions.insert(ClientAddress::direct(peer, Scheme::Https));
-    let mut service = layer.layer(service_fn(move |_| app()));
+    let mut service = layer.layer(service_fn(move |request: Request<_>| {
+        app(request.extensions().get::<LoginVerdict>().unwrap().clone())
+    }));
     let once = AssertUnwindSafe(|| {
         let mut call = pin!(service.call(request.unwrap()));
         call.as_mut().poll(&mut Context::from_waker(Waker::noop()))
@@ -66,6 +79,24 @@ async fn an_app_that_falls_over_locks_nobody_out() {
     }
     let right = || async { Ok(Response::new(Body::default())) };
     assert_eq!(login(&site, right), Some(Ok(200)));
+}
+
+#[tokio::test]
+async fn what_the_handler_has_said_before_it_fell_counts() {
+    let site = layer(LoginConfig::route("/login"));
+    for _ in 0..5 {
+        let told = judged(&site, |verdict| async move {
+            verdict.failed();
+            falls().await
+        });
+        assert_eq!(told, None);
+        let told = judged(&site, |verdict| async move {
+            verdict.failed();
+            fails().await
+        });
+        assert_eq!(told, Some(Err("timed out")));
+    }
+    assert_eq!(login(&site, falls), Some(Ok(429)));
 }
 
 #[tokio::test]

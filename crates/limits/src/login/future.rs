@@ -302,11 +302,12 @@ where
                     let response = match answered {
                         Ok(response) => response,
                         Err(fall) => {
-                            // It has verified nothing, as with an answer of 5xx.
-                            let attempt = this.attempt.take();
-                            let otherwise = settings.otherwise;
-                            let settled =
-                                async move { settle(attempt?, Outcome::Neither, otherwise).await };
+                            // It has verified nothing, as with an answer of 5xx, unless the handler has said so:
+                            // one that makes whoever is wrong wait may be cut off by a time limit.
+                            let said = this.verdict.said();
+                            let outcome = said.map_or(Outcome::Neither, |said| said.outcome);
+                            let (attempt, otherwise) = (this.attempt.take(), settings.otherwise);
+                            let settled = async move { settle(attempt?, outcome, otherwise).await };
                             this.state.set(State::Fallen {
                                 settled: Box::pin(settled),
                                 fall: Some(fall),
