@@ -94,6 +94,12 @@ impl Descriptors {
             .store(most.unwrap_or(RawFd::MAX), Ordering::Relaxed);
     }
 
+    /// As if there were no more than this, until it is looked at again.
+    #[cfg(test)]
+    pub(crate) fn leave(&self, most: RawFd) {
+        self.0.most.store(most, Ordering::Relaxed);
+    }
+
     /// A worker listens, and nobody has come yet.
     pub(crate) fn begin_with(&self, listener: &impl AsFd) {
         if let Ok(next) = listener.as_fd().try_clone_to_owned() {

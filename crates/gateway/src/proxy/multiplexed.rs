@@ -143,9 +143,17 @@ impl Drop for Turn {
     }
 }
 
+/// What whoever wants a new connection comes to.
+#[derive(Debug)]
+pub(super) enum Dialled {
+    New(TcpStream),
+    /// A place on another became free while there was no file descriptor for a new one.
+    Free(Place),
+}
+
 impl Multiplexed {
     /// A place on a connection that has room, or that has the most of it if no more are to be made.
-    fn turn(&self) -> Option<Place> {
+    pub(super) fn turn(&self) -> Option<Place> {
         let mut lines = self.lines.borrow_mut();
         lines.retain(|line| !line.sender.is_closed());
         let crowded = || {
@@ -159,7 +167,7 @@ impl Multiplexed {
     /// A place on a connection that has room, or on a new one, which `dial` begins.
     pub(super) async fn open(
         &self,
-        dial: impl Future<Output = Result<TcpStream, Failure>>,
+        dial: impl Future<Output = Result<Dialled, Failure>>,
     ) -> Result<Place, Failure> {
         if let Some(place) = self.turn() {
             return Ok(place);
@@ -170,7 +178,11 @@ impl Multiplexed {
         if let Some(place) = self.turn() {
             return Ok(place);
         }
-        let line = Line::over(dial.await?, self.tasks.clone()).await?;
+        let stream = match dial.await? {
+            Dialled::New(stream) => stream,
+            Dialled::Free(place) => return Ok(place),
+        };
+        let line = Line::over(stream, self.tasks.clone()).await?;
         let place = line.place();
         self.lines.borrow_mut().push(line);
         Ok(place)

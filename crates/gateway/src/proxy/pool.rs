@@ -13,7 +13,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use super::Failure;
 use super::deadlines::{Deadline, Deadlines};
 use super::http1::{Home, Interims, Line, Patience, Room};
-use super::multiplexed::Multiplexed;
+use super::multiplexed::{Dialled, Multiplexed};
 use crate::descriptors::{Descriptors, Use, have_run_out};
 use crate::listen::miss_the_vanished;
 use crate::wire::bound_unsent;
@@ -173,10 +173,20 @@ impl Pool {
         &self.shared
     }
 
-    /// A new connection that many requests share.
-    pub(super) async fn dial_shared(&self) -> Result<TcpStream, Failure> {
-        let (stream, _) = self.with_descriptor(async || self.dial().await).await?;
-        Ok(stream)
+    /// A new connection that many requests share, or a place on one that became free while there was no file
+    /// descriptor for a new one.
+    pub(super) async fn dial_shared(&self) -> Result<Dialled, Failure> {
+        let mut again = false;
+        let dial = async || {
+            if std::mem::replace(&mut again, true)
+                && let Some(place) = self.shared.turn()
+            {
+                return Ok(Dialled::Free(place));
+            }
+            let (stream, _) = self.dial().await?;
+            Ok(Dialled::New(stream))
+        };
+        self.with_descriptor(dial).await
     }
 
     /// What `dial` gives, which is asked again as long as there is no file descriptor for it.
@@ -230,6 +240,7 @@ impl Pool {
 
 #[cfg(test)]
 mod tests {
+    use hyper_util::rt::{TokioExecutor, TokioIo};
     use panoply_core::ManualClock;
     use tokio::net::TcpListener;
 
@@ -256,4 +267,39 @@ mod tests {
         pool.give_back(moves, &pool.home(true, None));
         assert!(pool.reuse().is_none());
     }
+
+    #[tokio::test]
+    async fn without_a_descriptor_a_place_that_becomes_free_is_taken() {
+        let descriptors = Descriptors::default();
+        let pool = Rc::new(Pool::new(Rc::new(ManualClock::new()), descriptors.clone()));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        pool.move_to(listener.local_addr().unwrap());
+        let app = async {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+            let service = hyper::service::service_fn(|_| std::future::pending::<NoAnswer>());
+            let serve = server.max_concurrent_streams(1);
+            let _ = serve.serve_connection(TokioIo::new(stream), service).await;
+        };
+        let requests = async {
+            let lines = pool.multiplexed();
+            let first = lines.open(pool.dial_shared()).await.unwrap();
+            descriptors.leave(1);
+            let free = async {
+                tokio::time::sleep(LOOK * 5).await;
+                drop(first);
+            };
+            let (second, ()) = tokio::join!(lines.open(pool.dial_shared()), free);
+            assert!(second.is_ok(), "{second:?}");
+        };
+        let both = async {
+            tokio::select! {
+                () = app => panic!("the app ends first"),
+                () = requests => {}
+            }
+        };
+        tokio::task::LocalSet::new().run_until(both).await;
+    }
+
+    type NoAnswer = Result<http::Response<String>, std::convert::Infallible>;
 }
