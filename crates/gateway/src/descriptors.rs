@@ -4,9 +4,13 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit, setrlimit};
+
+/// How often whoever waits for a file descriptor looks for one.
+pub(crate) const LOOK: Duration = Duration::from_millis(20);
 
 /// Raises the soft limit, which is 1,024 in most places and there for programs of another time, to the
 /// hard one, and tells when that is too low for `connections`: each may take one, and one to the app.

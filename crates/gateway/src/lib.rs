@@ -27,6 +27,7 @@ mod nonce;
 mod orphans;
 mod pages;
 mod privilege;
+mod proc_stat;
 mod proxy;
 mod reload;
 mod reports;

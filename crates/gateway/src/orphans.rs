@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use rustix::process::{Pid, WaitOptions, getpid, waitpid};
 
+use crate::proc_stat;
+
 /// How often it is looked for them. What somebody here waits for is a zombie for much less.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -49,11 +51,9 @@ fn ended(parent: Pid) -> HashSet<i32> {
 
 /// By what `proc_pid_stat(5)` says of a process.
 fn is_ended_child(stat: &str, parent: Pid) -> bool {
-    // The name may hold anything.
-    let mut fields = stat
-        .rsplit_once(") ")
-        .map_or("", |found| found.1)
-        .split(' ');
+    let Some(mut fields) = proc_stat::fields(stat) else {
+        return false;
+    };
     let is_over = fields.next() == Some("Z");
     let of = fields.next().and_then(|parent| parent.parse().ok());
     is_over && of == Some(parent.as_raw_nonzero().get())

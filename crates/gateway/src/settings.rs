@@ -199,9 +199,7 @@ impl Settings {
     pub const fn listeners(&self) -> [Option<SocketAddr>; 3] {
         [self.http, self.https, self.admin]
     }
-}
 
-impl Settings {
     /// Whether an app that is started with them is told where a nonce belongs, by a word that nobody else knows.
     pub(crate) fn tells_of_nonces(&self, around: &Surroundings) -> bool {
         let told = self.live.placeholder.as_deref();

@@ -6,6 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use rustix::process::Pid;
 
+use crate::proc_stat;
+
 /// `TCP_LISTEN` in Linux's tables of sockets.
 const LISTENS: &str = "0A";
 
@@ -72,9 +74,7 @@ fn is_in(process: u32, group: Pid) -> bool {
     let Ok(line) = fs::read_to_string(format!("/proc/{process}/stat")) else {
         return false;
     };
-    // The program's name, in brackets, may hold anything; behind it: state, parent, group.
-    let behind = line.rsplit_once(')').map_or("", |(_, behind)| behind);
-    let found = behind.split_whitespace().nth(2);
+    let found = proc_stat::fields(&line).and_then(|mut fields| fields.nth(2));
     found.and_then(|number| number.parse().ok()) == Some(group.as_raw_nonzero().get())
 }
 

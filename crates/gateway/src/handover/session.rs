@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::proc_stat;
+
 /// A session whose leader has ended; what is left of it ends with this.
 #[derive(Debug)]
 pub(crate) struct Session(Pid);
@@ -65,9 +67,7 @@ impl Session {
 
 /// The session of a process that runs, by what `proc_pid_stat(5)` says of it.
 fn session(stat: &str) -> Option<Pid> {
-    // The name may hold anything.
-    let (_, behind) = stat.rsplit_once(") ")?;
-    let mut fields = behind.split(' ');
+    let mut fields = proc_stat::fields(stat)?;
     if fields.next()? == "Z" {
         return None;
     }

@@ -14,7 +14,7 @@ use super::Failure;
 use super::deadlines::{Deadline, Deadlines};
 use super::http1::{Home, Interims, Line, Patience, Room};
 use super::multiplexed::{Dialled, Multiplexed};
-use crate::descriptors::{Descriptors, Use, have_run_out};
+use crate::descriptors::{Descriptors, LOOK, Use, have_run_out};
 use crate::listen::miss_the_vanished;
 use crate::wire::bound_unsent;
 
@@ -29,9 +29,6 @@ const LONGEST_KEEP: Duration = Duration::from_hours(1);
 
 /// Longest wait for the app to accept a connection; it is on this machine or near it.
 pub(super) const CONNECT: Duration = Duration::from_secs(5);
-
-/// How often a request that has no file descriptor looks for one.
-const LOOK: Duration = Duration::from_millis(20);
 
 /// Keep-alive connections to one address, the last one used first.
 #[derive(Debug)]
@@ -130,17 +127,9 @@ impl Pool {
     /// A new connection, or one that has been used before and became free while there was no file
     /// descriptor for a new one; whether it has been used.
     pub(super) async fn connect(&self) -> Result<(Line, bool), Failure> {
-        let mut again = false;
-        let dial = async || {
-            if std::mem::replace(&mut again, true)
-                && let Some(line) = self.reuse()
-            {
-                return Ok((line, true));
-            }
-            let (stream, address) = self.dial().await?;
-            Ok((Line::new(stream, address, self.room.clone()), false))
-        };
-        self.with_descriptor(dial).await
+        let free = || self.reuse().map(|line| (line, true));
+        let new = |stream, address| (Line::new(stream, address, self.room.clone()), false);
+        self.new_or_free(new, free).await
     }
 
     /// Where a connection to the app goes back to, which the app keeps for `keep` if it says so.
@@ -176,37 +165,34 @@ impl Pool {
     /// A new connection that many requests share, or a place on one that became free while there was no file
     /// descriptor for a new one.
     pub(super) async fn dial_shared(&self) -> Result<Dialled, Failure> {
-        let mut again = false;
-        let dial = async || {
-            if std::mem::replace(&mut again, true)
-                && let Some(place) = self.shared.turn()
-            {
-                return Ok(Dialled::Free(place));
-            }
-            let (stream, _) = self.dial().await?;
-            Ok(Dialled::New(stream))
-        };
-        self.with_descriptor(dial).await
+        let free = || self.shared.turn().map(Dialled::Free);
+        let new = |stream, _| Dialled::New(stream);
+        self.new_or_free(new, free).await
     }
 
-    /// What `dial` gives, which is asked again as long as there is no file descriptor for it.
-    async fn with_descriptor<T>(
+    /// A new connection; as long as there is no file descriptor for it, what is `free` in its place.
+    async fn new_or_free<T>(
         &self,
-        mut dial: impl AsyncFnMut() -> Result<T, Failure>,
+        new: impl FnOnce(TcpStream, SocketAddr) -> T,
+        free: impl Fn() -> Option<T>,
     ) -> Result<T, Failure> {
         let until = tokio::time::Instant::now() + CONNECT;
         loop {
-            match dial().await {
+            match self.dial().await {
                 Err(Failure::Away(error)) if have_run_out(&error) => {
                     if tokio::time::Instant::now() >= until {
                         return Err(Failure::Descriptors(error));
                     }
                 }
-                other => return other,
+                dialled => return dialled.map(|(stream, address)| new(stream, address)),
             }
             // Not while it dials: whoever has one waits for the app alone.
-            let _waiting = self.descriptors.wait();
+            let waiting = self.descriptors.wait();
             tokio::time::sleep(LOOK).await;
+            drop(waiting);
+            if let Some(free) = free() {
+                return Ok(free);
+            }
         }
     }
 

@@ -10,11 +10,8 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::{Arrival, ROOM, Worker};
 use crate::balance::{Handed, Inbox, Place};
-use crate::descriptors;
+use crate::descriptors::{self, LOOK};
 use crate::wire;
-
-/// How often whoever waits for a file descriptor looks for one.
-const LOOK: Duration = Duration::from_millis(20);
 
 /// How soon another connection is tried when one could not be accepted.
 const FULL: Duration = Duration::from_millis(50);

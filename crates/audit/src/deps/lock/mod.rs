@@ -91,11 +91,9 @@ impl Kind {
     /// The command that puts another version of a direct dependency in.
     pub(crate) fn install(self, name: &str, version: &str) -> String {
         match self {
-            Self::Npm => format!("npm install {name}@{version}"),
-            Self::Yarn => format!("yarn add {name}@{version}"),
-            Self::Pnpm => format!("pnpm add {name}@{version}"),
-            Self::Bun | Self::BunBinary => format!("bun add {name}@{version}"),
             Self::Cargo => format!("cargo update -p {name} --precise {version}"),
+            // It is brought in as if it were not there.
+            _ => self.add(&format!("{name}@{version}")),
         }
     }
 
