@@ -31,7 +31,10 @@ pub enum Error {
         source: io::Error,
     },
     /// The app's program could not be started.
-    #[error("the app cannot be started: `{program}`: {source}{}", not_found(.source))]
+    #[error(
+        "the app cannot be started: `{program}`: {source}{}",
+        remedy(program, source)
+    )]
     App {
         /// The program that was named.
         program: String,
@@ -40,8 +43,9 @@ pub enum Error {
     },
 }
 
-fn not_found(error: &io::Error) -> &'static str {
+fn remedy(program: &str, error: &io::Error) -> &'static str {
     match error.kind() {
+        _ if program.contains("://") => "; an app that already runs is named by `--upstream`",
         io::ErrorKind::NotFound => "; is it installed and in PATH?",
         io::ErrorKind::PermissionDenied => "; is it executable?",
         _ => "",

@@ -39,10 +39,24 @@ fn flag(command: &str, word: &str) -> Option<String> {
         _ if word.contains(".toml") => Some(format!(
             "the file is named by a flag: `panoply {command} --config {word}`"
         )),
-        _ => Some(format!(
-            "the app's command stands behind `--`: `panoply {command} -- {word} …`"
-        )),
+        _ => Some(match address(word) {
+            Some(url) => format!("an app that runs already: `panoply {command} --upstream {url}`"),
+            None => {
+                format!("the app's command stands behind `--`: `panoply {command} -- {word} …`")
+            }
+        }),
     }
+}
+
+/// The address of an app that runs, however shortly somebody has written it: no program has such a name.
+fn address(word: &str) -> Option<String> {
+    if word.starts_with("http://") || word.starts_with("https://") {
+        return Some(word.to_owned());
+    }
+    let (host, port) = word.rsplit_once(':').unwrap_or(("", word));
+    port.parse::<u16>().ok()?;
+    let host = if host.is_empty() { "127.0.0.1" } else { host };
+    Some(format!("http://{host}:{port}"))
 }
 
 fn among(list: &[(&[&str], &'static str)], word: &str) -> Option<&'static str> {
@@ -183,6 +197,28 @@ mod tests {
         let flags: Vec<_> = flags.filter_map(|flag| flag.get_long()).collect();
         for word in FLAGS.iter().flat_map(|(words, _)| *words) {
             assert!(!flags.contains(&word.trim_start_matches('-')), "{word}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_no_program() {
+        for (word, url) in [
+            ("http://127.0.0.1:3000", "http://127.0.0.1:3000"),
+            ("https://app.internal", "https://app.internal"),
+            ("localhost:3000", "http://localhost:3000"),
+            ("[::1]:3000", "http://[::1]:3000"),
+            (":3000", "http://127.0.0.1:3000"),
+            ("3000", "http://127.0.0.1:3000"),
+        ] {
+            let tip = flag("run", word).unwrap();
+            assert!(
+                tip.ends_with(&format!("`panoply run --upstream {url}`")),
+                "{tip}"
+            );
+        }
+        for word in ["node", "server.js", "npm:start", "80000", "./3000"] {
+            let tip = flag("run", word).unwrap();
+            assert!(tip.contains("behind `--`"), "{tip}");
         }
     }
 
