@@ -147,7 +147,14 @@ impl Worker {
                 self.is_out_of_descriptors("too few file descriptors are left");
                 tokio::time::sleep(FULL).await;
             } else {
-                let accepted = listener.accept().await?;
+                let accepted = match listener.accept().await {
+                    // While the app is started there are fewer for a moment.
+                    Err(error) if descriptors::have_run_out(&error) => {
+                        descriptors::wait_until_raised();
+                        listener.accept().await?
+                    }
+                    accepted => accepted?,
+                };
                 let taken = accepted.0.as_raw_fd();
                 self.highest.set(self.highest.get().max(taken));
                 return Ok(accepted);
