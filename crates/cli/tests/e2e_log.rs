@@ -21,7 +21,7 @@ use std::time::Duration;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::Signal;
 use support::upgrade::Last;
-use support::{Gateway, Raw, Verdicts, curl_with, test_app, wait_for};
+use support::{Gateway, Raw, Recorder, Verdicts, ask, curl_with, test_app, wait_for};
 
 const NULL: &str = "/dev/null";
 
@@ -238,4 +238,34 @@ fn who_does_not_wait_for_an_answer_is_in_it_too() {
     }
     let locked = ["locked after too many failed logins", "login/pair"];
     gateway.process.line_with(&locked, limit);
+}
+
+#[test]
+fn an_app_that_breaks_off_each_answer_is_told_of_at_once_and_then_in_numbers() {
+    let app = Recorder::answering("this is no HTTP\r\n\r\n");
+    let mut gateway = Gateway::before(&app.origin(), "[tls]\nmode = \"off\"\n");
+    let mut wrong = Verdicts::default();
+    let request = b"GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n";
+    wrong.equal("the first", ask(gateway.address(), request).status(), 502);
+    let first = ["\"the app gave no answer\"", "WARN", "is not HTTP"];
+    gateway.process.line_with(&first, Duration::from_secs(5));
+    for number in 0..40 {
+        let status = ask(gateway.address(), request).status();
+        wrong.equal(&format!("{number}"), status, 502);
+    }
+    // However long that has taken.
+    let mut lines = 0;
+    wait_for("all to be told of", Duration::from_mins(1), || {
+        let said = gateway.process.said();
+        let more = said.iter().filter(|line| line.contains("to more requests"));
+        let more = more.filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        let more: Vec<u64> = more.filter_map(|line| line["requests"].as_u64()).collect();
+        lines = more.len();
+        (more.iter().sum::<u64>() == 40).then_some(())
+    });
+    wrong.check(lines < 5, || format!("in {lines} lines"));
+    let said = gateway.process.said();
+    let told = said.iter().filter(|line| line.contains(first[0])).count();
+    wrong.equal("said", told, 1);
+    wrong.settle();
 }

@@ -100,7 +100,24 @@ impl Inner {
                 );
             }
         }
-        proxy::forward(&self.pool, &self.upstream, request).map_err(|failure| refusal(&failure))
+        proxy::forward(&self.pool, &self.upstream, request)
+            .map_err(|failure| self.refusal(&failure))
+    }
+
+    /// What the client is told of it, and the log.
+    fn refusal(&self, failure: &Failure) -> Refusal {
+        let cause = failure.causes();
+        if matches!(
+            failure,
+            Failure::Broken(_) | Failure::NotHttp2 | Failure::Unasked | Failure::Coded
+        ) {
+            // Nobody else knows why: to the app all was well.
+            let now = self.shared.clock.monotonic();
+            self.shared.troubles.tell(failure, cause, now);
+        } else {
+            tracing::debug!(error = %failure, cause, "the app gave no answer");
+        }
+        failure.refusal()
     }
 }
 
@@ -146,7 +163,7 @@ impl Future for AppFuture {
         let answer = match &mut this.state {
             State::Forwarding(forwarding) => {
                 ready!(forwarding.poll(cx, &this.inner.pool, &this.inner.upstream))
-                    .map_err(|failure| refusal(&failure))
+                    .map_err(|failure| this.inner.refusal(&failure))
             }
             State::Refused(refusal) => match refusal.take() {
                 Some(refusal) => Err(*refusal),
@@ -181,19 +198,4 @@ impl Future for AppFuture {
             Err(refusal) => Poll::Ready(Ok(asked.answer(refusal).map(ResponseBody::from))),
         }
     }
-}
-
-/// What the client is told of it, and the log.
-fn refusal(failure: &Failure) -> Refusal {
-    let cause = failure.causes();
-    if matches!(
-        failure,
-        Failure::Broken(_) | Failure::NotHttp2 | Failure::Unasked | Failure::Coded
-    ) {
-        // Nobody else knows why: to the app all was well.
-        tracing::warn!(error = %failure, cause, "the app gave no answer");
-    } else {
-        tracing::debug!(error = %failure, cause, "the app gave no answer");
-    }
-    failure.refusal()
 }
