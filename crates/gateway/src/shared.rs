@@ -121,6 +121,11 @@ impl Shared {
         }
     }
 
+    /// Whether workers of `generation` are to come to their end.
+    pub(crate) fn is_draining(&self, generation: u32) -> bool {
+        *self.draining.borrow() >= generation
+    }
+
     /// Whether connections are kept until their next answer: a client that sends a request at that
     /// very moment would lose it.
     pub(crate) fn drains_gently(&self) -> bool {
