@@ -238,6 +238,10 @@ fn who_does_not_wait_for_an_answer_is_in_it_too() {
     }
     let locked = ["locked after too many failed logins", "login/pair"];
     gateway.process.line_with(&locked, limit);
+    let metrics = format!("{}/metrics", gateway.admin);
+    let metrics = curl_with(NULL.as_ref(), &[&metrics], b"").unwrap().text();
+    let counted = "panoply_logins_total{outcome=\"abandoned\"} 10";
+    assert!(metrics.contains(counted), "{metrics}");
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub(crate) struct Metrics {
     app_up: Gauge,
     store_up: Gauge,
     certificates_missing: Gauge,
-    logins: [Counter; 3],
+    logins: [Counter; 4],
     told: Told,
     /// The last refusals, for the admin page.
     pub(crate) recent: Recent,
@@ -44,6 +44,9 @@ impl std::fmt::Debug for Metrics {
 
 /// Upper bounds of the histogram's buckets, in seconds.
 const BUCKETS: [f64; 10] = [0.001, 0.005, 0.01, 0.025, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
+
+/// What came of logins.
+pub(crate) const LOGINS: [&str; 4] = ["success", "failure", "neither", "abandoned"];
 
 const EXPIRY: &str = "panoply_certificate_expiry_timestamp_seconds";
 
@@ -82,7 +85,7 @@ impl Metrics {
             app_up: gauge("panoply_app_up"),
             store_up: gauge("panoply_store_up"),
             certificates_missing: gauge("panoply_certificates_missing"),
-            logins: ["success", "failure", "neither"].map(login),
+            logins: LOGINS.map(login),
             told: Told::default(),
             recent: Recent::default(),
             recorder,
@@ -171,13 +174,19 @@ impl Metrics {
 
     /// A login that the app has answered.
     pub(crate) fn login(&self, outcome: Outcome) {
-        let [success, failure, neither] = &self.logins;
+        let [success, failure, neither, _] = &self.logins;
         let counter = match outcome {
             Outcome::Success => success,
             Outcome::Failure => failure,
             _ => neither,
         };
         counter.increment(1);
+    }
+
+    /// A login for whose answer the client has not waited.
+    pub(crate) fn login_abandoned(&self) {
+        let [.., abandoned] = &self.logins;
+        abandoned.increment(1);
     }
 
     /// How often the histogram's raw values are folded into its buckets.
@@ -211,7 +220,8 @@ fn describe(recorder: &PrometheusRecorder) {
         (
             "panoply_logins_total",
             None,
-            "Logins that reached the app, by how its answer was read",
+            "Logins that reached the app, by how its answer was read; a client that did not wait for it has \
+             abandoned his, which counts as a failure",
         ),
         (
             "panoply_handshakes_failed_total",
