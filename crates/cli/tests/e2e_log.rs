@@ -245,6 +245,25 @@ fn who_does_not_wait_for_an_answer_is_in_it_too() {
 }
 
 #[test]
+fn what_is_cut_off_when_the_gateway_ends_is_in_it_too() {
+    let (origin, told) = silent_app();
+    let config = "[tls]\nmode = \"off\"\n[limits]\ndrain = \"1s\"\n";
+    let mut gateway = Gateway::before(&origin, config);
+    let limit = Duration::from_secs(20);
+    let mut socket = Raw::open(gateway.address());
+    socket.send(b"POST /x HTTP/1.1\r\nHost: a.test\r\nContent-Length: 10\r\n\r\npassword=x");
+    told.recv_timeout(limit).unwrap();
+    gateway.process.signal(Signal::TERM);
+    gateway.process.status(limit);
+    wait_for("its line", limit, || {
+        let said = gateway.process.said();
+        let line = said.iter().find(|line| line.contains("\"path\":\"/x\""))?;
+        assert!(line.contains("\"aborted\":true"), "{line}");
+        Some(())
+    });
+}
+
+#[test]
 fn an_app_that_breaks_off_each_answer_is_told_of_at_once_and_then_in_numbers() {
     let app = Recorder::answering("this is no HTTP\r\n\r\n");
     let mut gateway = Gateway::before(&app.origin(), "[tls]\nmode = \"off\"\n");
