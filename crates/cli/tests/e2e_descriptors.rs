@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 use support::siege::refusals;
+use support::upgrade::Last;
 use support::{Gateway, Raw, Verdicts, ask, panoply, test_app, text, wait_for};
 
 const PLAIN: &str = "[tls]\nmode = \"off\"\n";
@@ -181,4 +182,54 @@ fn an_app_whose_program_was_away_is_started_as_soon_as_it_is_there() {
         let reply = ask(gateway.address(), b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
         (reply.status() == 200).then_some(())
     });
+}
+
+#[test]
+fn the_app_has_the_limit_that_the_gateway_was_started_with() {
+    let through = "ulimit -Sn 256; exec \"$0\" \"$@\"";
+    let script = "ulimit -Sn >> limits; exec \"$0\" \"$@\"";
+    let app = test_app("moody.mjs");
+    let config = format!(
+        "{PLAIN}[app]\ncommand = [\"sh\", \"-c\", {script:?}, {:?}, {:?}]\n[limits]\n\
+         connections_per_client = 2000\n",
+        app[0], app[1]
+    );
+    let gateway = Gateway::setup()
+        .config(&config)
+        .through(&["sh", "-c", through])
+        .start();
+    let last = Last::of(&gateway);
+    let limits = || std::fs::read_to_string(gateway.dir.path().join("limits")).unwrap();
+    let mut wrong = Verdicts::default();
+    wrong.equal("at the start", limits().as_str(), "256\n");
+    // More than it was started with: the gateway's own limit is the hard one, while the app is started too.
+    let request = b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
+    let mut many: Vec<Raw> = (0..300).map(|_| Raw::open(gateway.address())).collect();
+    for socket in &mut many {
+        socket.send(request);
+        let reply = socket.read_until("pid ");
+        wrong.check(reply.starts_with("HTTP/1.1 200"), || reply);
+    }
+    let die = || {
+        let starts = limits().lines().count();
+        ask(
+            gateway.address(),
+            b"GET /die HTTP/1.1\r\nHost: a.test\r\n\r\n",
+        );
+        wait_for("the app to be up again", SOON, || {
+            let reply = ask(gateway.address(), request);
+            (reply.status() == 200 && limits().lines().count() > starts).then_some(())
+        });
+    };
+    die();
+    wrong.equal("once more", limits().as_str(), "256\n256\n");
+    let (upgraded, said) = last.upgrade();
+    wrong.check(upgraded, || said);
+    die();
+    wrong.equal("after an upgrade", limits().as_str(), "256\n256\n256\n");
+    let said = gateway.process.said();
+    let trouble = said.iter().find(|line| line.contains("cannot accept"));
+    wrong.check(trouble.is_none(), || format!("{trouble:?}"));
+    last.stop();
+    wrong.settle();
 }

@@ -21,7 +21,7 @@ use std::time::Duration;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::Signal;
 use support::upgrade::Last;
-use support::{Gateway, Raw, Verdicts, curl_with, test_app, wait_for};
+use support::{Gateway, Raw, Recorder, Verdicts, ask, curl_with, test_app, wait_for};
 
 const NULL: &str = "/dev/null";
 
@@ -238,4 +238,57 @@ fn who_does_not_wait_for_an_answer_is_in_it_too() {
     }
     let locked = ["locked after too many failed logins", "login/pair"];
     gateway.process.line_with(&locked, limit);
+    let metrics = format!("{}/metrics", gateway.admin);
+    let metrics = curl_with(NULL.as_ref(), &[&metrics], b"").unwrap().text();
+    let counted = "panoply_logins_total{outcome=\"abandoned\"} 10";
+    assert!(metrics.contains(counted), "{metrics}");
+}
+
+#[test]
+fn what_is_cut_off_when_the_gateway_ends_is_in_it_too() {
+    let (origin, told) = silent_app();
+    let config = "[tls]\nmode = \"off\"\n[limits]\ndrain = \"1s\"\n";
+    let mut gateway = Gateway::before(&origin, config);
+    let limit = Duration::from_secs(20);
+    let mut socket = Raw::open(gateway.address());
+    socket.send(b"POST /x HTTP/1.1\r\nHost: a.test\r\nContent-Length: 10\r\n\r\npassword=x");
+    told.recv_timeout(limit).unwrap();
+    gateway.process.signal(Signal::TERM);
+    gateway.process.status(limit);
+    wait_for("its line", limit, || {
+        let said = gateway.process.said();
+        let line = said.iter().find(|line| line.contains("\"path\":\"/x\""))?;
+        assert!(line.contains("\"aborted\":true"), "{line}");
+        Some(())
+    });
+}
+
+#[test]
+fn an_app_that_breaks_off_each_answer_is_told_of_at_once_and_then_in_numbers() {
+    let app = Recorder::answering("this is no HTTP\r\n\r\n");
+    let mut gateway = Gateway::before(&app.origin(), "[tls]\nmode = \"off\"\n");
+    let mut wrong = Verdicts::default();
+    let request = b"GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n";
+    wrong.equal("the first", ask(gateway.address(), request).status(), 502);
+    let first = ["\"the app gave no answer\"", "WARN", "is not HTTP"];
+    gateway.process.line_with(&first, Duration::from_secs(5));
+    for number in 0..40 {
+        let status = ask(gateway.address(), request).status();
+        wrong.equal(&format!("{number}"), status, 502);
+    }
+    // However long that has taken.
+    let mut lines = 0;
+    wait_for("all to be told of", Duration::from_mins(1), || {
+        let said = gateway.process.said();
+        let more = said.iter().filter(|line| line.contains("to more requests"));
+        let more = more.filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        let more: Vec<u64> = more.filter_map(|line| line["requests"].as_u64()).collect();
+        lines = more.len();
+        (more.iter().sum::<u64>() == 40).then_some(())
+    });
+    wrong.check(lines < 5, || format!("in {lines} lines"));
+    let said = gateway.process.said();
+    let told = said.iter().filter(|line| line.contains(first[0])).count();
+    wrong.equal("said", told, 1);
+    wrong.settle();
 }

@@ -223,3 +223,94 @@ fn what_the_app_says_is_never_taken_for_it() {
     socket.read_until("HTTP/1.1 100 Continue\r\n\r\n");
     wrong.settle();
 }
+
+#[test]
+fn plain_http_where_tls_is_spoken_is_told_what_to_write() {
+    let app = Recorder::start();
+    let gateway = Gateway::before(
+        &app.origin(),
+        "[client]\ntrusted_proxies = [\"loopback\"]\n",
+    );
+    let mut wrong = Verdicts::default();
+    let (address, port) = (gateway.address(), gateway.port());
+    let rule = "intake/plain-http";
+    let honest = format!("GET /a?token=x HTTP/1.1\r\nHost: localhost:{port}\r\n");
+    let upload = format!(
+        "POST /a HTTP/1.1\r\nHost: localhost:{port}\r\nContent-Length: 300000\r\n\r\n{}",
+        "x".repeat(300_000)
+    );
+    let named = format!("use https://localhost:{port}/\n");
+    let unnamed = "use an address that begins with https://\n";
+    for (what, sent, said) in [
+        ("a request", format!("{honest}\r\n"), named.as_str()),
+        ("two", format!("{honest}\r\n{honest}\r\n"), &named),
+        ("an upload", upload, &named),
+        (
+            "a trusted proxy's",
+            format!("{honest}X-Forwarded-Proto: https\r\n\r\n"),
+            &named,
+        ),
+        ("no host", "GET / HTTP/1.0\r\n\r\n".to_owned(), unnamed),
+    ] {
+        let before = refused(&gateway, rule).0;
+        let reply = raw(address, sent.as_bytes());
+        let text = reply.text();
+        wrong.equal(what, statuses(&text), vec![400]);
+        wrong.check(text.contains(said), || format!("{what}: {text}"));
+        wrong.check(reply.closed, || format!("{what}: left open"));
+        let head = text.to_ascii_lowercase();
+        for (name, is_there) in [
+            ("x-content-type-options: nosniff", true),
+            ("content-type: text/plain", true),
+            ("connection: keep-alive", false),
+            // A trusted proxy is believed when it says that the client came by HTTPS.
+            (
+                "strict-transport-security",
+                sent.contains("X-Forwarded-Proto"),
+            ),
+            ("set-cookie", false),
+            ("\nlocation: ", false),
+            ("token=x", false),
+        ] {
+            wrong.equal(&format!("{what}: {name}"), head.contains(name), is_there);
+        }
+        wrong.equal(what, refused(&gateway, rule).0, before + 1);
+    }
+    // What is hostile is not said back.
+    for host in [
+        "<script>alert(1)</script>",
+        "a.test\"onload=x",
+        "user@a.test",
+        "a.test/evil",
+    ] {
+        let sent = format!("GET / HTTP/1.1\r\nAccept: text/html\r\nHost: {host}\r\n\r\n");
+        let text = raw(address, sent.as_bytes()).text();
+        wrong.equal(host, statuses(&text), vec![400]);
+        wrong.check(!text.contains(host), || text.clone());
+    }
+    // In pieces, and of another version.
+    let mut slow = Raw::open(address);
+    slow.send(b"G");
+    slow.send(format!("{}\r\n", honest.split_at(1).1).as_bytes());
+    let reply = slow.read_until("https://localhost");
+    wrong.check(reply.starts_with("HTTP/1.1 400"), || reply);
+    let text = raw(address, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").text();
+    wrong.equal("HTTP/2", statuses(&text), vec![400]);
+    // What is neither gets an alert, as ever.
+    let reply = raw(address, b"get / HTTP/1.1\r\n\r\n");
+    wrong.equal("neither", reply.bytes.first(), Some(&0x15));
+    let page = curl(
+        &gateway.ca(),
+        &["-H", "Accept: text/html", &format!("http://{address}/")],
+    );
+    wrong.equal("curl", page.status, 400);
+    let link = format!("use https://{address}/</p>");
+    wrong.check(page.text().contains(&link), || page.text());
+    wrong.equal("nobody gets through", app.seen().as_str(), "");
+    wrong.equal("TLS", curl(&gateway.ca(), &[&gateway.url("/")]).status, 200);
+    let metrics = format!("{}/metrics", gateway.admin);
+    let metrics = curl("/dev/null".as_ref(), &[&metrics]).text();
+    let failed = "panoply_handshakes_failed_total 13";
+    wrong.check(metrics.contains(failed), || metrics.clone());
+    wrong.settle();
+}

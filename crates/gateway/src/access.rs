@@ -144,6 +144,14 @@ impl Share {
     }
 }
 
+impl Drop for Share {
+    fn drop(&mut self) {
+        // What was under way when its worker ended is told of as that ends.
+        let rest = self.lines().take(0);
+        self.hand_over(rest);
+    }
+}
+
 #[derive(Debug)]
 struct Watcher {
     share: Arc<Share>,

@@ -201,13 +201,16 @@ pub(crate) async fn keep_blocks(shared: Arc<Shared>, store: Opened, secret: Secr
     }
 }
 
-/// Folds the histogram's raw values into its buckets, or they would grow without end.
-pub(crate) async fn upkeep(handle: metrics_exporter_prometheus::PrometheusHandle) {
+/// Folds the histogram's raw values into its buckets, or they would grow without end, and tells what was counted in
+/// place of being told each time.
+pub(crate) async fn upkeep(shared: Arc<Shared>) {
+    let handle = shared.metrics.handle();
     let mut again = tokio::time::interval(Metrics::UPKEEP);
     let mut told = 0;
     loop {
         again.tick().await;
         handle.run_upkeep();
+        shared.troubles.tell_more(shared.clock.monotonic());
         let lost = log::lost();
         if lost > told {
             tracing::warn!(

@@ -53,7 +53,7 @@ impl Peer {
 }
 
 /// What one worker knows of all.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Balance {
     all: Arc<[Peer]>,
     own: usize,

@@ -1,25 +1,37 @@
 //! File descriptors: as many as the system lets this process have, and who waits when there are none.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, RawFd};
-use std::sync::Arc;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::time::Duration;
 
 use rustix::io::Errno;
-use rustix::process::{Resource, getrlimit, setrlimit};
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit, setrlimit};
 
 /// How often whoever waits for a file descriptor looks for one.
 pub(crate) const LOOK: Duration = Duration::from_millis(20);
+
+/// The soft limit that this process was started with, where it is another by now.
+static FOUND: OnceLock<Option<u64>> = OnceLock::new();
+
+/// Held while the limit is as it was found, for a program that is started.
+static LOWERED: Mutex<()> = Mutex::new(());
 
 /// Raises the soft limit, which is 1,024 in most places and there for programs of another time, to the
 /// hard one, and tells when that is too low for `connections`: each may take one, and one to the app.
 pub(crate) fn raise(connections: u32) {
     let mut limit = getrlimit(Resource::Nofile);
     if limit.current != limit.maximum {
-        limit.current = limit.maximum;
-        if let Err(error) = setrlimit(Resource::Nofile, limit) {
-            tracing::debug!(%error, "the limit on file descriptors stays as it is");
+        let found = std::mem::replace(&mut limit.current, limit.maximum);
+        match setrlimit(Resource::Nofile, limit) {
+            Ok(()) => {
+                // Of two gateways in one process the first has found it.
+                let _ = FOUND.set(found);
+            }
+            Err(error) => {
+                tracing::debug!(%error, "the limit on file descriptors stays as it is");
+            }
         }
     }
     let most = getrlimit(Resource::Nofile).current;
@@ -33,6 +45,59 @@ pub(crate) fn raise(connections: u32) {
     }
 }
 
+/// Starts a program, which inherits the limit, as if nobody had raised it: `select()` writes beyond its table
+/// with a descriptor above 1,023, and there are programs that make room for as many as they may have.
+///
+/// The limit is the whole process's, and a change of the program's own would come after its first look. So it is
+/// lowered here for as long as that takes, and whoever finds no descriptor meanwhile looks again
+/// ([`wait_until_raised`]).
+pub(crate) fn as_found<T>(start: impl FnOnce() -> T) -> T {
+    let Some(found) = FOUND.get() else {
+        return start();
+    };
+    let _lowered = lowered();
+    let raised = getrlimit(Resource::Nofile);
+    let limit = Rlimit {
+        current: *found,
+        maximum: raised.maximum,
+    };
+    // Best left as it is where it cannot be set back.
+    let _ = setrlimit(Resource::Nofile, limit);
+    let started = start();
+    let _ = setrlimit(Resource::Nofile, raised);
+    started
+}
+
+/// Sets the limit of a program that was started here, and has not looked at it yet, to what it was found to be.
+pub(crate) fn set_as_found(process: Pid) {
+    let Some(found) = FOUND.get() else { return };
+    let limit = Rlimit {
+        current: *found,
+        maximum: getrlimit(Resource::Nofile).maximum,
+    };
+    if let Err(error) = prlimit(Some(process), Resource::Nofile, limit) {
+        tracing::debug!(%error, "another program keeps the limit on file descriptors of this one");
+    }
+}
+
+fn lowered() -> MutexGuard<'static, ()> {
+    LOWERED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Returns once the limit is what this process made it: whoever has found no descriptor looks again then.
+pub(crate) fn wait_until_raised() {
+    drop(lowered());
+}
+
+/// Another descriptor of the same: the one that is given next.
+fn next(of: &impl AsFd) -> io::Result<OwnedFd> {
+    let next = || of.as_fd().try_clone_to_owned();
+    next().or_else(|_| {
+        wait_until_raised();
+        next()
+    })
+}
+
 /// Whether `error` says that there is no file descriptor left, in this process or in the system.
 pub(crate) fn have_run_out(error: &io::Error) -> bool {
     matches!(
@@ -43,8 +108,7 @@ pub(crate) fn have_run_out(error: &io::Error) -> bool {
 
 /// The one that is given next; the greatest number when there is none.
 pub(crate) fn lowest_free() -> RawFd {
-    let next = io::stderr().as_fd().try_clone_to_owned();
-    next.map_or(RawFd::MAX, |next| next.as_raw_fd())
+    next(&io::stderr()).map_or(RawFd::MAX, |next| next.as_raw_fd())
 }
 
 /// Whom a file descriptor is for.
@@ -91,6 +155,11 @@ impl Default for Descriptors {
 impl Descriptors {
     /// Looks how many there may be; it can be changed while the process runs.
     pub(crate) fn look(&self) {
+        // What a program is started with is not meant for this one.
+        let turn = LOWERED.try_lock();
+        if matches!(turn, Err(TryLockError::WouldBlock)) {
+            return;
+        }
         let most = getrlimit(Resource::Nofile).current;
         let most = most.and_then(|most| RawFd::try_from(most).ok());
         self.0
@@ -106,7 +175,7 @@ impl Descriptors {
 
     /// A worker listens, and nobody has come yet.
     pub(crate) fn begin_with(&self, listener: &impl AsFd) {
-        if let Ok(next) = listener.as_fd().try_clone_to_owned() {
+        if let Ok(next) = next(listener) {
             self.0.own.fetch_max(next.as_raw_fd(), Ordering::Relaxed);
         }
     }
@@ -117,8 +186,7 @@ impl Descriptors {
         if highest < self.0.most.load(Ordering::Relaxed) / 2 {
             return false;
         }
-        let next = listener.as_fd().try_clone_to_owned();
-        next.map_or(true, |next| self.are_kept_from(Use::Client, &next))
+        next(listener).map_or(true, |next| self.are_kept_from(Use::Client, &next))
     }
 
     /// Whether `descriptor` is one of the last, which are kept back from this use.
@@ -202,6 +270,34 @@ mod tests {
                 assert!(!kept(first - 1) && kept(first), "{most} {what:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_program_is_started_with_the_limit_that_was_found_and_nobody_else_has_it() {
+        let limit = || getrlimit(Resource::Nofile);
+        let most = limit().maximum;
+        // As high as may be, since it is the whole process's.
+        let found = most.map_or(1 << 20, |most| most - 1);
+        let low = Rlimit {
+            current: Some(found),
+            maximum: most,
+        };
+        setrlimit(Resource::Nofile, low).unwrap();
+        raise(1);
+        let descriptors = Descriptors::default();
+        let known = || descriptors.0.most.load(Ordering::Relaxed);
+        let before = known();
+        assert_eq!(limit().current, most);
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        as_found(|| {
+            assert_eq!(limit(), low);
+            descriptors.look();
+            assert_eq!(known(), before, "it is not this process's");
+        });
+        assert_eq!(limit().current, most);
+        descriptors.look();
+        assert_eq!(known(), before);
+        assert!(next(&listener).is_ok());
     }
 
     #[test]

@@ -25,11 +25,12 @@ pub(crate) struct Metrics {
     connections: Gauge,
     accepted: Counter,
     handshakes_failed: Counter,
+    workers_begun_anew: Counter,
     log_lost: Counter,
     app_up: Gauge,
     store_up: Gauge,
     certificates_missing: Gauge,
-    logins: [Counter; 3],
+    logins: [Counter; 4],
     told: Told,
     /// The last refusals, for the admin page.
     pub(crate) recent: Recent,
@@ -44,84 +45,24 @@ impl std::fmt::Debug for Metrics {
 /// Upper bounds of the histogram's buckets, in seconds.
 const BUCKETS: [f64; 10] = [0.001, 0.005, 0.01, 0.025, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
 
+/// What came of logins.
+pub(crate) const LOGINS: [&str; 4] = ["success", "failure", "neither", "abandoned"];
+
 const EXPIRY: &str = "panoply_certificate_expiry_timestamp_seconds";
+
+const DURATION: &str = "panoply_request_duration_seconds";
 
 const META: Metadata<'static> = Metadata::new("panoply", Level::INFO, None);
 
 impl Metrics {
     pub(crate) fn new() -> Self {
-        let duration = "panoply_request_duration_seconds";
         let builder = PrometheusBuilder::new();
         // Ten bounds are never none, which is all that can be refused.
         let builder = builder
-            .set_buckets_for_metric(Matcher::Full(duration.to_owned()), &BUCKETS)
+            .set_buckets_for_metric(Matcher::Full(DURATION.to_owned()), &BUCKETS)
             .unwrap_or_else(|_| PrometheusBuilder::new());
         let recorder = builder.build_recorder();
-        for (name, unit, help) in [
-            (
-                "panoply_requests_total",
-                None,
-                "Requests answered, by class of status",
-            ),
-            (
-                "panoply_refused_total",
-                None,
-                "Requests and connections refused, by rule",
-            ),
-            (
-                duration,
-                Some(Unit::Seconds),
-                "From a request's head to the end of its answer",
-            ),
-            (
-                "panoply_sent_bytes_total",
-                Some(Unit::Bytes),
-                "Bytes of answers' bodies",
-            ),
-            ("panoply_accepted_total", None, "Connections accepted"),
-            (
-                "panoply_logins_total",
-                None,
-                "Logins that reached the app, by how its answer was read",
-            ),
-            (
-                "panoply_handshakes_failed_total",
-                None,
-                "TLS handshakes that failed",
-            ),
-            (
-                "panoply_log_lines_lost_total",
-                None,
-                "Access log lines that nobody read in time",
-            ),
-        ] {
-            if name.ends_with("_total") {
-                recorder.describe_counter(KeyName::from(name), unit, help.into());
-            } else {
-                recorder.describe_histogram(KeyName::from(name), unit, help.into());
-            }
-        }
-        for (name, help) in [
-            ("panoply_connections", "Connections open now"),
-            (
-                "panoply_app_up",
-                "Whether the app accepts connections (1) or not (0)",
-            ),
-            (
-                "panoply_store_up",
-                "Whether the store decides (1) or the insurance in its place (0)",
-            ),
-            (
-                EXPIRY,
-                "Until when a certificate is valid, in seconds since 1970, by its names and source",
-            ),
-            (
-                "panoply_certificates_missing",
-                "Certificates whose last order failed",
-            ),
-        ] {
-            recorder.describe_gauge(KeyName::from(name), None, help.into());
-        }
+        describe(&recorder);
         let counter = |name: &'static str| recorder.register_counter(&Key::from_name(name), &META);
         let gauge = |name: &'static str| recorder.register_gauge(&Key::from_name(name), &META);
         let status = |class: &'static str| {
@@ -134,16 +75,17 @@ impl Metrics {
         };
         Self {
             statuses: ["1xx", "2xx", "3xx", "4xx", "5xx"].map(status),
-            duration: recorder.register_histogram(&Key::from_name(duration), &META),
+            duration: recorder.register_histogram(&Key::from_name(DURATION), &META),
             bytes: counter("panoply_sent_bytes_total"),
             connections: gauge("panoply_connections"),
             accepted: counter("panoply_accepted_total"),
             handshakes_failed: counter("panoply_handshakes_failed_total"),
+            workers_begun_anew: counter("panoply_worker_restarts_total"),
             log_lost: counter("panoply_log_lines_lost_total"),
             app_up: gauge("panoply_app_up"),
             store_up: gauge("panoply_store_up"),
             certificates_missing: gauge("panoply_certificates_missing"),
-            logins: ["success", "failure", "neither"].map(login),
+            logins: LOGINS.map(login),
             told: Told::default(),
             recent: Recent::default(),
             recorder,
@@ -201,6 +143,10 @@ impl Metrics {
         self.handshakes_failed.increment(1);
     }
 
+    pub(crate) fn worker_begun_anew(&self) {
+        self.workers_begun_anew.increment(1);
+    }
+
     pub(crate) fn log_line_lost(&self) {
         self.log_lost.increment(1);
     }
@@ -228,7 +174,7 @@ impl Metrics {
 
     /// A login that the app has answered.
     pub(crate) fn login(&self, outcome: Outcome) {
-        let [success, failure, neither] = &self.logins;
+        let [success, failure, neither, _] = &self.logins;
         let counter = match outcome {
             Outcome::Success => success,
             Outcome::Failure => failure,
@@ -237,6 +183,87 @@ impl Metrics {
         counter.increment(1);
     }
 
+    /// A login for whose answer the client has not waited.
+    pub(crate) fn login_abandoned(&self) {
+        let [.., abandoned] = &self.logins;
+        abandoned.increment(1);
+    }
+
     /// How often the histogram's raw values are folded into its buckets.
     pub(crate) const UPKEEP: Duration = Duration::from_secs(5);
+}
+
+/// Says what each is, for whoever scrapes them.
+fn describe(recorder: &PrometheusRecorder) {
+    for (name, unit, help) in [
+        (
+            "panoply_requests_total",
+            None,
+            "Requests answered, by class of status",
+        ),
+        (
+            "panoply_refused_total",
+            None,
+            "Requests and connections refused, by rule",
+        ),
+        (
+            DURATION,
+            Some(Unit::Seconds),
+            "From a request's head to the end of its answer",
+        ),
+        (
+            "panoply_sent_bytes_total",
+            Some(Unit::Bytes),
+            "Bytes of answers' bodies",
+        ),
+        ("panoply_accepted_total", None, "Connections accepted"),
+        (
+            "panoply_logins_total",
+            None,
+            "Logins that reached the app, by how its answer was read; a client that did not wait for it has \
+             abandoned his, which counts as a failure",
+        ),
+        (
+            "panoply_handshakes_failed_total",
+            None,
+            "TLS handshakes that failed",
+        ),
+        (
+            "panoply_worker_restarts_total",
+            None,
+            "Workers that fell over and were begun anew",
+        ),
+        (
+            "panoply_log_lines_lost_total",
+            None,
+            "Access log lines that nobody read in time",
+        ),
+    ] {
+        if name.ends_with("_total") {
+            recorder.describe_counter(KeyName::from(name), unit, help.into());
+        } else {
+            recorder.describe_histogram(KeyName::from(name), unit, help.into());
+        }
+    }
+    for (name, help) in [
+        ("panoply_connections", "Connections open now"),
+        (
+            "panoply_app_up",
+            "Whether the app accepts connections (1) or not (0)",
+        ),
+        (
+            "panoply_store_up",
+            "Whether the store decides (1) or the insurance in its place (0)",
+        ),
+        (
+            EXPIRY,
+            "Until when a certificate is valid, in seconds since 1970, by its names and source",
+        ),
+        (
+            "panoply_certificates_missing",
+            "Certificates whose last order failed",
+        ),
+    ] {
+        recorder.describe_gauge(KeyName::from(name), None, help.into());
+    }
 }

@@ -110,7 +110,7 @@ impl Gateway {
                 around.watcher.clone(),
                 Arc::clone(&shared.clock),
             )),
-            tokio::task::spawn_local(background::upkeep(metrics.handle())),
+            tokio::task::spawn_local(background::upkeep(Arc::clone(&shared))),
             tokio::task::spawn_local(orphans::reap(around.program.is_some())),
         ];
         let admin = self.admin.into_iter().collect();

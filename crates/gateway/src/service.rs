@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http::{Method, Request, Response, StatusCode};
-use panoply::limits::GuardedBody;
+use panoply::limits::{GuardedBody, LoginVerdict};
 use panoply_core::Refusal;
 use tower_service::Service;
 
@@ -73,6 +73,8 @@ impl Service<Request<GuardedBody<RequestBody>>> for AppService {
             scheme::tell_by_http(&mut request);
         }
         let method = request.method().clone();
+        // The guard gives one to each login that it lets through.
+        let is_login = request.extensions().get::<LoginVerdict>().is_some();
         let state = match inner.forward(request) {
             Ok(forwarding) => State::Forwarding(forwarding),
             Err(refusal) => State::Refused(Some(Box::new(refusal))),
@@ -82,6 +84,7 @@ impl Service<Request<GuardedBody<RequestBody>>> for AppService {
             asked: Some(asked),
             by_https,
             method,
+            awaits_login: is_login,
             state,
         })
     }
@@ -100,7 +103,24 @@ impl Inner {
                 );
             }
         }
-        proxy::forward(&self.pool, &self.upstream, request).map_err(|failure| refusal(&failure))
+        proxy::forward(&self.pool, &self.upstream, request)
+            .map_err(|failure| self.refusal(&failure))
+    }
+
+    /// What the client is told of it, and the log.
+    fn refusal(&self, failure: &Failure) -> Refusal {
+        let cause = failure.causes();
+        if matches!(
+            failure,
+            Failure::Broken(_) | Failure::NotHttp2 | Failure::Unasked | Failure::Coded
+        ) {
+            // Nobody else knows why: to the app all was well.
+            let now = self.shared.clock.monotonic();
+            self.shared.troubles.tell(failure, cause, now);
+        } else {
+            tracing::debug!(error = %failure, cause, "the app gave no answer");
+        }
+        failure.refusal()
     }
 }
 
@@ -114,7 +134,17 @@ pub(crate) struct AppFuture {
     asked: Option<Asked>,
     by_https: Option<scheme::Asked>,
     method: Method,
+    /// Whether it is a login, and not answered yet.
+    awaits_login: bool,
     state: State,
+}
+
+impl Drop for AppFuture {
+    fn drop(&mut self) {
+        if self.awaits_login {
+            self.inner.shared.metrics.login_abandoned();
+        }
+    }
 }
 
 #[expect(
@@ -143,57 +173,50 @@ impl Future for AppFuture {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        let answer = match &mut this.state {
+        let answer = ready!(this.poll_answer(cx));
+        this.awaits_login = false;
+        Poll::Ready(Ok(answer))
+    }
+}
+
+impl AppFuture {
+    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Response<ResponseBody>> {
+        let answer = match &mut self.state {
             State::Forwarding(forwarding) => {
-                ready!(forwarding.poll(cx, &this.inner.pool, &this.inner.upstream))
-                    .map_err(|failure| refusal(&failure))
+                ready!(forwarding.poll(cx, &self.inner.pool, &self.inner.upstream))
+                    .map_err(|failure| self.inner.refusal(&failure))
             }
             State::Refused(refusal) => match refusal.take() {
                 Some(refusal) => Err(*refusal),
                 None => return Poll::Pending,
             },
-            State::Hiding(hiding) => return hiding.as_mut().poll(cx).map(Ok),
+            State::Hiding(hiding) => return hiding.as_mut().poll(cx),
         };
         // Polled again after its end, which a future may answer as it likes.
-        let Some(asked) = this.asked.take() else {
+        let Some(asked) = self.asked.take() else {
             return Poll::Pending;
         };
         let answer = answer.map(|mut answer| {
-            if let Some(by_https) = &this.by_https {
+            if let Some(by_https) = &self.by_https {
                 by_https.lead_by_https(answer.headers_mut());
                 by_https.tell(
                     answer.status(),
                     answer.headers(),
-                    &this.inner.shared.settled,
+                    &self.inner.shared.settled,
                 );
             }
             answer
         });
         match answer {
-            Ok(answer) if this.inner.hides_framework && proxy::may_be_framework_error(&answer) => {
-                let method = this.method.clone();
+            Ok(answer) if self.inner.hides_framework && proxy::may_be_framework_error(&answer) => {
+                let method = self.method.clone();
                 let hiding =
                     async move { proxy::without_framework_error(answer, &method, asked).await };
-                this.state = State::Hiding(Box::pin(hiding));
-                Pin::new(this).poll(cx)
+                self.state = State::Hiding(Box::pin(hiding));
+                self.poll_answer(cx)
             }
-            Ok(answer) => Poll::Ready(Ok(answer)),
-            Err(refusal) => Poll::Ready(Ok(asked.answer(refusal).map(ResponseBody::from))),
+            Ok(answer) => Poll::Ready(answer),
+            Err(refusal) => Poll::Ready(asked.answer(refusal).map(ResponseBody::from)),
         }
     }
-}
-
-/// What the client is told of it, and the log.
-fn refusal(failure: &Failure) -> Refusal {
-    let cause = failure.causes();
-    if matches!(
-        failure,
-        Failure::Broken(_) | Failure::NotHttp2 | Failure::Unasked | Failure::Coded
-    ) {
-        // Nobody else knows why: to the app all was well.
-        tracing::warn!(error = %failure, cause, "the app gave no answer");
-    } else {
-        tracing::debug!(error = %failure, cause, "the app gave no answer");
-    }
-    failure.refusal()
 }

@@ -16,6 +16,7 @@ use crate::balance::Place;
 use crate::descriptors::{self, Descriptors};
 use crate::intake::Ports;
 use crate::metrics::Metrics;
+use crate::proxy::Troubles;
 use crate::proxy::scheme::Settled;
 use crate::reports::Received;
 use crate::settings::Live;
@@ -48,6 +49,8 @@ pub(crate) struct Shared {
     pub(crate) ports: Option<Ports>,
     /// What is known of how the app takes clients that have come by HTTPS.
     pub(crate) settled: Settled,
+    /// What is wrong with its answers.
+    pub(crate) troubles: Troubles,
     pub(crate) reloads: Reloads,
     pub(crate) descriptors: Descriptors,
     census: Census,
@@ -80,6 +83,7 @@ impl Shared {
             reports,
             ports,
             settled: Settled::default(),
+            troubles: Troubles::default(),
             reloads: Reloads::default(),
             descriptors: Descriptors::default(),
             census: Census::default(),
@@ -115,6 +119,11 @@ impl Shared {
             // Without a sender there is nobody left to serve for.
             let _ = draining.wait_for(|last| *last >= generation).await;
         }
+    }
+
+    /// Whether workers of `generation` are to come to their end.
+    pub(crate) fn is_draining(&self, generation: u32) -> bool {
+        *self.draining.borrow() >= generation
     }
 
     /// Whether connections are kept until their next answer: a client that sends a request at that

@@ -21,7 +21,7 @@ use tower_layer::Layer as _;
 use tower_service::Service;
 
 use crate::access::WorkerLog;
-use crate::balance::Balance;
+use crate::balance::{Balance, Inbox};
 use crate::body::{RequestBody, ResponseBody, Source};
 use crate::intake::Intake;
 use crate::metrics::Metrics;
@@ -50,6 +50,19 @@ pub(crate) type Slot = Rc<Seat>;
 pub(crate) struct Door {
     pub(crate) listener: std::net::TcpListener,
     pub(crate) tls: bool,
+}
+
+/// What a worker is given, and leaves to the one that is begun in its place.
+#[derive(Debug)]
+pub(crate) struct Post {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) doors: Vec<Door>,
+    pub(crate) balance: Balance,
+    pub(crate) inbox: Inbox,
+    /// Which workers it comes to its end with.
+    pub(crate) generation: u32,
+    /// How long it may take for that.
+    pub(crate) grace: Duration,
 }
 
 /// Who has come in through which door.
@@ -86,7 +99,8 @@ pub(crate) struct Worker {
 type Date = [u8; 29];
 
 impl Worker {
-    fn new(shared: Arc<Shared>, balance: Balance) -> Rc<Self> {
+    fn new(post: &Post) -> Rc<Self> {
+        let shared = Arc::clone(&post.shared);
         let clock: Rc<dyn Clock> = Rc::new(Arc::clone(&shared.clock));
         let pool = Rc::new(Pool::new(clock, shared.descriptors.clone()));
         let log = Arc::new(shared.access.worker(Arc::clone(&shared.metrics)));
@@ -94,11 +108,11 @@ impl Worker {
         let stack = stack(&shared, &live, &pool, &log);
         let current = RefCell::new((live, stack));
         Rc::new(Self {
-            generation: shared.generation(),
+            generation: post.generation,
             shared,
             pool,
             sweeper: Sweeper::default(),
-            balance,
+            balance: post.balance.clone(),
             log,
             current,
             drains: Cell::new(false),

@@ -1,6 +1,7 @@
 //! The threads that serve, started and waited for together.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, mpsc};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use crate::error::{Error, system};
 use crate::listen::{self, Listeners};
 use crate::settings::Settings;
 use crate::shared::Shared;
-use crate::worker::{self, Door};
+use crate::worker::{self, Door, Post};
 
 /// One of them.
 pub(crate) type Worker = JoinHandle<io::Result<()>>;
@@ -30,18 +31,24 @@ pub(crate) fn start(
         |sockets| listen::divide(sockets, settings.workers).map_err(system("to share a socket"));
     let plain = divide(&listeners.http)?.into_iter();
     let doors_of_each = plain.zip(divide(&listeners.https)?);
-    let grace = settings.drain;
     let (begun, begins) = mpsc::channel();
     let mut workers: Vec<Worker> = Vec::new();
     let mut refused = None;
     let balances = balance::among(settings.workers);
     for ((http, https), (balance, inbox)) in doors_of_each.zip(balances) {
         let http = http.into_iter().map(door(false));
-        let doors: Vec<Door> = http.chain(https.into_iter().map(door(true))).collect();
+        let post = Post {
+            shared: Arc::clone(shared),
+            doors: http.chain(https.into_iter().map(door(true))).collect(),
+            balance,
+            inbox,
+            generation: shared.generation(),
+            grace: settings.drain,
+        };
         let name = format!("worker-{}", workers.len());
-        let (shared, begun) = (Arc::clone(shared), begun.clone());
+        let begun = begun.clone();
         let serve = move || {
-            worker::run(shared, doors, (balance, inbox), grace, move || {
+            serve(post, move || {
                 // Whoever waits for it waits for all.
                 let _ = begun.send(());
             })
@@ -64,6 +71,45 @@ pub(crate) fn start(
     Err(system("a worker")(
         refused.unwrap_or_else(|| io::Error::other("it ended by a panic")),
     ))
+}
+
+/// How long after it was begun a worker that has fallen over is begun anew, at the earliest.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Serves until the gateway drains, however often the worker falls over: what waits at its doors would wait for
+/// ever, since nobody else accepts it.
+///
+/// # Errors
+///
+/// When it cannot begin the first time.
+fn serve(mut post: Post, begun: impl FnOnce()) -> io::Result<()> {
+    let mut begun = Some(begun);
+    loop {
+        let since = post.shared.clock.monotonic();
+        let first = || {
+            if let Some(begun) = begun.take() {
+                begun();
+            }
+        };
+        let served = catch_unwind(AssertUnwindSafe(|| worker::run(&mut post, first)));
+        let why = match served {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) if begun.is_some() => return Err(error),
+            Err(panic) if begun.is_some() => resume_unwind(panic),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "a panic, told of above".to_owned(),
+        };
+        tracing::error!(
+            why,
+            "a worker has fallen over, which is a fault of Panoply's, and its connections are lost; it is begun anew"
+        );
+        if post.shared.is_draining(post.generation) {
+            return Ok(());
+        }
+        post.shared.metrics.worker_begun_anew();
+        let ran = post.shared.clock.monotonic().saturating_sub(since);
+        std::thread::sleep(AGAIN.saturating_sub(ran));
+    }
 }
 
 /// Resolves once all have ended.
@@ -94,4 +140,112 @@ pub(crate) fn join(workers: Vec<Worker>) -> Option<io::Error> {
         }
     }
     first
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::{SocketAddr, TcpStream};
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::time::{Instant, SystemTime};
+
+    use panoply::{Clock, SystemClock};
+
+    use super::*;
+    use crate::access::AccessLog;
+    use crate::config::Source;
+    use crate::metrics::Metrics;
+    use crate::surroundings::Surroundings;
+
+    /// A clock that workers panic over as often as this says.
+    #[derive(Debug)]
+    struct Trap {
+        clock: SystemClock,
+        panics: AtomicU32,
+    }
+
+    impl Clock for Trap {
+        fn monotonic(&self) -> Duration {
+            self.clock.monotonic()
+        }
+
+        fn wall(&self) -> SystemTime {
+            let thread = std::thread::current();
+            let is_worker = thread
+                .name()
+                .is_some_and(|name| name.starts_with("worker-"));
+            let one_less = |left: u32| left.checked_sub(1);
+            let (done, tried) = (Ordering::AcqRel, Ordering::Acquire);
+            let panics = is_worker && self.panics.fetch_update(done, tried, one_less).is_ok();
+            assert!(!panics, "a worker has looked at the clock");
+            self.clock.wall()
+        }
+    }
+
+    /// What comes back for a request; nothing when it is not served.
+    fn ask(address: SocketAddr) -> String {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let request = b"GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n";
+        let patience = Some(Duration::from_secs(20));
+        stream.set_read_timeout(patience).unwrap();
+        stream.write_all(request).unwrap();
+        let mut answer = String::new();
+        // Whoever was connected when the worker fell over has lost that connection.
+        let _ = stream.read_to_string(&mut answer);
+        answer
+    }
+
+    #[test]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "other threads are waited for, by the real clock"
+    )]
+    fn one_that_falls_over_is_begun_anew_where_it_listened() {
+        let clock = Arc::new(Trap {
+            clock: SystemClock::new(),
+            panics: AtomicU32::new(0),
+        });
+        let dir = tempfile::tempdir().unwrap();
+        let around = Surroundings::new(dir.path(), Arc::clone(&clock) as Arc<dyn Clock>);
+        let written = "[app]\nupstream = \"http://127.0.0.1:9\"\n[tls]\nmode = \"off\"\n[listen]\nworkers = 2\n";
+        let loaded = Source::new().text("panoply.toml", written).load().unwrap();
+        let settings = Settings::build(&loaded, &around).unwrap();
+        let metrics = Arc::new(Metrics::new());
+        let (access, _writer) =
+            AccessLog::start(io::sink(), true, Arc::clone(&around.clock)).unwrap();
+        let (reports, _read) = tokio::sync::mpsc::channel(1);
+        let (live, told) = (settings.live.clone(), Arc::clone(&metrics));
+        let ours = Arc::clone(&around.clock);
+        let shared = Arc::new(Shared::new(live, told, access, ours, reports, None));
+        let sockets = listen::bind(([127, 0, 0, 1], 0).into(), 2).unwrap();
+        let address = sockets.first().unwrap().local_addr().unwrap();
+        let listeners = Listeners::new(sockets, Vec::new(), Vec::new());
+        let workers = start(&shared, &listeners, &settings).unwrap();
+        assert!(ask(address).starts_with("HTTP/1.1 503"));
+
+        clock.panics.store(3, Ordering::Release);
+        let begun_anew = || {
+            let text = metrics.handle().render();
+            let count = text
+                .lines()
+                .find_map(|line| line.strip_prefix("panoply_worker_restarts_total "));
+            count.map(str::to_owned)
+        };
+        let deadline = Instant::now() + Duration::from_mins(1);
+        while begun_anew().as_deref() != Some("3") {
+            assert!(Instant::now() < deadline, "{:?}", begun_anew());
+            std::thread::yield_now();
+        }
+        assert_eq!(running(&workers), 2);
+        // The kernel gives connections to both of their sockets.
+        for number in 0..32 {
+            let answer = ask(address);
+            assert!(answer.starts_with("HTTP/1.1 503"), "{number}: {answer}");
+        }
+
+        // Nobody is begun anew who is to come to his end.
+        shared.drain(false);
+        assert!(join(workers).is_none());
+        assert_eq!(begun_anew().as_deref(), Some("3"));
+    }
 }

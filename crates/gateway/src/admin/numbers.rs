@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::metrics::LOGINS;
+
 /// What the page shows of it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub(super) struct Numbers {
@@ -15,8 +17,8 @@ pub(super) struct Numbers {
     pub(super) sent_bytes: u64,
     pub(super) handshakes_failed: u64,
     pub(super) log_lines_lost: u64,
-    /// Logins by how the answer was read: success, failure, neither.
-    pub(super) logins: [u64; 3],
+    /// Logins by what came of them, in the order of [`LOGINS`].
+    pub(super) logins: [u64; 4],
     /// Upper bounds in seconds, and how many answers took no longer.
     pub(super) durations: Vec<(f64, u64)>,
 }
@@ -50,8 +52,9 @@ impl Numbers {
                     }
                 }
                 "panoply_logins_total" => {
-                    let kinds = ["success", "failure", "neither"];
-                    let at = kinds.iter().position(|kind| label("outcome") == Some(kind));
+                    let at = LOGINS
+                        .iter()
+                        .position(|kind| label("outcome") == Some(kind));
                     if let Some(place) = at.and_then(|at| numbers.logins.get_mut(at)) {
                         *place = whole(value);
                     }
@@ -116,10 +119,11 @@ mod tests {
         metrics.refused("intake/host");
         metrics.opened();
         metrics.login(panoply::limits::Outcome::Failure);
+        metrics.login_abandoned();
         let numbers = Numbers::read(&metrics.handle().render());
         assert_eq!(numbers.refused["login/pair"], 2);
         assert_eq!((numbers.refusals(), numbers.connections), (3, 1));
-        assert_eq!((numbers.logins, numbers.requests()), ([0, 1, 0], 0));
+        assert_eq!((numbers.logins, numbers.requests()), ([0, 1, 0, 1], 0));
         assert_eq!(numbers.within(95), None);
     }
 

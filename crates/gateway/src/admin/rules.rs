@@ -146,6 +146,11 @@ const RULES: &[(&str, &str, Option<&str>)] = &[
         None,
     ),
     (
+        "intake/plain-http",
+        "Plain HTTP came to the port of HTTPS: an address that begins with http://.",
+        None,
+    ),
+    (
         "intake/",
         "Not HTTP as it is written down: often a scanner, or an attempt to smuggle a request.",
         None,

@@ -12,7 +12,7 @@ use tokio::process::{Child, Command};
 use super::command::Plan;
 use crate::config::secret_variables;
 use crate::handover::{AppLeft, VARIABLE};
-use crate::pages;
+use crate::{descriptors, pages};
 
 use super::port;
 
@@ -71,7 +71,7 @@ impl Process {
                 .env("LOGNAME", name)
                 .env("HOME", home);
         }
-        let child = pages::as_found(|| command.spawn())?;
+        let child = descriptors::as_found(|| pages::as_found(|| command.spawn()))?;
         let id = child.id().and_then(|id| i32::try_from(id).ok());
         Ok(Self {
             group: id.and_then(Pid::from_raw),

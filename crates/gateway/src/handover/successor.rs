@@ -18,8 +18,8 @@ use tokio::process::{Child, Command};
 use super::channel::{MOST, receive, send};
 use super::{AppLeft, Entrance, Session, TicketKeys, VARIABLE, VERSION, Word};
 use crate::control::Pulse;
-use crate::pages;
 use crate::signals::Asked;
+use crate::{descriptors, pages};
 
 /// How this program was started, to start what is in its place later.
 #[derive(Debug, Clone)]
@@ -180,8 +180,11 @@ impl Successor {
             .stdin(Stdio::from(its));
         let child = pages::as_found(|| command.spawn())?;
         let process = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        let process = process.ok_or(io::ErrorKind::NotFound)?;
+        // It waits to be introduced before it looks how many it may have, and clients here need not wait for it.
+        descriptors::set_as_found(process);
         Ok(Self {
-            process: process.ok_or(io::ErrorKind::NotFound)?,
+            process,
             child,
             line: AsyncFd::new(ours)?,
             serves: false,

@@ -1,5 +1,6 @@
 //! What a request must be before any other room sees it.
 
+mod astray;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod host;
@@ -12,6 +13,7 @@ use http::uri::{Authority, Parts, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version};
 use panoply_core::Refusal;
 
+pub(crate) use astray::Astray;
 pub(crate) use origin::own as own_origin;
 pub(crate) use service::{Asked, Intake};
 

@@ -15,7 +15,7 @@ use panoply_core::{ClientAddress, Connection, Refusal, RequestId};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::{admit, close, closes, https_location, origin};
+use super::{admit, astray, close, closes, https_location, origin};
 use crate::body::{Fault, RequestBody, ResponseBody};
 use crate::proxy::Failure;
 use crate::reports;
@@ -92,6 +92,9 @@ impl<S> Intake<S> {
     fn redirect(&self, request: &Request<RequestBody>) -> Option<Result<Answer, Refusal>> {
         let ports = self.shared.ports?;
         let plain = request.extensions().get::<Connection>()?.tls.is_none();
+        if plain && let Some(refusal) = astray::refusal(request) {
+            return Some(Err(refusal));
+        }
         let by_https = request
             .extensions()
             .get()

@@ -9,6 +9,7 @@ mod multiplexed;
 mod pool;
 pub(crate) mod scheme;
 mod shared;
+mod trouble;
 mod uploads;
 
 use std::io;
@@ -25,6 +26,7 @@ pub(crate) use headers::named;
 pub(crate) use http1::Interims;
 pub(crate) use multiplexed::Turn;
 pub(crate) use pool::Pool;
+pub(crate) use trouble::Troubles;
 
 /// Why the app gave no answer.
 #[derive(Debug, thiserror::Error)]

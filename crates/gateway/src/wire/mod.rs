@@ -6,6 +6,7 @@ mod gather;
 mod held;
 mod http1;
 mod io;
+mod opening;
 mod refusal;
 mod serve;
 mod streams;

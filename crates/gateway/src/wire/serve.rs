@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::BytesMut;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
@@ -15,15 +16,16 @@ use panoply_core::Connection;
 use panoply_tls::{Tls, is_challenge};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::rustls::server::Acceptor;
 use tokio_rustls::server::TlsStream;
+use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
 
 use super::ear::{Ear, gone};
 use super::gather::Gather;
 use super::held::Held;
 use super::http1;
 use super::io::{Socket, Wire};
+use super::opening::Opening;
 use super::streams::OneByOne;
 use super::watch::Watch;
 use crate::body::Source;
@@ -36,6 +38,8 @@ pub(super) struct Line {
     pub(super) connection: Connection,
     pub(super) watch: Arc<Watch>,
     pub(super) slot: Slot,
+    /// Whether it is plain HTTP, and came to where TLS is spoken.
+    pub(super) is_astray: bool,
 }
 
 /// Serves `stream` until it ends, is aborted, or the worker drains.
@@ -47,23 +51,28 @@ pub(crate) async fn serve(
     slot: Slot,
 ) {
     let Arrival { peer, tls } = arrival;
-    let line = |tls| {
+    let line = |tls, is_astray| {
         let connection = Connection::new(peer, tls);
         Rc::new(Line {
             worker: Rc::clone(&worker),
             connection,
             watch: Arc::clone(&watch),
             slot,
+            is_astray,
         })
     };
     let Some(tls) = tls else {
-        return http1::serve(line(None), stream).await;
+        return http1::serve(line(None, false), stream, BytesMut::new()).await;
     };
     watch.set_in_head(true);
     // In a place of its own, which is given back: what it needs is no less than all the rest.
     let shaken = Box::pin(handshake(&worker, &tls, &watch, stream)).await;
     let stream = match shaken {
-        Ok(stream) => stream,
+        Ok(Shaken::Tls(stream)) => stream,
+        Ok(Shaken::Plain(stream, begun)) => {
+            worker.metrics().handshake_failed();
+            return Box::pin(http1::serve(line(None, true), stream, begun)).await;
+        }
         Err(error) => {
             worker.metrics().handshake_failed();
             return tracing::debug!(%peer, %error, "a TLS handshake failed");
@@ -76,12 +85,19 @@ pub(crate) async fn serve(
         return;
     }
     let speaks_h2 = session.alpn_protocol() == Some(b"h2");
-    let line = line(Some(tls.session(session)));
+    let line = line(Some(tls.session(session)), false);
     if speaks_h2 {
         Box::pin(http_2(line, stream)).await;
     } else {
-        http1::serve(line, stream).await;
+        http1::serve(line, stream, BytesMut::new()).await;
     }
+}
+
+/// What a client speaks that has come to where TLS is spoken.
+enum Shaken {
+    Tls(Box<TlsStream<TcpStream>>),
+    /// Plain HTTP, of which this has been read.
+    Plain(TcpStream, BytesMut),
 }
 
 /// How long a handshake waits for a certificate that is ordered because of it.
@@ -91,12 +107,20 @@ async fn handshake(
     worker: &Worker,
     tls: &Tls,
     watch: &Watch,
-    stream: TcpStream,
-) -> io::Result<Box<TlsStream<TcpStream>>> {
+    mut stream: TcpStream,
+) -> io::Result<Shaken> {
     let acme = worker.orders_on_demand();
     // The acceptor keeps the stream to itself, and whether the client is still there must be seen.
     let ear = acme.is_some().then(|| Ear::of(&stream)).transpose()?;
-    let begun = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+    let mut opening = Opening::of(&mut stream);
+    let begun = LazyConfigAcceptor::new(Acceptor::default(), &mut opening).await;
+    let begun = match begun.map(|begun| begun.accepted) {
+        Ok(accepted) => StartHandshake::from_parts(accepted, stream),
+        Err(error) => {
+            let plain = opening.into_plain().ok_or(error)?;
+            return Ok(Shaken::Plain(stream, plain));
+        }
+    };
     let config = tls.config_for(&begun.client_hello());
     // The directory's own look must not wait for the order that it is part of.
     if let Some(acme) = acme.filter(|_| !is_challenge(&begun.client_hello())) {
@@ -114,7 +138,8 @@ async fn handshake(
             watch.set_in_head(true);
         }
     }
-    begun.into_stream(config).await.map(Box::new)
+    let shaken = begun.into_stream(config).await?;
+    Ok(Shaken::Tls(Box::new(shaken)))
 }
 
 async fn http_2<T>(line: Rc<Line>, stream: T)

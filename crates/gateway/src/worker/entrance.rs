@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::{Arrival, ROOM, Worker};
-use crate::balance::{Handed, Inbox, Place};
+use crate::balance::{Handed, Place};
 use crate::descriptors::{self, LOOK};
 use crate::wire;
 
@@ -50,26 +50,6 @@ pub(super) async fn accept(worker: Rc<Worker>, listener: TcpListener, tls: bool)
     }
 }
 
-/// Serves what other workers hand over.
-pub(super) async fn take(worker: Rc<Worker>, mut inbox: Inbox) {
-    let mut draining = std::pin::pin!(worker.draining());
-    loop {
-        let handed = tokio::select! {
-            handed = inbox.recv() => handed,
-            () = draining.as_mut() => break,
-        };
-        match handed {
-            Some(handed) => worker.take(handed),
-            None => return,
-        }
-    }
-    // From now on they keep theirs; what is here already is nobody else's.
-    inbox.close();
-    while let Some(handed) = inbox.recv().await {
-        worker.take(handed);
-    }
-}
-
 impl Worker {
     /// A connection has come: it is served here, or where there are fewer.
     fn welcome(self: &Rc<Self>, stream: TcpStream, peer: SocketAddr, tls: bool) {
@@ -92,7 +72,7 @@ impl Worker {
     }
 
     /// A connection that is from another worker.
-    fn take(self: &Rc<Self>, handed: Handed) {
+    pub(super) fn take(self: &Rc<Self>, handed: Handed) {
         let Handed {
             stream,
             peer,
@@ -147,7 +127,14 @@ impl Worker {
                 self.is_out_of_descriptors("too few file descriptors are left");
                 tokio::time::sleep(FULL).await;
             } else {
-                let accepted = listener.accept().await?;
+                let accepted = match listener.accept().await {
+                    // While the app is started there are fewer for a moment.
+                    Err(error) if descriptors::have_run_out(&error) => {
+                        descriptors::wait_until_raised();
+                        listener.accept().await?
+                    }
+                    accepted => accepted?,
+                };
                 let taken = accepted.0.as_raw_fd();
                 self.highest.set(self.highest.get().max(taken));
                 return Ok(accepted);

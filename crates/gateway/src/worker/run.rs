@@ -1,43 +1,35 @@
 //! A worker from its first connection to its last.
 
+use std::panic::resume_unwind;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::task::{JoinError, JoinSet};
 
-use super::{Door, Worker, entrance};
-use crate::balance::{Balance, Inbox};
-use crate::shared::Shared;
+use super::{Post, Worker, entrance};
 use crate::wire::TICK;
 
-/// Serves on this thread until the gateway drains and the last connection is gone, or until
-/// `grace` has passed after that.
+/// Serves on this thread until the gateway drains and the last connection is gone, or until the time for that has
+/// passed.
 ///
 /// # Errors
 ///
 /// When it cannot begin; `begun` is not called then.
-pub(crate) fn run(
-    shared: Arc<Shared>,
-    doors: Vec<Door>,
-    (balance, inbox): (Balance, Inbox),
-    grace: Duration,
-    begun: impl FnOnce(),
-) -> std::io::Result<()> {
+///
+/// # Panics
+///
+/// When something does that no connection is to blame for alone: who waits at a door would wait for ever.
+pub(crate) fn run(post: &mut Post, begun: impl FnOnce()) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build_local(tokio::runtime::LocalOptions::default())?;
-    runtime.block_on(async move {
-        let worker = Worker::new(shared, balance);
-        let taking = entrance::take(Rc::clone(&worker), inbox);
-        let mut accepting = vec![tokio::task::spawn_local(taking)];
-        for door in doors {
-            let listener = TcpListener::from_std(door.listener)?;
-            accepting.push(tokio::task::spawn_local(entrance::accept(
-                Rc::clone(&worker),
-                listener,
-                door.tls,
-            )));
+    runtime.block_on(async {
+        let worker = Worker::new(post);
+        let mut accepting = JoinSet::new();
+        for door in &post.doors {
+            let listener = TcpListener::from_std(door.listener.try_clone()?)?;
+            let accepted = entrance::accept(Rc::clone(&worker), listener, door.tls);
+            accepting.spawn_local(accepted);
         }
         let mut rounds = worker.shared.rounds();
         // Who has ended, by a panic as well, is at nothing.
@@ -51,15 +43,24 @@ pub(crate) fn run(
                 _ = ticks.tick() => worker.sweep(false),
                 // Whoever waits here is at nothing else.
                 Ok(()) = rounds.changed() => worker.shared.has_finished(),
+                Some(handed) = post.inbox.recv() => worker.take(handed),
+                Some(ended) = accepting.join_next() => panic_on(ended),
                 () = draining.as_mut() => break,
             }
         }
         worker.drains.set(true);
+        // Whoever still comes is refused once the last of those that accept has ended.
+        post.doors.clear();
+        // From now on others keep theirs; what is here already is nobody else's.
+        post.inbox.close();
+        while let Some(handed) = post.inbox.recv().await {
+            worker.take(handed);
+        }
         let clock = &worker.shared.clock;
-        let deadline = clock.monotonic() + grace;
-        for task in accepting {
-            // Ends by itself: it watches the same signal.
-            let _ = task.await;
+        let deadline = clock.monotonic() + post.grace;
+        // They end by themselves: they watch the same signal.
+        while let Some(ended) = accepting.join_next().await {
+            panic_on(ended);
         }
         let busy = || worker.sweeper.serving() > 0 || worker.pool.is_sending();
         while busy() && clock.monotonic() < deadline {
@@ -71,4 +72,11 @@ pub(crate) fn run(
         worker.log.flush();
         Ok(())
     })
+}
+
+/// Goes on with the panic of a task that all connections depend on.
+fn panic_on(ended: Result<(), JoinError>) {
+    if let Some(panic) = ended.err().and_then(|error| error.try_into_panic().ok()) {
+        resume_unwind(panic);
+    }
 }

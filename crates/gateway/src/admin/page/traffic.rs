@@ -60,7 +60,9 @@ impl Traffic {
     fn cards(&self) -> Vec<(&'static str, &'static str, String)> {
         let numbers = &self.numbers;
         let [_, _, _, client, server] = numbers.answers;
-        let [success, failure, _] = numbers.logins;
+        let [success, failure, _, abandoned] = numbers.logins;
+        // Whoever does not wait for the answer has guessed all the same.
+        let failure = failure + abandoned;
         let within = |percent| {
             let longest = numbers.within(percent).map(|bound| format!("≤ {bound} ms"));
             longest.unwrap_or_else(|| "–".to_owned())

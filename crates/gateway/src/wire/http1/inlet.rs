@@ -77,11 +77,12 @@ pub(crate) trait Feed: Debug {
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Inlet<T> {
-    pub(super) fn new(stream: T, watch: Arc<Watch>, block: Rc<Block>) -> Self {
+    /// Of a stream of which `bytes` have been read already.
+    pub(super) fn new(stream: T, bytes: BytesMut, watch: Arc<Watch>, block: Rc<Block>) -> Self {
         Self {
             inner: RefCell::new(Inner {
                 stream: Some(stream),
-                bytes: BytesMut::new(),
+                bytes,
                 decoder: Decoder::new(Extent::Sized(0)),
                 ahead: Ahead::default(),
                 stuck: false,

@@ -19,6 +19,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 
+use bytes::BytesMut;
 use http::{Method, Response, StatusCode, Version};
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -35,6 +36,7 @@ use super::tunnel::Tunnel;
 use super::{refusal, trailers};
 use crate::body::Source;
 use crate::http1::Queue;
+use crate::intake::Astray;
 use crate::worker::Answer;
 
 /// What is taken at most of a client that has been answered, before its connection is closed: 4 MiB.
@@ -59,15 +61,15 @@ enum End {
     Tunnel(Tunnel),
 }
 
-/// Serves `stream` until it ends or the worker drains.
-pub(super) async fn serve<T>(line: Rc<Line>, stream: T)
+/// Serves `stream`, of which this has been read already, until it ends or the worker drains.
+pub(super) async fn serve<T>(line: Rc<Line>, stream: T, begun: BytesMut)
 where
     T: AsyncRead + AsyncWrite + Socket + Unpin + Debug + 'static,
 {
     let stream = Wire::new(stream, Arc::clone(&line.watch));
     let (watch, block) = (Arc::clone(&line.watch), line.worker.block());
     // However this ends, whoever reads a body ends with it.
-    let inlet = Open(Rc::new(Inlet::new(stream, watch, block)));
+    let inlet = Open(Rc::new(Inlet::new(stream, begun, watch, block)));
     let inlet = &inlet.0;
     let ended = match run(&line, inlet, T::SAYS_GOODBYE).await {
         Ok(End::Tunnel(tunnel)) => {
@@ -154,6 +156,9 @@ where
         trailers: request.version() == Version::HTTP_11 && trailers::welcome(request.headers()),
     };
     request.extensions_mut().insert(line.connection.clone());
+    if line.is_astray {
+        request.extensions_mut().insert(Astray);
+    }
     let body = match inlet.begin(extent, expects) {
         Some(number) => Source::http1(Rc::clone(inlet) as Rc<dyn Feed>, number),
         None => Source::None,

@@ -194,7 +194,7 @@ fn alone<F: Future>(test: F) -> F::Output {
 fn connected() -> (DuplexStream, Rc<Inlet<DuplexStream>>) {
     let (client, server) = tokio::io::duplex(1 << 16);
     let block: Rc<Block> = Rc::new(RefCell::new(vec![0; BLOCK].into()));
-    let inlet = Inlet::new(server, Sweeper::default().watch(), block);
+    let inlet = Inlet::new(server, BytesMut::new(), Sweeper::default().watch(), block);
     (client, Rc::new(inlet))
 }
 
@@ -398,7 +398,7 @@ fn what_a_client_does_not_take_waits_for_the_answer() {
     alone(async {
         let (client, server) = tokio::io::duplex(4);
         let block: Rc<Block> = Rc::new(RefCell::new(vec![0; BLOCK].into()));
-        let inlet = Inlet::new(server, Sweeper::default().watch(), block);
+        let inlet = Inlet::new(server, BytesMut::new(), Sweeper::default().watch(), block);
         let cx = &mut Context::from_waker(Waker::noop());
         inlet.say(b"interim");
         assert!(inlet.poll_ahead(cx).is_pending());
