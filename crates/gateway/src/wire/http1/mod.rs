@@ -73,7 +73,7 @@ where
         Ok(End::Tunnel(tunnel)) => {
             line.watch.tunnel();
             if let Some((client, first)) = inlet.take_stream() {
-                tunnel.open(client, first, Rc::clone(&line.slot));
+                tunnel.open(client, first, &line);
             }
             return;
         }
