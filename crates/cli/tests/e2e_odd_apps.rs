@@ -205,6 +205,28 @@ fn app(head: String, then: impl FnOnce(TcpStream) + Send + 'static) -> String {
     origin
 }
 
+#[test]
+fn an_error_page_of_the_app_s_own_goes_on_as_it_comes() {
+    let head = "HTTP/1.1 404 Not Found\r\nX-Content-Type-Options: nosniff\r\n\
+                Content-Type: text/html; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n\
+                f\r\n<h1>Ours</h1>\n\n\r\n";
+    let (go, went) = std::sync::mpsc::channel();
+    let origin = app(head.to_owned(), move |mut stream| {
+        went.recv().unwrap();
+        let rest = format!("{:x}\r\n{}\r\n0\r\n\r\n", 100_000, "y".repeat(100_000));
+        stream.write_all(rest.as_bytes()).unwrap();
+    });
+    let gateway = Gateway::before(&origin, PLAIN);
+    let mut socket = Raw::open(gateway.address());
+    socket.send(b"GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n");
+    let begun = socket.read_until("</h1>");
+    assert!(begun.starts_with("HTTP/1.1 404"), "{begun}");
+    go.send(()).unwrap();
+    let rest = socket.read_for(Duration::from_secs(5)).text();
+    assert_eq!(rest.matches('y').count(), 100_000);
+    assert!(rest.ends_with("0\r\n\r\n"), "it ends as it came");
+}
+
 /// A WebSocket to an app that does as `then` says once it is open, and what comes of that; the client holds
 /// on to it.
 fn tunnel<R: Send + 'static>(then: impl FnOnce(TcpStream) -> R + Send + 'static) -> R {
