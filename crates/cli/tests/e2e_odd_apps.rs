@@ -227,6 +227,30 @@ fn an_error_page_of_the_app_s_own_goes_on_as_it_comes() {
     assert!(rest.ends_with("0\r\n\r\n"), "it ends as it came");
 }
 
+#[test]
+fn half_an_answer_that_ends_with_the_connection_is_reset() {
+    let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n";
+    let (go, went) = std::sync::mpsc::channel::<()>();
+    let origin = app(head.to_owned(), move |stream| {
+        let _ = went.recv();
+        drop(stream);
+    });
+    let gateway = Gateway::before(&origin, PLAIN);
+    let mut client = TcpStream::connect(gateway.address()).unwrap();
+    client
+        .write_all(b"GET / HTTP/1.0\r\nHost: a.test\r\n\r\n")
+        .unwrap();
+    let mut read = Vec::new();
+    let mut byte = [0];
+    while !read.ends_with(b"half") {
+        client.read_exact(&mut byte).unwrap();
+        read.extend_from_slice(&byte);
+    }
+    drop(go);
+    let ended = client.read(&mut byte);
+    assert!(ended.is_err(), "it passes for a whole one: {ended:?}");
+}
+
 /// A WebSocket to an app that does as `then` says once it is open, and what comes of that; the client holds
 /// on to it.
 fn tunnel<R: Send + 'static>(then: impl FnOnce(TcpStream) -> R + Send + 'static) -> R {

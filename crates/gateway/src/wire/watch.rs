@@ -91,7 +91,12 @@ impl Watch {
         self.quiet_since.store(self.now(), Relaxed);
     }
 
-    /// Whether the connection ends because the client does not take what it is sent.
+    /// The connection ends in the middle of what it carries, and must not seem to have ended in order.
+    pub(super) fn break_off(&self) {
+        self.given_up.store(true, Relaxed);
+    }
+
+    /// Whether the connection ends in the middle: because the client does not take what it is sent, say.
     pub(super) fn is_given_up(&self) -> bool {
         self.given_up.load(Relaxed)
     }
