@@ -1,8 +1,10 @@
 //! The state directory, which root may have made and another user is to keep.
 
-use std::fs::{self, DirBuilder, Metadata};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _, chown, lchown};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown, lchown,
+};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
@@ -98,6 +100,24 @@ pub(crate) fn make(state: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && state.is_dir() => Ok(()),
         made => made,
     }
+}
+
+/// A file of this name, for its user alone, in place of what one that has ended has left of it; never what a
+/// link leads to, which whoever may write there could have put there for root.
+///
+/// # Errors
+///
+/// What the system says.
+pub(crate) fn anew(path: &Path) -> io::Result<File> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
 }
 
 /// The first place on the way to `state` that somebody else than root can lead elsewhere: a link of theirs, or
