@@ -30,7 +30,13 @@ pub(crate) async fn keep_certificates(shared: Arc<Shared>) {
         };
         let Some(tls) = tls else { continue };
         let states = acme.map_or_else(Vec::new, |acme| acme.states());
-        let failed = |state: &&CertificateState| matches!(state.standing, Standing::Failed { .. });
+        let failed = |state: &&CertificateState| {
+            let standing = &state.standing;
+            matches!(
+                standing,
+                Standing::Failed { .. } | Standing::Unwritten { .. }
+            )
+        };
         let missing = u32::try_from(states.iter().filter(failed).count()).unwrap_or(u32::MAX);
         shared.metrics.certificates(&tls.certificates(), missing);
         let looked_at = Arc::clone(&tls);

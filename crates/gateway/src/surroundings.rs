@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use panoply::{Clock, Nonce};
+use panoply_acme::Unwritten;
 use panoply_tls::Lasting;
 
 use crate::handover::{Heir, Program};
@@ -24,6 +25,8 @@ pub struct Surroundings {
     pub(crate) placeholder: Option<Arc<str>>,
     /// What goes on across reloads: orders of certificates, and sessions.
     pub(crate) lasting: Lasting,
+    /// Certificates that the state directory did not take.
+    pub(crate) unwritten: Unwritten,
     /// What is started for an upgrade, where there can be one.
     pub(crate) program: Option<Program>,
     /// What the gateway before this one hands over.
@@ -45,6 +48,7 @@ impl Surroundings {
             store: Arc::default(),
             placeholder,
             lasting: Lasting::default(),
+            unwritten: Unwritten::default(),
             program: None,
             heir: None,
             reports: Arc::new(Kept::new(state)),

@@ -40,6 +40,10 @@ impl Drop for Upkeep {
     fn drop(&mut self) {
         self.lay_down();
         self.fall_silent();
+        if let Some(acme) = &self.shared.live.load().acme {
+            // Whoever starts it anew may have made room for that.
+            let _ = acme.write_down();
+        }
     }
 }
 
