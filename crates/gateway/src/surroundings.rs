@@ -8,6 +8,7 @@ use panoply_acme::Unwritten;
 use panoply_tls::Lasting;
 
 use crate::handover::{Heir, Program};
+use crate::keys::Keys;
 use crate::reports::{Kept, Report, Watcher};
 use crate::store::Deferred;
 
@@ -25,6 +26,8 @@ pub struct Surroundings {
     pub(crate) placeholder: Option<Arc<str>>,
     /// What goes on across reloads: orders of certificates, and sessions.
     pub(crate) lasting: Lasting,
+    /// Which key seals cookies.
+    pub(crate) keys: Keys,
     /// Certificates that the state directory did not take.
     pub(crate) unwritten: Unwritten,
     /// What is started for an upgrade, where there can be one.
@@ -48,6 +51,7 @@ impl Surroundings {
             store: Arc::default(),
             placeholder,
             lasting: Lasting::default(),
+            keys: Keys::default(),
             unwritten: Unwritten::default(),
             program: None,
             heir: None,

@@ -114,7 +114,7 @@ impl Upkeep {
         let mut tasks = vec![
             tokio::task::spawn_local(background::keep_certificates(shared())),
             tokio::task::spawn_local(background::order_certificates(shared(), nodes.clone())),
-            tokio::task::spawn_local(background::keep_keys(shared())),
+            tokio::task::spawn_local(background::keep_keys(shared(), self.around.keys.clone())),
         ];
         tasks.extend(nodes.map(|nodes| {
             let share = background::share_tickets(shared(), nodes);
