@@ -74,7 +74,7 @@ impl DirectoryAccount {
         let gone = |error: StoreError| instant_acme::Error::Other(Box::new(error));
         // One account for all nodes, so that a CAA record can name it.
         if let Some(theirs) = self.sharing.account(&file).await.map_err(gone)? {
-            self.storage.write(&file, &theirs).map_err(other)?;
+            self.write(&theirs);
         }
         let url = self.directory.url();
         let transport = Transport::new(url, self.config.roots.as_deref(), Arc::clone(&self.clock))?;
@@ -144,16 +144,24 @@ impl DirectoryAccount {
         }
         let text = Zeroizing::new(serde_json::to_vec(&credentials)?);
         let file = self.file();
-        let other = |error: std::io::Error| instant_acme::Error::Other(Box::new(error));
-        self.storage.write(&file, &text).map_err(other)?;
+        self.write(&text);
         let shared = self.sharing.put_account(&file, Some(&text)).await;
         shared.map_err(|error| instant_acme::Error::Other(Box::new(error)))
+    }
+
+    /// One that the disk does not take is used all the same: directories count how many are made.
+    fn write(&self, text: &[u8]) {
+        if let Err(error) = self.storage.keep(&self.file(), text, None) {
+            let directory = &self.directory;
+            tracing::error!(%directory, %error, "an ACME account is in memory alone");
+        }
     }
 
     /// Forgets an account that the directory does not know any more.
     pub(crate) async fn forget(&self) {
         *self.known.lock().await = None;
         let file = self.file();
+        self.storage.let_go(&file);
         if let Err(error) = std::fs::remove_file(self.storage.path(&file)) {
             tracing::debug!(%error, "an account could not be forgotten");
         }

@@ -15,6 +15,7 @@ use crate::managed::{Managed, Place};
 use crate::manager::Acme;
 use crate::sharing::Sharing;
 use crate::storage::{self, Storage};
+use crate::unwritten::Unwritten;
 
 /// Why certificates cannot be managed.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +65,7 @@ pub struct AcmeBuilder {
     clock: Arc<dyn Clock>,
     challenges: Challenges,
     issuers: Vec<Rehearsed>,
+    unwritten: Unwritten,
 }
 
 impl AcmeBuilder {
@@ -83,7 +85,15 @@ impl AcmeBuilder {
             clock,
             challenges,
             issuers: Vec::new(),
+            unwritten: Unwritten::default(),
         }
+    }
+
+    /// Goes on with what an earlier one on the same state directory has had issued and could not write.
+    #[must_use]
+    pub fn unwritten(mut self, unwritten: Unwritten) -> Self {
+        self.unwritten = unwritten;
+        self
     }
 
     /// Orders here, in place of the directories of the configuration.
@@ -112,7 +122,8 @@ impl AcmeBuilder {
             directory: directory.clone(),
             source,
         };
-        let storage = Storage::open(state).map_err(unusable)?;
+        let storage = Storage::open(state, self.unwritten, Arc::clone(&self.clock));
+        let storage = storage.map_err(unusable)?;
         let storage = Arc::new(storage);
         let config = Arc::new(self.config);
         let sharing = Arc::new(Sharing::default());

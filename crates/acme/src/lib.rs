@@ -23,6 +23,7 @@ mod sharing;
 mod state;
 mod storage;
 mod transport;
+mod unwritten;
 
 pub use builder::{AcmeBuilder, Error};
 pub use config::{
@@ -32,3 +33,4 @@ pub use config::{
 pub use issuer::{Failure, Fault, Issued, Issuer, Order, Pending, Reason, Window};
 pub use manager::Acme;
 pub use state::{CertificateState, Standing};
+pub use unwritten::Unwritten;

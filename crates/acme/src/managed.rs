@@ -173,11 +173,19 @@ impl Managed {
         *lock(&self.next) = Duration::ZERO;
     }
 
+    /// The files of the certificate and of its record.
+    pub(crate) fn files(&self) -> [String; 2] {
+        [self.group.pem(), self.group.record()]
+    }
+
     /// Takes it out of force; what is on disk stays there.
     pub(crate) fn withdraw(&self) {
         let path = self.place.storage.path(&self.group.pem());
         self.place.tls.withdraw(&path);
         *lock(&self.shown) = None;
+        for name in self.files() {
+            self.place.storage.let_go(&name);
+        }
     }
 
     /// Notes how it stands: as what was seen says, or otherwise.
@@ -185,9 +193,11 @@ impl Managed {
         let due = seen.due(self.place.now());
         let standing = standing.unwrap_or_else(|| match (due, seen.life()) {
             _ if seen.record.trouble.is_some() => failed(&seen.record),
-            (Due::Ask | Due::Wait(_), Some(life)) if !seen.record.revoked => Standing::Held {
-                renewal: moment(seen.record.renewal(life)),
-            },
+            (Due::Ask | Due::Wait(_), Some(life)) if !seen.record.revoked => {
+                self.unwritten().unwrap_or_else(|| Standing::Held {
+                    renewal: moment(seen.record.renewal(life)),
+                })
+            }
             // Whoever has begun is at it, or has died a moment ago.
             (Due::Wait(_), _) if seen.record.under_way > 0 => Standing::Elsewhere,
             (Due::Wait(again), _) => Standing::Failed {
@@ -203,6 +213,23 @@ impl Managed {
             certificate: kept.map(|kept| kept.info),
             standing,
         };
+    }
+
+    /// How it stands where the state directory did not take it.
+    fn unwritten(&self) -> Option<Standing> {
+        let storage = &self.place.storage;
+        let (problem, left) = storage.unwritten(&self.files())?;
+        let directory = storage.path("").display().to_string();
+        let (what, advice) = if storage.holds(&self.group.pem()) {
+            ("it is in memory alone and", UNWRITTEN)
+        } else {
+            ("what is known of it", ROOM)
+        };
+        Some(Standing::Unwritten {
+            problem: format!("{what} cannot be written in {directory}: {problem}"),
+            advice: advice.to_owned(),
+            again: moment(self.place.now().saturating_add(left.as_secs())),
+        })
     }
 
     /// The certificate on disk, of that directory, in force from now on if it was not yet.
@@ -261,25 +288,35 @@ impl Managed {
         Record::read(kept.as_ref().map(|text| text.as_slice()))
     }
 
-    /// Writes a record down, as a newer one than what is there.
+    /// Writes a record down, as a newer one than what is there. That of a certificate which is in memory
+    /// alone stays there too: whoever finds it without the certificate would order at once.
     pub(crate) fn keep(&self, record: &Record) -> io::Result<()> {
         let storage = &self.place.storage;
+        if storage.holds(&self.group.pem()) {
+            self.keep_if_it_can_be(record);
+            return Ok(());
+        }
+        storage.write(&self.group.record(), &self.newer(record)?)
+    }
+
+    /// As [`keep`](Self::keep), where nothing else can be done: it is held in memory, and on disk is what
+    /// was written before an order began, which says that it has failed.
+    pub(crate) fn keep_if_it_can_be(&self, record: &Record) {
+        let [pem, name] = self.files();
+        let storage = &self.place.storage;
+        let kept = { self.newer(record) }.and_then(|text| storage.keep(&name, &text, Some(&pem)));
+        if let Err(error) = kept {
+            tracing::error!(%error, "the state of a certificate is in memory alone: {ROOM}");
+        }
+    }
+
+    fn newer(&self, record: &Record) -> io::Result<Vec<u8>> {
         let version = record.version.max(self.record().version);
         let record = Record {
             version: version.saturating_add(1),
             ..record.clone()
         };
-        serde_json::to_vec_pretty(&record)
-            .map_err(io::Error::from)
-            .and_then(|text| storage.write(&self.group.record(), &text))
-    }
-
-    /// As [`keep`](Self::keep), where nothing else can be done: what was written before an order
-    /// began is there, and says that it has failed.
-    pub(crate) fn keep_if_it_can_be(&self, record: &Record) {
-        if let Err(error) = self.keep(record) {
-            tracing::error!(%error, "the state of a certificate cannot be kept");
-        }
+        Ok(serde_json::to_vec_pretty(&record)?)
     }
 
     /// Notes that an order failed.
@@ -295,6 +332,13 @@ impl Managed {
         );
     }
 }
+
+/// What to do about a disk that takes nothing.
+const ROOM: &str = "Make room there, or give the directory back to its owner.";
+
+/// What to do about a certificate that is in memory alone.
+pub(crate) const UNWRITTEN: &str = "It is lost when this process ends, and another is ordered then: make room there, \
+                                    or give the directory back to its owner.";
 
 fn failed(record: &Record) -> Standing {
     let trouble = record.trouble.clone();

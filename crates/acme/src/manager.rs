@@ -88,6 +88,15 @@ impl Acme {
         self.all().iter().map(|managed| managed.state()).collect()
     }
 
+    /// Writes down at once what is in memory alone, since the state directory did not take it.
+    ///
+    /// # Errors
+    ///
+    /// When it still does not; it is tried again by itself.
+    pub fn write_down(&self) -> std::io::Result<()> {
+        self.place.storage.write_all()
+    }
+
     /// Revokes the certificate for `name`, and has another ordered in its place at once.
     ///
     /// # Errors

@@ -88,13 +88,18 @@ impl Sharing {
         if ours > theirs && (!values.contains_key(PEM) || is_whole()?) {
             return self.push(storage, group).await;
         }
-        for (value, file) in [(PEM, group.pem()), (RECORD, group.record())] {
+        let pem = group.pem();
+        for (value, file, after) in [(PEM, &pem, None), (RECORD, &group.record(), Some(&*pem))] {
             let Some(theirs) = values.remove(value) else {
                 continue;
             };
-            let ours = storage.read(&file).map_err(unusable)?;
-            if ours.as_ref().is_none_or(|ours| **ours != *theirs) {
-                storage.write(&file, &theirs).map_err(unusable)?;
+            let ours = storage.read(file).map_err(unusable)?;
+            if ours.as_ref().is_none_or(|ours| **ours != *theirs)
+                && let Err(error) = storage.keep(file, &theirs, after)
+            {
+                // It is in the store, and in force here.
+                let path = storage.path(file);
+                tracing::warn!(path = %path.display(), %error, "what another node has done is in memory alone");
             }
         }
         Ok(())

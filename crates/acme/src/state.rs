@@ -26,6 +26,15 @@ pub enum Standing {
         /// When it is to be renewed.
         renewal: SystemTime,
     },
+    /// It is in force, but the state directory does not take it, or what is known of it.
+    Unwritten {
+        /// What the system said.
+        problem: String,
+        /// What a person can do about it.
+        advice: String,
+        /// When it is tried again.
+        again: SystemTime,
+    },
     /// It is being ordered.
     Ordering,
     /// Another process on the same state directory orders.
@@ -47,6 +56,14 @@ impl fmt::Display for Standing {
             Self::Held { renewal } => write!(f, "in force, to be renewed {}", Date::from(*renewal)),
             Self::Ordering => f.write_str("being ordered"),
             Self::Elsewhere => f.write_str("being ordered by another process"),
+            Self::Unwritten {
+                problem,
+                advice,
+                again,
+            } => {
+                let again = Date::from(*again);
+                write!(f, "in force, but {problem}\n{advice}\nTried again {again}")
+            }
             Self::Failed {
                 problem,
                 advice,

@@ -107,9 +107,17 @@ impl KeyRing {
     /// a ring need not learn of it at one moment.
     #[must_use]
     pub fn led_by(&self, running: &Self) -> Self {
+        match running.ids().next() {
+            Some(id) => self.led_by_key(id),
+            None => self.clone(),
+        }
+    }
+
+    /// The same keys, sealing and signing with the one of this id, if it is one of them.
+    #[must_use]
+    pub fn led_by_key(&self, id: KeyId) -> Self {
         let mut keys = self.keys.clone();
-        let front = running.keys.first().map(|key| key.id);
-        keys.sort_by_key(|key| Some(key.id) != front);
+        keys.sort_by_key(|key| key.id != id);
         Self { keys }
     }
 

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use panoply_acme::{CertificateState, Standing};
-use panoply_cookies::KeyRing;
 use panoply_core::Secret;
 use panoply_tls::Nodes;
 
+use crate::keys::Keys;
 use crate::log;
 use crate::metrics::Metrics;
 use crate::shared::Shared;
@@ -30,7 +30,13 @@ pub(crate) async fn keep_certificates(shared: Arc<Shared>) {
         };
         let Some(tls) = tls else { continue };
         let states = acme.map_or_else(Vec::new, |acme| acme.states());
-        let failed = |state: &&CertificateState| matches!(state.standing, Standing::Failed { .. });
+        let failed = |state: &&CertificateState| {
+            let standing = &state.standing;
+            matches!(
+                standing,
+                Standing::Failed { .. } | Standing::Unwritten { .. }
+            )
+        };
         let missing = u32::try_from(states.iter().filter(failed).count()).unwrap_or(u32::MAX);
         shared.metrics.certificates(&tls.certificates(), missing);
         let looked_at = Arc::clone(&tls);
@@ -121,53 +127,26 @@ pub(crate) async fn share_tickets(shared: Arc<Shared>, nodes: Arc<Nodes>) {
 /// How often the file of the keys is looked at.
 const KEYS: Duration = Duration::from_secs(5);
 
-/// How long a new key only opens, so that other nodes learn of it before anybody is sent what it
-/// has sealed.
-const LEAD: Duration = Duration::from_mins(1);
-
 /// Takes up the keys that `panoply keys rotate` has put into their file.
-pub(crate) async fn keep_keys(shared: Arc<Shared>) {
+pub(crate) async fn keep_keys(shared: Arc<Shared>, keys: Keys) {
     let mut again = tokio::time::interval(KEYS);
     again.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut running: Option<KeyRing> = None;
-    let mut since: Option<Duration> = None;
     let mut failing = false;
     loop {
         again.tick().await;
         let live = shared.live.load_full();
-        let path = live.keys.clone();
-        let read = tokio::task::spawn_blocking(move || KeyRing::open(&path)).await;
-        let found = match read {
-            Ok(Ok(found)) => found,
-            Ok(Err(error)) => {
-                if !std::mem::replace(&mut failing, true) {
-                    tracing::error!(%error, "the keys of cookies stay as they were");
-                }
-                continue;
+        let (path, clock, keys) = (live.keys.clone(), Arc::clone(&shared.clock), keys.clone());
+        let read = tokio::task::spawn_blocking(move || keys.open(&path, &*clock)).await;
+        match read {
+            Ok(Ok(ring)) => {
+                failing = false;
+                // A reload may have read the file a moment ago, or this suit is not the one of before.
+                live.suit.cookies().use_keys(&ring);
             }
-            Err(_) => continue,
-        };
-        failing = false;
-        let before = running.get_or_insert_with(|| found.clone());
-        if before.ids().eq(found.ids()) {
-            since = None;
-            continue;
-        }
-        let now = shared.clock.monotonic();
-        match since {
-            None => {
-                since = Some(now);
-                live.suit.cookies().use_keys(&found.led_by(before));
-                tracing::info!("there are other keys for cookies: the newest seals in a minute");
+            Ok(Err(error)) if !std::mem::replace(&mut failing, true) => {
+                tracing::error!(%error, "the keys of cookies stay as they were");
             }
-            Some(start) if now.saturating_sub(start) >= LEAD => {
-                live.suit.cookies().use_keys(&found);
-                running = Some(found);
-                since = None;
-                tracing::info!("the newest key for cookies seals");
-            }
-            // Also what has come meanwhile opens at once.
-            Some(_) => live.suit.cookies().use_keys(&found.led_by(before)),
+            Ok(Err(_)) | Err(_) => {}
         }
     }
 }

@@ -67,7 +67,8 @@ fn acme(
         Arc::clone(tls),
         around.lasting.challenges.clone(),
         Arc::clone(&around.clock),
-    );
+    )
+    .unwritten(around.unwritten.clone());
     let acme = builder.open(&around.state).map_err(|error| {
         let key = match &error {
             panoply_acme::Error::Config(error) => format!("acme.{}", error.key()),

@@ -20,6 +20,7 @@ mod gateway;
 mod handover;
 mod http1;
 mod intake;
+mod keys;
 mod listen;
 mod log;
 mod metrics;

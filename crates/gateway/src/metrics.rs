@@ -261,7 +261,7 @@ fn describe(recorder: &PrometheusRecorder) {
         ),
         (
             "panoply_certificates_missing",
-            "Certificates whose last order failed",
+            "Certificates whose last order failed, or that are in memory alone",
         ),
     ] {
         recorder.describe_gauge(KeyName::from(name), None, help.into());

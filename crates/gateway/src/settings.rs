@@ -223,11 +223,12 @@ fn suit(
     keys: &Path,
 ) -> Result<Suit, ConfigError> {
     let config = &loaded.config;
-    let keys = match &config.keys.file {
+    let made = match &config.keys.file {
         // One that is written down is there already: another would log everybody out.
-        Some(file) => KeyRing::open(file),
-        None => KeyRing::open_or_create(keys),
+        Some(_) => Ok(()),
+        None => KeyRing::open_or_create(keys).map(drop),
     };
+    let keys = made.and_then(|()| around.keys.open(keys, &*around.clock));
     let keys = keys.map_err(|error| {
         let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
         let message = format!("keys.file: {error}{}", cause.unwrap_or_default());

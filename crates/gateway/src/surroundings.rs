@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use panoply::{Clock, Nonce};
+use panoply_acme::Unwritten;
 use panoply_tls::Lasting;
 
 use crate::handover::{Heir, Program};
+use crate::keys::Keys;
 use crate::reports::{Kept, Report, Watcher};
 use crate::store::Deferred;
 
@@ -24,6 +26,10 @@ pub struct Surroundings {
     pub(crate) placeholder: Option<Arc<str>>,
     /// What goes on across reloads: orders of certificates, and sessions.
     pub(crate) lasting: Lasting,
+    /// Which key seals cookies.
+    pub(crate) keys: Keys,
+    /// Certificates that the state directory did not take.
+    pub(crate) unwritten: Unwritten,
     /// What is started for an upgrade, where there can be one.
     pub(crate) program: Option<Program>,
     /// What the gateway before this one hands over.
@@ -45,6 +51,8 @@ impl Surroundings {
             store: Arc::default(),
             placeholder,
             lasting: Lasting::default(),
+            keys: Keys::default(),
+            unwritten: Unwritten::default(),
             program: None,
             heir: None,
             reports: Arc::new(Kept::new(state)),

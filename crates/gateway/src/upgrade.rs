@@ -50,6 +50,14 @@ pub(crate) async fn hand_over(
     let Some((entrance, control)) = upkeep.control() else {
         return Err("another gateway runs on this state directory".to_owned());
     };
+    if let Some(acme) = &upkeep.shared.live.load().acme
+        && let Err(error) = acme.write_down()
+    {
+        return Err(format!(
+            "a certificate is in memory alone, and would be ordered anew: the state directory does not take \
+             it: {error}"
+        ));
+    }
     let [http, https, admin]: [Option<SocketAddr>; 3] = settings.listeners();
     let estate = Estate {
         sockets: vec![

@@ -40,6 +40,10 @@ impl Drop for Upkeep {
     fn drop(&mut self) {
         self.lay_down();
         self.fall_silent();
+        if let Some(acme) = &self.shared.live.load().acme {
+            // Whoever starts it anew may have made room for that.
+            let _ = acme.write_down();
+        }
     }
 }
 
@@ -110,7 +114,7 @@ impl Upkeep {
         let mut tasks = vec![
             tokio::task::spawn_local(background::keep_certificates(shared())),
             tokio::task::spawn_local(background::order_certificates(shared(), nodes.clone())),
-            tokio::task::spawn_local(background::keep_keys(shared())),
+            tokio::task::spawn_local(background::keep_keys(shared(), self.around.keys.clone())),
         ];
         tasks.extend(nodes.map(|nodes| {
             let share = background::share_tickets(shared(), nodes);

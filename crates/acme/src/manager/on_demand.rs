@@ -1,5 +1,6 @@
 //! What a manager does for names that handshakes ask for.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
@@ -35,9 +36,20 @@ impl Acme {
     /// Has a certificate ordered for `name`, lower-case, which a handshake has asked for, if the hook
     /// allows it; done when it is in force, or when there will be none for now.
     pub async fn demand(&self, name: &str) {
+        self.demand_by(name, None).await;
+    }
+
+    /// As [`demand`](Self::demand), for a client of this address, or network: one that asks for very many
+    /// names at once has only some of them looked at, and is in nobody else's way.
+    pub async fn demand_from(&self, name: &str, client: IpAddr) {
+        self.demand_by(name, Some(client)).await;
+    }
+
+    async fn demand_by(&self, name: &str, client: Option<IpAddr>) {
         let Some(demand) = &self.demand else { return };
         if !self.place.tls.covers(name) {
-            demand.wait(name, &*self.place.clock, &self.wake).await;
+            let clock = &*self.place.clock;
+            demand.wait(name, client, clock, &self.wake).await;
         }
     }
 

@@ -10,7 +10,7 @@ use panoply_tls::CertificateInfo;
 use super::Acme;
 use crate::directories::Shown;
 use crate::issuer::{Failure, Fault, Issued};
-use crate::managed::{Kept, Managed, Place, Seen, covers, life, lock};
+use crate::managed::{Kept, Managed, Place, Seen, UNWRITTEN, covers, life, lock};
 use crate::plan::{Due, Record, dice, moment};
 use crate::state::Standing;
 use crate::storage::Lock;
@@ -63,6 +63,7 @@ impl Drop for UnderWay<'_> {
 
 impl Acme {
     pub(super) async fn see_to(&self, managed: &Arc<Managed>) -> Duration {
+        self.place.storage.write_due();
         let now = self.place.now();
         let pulled = *lock(&managed.pulled);
         if !managed.on_demand || now.saturating_sub(pulled) >= PULL {
@@ -133,9 +134,7 @@ impl Acme {
                 Err(spent) => rest = Some(spent),
             },
             (Due::Ask, Some(kept)) => {
-                if let Err(error) = self.ask(managed, kept).await {
-                    rest = Some((LATER, self.unwritten(&error)));
-                }
+                self.ask(managed, kept).await;
             }
             _ => {}
         }
@@ -182,11 +181,11 @@ impl Acme {
         self.sharing.end(group.name()).await;
     }
 
-    async fn ask(&self, managed: &Managed, kept: &Kept) -> io::Result<()> {
+    async fn ask(&self, managed: &Managed, kept: &Kept) {
         let window = self.directories.window(&kept.pem).await;
         let mut record = managed.record();
         record.told(window, self.place.now(), dice());
-        managed.keep(&record)
+        managed.keep_if_it_can_be(&record);
     }
 
     async fn order(&self, managed: &Managed, seen: &Seen, kept: Option<&Kept>) -> Done {
@@ -198,8 +197,13 @@ impl Acme {
         let now = self.place.now();
         record.asks(&group.asked, now);
         record.begin(seen.life(), now, dice());
-        if let Err(error) = managed.keep(&record) {
-            // What is not written down would be done in a loop by a process that dies in it.
+        // What is not written down would be done in a loop by a process that dies in it, and what comes of
+        // it is to be written as well.
+        let storage = &self.place.storage;
+        let begun = { storage.write_now(&managed.files()) }
+            .and_then(|()| storage.ensure_room())
+            .and_then(|()| managed.keep(&record));
+        if let Err(error) = begun {
             return Done::Not(self.unwritten(&error));
         }
         let mut under_way = UnderWay {
@@ -237,19 +241,19 @@ impl Acme {
             Ok(info) => info,
             Err(failure) => return managed.failed(record, &failure),
         };
-        let (storage, file) = (&self.place.storage, managed.group.pem());
-        let mut failure = None;
         if let Err(error) = managed.show(&issued.pem, directory) {
-            failure = Some(unusable(error.to_string()));
-        } else if let Err(error) = storage.write(&file, &issued.pem) {
-            let problem = format!(
-                "a certificate was issued and cannot be kept in {}: {error}",
-                storage.path(&file).display()
+            return managed.failed(record, &unusable(error.to_string()));
+        }
+        let (storage, file) = (&self.place.storage, managed.group.pem());
+        if let Err(error) = storage.keep(&file, &issued.pem, None) {
+            tracing::error!(
+                certificate = %info,
+                path = %storage.path(&file).display(),
+                %error,
+                "a certificate was issued and cannot be written, and is in force from memory: {UNWRITTEN}"
             );
-            let advice = "It is in force until this process ends; make room, or give the directory \
-                          back to its owner.";
-            failure = Some(Failure::new(Fault::Request, problem, advice));
-        } else if !life(&info).lasts(now) {
+        }
+        if !life(&info).lasts(now) {
             // It is better than none, but would be renewed at once, and the next one too.
             record.directory = Some(directory.to_owned());
             (record.renew_at, record.revoked, record.window) = (0, false, None);
@@ -257,10 +261,7 @@ impl Acme {
                 "{directory} has issued a certificate that is to be renewed already: {info}"
             );
             let advice = "Is the clock of this machine right?";
-            failure = Some(Failure::new(Fault::Request, problem, advice));
-        }
-        if let Some(failure) = failure {
-            return managed.failed(record, &failure);
+            return managed.failed(record, &Failure::new(Fault::Request, problem, advice));
         }
         tracing::info!(certificate = %info, "a certificate was issued");
         managed.keep_if_it_can_be(&record.issued(life(&info), shown, now, dice()));

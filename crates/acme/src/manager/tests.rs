@@ -1,5 +1,6 @@
 mod apart;
 mod on_demand;
+mod unwritten;
 mod wrong;
 
 use std::path::PathBuf;
@@ -37,6 +38,8 @@ struct Scripted {
     aged: Mutex<Duration>,
     /// The kinds that fail.
     closed: Mutex<Vec<ChallengeKind>>,
+    /// Where a folder stands in the way once something was ordered.
+    breaks: Mutex<Option<PathBuf>>,
     /// The window of every certificate, in days of its life, if it says any.
     window: Mutex<Option<(u32, u32)>>,
 }
@@ -58,6 +61,7 @@ impl Scripted {
             names: Mutex::default(),
             aged: Mutex::default(),
             closed: Mutex::default(),
+            breaks: Mutex::default(),
             window: Mutex::default(),
         })
     }
@@ -79,6 +83,10 @@ impl Scripted {
 
     fn decide(&self, order: &Order<'_>) -> Result<Issued, Failure> {
         lock(&self.orders).push((self.clock.monotonic(), order.kind));
+        if let Some(path) = lock(&self.breaks).take() {
+            let _ = std::fs::remove_file(&path);
+            std::fs::create_dir(path).unwrap();
+        }
         if self.away.load(Ordering::SeqCst) {
             return Err(Failure::new(Fault::Directory, "away", "wait"));
         }
@@ -394,21 +402,6 @@ async fn nothing_is_ordered_that_could_not_be_written_down() {
     assert_eq!(directory.count(), 0);
     let said = process.acme.states()[0].standing.to_string();
     assert!(said.contains("nothing can be written in"), "{said}");
-}
-
-#[tokio::test]
-async fn a_certificate_that_cannot_be_kept_is_not_ordered_in_a_loop() {
-    let (state, clock) = (state(), ManualClock::new());
-    let directory = Scripted::new(&clock, 90 * DAY);
-    let process = start_one(&state, &clock, &directory);
-    std::fs::create_dir(process.file()).unwrap();
-    for _ in 0..60 {
-        process.acme.step().await;
-        clock.advance(Duration::from_mins(1));
-    }
-    assert!(directory.count() <= 4, "{}", directory.count());
-    // It is in force all the same.
-    assert!(process.left("shop.example", &clock).is_some());
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::config::AcmeConfig;
+use crate::unwritten::Unwritten;
 
 struct Node {
     sharing: Sharing,
@@ -23,10 +24,11 @@ fn node(store: &MemorySessionStore, asked: &str) -> Node {
         Nodes::new(Arc::new(store.clone()), &secret).unwrap(),
     ));
     let state = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::new());
     let names = vec!["shop.example".to_owned()];
     Node {
         sharing,
-        storage: Storage::open(state.path()).unwrap(),
+        storage: Storage::open(state.path(), Unwritten::default(), clock).unwrap(),
         group: Group::new(names, &AcmeConfig::default(), &asked.into()),
         _state: state,
     }
@@ -114,4 +116,22 @@ async fn who_has_lost_a_right_learns_of_it() {
     assert!(two.sharing.begin("shop").await.unwrap());
     let held = tokio::time::timeout(Duration::from_mins(5), one.sharing.hold("shop"));
     assert!(held.await.is_ok());
+}
+
+#[tokio::test]
+async fn a_node_whose_disk_takes_nothing_has_what_the_others_have() {
+    let store = store(&ManualClock::new());
+    let [one, two] = [(); 2].map(|()| node(&store, "both"));
+    one.keep("first", 1);
+    one.pulled().await;
+    // Where it would be written first stands a folder.
+    let new = two.storage.path(&format!(".{}.new", two.group.pem()));
+    std::fs::create_dir(&new).unwrap();
+    assert_eq!(two.pulled().await.as_deref(), Some("first"));
+    // The record does not come to stand there without the certificate.
+    assert!(!two.storage.path(&two.group.record()).exists());
+    assert_eq!(two.pulled().await.as_deref(), Some("first"));
+    std::fs::remove_dir(&new).unwrap();
+    two.storage.write_all().unwrap();
+    assert!(two.storage.path(&two.group.record()).is_file());
 }

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use panoply_core::Connection;
+use panoply_core::{ClientAddress, Connection, Scheme};
 use panoply_tls::{Tls, is_challenge};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -66,7 +67,7 @@ pub(crate) async fn serve(
     };
     watch.set_in_head(true);
     // In a place of its own, which is given back: what it needs is no less than all the rest.
-    let shaken = Box::pin(handshake(&worker, &tls, &watch, stream)).await;
+    let shaken = Box::pin(handshake(&worker, &tls, &watch, (stream, peer))).await;
     let stream = match shaken {
         Ok(Shaken::Tls(stream)) => stream,
         Ok(Shaken::Plain(stream, begun)) => {
@@ -107,7 +108,7 @@ async fn handshake(
     worker: &Worker,
     tls: &Tls,
     watch: &Watch,
-    mut stream: TcpStream,
+    (mut stream, peer): (TcpStream, SocketAddr),
 ) -> io::Result<Shaken> {
     let acme = worker.orders_on_demand();
     // The acceptor keeps the stream to itself, and whether the client is still there must be seen.
@@ -131,8 +132,10 @@ async fn handshake(
         if let Some(name) = name.filter(|name| !tls.covers(name)) {
             // The client has said all that it has to for now.
             watch.set_in_head(false);
+            let network = ClientAddress::direct(peer, Scheme::Https).network();
+            let demanded = acme.demand_from(&name, network);
             tokio::select! {
-                _ = tokio::time::timeout(ON_DEMAND, acme.demand(&name)) => {}
+                _ = tokio::time::timeout(ON_DEMAND, demanded) => {}
                 () = gone(ear) => return Err(io::ErrorKind::ConnectionAborted.into()),
             }
             watch.set_in_head(true);

@@ -1,24 +1,28 @@
 //! What holds while the store is away.
 
 mod breaker;
+mod config;
+mod held;
 mod known;
 mod line;
 mod owed;
 #[cfg(test)]
 mod tests;
 
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use panoply_core::{
     Action, Block, BlockId, Clock, CounterStore, Decision, Op, Release, Reply, Rule, StoreError,
-    SystemClock,
 };
 use smallvec::SmallVec;
 
+pub use config::InsuredConfig;
+
 use breaker::Breaker;
+use held::Held;
 use known::Known;
 use line::{Absent, Line};
 use owed::{Owed, Owned};
@@ -44,6 +48,11 @@ use owed::{Owed, Owned};
 /// A block that somebody adds ([`Action::Block`]) is made in both too, and is an error when the
 /// store does not take it: it then holds on this node, and only while the store is away.
 ///
+/// Who is locked while the store is away stays so on this node when it is back, until that lock ends or is
+/// released here, if the insurance answers at once, as one in memory does. The store is told ten
+/// seconds after a lock was made at the earliest, of 4,096 keys at once, and locks them by its own
+/// reckoning, unless they are locked there; then every node knows of it, and any may release it.
+///
 /// It needs a tokio runtime, unless the store answers at once.
 #[derive(Debug)]
 pub struct Insured {
@@ -55,92 +64,13 @@ pub struct Insured {
     breaker: Breaker,
     line: Line,
     known: Known,
+    held: Arc<Held>,
     owed: Arc<Owed>,
     instead: AtomicU64,
 }
 
-/// Settings of an [`Insured`] store.
-#[derive(Debug, Clone)]
-pub struct InsuredConfig {
-    nodes: NonZeroU32,
-    deadline: Duration,
-    pause: Duration,
-    in_flight: NonZeroUsize,
-    clock: Arc<dyn Clock>,
-}
-
 /// How long a list of blocks or a release is waited for: a person asked for it.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-impl Default for InsuredConfig {
-    fn default() -> Self {
-        Self {
-            nodes: NonZeroU32::MIN,
-            deadline: Insured::DEADLINE,
-            pause: Duration::from_secs(1),
-            in_flight: NonZeroUsize::new(256).unwrap_or(NonZeroUsize::MIN),
-            clock: Arc::new(SystemClock::new()),
-        }
-    }
-}
-
-impl InsuredConfig {
-    /// One node, 50 ms, a second of pause, and 256 decisions at once.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// How many nodes share the store; one by default.
-    #[must_use]
-    pub const fn nodes(mut self, nodes: NonZeroU32) -> Self {
-        self.nodes = nodes;
-        self
-    }
-
-    /// How long a decision is waited for; 50 ms by default.
-    #[must_use]
-    pub const fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
-        self
-    }
-
-    /// How long the store is left alone; a second by default.
-    #[must_use]
-    pub const fn pause(mut self, pause: Duration) -> Self {
-        self.pause = pause;
-        self
-    }
-
-    /// How many decisions the store is asked for at once, 256 by default; the others wait their turn.
-    #[must_use]
-    pub const fn in_flight(mut self, decisions: NonZeroUsize) -> Self {
-        self.in_flight = decisions;
-        self
-    }
-
-    /// Where time comes from; the system's clock by default.
-    #[must_use]
-    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
-        self.clock = Arc::new(clock);
-        self
-    }
-
-    /// `store`, insured by `insurance`.
-    pub fn build(self, store: Arc<dyn CounterStore>, insurance: Arc<dyn CounterStore>) -> Insured {
-        Insured {
-            store,
-            insurance,
-            nodes: self.nodes,
-            deadline: self.deadline,
-            breaker: Breaker::new(Arc::clone(&self.clock), self.pause),
-            clock: self.clock,
-            line: Line::new(self.in_flight, self.deadline),
-            known: Known::new(),
-            owed: Arc::default(),
-            instead: AtomicU64::new(0),
-        }
-    }
-}
 
 /// What a decision is for, which says what becomes of it while the store is away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -185,12 +115,42 @@ impl Insured {
         self.breaker.good();
         self.known.note(ops, decision, self.clock.monotonic());
         self.owed.deliver(&self.store, self.deadline);
+        let both = (&self.store, &self.insurance);
+        self.held.tell(both, self.deadline, self.clock.monotonic());
     }
 
     /// The insurance's decision.
     fn instead(&self, ops: &[Op<'_>]) -> Reply<'_, Decision> {
         self.instead.fetch_add(1, Ordering::Relaxed);
-        self.locally(ops)
+        match self.locally(ops).now() {
+            Ok(Ok(decision)) => {
+                self.held.note(ops, &decision, self.clock.monotonic());
+                Reply::ready(Ok(decision))
+            }
+            Ok(failed) => Reply::ready(failed),
+            Err(later) => later,
+        }
+    }
+
+    /// The refusal of whoever was locked while the store was away.
+    fn held(&self, ops: &[Op<'_>]) -> Option<Decision> {
+        let now = self.clock.monotonic();
+        self.held.refusal(ops, &*self.insurance, now)
+    }
+
+    /// Looks whether the store is back, for one who is refused whatever it says.
+    async fn refused(
+        &self,
+        looks: SmallVec<[Owned; 4]>,
+        refusal: Decision,
+    ) -> Result<Decision, StoreError> {
+        let looks: SmallVec<[Op<'_>; 4]> = looks.iter().map(Owned::op).collect();
+        match self.line.wait(self.store.decide(&looks)).await {
+            Ok(decision) => self.heard(&looks, &decision),
+            Err(Absent::Away(error)) => self.breaker.bad(&error),
+            Err(Absent::Slow(_)) => {}
+        }
+        Ok(refusal)
     }
 
     /// The same, since the store has failed.
@@ -215,6 +175,13 @@ impl Insured {
     fn verdict(&self, ops: &[Op<'_>]) -> Reply<'_, Decision> {
         if let Some(refusal) = self.known.refusal(ops, self.clock.monotonic()) {
             return Reply::ready(Ok(refusal));
+        }
+        if let Some(refusal) = self.held(ops) {
+            if !(self.is_away() && self.breaker.may_ask()) {
+                return Reply::ready(Ok(refusal));
+            }
+            // Nobody else may be there to see that the store is back.
+            return Reply::later(self.refused(held::looks(ops), refusal));
         }
         if !self.breaker.may_ask() {
             return self.instead(ops);
@@ -333,6 +300,9 @@ impl CounterStore for Insured {
             return None;
         }
         if let Some(refusal) = self.known.refusal(ops, self.clock.monotonic()) {
+            return Some(Ok(refusal));
+        }
+        if let Some(refusal) = self.held(ops) {
             return Some(Ok(refusal));
         }
         let _place = self.line.place()?;

@@ -1,3 +1,5 @@
+mod held;
+
 use std::net::IpAddr;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Mutex, PoisonError};
@@ -369,6 +371,8 @@ async fn limits_are_divided_and_hold_again_when_it_is_back() {
     world.mood(Mood::Fails);
     assert_eq!(world.granted("a", 50).await, 3, "a third of ten");
     world.comes_back().await;
+    assert_eq!(world.granted("a", 50).await, 0, "it was locked");
+    world.clock.advance(HOUR);
     assert_eq!(world.granted("a", 50).await, 6, "four were counted before");
 }
 

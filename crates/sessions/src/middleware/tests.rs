@@ -13,6 +13,7 @@ use crate::{CookieConfig, Error, OnOutage, Secure, Session, SessionConfig, Sessi
 mod ids;
 mod limits;
 mod log;
+mod nth;
 mod races;
 mod states;
 mod watched;

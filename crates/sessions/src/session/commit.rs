@@ -95,7 +95,7 @@ impl State {
                 Kind::Stored(store) => store.commit_now(&step.key, &step.change)?,
                 Kind::Sealed(sealed) => match self.seal(sealed, &mut step) {
                     Ok(sealed) => Ok(sealed),
-                    Err(_) if step.change.is_touch() => return Some(Ok(())),
+                    Err(_) if self.is_spared(&step.change) => return Some(Ok(())),
                     Err(error) => return Some(Err(error)),
                 },
             };
@@ -137,7 +137,7 @@ impl State {
                 Some(if lost { Err(Error::Gone) } else { Ok(()) })
             }
             // Nothing is lost by it but some of the session's time.
-            Err(_) if step.change.is_touch() && !self.cycle => Some(Ok(())),
+            Err(_) if self.is_spared(&step.change) => Some(Ok(())),
             Err(error) => Some(Err(self.fail(error))),
         }
     }

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
+use panoply_core::{SessionChange, StoreError, UserChange};
+
 use super::state::{Out, State};
 use super::{Place, Session};
 use crate::config::Sent;
@@ -46,7 +48,7 @@ impl Session {
         let shared = &*self.0.shared;
         let sends_cookies = self.sends_cookies();
         let mut state = self.0.state.try_lock()?;
-        if state.failed {
+        if state.has_failed() {
             return None;
         }
         state.closing = true;
@@ -72,7 +74,7 @@ impl Session {
         if settings.save_uninitialized {
             kept = state.load(shared).await;
         }
-        if kept.is_ok() && !state.failed {
+        if kept.is_ok() && !state.has_failed() {
             kept = state.commit(shared, sends_cookies).await;
         }
         self.close(&mut state, kept)
@@ -83,7 +85,7 @@ impl Session {
         let shared = &*self.0.shared;
         let settings = &shared.settings;
         let sends_cookies = self.sends_cookies();
-        let failed = state.failed;
+        let failed = state.has_failed();
         let outage = failed || matches!(kept, Err(Error::Store(_)));
         let refused = match kept {
             _ if outage && settings.on_outage == OnOutage::Refuse => Some(Refused::Outage),
@@ -140,6 +142,28 @@ impl Session {
 }
 
 impl State {
+    /// Whether the store failed in a way that nothing has made up for. That something else was done since
+    /// does not make up for what was to be ended.
+    const fn has_failed(&self) -> bool {
+        self.failed || self.unended
+    }
+
+    /// Takes note of whether sessions were ended.
+    pub(super) fn ended<T>(&mut self, ended: Result<T, StoreError>) -> Result<T, Error> {
+        self.unended = ended.is_err();
+        ended.map_err(|error| self.fail(error))
+    }
+
+    /// Whether there is anything to be committed that would be missed.
+    pub(super) fn is_dirty(&self) -> bool {
+        !self.changes.is_empty() || self.user != UserChange::Keep || self.cycle
+    }
+
+    /// Whether nothing but some of the session's time is lost where this is not committed.
+    pub(super) fn is_spared(&self, change: &SessionChange) -> bool {
+        change.is_touch() && !self.cycle && self.idle.is_none() && self.lifetime.is_none()
+    }
+
     /// Whether the client's cookie is to be made anew: a secret that is not the first has signed it.
     fn is_stale(&self) -> bool {
         matches!(&self.place, Place::Live(live) if live.id.stale)

@@ -124,7 +124,13 @@ impl Session {
     ///
     /// [`Error::NoUser`] when nobody is logged in.
     pub async fn revoke_others(&self) -> Result<usize, Error> {
-        let mut state = self.loaded().await?;
+        let mut state = match self.loaded().await {
+            Ok(state) => state,
+            Err(error) => {
+                self.state().await.unended = true;
+                return Err(error);
+            }
+        };
         let user: Option<String> = read(USER, state.value(USER))?;
         let user = user_key(&user.ok_or(Error::NoUser)?);
         let key = match &state.place {
@@ -136,7 +142,7 @@ impl Session {
             except: key.as_ref(),
         };
         let ended = self.0.shared.store()?.destroy(all).await;
-        ended.map_err(|error| state.fail(error))
+        state.ended(ended)
     }
 
     /// The sessions of the layer that this one came from.

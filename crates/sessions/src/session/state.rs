@@ -44,6 +44,8 @@ pub(crate) struct State {
     pub(super) modified: bool,
     /// Whether the store failed the last time.
     pub(super) failed: bool,
+    /// Whether what was to be ended was not, for the store failed, and has not been since.
+    pub(super) unended: bool,
     /// Whether the handler is through.
     pub(super) closing: bool,
     /// Whether the head of the answer is on its way.
@@ -114,6 +116,7 @@ impl State {
             involved: false,
             modified: false,
             failed: false,
+            unended: false,
             closing: false,
             finished: false,
             https,
@@ -364,7 +367,7 @@ impl State {
         };
         if let Kind::Stored(store) = &shared.kind {
             let destroyed = store.destroy(Destroy::Key(&id.key())).await;
-            destroyed.map_err(|error| self.fail(error))?;
+            self.ended(destroyed)?;
         }
         self.failed = false;
         self.involved = true;
@@ -386,11 +389,6 @@ impl State {
         self.touch = false;
         self.idle = None;
         self.lifetime = None;
-    }
-
-    /// Whether there is anything to be committed that would be missed.
-    pub(super) fn is_dirty(&self) -> bool {
-        !self.changes.is_empty() || self.user != UserChange::Keep || self.cycle
     }
 }
 

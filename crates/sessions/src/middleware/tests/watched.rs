@@ -19,6 +19,8 @@ pub(in super::super) struct Watched {
     pub(super) reads_fail: AtomicBool,
     pub(super) writes_fail: AtomicBool,
     pub(super) silent: AtomicBool,
+    /// How many calls there were since this was looked at, and which of them fails.
+    nth: (AtomicUsize, AtomicUsize),
 }
 
 impl Watched {
@@ -31,7 +33,15 @@ impl Watched {
             reads_fail: AtomicBool::new(false),
             writes_fail: AtomicBool::new(false),
             silent: AtomicBool::new(false),
+            nth: (AtomicUsize::new(0), AtomicUsize::new(usize::MAX)),
         }
+    }
+
+    /// Lets the call of this number fail from now on, or none; how many there were since the last time.
+    pub(super) fn fail_at(&self, nth: Option<usize>) -> usize {
+        let (calls, fails) = &self.nth;
+        fails.store(nth.unwrap_or(usize::MAX), Ordering::SeqCst);
+        calls.swap(0, Ordering::SeqCst)
     }
 
     fn away<'a, T: Send + 'a>(&self, flag: &AtomicBool) -> Option<Reply<'a, T>> {
@@ -43,7 +53,9 @@ impl Watched {
                 Reply::later(async move { away() })
             }
         };
-        flag.load(Ordering::SeqCst).then(reply)
+        let (calls, fails) = &self.nth;
+        let is_it = calls.fetch_add(1, Ordering::SeqCst) == fails.load(Ordering::SeqCst);
+        (is_it || flag.load(Ordering::SeqCst)).then(reply)
     }
 
     /// What the store within answers, now or later.
