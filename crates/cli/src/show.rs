@@ -37,6 +37,7 @@ pub(crate) fn run(args: &DemoArgs) -> ExitCode {
     let came_back = Arc::new(CameBack::default());
     let watch = Arc::clone(&came_back);
     let around = Surroundings::new(&state, Arc::new(SystemClock::new()))
+        .ends_with_terminal()
         .on_report(move |report| watch.report(report));
     let settings = Source::new()
         .text("the demo's panoply.toml", demo::config(&start_url))

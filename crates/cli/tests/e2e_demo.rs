@@ -14,6 +14,7 @@ mod support;
 
 use std::time::Duration;
 
+use rustix::process::Signal;
 use serde_json::Value;
 use support::{Process, Verdicts, node, panoply};
 use tempfile::TempDir;
@@ -177,4 +178,14 @@ fn the_page_is_strict_and_nobody_elses() {
     assert_eq!(support::curl(none, &foreign).status, 403);
     let rebound = ["-H", "Host: evil.example", &attack];
     assert_eq!(support::curl(none, &rebound).status, 421);
+}
+
+#[test]
+fn it_ends_with_the_terminal_it_was_begun_in() {
+    let (mut demo, start, _home) = demo();
+    demo.signal(Signal::HUP);
+    let status = demo.status(Duration::from_secs(20));
+    assert!(status.success(), "{status}: {}", demo.said().join("\n"));
+    let address = start.trim_start_matches("http://").trim_end_matches('/');
+    assert!(std::net::TcpStream::connect(address).is_err());
 }

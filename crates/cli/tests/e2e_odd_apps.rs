@@ -184,6 +184,129 @@ fn parts_of_a_page_that_is_stamped_are_not_asked_for() {
     assert!(!seen.contains("range"), "{seen}");
 }
 
+/// An app that answers one request by `head`, and then does as `then` says.
+fn app(head: String, then: impl FnOnce(TcpStream) + Send + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        // Whoever only looks whether it is there says nothing.
+        let asked = listener.incoming().flatten().find_map(|mut stream| {
+            let (mut seen, mut byte) = (Vec::new(), [0]);
+            while !seen.ends_with(b"\r\n\r\n") {
+                stream.read_exact(&mut byte).ok()?;
+                seen.extend_from_slice(&byte);
+            }
+            Some(stream)
+        });
+        let mut stream = asked.unwrap();
+        stream.write_all(head.as_bytes()).unwrap();
+        then(stream);
+    });
+    origin
+}
+
+#[test]
+fn an_error_page_of_the_app_s_own_goes_on_as_it_comes() {
+    let head = "HTTP/1.1 404 Not Found\r\nX-Content-Type-Options: nosniff\r\n\
+                Content-Type: text/html; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n\
+                f\r\n<h1>Ours</h1>\n\n\r\n";
+    let (go, went) = std::sync::mpsc::channel();
+    let origin = app(head.to_owned(), move |mut stream| {
+        went.recv().unwrap();
+        let rest = format!("{:x}\r\n{}\r\n0\r\n\r\n", 100_000, "y".repeat(100_000));
+        stream.write_all(rest.as_bytes()).unwrap();
+    });
+    let gateway = Gateway::before(&origin, PLAIN);
+    let mut socket = Raw::open(gateway.address());
+    socket.send(b"GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n");
+    let begun = socket.read_until("</h1>");
+    assert!(begun.starts_with("HTTP/1.1 404"), "{begun}");
+    go.send(()).unwrap();
+    let rest = socket.read_for(Duration::from_secs(5)).text();
+    assert_eq!(rest.matches('y').count(), 100_000);
+    assert!(rest.ends_with("0\r\n\r\n"), "it ends as it came");
+}
+
+#[test]
+fn half_an_answer_that_ends_with_the_connection_is_reset() {
+    let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n";
+    let (go, went) = std::sync::mpsc::channel::<()>();
+    let origin = app(head.to_owned(), move |stream| {
+        let _ = went.recv();
+        drop(stream);
+    });
+    let gateway = Gateway::before(&origin, PLAIN);
+    let mut client = TcpStream::connect(gateway.address()).unwrap();
+    client
+        .write_all(b"GET / HTTP/1.0\r\nHost: a.test\r\n\r\n")
+        .unwrap();
+    let mut read = Vec::new();
+    let mut byte = [0];
+    while !read.ends_with(b"half") {
+        client.read_exact(&mut byte).unwrap();
+        read.extend_from_slice(&byte);
+    }
+    drop(go);
+    let ended = client.read(&mut byte);
+    assert!(ended.is_err(), "it passes for a whole one: {ended:?}");
+}
+
+/// A WebSocket to an app that does as `then` says once it is open, and what comes of that; the client holds
+/// on to it.
+fn tunnel<R: Send + 'static>(then: impl FnOnce(TcpStream) -> R + Send + 'static) -> R {
+    let (told, told_us) = std::sync::mpsc::channel();
+    let head =
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n";
+    let origin = app(head.to_owned(), move |stream| {
+        let _ = told.send(then(stream));
+    });
+    let config = format!("{PLAIN}[limits]\nstall_timeout = \"1s\"\nidle_timeout = \"1s\"\n");
+    let gateway = Gateway::before(&origin, &config);
+    let mut socket = Raw::open(gateway.address());
+    socket.send(
+        b"GET / HTTP/1.1\r\nHost: a.test\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
+    );
+    socket.read_until("\r\n\r\n");
+    told_us.recv_timeout(Duration::from_secs(30)).unwrap()
+}
+
+#[test]
+fn a_tunnel_that_the_app_has_closed_is_not_the_client_s_to_keep() {
+    let closed = tunnel(|mut stream| {
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        let patience = Some(Duration::from_secs(10));
+        stream.set_read_timeout(patience).unwrap();
+        let read = stream.read(&mut [0]);
+        // Nothing, or a reset; what it waits for in vain is neither.
+        !read.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+    });
+    assert!(closed, "it is kept open");
+}
+
+#[test]
+fn a_client_that_takes_nothing_of_a_tunnel_is_ended() {
+    let ended = tunnel(|mut stream| {
+        let patience = Some(Duration::from_secs(10));
+        stream.set_write_timeout(patience).unwrap();
+        let much = vec![b'z'; 1 << 20];
+        let error = (0..100).find_map(|_| stream.write_all(&much).err());
+        error.is_some_and(|error| error.kind() != std::io::ErrorKind::WouldBlock)
+    });
+    assert!(ended, "the app waits for it");
+}
+
+#[test]
+fn a_tunnel_may_be_silent() {
+    let passed = tunnel(|mut stream| {
+        let (patience, silence) = (Duration::from_secs(3), b"still there");
+        stream.set_read_timeout(Some(patience)).unwrap();
+        let read = stream.read(&mut [0]);
+        let waits = read.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock);
+        waits && stream.write_all(silence).is_ok()
+    });
+    assert!(passed, "it is ended");
+}
+
 #[test]
 fn sigterm_ends_a_gateway_before_a_name() {
     let origin = format!("http://localhost:{}", odd_app());

@@ -297,6 +297,20 @@ fn what_is_in_the_way_is_said_with_what_to_do() {
     });
     says("a closed door", said, &["cannot be reached", "--state"]);
 
+    let other = tempfile::tempdir().unwrap();
+    let said = refused("", &[], &|dir| {
+        // Whoever has the folder has put a way to an empty directory of root's there.
+        std::os::unix::fs::symlink(other.path(), dir.join("state")).unwrap();
+        open(other.path());
+        chown(dir, Some(NOBODY.1), None).unwrap();
+    });
+    says(
+        "a way to what is root's",
+        said,
+        &["not root's alone", "not given to `nobody`", "chown"],
+    );
+    assert_eq!(fs::metadata(other.path()).unwrap().uid(), 0, "given away");
+
     let pki = tempfile::tempdir().unwrap();
     open(pki.path());
     let (certificate, key) = Pki::new(pki.path()).leaf("shop", "DNS:localhost");

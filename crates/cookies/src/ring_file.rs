@@ -1,6 +1,6 @@
 //! A ring in a file.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -47,7 +47,7 @@ impl KeyRing {
     fn create(path: &Path) -> Result<Self, Error> {
         let made = Self::random()?;
         let failed = |source| file_error(path, "written", source);
-        let temporary = made.write_beside(path).map_err(failed)?;
+        let temporary = made.write_beside(path, None).map_err(failed)?;
         let linked = fs::hard_link(&temporary, path);
         fs::remove_file(&temporary).map_err(failed)?;
         match linked {
@@ -77,14 +77,13 @@ impl KeyRing {
     pub fn rotate_file(path: &Path) -> Result<Self, Error> {
         let rotated = Self::open(path)?.rotate()?;
         let failed = |source| file_error(path, "written", source);
-        let temporary = rotated.write_beside(path).map_err(failed)?;
-        keep_owner(path, &temporary).map_err(failed)?;
+        let temporary = rotated.write_beside(path, Some(path)).map_err(failed)?;
         fs::rename(&temporary, path).map_err(failed)?;
         Ok(rotated)
     }
 
-    /// Writes it whole under a name of its own.
-    fn write_beside(&self, path: &Path) -> io::Result<PathBuf> {
+    /// Writes it whole under a name of its own, for the owner of `like`.
+    fn write_beside(&self, path: &Path, like: Option<&Path>) -> io::Result<PathBuf> {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder)?;
         }
@@ -104,6 +103,9 @@ impl KeyRing {
             opened => opened,
         };
         let mut file = file?;
+        if let Some(like) = like {
+            keep_owner(like, &file)?;
+        }
         file.write_all(&self.text())?;
         file.sync_all()?;
         Ok(temporary)
@@ -111,14 +113,14 @@ impl KeyRing {
 }
 
 /// Whoever could read the file can read the new one: root rotates the keys of a gateway that is
-/// another user's.
-fn keep_owner(path: &Path, new: &Path) -> io::Result<()> {
+/// another user's. Of the file that is open, since that user may put another by its name.
+fn keep_owner(path: &Path, new: &File) -> io::Result<()> {
     #[cfg(unix)]
     {
-        use std::os::unix::fs::{MetadataExt as _, chown};
-        let (before, now) = (fs::metadata(path)?, fs::metadata(new)?);
+        use std::os::unix::fs::{MetadataExt as _, fchown};
+        let (before, now) = (fs::metadata(path)?, new.metadata()?);
         if (before.uid(), before.gid()) != (now.uid(), now.gid()) {
-            chown(new, Some(before.uid()), Some(before.gid()))?;
+            fchown(new, Some(before.uid()), Some(before.gid()))?;
         }
     }
     Ok(())
@@ -246,7 +248,10 @@ mod tests {
     fn a_start_waits_for_what_may_still_be_made() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys");
-        let half = KeyRing::random().unwrap().write_beside(&path).unwrap();
+        let half = KeyRing::random()
+            .unwrap()
+            .write_beside(&path, None)
+            .unwrap();
         let file = OpenOptions::new().write(true).open(&half).unwrap();
         let made = file.metadata().unwrap().modified().unwrap();
         let nearly = OLD.checked_sub(Duration::from_millis(300)).unwrap();

@@ -13,9 +13,12 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use panoply::limits::GuardedBody;
 
-use crate::nonce::Stamped;
 use crate::proxy::{Turn, http1};
 use crate::wire::{Feed, InFlight, pass_trailers};
+
+mod response;
+
+pub(crate) use response::ResponseBody;
 
 /// Why a request's body could not be passed on whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -253,15 +256,6 @@ impl Body for RequestBody {
     }
 }
 
-/// An answer's body: the app's, or one of our own.
-#[derive(Debug)]
-pub(crate) enum ResponseBody {
-    /// As it comes.
-    Plain(AppBody),
-    /// The app's page, with the placeholder replaced by the nonce.
-    Stamped(Box<Stamped<AppBody>>),
-}
-
 /// What the app sends, or we in its place; boxed, since answers are moved a dozen times.
 #[derive(Debug)]
 pub(crate) enum AppBody {
@@ -312,12 +306,6 @@ pub(crate) enum Broken {
     Early,
 }
 
-impl From<Bytes> for ResponseBody {
-    fn from(bytes: Bytes) -> Self {
-        Self::Plain(AppBody::Whole(Full::new(bytes)))
-    }
-}
-
 /// A body that is there does not fail.
 fn sound<T>(frame: Option<Result<T, Infallible>>) -> Option<Result<T, Broken>> {
     frame.map(|frame| frame.map_err(|never| match never {}))
@@ -364,35 +352,6 @@ impl Body for AppBody {
             Self::Whole(body) => body.size_hint(),
             Self::Http1(body) => body.size_hint(),
             Self::Http2(shared) => shared.body.size_hint(),
-        }
-    }
-}
-
-impl Body for ResponseBody {
-    type Data = Bytes;
-    type Error = Broken;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        match self.get_mut() {
-            Self::Plain(body) => Pin::new(body).poll_frame(cx),
-            Self::Stamped(body) => Pin::new(&mut **body).poll_frame(cx),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Plain(body) => body.is_end_stream(),
-            Self::Stamped(body) => body.is_end_stream(),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Plain(body) => body.size_hint(),
-            Self::Stamped(body) => body.size_hint(),
         }
     }
 }

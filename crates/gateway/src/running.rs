@@ -96,7 +96,7 @@ impl Gateway {
         let (settings, around) = (&self.settings, &self.around);
         let (upgrades, asked) = mpsc::channel(ASKERS);
         let upkeep = Upkeep::new(&shared, settings, around, upgrades);
-        let signals = Signals::new().map_err(system("signals"))?;
+        let signals = Signals::new(around.ends_with_terminal).map_err(system("signals"))?;
         // Whoever takes over asks for the store once its app is up.
         if around.heir.is_none() {
             upkeep.open(None).await?;

@@ -29,11 +29,19 @@ pub(crate) struct Signals {
     interrupt: Signal,
     hangup: Signal,
     user_2: Signal,
+    /// What a terminal that is closed asks for.
+    hung_up: Asked,
 }
 
 impl Signals {
-    pub(crate) fn new() -> io::Result<Self> {
+    /// Those of a gateway that may end with its terminal.
+    pub(crate) fn new(ends_with_terminal: bool) -> io::Result<Self> {
         Ok(Self {
+            hung_up: if ends_with_terminal {
+                Asked::Stop
+            } else {
+                Asked::Reload
+            },
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hangup: signal(SignalKind::hangup())?,
@@ -46,7 +54,7 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => Asked::Stop,
             _ = self.interrupt.recv() => Asked::Stop,
-            _ = self.hangup.recv() => Asked::Reload,
+            _ = self.hangup.recv() => self.hung_up,
             _ = self.user_2.recv() => Asked::Upgrade,
         }
     }

@@ -38,6 +38,8 @@ pub struct Surroundings {
     pub(crate) reports: Arc<Kept>,
     /// Who is shown each of them.
     pub(crate) watcher: Watcher,
+    /// Whether SIGHUP ends it, in place of a reload.
+    pub(crate) ends_with_terminal: bool,
 }
 
 impl Surroundings {
@@ -57,7 +59,15 @@ impl Surroundings {
             heir: None,
             reports: Arc::new(Kept::new(state)),
             watcher: Watcher::default(),
+            ends_with_terminal: false,
         }
+    }
+
+    /// Ends the gateway at SIGHUP, which whoever closes a terminal sends; otherwise that is a reload.
+    #[must_use]
+    pub const fn ends_with_terminal(mut self) -> Self {
+        self.ends_with_terminal = true;
+        self
     }
 
     /// Shows `see` each report of the Content-Security-Policy that comes in, the ones that the log

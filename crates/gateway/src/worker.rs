@@ -17,6 +17,7 @@ use panoply::trace::TracedBody;
 use panoply::{Clock, Dressed, Guarded};
 use panoply_acme::Acme;
 use panoply_tls::Tls;
+use tokio::task::AbortHandle;
 use tower_layer::Layer as _;
 use tower_service::Service;
 
@@ -29,7 +30,7 @@ use crate::proxy::{Interims, Pool};
 use crate::service::AppService;
 use crate::settings::{Limits, Live};
 use crate::shared::{Seat, Shared};
-use crate::wire::{BLOCK, Block, Patience, Streams, Sweeper, Texts};
+use crate::wire::{BLOCK, Block, Patience, Streams, Sweeper, Texts, Watch};
 
 pub(crate) use run::run;
 
@@ -206,6 +207,11 @@ impl Worker {
 
     pub(crate) fn streams(&self) -> &Rc<Streams> {
         self.sweeper.streams()
+    }
+
+    /// Ends `task`, which carries what a connection has become, once its `watch` is overdue.
+    pub(crate) fn look_after(&self, watch: Arc<Watch>, task: AbortHandle) {
+        self.sweeper.add(watch, task);
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {

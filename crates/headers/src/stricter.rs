@@ -6,7 +6,7 @@ use http::HeaderValue;
 
 use crate::content_security_policy::lacking;
 use crate::setting::{Checked, Value};
-use crate::{ContentSecurityPolicy, Hsts, ReferrerPolicy};
+use crate::{ContentSecurityPolicy, Hsts, ReferrerPolicy, XFrameOptions};
 
 /// What is sent in the end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl Value {
             Self::AgentCluster(ours) => stricter(*ours, app),
             Self::ContentType(ours) => stricter(*ours, app),
             Self::DnsPrefetch(ours) => stricter(*ours, app),
-            Self::Frame(ours) => stricter(*ours, app),
+            Self::Frame(ours) => framed(*ours, app),
             Self::CrossDomain(ours) => stricter(*ours, app),
             Self::Download(_) | Self::Xss(_) => Verdict::Ours,
             Self::Referrer(ours) => {
@@ -91,6 +91,15 @@ fn stricter<T: FromStr + Ord + Copy>(ours: T, app: &[HeaderValue]) -> Verdict {
     chosen(app.is_some_and(|app| app <= ours))
 }
 
+/// Of this one browsers read what stands behind a comma as another value, and let nobody frame the page where
+/// they differ (HTML, "X-Frame-Options").
+fn framed(ours: XFrameOptions, app: &[HeaderValue]) -> Verdict {
+    let texts = app.iter().filter_map(|value| value.to_str().ok());
+    let words = texts.flat_map(|text| text.split(','));
+    let app = words.filter_map(|word| word.trim().parse().ok()).min();
+    chosen(app.is_some_and(|app: XFrameOptions| app <= ours))
+}
+
 fn joined_hsts(ours: &Hsts, app: &[HeaderValue]) -> Verdict {
     // RFC 6797 §8.1: only the first field is processed.
     match app.first().and_then(Hsts::read) {
@@ -99,12 +108,20 @@ fn joined_hsts(ours: &Hsts, app: &[HeaderValue]) -> Verdict {
     }
 }
 
-/// A comma ends a policy and begins another.
+/// A comma ends a policy and begins another. A directive that is not ASCII is none, as in browsers, and takes
+/// nothing from the others.
 fn policies(app: &[HeaderValue]) -> Vec<ContentSecurityPolicy> {
-    let texts = app.iter().filter_map(|value| value.to_str().ok());
-    let parts = texts.flat_map(|text| text.split(','));
-    parts
-        .filter_map(|part| ContentSecurityPolicy::parse(part).ok())
+    let parts = app
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    let read = parts.map(|part| {
+        let directives = part
+            .split(|byte| *byte == b';')
+            .filter(|one| one.is_ascii());
+        let directives = directives.filter_map(|one| str::from_utf8(one).ok());
+        directives.collect::<Vec<_>>().join(";")
+    });
+    read.filter_map(|text| ContentSecurityPolicy::parse(&text).ok())
         .collect()
 }
 

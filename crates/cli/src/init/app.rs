@@ -149,15 +149,8 @@ fn bounded(path: &Path) -> io::Result<String> {
 /// `text` on one line, without what a terminal or a TOML comment would trip over.
 pub(super) fn one_line(text: &str) -> String {
     const LENGTH: usize = 600;
-    let plain: String = text
-        .chars()
-        .map(|c| {
-            if c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c) {
-                ' '
-            } else {
-                c
-            }
-        })
+    let plain: String = { text.chars() }
+        .map(|c| if misleads(c) { ' ' } else { c })
         .collect();
     let mut line = plain.trim().to_owned();
     if line.len() > LENGTH {
@@ -165,4 +158,10 @@ pub(super) fn one_line(text: &str) -> String {
         line.push('…');
     }
     line
+}
+
+/// Whether a terminal obeys it, or it is seen nowhere or elsewhere than where it stands.
+pub(super) fn misleads(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -83,7 +83,7 @@ pub(crate) enum InitError {
     #[error("`{}` holds no object: it should begin with `{{` and have a `name`", .0.display())]
     NoObject(PathBuf),
     /// A file that should be TOML is not.
-    #[error("`{}` is not valid TOML: {source}", .path.display())]
+    #[error("`{}` is not valid TOML: {}", .path.display(), tame(.source))]
     Toml {
         /// The file.
         path: PathBuf,
@@ -92,9 +92,9 @@ pub(crate) enum InitError {
     },
     /// The output exists.
     #[error(
-        "`{}` is there already and was left as it is: add `--force` to replace it, or \
+        "`{}`{} is there already and was left as it is: add `--force` to replace it, or \
          `--output -` to see what would be written",
-        .0.display()
+        .0.display(), leads(.0)
     )]
     Exists(PathBuf),
     /// The output cannot be written.
@@ -128,6 +128,27 @@ fn without_place(error: &serde_json::Error) -> String {
         .next()
         .unwrap_or_default()
         .to_owned()
+}
+
+/// Where a link leads: what `--force` replaces is there, and may be nobody's business here.
+fn leads(path: &Path) -> String {
+    let place = |to: PathBuf| app::one_line(&to.display().to_string());
+    std::fs::read_link(path).map_or_else(
+        |_| String::new(),
+        |to| format!(", a link to `{}`,", place(to)),
+    )
+}
+
+/// What is wrong, with the line in which it is, and nothing in that for a terminal to obey.
+fn tame(error: &toml_edit::TomlError) -> String {
+    let harmless = |c| {
+        if c != '\n' && app::misleads(c) {
+            '\u{fffd}'
+        } else {
+            c
+        }
+    };
+    error.to_string().chars().map(harmless).collect()
 }
 
 /// Looks at the app in `dir` and writes a configuration for it.

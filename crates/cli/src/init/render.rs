@@ -3,9 +3,11 @@
 //! A comment that is prose begins with `# `, a setting that is commented out with `#` alone, so
 //! that taking one character away puts it in force.
 
-use toml_edit::{Array, Value};
+use std::fmt::Write as _;
 
-use super::app::{App, Start, one_line};
+use toml_edit::Value;
+
+use super::app::{App, Start, misleads, one_line};
 
 const WIDTH: usize = 96;
 
@@ -90,7 +92,26 @@ fn origin(page: &mut Page, app: &App) {
 
 /// A TOML array, on one line, with every string quoted as it needs.
 fn array(words: &[String]) -> String {
-    Value::from(words.iter().collect::<Array>()).to_string()
+    let words: Vec<_> = words.iter().map(|word| quoted(word)).collect();
+    format!("[{}]", words.join(", "))
+}
+
+/// A TOML string on one line, whatever is in it: where it is commented out, more would not be.
+fn quoted(word: &str) -> String {
+    if !word.contains(misleads) {
+        return Value::from(word).to_string();
+    }
+    let mut text = String::from('"');
+    for c in word.chars() {
+        match c {
+            '"' | '\\' => text.extend(['\\', c]),
+            // Writing to a string does not fail.
+            c if misleads(c) => drop(write!(text, "\\u{:04X}", u32::from(c))),
+            c => text.push(c),
+        }
+    }
+    text.push('"');
+    text
 }
 
 #[derive(Default)]

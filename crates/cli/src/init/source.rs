@@ -5,6 +5,12 @@
 
 use super::app::Port;
 
+/// How many places that look alike are looked at: each may have all of the file looked through.
+const MOST_PLACES: usize = 20;
+
+/// The longest list of names that is taken for one.
+const LONGEST_LIST: usize = 2000;
+
 /// `text` without comments, so that what is commented out does not count.
 pub(super) fn code_only(text: &str) -> String {
     let mut code = String::with_capacity(text.len());
@@ -61,6 +67,7 @@ pub(super) fn port(code: &str) -> Option<Port> {
         return Some(told);
     }
     code.match_indices(".listen(")
+        .take(MOST_PLACES)
         .filter_map(|(at, call)| code.get(at + call.len()..))
         .find_map(|argument| listened(code, argument))
         .map(Port::Fixed)
@@ -98,14 +105,18 @@ pub(super) fn trust_proxy(code: &str) -> Option<String> {
 
 /// `const { PORT = 3000 } = process.env`, with the default that stands there.
 fn destructured(code: &str) -> Option<Port> {
-    code.match_indices("process.env").find_map(|(at, _)| {
+    let assigned = code.match_indices("process.env").filter_map(|(at, _)| {
         let before = code
             .get(..at)?
             .trim_end()
             .strip_suffix('=')?
             .trim_end()
             .strip_suffix('}')?;
-        let names = before.get(before.rfind('{')? + 1..)?;
+        let near = before.floor_char_boundary(before.len().saturating_sub(LONGEST_LIST));
+        let before = before.get(near..)?;
+        before.get(before.rfind('{')? + 1..)
+    });
+    assigned.take(MOST_PLACES).find_map(|names| {
         names.split(',').find_map(|name| {
             let after = name.trim().strip_prefix("PORT")?;
             let default = after

@@ -408,3 +408,69 @@ fn an_app_that_compares_origins_is_told_its_own_by_http() {
     assert_eq!(told(r#""start": "node server.js""#, router), None);
     assert_eq!(told(serve, r#""express": "^5""#), None);
 }
+
+#[test]
+fn what_a_hostile_project_calls_its_files_stays_in_its_line() {
+    let main = "\n[run]\nuser = 'root'\n#\u{1b}[31m\"\u{7f}.js";
+    let package = serde_json::json!({"main": main}).to_string();
+    let code = "require('http').createServer().listen(3000)";
+    let files = [("package.json", &*package), (main, code)];
+    let toml = parsed(&files);
+    assert!(toml.get("run").is_none(), "{toml}");
+    let text = toml.to_string();
+    let line = text.lines().find(|line| line.starts_with("#command"));
+    let put_in_force: toml_edit::DocumentMut = line.unwrap()[1..].parse().unwrap();
+    let words = put_in_force["command"].as_array().unwrap();
+    let word = words.get(1).unwrap().as_str();
+    assert_eq!(word, Some(main), "nothing is lost of it");
+    assert!(!text.contains(['\u{1b}', '\u{7f}']));
+}
+
+#[test]
+fn a_terminal_is_told_nothing_by_a_file_that_cannot_be_read() {
+    let dir = app(&[("Cargo.toml", "[package]\nname = \u{1b}]0;x\u{7}\u{202e}\n")]);
+    let said = refused(&dir);
+    assert!(said.contains("line 2"), "{said}");
+    assert!(!said.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{said:?}");
+    let name = "{\"name\": \"a\u{2066}b\u{200f}c\"}";
+    let told = both(&[("package.json", name)]);
+    assert!(told.contains("a b c"), "{told}");
+}
+
+/// What looks alike is looked at a few times: what would be looked through each time is a megabyte.
+#[test]
+fn a_hostile_project_costs_no_more_than_another() {
+    let package = |main: &str| serde_json::json!({"main": main}).to_string();
+    let listens = ".listen(a ".repeat(100_000);
+    let names = format!("{{{}}}", "a,".repeat(200_000));
+    let env = format!("{names}{}", "}=process.env;".repeat(40_000));
+    for code in [&listens, &env] {
+        let files = [
+            ("package.json", &*package("server.js")),
+            ("server.js", code),
+        ];
+        assert!(both(&files).contains("server.js"));
+    }
+    let many = vec!["p/*"; 100_000];
+    let package = serde_json::json!({"workspaces": many}).to_string();
+    let start = r#"{"scripts": {"start": "node ."}}"#;
+    let folders: Vec<_> = (0..100).map(|n| format!("p/{n}/package.json")).collect();
+    let members = folders.iter().map(|name| (&**name, start));
+    let files: Vec<_> = members.chain([("package.json", &*package)]).collect();
+    let told = both(&files);
+    assert!(
+        told.contains("p/0, p/1, p/10, p/11, p/12, p/13 can be started"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_link_in_the_way_is_called_one() {
+    let dir = app(&[("package.json", "{}"), ("bashrc", "")]);
+    std::os::unix::fs::symlink("bashrc", dir.path().join("panoply.toml")).unwrap();
+    let said = refused(&dir);
+    assert!(
+        said.contains("a link to `bashrc`, is there already"),
+        "{said}"
+    );
+}

@@ -1,5 +1,7 @@
 //! The lines themselves, written without anything in between: there is one for each request.
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -77,7 +79,7 @@ impl Lines {
             exchange.status.as_u16(),
             exchange.method.as_str(),
             host(exchange),
-            exchange.uri.path(),
+            plain(exchange.uri.path()),
             exchange.duration.as_secs_f64() * 1e3,
             exchange.bytes,
             exchange.id,
@@ -159,10 +161,47 @@ fn milliseconds(bytes: &mut Vec<u8>, time: Duration) {
     bytes.extend(digits.iter().take(kept));
 }
 
-/// A JSON string.
+/// A JSON string, in which a terminal finds nothing to obey.
 fn string(bytes: &mut Vec<u8>, text: &str) {
-    // A text is always written.
-    let _ = serde_json::to_writer(bytes, text);
+    if text.is_ascii() {
+        // A text is always written.
+        let _ = serde_json::to_writer(bytes, text);
+        return;
+    }
+    let whole = serde_json::to_string(text).unwrap_or_default();
+    for c in whole.chars() {
+        if misleads(c) {
+            let _ = write!(bytes, "\\u{:04x}", u32::from(c));
+        } else {
+            let _ = write!(bytes, "{c}");
+        }
+    }
+}
+
+/// A path for a person: what a terminal obeys stands there as clients mostly write it.
+fn plain(path: &str) -> Cow<'_, str> {
+    if !path.contains(misleads) {
+        return Cow::Borrowed(path);
+    }
+    let mut text = String::new();
+    for c in path.chars() {
+        let mut room = [0; 4];
+        let whole = c.encode_utf8(&mut room);
+        if misleads(c) {
+            for byte in whole.bytes() {
+                let _ = write!(text, "%{byte:02X}");
+            }
+        } else {
+            text.push(c);
+        }
+    }
+    Cow::Owned(text)
+}
+
+/// Whether a terminal obeys it, as it does U+009B, or shows what stands behind it elsewhere.
+fn misleads(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn text(value: Option<&HeaderValue>) -> &str {
@@ -239,6 +278,24 @@ mod tests {
     fn block_on(work: impl Future<Output = ()>) {
         let mut runtime = tokio::runtime::Builder::new_current_thread();
         runtime.build().unwrap().block_on(work);
+    }
+
+    #[test]
+    fn a_terminal_finds_nothing_to_obey() {
+        let path = "/caf\u{e9}/\u{9b}31mred\u{202e}";
+        let exchange = exchange(path, b"x");
+        let mut lines = Lines::default();
+        lines.text(&exchange, UNIX_EPOCH);
+        let text = String::from_utf8(lines.take(0)).unwrap();
+        assert!(
+            text.contains("app.test/caf\u{e9}/%C2%9B31mred%E2%80%AE "),
+            "{text}"
+        );
+        lines.json(&exchange, UNIX_EPOCH);
+        let json = String::from_utf8(lines.take(0)).unwrap();
+        assert!(json.contains("/caf\u{e9}/\\u009b31mred\\u202e\""), "{json}");
+        let line: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(line["path"], path);
     }
 
     proptest! {

@@ -24,7 +24,7 @@ use crate::config::{ConfigError, Loaded};
 use crate::error::{Error, system};
 
 pub(crate) use account::Account;
-pub(crate) use state::make as make_state;
+pub(crate) use state::{anew, make as make_state};
 
 /// Whether this process is root.
 pub(crate) fn is_root() -> bool {

@@ -1,8 +1,10 @@
 //! The state directory, which root may have made and another user is to keep.
 
-use std::fs::{self, DirBuilder, Metadata};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _, chown, lchown};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown, lchown,
+};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
@@ -25,16 +27,21 @@ const OURS: [&str; 9] = [
 /// How the rest of it begins: files of the store, and what was being written.
 const BEGINNINGS: [&str; 3] = ["panoply.db", "secret.", "csp-reports.json"];
 
-/// Makes the directory, or gives one that is root's, with what is in it, to `account`.
+/// Makes the directory, or gives one that is root's, with what is in it, to `account`. Where others than root
+/// say what the way there leads to, none is made: whoever serves makes it.
 ///
 /// # Errors
 ///
-/// What is in the way: it is somebody else's, others can write into it, or it is not ours alone, and
-/// to give it away would be to give away `/etc`.
+/// What is in the way: it is somebody else's, others can write into it or have another put in its place, or it
+/// is not ours alone, and to give it away would be to give away `/etc`.
 pub(super) fn give(state: &Path, account: &Account) -> Result<(), String> {
     let failed = |error: io::Error| format!("the state directory {}: {error}", state.display());
+    let changed_by = changed_by_others(state).map_err(failed)?;
     let found = match fs::metadata(state) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            if changed_by.is_some() {
+                return Ok(());
+            }
             make(state).map_err(failed)?;
             fs::metadata(state)
         }
@@ -57,6 +64,14 @@ pub(super) fn give(state: &Path, account: &Account) -> Result<(), String> {
         return Err(format!(
             "others than root can write into {}, so it is not given to `{account}`",
             state.display()
+        ));
+    }
+    if let Some(place) = changed_by {
+        return Err(format!(
+            "the state directory {} is root's, and {} is not root's alone: what it leads to is not given to \
+             `{account}`, since another directory may have been put there; `chown` it yourself",
+            state.display(),
+            place.display()
         ));
     }
     if let Some(other) = foreign(state).map_err(failed)? {
@@ -86,6 +101,51 @@ pub(crate) fn make(state: &Path) -> io::Result<()> {
         made => made,
     }
 }
+
+/// A file of this name, for its user alone, in place of what one that has ended has left of it; never what a
+/// link leads to, which whoever may write there could have put there for root.
+///
+/// # Errors
+///
+/// What the system says.
+pub(crate) fn anew(path: &Path) -> io::Result<File> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+}
+
+/// The first place on the way to `state` that somebody else than root can lead elsewhere: a link of theirs, or
+/// a directory in which they can put one in the place of what is there.
+fn changed_by_others(state: &Path) -> io::Result<Option<PathBuf>> {
+    let written = std::path::absolute(state)?;
+    let there = written
+        .ancestors()
+        .find_map(|path| fs::canonicalize(path).ok());
+    let theirs = |path: &Path| {
+        let Ok(about) = fs::symlink_metadata(path) else {
+            // It is not there yet, and is made by who can write into what is above it.
+            return false;
+        };
+        let mode = about.permissions().mode();
+        let is_open = about.is_dir() && mode & 0o022 != 0 && mode & STICKY == 0;
+        let leads = about.is_dir() || about.is_symlink();
+        leads && (about.uid() != 0 || is_open)
+    };
+    let links = written.ancestors().filter(|path| path.is_symlink());
+    let above = written.ancestors().skip(1);
+    let real = there.as_deref().into_iter().flat_map(Path::ancestors);
+    let found = links.chain(above).chain(real).find(|path| theirs(path));
+    Ok(found.map(Path::to_owned))
+}
+
+/// In a directory with this bit nobody moves what is another's.
+const STICKY: u32 = 0o1000;
 
 /// Something that the gateway has not put there.
 fn foreign(state: &Path) -> io::Result<Option<PathBuf>> {
@@ -134,12 +194,14 @@ fn is_shared(about: &Metadata) -> bool {
 /// A state directory is not deeper.
 const DEEPEST: u8 = 8;
 
-/// Whether the user that this is by now can write there.
+/// Whether the user that this is by now can write there; made where root had better not.
 ///
 /// # Errors
 ///
 /// What is in the way.
 pub(super) fn enter(state: &Path) -> Result<(), String> {
+    // Why it cannot be made is why it cannot be written.
+    let _ = make(state);
     let Err(error) = access(state, Access::WRITE_OK | Access::EXEC_OK) else {
         return Ok(());
     };
@@ -177,6 +239,34 @@ mod tests {
         assert_eq!(mode(&state), 0o750);
         fs::write(state.join("file"), "").unwrap();
         assert!(make(&state.join("file")).is_err());
+    }
+
+    #[test]
+    fn whether_the_way_there_is_root_s_alone() {
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("inner");
+        fs::create_dir(&inner).unwrap();
+        let (state, missing) = (inner.join("state"), inner.join("a/b"));
+        let changed = |path: &Path| changed_by_others(path).unwrap();
+        assert_eq!(changed(&missing), None);
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&inner, &link).unwrap();
+        assert_eq!(changed(&link.join("state")), None, "a link of root's");
+        chown(&inner, Some(1234), None).unwrap();
+        for path in [&state, &missing, &link.join("state")] {
+            assert_eq!(changed(path), Some(inner.clone()), "{}", path.display());
+        }
+        chown(&inner, Some(0), None).unwrap();
+        fs::set_permissions(&inner, fs::Permissions::from_mode(0o777)).unwrap();
+        assert_eq!(changed(&state), Some(inner.clone()));
+        fs::set_permissions(&inner, fs::Permissions::from_mode(0o1777)).unwrap();
+        assert_eq!(changed(&state), None, "nobody moves what is root's there");
+        std::os::unix::fs::symlink(folder.path(), &state).unwrap();
+        lchown(&state, Some(1234), None).unwrap();
+        assert_eq!(changed(&state), Some(state));
     }
 
     #[test]

@@ -1,9 +1,8 @@
 //! The reports' evidence across restarts: one file in the state directory, which one gateway at a time
 //! reads and writes.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -199,12 +198,7 @@ pub(super) fn read(state: &Path) -> io::Result<Option<Book>> {
 /// Whole or not at all.
 fn write(state: &Path, text: &[u8]) -> io::Result<()> {
     let new = state.join(format!(".{FILE}.{}", std::process::id()));
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&new)?;
+    let mut file = crate::privilege::anew(&new)?;
     file.write_all(text)?;
     file.sync_all()?;
     fs::rename(&new, state.join(FILE))

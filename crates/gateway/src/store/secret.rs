@@ -1,9 +1,8 @@
 //! The secret under which everything is counted, and whether the nodes share it.
 
 use std::fmt::Write as _;
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use panoply_core::{Action, CounterStore, Op, Rule, Secret, StoreError};
@@ -26,12 +25,7 @@ pub(crate) fn secret(state: &Path) -> io::Result<Secret> {
     }
     // Whole or not at all, and never in place of one that another process has just made.
     let made = state.join(format!(".secret.{}", std::process::id()));
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&made)?;
+    let mut file = crate::privilege::anew(&made)?;
     file.write_all(digits.as_bytes())?;
     file.write_all(b"\n")?;
     file.sync_all()?;
@@ -110,6 +104,18 @@ mod tests {
                 .to_string()
                 .contains("remove it")
         );
+    }
+
+    #[test]
+    fn it_is_written_where_it_belongs_and_nowhere_else() {
+        let state = tempfile::tempdir().unwrap();
+        let other = state.path().join("other");
+        fs::write(&other, "of root's").unwrap();
+        let link = state.path().join(format!(".secret.{}", std::process::id()));
+        std::os::unix::fs::symlink(&other, link).unwrap();
+        let made = secret(state.path()).unwrap();
+        assert_eq!(made.expose().len(), 64);
+        assert_eq!(fs::read_to_string(&other).unwrap(), "of root's");
     }
 
     #[tokio::test]

@@ -126,6 +126,73 @@ impl<T: AsyncWrite + Socket + Unpin> AsyncWrite for Wire<T> {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+        let this = self.get_mut();
+        // Over TLS that is something to be taken, too.
+        let shut = Pin::new(&mut this.stream).poll_shutdown(cx);
+        this.noted(shut)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::wire::watch::{Patience, Sweeper};
+
+    /// Has an end to say that nobody takes.
+    struct Full(TcpStream);
+
+    impl Socket for Full {
+        const SAYS_GOODBYE: bool = true;
+
+        fn socket(&self) -> SockRef<'_> {
+            SockRef::from(&self.0)
+        }
+    }
+
+    impl AsyncWrite for Full {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buf: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(buf.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    #[tokio::test]
+    async fn an_end_that_is_not_taken_is_a_stall() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await;
+        let sweeper = Sweeper::default();
+        let watch = sweeper.watch();
+        // Its answer is not over before that.
+        let _in_flight = watch.begin();
+        let mut wire = Wire::new(Full(stream.unwrap()), Arc::clone(&watch));
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(Pin::new(&mut wire).poll_write(&mut cx, b"x").is_ready());
+        assert!(Pin::new(&mut wire).poll_shutdown(&mut cx).is_pending());
+        let waits = tokio::spawn(std::future::pending::<()>());
+        sweeper.add(watch, waits.abort_handle());
+        let none = Patience {
+            head: Duration::ZERO,
+            quiet: Duration::ZERO,
+            stall: Duration::ZERO,
+        };
+        let mut ended = Vec::new();
+        sweeper.tick(none, |limit| ended.push(limit));
+        sweeper.tick(none, |limit| ended.push(limit));
+        assert_eq!(ended, ["limits/slow-reader"]);
     }
 }

@@ -24,4 +24,4 @@ pub(crate) use streams::Streams;
 pub(crate) use texts::Texts;
 pub(crate) use trailers::{pass as pass_trailers, welcome as trailers_welcome};
 pub(crate) use tunnel::Tunnel;
-pub(crate) use watch::{InFlight, Patience, Sweeper, TICK};
+pub(crate) use watch::{InFlight, Patience, Sweeper, TICK, Watch};

@@ -1,13 +1,20 @@
 //! Connections that have become something other than HTTP.
 
 use std::io::{self, Cursor};
+use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, join, split};
+use pin_project_lite::pin_project;
+use tokio::io::{
+    AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf, copy, split,
+};
 use tokio::net::TcpStream;
 
-use crate::worker::Slot;
+use super::serve::Line;
+use super::watch::Watch;
 
 /// The app's end of a tunnel, as an extension of its answer, and what it has said already.
 ///
@@ -21,9 +28,12 @@ impl Tunnel {
         Self(Arc::new(Mutex::new(Some((stream, first)))))
     }
 
-    /// Passes bytes both ways until both sides have said all, holding the connection's `slot`; the client
+    /// Passes bytes both ways until both sides have said all, for the connection that `line` is of; the client
     /// has said `said` already.
-    pub(super) fn open<T>(&self, client: T, said: Bytes, slot: Slot)
+    ///
+    /// One that does not take what it is sent is ended as any other, and so is one that says nothing more once
+    /// the app has said all: that closes when it has had enough, and must not be held by whoever does not.
+    pub(super) fn open<T>(&self, client: T, said: Bytes, line: &Line)
     where
         T: AsyncRead + AsyncWrite + Unpin + 'static,
     {
@@ -31,40 +41,77 @@ impl Tunnel {
         let Some((app, first)) = app else {
             return;
         };
-        tokio::task::spawn_local(async move {
-            if let Err(error) = pass((client, said), (app, first)).await {
+        let (watch, slot) = (Arc::clone(&line.watch), Rc::clone(&line.slot));
+        let passing = Arc::clone(&watch);
+        let task = tokio::task::spawn_local(async move {
+            if let Err(error) = pass((client, said), (app, first), &passing).await {
                 tracing::trace!(%error, "a tunnel broke off");
             }
             drop(slot);
         });
+        line.worker.look_after(watch, task.abort_handle());
     }
 }
 
-/// Passes bytes both ways. What has been read of a stream already goes before the rest, each side's in its
-/// own time: neither has to be read before it is written to.
-async fn pass<A, B>((a, of_a): (A, Bytes), (b, of_b): (B, Bytes)) -> io::Result<(u64, u64)>
+/// Passes bytes both ways between the client, `a`, and the app, `b`. What has been read of a stream already goes
+/// before the rest, each side's in its own time: neither has to be read before it is written to.
+async fn pass<A, B>((a, of_a): (A, Bytes), (b, of_b): (B, Bytes), watch: &Watch) -> io::Result<()>
 where
     A: AsyncRead + AsyncWrite,
     B: AsyncRead + AsyncWrite,
 {
-    let (mut a, mut b) = (after(of_a, a), after(of_b, b));
-    tokio::io::copy_bidirectional(&mut a, &mut b).await
+    let ((from_a, mut to_a), (from_b, mut to_b)) = (split(a), split(b));
+    let (mut from_a, mut from_b) = (
+        Noted::new(Cursor::new(of_a).chain(from_a), watch),
+        Noted::new(Cursor::new(of_b).chain(from_b), watch),
+    );
+    let there = async {
+        copy(&mut from_a, &mut to_b).await?;
+        to_b.shutdown().await
+    };
+    let back = async {
+        copy(&mut from_b, &mut to_a).await?;
+        watch.set_half_open();
+        to_a.shutdown().await
+    };
+    tokio::try_join!(there, back).map(drop)
 }
 
-/// `stream`, of which `first` has been read already.
-fn after<T: AsyncRead + AsyncWrite>(
-    first: Bytes,
-    stream: T,
-) -> impl AsyncRead + AsyncWrite + Unpin {
-    let (read, write) = split(stream);
-    join(Cursor::new(first).chain(read), write)
+pin_project! {
+    /// A side of a tunnel that is noted to go on.
+    struct Noted<'a, R> {
+        #[pin]
+        from: R,
+        watch: &'a Watch,
+    }
+}
+
+impl<'a, R> Noted<'a, R> {
+    const fn new(from: R, watch: &'a Watch) -> Self {
+        Self { from, watch }
+    }
+}
+
+impl<R: AsyncRead> AsyncRead for Noted<'_, R> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.project();
+        let read = this.from.poll_read(cx, buf);
+        if read.is_ready() {
+            this.watch.moved();
+        }
+        read
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use tokio::io::{AsyncWriteExt as _, duplex};
+    use tokio::io::duplex;
 
     use super::*;
 
@@ -83,7 +130,8 @@ mod tests {
     async fn an_app_that_says_much_before_it_reads_is_read() {
         let ((client, ours), (app, its)) = (duplex(1024), duplex(1024));
         let first = Bytes::from_static(b"first");
-        let passing = pass((ours, vec![b'y'; MUCH].into()), (its, first));
+        let watch = Watch::default();
+        let passing = pass((ours, vec![b'y'; MUCH].into()), (its, first), &watch);
         let asking = async {
             let (mut read, mut write) = split(client);
             write.write_all(b"more").await.unwrap();

@@ -47,6 +47,7 @@ pub(crate) struct Watch {
     in_flight: AtomicU32,
     in_head: AtomicBool,
     tunnel: AtomicBool,
+    half_open: AtomicBool,
     lingers: AtomicBool,
     given_up: AtomicBool,
     quiet_since: AtomicU32,
@@ -63,9 +64,21 @@ impl Watch {
         InFlight(Arc::clone(self))
     }
 
-    /// The connection carries some other protocol now, which may be silent as long as it likes.
+    /// The connection carries some other protocol now, which may be silent as long as it likes, and until the
+    /// app has said all.
     pub(crate) fn tunnel(&self) {
         self.tunnel.store(true, Relaxed);
+    }
+
+    /// The app has said all over a tunnel: the client is waited for as one is that may ask for more.
+    pub(super) fn set_half_open(&self) {
+        self.half_open.store(true, Relaxed);
+        self.moved();
+    }
+
+    /// Something has come over a tunnel.
+    pub(super) fn moved(&self) {
+        self.quiet_since.store(self.now(), Relaxed);
     }
 
     pub(crate) fn is_tunnel(&self) -> bool {
@@ -78,7 +91,12 @@ impl Watch {
         self.quiet_since.store(self.now(), Relaxed);
     }
 
-    /// Whether the connection ends because the client does not take what it is sent.
+    /// The connection ends in the middle of what it carries, and must not seem to have ended in order.
+    pub(super) fn break_off(&self) {
+        self.given_up.store(true, Relaxed);
+    }
+
+    /// Whether the connection ends in the middle: because the client does not take what it is sent, say.
     pub(super) fn is_given_up(&self) -> bool {
         self.given_up.load(Relaxed)
     }
@@ -149,7 +167,13 @@ impl Watch {
         let waited = |since: u32| TICK * self.now().wrapping_sub(since);
         let stalled = |stall: &Stall| stall.since().is_some_and(|at| waited(at) > patience.stall);
         if self.is_tunnel() {
-            None
+            let quiet = self.half_open.load(Relaxed)
+                && waited(self.quiet_since.load(Relaxed)) > patience.quiet;
+            if stalled(&self.write_stalled) {
+                Some(SLOW_READER)
+            } else {
+                quiet.then_some("limits/idle")
+            }
         } else if self.in_head.load(Relaxed)
             && waited(self.head_since.load(Relaxed)) > patience.head
         {
@@ -235,7 +259,9 @@ impl Sweeper {
 
     /// Connections, and tunnels apart, that had not ended at the last tick.
     pub(crate) fn serving(&self) -> usize {
-        let busy = |(_, handle): &&(Arc<Watch>, AbortHandle)| !handle.is_finished();
+        let busy = |(watch, handle): &&(Arc<Watch>, AbortHandle)| {
+            !watch.is_tunnel() && !handle.is_finished()
+        };
         self.watched.borrow().iter().filter(busy).count()
     }
 

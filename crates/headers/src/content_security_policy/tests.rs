@@ -160,3 +160,27 @@ proptest! {
         }
     }
 }
+
+#[tokio::test]
+async fn a_policy_of_the_app_s_is_not_lost_for_a_byte_that_is_no_ascii() {
+    use std::convert::Infallible;
+    use tower::ServiceExt as _;
+    use tower_layer::Layer as _;
+
+    let stricter = "default-src 'none'; img-src 'self'; report-uri /caf\u{e9}";
+    let bytes = stricter.as_bytes();
+    let app = tower::service_fn(move |_: http::Request<()>| {
+        let policy = http::HeaderValue::from_bytes(bytes).unwrap();
+        let response = http::Response::builder().header("content-security-policy", policy);
+        std::future::ready(Ok::<_, Infallible>(response.body(()).unwrap()))
+    });
+    let layer = crate::Headers::helmet().build().unwrap().layer();
+    let response = layer
+        .layer(app)
+        .oneshot(http::Request::new(()))
+        .await
+        .unwrap();
+    let sent = response.headers().get_all("content-security-policy").iter();
+    let sent: Vec<_> = sent.map(http::HeaderValue::as_bytes).collect();
+    assert_eq!(sent, [bytes]);
+}

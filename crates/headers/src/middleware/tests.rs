@@ -170,6 +170,7 @@ async fn the_stricter_stays() {
     let cases: &[(&'static str, &'static str, &str)] = &[
         ("x-frame-options", "DENY", "DENY"),
         ("x-frame-options", "deny", "deny"),
+        ("x-frame-options", "DENY, DENY", "DENY, DENY"),
         (
             "x-frame-options",
             "ALLOW-FROM https://a.example",

@@ -44,6 +44,8 @@ impl Package<'_> {
     /// The packages of a monorepo that have a start script.
     fn members(&self) -> Vec<String> {
         const MOST: usize = 6;
+        // Each may be a folder of hundreds.
+        const MOST_GLOBS: usize = 50;
         let listed = self
             .json
             .get("workspaces")
@@ -52,7 +54,8 @@ impl Package<'_> {
             .and_then(Value::as_array)
             .into_iter()
             .flatten()
-            .filter_map(Value::as_str);
+            .filter_map(Value::as_str)
+            .take(MOST_GLOBS);
         let mut members: Vec<String> = globs
             .flat_map(|glob| match glob.trim_end_matches('/').strip_suffix("/*") {
                 Some(parent) => folders(self.dir, parent.trim_start_matches("./")),
@@ -65,6 +68,7 @@ impl Package<'_> {
             })
             .collect();
         members.sort();
+        members.dedup();
         members.truncate(MOST);
         members
     }

@@ -75,7 +75,7 @@ where
         Ok(End::Tunnel(tunnel)) => {
             line.watch.tunnel();
             if let Some((client, first)) = inlet.take_stream() {
-                tunnel.open(client, first, Rc::clone(&line.slot));
+                tunnel.open(client, first, &line);
             }
             return;
         }
@@ -206,7 +206,12 @@ where
         Poll::Pending => inlet.poll_gone(cx).map(|()| Ok(false)),
         Poll::Ready(out) => Poll::Ready(out.map(|()| true)),
     });
-    if !out.await? {
+    let out = out.await;
+    if out.is_err() && outlet.ends_with_the_connection() {
+        // An end in peace would be the answer's own.
+        line.watch.break_off();
+    }
+    if !out? {
         return Ok(Err(End::Gone));
     }
     let lasts = outlet.lasts();

@@ -130,6 +130,11 @@ impl Outlet {
         self.lasts
     }
 
+    /// Whether nothing but the end of the connection tells where the answer ends.
+    pub(super) fn ends_with_the_connection(&self) -> bool {
+        self.state == State::Close
+    }
+
     /// Room for the next head.
     pub(super) fn into_text(self) -> Vec<u8> {
         self.queue.into_text()

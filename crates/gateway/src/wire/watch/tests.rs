@@ -93,6 +93,25 @@ fn each_limit_by_its_name() {
     assert_eq!(after(&other, &sweeper, 1), Some("limits/idle"));
     watch.tunnel();
     assert_eq!(after(&watch, &sweeper, 100_000), None);
+    watch.set_write_stalled(true);
+    assert_eq!(after(&watch, &sweeper, 9), Some("limits/slow-reader"));
+    watch.set_write_stalled(false);
+    watch.set_half_open();
+    assert_eq!(after(&watch, &sweeper, 7), None);
+    watch.moved();
+    assert_eq!(after(&watch, &sweeper, 8), None, "the client goes on");
+    assert_eq!(after(&watch, &sweeper, 1), Some("limits/idle"));
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_tunnel() {
+    let sweeper = Sweeper::default();
+    let watch = sweeper.watch();
+    let task = tokio::spawn(std::future::pending::<()>());
+    sweeper.add(Arc::clone(&watch), task.abort_handle());
+    assert_eq!(sweeper.serving(), 1);
+    watch.tunnel();
+    assert_eq!(sweeper.serving(), 0);
 }
 
 #[test]
