@@ -176,12 +176,16 @@ impl Storage {
                 if { held.after.as_ref() }.is_some_and(|after| all.contains_key(after)) {
                     continue;
                 }
-                if hash_of(&path) != held.before {
-                    tracing::info!(path = %path.display(), "another process has written a newer one");
-                    all.remove(&path);
-                    continue;
-                }
-                match self.put(&path, &held.content) {
+                // What cannot be read, for want of a descriptor say, is not known to be another.
+                let written = match (hash_of(&path), &held.before) {
+                    (Ok(found), Ok(before)) if found != *before => {
+                        tracing::info!(path = %path.display(), "another process has written a newer one");
+                        all.remove(&path);
+                        continue;
+                    }
+                    (found, _) => found.and_then(|_| self.put(&path, &held.content)),
+                };
+                match written {
                     Ok(()) => {
                         all.remove(&path);
                         tracing::info!(path = %path.display(), "what was held in memory is written down");
@@ -258,9 +262,13 @@ fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-fn hash_of(path: &Path) -> Option<Vec<u8>> {
-    let content = Storage::on_disk(path).ok().flatten()?;
-    Some(digest(&SHA256, &content).as_ref().to_vec())
+/// The hash of a file, if there is one.
+fn hash_of(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    match Storage::on_disk(path) {
+        Ok(content) => Ok(content.map(|content| digest(&SHA256, &content).as_ref().to_vec())),
+        Err(error) if error.kind() == io::ErrorKind::IsADirectory => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// A short name for a text, for files.
@@ -305,5 +313,61 @@ mod tests {
         let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
         assert_eq!(mode(&storage.path("a")), 0o600);
         assert_eq!(mode(&storage.path("")), 0o700);
+    }
+
+    /// Holds `new` where `old` is on disk, whose file cannot be read meanwhile if `unread`; writing fails until
+    /// [`unblock`].
+    fn hold(storage: &Storage, unread: bool) {
+        let path = storage.path("a");
+        storage.write("a", b"old").unwrap();
+        fs::create_dir(storage.path(".a.new")).unwrap();
+        if unread {
+            block(&path);
+        }
+        assert!(storage.keep("a", b"new", None).is_err());
+        if !unread {
+            block(&path);
+        }
+    }
+
+    /// In place of a file, what cannot be read.
+    fn block(path: &Path) {
+        fs::remove_file(path).unwrap();
+        std::os::unix::fs::symlink(path, path).unwrap();
+    }
+
+    fn unblock(path: &Path, content: &[u8]) {
+        fs::remove_file(path).unwrap();
+        fs::write(path, content).unwrap();
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_no_newer_one() {
+        for unread in [false, true] {
+            let state = tempfile::tempdir().unwrap();
+            let storage = open(&state, &ManualClock::new());
+            let path = storage.path("a");
+            hold(&storage, unread);
+            for _ in 0..3 {
+                assert!(storage.write_all().is_err());
+                assert!(storage.holds("a"), "{unread}");
+            }
+            unblock(&path, b"old");
+            fs::remove_dir(storage.path(".a.new")).unwrap();
+            storage.write_all().unwrap();
+            assert_eq!(fs::read(&path).unwrap(), b"new", "{unread}");
+        }
+    }
+
+    #[test]
+    fn what_another_process_has_written_is_a_newer_one() {
+        let state = tempfile::tempdir().unwrap();
+        let storage = open(&state, &ManualClock::new());
+        let path = storage.path("a");
+        hold(&storage, false);
+        unblock(&path, b"theirs");
+        storage.write_all().unwrap();
+        assert!(!storage.holds("a"));
+        assert_eq!(fs::read(&path).unwrap(), b"theirs");
     }
 }

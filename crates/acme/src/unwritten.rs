@@ -21,8 +21,9 @@ pub struct Unwritten(Arc<Mutex<BTreeMap<PathBuf, Held>>>);
 /// The content of one file.
 pub(crate) struct Held {
     pub(crate) content: Zeroizing<Vec<u8>>,
-    /// What was on disk then, by its hash: whoever has written something else since has the newer one.
-    pub(crate) before: Option<Vec<u8>>,
+    /// What was on disk then, by its hash, where that could be read: whoever has written something else since has
+    /// the newer one.
+    pub(crate) before: io::Result<Option<Vec<u8>>>,
     /// The file that is to be there first.
     pub(crate) after: Option<PathBuf>,
     pub(crate) problem: String,
@@ -56,7 +57,7 @@ impl Unwritten {
 impl Held {
     pub(crate) fn new(
         content: &[u8],
-        before: Option<Vec<u8>>,
+        before: io::Result<Option<Vec<u8>>>,
         after: Option<PathBuf>,
         problem: String,
         now: Duration,

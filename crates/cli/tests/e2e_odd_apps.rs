@@ -228,6 +228,29 @@ fn an_error_page_of_the_app_s_own_goes_on_as_it_comes() {
 }
 
 #[test]
+fn an_error_page_of_the_app_s_own_may_begin_as_others_do_and_take_its_time() {
+    let head = "HTTP/1.1 500 Internal Server Error\r\nX-Content-Type-Options: nosniff\r\n\
+                Content-Type: text/html; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n\
+                10\r\n<!DOCTYPE html>\n\r\n";
+    let (go, went) = std::sync::mpsc::channel();
+    let origin = app(head.to_owned(), move |mut stream| {
+        went.recv().unwrap();
+        stream
+            .write_all(b"d\r\n<h1>Ours</h1>\r\n0\r\n\r\n")
+            .unwrap();
+    });
+    let gateway = Gateway::before(&origin, PLAIN);
+    let mut socket = Raw::open(gateway.address());
+    socket.send(b"GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n");
+    // It is not waited for longer than the framework's would take.
+    let begun = socket.read_until("\r\n\r\n");
+    assert!(begun.starts_with("HTTP/1.1 500"), "{begun}");
+    go.send(()).unwrap();
+    let rest = socket.read_for(Duration::from_secs(5)).text();
+    assert!(rest.contains("<h1>Ours</h1>"), "{rest}");
+}
+
+#[test]
 fn half_an_answer_that_ends_with_the_connection_is_reset() {
     let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n";
     let (go, went) = std::sync::mpsc::channel::<()>();

@@ -54,8 +54,8 @@ pub(crate) async fn hand_over(
         && let Err(error) = acme.write_down()
     {
         return Err(format!(
-            "a certificate is in memory alone, and would be ordered anew: the state directory does not take \
-             it: {error}"
+            "what came of an order of a certificate is in memory alone, and would be ordered anew: the state directory \
+             does not take it: {error}. Make room there, or give the directory back to its owner, and try again"
         ));
     }
     let [http, https, admin]: [Option<SocketAddr>; 3] = settings.listeners();

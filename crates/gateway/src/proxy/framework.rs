@@ -72,8 +72,10 @@ pub(crate) async fn replaced(
     match found {
         Ok(Some(Found::Page)) => page(parts, asked),
         Ok(Some(Found::Other)) => Response::from_parts(parts, look.back()),
-        // Nothing of it has come, which the framework's would have.
-        Err(_) if look.seen.is_empty() => Response::from_parts(parts, look.back()),
+        // The framework's comes at once, and what has come is nothing that only its would begin with.
+        Err(_) if !start(&parts.headers, &look.seen).starts_with(PAGE.0) => {
+            Response::from_parts(parts, look.back())
+        }
         Ok(None) | Err(_) => {
             let detail = "The application behind this address broke off its answer.";
             let refusal = Refusal::new(StatusCode::BAD_GATEWAY, "app/broken-answer", detail);

@@ -66,6 +66,10 @@ where
         Noted::new(Cursor::new(of_b).chain(from_b), watch),
     );
     let there = async {
+        let mut to_b = Taken {
+            to: &mut to_b,
+            watch,
+        };
         copy(&mut from_a, &mut to_b).await?;
         to_b.shutdown().await
     };
@@ -107,6 +111,40 @@ impl<R: AsyncRead> AsyncRead for Noted<'_, R> {
     }
 }
 
+/// The app's side of a tunnel, of which it is noted whether it takes what it is sent.
+struct Taken<'a, W> {
+    to: &'a mut W,
+    watch: &'a Watch,
+}
+
+impl<W> Taken<'_, W> {
+    fn noted<R>(&self, written: Poll<R>) -> Poll<R> {
+        self.watch.set_unread(written.is_pending());
+        self.watch.moved();
+        written
+    }
+}
+
+impl<W: AsyncWrite + Unpin> AsyncWrite for Taken<'_, W> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut *this.to).poll_write(cx, buf);
+        this.noted(written)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.get_mut().to).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.get_mut().to).poll_shutdown(cx)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -114,6 +152,7 @@ mod tests {
     use tokio::io::duplex;
 
     use super::*;
+    use crate::wire::watch::{Patience, Sweeper};
 
     const MUCH: usize = 1 << 20;
 
@@ -147,5 +186,44 @@ mod tests {
         assert_eq!(by_app, MUCH + "more".len());
         assert_eq!(by_client.len(), MUCH + "first".len());
         assert!(by_client.starts_with(b"firstx"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_the_app_is_not_idle() {
+        let ((client, ours), (app, its)) = (duplex(1024), duplex(1024));
+        let sweeper = Sweeper::default();
+        let watch = sweeper.watch();
+        watch.tunnel();
+        let waits = tokio::spawn(std::future::pending::<()>());
+        sweeper.add(Arc::clone(&watch), waits.abort_handle());
+        let tick = || {
+            let soon = Duration::from_millis(250);
+            let (head, quiet, stall) = (soon, soon, soon);
+            let mut ended = None;
+            sweeper.tick(Patience { head, quiet, stall }, |limit| ended = Some(limit));
+            ended
+        };
+        let passing = pass((ours, Bytes::new()), (its, Bytes::new()), &watch);
+        let asking = async {
+            let (_read, mut write) = split(client);
+            write.write_all(&vec![b'x'; MUCH]).await.unwrap();
+            // All is taken by now, and more may come.
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            (0..9).find_map(|_| tick())
+        };
+        let taking = async {
+            let (mut read, mut write) = split(app);
+            write.shutdown().await.unwrap();
+            tokio::time::sleep(Duration::from_mins(1)).await;
+            // It has all its time.
+            assert_eq!((0..9).find_map(|_| tick()), None);
+            read.read_exact(&mut vec![0; MUCH]).await.unwrap();
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            ended = asking => assert_eq!(ended, Some("limits/idle")),
+            _ = passing => panic!("it has ended"),
+            () = taking => {}
+        }
     }
 }

@@ -167,7 +167,9 @@ impl Watch {
         let waited = |since: u32| TICK * self.now().wrapping_sub(since);
         let stalled = |stall: &Stall| stall.since().is_some_and(|at| waited(at) > patience.stall);
         if self.is_tunnel() {
+            // What the app is still to take is nothing that the client could hasten.
             let quiet = self.half_open.load(Relaxed)
+                && self.unread.since().is_none()
                 && waited(self.quiet_since.load(Relaxed)) > patience.quiet;
             if stalled(&self.write_stalled) {
                 Some(SLOW_READER)

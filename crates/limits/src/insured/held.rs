@@ -15,8 +15,10 @@ use super::within;
 #[derive(Debug)]
 pub(super) struct Held {
     locks: Mutex<HashMap<CounterKey, Kept>>,
-    /// When the last of them ends, in milliseconds; there may be more than are kept here.
+    /// When the last of them ends, in milliseconds.
     until: AtomicU64,
+    /// The same of those for which there was no room here: any other that is locked may be one of them.
+    beyond: AtomicU64,
     /// When the store is told next.
     next: AtomicU64,
     tells: AtomicBool,
@@ -43,6 +45,7 @@ impl Held {
         Self {
             locks: Mutex::default(),
             until: AtomicU64::new(0),
+            beyond: AtomicU64::new(0),
             next: AtomicU64::new(u64::MAX),
             tells: AtomicBool::new(false),
         }
@@ -51,7 +54,8 @@ impl Held {
     /// Takes note of what the insurance has decided at `now`.
     pub(super) fn note(&self, ops: &[Op<'_>], decision: &Decision, now: Duration) {
         for (op, state) in ops.iter().zip(decision.states()) {
-            if let Some(look) = look(op).filter(|_| state.locked || state.just_locked) {
+            // What was locked before is a block by hand, or is known.
+            if let Some(look) = look(op).filter(|_| state.just_locked) {
                 self.keep(&look, decision, state, now);
             }
         }
@@ -71,6 +75,8 @@ impl Held {
             let (look, tell) = (Owned::new(look), now.saturating_add(SETTLED));
             self.next.fetch_min(millis(tell), Ordering::AcqRel);
             locks.insert(look.op().key, Kept { look, until, tell });
+        } else {
+            self.beyond.fetch_max(millis(until), Ordering::AcqRel);
         }
     }
 
@@ -86,9 +92,12 @@ impl Held {
             return None;
         }
         let (key, decision) = ops.iter().filter_map(look).find_map(|look| {
-            let is_told = |held: &Kept| held.tell == Duration::MAX;
-            if self.lock().get(&look.key).is_some_and(is_told) {
-                // The store decides, so that it may be released on any node.
+            let told = |held: &Kept| held.tell == Duration::MAX;
+            let is_told = self.lock().get(&look.key).map(told);
+            let beyond = millis(now) < self.beyond.load(Ordering::Acquire);
+            let may_be = is_told.map_or(beyond, |told| !told);
+            if !may_be {
+                // The store decides, so that it may be released on any node, and so may a block that is older.
                 return None;
             }
             let decision = insurance.decide(&[look]).now().ok()?.ok()?;

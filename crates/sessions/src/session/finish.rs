@@ -141,16 +141,25 @@ impl Session {
     }
 }
 
+/// Sessions that were to be ended, and were not: that the others are does not make up for it.
+#[derive(Debug, Default)]
+pub(super) struct Unended {
+    /// The request's own.
+    own: bool,
+    /// All others of its user.
+    pub(super) others: bool,
+}
+
 impl State {
     /// Whether the store failed in a way that nothing has made up for. That something else was done since
     /// does not make up for what was to be ended.
     const fn has_failed(&self) -> bool {
-        self.failed || self.unended
+        self.failed || self.unended.own || self.unended.others
     }
 
-    /// Takes note of whether sessions were ended.
+    /// Takes note of whether the session was ended.
     pub(super) fn ended<T>(&mut self, ended: Result<T, StoreError>) -> Result<T, Error> {
-        self.unended = ended.is_err();
+        self.unended.own = ended.is_err();
         ended.map_err(|error| self.fail(error))
     }
 

@@ -127,7 +127,7 @@ impl Session {
         let mut state = match self.loaded().await {
             Ok(state) => state,
             Err(error) => {
-                self.state().await.unended = true;
+                self.state().await.unended.others = true;
                 return Err(error);
             }
         };
@@ -142,7 +142,8 @@ impl Session {
             except: key.as_ref(),
         };
         let ended = self.0.shared.store()?.destroy(all).await;
-        state.ended(ended)
+        state.unended.others = ended.is_err();
+        ended.map_err(|error| state.fail(error))
     }
 
     /// The sessions of the layer that this one came from.

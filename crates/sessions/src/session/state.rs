@@ -45,7 +45,7 @@ pub(crate) struct State {
     /// Whether the store failed the last time.
     pub(super) failed: bool,
     /// Whether what was to be ended was not, for the store failed, and has not been since.
-    pub(super) unended: bool,
+    pub(super) unended: super::finish::Unended,
     /// Whether the handler is through.
     pub(super) closing: bool,
     /// Whether the head of the answer is on its way.
@@ -116,7 +116,7 @@ impl State {
             involved: false,
             modified: false,
             failed: false,
-            unended: false,
+            unended: super::finish::Unended::default(),
             closing: false,
             finished: false,
             https,

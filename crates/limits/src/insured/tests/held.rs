@@ -157,3 +157,23 @@ async fn a_store_that_goes_again_is_told_of_locks_later() {
     world.tells().await;
     assert!(world.kept("a").await.locked);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_block_by_hand_that_another_node_has_released_is_none() {
+    let world = World::new(3);
+    let block = Action::Block { time: None };
+    let op = Op::new(World::key("b"), &world.rule, block);
+    world.insured.decide(&[op]).await.unwrap();
+    let which = Release::Id(BlockId::of(World::key("b")));
+    assert_eq!(world.store.store.release(which).await.unwrap(), 1);
+    world.clock.advance(Duration::from_secs(1));
+    assert!(world.reserve("b").await.allowed);
+    // Somebody else is locked while the store is away.
+    world.mood(Mood::Fails);
+    world.granted("a", 20).await;
+    assert!(!world.reserve("b").await.allowed, "nobody has told it");
+    world.comes_back().await;
+    assert!(world.reserve("b").await.allowed);
+    world.tells().await;
+    assert!(world.kept("a").await.locked && !world.kept("b").await.locked);
+}

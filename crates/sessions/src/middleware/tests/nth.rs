@@ -10,7 +10,7 @@ type Done<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + 'a>>;
 /// What a handler does with its session.
 type Script = fn(&Session) -> Done<'_>;
 
-const SCRIPTS: [(&str, Script); 10] = [
+const SCRIPTS: [(&str, Script); 12] = [
     ("insert", |session| {
         Box::pin(async { session.insert("a", &2).await })
     }),
@@ -72,6 +72,20 @@ const SCRIPTS: [(&str, Script); 10] = [
             _ = session.revoke_others().await;
             session.insert("b", &3).await?;
             session.save().await
+        })
+    }),
+    ("no others and logout", |session| {
+        Box::pin(async {
+            _ = session.revoke_others().await;
+            _ = session.logout().await;
+            Ok(())
+        })
+    }),
+    ("logout and no others", |session| {
+        Box::pin(async {
+            _ = session.logout().await;
+            _ = session.revoke_others().await;
+            Ok(())
         })
     }),
 ];
