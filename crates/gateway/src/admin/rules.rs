@@ -147,7 +147,7 @@ const RULES: &[(&str, &str, Option<&str>)] = &[
     ),
     (
         "intake/plain-http",
-        "Plain HTTP came to the port of HTTPS: an address that begins with http://.",
+        "Plain HTTP came to the port of HTTPS, and did not say for which host, or from a proxy that is trusted.",
         None,
     ),
     (

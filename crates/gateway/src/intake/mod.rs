@@ -135,7 +135,12 @@ impl Ports {
 /// The same target under `https`, for the host the client asked for.
 pub(crate) fn https_location<B>(request: &Request<B>, ports: Ports) -> Option<HeaderValue> {
     let host = origin::asked_host(request)?;
-    let (name, port) = (host.host(), ports.of_https(&host));
+    let name = host.host();
+    let port = if astray::is(request) {
+        host.port_u16().unwrap_or(443)
+    } else {
+        ports.of_https(&host)
+    };
     let authority = if port == 443 {
         name.to_owned()
     } else {

@@ -92,17 +92,19 @@ impl<S> Intake<S> {
     fn redirect(&self, request: &Request<RequestBody>) -> Option<Result<Answer, Refusal>> {
         let ports = self.shared.ports?;
         let plain = request.extensions().get::<Connection>()?.tls.is_none();
-        if plain && let Some(refusal) = astray::refusal(request) {
-            return Some(Err(refusal));
-        }
         let by_https = request
             .extensions()
             .get()
             .is_some_and(ClientAddress::is_https);
-        if !plain || by_https {
+        let astray = plain && astray::is(request);
+        if !plain || by_https && !astray {
             return None;
         }
-        let Some(location) = https_location(request, ports) else {
+        let location = https_location(request, ports);
+        if astray && (by_https || location.is_none()) {
+            return Some(Err(astray::refusal()));
+        }
+        let Some(location) = location else {
             // HTTP/1.0 need not say the host, and what is not known must not pass unprotected.
             let detail = "The request does not say which host it is for.";
             let refusal = Refusal::new(StatusCode::BAD_REQUEST, "intake/no-host", detail);
