@@ -24,6 +24,8 @@ use super::layer::{LoginLayer, Reserved, Settings};
 use super::outcome::{Answer, Outcome};
 use super::steps::{bad, claim, fail, settle, too_long, too_many, too_slow};
 use super::trail::Trail;
+use crate::original::original;
+
 use super::{Attempt, Denied, LoginGuard, LoginReport, LoginVerdict, Refused};
 
 type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -149,7 +151,7 @@ where
             trail: Trail::default(),
             id: parts.extensions.get::<RequestId>().copied(),
             https: client.is_some_and(ClientAddress::is_https),
-            path: parts.uri.path().to_owned(),
+            path: original(&parts.extensions, &parts.uri).path().to_owned(),
             would_refuse: None,
             state: State::Reading {
                 body: Reading::new(body, LoginLayer::MOST_BODY),
@@ -360,6 +362,7 @@ where
                             body: &bytes,
                             whole: end == End::Whole && !this.trail.is_without_body(),
                             trail: this.trail,
+                            at: this.path.as_str(),
                         };
                         settings.reader.read(&answer, &settings.route)
                     };

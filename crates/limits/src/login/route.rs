@@ -6,6 +6,8 @@ use http::{HeaderMap, HeaderName, Method, Request};
 use http_body::Body;
 use percent_encoding::percent_decode_str;
 
+use crate::original::original;
+
 /// The paths of a login.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Route {
@@ -50,8 +52,15 @@ impl Route {
 
     /// Whether a request is a login: it goes there, and does something. That is what its method
     /// says, or means, or what may mean so in a body.
+    ///
+    /// Within a router that is nested, a path is read as it stands there, and as the client wrote it.
     pub(super) fn matches<B: Body>(&self, request: &Request<B>) -> bool {
-        let path = request.uri().path();
+        let cut = request.uri().path();
+        let whole = original(request.extensions(), request.uri()).path();
+        self.fits(request, cut) || whole != cut && self.fits(request, whole)
+    }
+
+    fn fits<B: Body>(&self, request: &Request<B>, path: &str) -> bool {
         let starts = |known: &String| path.starts_with(known.as_str());
         let may_start = || letter(path).is_none_or(|letter| self.letters & letter != 0);
         if is_canonical(path) && !(may_start() && self.paths.iter().any(starts)) {
