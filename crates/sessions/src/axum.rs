@@ -29,6 +29,45 @@ impl IntoResponse for NoSession {
     }
 }
 
+/// The user who is logged in, by whatever [`Session::login`] was given; nobody else gets into the handler.
+///
+/// ```
+/// use panoply_sessions::LoggedIn;
+///
+/// async fn account(LoggedIn(user): LoggedIn) -> String {
+///     format!("This is {user}'s.")
+/// }
+/// # let _ = account;
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "handlers take it apart")]
+pub struct LoggedIn(pub String);
+
+/// Nobody is logged in: 401. Or it cannot be told, as [`Error`] has it.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error(transparent)]
+pub struct NotLoggedIn(Error);
+
+impl<S: Send + Sync> FromRequestParts<S> for LoggedIn {
+    type Rejection = NotLoggedIn;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, NotLoggedIn> {
+        let session = parts.extensions.get::<Session>().cloned();
+        let session = session.ok_or(NotLoggedIn(Error::NoLayer))?;
+        let user = session.user().await.map_err(NotLoggedIn)?;
+        user.map(Self).ok_or(NotLoggedIn(Error::NoUser))
+    }
+}
+
+impl IntoResponse for NotLoggedIn {
+    fn into_response(self) -> Response {
+        match self.0 {
+            Error::NoUser => StatusCode::UNAUTHORIZED.into_response(),
+            error => error.into_response(),
+        }
+    }
+}
+
 /// 503 for a store that failed, which the layer explains; 500 for anything else, with the error in
 /// the log.
 impl IntoResponse for Error {
@@ -55,6 +94,24 @@ mod tests {
             .unwrap_err();
         let status = refused.into_response().status();
         assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+    }
+
+    #[tokio::test]
+    async fn who_is_not_logged_in_gets_into_no_handler() {
+        let store = panoply_store_memory::MemorySessionStore::default();
+        let sessions = crate::Sessions::server_side(std::sync::Arc::new(store)).unwrap();
+        let session = Session::new(sessions.0.clone(), None, Some(true));
+        let (mut parts, ()) = Request::new(()).into_parts();
+        let refused = LoggedIn::from_request_parts(&mut parts, &()).await;
+        let status = refused.unwrap_err().into_response().status();
+        assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+        parts.extensions.insert(session.clone());
+        let refused = LoggedIn::from_request_parts(&mut parts, &()).await;
+        let status = refused.unwrap_err().into_response().status();
+        assert_eq!(status, StatusCode::UNAUTHORIZED);
+        session.login("alice").await.unwrap();
+        let user = LoggedIn::from_request_parts(&mut parts, &()).await.unwrap();
+        assert_eq!(user, LoggedIn("alice".to_owned()));
     }
 
     #[test]
