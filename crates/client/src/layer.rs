@@ -76,9 +76,20 @@ impl ClientLayer {
             return Some((connection.peer, scheme(connection.tls.is_some())));
         }
         #[cfg(feature = "axum")]
-        if let Some(axum::extract::ConnectInfo(peer)) = request.extensions().get() {
-            let said = request.uri().scheme() == Some(&http::uri::Scheme::HTTPS);
-            return Some((*peer, scheme(said || self.client.tls_ends_here)));
+        {
+            use axum::extract::connect_info::{ConnectInfo, MockConnectInfo};
+            let served = || request.extensions().get().map(|ConnectInfo(peer)| *peer);
+            // What a test of a router wears in place of a server, as axum's own extractor takes it.
+            let mocked = || {
+                request
+                    .extensions()
+                    .get()
+                    .map(|MockConnectInfo(peer)| *peer)
+            };
+            if let Some(peer) = served().or_else(mocked) {
+                let said = request.uri().scheme() == Some(&http::uri::Scheme::HTTPS);
+                return Some((peer, scheme(said || self.client.tls_ends_here)));
+            }
         }
         None
     }
@@ -215,6 +226,33 @@ mod tests {
         assert_eq!(scheme(here(), Some("http")).await, Scheme::Https);
         assert_eq!(scheme(behind(), Some("http")).await, Scheme::Http);
         assert_eq!(scheme(behind(), None).await, Scheme::Https);
+    }
+
+    #[cfg(feature = "axum")]
+    #[tokio::test]
+    async fn a_peer_that_a_test_makes_up_is_taken_where_nothing_was_served() {
+        use axum::extract::connect_info::{ConnectInfo, MockConnectInfo};
+        let app = service_fn(|request: Request<()>| async { Ok::<_, Infallible>(request) });
+        let service = ClientLayer::new(ClientConfig::new().build().unwrap()).layer(app);
+        let peer = |text: &str| text.parse::<std::net::SocketAddr>().unwrap();
+        let seen = async |request: Request<()>| {
+            let request = service.clone().oneshot(request).await.unwrap();
+            request
+                .extensions()
+                .get::<ClientAddress>()
+                .unwrap()
+                .ip()
+                .to_string()
+        };
+        let mut request = Request::new(());
+        request
+            .extensions_mut()
+            .insert(MockConnectInfo(peer("198.51.100.1:1")));
+        assert_eq!(seen(request.clone()).await, "198.51.100.1");
+        request
+            .extensions_mut()
+            .insert(ConnectInfo(peer("198.51.100.2:1")));
+        assert_eq!(seen(request).await, "198.51.100.2");
     }
 
     #[tokio::test]

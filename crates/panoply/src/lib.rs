@@ -29,3 +29,7 @@ pub use suit::{Error, Panoply};
 #[cfg(all(doctest, feature = "axum"))]
 #[doc = include_str!("../../../docs/guides/axum.md")]
 struct Guide;
+
+#[cfg(all(doctest, feature = "axum"))]
+#[doc = include_str!("../../../docs/guides/from-tower-sessions.md")]
+struct GuideFromTowerSessions;

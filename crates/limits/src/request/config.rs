@@ -141,6 +141,9 @@ impl LimitConfig {
     /// Whose points these are, in one word or several together: `client` (the default), `user` (see
     /// [`LimitedUser`](super::LimitedUser)), `path`, `header:NAME`. Where there is no user or no
     /// such header, the client counts in its place.
+    ///
+    /// What a header says is the client's to choose: whoever writes another value each time has the points of
+    /// each. Check it first, in a layer around this one, and hand on whose it is as `user`.
     #[must_use]
     pub fn key<T: Into<String>>(mut self, key: impl IntoIterator<Item = T>) -> Self {
         self.key = Keys::More(key.into_iter().map(Into::into).collect());
