@@ -53,10 +53,19 @@ async fn a_limit_is_for_a_path_as_the_router_has_it_or_as_it_was_written() {
 
 #[tokio::test]
 async fn a_login_is_guarded_by_either_and_a_redirect_back_is_no_success() {
-    for path in ["/login", "/shop/login"] {
+    let back = [
+        "/shop/login",
+        "/shop/login/?wrong#form",
+        "https://shop.example/shop/login?wrong",
+    ];
+    for (path, back) in ["/login", "/shop/login"]
+        .into_iter()
+        .flat_map(|path| back.map(|back| (path, back)))
+    {
         let logins = [LoginConfig::route(path)];
         let suit = Panoply::recommended().logins(logins).build().unwrap();
-        let back = async || Redirect::to("/shop/login");
+        let back_to = back;
+        let back = async move || Redirect::to(back_to);
         let shop = Router::new().route("/login", post(back)).layer(suit);
         let app = Router::new().nest("/shop", shop);
         for attempt in 1..=11 {
@@ -67,7 +76,7 @@ async fn a_login_is_guarded_by_either_and_a_redirect_back_is_no_success() {
             .await;
             let status = answer.status();
             let locked = status == StatusCode::TOO_MANY_REQUESTS;
-            assert_eq!(locked, attempt > 10, "{path} {attempt} {status}");
+            assert_eq!(locked, attempt > 10, "{path} {back_to} {attempt} {status}");
         }
     }
 }

@@ -6,7 +6,7 @@ use http::header::{CONTENT_TYPE, LOCATION, SET_COOKIE};
 use http::{HeaderMap, HeaderName, StatusCode};
 use serde::Deserialize;
 
-use super::route::Route;
+use super::route::{Route, canonical, path_of};
 use super::trail::Trail;
 
 mod telling;
@@ -250,8 +250,7 @@ fn is_server_action(headers: &HeaderMap) -> bool {
 /// A login that was right leads on or sets a cookie; one that was wrong returns what it has to say.
 /// Whether `location` leads back to `path` of a router that is nested, which its login does not know.
 fn is_back(location: &str, path: &str) -> bool {
-    let location = location.split(['?', '#']).next().unwrap_or(location);
-    location.trim_end_matches('/') == path.trim_end_matches('/')
+    canonical(path_of(location)) == canonical(path)
 }
 
 fn server_action(headers: &HeaderMap, route: &Route) -> Read {

@@ -74,11 +74,7 @@ impl Route {
 
     /// Whether `location`, where an answer redirects to, is the login again.
     pub(super) fn is_login_page(&self, location: &str) -> bool {
-        let path = match location.split_once("://") {
-            Some((_, rest)) => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/"),
-            None => location,
-        };
-        let path = path.split(['?', '#']).next().unwrap_or(path);
+        let path = path_of(location);
         // Nothing but a query or a fragment leads back to where the form was sent.
         path.is_empty() || self.leads_to(path) || USUAL.contains(&&*canonical(path))
     }
@@ -118,6 +114,15 @@ impl Route {
         let is = |known: &String| **known == *path || Some(known.as_str()) == without_format;
         self.paths.iter().any(is)
     }
+}
+
+/// The path of an address, which may be one alone.
+pub(super) fn path_of(location: &str) -> &str {
+    let path = match location.split_once("://") {
+        Some((_, rest)) => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/"),
+        None => location,
+    };
+    path.split(['?', '#']).next().unwrap_or(path)
 }
 
 /// The bit of the letter behind the first slash, if there is one.

@@ -58,6 +58,8 @@ struct Inner {
     tries_out: bool,
     /// Whether it was said that clients cannot be told apart.
     told: AtomicBool,
+    /// Whether the store was away the last time.
+    away: AtomicBool,
 }
 
 /// One limit, checked.
@@ -113,6 +115,7 @@ impl LimitLayer {
         Ok(Self(Arc::new(Inner {
             tries_out: limits.iter().any(|limit| limit.dry_run),
             told: AtomicBool::new(false),
+            away: AtomicBool::new(false),
             store,
             keys,
             index: PathIndex::new(limits.iter().map(|limit| without_root(&limit.path))),
@@ -210,9 +213,21 @@ impl LimitLayer {
         request: &Request<B>,
     ) -> Verdict {
         let decision = match decided {
-            Ok(decision) => decision,
+            Ok(decision) => {
+                // Read first: every request comes by here, on every thread.
+                if self.0.away.load(Ordering::Relaxed) && self.0.away.swap(false, Ordering::Relaxed)
+                {
+                    tracing::warn!("the store is back, requests are counted again");
+                }
+                decision
+            }
             Err(error) => {
-                tracing::warn!(%error, "the store is away, requests are not counted");
+                // Once until it is back: a line for each request would be a flood.
+                if self.0.away.swap(true, Ordering::Relaxed) {
+                    tracing::debug!(%error, "the store is away, requests are not counted");
+                } else {
+                    tracing::warn!(%error, "the store is away, requests are not counted");
+                }
                 return Verdict::Passes(Standing::default());
             }
         };
