@@ -6,6 +6,7 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -252,7 +253,10 @@ where
                         return Poll::Pending;
                     };
                     match claim {
-                        Ok(attempt) => *this.attempt = Some(attempt),
+                        Ok(attempt) => {
+                            settings.away.store(false, Ordering::Relaxed);
+                            *this.attempt = Some(attempt);
+                        }
                         Err(Denied::Refused(refused)) => {
                             tracing::debug!(
                                 rule = refused.rule,
@@ -274,7 +278,12 @@ where
                             *this.would_refuse = Some(refused);
                         }
                         Err(Denied::Store(error)) => {
-                            tracing::warn!(%error, "the store is away, logins cannot be counted");
+                            // Once until it is back: whoever guesses would fill the log.
+                            if settings.away.swap(true, Ordering::Relaxed) {
+                                tracing::debug!(%error, "the store is away, logins cannot be counted");
+                            } else {
+                                tracing::warn!(%error, "the store is away, logins cannot be counted");
+                            }
                             if settings.on_outage == OnOutage::Refuse && !settings.dry_run {
                                 let status = StatusCode::SERVICE_UNAVAILABLE;
                                 let detail = "Logins are not possible at the moment.";
