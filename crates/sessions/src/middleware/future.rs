@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CACHE_CONTROL, EXPIRES, PRAGMA, SET_COOKIE};
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use panoply_core::{Refusal, RequestId};
 use pin_project_lite::pin_project;
 
@@ -142,6 +142,7 @@ fn close<R: From<Bytes>>(
     let line = finished.cookie.as_deref().map(HeaderValue::try_from);
     if let Some(Ok(line)) = line {
         headers.append(SET_COOKIE, line);
+        leave_caches(headers);
         if said {
             keep_private(headers);
         }
@@ -150,6 +151,20 @@ fn close<R: From<Bytes>>(
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     response
+}
+
+/// Takes out what caches are told by themselves, whatever `Cache-Control` says (RFC 9213, and before it).
+fn leave_caches(headers: &mut HeaderMap) {
+    let for_caches = |name: &&HeaderName| {
+        let name = name.as_str();
+        name.ends_with("cdn-cache-control")
+            || matches!(name, "surrogate-control" | "x-accel-expires")
+    };
+    // Empty, and so without an allocation, but for few answers.
+    let told: Vec<HeaderName> = headers.keys().filter(for_caches).cloned().collect();
+    for name in told {
+        headers.remove(name);
+    }
 }
 
 /// Takes an answer that sets the cookie out of the caches that many share: one that keeps `Set-Cookie` with

@@ -200,7 +200,12 @@ async fn an_answer_that_sets_the_cookie_is_not_for_shared_caches() {
                     } else {
                         session.user().await.unwrap();
                     }
-                    let response = Response::builder().header(CACHE_CONTROL, said);
+                    let response = Response::builder()
+                        .header(CACHE_CONTROL, said)
+                        .header("cdn-cache-control", "max-age=60")
+                        .header("Cloudflare-CDN-Cache-Control", "max-age=60")
+                        .header("x-accel-expires", "60")
+                        .header("x-cache", "miss");
                     Ok::<_, std::convert::Infallible>(response.body(Bytes::new()).unwrap())
                 });
                 let app = site.sessions.layer().layer(app);
@@ -208,6 +213,13 @@ async fn an_answer_that_sets_the_cookie_is_not_for_shared_caches() {
                 assert_eq!(set_cookie(&response).is_some(), writes);
                 let sent: Vec<_> = response.headers().get_all(CACHE_CONTROL).iter().collect();
                 assert_eq!(sent, [if writes { expected } else { said }]);
+                let others = response.headers().len();
+                assert_eq!(
+                    others,
+                    if writes { 3 } else { 5 },
+                    "{:?}",
+                    response.headers()
+                );
             }
         }
     }
