@@ -72,12 +72,22 @@ impl LoginRequiredLayer {
         let mut html = html.map(|range| range.split(';').next().unwrap_or("").trim());
         let html = html.any(|range| range.eq_ignore_ascii_case("text/html"));
         let login = self.login.as_deref().filter(|_| asks && html);
-        if let Some(answer) = login.and_then(|login| lead(login, &target(request))) {
+        let target = target(request);
+        if login.is_some_and(|login| path(login) == path(&target)) {
+            tracing::error!(
+                path = path(&target),
+                "nobody can log in: the login itself stands within its `LoginRequiredLayer`"
+            );
+        } else if let Some(answer) = login.and_then(|login| lead(login, &target)) {
             return answer;
         }
         let detail = "Log in first.";
         Refusal::new(StatusCode::UNAUTHORIZED, "session/login", detail).answer_to(request)
     }
+}
+
+fn path(target: &str) -> &str {
+    target.split('?').next().unwrap_or(target)
 }
 
 /// The way to the login, and back.

@@ -84,6 +84,19 @@ async fn a_page_leads_to_the_login_and_back() {
 }
 
 #[tokio::test]
+async fn a_login_that_stands_within_leads_round_in_no_circle() {
+    let sessions = sessions();
+    let layer = LoginRequiredLayer::redirect_to("/login?lang=en").unwrap();
+    let answer = ask(
+        &sessions,
+        &layer,
+        request("GET", "/login?next=%2F", BROWSER),
+    )
+    .await;
+    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
 async fn without_the_sessions_nobody_gets_in() {
     let app = service_fn(async |_| Ok::<_, Infallible>(Response::new(Bytes::new())));
     let app = LoginRequiredLayer::new().layer(app);
