@@ -414,3 +414,29 @@ fn what_init_wrote_runs_the_app() {
         "{answer:?}"
     );
 }
+
+#[test]
+fn a_limit_that_holds_less_than_it_looks_is_told_of() {
+    let folder = TempDir::with_prefix("panoply-e2e-").unwrap();
+    let limits = "[app]\nupstream = \"http://127.0.0.1:3000\"\n\n\
+                  [[limit]]\npath = \"/a/\"\npoints = 9\nwindow = \"1m\"\n\n\
+                  [[limit]]\npath = \"/b/\"\npoints = 9\nwindow = \"1m\"\nkey = \"user\"\n\n\
+                  [[limit]]\npath = \"/c/\"\npoints = 9\nwindow = \"1m\"\nkey = [\"header:x-api-key\", \"path\"]\n";
+    std::fs::write(folder.path().join("panoply.toml"), limits).unwrap();
+    let output = run(&folder, &["check"]);
+    let said = text(&output.stdout);
+    assert!(output.status.success(), "{said}{}", text(&output.stderr));
+    let weaker = said
+        .split("Weaker than the defaults")
+        .nth(1)
+        .unwrap_or_default();
+    assert!(!weaker.contains("limit[0]"), "{said}");
+    assert!(
+        weaker.contains("limit[1].key") && weaker.contains("in the place of a user"),
+        "{said}"
+    );
+    assert!(
+        weaker.contains("limit[2].key") && weaker.contains("`header:x-api-key`"),
+        "{said}"
+    );
+}

@@ -26,6 +26,8 @@ pub struct ClientConfig {
     hops: Option<u8>,
     header: Header,
     ipv6_prefix: u8,
+    #[serde(skip)]
+    tls_ends_here: bool,
 }
 
 /// The header in which trusted proxies say who is calling. Only one is read: a client could send
@@ -48,6 +50,7 @@ impl Default for ClientConfig {
             hops: None,
             header: Header::default(),
             ipv6_prefix: ClientAddress::DEFAULT_IPV6_PREFIX,
+            tls_ends_here: false,
         }
     }
 }
@@ -90,6 +93,17 @@ impl ClientConfig {
         self
     }
 
+    /// Whether this process itself ends TLS on the connections that are served, as with `axum-server` and
+    /// rustls; no by default. Without a trusted proxy that says otherwise, every client then came by HTTPS.
+    ///
+    /// It is for servers that pass on a peer and no more; what a [`Connection`](panoply_core::Connection)
+    /// says goes before it.
+    #[must_use]
+    pub const fn tls_ends_here(mut self, ends: bool) -> Self {
+        self.tls_ends_here = ends;
+        self
+    }
+
     /// What makes this weaker than the default, as the key and the reason.
     pub fn weakenings(&self) -> Vec<(&'static str, String)> {
         self.hops
@@ -122,7 +136,9 @@ impl ClientConfig {
             Some(hops) => Trust::Hops(hops),
             None => Trust::Named(Proxies::parse(&self.trusted_proxies)?),
         };
-        Ok(Client::new(trust, self.header, self.ipv6_prefix))
+        let mut client = Client::new(trust, self.header, self.ipv6_prefix);
+        client.tls_ends_here = self.tls_ends_here;
+        Ok(client)
     }
 }
 

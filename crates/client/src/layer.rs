@@ -44,7 +44,7 @@ impl ClientLayer {
         if request.extensions().get::<ClientAddress>().is_some() {
             return;
         }
-        let Some(connection) = connection(request) else {
+        let Some(connection) = self.connection(request) else {
             if !self.told.swap(true, Ordering::Relaxed) {
                 tracing::error!(
                     "requests carry no peer address, so no client can be told from another; serve \
@@ -61,24 +61,38 @@ impl ClientLayer {
         }
         request.extensions_mut().insert(address);
     }
-}
 
-/// The peer and what it speaks to us.
-fn connection<B>(request: &Request<B>) -> Option<(std::net::SocketAddr, Scheme)> {
-    if let Some(connection) = request.extensions().get::<Connection>() {
-        let scheme = if connection.tls.is_some() {
-            Scheme::Https
-        } else {
-            Scheme::Http
-        };
-        return Some((connection.peer, scheme));
+    /// The peer and what it speaks to us.
+    #[cfg_attr(
+        not(feature = "axum"),
+        expect(
+            clippy::unused_self,
+            reason = "only servers that pass on a peer alone leave it open"
+        )
+    )]
+    fn connection<B>(&self, request: &Request<B>) -> Option<(std::net::SocketAddr, Scheme)> {
+        let scheme = |tls| if tls { Scheme::Https } else { Scheme::Http };
+        if let Some(connection) = request.extensions().get::<Connection>() {
+            return Some((connection.peer, scheme(connection.tls.is_some())));
+        }
+        #[cfg(feature = "axum")]
+        {
+            use axum::extract::connect_info::{ConnectInfo, MockConnectInfo};
+            let served = || request.extensions().get().map(|ConnectInfo(peer)| *peer);
+            // What a test of a router wears in place of a server, as axum's own extractor takes it.
+            let mocked = || {
+                request
+                    .extensions()
+                    .get()
+                    .map(|MockConnectInfo(peer)| *peer)
+            };
+            if let Some(peer) = served().or_else(mocked) {
+                let said = request.uri().scheme() == Some(&http::uri::Scheme::HTTPS);
+                return Some((peer, scheme(said || self.client.tls_ends_here)));
+            }
+        }
+        None
     }
-    #[cfg(feature = "axum")]
-    if let Some(axum::extract::ConnectInfo(peer)) = request.extensions().get() {
-        let https = request.uri().scheme() == Some(&http::uri::Scheme::HTTPS);
-        return Some((*peer, if https { Scheme::Https } else { Scheme::Http }));
-    }
-    None
 }
 
 impl<S> Layer<S> for ClientLayer {
@@ -185,6 +199,60 @@ mod tests {
         let request = service.oneshot(request.body(()).unwrap()).await.unwrap();
         let client = request.extensions().get::<ClientAddress>().unwrap();
         assert_eq!(client.ip().to_string(), "203.0.113.9");
+    }
+
+    #[cfg(feature = "axum")]
+    #[tokio::test]
+    async fn where_tls_ends_here_whoever_comes_came_by_it() {
+        let scheme = async |config: ClientConfig, forwarded: Option<&str>| {
+            let app = service_fn(|request: Request<()>| async { Ok::<_, Infallible>(request) });
+            let service = ClientLayer::new(config.build().unwrap()).layer(app);
+            let peer: std::net::SocketAddr = "198.51.100.1:1".parse().unwrap();
+            let request = Request::get("/").extension(axum::extract::ConnectInfo(peer));
+            let request = forwarded.into_iter().fold(request, |request, proto| {
+                request.header("x-forwarded-proto", proto)
+            });
+            let request = service.oneshot(request.body(()).unwrap()).await.unwrap();
+            request
+                .extensions()
+                .get::<ClientAddress>()
+                .unwrap()
+                .scheme()
+        };
+        let plain = ClientConfig::new;
+        let here = || ClientConfig::new().tls_ends_here(true);
+        let behind = || here().trusted_proxies(["198.51.100.1"]);
+        assert_eq!(scheme(plain(), Some("https")).await, Scheme::Http);
+        assert_eq!(scheme(here(), Some("http")).await, Scheme::Https);
+        assert_eq!(scheme(behind(), Some("http")).await, Scheme::Http);
+        assert_eq!(scheme(behind(), None).await, Scheme::Https);
+    }
+
+    #[cfg(feature = "axum")]
+    #[tokio::test]
+    async fn a_peer_that_a_test_makes_up_is_taken_where_nothing_was_served() {
+        use axum::extract::connect_info::{ConnectInfo, MockConnectInfo};
+        let app = service_fn(|request: Request<()>| async { Ok::<_, Infallible>(request) });
+        let service = ClientLayer::new(ClientConfig::new().build().unwrap()).layer(app);
+        let peer = |text: &str| text.parse::<std::net::SocketAddr>().unwrap();
+        let seen = async |request: Request<()>| {
+            let request = service.clone().oneshot(request).await.unwrap();
+            request
+                .extensions()
+                .get::<ClientAddress>()
+                .unwrap()
+                .ip()
+                .to_string()
+        };
+        let mut request = Request::new(());
+        request
+            .extensions_mut()
+            .insert(MockConnectInfo(peer("198.51.100.1:1")));
+        assert_eq!(seen(request.clone()).await, "198.51.100.1");
+        request
+            .extensions_mut()
+            .insert(ConnectInfo(peer("198.51.100.2:1")));
+        assert_eq!(seen(request).await, "198.51.100.2");
     }
 
     #[tokio::test]

@@ -19,6 +19,8 @@ pub struct Client {
     trust: Trust,
     header: Header,
     ipv6_prefix: u8,
+    /// Whether a connection of which nothing is known but the peer came by TLS.
+    pub(crate) tls_ends_here: bool,
 }
 
 impl Client {
@@ -27,6 +29,7 @@ impl Client {
             trust,
             header,
             ipv6_prefix,
+            tls_ends_here: false,
         }
     }
 

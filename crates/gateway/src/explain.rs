@@ -171,9 +171,12 @@ impl Settings {
             }
         }
         for (number, limit) in config.limit.iter().enumerate() {
-            if limit.is_dry_run() {
-                let why = "requests beyond it are only logged, none is refused";
-                found.push((format!("limit[{number}].dry_run"), why.to_owned()));
+            let weak = limit.weakenings().into_iter();
+            found.extend(weak.map(|(key, why)| (format!("limit[{number}].{key}"), why)));
+            if limit.is_by_user() {
+                let why = "the gateway does not know who is logged in to the app, so each client is counted \
+                           in the place of a user";
+                found.push((format!("limit[{number}].key"), why.to_owned()));
             }
         }
         if self.store.url == StoreUrl::Memory {

@@ -1,8 +1,9 @@
 //! Clients that are blocked by hand, for every request.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -36,6 +37,8 @@ struct Inner {
     /// Whose change it is: what one has read or done must be known here before another goes on, or a client
     /// that is released and blocked at once would be known as neither.
     turn: Mutex<()>,
+    /// Whether it was said that nobody can be told from another.
+    told: AtomicBool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -83,6 +86,7 @@ impl Blocklist {
             known: ArcSwap::default(),
             generation: AtomicI64::new(i64::MIN),
             turn: Mutex::new(()),
+            told: AtomicBool::new(false),
         }))
     }
 
@@ -186,6 +190,43 @@ impl Blocklist {
     pub async fn refresh(&self) -> Result<(), StoreError> {
         let turn = self.0.turn.lock().await;
         self.read(&turn).await
+    }
+
+    /// Learns once in `every` what has changed, for as long as it is polled: spawn it beside the server, where
+    /// several processes share the store. What was blocked before the start is known with its first turn.
+    ///
+    /// ```no_run
+    /// # async fn run(blocklist: panoply_limits::Blocklist) {
+    /// tokio::spawn(blocklist.follow(std::time::Duration::from_secs(1)));
+    /// # }
+    /// ```
+    pub fn follow(&self, every: Duration) -> impl Future<Output = Infallible> + Send + 'static {
+        let list = self.clone();
+        async move {
+            let mut away = false;
+            loop {
+                match list.refresh().await {
+                    Ok(()) => away = false,
+                    Err(error) if !away => {
+                        tracing::warn!(%error, "the store is away, so what others block is not learnt");
+                        away = true;
+                    }
+                    Err(_) => {}
+                }
+                tokio::time::sleep(every).await;
+            }
+        }
+    }
+
+    /// Says in the log, once, that a block would refuse nobody.
+    fn tell_of_nobody(&self) {
+        if !self.0.known.load().is_empty() && !self.0.told.swap(true, Ordering::Relaxed) {
+            tracing::error!(
+                "clients are blocked, and requests carry no client address, so nobody is refused: the suit or a \
+                 ClientLayer must stand around the blocks, and be served with the peer's address \
+                 (into_make_service_with_connect_info::<SocketAddr>())"
+            );
+        }
     }
 
     async fn read(&self, _turn: &MutexGuard<'_, ()>) -> Result<(), StoreError> {
@@ -294,7 +335,15 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let client = request.extensions().get::<ClientAddress>();
-        let block = client.and_then(|client| self.list.find(client.network()));
+        if client.is_none() {
+            self.list.tell_of_nobody();
+        }
+        let block = client.and_then(|client| {
+            let (network, own) = (client.network(), client.ip());
+            // Of IPv6 the whole network is one client, and a block may be of one address all the same.
+            let alone = || (own != network).then(|| self.list.find(own)).flatten();
+            self.list.find(network).or_else(alone)
+        });
         let Some(block) = block else {
             return RefusedOr::passed(self.inner.call(request));
         };

@@ -8,7 +8,11 @@ pub mod fuzzing;
 mod insured;
 mod limiter;
 mod login;
+mod original;
 mod request;
+#[cfg(test)]
+#[path = "../../guard/src/said.rs"]
+mod said;
 mod time;
 
 pub use blocklist::{BlockFuture, BlockLayer, BlockService, Blocklist};

@@ -10,8 +10,8 @@ pub use panoply_client::ClientConfig;
 pub use panoply_cookies as cookies;
 pub use panoply_cookies::KeyRing;
 pub use panoply_core::{
-    CertificateSource, ClientAddress, Clock, Connection, ManualClock, Nonce, Refusal, RequestId,
-    Scheme, Secret, SystemClock, TlsSession,
+    BlockId, CertificateSource, ClientAddress, Clock, Connection, CounterStore, ManualClock, Nonce,
+    Refusal, Release, RequestId, Scheme, Secret, SessionStore, StoreError, SystemClock, TlsSession,
 };
 pub use panoply_guard as guard;
 pub use panoply_guard::{CookieGuardConfig, CrossSiteConfig};
@@ -29,3 +29,7 @@ pub use suit::{Error, Panoply};
 #[cfg(all(doctest, feature = "axum"))]
 #[doc = include_str!("../../../docs/guides/axum.md")]
 struct Guide;
+
+#[cfg(all(doctest, feature = "axum"))]
+#[doc = include_str!("../../../docs/guides/from-tower-sessions.md")]
+struct GuideFromTowerSessions;

@@ -119,7 +119,10 @@ impl Suit {
         &self.outside.headers
     }
 
-    /// The clients that are blocked by hand, and the way to release any block.
+    /// The clients that are blocked by hand, and the way to release any block. What was blocked before the
+    /// start, or by another process, is known once it has been
+    /// [refreshed](panoply_limits::Blocklist::refresh): spawn its
+    /// [`follow`](panoply_limits::Blocklist::follow) where there is a [`store`](crate::Panoply::store).
     pub const fn blocklist(&self) -> &panoply_limits::Blocklist {
         self.inside.blocks.list()
     }

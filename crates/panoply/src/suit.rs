@@ -109,6 +109,9 @@ impl Panoply {
 
     /// Where is counted, under keys made with `secret`, which has 16 bytes at least and is the same
     /// on all nodes that share the store. By default the memory of this process.
+    ///
+    /// While a store behind a network is away, requests go on uncounted and logins are refused: wrap it in
+    /// [`Insured`](panoply_limits::Insured), so that each node goes on counting by itself.
     #[must_use]
     pub fn store(mut self, store: Arc<dyn CounterStore>, secret: Secret) -> Self {
         self.store = Some((store, secret));

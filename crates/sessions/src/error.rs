@@ -88,6 +88,9 @@ pub enum Error {
     /// A session without a user was asked for the user's.
     #[error("nobody is logged in")]
     NoUser,
+    /// A layer that needs the session stands around the one that gives it, or there is none.
+    #[error("no session: put a `SessionLayer` around this layer")]
+    NoLayer,
     /// The operating system has no random bytes for an id.
     #[error("the operating system gave no random bytes")]
     NoRandom,

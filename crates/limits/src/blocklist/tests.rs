@@ -176,3 +176,75 @@ async fn where_more_are_blocked_than_are_known_one_takes_the_place_of_who_is_rel
     list.release(Release::Client(client(1))).await.unwrap();
     assert_eq!(list.find(client(0)), Some(first));
 }
+
+async fn ask(list: &Blocklist, client: Option<&str>) -> StatusCode {
+    let app =
+        tower::service_fn(async |_: Request<()>| Ok::<_, Infallible>(Response::new(Bytes::new())));
+    let mut request = Request::new(());
+    if let Some(client) = client {
+        let peer = std::net::SocketAddr::new(client.parse().unwrap(), 1);
+        let client = ClientAddress::direct(peer, panoply_core::Scheme::Https);
+        request.extensions_mut().insert(client);
+    }
+    let app = BlockLayer::new(list.clone()).layer(app);
+    tower::ServiceExt::oneshot(app, request)
+        .await
+        .unwrap()
+        .status()
+}
+
+#[tokio::test]
+async fn a_block_of_one_address_of_ipv6_is_of_that_one_and_one_of_its_network_of_all() {
+    let store = Arc::new(MemoryStore::default());
+    let list = Blocklist::new(store, CounterKeys::new([7; 16]));
+    list.add("2001:db8::9".parse().unwrap(), None)
+        .await
+        .unwrap();
+    list.add("2001:db8:0:1::".parse().unwrap(), None)
+        .await
+        .unwrap();
+    for (client, refused) in [
+        ("2001:db8::9", true),
+        ("2001:db8::8", false),
+        ("2001:db8:0:1::8", true),
+        ("203.0.113.9", false),
+    ] {
+        let status = ask(&list, Some(client)).await;
+        assert_eq!(status == StatusCode::FORBIDDEN, refused, "{client}");
+    }
+}
+
+#[test]
+fn that_nobody_is_refused_for_want_of_an_address_is_told_once() {
+    let told = crate::said::said(|| {
+        futures_executor::block_on(async {
+            let store = Arc::new(MemoryStore::default());
+            let list = Blocklist::new(store, CounterKeys::new([7; 16]));
+            ask(&list, None).await;
+            list.add("203.0.113.9".parse().unwrap(), None)
+                .await
+                .unwrap();
+            ask(&list, None).await;
+            ask(&list, None).await;
+        });
+    });
+    let errors = told.lines().filter(|line| line.contains("ERROR")).count();
+    assert_eq!(errors, 1, "{told}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_follows_knows_what_was_blocked_before_and_elsewhere() {
+    let store = Arc::new(MemoryStore::default());
+    let node = || Blocklist::new(store.clone(), CounterKeys::new([7; 16]));
+    let bad: IpAddr = [203, 0, 113, 9].into();
+    node().add(bad, None).await.unwrap();
+    let list = node();
+    assert_eq!(list.find(bad), None);
+    let follows = tokio::spawn(list.follow(Duration::from_secs(1)));
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert!(list.find(bad).is_some());
+    node().release(Release::Client(bad)).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(list.find(bad), None);
+    follows.abort();
+}

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use http::Method;
@@ -340,6 +341,7 @@ impl LoginConfig {
             read_for: Duration::from_secs(30),
             peek_for: Duration::from_secs(2),
             readings: Readings::default(),
+            away: AtomicBool::new(false),
         };
         let guard = LoginGuard::new(store, secret, rules, self.realm)?;
         Ok(LoginLayer::new(guard, settings))

@@ -6,6 +6,7 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ use super::layer::{LoginLayer, Reserved, Settings};
 use super::outcome::{Answer, Outcome};
 use super::steps::{bad, claim, fail, settle, too_long, too_many, too_slow};
 use super::trail::Trail;
+use crate::original::original;
+
 use super::{Attempt, Denied, LoginGuard, LoginReport, LoginVerdict, Refused};
 
 type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -149,7 +152,7 @@ where
             trail: Trail::default(),
             id: parts.extensions.get::<RequestId>().copied(),
             https: client.is_some_and(ClientAddress::is_https),
-            path: parts.uri.path().to_owned(),
+            path: original(&parts.extensions, &parts.uri).path().to_owned(),
             would_refuse: None,
             state: State::Reading {
                 body: Reading::new(body, LoginLayer::MOST_BODY),
@@ -250,7 +253,10 @@ where
                         return Poll::Pending;
                     };
                     match claim {
-                        Ok(attempt) => *this.attempt = Some(attempt),
+                        Ok(attempt) => {
+                            settings.away.store(false, Ordering::Relaxed);
+                            *this.attempt = Some(attempt);
+                        }
                         Err(Denied::Refused(refused)) => {
                             tracing::debug!(
                                 rule = refused.rule,
@@ -272,7 +278,12 @@ where
                             *this.would_refuse = Some(refused);
                         }
                         Err(Denied::Store(error)) => {
-                            tracing::warn!(%error, "the store is away, logins cannot be counted");
+                            // Once until it is back: whoever guesses would fill the log.
+                            if settings.away.swap(true, Ordering::Relaxed) {
+                                tracing::debug!(%error, "the store is away, logins cannot be counted");
+                            } else {
+                                tracing::warn!(%error, "the store is away, logins cannot be counted");
+                            }
                             if settings.on_outage == OnOutage::Refuse && !settings.dry_run {
                                 let status = StatusCode::SERVICE_UNAVAILABLE;
                                 let detail = "Logins are not possible at the moment.";
@@ -360,6 +371,7 @@ where
                             body: &bytes,
                             whole: end == End::Whole && !this.trail.is_without_body(),
                             trail: this.trail,
+                            at: this.path.as_str(),
                         };
                         settings.reader.read(&answer, &settings.route)
                     };

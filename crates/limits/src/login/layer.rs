@@ -1,6 +1,7 @@
 //! The guard as a tower layer.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -63,6 +64,8 @@ pub(super) struct Settings {
     pub(super) read_for: Duration,
     pub(super) peek_for: Duration,
     pub(super) readings: Readings,
+    /// Whether the store was away the last time.
+    pub(super) away: AtomicBool,
 }
 
 impl LoginLayer {

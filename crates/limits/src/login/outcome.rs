@@ -6,7 +6,7 @@ use http::header::{CONTENT_TYPE, LOCATION, SET_COOKIE};
 use http::{HeaderMap, HeaderName, StatusCode};
 use serde::Deserialize;
 
-use super::route::Route;
+use super::route::{Route, canonical, path_of};
 use super::trail::Trail;
 
 mod telling;
@@ -53,6 +53,8 @@ pub(super) struct Answer<'a> {
     /// Whether that is all of it.
     pub(super) whole: bool,
     pub(super) trail: &'a Trail,
+    /// Where the login is, as the client wrote it.
+    pub(super) at: &'a str,
 }
 
 /// Signs by which an answer is read, each of which is enough.
@@ -178,7 +180,7 @@ impl Reader {
             // What an app answers to a wrong password, of whatever kind it finds it.
             400..=499 => read(Failure, "the status says so"),
             300..=399 if !headers.contains_key(LOCATION) => read(Neither, "it leads nowhere"),
-            300..=399 if route.is_login_page(&leads) => {
+            300..=399 if route.is_login_page(&leads) || is_back(&leads, answer.at) => {
                 read(Failure, "it leads back to a login page")
             }
             300..=399 if answer.trail.leads_to(&leads) => read(
@@ -246,6 +248,11 @@ fn is_server_action(headers: &HeaderMap) -> bool {
 }
 
 /// A login that was right leads on or sets a cookie; one that was wrong returns what it has to say.
+/// Whether `location` leads back to `path` of a router that is nested, which its login does not know.
+fn is_back(location: &str, path: &str) -> bool {
+    canonical(path_of(location)) == canonical(path)
+}
+
 fn server_action(headers: &HeaderMap, route: &Route) -> Read {
     let read = |outcome, reason| Read { outcome, reason };
     // `/account;push`

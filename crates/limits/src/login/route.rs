@@ -6,6 +6,8 @@ use http::{HeaderMap, HeaderName, Method, Request};
 use http_body::Body;
 use percent_encoding::percent_decode_str;
 
+use crate::original::original;
+
 /// The paths of a login.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Route {
@@ -50,8 +52,15 @@ impl Route {
 
     /// Whether a request is a login: it goes there, and does something. That is what its method
     /// says, or means, or what may mean so in a body.
+    ///
+    /// Within a router that is nested, a path is read as it stands there, and as the client wrote it.
     pub(super) fn matches<B: Body>(&self, request: &Request<B>) -> bool {
-        let path = request.uri().path();
+        let cut = request.uri().path();
+        let whole = original(request.extensions(), request.uri()).path();
+        self.fits(request, cut) || whole != cut && self.fits(request, whole)
+    }
+
+    fn fits<B: Body>(&self, request: &Request<B>, path: &str) -> bool {
         let starts = |known: &String| path.starts_with(known.as_str());
         let may_start = || letter(path).is_none_or(|letter| self.letters & letter != 0);
         if is_canonical(path) && !(may_start() && self.paths.iter().any(starts)) {
@@ -65,11 +74,7 @@ impl Route {
 
     /// Whether `location`, where an answer redirects to, is the login again.
     pub(super) fn is_login_page(&self, location: &str) -> bool {
-        let path = match location.split_once("://") {
-            Some((_, rest)) => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/"),
-            None => location,
-        };
-        let path = path.split(['?', '#']).next().unwrap_or(path);
+        let path = path_of(location);
         // Nothing but a query or a fragment leads back to where the form was sent.
         path.is_empty() || self.leads_to(path) || USUAL.contains(&&*canonical(path))
     }
@@ -109,6 +114,15 @@ impl Route {
         let is = |known: &String| **known == *path || Some(known.as_str()) == without_format;
         self.paths.iter().any(is)
     }
+}
+
+/// The path of an address, which may be one alone.
+pub(super) fn path_of(location: &str) -> &str {
+    let path = match location.split_once("://") {
+        Some((_, rest)) => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/"),
+        None => location,
+    };
+    path.split(['?', '#']).next().unwrap_or(path)
 }
 
 /// The bit of the letter behind the first slash, if there is one.

@@ -15,6 +15,7 @@ use http::{HeaderMap, HeaderValue, Method, Uri};
 use panoply_core::ClientAddress;
 
 use super::route::Route;
+use crate::original::original;
 
 /// What Express takes for `Referer` as well, and before it; no browser writes it so.
 const REFERRER: HeaderName = HeaderName::from_static("referrer");
@@ -45,7 +46,7 @@ impl Trail {
         let Some((scheme, host)) = origin(parts) else {
             return trail;
         };
-        let path = parts.uri.path();
+        let path = original(&parts.extensions, &parts.uri).path();
         let is_page = Route::is_usual_page(path);
         match came_from(&parts.headers) {
             Some(CameFrom::Address(authority, _)) if authority != host => {

@@ -141,6 +141,9 @@ impl LimitConfig {
     /// Whose points these are, in one word or several together: `client` (the default), `user` (see
     /// [`LimitedUser`](super::LimitedUser)), `path`, `header:NAME`. Where there is no user or no
     /// such header, the client counts in its place.
+    ///
+    /// What a header says is the client's to choose: whoever writes another value each time has the points of
+    /// each. Check it first, in a layer around this one, and hand on whose it is as `user`.
     #[must_use]
     pub fn key<T: Into<String>>(mut self, key: impl IntoIterator<Item = T>) -> Self {
         self.key = Keys::More(key.into_iter().map(Into::into).collect());
@@ -178,6 +181,38 @@ impl LimitConfig {
     /// Whether it only logs.
     pub const fn is_dry_run(&self) -> bool {
         self.dry_run
+    }
+
+    /// Whether it counts by who is logged in, which only a layer around it can know ([`LimitedUser`]).
+    ///
+    /// [`LimitedUser`]: super::LimitedUser
+    pub fn is_by_user(&self) -> bool {
+        self.words().iter().any(|word| word == "user")
+    }
+
+    /// What makes this weaker than it looks, as the key and the reason.
+    pub fn weakenings(&self) -> Vec<(&'static str, String)> {
+        let mut weak = Vec::new();
+        if self.dry_run {
+            let why = "requests beyond it are only logged, none is refused";
+            weak.push(("dry_run", why.to_owned()));
+        }
+        let header = self.words().iter().find(|word| word.starts_with("header:"));
+        if let Some(header) = header {
+            let why = format!(
+                "what stands in `{header}` is the client's to write, and whoever writes another value each time is \
+                 not limited: have another limit by `client` beside it"
+            );
+            weak.push(("key", why));
+        }
+        weak
+    }
+
+    fn words(&self) -> &[String] {
+        match &self.key {
+            Keys::One(word) => std::slice::from_ref(word),
+            Keys::More(words) => words,
+        }
     }
 
     /// Checks the settings, as [`LimitLayer::new`](super::LimitLayer::new) does.

@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 
 use http::Request;
-use panoply_core::{ClientAddress, CounterKey, CounterKeys};
+use panoply_core::{ClientAddress, CounterKey};
 use smallvec::SmallVec;
 
-use super::layer::{Key, Limit, LimitedUser};
+use super::layer::{Key, Limit, LimitLayer, LimitedUser};
 
 /// A kind and what is told apart by it; most are short enough to need no allocation.
 struct Part(SmallVec<[u8; 56]>);
@@ -21,7 +21,7 @@ impl Part {
 
 /// The key by which `limit`, the one with this number, counts a request to `path`.
 pub(super) fn key<B>(
-    keys: &CounterKeys,
+    layer: &LimitLayer,
     limit: &Limit,
     number: usize,
     request: &Request<B>,
@@ -32,7 +32,10 @@ pub(super) fn key<B>(
         match client {
             Some(IpAddr::V4(client)) => Part::new(b'c', &client.octets()),
             Some(IpAddr::V6(client)) => Part::new(b'c', &client.octets()),
-            None => Part::new(b'c', b""),
+            None => {
+                layer.tell_of_nobody();
+                Part::new(b'c', b"")
+            }
         }
     };
     let part = |key: &Key| match key {
@@ -51,5 +54,5 @@ pub(super) fn key<B>(
     let number = number.to_le_bytes();
     let mut parts: SmallVec<[&[u8]; 3]> = SmallVec::from_slice(&[number.as_slice()]);
     parts.extend(values.iter().map(|part| part.0.as_slice()));
-    keys.key(limit.rule.name(), &parts)
+    layer.keys().key(limit.rule.name(), &parts)
 }

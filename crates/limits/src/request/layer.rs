@@ -1,6 +1,7 @@
 //! Limits of requests as a tower layer.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use super::headers::Standing;
 use super::key::key;
 use crate::Error;
 use crate::login::canonical;
+use crate::original::original;
 
 /// Who is logged in, for limits with the key `user`; put into the request's extensions by whoever
 /// knows.
@@ -54,6 +56,10 @@ struct Inner {
     index: PathIndex,
     /// Whether one of them is only tried out.
     tries_out: bool,
+    /// Whether it was said that clients cannot be told apart.
+    told: AtomicBool,
+    /// Whether the store was away the last time.
+    away: AtomicBool,
 }
 
 /// One limit, checked.
@@ -108,6 +114,8 @@ impl LimitLayer {
         let limits = limits?;
         Ok(Self(Arc::new(Inner {
             tries_out: limits.iter().any(|limit| limit.dry_run),
+            told: AtomicBool::new(false),
+            away: AtomicBool::new(false),
             store,
             keys,
             index: PathIndex::new(limits.iter().map(|limit| without_root(&limit.path))),
@@ -115,17 +123,38 @@ impl LimitLayer {
         })))
     }
 
+    pub(super) fn keys(&self) -> &CounterKeys {
+        &self.0.keys
+    }
+
+    /// Says in the log, once, that one client cannot be told from another.
+    pub(super) fn tell_of_nobody(&self) {
+        if !self.0.told.swap(true, Ordering::Relaxed) {
+            tracing::error!(
+                "requests are limited that carry no client address, so all clients are counted as one: \
+                 the suit or a ClientLayer must stand around the limits, and be served with the peer's \
+                 address (into_make_service_with_connect_info::<SocketAddr>())"
+            );
+        }
+    }
+
     fn asked<B>(&self, request: &Request<B>) -> Asked {
         let mut asked = Asked::new();
         if self.0.limits.is_empty() {
             return asked;
         }
-        let path = canonical(request.uri().path());
-        for (number, whole) in self.0.index.above(without_root(&path)) {
-            if let Some(limit) = self.0.limits.get(number)
-                && limit.covers(request.method(), whole)
-            {
-                asked.push((number, key(&self.0.keys, limit, number, request, &path)));
+        let (uri, whole) = (request.uri(), original(request.extensions(), request.uri()));
+        let path = canonical(whole.path());
+        // Within a router that is nested a limit is for a path as it stands there, or as the client wrote it.
+        let cut = (whole.path() != uri.path()).then(|| canonical(uri.path()));
+        for read in [Some(&path), cut.as_ref()].into_iter().flatten() {
+            for (number, whole) in self.0.index.above(without_root(read)) {
+                if let Some(limit) = self.0.limits.get(number)
+                    && limit.covers(request.method(), whole)
+                    && !asked.iter().any(|(asked, _)| *asked == number)
+                {
+                    asked.push((number, key(self, limit, number, request, &path)));
+                }
             }
         }
         asked.sort_unstable_by_key(|(number, _)| *number);
@@ -184,9 +213,21 @@ impl LimitLayer {
         request: &Request<B>,
     ) -> Verdict {
         let decision = match decided {
-            Ok(decision) => decision,
+            Ok(decision) => {
+                // Read first: every request comes by here, on every thread.
+                if self.0.away.load(Ordering::Relaxed) && self.0.away.swap(false, Ordering::Relaxed)
+                {
+                    tracing::warn!("the store is back, requests are counted again");
+                }
+                decision
+            }
             Err(error) => {
-                tracing::warn!(%error, "the store is away, requests are not counted");
+                // Once until it is back: a line for each request would be a flood.
+                if self.0.away.swap(true, Ordering::Relaxed) {
+                    tracing::debug!(%error, "the store is away, requests are not counted");
+                } else {
+                    tracing::warn!(%error, "the store is away, requests are not counted");
+                }
                 return Verdict::Passes(Standing::default());
             }
         };

@@ -6,6 +6,9 @@ mod headers;
 mod key;
 mod layer;
 
+#[cfg(test)]
+mod tests;
+
 pub use config::{Algorithm, LimitConfig, ShowHeaders};
 pub use future::LimitFuture;
 pub use layer::{LimitLayer, LimitService, LimitedUser};

@@ -1,5 +1,6 @@
 //! The body that knows when an exchange is over.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -29,7 +30,11 @@ impl Record {
     fn finish(mut self, aborted: bool) {
         self.exchange.duration = self.elapsed();
         self.exchange.aborted = aborted;
-        self.shared.observer.answered(&self.exchange);
+        // An exchange may be over because the service panics: a second panic would end the process.
+        let told = || self.shared.observer.answered(&self.exchange);
+        if catch_unwind(AssertUnwindSafe(told)).is_err() {
+            tracing::error!(id = %self.exchange.id, "an observer panicked, and has not been told all");
+        }
     }
 
     /// There will be no answer: the client has gone, or the service has panicked.

@@ -119,3 +119,32 @@ fn tells_of_a_request_without_an_answer() {
     let told = unanswered(async { Err("the service fails") });
     assert_eq!(told, [(500, true)]);
 }
+
+#[derive(Debug)]
+struct Panics;
+
+impl Observer for Panics {
+    fn answered(&self, _: &Exchange) {
+        panic!("at the observer");
+    }
+}
+
+#[tokio::test]
+async fn an_observer_that_panics_over_a_handler_that_did_ends_no_process() {
+    let app = service_fn(async |request: Request<()>| {
+        assert_eq!(request.uri(), "/", "at the handler");
+        Ok::<_, Infallible>(Response::new(Full::<Bytes>::from("hello")))
+    });
+    let service = ServiceBuilder::new()
+        .layer(TraceLayer::new(
+            Arc::new(Panics),
+            Arc::new(ManualClock::new()),
+        ))
+        .service(app);
+    let other = Request::get("/other").body(()).unwrap();
+    let task = tokio::spawn(service.clone().oneshot(other));
+    assert!(task.await.unwrap_err().is_panic());
+    let answer = service.oneshot(Request::new(())).await.unwrap();
+    let body = answer.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(body, "hello");
+}

@@ -10,6 +10,7 @@ use tower::{Layer as _, ServiceExt as _, service_fn};
 
 use crate::{CookieConfig, Error, OnOutage, Secure, Session, SessionConfig, Sessions};
 
+mod dropped;
 mod ids;
 mod limits;
 mod log;
@@ -171,6 +172,57 @@ pub(super) fn set_cookie(response: &Response<Bytes>) -> Option<&str> {
 
 fn config() -> SessionConfig {
     SessionConfig::new()
+}
+
+/// A cache that keeps the answer would give its cookie to everybody.
+#[tokio::test]
+async fn an_answer_that_sets_the_cookie_is_not_for_shared_caches() {
+    let kept = [
+        ("public, max-age=3600", "private, max-age=3600"),
+        (
+            "max-age=60, S-MaxAge=\"9\", must-revalidate",
+            "private, max-age=60, must-revalidate",
+        ),
+        ("s-maxage=60", "private"),
+        ("immutable", "private, immutable"),
+        ("private, max-age=60", "private, max-age=60"),
+        ("No-Store", "No-Store"),
+        ("no-cache", "private, no-cache"),
+    ];
+    for (said, expected) in kept {
+        for at_once in [false, true] {
+            let site = Site::new(config(), at_once);
+            for writes in [true, false] {
+                let app = service_fn(async |request: Request<()>| {
+                    let session = request.extensions().get::<Session>().unwrap().clone();
+                    if writes {
+                        session.insert("a", &1).await.unwrap();
+                    } else {
+                        session.user().await.unwrap();
+                    }
+                    let response = Response::builder()
+                        .header(CACHE_CONTROL, said)
+                        .header("cdn-cache-control", "max-age=60")
+                        .header("Cloudflare-CDN-Cache-Control", "max-age=60")
+                        .header("x-accel-expires", "60")
+                        .header("x-cache", "miss");
+                    Ok::<_, std::convert::Infallible>(response.body(Bytes::new()).unwrap())
+                });
+                let app = site.sessions.layer().layer(app);
+                let response = app.oneshot(Request::new(())).await.unwrap();
+                assert_eq!(set_cookie(&response).is_some(), writes);
+                let sent: Vec<_> = response.headers().get_all(CACHE_CONTROL).iter().collect();
+                assert_eq!(sent, [if writes { expected } else { said }]);
+                let others = response.headers().len();
+                assert_eq!(
+                    others,
+                    if writes { 3 } else { 5 },
+                    "{:?}",
+                    response.headers()
+                );
+            }
+        }
+    }
 }
 
 /// What axum asks of a handler's future.

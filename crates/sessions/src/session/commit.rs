@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use panoply_core::{
-    Committed, Cycle, SessionChange, SessionKey, SessionRecord, SessionSlot, SessionStamp,
+    Committed, Cycle, Loaded, SessionChange, SessionKey, SessionRecord, SessionSlot, SessionStamp,
     StoreError, UserChange,
 };
 
@@ -61,16 +61,36 @@ impl State {
             return committed;
         }
         let store = shared.store()?;
+        self.make_sure(shared).await?;
         for _ in 0..TRIES {
             let Some(step) = self.step(shared, sends_cookies)? else {
                 return Ok(());
             };
+            let creates = step.change.creates().then_some(&step.id);
+            self.unsure = step.to.as_ref().or(creates).cloned();
             let committed = store.commit(&step.key, &step.change).await;
+            self.unsure = None;
             if let Some(settled) = self.settle(step, committed, shared) {
                 return settled;
             }
         }
         Err(only_taken())
+    }
+
+    /// Whether a commit that the handler did not wait for was made: the session has another id then, and what
+    /// was in it is lost to who goes on by the old one.
+    async fn make_sure(&mut self, shared: &Shared) -> Result<(), Error> {
+        let (Some(id), Kind::Stored(store)) = (self.unsure.clone(), &shared.kind) else {
+            return Ok(());
+        };
+        let key = id.key();
+        let loaded = store.load(&key).await.map_err(|error| self.fail(error))?;
+        if matches!(loaded, Loaded::Live(_)) {
+            self.found(id, Some(key), loaded);
+            self.send_again(shared);
+        }
+        self.unsure = None;
+        Ok(())
     }
 
     /// The same at once; none if that takes waiting.

@@ -141,11 +141,12 @@ impl Session {
     }
 }
 
-/// Sessions that were to be ended, and were not: that the others are does not make up for it.
+/// Sessions that were to be ended, and were not: that the others are does not make up for it. What the
+/// handler does not wait for, as under a time limit of its own, is taken for not done.
 #[derive(Debug, Default)]
 pub(super) struct Unended {
     /// The request's own.
-    own: bool,
+    pub(super) own: bool,
     /// All others of its user.
     pub(super) others: bool,
 }

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use panoply_core::{Destroy, SessionInfo};
+use panoply_core::{Destroy, SessionInfo, UserKey};
 
-use super::state::{Place, REMEMBER, USER};
+use super::state::{Place, REMEMBER, State, USER};
 use super::{Session, read, write};
+use crate::keeper::Keeper;
+use crate::sessions::Shared;
 use crate::{CookieConfig, Error, Sessions, user_key};
 
 impl Session {
@@ -124,15 +126,16 @@ impl Session {
     ///
     /// [`Error::NoUser`] when nobody is logged in.
     pub async fn revoke_others(&self) -> Result<usize, Error> {
-        let mut state = match self.loaded().await {
-            Ok(state) => state,
+        let mut state = self.state().await;
+        state.unended.others = true;
+        state.load(&self.0.shared).await?;
+        let (user, store) = match whose(&state, &self.0.shared) {
+            Ok(found) => found,
             Err(error) => {
-                self.state().await.unended.others = true;
+                state.unended.others = false;
                 return Err(error);
             }
         };
-        let user: Option<String> = read(USER, state.value(USER))?;
-        let user = user_key(&user.ok_or(Error::NoUser)?);
         let key = match &state.place {
             Place::Live(live) => Some(live.key.clone()),
             _ => None,
@@ -141,7 +144,7 @@ impl Session {
             user: &user,
             except: key.as_ref(),
         };
-        let ended = self.0.shared.store()?.destroy(all).await;
+        let ended = store.destroy(all).await;
         state.unended.others = ended.is_err();
         ended.map_err(|error| state.fail(error))
     }
@@ -150,4 +153,10 @@ impl Session {
     pub fn sessions(&self) -> Sessions {
         Sessions(self.0.shared.clone())
     }
+}
+
+/// The user whose sessions are to be ended, and where they are.
+fn whose<'s>(state: &State, shared: &'s Shared) -> Result<(UserKey, &'s Keeper), Error> {
+    let user: Option<String> = read(USER, state.value(USER))?;
+    Ok((user_key(&user.ok_or(Error::NoUser)?), shared.store()?))
 }

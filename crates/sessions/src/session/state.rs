@@ -1,6 +1,5 @@
 //! What one request knows of its session, and what it changes.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,6 +35,8 @@ pub(crate) struct State {
     pub(super) touch: bool,
     pub(super) idle: Option<Duration>,
     pub(super) lifetime: Option<Duration>,
+    /// The id that a commit was to bring which nobody has waited for: it may be the session's by now.
+    pub(super) unsure: Option<SessionId>,
     /// What the browser is to be told.
     pub(super) out: Option<Out>,
     /// Whether the session had a part in the answer.
@@ -112,6 +113,7 @@ impl State {
             touch: false,
             idle: None,
             lifetime: None,
+            unsure: None,
             out: None,
             involved: false,
             modified: false,
@@ -212,7 +214,7 @@ impl State {
     }
 
     /// Takes over what was found by an id.
-    fn found(&mut self, id: SessionId, key: Option<SessionKey>, loaded: Loaded) {
+    pub(super) fn found(&mut self, id: SessionId, key: Option<SessionKey>, loaded: Loaded) {
         self.failed = false;
         self.place = match loaded {
             Loaded::Live(LiveSession {
@@ -281,19 +283,6 @@ impl State {
             Some(change) => change.as_ref(),
             None => self.record()?.values.get(name),
         }
-    }
-
-    /// The names of all values, but for those of the layer itself.
-    pub(super) fn names(&self) -> Vec<Arc<str>> {
-        let kept = self
-            .record()
-            .into_iter()
-            .flat_map(|record| record.values.iter());
-        let mut names: BTreeMap<&Arc<str>, bool> = kept.map(|(name, _)| (name, true)).collect();
-        names.extend(self.changes.iter().map(|(name, to)| (name, to.is_some())));
-        let there = names.into_iter().filter(|(_, there)| *there);
-        let own = there.filter(|(name, _)| !is_reserved(name));
-        own.map(|(name, _)| name.clone()).collect()
     }
 
     /// Sets a value or takes it out; nothing changes if it is so already.
@@ -366,6 +355,7 @@ impl State {
             Place::None | Place::Closed => return Ok(()),
         };
         if let Kind::Stored(store) = &shared.kind {
+            self.unended.own = true;
             let destroyed = store.destroy(Destroy::Key(&id.key())).await;
             self.ended(destroyed)?;
         }

@@ -1,12 +1,13 @@
 //! What is in a session.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use panoply_core::{Committed, SessionChange};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::state::{Place, is_reserved};
+use super::state::{Place, State, is_reserved};
 use super::{Session, read, write};
 use crate::Error;
 use crate::sessions::Kind;
@@ -163,5 +164,20 @@ impl Session {
             return Err(Error::Reserved { name });
         }
         Ok(name)
+    }
+}
+
+impl State {
+    /// The names of all values, but for those of the layer itself.
+    pub(super) fn names(&self) -> Vec<Arc<str>> {
+        let kept = self
+            .record()
+            .into_iter()
+            .flat_map(|record| record.values.iter());
+        let mut names: BTreeMap<&Arc<str>, bool> = kept.map(|(name, _)| (name, true)).collect();
+        names.extend(self.changes.iter().map(|(name, to)| (name, to.is_some())));
+        let there = names.into_iter().filter(|(_, there)| *there);
+        let own = there.filter(|(name, _)| !is_reserved(name));
+        own.map(|(name, _)| name.clone()).collect()
     }
 }

@@ -21,6 +21,7 @@ fn read_of(
     let route = Route::new(&["/login".to_owned()], Vec::new());
     let status = StatusCode::from_u16(status).unwrap();
     let answer = Answer {
+        at: "/shop/login",
         status,
         headers: &map,
         body: body.as_bytes(),

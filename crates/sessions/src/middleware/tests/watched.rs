@@ -19,6 +19,8 @@ pub(in super::super) struct Watched {
     pub(super) reads_fail: AtomicBool,
     pub(super) writes_fail: AtomicBool,
     pub(super) silent: AtomicBool,
+    /// Whether what is to be ended or written is taken, and neither done nor answered.
+    pub(super) hangs: AtomicBool,
     /// How many calls there were since this was looked at, and which of them fails.
     nth: (AtomicUsize, AtomicUsize),
 }
@@ -33,6 +35,7 @@ impl Watched {
             reads_fail: AtomicBool::new(false),
             writes_fail: AtomicBool::new(false),
             silent: AtomicBool::new(false),
+            hangs: AtomicBool::new(false),
             nth: (AtomicUsize::new(0), AtomicUsize::new(usize::MAX)),
         }
     }
@@ -86,6 +89,9 @@ impl SessionStore for Watched {
         change: &'a SessionChange,
     ) -> Reply<'a, Committed> {
         self.commits.fetch_add(1, Ordering::SeqCst);
+        if self.hangs.load(Ordering::SeqCst) {
+            return Reply::later(std::future::pending());
+        }
         let commit = || self.reply(self.store.commit(key, change));
         self.away(&self.writes_fail).unwrap_or_else(commit)
     }
@@ -100,6 +106,9 @@ impl SessionStore for Watched {
     }
 
     fn destroy<'a>(&'a self, which: Destroy<'a>) -> Reply<'a, usize> {
+        if self.hangs.load(Ordering::SeqCst) {
+            return Reply::later(std::future::pending());
+        }
         let destroy = || self.reply(self.store.destroy(which));
         self.away(&self.writes_fail).unwrap_or_else(destroy)
     }

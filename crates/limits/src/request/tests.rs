@@ -1,0 +1,129 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use panoply_core::{
+    Block, BlockId, CounterKeys, CounterStore, Decision, Op, Release, Reply, StoreError,
+};
+use panoply_store_memory::MemoryStore;
+use tower::{Layer as _, ServiceExt as _, service_fn};
+
+use super::*;
+use crate::said::said;
+
+#[test]
+fn that_all_clients_are_counted_as_one_is_told_once() {
+    let ask = |key: &'static str| {
+        said(move || {
+            let limit = LimitConfig::new(9, Duration::from_mins(1)).key([key]);
+            let store = Arc::new(MemoryStore::default());
+            let layer = LimitLayer::new([limit], store, CounterKeys::new([7; 16])).unwrap();
+            for _ in 0..3 {
+                let app = service_fn(async |_: Request<()>| {
+                    Ok::<_, std::convert::Infallible>(Response::new(Bytes::new()))
+                });
+                let mut request = Request::new(());
+                request.extensions_mut().insert(LimitedUser::new("ada"));
+                let answer = layer.layer(app).oneshot(request);
+                futures_executor::block_on(answer).unwrap();
+            }
+        })
+    };
+    let told = ask("client");
+    assert_eq!(told.matches("no client address").count(), 1, "{told}");
+    assert_eq!(ask("user"), "");
+}
+
+/// A store that can be taken away.
+#[derive(Debug, Default)]
+struct Fickle {
+    store: MemoryStore,
+    away: AtomicBool,
+}
+
+impl CounterStore for Fickle {
+    fn decide<'a>(&'a self, ops: &[Op<'_>]) -> Reply<'a, Decision> {
+        if self.away.load(Ordering::SeqCst) {
+            return Reply::ready(Err(StoreError::transient("away")));
+        }
+        self.store.decide(ops)
+    }
+
+    fn decide_now(&self, _: &[Op<'_>]) -> Option<Result<Decision, StoreError>> {
+        None
+    }
+
+    fn blocks(&self, after: Option<BlockId>, most: usize) -> Reply<'_, Vec<Block>> {
+        self.store.blocks(after, most)
+    }
+
+    fn release(&self, which: Release) -> Reply<'_, usize> {
+        self.store.release(which)
+    }
+}
+
+#[test]
+fn that_requests_are_not_counted_is_told_once_until_they_are_again() {
+    let told = said(|| {
+        let store = Arc::new(Fickle::default());
+        let limit = LimitConfig::new(99, Duration::from_mins(1)).key(["path"]);
+        let keys = CounterKeys::new([7; 16]);
+        let layer = LimitLayer::new([limit], store.clone(), keys).unwrap();
+        for away in [false, true, true, true, false, false, true, true] {
+            store.away.store(away, Ordering::SeqCst);
+            let app = service_fn(async |_: Request<()>| {
+                Ok::<_, std::convert::Infallible>(Response::new(Bytes::new()))
+            });
+            let answer = layer.layer(app).oneshot(Request::new(()));
+            futures_executor::block_on(answer).unwrap();
+        }
+    });
+    let warned = |text: &str| {
+        told.lines()
+            .filter(|line| line.contains("WARN") && line.contains(text))
+            .count()
+    };
+    assert_eq!(
+        (warned("not counted"), warned("counted again")),
+        (2, 1),
+        "{told}"
+    );
+}
+
+#[test]
+fn that_logins_are_not_counted_is_told_once_until_they_are_again() {
+    use crate::{LoginConfig, OnOutage};
+    use http_body_util::Full;
+    use panoply_core::{ClientAddress, Scheme, Secret};
+
+    let told = said(|| {
+        let store = Arc::new(Fickle::default());
+        let login = LoginConfig::route("/login").on_outage(OnOutage::DangerPass);
+        let layer = login
+            .build(store.clone(), &Secret::new(vec![7; 32]))
+            .unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build();
+        runtime.unwrap().block_on(async {
+            for away in [false, true, true, true, false, true] {
+                store.away.store(away, Ordering::SeqCst);
+                let app = service_fn(async |_: Request<_>| {
+                    Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::default()))
+                });
+                let client = ClientAddress::direct("203.0.113.9:1".parse().unwrap(), Scheme::Https);
+                let mut request = Request::post("/login")
+                    .body(Full::<Bytes>::from("username=ada"))
+                    .unwrap();
+                request.extensions_mut().insert(client);
+                layer.layer(app).oneshot(request).await.unwrap();
+            }
+        });
+    });
+    let warned = told
+        .lines()
+        .filter(|line| line.contains("WARN") && line.contains("cannot be counted"));
+    assert_eq!(warned.count(), 2, "{told}");
+}

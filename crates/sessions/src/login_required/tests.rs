@@ -1,0 +1,142 @@
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use http::header::{COOKIE, SET_COOKIE};
+use panoply_store_memory::MemorySessionStore;
+use tower::{ServiceExt as _, service_fn};
+
+use super::*;
+use crate::{SessionConfig, Sessions};
+
+fn sessions() -> Sessions {
+    let store = Arc::new(MemorySessionStore::default());
+    SessionConfig::new().build(store).unwrap()
+}
+
+/// The cookie of a session that Alice has logged in to.
+async fn alice(sessions: &Sessions) -> HeaderValue {
+    let login = service_fn(async |request: Request<()>| {
+        let session = request.extensions().get::<Session>().unwrap().clone();
+        session.login("alice").await.unwrap();
+        Ok::<_, Infallible>(Response::new(Bytes::new()))
+    });
+    let app = sessions.layer().layer(login);
+    let answer = app.oneshot(Request::new(())).await.unwrap();
+    answer.headers()[SET_COOKIE].clone()
+}
+
+async fn ask(
+    sessions: &Sessions,
+    layer: &LoginRequiredLayer,
+    request: Request<()>,
+) -> Response<Bytes> {
+    let app = service_fn(async |_| Ok::<_, Infallible>(Response::new(Bytes::from("account"))));
+    let app = sessions.layer().layer(layer.layer(app));
+    app.oneshot(request).await.unwrap()
+}
+
+fn request(method: &str, target: &str, accept: &str) -> Request<()> {
+    let request = Request::builder().method(method).uri(target);
+    request.header(ACCEPT, accept).body(()).unwrap()
+}
+
+const BROWSER: &str = "text/html,application/xhtml+xml,*/*;q=0.8";
+
+#[tokio::test]
+async fn who_is_logged_in_gets_in_and_nobody_else() {
+    let sessions = sessions();
+    for layer in [
+        LoginRequiredLayer::new(),
+        LoginRequiredLayer::redirect_to("/login").unwrap(),
+    ] {
+        let refused = ask(&sessions, &layer, request("GET", "/account", "*/*")).await;
+        assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+        let mut own = request("GET", "/account", BROWSER);
+        own.headers_mut().insert(COOKIE, alice(&sessions).await);
+        let answer = ask(&sessions, &layer, own).await;
+        assert_eq!(answer.body(), "account");
+        assert_eq!(answer.headers()[CACHE_CONTROL], "no-store");
+    }
+}
+
+#[tokio::test]
+async fn a_page_leads_to_the_login_and_back() {
+    let sessions = sessions();
+    let layer = LoginRequiredLayer::redirect_to("/login?lang=en").unwrap();
+    let answer = ask(&sessions, &layer, request("GET", "/a/b?c=d&e=%20", BROWSER)).await;
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+    let location = &answer.headers()[LOCATION];
+    assert_eq!(location, "/login?lang=en&next=%2Fa%2Fb%3Fc%3Dd%26e%3D%2520");
+    assert_eq!(answer.headers()[CACHE_CONTROL], "no-store");
+    // Where another site would be read, the front page is.
+    let answer = ask(
+        &sessions,
+        &layer,
+        request("GET", "//evil.example/", BROWSER),
+    )
+    .await;
+    assert_eq!(answer.headers()[LOCATION], "/login?lang=en&next=%2F");
+    // What is sent is not sent again by a redirect, and no program reads a page.
+    for (method, accept) in [("POST", BROWSER), ("GET", "application/json")] {
+        let refused = ask(&sessions, &layer, request(method, "/account", accept)).await;
+        assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    }
+}
+
+#[tokio::test]
+async fn a_login_that_stands_within_leads_round_in_no_circle() {
+    let sessions = sessions();
+    let layer = LoginRequiredLayer::redirect_to("/login?lang=en").unwrap();
+    let answer = ask(
+        &sessions,
+        &layer,
+        request("GET", "/login?next=%2F", BROWSER),
+    )
+    .await;
+    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn without_the_sessions_nobody_gets_in() {
+    let app = service_fn(async |_| Ok::<_, Infallible>(Response::new(Bytes::new())));
+    let app = LoginRequiredLayer::new().layer(app);
+    let refused = app.oneshot(Request::new(())).await.unwrap();
+    assert_eq!(refused.status(), StatusCode::INTERNAL_SERVER_ERROR);
+}
+
+#[test]
+fn while_the_store_is_away_nobody_is_told_to_log_in() {
+    let refused = failed(&Error::store(panoply_core::StoreError::transient("away")));
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[test]
+fn a_login_is_a_path_of_this_site() {
+    for wrong in [
+        "",
+        "login",
+        "//evil.example",
+        "/\\evil",
+        "https://a/",
+        "/a b",
+        "/a#b",
+        "/\t/a",
+    ] {
+        let error = LoginRequiredLayer::redirect_to(wrong).unwrap_err();
+        assert_eq!(error.key(), "login");
+    }
+    for (next, there) in [
+        ("/", true),
+        ("/a?b=//c", true),
+        ("", false),
+        ("a", false),
+        ("//a", false),
+        ("/\\a", false),
+        ("/\t/a", false),
+        ("/a\r\nb", false),
+        ("https:/a", false),
+        ("javascript:alert(1)", false),
+    ] {
+        assert_eq!(local_path(next).is_some(), there, "{next}");
+    }
+}
