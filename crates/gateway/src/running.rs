@@ -44,6 +44,8 @@ enum Departure {
     AppEnded(Ended),
     /// Another one serves.
     Succeeded(Succeeded),
+    /// Something of it has fallen over, and cannot be begun anew.
+    Fallen(&'static str),
 }
 
 /// An upgrade that is under way.
@@ -158,11 +160,17 @@ impl Gateway {
         let Running { app, admin, .. } = running;
         let outcome = match departure {
             Departure::AppEnded(ended) => came_to(ended, settings),
-            Departure::Asked | Departure::Succeeded(_) => {
+            departure => {
                 let end = fate.borrow().with_its_gateway();
                 fate.send_replace(end);
-                let _ = app.await;
-                Ok(stopped(replaced))
+                // One that has fallen over already has left nothing to be looked after.
+                if !app.is_finished() {
+                    let _ = app.await;
+                }
+                match departure {
+                    Departure::Fallen(what) => Err(Error::Fallen(what)),
+                    _ => Ok(stopped(replaced)),
+                }
             }
         };
         if replaced {
@@ -245,10 +253,15 @@ impl<'a> Running<'a> {
         let mut looks = tokio::time::interval(Duration::from_millis(20));
         let mut upgrading: Option<Upgrading<'a>> = None;
         let mut outdated = false;
+        let mut given_up = std::pin::pin!(self.shared.given_up());
         let departure = loop {
             let asked = tokio::select! {
-                ended = &mut self.app => {
-                    break Departure::AppEnded(ended.unwrap_or(Ended::Stopped));
+                ended = &mut self.app => break match ended {
+                    Ok(ended) => Departure::AppEnded(ended),
+                    Err(_) => Departure::Fallen("what looks after the app"),
+                },
+                () = given_up.as_mut() => {
+                    break Departure::Fallen("every worker, as often as it was begun,");
                 }
                 _ = looks.tick(), if ready.is_some() => {
                     if matches!(**self.shared.app.load(), AppState::Up(_))
