@@ -11,6 +11,7 @@ use tokio::task::JoinHandle as Task;
 
 use crate::access::AccessLog;
 use crate::app::{self, Ended, Fate};
+use crate::background::steady;
 use crate::config::{ConfigError, Loaded};
 use crate::control::Asker;
 use crate::error::{Error, system};
@@ -19,6 +20,7 @@ use crate::intake::Ports;
 use crate::listen::Listeners;
 use crate::metrics::Metrics;
 use crate::reload::apply;
+use crate::reports::Received;
 use crate::settings::{App, Settings};
 use crate::shared::{AppState, Shared};
 use crate::signals::{Asked, Signals};
@@ -105,16 +107,7 @@ impl Gateway {
             upkeep.take_up().await;
             upkeep.answer();
         }
-        let background = [
-            tokio::task::spawn_local(reports::keep(
-                incoming,
-                Arc::clone(&around.reports),
-                around.watcher.clone(),
-                Arc::clone(&shared.clock),
-            )),
-            tokio::task::spawn_local(background::upkeep(Arc::clone(&shared))),
-            tokio::task::spawn_local(orphans::reap(around.program.is_some())),
-        ];
+        let background = self.beside(&shared, incoming);
         let admin = self.admin.into_iter().collect();
         let listeners = Listeners::new(self.http, self.https, admin);
         let left = app::left(settings, around);
@@ -181,6 +174,25 @@ impl Gateway {
         background.iter().chain(&admin).for_each(Task::abort);
         outcome
     }
+
+    /// Begins what is to be done whichever gateway serves.
+    fn beside(&self, shared: &Arc<Shared>, mut reports: mpsc::Receiver<Received>) -> [Task<()>; 3] {
+        let around = &self.around;
+        let (kept, watcher) = (Arc::clone(&around.reports), around.watcher.clone());
+        let (clock, ours) = (Arc::clone(&around.clock), Arc::clone(shared));
+        let alone = around.program.is_some();
+        [
+            steady("the upkeep of reports", shared, async move || {
+                reports::keep(&mut reports, &kept, &watcher, &clock).await;
+            }),
+            steady("the upkeep of metrics", shared, async move || {
+                background::upkeep(&ours).await;
+            }),
+            steady("the look for orphans", shared, async move || {
+                orphans::reap(alone).await;
+            }),
+        ]
+    }
 }
 
 const fn stopped(replaced: bool) -> Outcome {
@@ -198,14 +210,18 @@ impl<'a> Running<'a> {
             Some(listener) => {
                 let listener = listener.try_clone().map_err(system("a socket"))?;
                 let (shared, around) = (Arc::clone(self.shared), self.around.clone());
-                Some(admin::serve(listener, shared, around)?)
+                Some(admin::Admin::new(listener, shared, around)?)
             }
             None => None,
         };
         // The last that can fail: nobody would end them.
         let workers = workers::start(self.shared, &self.listeners, self.settings)?;
         self.workers.extend(workers);
-        self.admin = admin.map(tokio::task::spawn_local);
+        self.admin = admin.map(|admin| {
+            steady("the admin listener", self.shared, async move || {
+                admin.answer().await;
+            })
+        });
         Ok(())
     }
 

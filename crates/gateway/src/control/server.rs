@@ -125,9 +125,9 @@ pub(crate) struct Desk {
 const MOST_WAITING: usize = 128;
 
 /// Answers for as long as this is polled.
-pub(crate) async fn serve(socket: Arc<Socket>, desk: Desk) {
+pub(crate) async fn serve(socket: &Socket, desk: &Desk) {
     for stream in socket.waiting() {
-        attend(stream, &desk, true);
+        attend(stream, desk, true);
     }
     // Whoever may not have a descriptor for it now may have one soon.
     let mut trouble = Once::default();
@@ -141,7 +141,7 @@ pub(crate) async fn serve(socket: Arc<Socket>, desk: Desk) {
         match listener.accept().await {
             Ok((stream, _)) => {
                 trouble.is_over();
-                attend(stream, &desk, false);
+                attend(stream, desk, false);
             }
             Err(error) => unanswered(&error, &mut trouble).await,
         }
