@@ -10,6 +10,7 @@ mod limiter;
 mod login;
 mod request;
 mod time;
+mod tried;
 
 pub use blocklist::{BlockFuture, BlockLayer, BlockService, Blocklist};
 pub use error::Error;

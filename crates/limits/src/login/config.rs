@@ -16,6 +16,7 @@ use super::route::Route;
 use super::usual;
 use super::{LoginGuard, LoginRules};
 use crate::time::Switch;
+use crate::tried::Tried;
 use crate::{Counter, Error};
 
 /// A login that is guarded, before it is checked.
@@ -340,6 +341,7 @@ impl LoginConfig {
             read_for: Duration::from_secs(30),
             peek_for: Duration::from_secs(2),
             readings: Readings::default(),
+            tried: Tried::default(),
         };
         let guard = LoginGuard::new(store, secret, rules, self.realm)?;
         Ok(LoginLayer::new(guard, settings))

@@ -18,6 +18,7 @@ use super::outcome::Reader;
 use super::reading::Field;
 use super::report::Readings;
 use super::route::Route;
+use crate::tried::Tried;
 
 /// The guards by which an attempt has been reserved, in the request's extensions.
 #[derive(Debug, Clone, Default)]
@@ -63,6 +64,7 @@ pub(super) struct Settings {
     pub(super) read_for: Duration,
     pub(super) peek_for: Duration,
     pub(super) readings: Readings,
+    pub(super) tried: Tried,
 }
 
 impl LoginLayer {
