@@ -3,6 +3,7 @@
 use std::future::pending;
 use std::io;
 
+use rustix::process::Signal as Kernel;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What a signal asks for.
@@ -15,11 +16,11 @@ pub(crate) enum Asked {
 
 impl Asked {
     /// The signal that asks for it.
-    pub(crate) const fn signal(self) -> rustix::process::Signal {
+    pub(crate) const fn signal(self) -> Kernel {
         match self {
-            Self::Stop => rustix::process::Signal::TERM,
-            Self::Reload => rustix::process::Signal::HUP,
-            Self::Upgrade => rustix::process::Signal::USR2,
+            Self::Stop => Kernel::TERM,
+            Self::Reload => Kernel::HUP,
+            Self::Upgrade => Kernel::USR2,
         }
     }
 }
@@ -31,6 +32,8 @@ pub(crate) struct Signals {
     /// None where it is nothing to this process.
     hangup: Option<Signal>,
     user_2: Signal,
+    /// Of a file that may not grow, which would end the process: whoever writes is told, as of a disk that is full.
+    _too_large: Signal,
     /// What a terminal that is closed asks for.
     hung_up: Asked,
 }
@@ -52,6 +55,7 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hangup: hangup.transpose()?,
+            _too_large: signal(SignalKind::from_raw(Kernel::XFSZ.as_raw()))?,
             // As nginx.
             user_2: signal(SignalKind::user_defined2())?,
         })
@@ -77,13 +81,13 @@ async fn received(signal: Option<&mut Signal>) {
 }
 
 /// Whether whoever has started this process has it ignore `signal`; not known but on Linux.
-fn is_ignored(signal: rustix::process::Signal) -> bool {
+fn is_ignored(signal: Kernel) -> bool {
     let status = std::fs::read_to_string("/proc/self/status");
     status.is_ok_and(|status| ignores(&status, signal))
 }
 
 /// By what `proc_pid_status(5)` says of a process.
-fn ignores(status: &str, signal: rustix::process::Signal) -> bool {
+fn ignores(status: &str, signal: Kernel) -> bool {
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
     let bit = u32::try_from(signal.as_raw() - 1).ok();
@@ -95,15 +99,13 @@ fn ignores(status: &str, signal: rustix::process::Signal) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use rustix::process::Signal;
-
     use super::*;
 
     #[test]
     fn what_is_ignored_is_read_off_the_status() {
         let status =
             "SigBlk:\t0000000000000001\nSigIgn:\t0000000000001001\nSigCgt:\t0000000000000002\n";
-        assert!(ignores(status, Signal::HUP) && ignores(status, Signal::PIPE));
-        assert!(!ignores(status, Signal::INT) && !ignores("", Signal::HUP));
+        assert!(ignores(status, Kernel::HUP) && ignores(status, Kernel::PIPE));
+        assert!(!ignores(status, Kernel::INT) && !ignores("", Kernel::HUP));
     }
 }
