@@ -124,12 +124,9 @@ fn serve(mut post: Post, begun: impl FnOnce()) -> io::Result<()> {
         if post.balance.is_hopeless(HOPELESS) {
             post.shared.give_up();
         }
-        // Where nobody else serves, its clients have only this one to hope for.
-        let doubled = match post.balance.other() {
-            Some(_) => falls.saturating_sub(1).min(DOUBLED),
-            None => 0,
-        };
-        absence::bridge(&mut post, (AGAIN * (1 << doubled)).saturating_sub(ran));
+        let doubled = falls.saturating_sub(1).min(DOUBLED);
+        let [least, pause] = [AGAIN, AGAIN * (1 << doubled)].map(|pause| pause.saturating_sub(ran));
+        absence::bridge(&mut post, least, pause);
         if post.shared.is_draining(post.generation) {
             return Ok(());
         }

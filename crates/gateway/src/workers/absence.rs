@@ -13,16 +13,18 @@ const LOOK: Duration = Duration::from_millis(20);
 
 /// Hands whoever comes to the doors of `post` to other workers for a `pause`, or until the gateway drains.
 ///
-/// The kernel goes on to give it its part of the connections. Where nobody else serves, they wait.
-pub(super) fn bridge(post: &mut Post, pause: Duration) {
-    let until = post.shared.clock.monotonic() + pause;
+/// The kernel goes on to give it its part of the connections. Where nobody else serves, they wait, and the pause is
+/// over once it has been `least`.
+pub(super) fn bridge(post: &mut Post, least: Duration, pause: Duration) {
+    let begun = post.shared.clock.monotonic();
     loop {
-        let left = until.saturating_sub(post.shared.clock.monotonic());
+        let is_served = post.balance.other().is_some();
+        let pause = if is_served { pause } else { pause.min(least) };
+        let left = (begun + pause).saturating_sub(post.shared.clock.monotonic());
         if left.is_zero() || post.shared.is_draining(post.generation) {
             return;
         }
         let look = LOOK.min(left);
-        let is_served = post.balance.other().is_some();
         if !is_served || wait(post, look).and_then(|()| hand_on(post)).is_err() {
             sleep(look);
         }
