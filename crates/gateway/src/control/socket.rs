@@ -7,10 +7,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-#[cfg(not(target_os = "linux"))]
-use rustix::fs::chmod;
-use rustix::fs::{Mode, fchmod};
-use rustix::io::Errno;
+use rustix::fs::{Mode, chmod, fchmod};
 use socket2::{Domain, SockAddr, Type};
 
 use super::SOCKET;
@@ -90,21 +87,26 @@ pub(crate) fn bind(state: &Path) -> io::Result<Option<Socket>> {
     }))
 }
 
-/// Listens at a path where nobody but the owner may ever come in.
+/// Listens at a path where nobody but the owner may come in.
 fn of_its_owner(path: &Path) -> io::Result<UnixListener> {
-    let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    let mode = Mode::RUSR | Mode::WUSR;
-    // Linux gives the path the mode that the socket has when it is bound; elsewhere it has the umask's for a moment.
-    fchmod(&socket, mode).or_else(|error| match error {
-        Errno::INVAL => Ok(()),
-        error => Err(error),
-    })?;
-    socket.bind(&SockAddr::unix(path)?)?;
-    #[cfg(not(target_os = "linux"))]
-    chmod(path, mode)?;
+    let socket = bound(path)?;
+    // Where that is not so from the first moment.
+    chmod(path, OWNER)?;
     socket.listen(QUEUE)?;
     socket.set_nonblocking(true)?;
     Ok(OwnedFd::from(socket).into())
+}
+
+const OWNER: Mode = Mode::RUSR.union(Mode::WUSR);
+
+/// A socket there; Linux gives the path the mode that the socket has.
+fn bound(path: &Path) -> io::Result<socket2::Socket> {
+    let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    if let Err(error) = fchmod(&socket, OWNER) {
+        tracing::debug!(%error, "the control socket has the mode of its owner a moment later");
+    }
+    socket.bind(&SockAddr::unix(path)?)?;
+    Ok(socket)
 }
 
 /// Who may wait to be accepted.
@@ -123,8 +125,11 @@ mod tests {
     fn nobody_but_the_owner_may_come_in_from_the_first_moment() {
         let state = tempfile::tempdir().unwrap();
         let path = state.path().join(SOCKET);
-        let _listener = of_its_owner(&path).unwrap();
+        let socket = bound(&path).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        drop(socket);
+        fs::remove_file(&path).unwrap();
+        let _listener = of_its_owner(&path).unwrap();
         UnixStream::connect(&path).unwrap();
     }
 }
