@@ -10,17 +10,17 @@ use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use crate::command;
+use crate::command::{self, Starting};
 use crate::config::Allow;
 
 /// Longest for the hook.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Whether a certificate may be ordered for `name`; an error says why that cannot be told.
-pub(crate) async fn ask(allow: &Allow, name: &str) -> Result<bool, String> {
+pub(crate) async fn ask(allow: &Allow, name: &str, starting: Starting) -> Result<bool, String> {
     match allow {
         Allow::Command(command) => {
-            let ended = command::run(command, &[name], PATIENCE).await;
+            let ended = command::run(command, &[name], PATIENCE, starting).await;
             Ok(ended.map_err(|error| error.to_string())?.status.success())
         }
         Allow::Url(url) => {
@@ -90,7 +90,10 @@ mod tests {
     #[tokio::test]
     async fn a_hook_at_an_ipv6_address_is_asked() {
         let (allow, asked) = hook("[::1]:0", "204 No Content").await;
-        assert_eq!(ask(&allow, "a.example").await, Ok(true));
+        assert_eq!(
+            ask(&allow, "a.example", Starting::default()).await,
+            Ok(true)
+        );
         let line = "GET /allow?key=s3cret&domain=a.example HTTP/1.1";
         assert_eq!(asked.await.unwrap(), line);
     }
@@ -106,7 +109,7 @@ mod tests {
             ("429 Too Many Requests", None),
         ] {
             let (allow, _asked) = hook("127.0.0.1:0", status).await;
-            let said = ask(&allow, "a.example").await;
+            let said = ask(&allow, "a.example", Starting::default()).await;
             assert_eq!(said.as_ref().ok().copied(), expected, "{said:?}");
             if let Err(problem) = said {
                 assert!(
@@ -122,10 +125,19 @@ mod tests {
         for (status, expected) in [(0, true), (1, false)] {
             let script = format!("[ $1 = a.example ] && exit {status}");
             let command = ["/bin/sh", "-c", &script, "allowed"].map(str::to_owned);
-            let said = ask(&Allow::Command(command.to_vec()), "a.example").await;
+            let said = ask(
+                &Allow::Command(command.to_vec()),
+                "a.example",
+                Starting::default(),
+            )
+            .await;
             assert_eq!(said, Ok(expected));
         }
         let missing = Allow::Command(vec!["/no/such".to_owned()]);
-        assert!(ask(&missing, "a.example").await.is_err());
+        assert!(
+            ask(&missing, "a.example", Starting::default())
+                .await
+                .is_err()
+        );
     }
 }

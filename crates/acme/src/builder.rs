@@ -8,6 +8,7 @@ use panoply_core::Clock;
 use panoply_tls::{Challenges, Tls};
 
 use crate::client::Client;
+use crate::command::Starting;
 use crate::config::{AcmeConfig, ChallengeKind, ConfigError, Directory};
 use crate::directories::{Directories, Rehearsed};
 use crate::issuer::Issuer;
@@ -66,6 +67,7 @@ pub struct AcmeBuilder {
     challenges: Challenges,
     issuers: Vec<Rehearsed>,
     unwritten: Unwritten,
+    starting: Starting,
 }
 
 impl AcmeBuilder {
@@ -86,6 +88,7 @@ impl AcmeBuilder {
             challenges,
             issuers: Vec::new(),
             unwritten: Unwritten::default(),
+            starting: Starting::default(),
         }
     }
 
@@ -93,6 +96,13 @@ impl AcmeBuilder {
     #[must_use]
     pub fn unwritten(mut self, unwritten: Unwritten) -> Self {
         self.unwritten = unwritten;
+        self
+    }
+
+    /// Starts the hooks of the configuration so; as they come by default.
+    #[must_use]
+    pub const fn starting(mut self, starting: Starting) -> Self {
+        self.starting = starting;
         self
     }
 
@@ -135,6 +145,7 @@ impl AcmeBuilder {
                     Arc::clone(&storage),
                     self.challenges.clone(),
                     (Arc::clone(&sharing), Arc::clone(&self.clock)),
+                    self.starting,
                 ))
             };
             let both = |directory: Directory| {
@@ -154,6 +165,7 @@ impl AcmeBuilder {
             clock: self.clock,
             directories: urls,
             asked,
+            starting: self.starting,
         };
         let groups = config.groups(self.names).into_iter();
         let managed = groups.map(|names| {

@@ -16,6 +16,7 @@ use rustls_pki_types::pem::PemObject as _;
 
 use crate::account::DirectoryAccount;
 use crate::advice::{Of, Tried, is_account_gone, is_bad_nonce, is_revoked_already};
+use crate::command::Starting;
 use crate::config::{AcmeConfig, ChallengeKind, Directory};
 use crate::hook;
 use crate::insist::{TIMES, insist};
@@ -33,6 +34,7 @@ pub(crate) struct Client {
     challenges: Challenges,
     sharing: Arc<Sharing>,
     account: DirectoryAccount,
+    starting: Starting,
 }
 
 /// What is given while a directory looks.
@@ -53,6 +55,7 @@ impl Client {
         storage: Arc<Storage>,
         challenges: Challenges,
         (sharing, clock): (Arc<Sharing>, Arc<dyn Clock>),
+        starting: Starting,
     ) -> Self {
         let account = DirectoryAccount::new(
             directory.clone(),
@@ -67,6 +70,7 @@ impl Client {
             challenges,
             sharing,
             account,
+            starting,
         }
     }
 
@@ -199,7 +203,8 @@ impl Client {
             }
             ChallengeKind::Dns01 => {
                 let hook = &self.config.dns_hook;
-                let record = hook::Record::present(hook, name, answer.dns_value()).await?;
+                let record =
+                    hook::Record::present((hook, self.starting), name, answer.dns_value()).await?;
                 Ok(Given::InDns(record))
             }
         }

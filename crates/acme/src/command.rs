@@ -36,6 +36,31 @@ pub(crate) struct Ended {
     pub(crate) said: String,
 }
 
+/// How commands are started: what the process has changed for itself alone is theirs too, unless it is set back for
+/// as long as that takes.
+#[derive(Debug, Clone, Copy)]
+pub struct Starting(fn(&mut dyn FnMut()));
+
+impl Default for Starting {
+    /// As they come.
+    fn default() -> Self {
+        Self(|start| start())
+    }
+}
+
+impl Starting {
+    /// Within `around`, which is to call what it is given.
+    pub const fn within(around: fn(&mut dyn FnMut())) -> Self {
+        Self(around)
+    }
+
+    fn started<T>(self, mut start: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+        let mut started = None;
+        (self.0)(&mut || started = Some(start()));
+        started.unwrap_or_else(|| Err(io::Error::other("nothing was started")))
+    }
+}
+
 /// Runs `command` with these arguments as well, for `patience` at most.
 ///
 /// It has a process group of its own, which ends with it when it is late, or when nobody waits for
@@ -44,17 +69,19 @@ pub(crate) async fn run(
     command: &[String],
     more: &[&str],
     patience: Duration,
+    starting: Starting,
 ) -> Result<Ended, Unrun> {
     let (program, arguments) = command.split_first().ok_or(Unrun::Nothing)?;
-    let begun = Command::new(program)
+    let mut calls = Command::new(program);
+    calls
         .args(arguments)
         .args(more)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .process_group(0)
-        .kill_on_drop(true)
-        .spawn();
+        .kill_on_drop(true);
+    let begun = starting.started(|| calls.spawn());
     let unstarted = |source| Unrun::Start {
         program: program.clone(),
         source,
@@ -90,18 +117,19 @@ pub(crate) async fn run(
 }
 
 /// Starts `command` and waits for nothing: for one that must still be called by a process that ends.
-pub(crate) fn begin(command: &[String], more: &[&str]) -> io::Result<()> {
+pub(crate) fn begin(command: &[String], more: &[&str], starting: Starting) -> io::Result<()> {
     use std::os::unix::process::CommandExt as _;
 
     let (program, arguments) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
-    let mut child = std::process::Command::new(program)
+    let mut calls = std::process::Command::new(program);
+    calls
         .args(arguments)
         .args(more)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        .process_group(0)
-        .spawn()?;
+        .process_group(0);
+    let mut child = starting.started(|| calls.spawn())?;
     // So that it does not stay a zombie where the process goes on.
     std::thread::Builder::new()
         .name("hook".to_owned())
@@ -147,6 +175,8 @@ impl Drop for Group {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
     use super::*;
 
     fn shell(script: &str) -> Vec<String> {
@@ -156,7 +186,7 @@ mod tests {
     }
 
     async fn ran(script: &str, patience: Duration) -> Result<Ended, Unrun> {
-        run(&shell(script), &["present"], patience).await
+        run(&shell(script), &["present"], patience, Starting::default()).await
     }
 
     const MINUTE: Duration = Duration::from_mins(1);
@@ -197,8 +227,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn all_are_started_as_they_are_to_be() {
+        static BEGUN: AtomicU32 = AtomicU32::new(0);
+        let starting = Starting::within(|start| {
+            BEGUN.fetch_add(1, Ordering::Relaxed);
+            start();
+        });
+        let hook = shell("exit 0");
+        let ended = run(&hook, &[], MINUTE, starting).await.unwrap();
+        assert!(ended.status.success());
+        begin(&hook, &[], starting).unwrap();
+        assert_eq!(BEGUN.load(Ordering::Relaxed), 2);
+    }
+
+    #[tokio::test]
     async fn what_is_missing_is_named() {
-        let missing = run(&["/no/such/hook".to_owned()], &[], MINUTE).await;
+        let missing = run(
+            &["/no/such/hook".to_owned()],
+            &[],
+            MINUTE,
+            Starting::default(),
+        )
+        .await;
         let said = missing.unwrap_err().to_string();
         assert!(
             said.starts_with("`/no/such/hook` cannot be started"),

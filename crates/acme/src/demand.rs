@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, watch};
 
 use crate::ask::ask;
+use crate::command::Starting;
 use crate::config::OnDemandConfig;
 
 /// How long a name that was refused is not asked about again.
@@ -155,8 +156,8 @@ impl Demand {
     }
 
     /// Whether a certificate may be ordered for `name`, by the hook; none if it cannot be asked.
-    pub(crate) async fn allows(&self, name: &str) -> Option<bool> {
-        let said = ask(&self.config.allow, name).await;
+    pub(crate) async fn allows(&self, name: &str, starting: Starting) -> Option<bool> {
+        let said = ask(&self.config.allow, name, starting).await;
         match &said {
             Ok(true) => tracing::info!(name, "a name that was asked for is allowed"),
             Ok(false) => tracing::debug!(name, "a name that was asked for is not allowed"),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::command::{self, Unrun};
+use crate::command::{self, Starting, Unrun};
 use crate::issuer::{Failure, Fault};
 
 /// Longest for one call; name servers may take minutes to agree.
@@ -12,6 +12,7 @@ const PATIENCE: Duration = Duration::from_mins(10);
 #[derive(Debug)]
 pub(crate) struct Record {
     hook: Vec<String>,
+    starting: Starting,
     name: String,
     value: String,
     /// Whether it may be in the DNS.
@@ -21,12 +22,13 @@ pub(crate) struct Record {
 impl Record {
     /// Puts the record for `domain` into the DNS (RFC 8555 §8.4).
     pub(crate) async fn present(
-        hook: &[String],
+        (hook, starting): (&[String], Starting),
         domain: &str,
         value: String,
     ) -> Result<Self, Failure> {
         let mut record = Self {
             hook: hook.to_owned(),
+            starting,
             name: format!("_acme-challenge.{}", domain.trim_start_matches("*.")),
             value,
             stands: true,
@@ -53,7 +55,13 @@ impl Record {
     /// Calls the hook; with a failure comes whether the record may stand in spite of it.
     async fn call(&self, what: &str) -> Result<(), (Failure, bool)> {
         let program = self.hook.first().map_or("", String::as_str);
-        let called = command::run(&self.hook, &[what, &self.name, &self.value], PATIENCE).await;
+        let called = command::run(
+            &self.hook,
+            &[what, &self.name, &self.value],
+            PATIENCE,
+            self.starting,
+        )
+        .await;
         let (problem, may_stand) = match called {
             Ok(ended) if ended.status.success() => return Ok(()),
             Ok(ended) if ended.said.is_empty() => (
@@ -81,7 +89,11 @@ impl Drop for Record {
         if !self.stands {
             return;
         }
-        let called = command::begin(&self.hook, &["cleanup", &self.name, &self.value]);
+        let called = command::begin(
+            &self.hook,
+            &["cleanup", &self.name, &self.value],
+            self.starting,
+        );
         if let Err(error) = called {
             tracing::warn!(%error, name = self.name, "a TXT record was not taken out");
         }
@@ -119,7 +131,11 @@ mod tests {
     async fn whoever_gives_up_leaves_no_record() {
         let folder = tempfile::tempdir().unwrap();
         let (hook, calls) = hook(folder.path());
-        let present = Record::present(&hook, "*.hangs.example", "v".to_owned());
+        let present = Record::present(
+            (&hook, Starting::default()),
+            "*.hangs.example",
+            "v".to_owned(),
+        );
         let given_up = tokio::time::timeout(Duration::from_millis(500), present).await;
         assert!(given_up.is_err());
         let expected = "present _acme-challenge.hangs.example v\n\
@@ -131,9 +147,15 @@ mod tests {
     async fn a_record_is_taken_out_once() {
         let folder = tempfile::tempdir().unwrap();
         let (hook, calls) = hook(folder.path());
-        let record = Record::present(&hook, "a.example", "v".to_owned()).await;
+        let record =
+            Record::present((&hook, Starting::default()), "a.example", "v".to_owned()).await;
         record.unwrap().cleanup().await;
-        let failed = Record::present(&hook, "fails.example", "v".to_owned()).await;
+        let failed = Record::present(
+            (&hook, Starting::default()),
+            "fails.example",
+            "v".to_owned(),
+        )
+        .await;
         let problem = failed.unwrap_err().problem;
         assert_eq!(
             problem,

@@ -26,6 +26,7 @@ mod transport;
 mod unwritten;
 
 pub use builder::{AcmeBuilder, Error};
+pub use command::Starting;
 pub use config::{
     AcmeConfig, Allow, ChallengeKind, ConfigError, Directory, ExternalAccount, OnDemandConfig,
     Together,

@@ -12,6 +12,7 @@ use panoply_tls::{CertificateInfo, Date, Tls};
 use zeroize::Zeroizing;
 
 use crate::builder::Group;
+use crate::command::Starting;
 use crate::directories::is_rehearsal;
 use crate::issuer::Failure;
 use crate::plan::{Due, Life, Record, moment, seconds};
@@ -27,6 +28,7 @@ pub(crate) struct Place {
     /// The directories that are asked, by their URLs, and a short name of them all.
     pub(crate) directories: Arc<[String]>,
     pub(crate) asked: Arc<str>,
+    pub(crate) starting: Starting,
 }
 
 impl Place {

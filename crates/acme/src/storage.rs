@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use panoply_core::Clock;
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, flock};
 use zeroize::Zeroizing;
 
 use crate::unwritten::{Held, Unwritten};
@@ -24,6 +24,9 @@ pub(crate) struct Storage {
 
 /// As much as a key, a chain and a record take at most.
 static ROOM: [u8; 64 * 1024] = [0; 64 * 1024];
+
+/// Nothing is made or locked where a link leads that somebody has put in the place of a file.
+const NEVER_ELSEWHERE: i32 = OFlags::NOFOLLOW.bits().cast_signed();
 
 /// Held by the one process that orders a certificate; let go when dropped, also by a process that dies.
 #[derive(Debug)]
@@ -233,6 +236,7 @@ impl Storage {
             .truncate(false)
             .write(true)
             .mode(0o600)
+            .custom_flags(NEVER_ELSEWHERE)
             .open(self.path(&format!("{what}.lock")))?;
         loop {
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
@@ -300,6 +304,16 @@ mod tests {
         assert!(storage.try_lock("b").unwrap().is_some());
         drop(held);
         assert!(storage.try_lock("a").unwrap().is_some());
+    }
+
+    #[test]
+    fn no_lock_is_taken_where_a_link_leads() {
+        let state = tempfile::tempdir().unwrap();
+        let storage = open(&state, &ManualClock::new());
+        let elsewhere = state.path().join("elsewhere");
+        std::os::unix::fs::symlink(&elsewhere, storage.path("a.lock")).unwrap();
+        storage.try_lock("a").unwrap_err();
+        assert!(!elsewhere.exists());
     }
 
     #[test]

@@ -454,6 +454,39 @@ fn names_that_handshakes_ask_for() {
     assert_eq!(pebble.count("Issued certificate"), 4);
 }
 
+/// Who it is cannot be known before TLS is spoken: the bound of one client would be that of all. And the hook is
+/// started as it would be without a gateway.
+#[test]
+fn whoever_comes_by_a_trusted_balancer_is_not_one_client() {
+    let app = Recorder::start();
+    let hook = "echo \"$(ulimit -Sn) $0\" >> asked; exit 1";
+    let config = format!(
+        "[tls]\ndomains = [\"shop.example.com\"]\n[acme]\ncontact = \"ops@example.com\"\n\
+         directories = [\"https://127.0.0.1:1/directory\"]\ntemporary_state = true\n[acme.on_demand]\n\
+         allow = [\"/bin/sh\", \"-c\", {hook:?}]\n[client]\ntrusted_proxies = [\"loopback\"]\n"
+    );
+    let gateway = Gateway::setup()
+        .config(&config)
+        .upstream(&app.origin())
+        .through(&["sh", "-c", "ulimit -Sn 256; exec \"$0\" \"$@\""])
+        .start();
+    let port = gateway.port();
+    for number in 0..130 {
+        let name = format!("n{number}.customer.example");
+        let to = format!("{name}:{port}:127.0.0.1");
+        let url = format!("https://{name}:{port}/");
+        let said = curl_fails(&gateway.ca(), &["--resolve", &to, &url]);
+        assert!(said.contains("60"), "{said}");
+    }
+    let asked = std::fs::read_to_string(gateway.dir.path().join("asked")).unwrap();
+    assert_eq!(asked.lines().count(), 130);
+    let limits: Vec<_> = asked
+        .lines()
+        .filter(|line| !line.starts_with("256 "))
+        .collect();
+    assert!(limits.is_empty(), "{limits:?}");
+}
+
 /// The directory itself, and the hour moved.
 #[tokio::test]
 async fn a_directory_that_is_down_for_an_hour() {

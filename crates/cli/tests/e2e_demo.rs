@@ -12,6 +12,7 @@
 
 mod support;
 
+use std::process::Command;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -35,8 +36,11 @@ const ATTACKS: [(&str, &str); 11] = [
 ];
 
 fn demo() -> (Process, String, TempDir) {
+    demo_by(panoply())
+}
+
+fn demo_by(mut command: Command) -> (Process, String, TempDir) {
     let home = TempDir::with_prefix("panoply-e2e-").unwrap();
-    let mut command = panoply();
     command
         .args(["demo", "--state"])
         .arg(home.path().join("state"))
@@ -188,4 +192,26 @@ fn it_ends_with_the_terminal_it_was_begun_in() {
     assert!(status.success(), "{status}: {}", demo.said().join("\n"));
     let address = start.trim_start_matches("http://").trim_end_matches('/');
     assert!(std::net::TcpStream::connect(address).is_err());
+}
+
+/// As `nohup` has it.
+#[test]
+fn where_the_end_of_the_terminal_is_ignored_it_goes_on() {
+    let mut outliving = Command::new("sh");
+    let program = panoply();
+    outliving
+        .args(["-c", "trap '' HUP; exec \"$0\" \"$@\""])
+        .arg(program.get_program());
+    for (name, _) in program.get_envs() {
+        outliving.env_remove(name);
+    }
+    let (mut demo, start, _home) = demo_by(outliving);
+    demo.signal(Signal::HUP);
+    // One that ends answers some of them at most.
+    for _ in 0..20 {
+        let answer = support::curl(std::path::Path::new("/dev/null"), &[&start]);
+        assert_eq!(answer.status, 200);
+    }
+    demo.signal(Signal::TERM);
+    assert!(demo.status(Duration::from_secs(20)).success());
 }

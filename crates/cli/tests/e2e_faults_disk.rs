@@ -17,7 +17,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::Signal;
-use support::{Gateway, Recorder, Verdicts, free_port, text};
+use support::{Gateway, Recorder, Verdicts, curl, free_port, text};
 
 /// What a start says whose state directory is a disk of a megabyte, with what is in `before` and after `then`.
 fn start(origin: &str, before: &Path, then: &str) -> String {
@@ -71,4 +71,33 @@ fn a_start_without_room_says_what_to_do() {
         });
     }
     wrong.settle();
+}
+
+/// As `LimitFSIZE=` has it: the system would end whoever writes beyond it.
+#[test]
+fn a_file_that_may_not_grow_is_a_disk_that_is_full() {
+    let denies = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n";
+    let app = Recorder::answering(denies);
+    let mut gateway = Gateway::setup()
+        .config("[tls]\nmode = \"off\"\n")
+        .upstream(&app.origin())
+        .through(&["prlimit", "--fsize=61440"])
+        .start();
+    let url = gateway.url("/login");
+    // One more would be locked, which is not announced where it cannot be kept.
+    for number in 0..9 {
+        let body = format!("username=user{number}&password=wrong");
+        let answer = curl(Path::new("/dev/null"), &["--data", &body, &url]);
+        assert_eq!(
+            answer.status,
+            401,
+            "{number}: {}",
+            gateway.process.said().join("\n")
+        );
+    }
+    let said = gateway.process.said().join("\n");
+    assert!(said.contains("cannot be written down"), "{said}");
+    gateway.process.signal(Signal::TERM);
+    let status = gateway.process.status(Duration::from_secs(20));
+    assert!(status.success(), "{status}");
 }

@@ -1,13 +1,12 @@
 //! What is looked after beside the requests.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use panoply_acme::{CertificateState, Standing};
 use panoply_core::Secret;
 use panoply_tls::Nodes;
+use tokio::task::JoinHandle as Task;
 
 use crate::keys::Keys;
 use crate::log;
@@ -15,11 +14,15 @@ use crate::metrics::Metrics;
 use crate::shared::Shared;
 use crate::store::{Opened, is_foreign};
 
+mod steady;
+
+pub(crate) use steady::steady;
+
 /// How often certificates are looked at: files may have changed, a local one may be due.
 const REFRESH: Duration = Duration::from_secs(10);
 
 /// Reads changed certificate files and renews the local certificate.
-pub(crate) async fn keep_certificates(shared: Arc<Shared>) {
+pub(crate) async fn keep_certificates(shared: &Shared) {
     let mut again = tokio::time::interval(REFRESH);
     let mut told = Vec::new();
     loop {
@@ -58,24 +61,19 @@ pub(crate) async fn keep_certificates(shared: Arc<Shared>) {
 /// How soon it is seen that a reload has brought other settings for orders.
 const RELOADED: Duration = Duration::from_secs(1);
 
-/// How long nothing is ordered after orders have fallen over.
-const FALLEN: Duration = Duration::from_mins(1);
-
-/// Orders certificates and renews them, as long as this is polled: what falls over is begun anew.
+/// Orders certificates and renews them. What has fallen over rests for a minute: an order may have been made.
 ///
 /// Where nodes have a store in common, one of them does.
-pub(crate) async fn order_certificates(shared: Arc<Shared>, nodes: Option<Arc<Nodes>>) {
-    loop {
-        let order = order_until_reload(Arc::clone(&shared), nodes.clone());
-        let fallen = AssertUnwindSafe(order).catch_unwind().await;
-        if fallen.is_err() {
-            tracing::error!(
-                "what orders certificates has fallen over, which is a fault of Panoply's; it is begun \
-                 anew in a minute"
-            );
-            tokio::time::sleep(FALLEN).await;
-        }
-    }
+pub(crate) fn order_certificates(shared: &Arc<Shared>, nodes: Option<Arc<Nodes>>) -> Task<()> {
+    let ours = Arc::clone(shared);
+    steady::after(
+        steady::LONGEST,
+        "orders of certificates",
+        shared,
+        async move || loop {
+            order_until_reload(Arc::clone(&ours), nodes.clone()).await;
+        },
+    )
 }
 
 /// Orders with the settings that are in force; a reload breaks off what was begun with the old ones.
@@ -112,13 +110,13 @@ async fn order_until_reload(shared: Arc<Shared>, nodes: Option<Arc<Nodes>>) {
 const TICKETS: Duration = Duration::from_secs(5);
 
 /// Shares the keys of session tickets, so that a client's session goes on at whichever node.
-pub(crate) async fn share_tickets(shared: Arc<Shared>, nodes: Arc<Nodes>) {
+pub(crate) async fn share_tickets(shared: &Shared, nodes: &Nodes) {
     let mut again = tokio::time::interval(TICKETS);
     again.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         again.tick().await;
         let tickets = shared.live.load().lasting.tickets.clone();
-        if let Err(error) = tickets.share(&nodes, &*shared.clock).await {
+        if let Err(error) = tickets.share(nodes, &*shared.clock).await {
             tracing::debug!(%error, "the keys of session tickets are not shared for now");
         }
     }
@@ -128,7 +126,7 @@ pub(crate) async fn share_tickets(shared: Arc<Shared>, nodes: Arc<Nodes>) {
 const KEYS: Duration = Duration::from_secs(5);
 
 /// Takes up the keys that `panoply keys rotate` has put into their file.
-pub(crate) async fn keep_keys(shared: Arc<Shared>, keys: Keys) {
+pub(crate) async fn keep_keys(shared: &Shared, keys: &Keys) {
     let mut again = tokio::time::interval(KEYS);
     again.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut failing = false;
@@ -155,7 +153,7 @@ pub(crate) async fn keep_keys(shared: Arc<Shared>, keys: Keys) {
 const BLOCKS: Duration = Duration::from_secs(1);
 
 /// Learns of blocks that other nodes have made, and tells the metrics how the store is.
-pub(crate) async fn keep_blocks(shared: Arc<Shared>, store: Opened, secret: Secret) {
+pub(crate) async fn keep_blocks(shared: &Shared, store: &Opened, secret: &Secret) {
     let mut again = tokio::time::interval(BLOCKS);
     again.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut until_checked = 0_u32;
@@ -170,7 +168,7 @@ pub(crate) async fn keep_blocks(shared: Arc<Shared>, store: Opened, secret: Secr
             tracing::debug!(%error, "the blocks could not be looked at");
         }
         // Two nodes may have started at once, each sure to be the first.
-        if until_checked == 0 && is_foreign(&*store.store, &secret).await.unwrap_or(false) {
+        if until_checked == 0 && is_foreign(&*store.store, secret).await.unwrap_or(false) {
             tracing::error!(
                 "another node uses the store with another secret: each counts alone. Give all \
                  of them the same `store.secret`"
@@ -182,7 +180,7 @@ pub(crate) async fn keep_blocks(shared: Arc<Shared>, store: Opened, secret: Secr
 
 /// Folds the histogram's raw values into its buckets, or they would grow without end, and tells what was counted in
 /// place of being told each time.
-pub(crate) async fn upkeep(shared: Arc<Shared>) {
+pub(crate) async fn upkeep(shared: &Shared) {
     let handle = shared.metrics.handle();
     let mut again = tokio::time::interval(Metrics::UPKEEP);
     let mut told = 0;

@@ -8,7 +8,7 @@
 use std::cell::Cell;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use tokio::sync::mpsc;
 
@@ -39,6 +39,10 @@ impl Drop for Place {
 struct Peer {
     serving: Arc<AtomicU32>,
     inbox: mpsc::UnboundedSender<Handed>,
+    /// Whether it has fallen over, and nobody serves in its place yet.
+    is_away: AtomicBool,
+    /// How often in a row it has fallen over as soon as it was begun.
+    falls: AtomicU32,
 }
 
 impl Peer {
@@ -49,6 +53,10 @@ impl Peer {
 
     fn count(&self) -> u32 {
         self.serving.load(Ordering::Relaxed)
+    }
+
+    fn is_there(&self) -> bool {
+        !self.is_away.load(Ordering::Acquire)
     }
 }
 
@@ -70,7 +78,13 @@ pub(crate) fn among(workers: usize) -> Vec<(Balance, Inbox)> {
         .map(|_| {
             let (inbox, handed) = mpsc::unbounded_channel();
             let serving = Arc::default();
-            (Peer { serving, inbox }, handed)
+            let peer = Peer {
+                serving,
+                inbox,
+                is_away: AtomicBool::new(false),
+                falls: AtomicU32::new(0),
+            };
+            (peer, handed)
         })
         .unzip();
     let all: Arc<[Peer]> = peers.into();
@@ -108,7 +122,42 @@ impl Balance {
         let numbers =
             (0..looked).map(|step| (self.own + 1 + (from + step) % others) % self.all.len());
         let peers = numbers.filter_map(|number| self.all.get(number));
-        peers.min_by_key(|peer| peer.count())
+        let there = peers.filter(|peer| peer.is_there());
+        there.min_by_key(|peer| peer.count())
+    }
+
+    /// This worker has fallen over, `soon` after it was begun or not, and serves nobody until it
+    /// [is back](Self::is_back); gives how often in a row that was soon.
+    pub(crate) fn fell(&self, soon: bool) -> u32 {
+        let Some(own) = self.all.get(self.own) else {
+            return 0;
+        };
+        own.is_away.store(true, Ordering::Release);
+        if soon {
+            return own.falls.fetch_add(1, Ordering::AcqRel) + 1;
+        }
+        own.falls.store(0, Ordering::Release);
+        0
+    }
+
+    /// This worker is begun again.
+    pub(crate) fn is_back(&self) {
+        if let Some(own) = self.all.get(self.own) {
+            own.is_away.store(false, Ordering::Release);
+        }
+    }
+
+    /// Another worker that serves, the one with the fewest connections of all.
+    pub(crate) fn other(&self) -> Option<Other<'_>> {
+        let there = self.all.iter().filter(|peer| peer.is_there());
+        there.min_by_key(|peer| peer.count()).map(Other)
+    }
+
+    /// Whether no worker is there, and each has fallen over so often in a row as soon as it was begun.
+    pub(crate) fn is_hopeless(&self, falls: u32) -> bool {
+        let hopeless =
+            |peer: &Peer| !peer.is_there() && peer.falls.load(Ordering::Acquire) >= falls;
+        self.all.iter().all(hopeless)
     }
 }
 
@@ -181,6 +230,40 @@ mod tests {
             let (least, most) = (counts.iter().min().unwrap(), counts.iter().max().unwrap());
             assert!(*most <= least + least / 4 + 2, "{workers}: {counts:?}");
         }
+    }
+
+    #[test]
+    fn who_has_fallen_over_is_handed_nothing_until_it_is_back() {
+        let mut all = among(3);
+        let (third, _inbox) = all.pop().unwrap();
+        let (second, _inbox) = all.pop().unwrap();
+        let (first, _inbox) = all.pop().unwrap();
+        let _busy = [first.own_place(), first.own_place(), third.own_place()];
+        let handed_to = || match first.place() {
+            Ok(_) => 0,
+            Err(other) => first
+                .all
+                .iter()
+                .position(|peer| std::ptr::eq(peer, other.0))
+                .unwrap(),
+        };
+        assert_eq!(handed_to(), 1);
+        assert_eq!((second.fell(true), second.fell(true)), (1, 2));
+        assert_eq!(handed_to(), 2);
+        assert!(!first.is_hopeless(0), "others are there");
+        third.fell(false);
+        assert_eq!(handed_to(), 0);
+        assert!(second.other().is_some());
+        first.fell(true);
+        assert!(second.other().is_none());
+        assert!(first.is_hopeless(0) && !first.is_hopeless(1));
+        second.is_back();
+        assert!(!first.is_hopeless(0));
+        assert!(
+            first
+                .other()
+                .is_some_and(|other| std::ptr::eq(other.0, &raw const first.all[1]))
+        );
     }
 
     #[test]

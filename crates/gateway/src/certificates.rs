@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use panoply_acme::{Acme, AcmeBuilder, ChallengeKind};
+use panoply_acme::{Acme, AcmeBuilder, ChallengeKind, Starting};
 use panoply_tls::Tls;
 
 use crate::config::{ConfigError, Loaded};
 use crate::settings::Settings;
 use crate::surroundings::Surroundings;
+use crate::{descriptors, pages};
 
 /// TLS, and what orders its certificates; none of it where it is off.
 pub(crate) type Prepared = (Option<Arc<Tls>>, Option<Arc<Acme>>);
@@ -68,7 +69,10 @@ fn acme(
         around.lasting.challenges.clone(),
         Arc::clone(&around.clock),
     )
-    .unwritten(around.unwritten.clone());
+    .unwritten(around.unwritten.clone())
+    .starting(Starting::within(|start| {
+        descriptors::as_found(|| pages::as_found(start));
+    }));
     let acme = builder.open(&around.state).map_err(|error| {
         let key = match &error {
             panoply_acme::Error::Config(error) => format!("acme.{}", error.key()),

@@ -21,6 +21,11 @@ pub enum Error {
     /// The gateway that has started this one in its place does not let it.
     #[error("the gateway that runs has not handed over: {0}")]
     Handover(#[source] io::Error),
+    /// Something fell over that nothing can be served without.
+    #[error(
+        "{0} fell over, which is a fault of Panoply's; the log says before this what it panicked at"
+    )]
+    Fallen(&'static str),
     /// A thread, runtime, signal or passed socket could not be had.
     #[error("the operating system refused {what}")]
     System {

@@ -26,6 +26,7 @@ pub(crate) struct Metrics {
     accepted: Counter,
     handshakes_failed: Counter,
     workers_begun_anew: Counter,
+    tasks_begun_anew: Counter,
     log_lost: Counter,
     app_up: Gauge,
     store_up: Gauge,
@@ -81,6 +82,7 @@ impl Metrics {
             accepted: counter("panoply_accepted_total"),
             handshakes_failed: counter("panoply_handshakes_failed_total"),
             workers_begun_anew: counter("panoply_worker_restarts_total"),
+            tasks_begun_anew: counter("panoply_task_restarts_total"),
             log_lost: counter("panoply_log_lines_lost_total"),
             app_up: gauge("panoply_app_up"),
             store_up: gauge("panoply_store_up"),
@@ -145,6 +147,10 @@ impl Metrics {
 
     pub(crate) fn worker_begun_anew(&self) {
         self.workers_begun_anew.increment(1);
+    }
+
+    pub(crate) fn task_begun_anew(&self) {
+        self.tasks_begun_anew.increment(1);
     }
 
     pub(crate) fn log_line_lost(&self) {
@@ -232,6 +238,11 @@ fn describe(recorder: &PrometheusRecorder) {
             "panoply_worker_restarts_total",
             None,
             "Workers that fell over and were begun anew",
+        ),
+        (
+            "panoply_task_restarts_total",
+            None,
+            "Tasks beside the requests that fell over and were begun anew",
         ),
         (
             "panoply_log_lines_lost_total",

@@ -47,6 +47,10 @@ pub(crate) async fn apply(
             if !matches!(refreshed, Ok(Ok(()))) {
                 tracing::warn!("the blocks by hand could not be looked at and follow later");
             }
+            // Not before: of a reload that is refused nobody is to know.
+            if let Ok(ring) = around.keys.open(&settings.live.keys, &*around.clock) {
+                settings.live.suit.cookies().use_keys(&ring);
+            }
             shared.live.store(Arc::new(settings.live));
             shared.settled.begin_anew();
             shared.metrics.reloaded();

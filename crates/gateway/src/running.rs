@@ -11,6 +11,7 @@ use tokio::task::JoinHandle as Task;
 
 use crate::access::AccessLog;
 use crate::app::{self, Ended, Fate};
+use crate::background::steady;
 use crate::config::{ConfigError, Loaded};
 use crate::control::Asker;
 use crate::error::{Error, system};
@@ -19,6 +20,7 @@ use crate::intake::Ports;
 use crate::listen::Listeners;
 use crate::metrics::Metrics;
 use crate::reload::apply;
+use crate::reports::Received;
 use crate::settings::{App, Settings};
 use crate::shared::{AppState, Shared};
 use crate::signals::{Asked, Signals};
@@ -44,6 +46,8 @@ enum Departure {
     AppEnded(Ended),
     /// Another one serves.
     Succeeded(Succeeded),
+    /// Something of it has fallen over, and cannot be begun anew.
+    Fallen(&'static str),
 }
 
 /// An upgrade that is under way.
@@ -103,16 +107,7 @@ impl Gateway {
             upkeep.take_up().await;
             upkeep.answer();
         }
-        let background = [
-            tokio::task::spawn_local(reports::keep(
-                incoming,
-                Arc::clone(&around.reports),
-                around.watcher.clone(),
-                Arc::clone(&shared.clock),
-            )),
-            tokio::task::spawn_local(background::upkeep(Arc::clone(&shared))),
-            tokio::task::spawn_local(orphans::reap(around.program.is_some())),
-        ];
+        let background = self.beside(&shared, incoming);
         let admin = self.admin.into_iter().collect();
         let listeners = Listeners::new(self.http, self.https, admin);
         let left = app::left(settings, around);
@@ -158,11 +153,17 @@ impl Gateway {
         let Running { app, admin, .. } = running;
         let outcome = match departure {
             Departure::AppEnded(ended) => came_to(ended, settings),
-            Departure::Asked | Departure::Succeeded(_) => {
+            departure => {
                 let end = fate.borrow().with_its_gateway();
                 fate.send_replace(end);
-                let _ = app.await;
-                Ok(stopped(replaced))
+                // One that has fallen over already has left nothing to be looked after.
+                if !app.is_finished() {
+                    let _ = app.await;
+                }
+                match departure {
+                    Departure::Fallen(what) => Err(Error::Fallen(what)),
+                    _ => Ok(stopped(replaced)),
+                }
             }
         };
         if replaced {
@@ -172,6 +173,25 @@ impl Gateway {
         upkeep.answered().await;
         background.iter().chain(&admin).for_each(Task::abort);
         outcome
+    }
+
+    /// Begins what is to be done whichever gateway serves.
+    fn beside(&self, shared: &Arc<Shared>, mut reports: mpsc::Receiver<Received>) -> [Task<()>; 3] {
+        let around = &self.around;
+        let (kept, watcher) = (Arc::clone(&around.reports), around.watcher.clone());
+        let (clock, ours) = (Arc::clone(&around.clock), Arc::clone(shared));
+        let alone = around.program.is_some();
+        [
+            steady("the upkeep of reports", shared, async move || {
+                reports::keep(&mut reports, &kept, &watcher, &clock).await;
+            }),
+            steady("the upkeep of metrics", shared, async move || {
+                background::upkeep(&ours).await;
+            }),
+            steady("the look for orphans", shared, async move || {
+                orphans::reap(alone).await;
+            }),
+        ]
     }
 }
 
@@ -190,14 +210,18 @@ impl<'a> Running<'a> {
             Some(listener) => {
                 let listener = listener.try_clone().map_err(system("a socket"))?;
                 let (shared, around) = (Arc::clone(self.shared), self.around.clone());
-                Some(admin::serve(listener, shared, around)?)
+                Some(admin::Admin::new(listener, shared, around)?)
             }
             None => None,
         };
         // The last that can fail: nobody would end them.
         let workers = workers::start(self.shared, &self.listeners, self.settings)?;
         self.workers.extend(workers);
-        self.admin = admin.map(tokio::task::spawn_local);
+        self.admin = admin.map(|admin| {
+            steady("the admin listener", self.shared, async move || {
+                admin.answer().await;
+            })
+        });
         Ok(())
     }
 
@@ -245,10 +269,15 @@ impl<'a> Running<'a> {
         let mut looks = tokio::time::interval(Duration::from_millis(20));
         let mut upgrading: Option<Upgrading<'a>> = None;
         let mut outdated = false;
+        let mut given_up = std::pin::pin!(self.shared.given_up());
         let departure = loop {
             let asked = tokio::select! {
-                ended = &mut self.app => {
-                    break Departure::AppEnded(ended.unwrap_or(Ended::Stopped));
+                ended = &mut self.app => break match ended {
+                    Ok(ended) => Departure::AppEnded(ended),
+                    Err(_) => Departure::Fallen("what looks after the app"),
+                },
+                () = given_up.as_mut() => {
+                    break Departure::Fallen("every worker, as often as it was begun,");
                 }
                 _ = looks.tick(), if ready.is_some() => {
                     if matches!(**self.shared.app.load(), AppState::Up(_))

@@ -228,7 +228,7 @@ fn suit(
         Some(_) => Ok(()),
         None => KeyRing::open_or_create(keys).map(drop),
     };
-    let keys = made.and_then(|()| around.keys.open(keys, &*around.clock));
+    let keys = made.and_then(|()| around.keys.look(keys, &*around.clock));
     let keys = keys.map_err(|error| {
         let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
         let message = format!("keys.file: {error}{}", cause.unwrap_or_default());

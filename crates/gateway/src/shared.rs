@@ -42,6 +42,8 @@ pub(crate) struct Shared {
     round: tokio::sync::Mutex<()>,
     /// How many workers there are.
     workers: AtomicUsize,
+    /// Whether no worker can serve any more.
+    hopeless: watch::Sender<bool>,
     /// The app's process and port, where it is ours to look after.
     process: Mutex<Option<(Pid, u16)>>,
     pub(crate) reports: mpsc::Sender<Received>,
@@ -79,6 +81,7 @@ impl Shared {
             finished: AtomicUsize::new(0),
             round: tokio::sync::Mutex::default(),
             workers: AtomicUsize::new(0),
+            hopeless: watch::Sender::new(false),
             process: Mutex::default(),
             reports,
             ports,
@@ -132,13 +135,15 @@ impl Shared {
         self.gently.load(Ordering::Acquire)
     }
 
-    /// Waits until each worker has finished what it was at, two seconds at most; whether each has.
+    /// Waits until each worker has finished what it was at, two seconds at most; whether there are any, and each has.
     pub(crate) async fn round(&self) -> bool {
         let _alone = self.round.lock().await;
         self.finished.store(0, Ordering::Release);
         self.rounds.send_modify(|round| *round += 1);
         for _ in 0..400 {
-            if self.finished.load(Ordering::Acquire) >= self.workers.load(Ordering::Acquire) {
+            let workers = self.workers.load(Ordering::Acquire);
+            // One that has fallen over may be back in a moment; without any, nobody serves.
+            if workers > 0 && self.finished.load(Ordering::Acquire) >= workers {
                 return true;
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -160,6 +165,21 @@ impl Shared {
     /// A worker has finished what it was at.
     pub(crate) fn has_finished(&self) {
         self.finished.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// No worker lives: the gateway is to end.
+    pub(crate) fn give_up(&self) {
+        self.hopeless.send_replace(true);
+    }
+
+    /// Resolves once no worker lives.
+    pub(crate) fn given_up(&self) -> impl Future<Output = ()> + use<> {
+        let mut hopeless = self.hopeless.subscribe();
+        async move {
+            if hopeless.wait_for(|hopeless| *hopeless).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
     }
 
     pub(crate) fn set_process(&self, process: Option<(Pid, u16)>) {

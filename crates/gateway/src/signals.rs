@@ -1,7 +1,9 @@
 //! What the operating system is asked to tell us.
 
+use std::future::pending;
 use std::io;
 
+use rustix::process::Signal as Kernel;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What a signal asks for.
@@ -14,11 +16,11 @@ pub(crate) enum Asked {
 
 impl Asked {
     /// The signal that asks for it.
-    pub(crate) const fn signal(self) -> rustix::process::Signal {
+    pub(crate) const fn signal(self) -> Kernel {
         match self {
-            Self::Stop => rustix::process::Signal::TERM,
-            Self::Reload => rustix::process::Signal::HUP,
-            Self::Upgrade => rustix::process::Signal::USR2,
+            Self::Stop => Kernel::TERM,
+            Self::Reload => Kernel::HUP,
+            Self::Upgrade => Kernel::USR2,
         }
     }
 }
@@ -27,15 +29,23 @@ impl Asked {
 pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
-    hangup: Signal,
+    /// None where it is nothing to this process.
+    hangup: Option<Signal>,
     user_2: Signal,
+    /// Of a file that may not grow, which would end the process: whoever writes is told, as of a disk that is full.
+    _too_large: Signal,
     /// What a terminal that is closed asks for.
     hung_up: Asked,
 }
 
 impl Signals {
     /// Those of a gateway that may end with its terminal.
+    ///
+    /// Who is started by `nohup`, which has SIGHUP ignored, is to outlive it. A reload by it is asked for on purpose,
+    /// and ends nobody.
     pub(crate) fn new(ends_with_terminal: bool) -> io::Result<Self> {
+        let outlives = ends_with_terminal && is_ignored(Asked::Reload.signal());
+        let hangup = (!outlives).then(|| signal(SignalKind::hangup()));
         Ok(Self {
             hung_up: if ends_with_terminal {
                 Asked::Stop
@@ -44,7 +54,8 @@ impl Signals {
             },
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
+            hangup: hangup.transpose()?,
+            _too_large: signal(SignalKind::from_raw(Kernel::XFSZ.as_raw()))?,
             // As nginx.
             user_2: signal(SignalKind::user_defined2())?,
         })
@@ -54,8 +65,47 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => Asked::Stop,
             _ = self.interrupt.recv() => Asked::Stop,
-            _ = self.hangup.recv() => self.hung_up,
+            () = received(self.hangup.as_mut()) => self.hung_up,
             _ = self.user_2.recv() => Asked::Upgrade,
         }
+    }
+}
+
+async fn received(signal: Option<&mut Signal>) {
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+        }
+        None => pending().await,
+    }
+}
+
+/// Whether whoever has started this process has it ignore `signal`; not known but on Linux.
+fn is_ignored(signal: Kernel) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status");
+    status.is_ok_and(|status| ignores(&status, signal))
+}
+
+/// By what `proc_pid_status(5)` says of a process.
+fn ignores(status: &str, signal: Kernel) -> bool {
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    let bit = u32::try_from(signal.as_raw() - 1).ok();
+    let bit = bit.and_then(|bit| 1_u64.checked_shl(bit));
+    ignored
+        .zip(bit)
+        .is_some_and(|(ignored, bit)| ignored & bit != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_ignored_is_read_off_the_status() {
+        let status =
+            "SigBlk:\t0000000000000001\nSigIgn:\t0000000000001001\nSigCgt:\t0000000000000002\n";
+        assert!(ignores(status, Kernel::HUP) && ignores(status, Kernel::PIPE));
+        assert!(!ignores(status, Kernel::INT) && !ignores("", Kernel::HUP));
     }
 }

@@ -12,7 +12,7 @@ use panoply_tls::Nodes;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle as Task;
 
-use crate::background;
+use crate::background::{self, steady};
 use crate::control::{self, Asker, Desk, Socket};
 use crate::error::{Error, system};
 use crate::handover::Entrance;
@@ -108,21 +108,38 @@ impl Upkeep {
     pub(crate) async fn take_up(&self) {
         self.around.reports.open(self.around.clock.wall());
         self.read_blocks().await;
-        let shared = || Arc::clone(&self.shared);
         let (opened, nodes) = self.opened.borrow().clone().unzip();
         let nodes = nodes.flatten();
+        let shared = || Arc::clone(&self.shared);
+        let (of_files, of_keys, keys) = (shared(), shared(), self.around.keys.clone());
         let mut tasks = vec![
-            tokio::task::spawn_local(background::keep_certificates(shared())),
-            tokio::task::spawn_local(background::order_certificates(shared(), nodes.clone())),
-            tokio::task::spawn_local(background::keep_keys(shared(), self.around.keys.clone())),
+            steady(
+                "the upkeep of certificates",
+                &self.shared,
+                async move || {
+                    background::keep_certificates(&of_files).await;
+                },
+            ),
+            background::order_certificates(&self.shared, nodes.clone()),
+            steady("the upkeep of keys", &self.shared, async move || {
+                background::keep_keys(&of_keys, &keys).await;
+            }),
         ];
         tasks.extend(nodes.map(|nodes| {
-            let share = background::share_tickets(shared(), nodes);
-            tokio::task::spawn_local(share)
+            let ours = shared();
+            steady(
+                "the sharing of session tickets",
+                &self.shared,
+                async move || {
+                    background::share_tickets(&ours, &nodes).await;
+                },
+            )
         }));
         tasks.extend(opened.map(|opened| {
-            let blocks = background::keep_blocks(shared(), opened, self.plan.secret.clone());
-            tokio::task::spawn_local(blocks)
+            let (ours, secret) = (shared(), self.plan.secret.clone());
+            steady("the upkeep of blocks", &self.shared, async move || {
+                background::keep_blocks(&ours, &opened, &secret).await;
+            })
         }));
         self.tasks.borrow_mut().append(&mut tasks);
     }
@@ -144,8 +161,11 @@ impl Upkeep {
             _open: self.exchanges.subscribe(),
         };
         self.fall_silent();
-        let serve = control::serve(Arc::clone(socket), desk);
-        *self.answers.borrow_mut() = Some(tokio::task::spawn_local(serve));
+        let socket = Arc::clone(socket);
+        let answers = steady("the control socket", &self.shared, async move || {
+            control::serve(&socket, &desk).await;
+        });
+        *self.answers.borrow_mut() = Some(answers);
     }
 
     /// Ends what was begun, but for the store and the control socket.

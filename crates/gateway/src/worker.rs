@@ -5,7 +5,7 @@ mod run;
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::RawFd;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -193,6 +193,11 @@ impl Worker {
             .as_ref()
             .filter(|acme| acme.is_on_demand())
             .cloned()
+    }
+
+    /// Who is to be counted for what comes from `peer`: nobody where that is a proxy that carries many.
+    pub(crate) fn client_to_count(&self, peer: SocketAddr) -> Option<IpAddr> {
+        self.shared.live.load().suit.client_to_count(peer)
     }
 
     /// Whether connections are to end with the answer that is under way.

@@ -13,6 +13,8 @@ use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::worker::{self, Door, Post};
 
+mod absence;
+
 /// One of them.
 pub(crate) type Worker = JoinHandle<io::Result<()>>;
 
@@ -74,10 +76,20 @@ pub(crate) fn start(
 }
 
 /// How long after it was begun a worker that has fallen over is begun anew, at the earliest.
-const AGAIN: Duration = Duration::from_secs(1);
+const AGAIN: Duration = Duration::from_millis(if cfg!(test) { 10 } else { 1000 });
+
+/// Whoever falls over sooner than this has not lived.
+const SOON: Duration = Duration::from_secs(2);
+
+/// How often in a row no worker has lived when the gateway ends: somebody else may start it anew, or see that it
+/// does not serve.
+const HOPELESS: u32 = 30;
+
+/// How often the pause of one that does not live is doubled, while others serve its clients.
+const DOUBLED: u32 = 6;
 
 /// Serves until the gateway drains, however often the worker falls over: what waits at its doors would wait for
-/// ever, since nobody else accepts it.
+/// ever, since nobody else accepts it. Until it is begun anew others serve those who come.
 ///
 /// # Errors
 ///
@@ -108,7 +120,17 @@ fn serve(mut post: Post, begun: impl FnOnce()) -> io::Result<()> {
         }
         post.shared.metrics.worker_begun_anew();
         let ran = post.shared.clock.monotonic().saturating_sub(since);
-        std::thread::sleep(AGAIN.saturating_sub(ran));
+        let falls = post.balance.fell(ran < SOON);
+        if post.balance.is_hopeless(HOPELESS) {
+            post.shared.give_up();
+        }
+        let doubled = falls.saturating_sub(1).min(DOUBLED);
+        let [least, pause] = [AGAIN, AGAIN * (1 << doubled)].map(|pause| pause.saturating_sub(ran));
+        absence::bridge(&mut post, least, pause);
+        if post.shared.is_draining(post.generation) {
+            return Ok(());
+        }
+        post.balance.is_back();
     }
 }
 
@@ -157,10 +179,11 @@ mod tests {
     use crate::metrics::Metrics;
     use crate::surroundings::Surroundings;
 
-    /// A clock that workers panic over as often as this says.
+    /// A clock that workers whose name begins so panic over as often as this says.
     #[derive(Debug)]
     struct Trap {
         clock: SystemClock,
+        whom: &'static str,
         panics: AtomicU32,
     }
 
@@ -173,7 +196,7 @@ mod tests {
             let thread = std::thread::current();
             let is_worker = thread
                 .name()
-                .is_some_and(|name| name.starts_with("worker-"));
+                .is_some_and(|name| name.starts_with(self.whom));
             let one_less = |left: u32| left.checked_sub(1);
             let (done, tried) = (Ordering::AcqRel, Ordering::Acquire);
             let panics = is_worker && self.panics.fetch_update(done, tried, one_less).is_ok();
@@ -195,57 +218,114 @@ mod tests {
         answer
     }
 
-    #[test]
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "other threads are waited for, by the real clock"
-    )]
-    fn one_that_falls_over_is_begun_anew_where_it_listened() {
-        let clock = Arc::new(Trap {
-            clock: SystemClock::new(),
-            panics: AtomicU32::new(0),
-        });
-        let dir = tempfile::tempdir().unwrap();
-        let around = Surroundings::new(dir.path(), Arc::clone(&clock) as Arc<dyn Clock>);
-        let written = "[app]\nupstream = \"http://127.0.0.1:9\"\n[tls]\nmode = \"off\"\n[listen]\nworkers = 2\n";
-        let loaded = Source::new().text("panoply.toml", written).load().unwrap();
-        let settings = Settings::build(&loaded, &around).unwrap();
-        let metrics = Arc::new(Metrics::new());
-        let (access, _writer) =
-            AccessLog::start(io::sink(), true, Arc::clone(&around.clock)).unwrap();
-        let (reports, _read) = tokio::sync::mpsc::channel(1);
-        let (live, told) = (settings.live.clone(), Arc::clone(&metrics));
-        let ours = Arc::clone(&around.clock);
-        let shared = Arc::new(Shared::new(live, told, access, ours, reports, None));
-        let sockets = listen::bind(([127, 0, 0, 1], 0).into(), 2).unwrap();
-        let address = sockets.first().unwrap().local_addr().unwrap();
-        let listeners = Listeners::new(sockets, Vec::new(), Vec::new());
-        let workers = start(&shared, &listeners, &settings).unwrap();
-        assert!(ask(address).starts_with("HTTP/1.1 503"));
+    /// Two workers, whose clients come to one address.
+    struct Two {
+        clock: Arc<Trap>,
+        metrics: Arc<Metrics>,
+        shared: Arc<Shared>,
+        address: SocketAddr,
+        workers: Vec<Worker>,
+        _dir: tempfile::TempDir,
+    }
 
-        clock.panics.store(3, Ordering::Release);
-        let begun_anew = || {
-            let text = metrics.handle().render();
+    impl Two {
+        /// They serve by a clock that may become a trap to those whose name begins so.
+        fn serving(whom: &'static str) -> Self {
+            let clock = Arc::new(Trap {
+                clock: SystemClock::new(),
+                whom,
+                panics: AtomicU32::new(0),
+            });
+            let dir = tempfile::tempdir().unwrap();
+            let around = Surroundings::new(dir.path(), Arc::clone(&clock) as Arc<dyn Clock>);
+            let written = "[app]\nupstream = \"http://127.0.0.1:9\"\n[tls]\nmode = \"off\"\n[listen]\nworkers = 2\n";
+            let loaded = Source::new().text("panoply.toml", written).load().unwrap();
+            let settings = Settings::build(&loaded, &around).unwrap();
+            let metrics = Arc::new(Metrics::new());
+            let (access, _writer) =
+                AccessLog::start(io::sink(), true, Arc::clone(&around.clock)).unwrap();
+            let (reports, _read) = tokio::sync::mpsc::channel(1);
+            let (live, told) = (settings.live.clone(), Arc::clone(&metrics));
+            let ours = Arc::clone(&around.clock);
+            let shared = Arc::new(Shared::new(live, told, access, ours, reports, None));
+            let sockets = listen::bind(([127, 0, 0, 1], 0).into(), 2).unwrap();
+            let address = sockets.first().unwrap().local_addr().unwrap();
+            let listeners = Listeners::new(sockets, Vec::new(), Vec::new());
+            let workers = start(&shared, &listeners, &settings).unwrap();
+            assert!(ask(address).starts_with("HTTP/1.1 503"));
+            Self {
+                clock,
+                metrics,
+                shared,
+                address,
+                workers,
+                _dir: dir,
+            }
+        }
+
+        fn begun_anew(&self) -> u32 {
+            let text = self.metrics.handle().render();
             let count = text
                 .lines()
                 .find_map(|line| line.strip_prefix("panoply_worker_restarts_total "));
-            count.map(str::to_owned)
-        };
-        let deadline = Instant::now() + Duration::from_mins(1);
-        while begun_anew().as_deref() != Some("3") {
-            assert!(Instant::now() < deadline, "{:?}", begun_anew());
-            std::thread::yield_now();
+            count.map_or(0, |count| count.parse().unwrap())
         }
-        assert_eq!(running(&workers), 2);
+
+        /// Waits until so many have been begun anew.
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "other threads are waited for, by the real clock"
+        )]
+        fn wait_for(&self, begun_anew: u32) {
+            let deadline = Instant::now() + Duration::from_mins(1);
+            while self.begun_anew() < begun_anew {
+                assert!(Instant::now() < deadline, "{}", self.begun_anew());
+                std::thread::yield_now();
+            }
+        }
+    }
+
+    #[test]
+    fn one_that_falls_over_is_begun_anew_where_it_listened() {
+        let two = Two::serving("worker-");
+        two.clock.panics.store(3, Ordering::Release);
+        two.wait_for(3);
+        assert_eq!(running(&two.workers), 2);
         // The kernel gives connections to both of their sockets.
         for number in 0..32 {
-            let answer = ask(address);
+            let answer = ask(two.address);
             assert!(answer.starts_with("HTTP/1.1 503"), "{number}: {answer}");
         }
 
         // Nobody is begun anew who is to come to his end.
-        shared.drain(false);
-        assert!(join(workers).is_none());
-        assert_eq!(begun_anew().as_deref(), Some("3"));
+        two.shared.drain(false);
+        assert_eq!(two.begun_anew(), 3);
+        assert!(join(two.workers).is_none());
+    }
+
+    #[test]
+    fn clients_of_one_that_does_not_live_are_served_by_others() {
+        let two = Two::serving("worker-0");
+        two.clock.panics.store(u32::MAX, Ordering::Release);
+        two.wait_for(5);
+        for number in 0..32 {
+            let answer = ask(two.address);
+            assert!(answer.starts_with("HTTP/1.1 503"), "{number}: {answer}");
+        }
+        two.shared.drain(false);
+        assert!(join(two.workers).is_none());
+    }
+
+    #[tokio::test]
+    async fn where_none_lives_the_gateway_ends() {
+        let two = Two::serving("worker-");
+        two.clock.panics.store(u32::MAX, Ordering::Release);
+        let given_up = two.shared.given_up();
+        tokio::time::timeout(Duration::from_mins(1), given_up)
+            .await
+            .unwrap();
+        assert!(two.begun_anew() >= 2 * HOPELESS);
+        two.shared.drain(false);
+        assert!(join(two.workers).is_none());
     }
 }

@@ -14,6 +14,7 @@ mod request;
 #[path = "../../guard/src/said.rs"]
 mod said;
 mod time;
+mod tried;
 
 pub use blocklist::{BlockFuture, BlockLayer, BlockService, Blocklist};
 pub use error::Error;

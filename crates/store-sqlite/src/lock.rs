@@ -32,7 +32,13 @@ impl Lock {
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false);
         #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        {
+            use std::os::unix::fs::OpenOptionsExt as _;
+            // Nothing is made or locked where a link leads that somebody has put in the place of a file.
+            options
+                .mode(0o600)
+                .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+        }
         let file = options
             .open(&beside)
             .map_err(|error| says("opened", error))?;
@@ -52,3 +58,17 @@ impl Lock {
 
 /// How often a lock is tried that another has.
 const PAUSE: Duration = Duration::from_millis(20);
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_lock_is_taken_where_a_link_leads() {
+        let state = tempfile::tempdir().unwrap();
+        let (path, elsewhere) = (state.path().join("a.db"), state.path().join("elsewhere"));
+        std::os::unix::fs::symlink(&elsewhere, state.path().join("a.db-lock")).unwrap();
+        Lock::take(&path, Duration::ZERO).unwrap_err();
+        assert!(!elsewhere.exists());
+    }
+}

@@ -155,7 +155,7 @@ impl Acme {
         let demand = self.demand.as_ref()?;
         // They are never closed.
         let _seat = self.seats.hook.acquire().await;
-        demand.allows(name).await
+        demand.allows(name, self.place.starting).await
     }
 
     /// Whether the hook allows it, where one is asked; else how long nothing is ordered. A certificate

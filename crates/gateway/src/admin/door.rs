@@ -9,7 +9,7 @@ use std::time::Duration;
 use http::header::{AUTHORIZATION, COOKIE, HOST, HeaderName, ORIGIN};
 use http::request::Parts;
 use http::{HeaderValue, Method};
-use panoply_core::{ClientAddress, Nonce, Scheme, Secret};
+use panoply_core::{ClientAddress, Nonce, Scheme, Secret, parse_host};
 
 /// The cookie of whoever has shown the token.
 const COOKIE_NAME: &str = "panoply_admin";
@@ -218,12 +218,10 @@ pub(crate) fn is_loopback(ip: IpAddr) -> bool {
 /// An address, or a name that always means this machine; any other may be pointed here by a stranger,
 /// whose page is then of the same origin (DNS rebinding).
 fn is_own_name(host: &str) -> bool {
-    let name = if host.starts_with('[') {
-        host.split(']').next().unwrap_or(host)
-    } else {
-        host.split(':').next().unwrap_or(host)
+    let Some(authority) = parse_host(host.as_bytes()) else {
+        return false;
     };
-    let name = name.trim_start_matches('[');
+    let name = authority.host().trim_matches(['[', ']']);
     let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
     name.parse::<IpAddr>().is_ok() || name == "localhost" || name.ends_with(".localhost")
 }

@@ -15,7 +15,6 @@ mod series;
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::future::Future;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -53,26 +52,41 @@ const LAST: Duration = Duration::from_secs(10);
 /// The same where somebody else waits for its place.
 const HURRIED: Duration = Duration::from_secs(1);
 
-/// Answers on `listener` for as long as this is polled; what is being answered then still is.
-pub(crate) fn serve(
-    listener: std::net::TcpListener,
-    shared: Arc<Shared>,
-    around: Surroundings,
-) -> Result<impl Future<Output = ()>, Error> {
-    let listener = TcpListener::from_std(listener).map_err(system("a socket"))?;
-    let bound = listener.local_addr().map_err(system("a socket"))?;
-    let desk = Desk::new(shared, around, bound).map_err(system("random bytes"))?;
-    Ok(answer(listener, Rc::new(desk)))
+/// Whoever looks after the gateway is answered here.
+#[derive(Debug)]
+pub(crate) struct Admin {
+    listener: TcpListener,
+    desk: Rc<Desk>,
 }
 
-async fn answer(listener: TcpListener, desk: Rc<Desk>) {
-    tokio::select! {
-        () = series::keep(Rc::clone(&desk)) => {}
-        () = accept(listener, desk) => {}
+impl Admin {
+    /// To answer on `listener`.
+    ///
+    /// # Errors
+    ///
+    /// When the socket is none, or the system has no random bytes.
+    pub(crate) fn new(
+        listener: std::net::TcpListener,
+        shared: Arc<Shared>,
+        around: Surroundings,
+    ) -> Result<Self, Error> {
+        let listener = TcpListener::from_std(listener).map_err(system("a socket"))?;
+        let bound = listener.local_addr().map_err(system("a socket"))?;
+        let desk = Desk::new(shared, around, bound).map_err(system("random bytes"))?;
+        let desk = Rc::new(desk);
+        Ok(Self { listener, desk })
+    }
+
+    /// Answers for as long as this is polled; what is being answered then still is.
+    pub(crate) async fn answer(&self) {
+        tokio::select! {
+            () = series::keep(Rc::clone(&self.desk)) => {}
+            () = accept(&self.listener, &self.desk) => {}
+        }
     }
 }
 
-async fn accept(listener: TcpListener, desk: Rc<Desk>) {
+async fn accept(listener: &TcpListener, desk: &Rc<Desk>) {
     // Connections see its end: another gateway answers by then, and only that one is right.
     let (_open, closed) = watch::channel(());
     let places = Arc::new(Semaphore::new(CONNECTIONS));
@@ -94,7 +108,7 @@ async fn accept(listener: TcpListener, desk: Rc<Desk>) {
                 };
                 let (leave, left) = oneshot::channel();
                 there.push_back(leave);
-                let (desk, closed) = (Rc::clone(&desk), closed.clone());
+                let (desk, closed) = (Rc::clone(desk), closed.clone());
                 tokio::task::spawn_local(async move {
                     connection(stream, peer.ip(), desk, closed, left).await;
                     drop(place);

@@ -1,13 +1,8 @@
 //! The gateway's end of the socket: one line of JSON in, one out.
 
-use std::fs;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use panoply_acme::Reason;
@@ -21,92 +16,15 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::PATIENCE;
 use super::decision::with_ops;
 use super::message::{Ask, BlockEntry, CertificateEntry, LONGEST, PAGE, Reports, Said, Status};
-use super::{PATIENCE, SOCKET};
+use super::socket::Socket;
 use crate::descriptors::Once;
 use crate::settings::Live;
 use crate::shared::{AppState, Shared};
 use crate::store::Deferred;
 use crate::surroundings::Surroundings;
-
-/// The socket, removed when the gateway ends, unless another has it by then.
-#[derive(Debug)]
-pub(crate) struct Socket {
-    listener: std::os::unix::net::UnixListener,
-    path: PathBuf,
-    is_ours: AtomicBool,
-}
-
-impl Drop for Socket {
-    fn drop(&mut self) {
-        if self.is_ours.load(Ordering::Relaxed) {
-            // Whoever finds it there and nobody behind it takes its place.
-            let _ = fs::remove_file(&self.path);
-        }
-    }
-}
-
-impl Socket {
-    /// The one in `state` that the gateway before this one has listened on.
-    pub(crate) fn taken_over(listener: OwnedFd, state: &Path) -> io::Result<Self> {
-        let listener = std::os::unix::net::UnixListener::from(listener);
-        listener.set_nonblocking(true)?;
-        Ok(Self {
-            listener,
-            path: state.join(SOCKET),
-            // Should this gateway not come to serve, the other one goes on with it.
-            is_ours: AtomicBool::new(false),
-        })
-    }
-
-    /// Those who have come and have not been answered.
-    fn waiting(&self) -> impl Iterator<Item = UnixStream> {
-        let next = || {
-            let (stream, _) = self.listener.accept().ok()?;
-            stream.set_nonblocking(true).ok()?;
-            UnixStream::from_std(stream).ok()
-        };
-        std::iter::from_fn(next).take(MOST_WAITING)
-    }
-
-    /// It is this gateway's from now on.
-    pub(crate) fn stay(&self) {
-        self.is_ours.store(true, Ordering::Relaxed);
-    }
-
-    /// For the gateway that takes over.
-    pub(crate) fn listener(&self) -> BorrowedFd<'_> {
-        self.listener.as_fd()
-    }
-
-    /// Another gateway has it now.
-    pub(crate) fn leave(&self) {
-        self.is_ours.store(false, Ordering::Relaxed);
-    }
-}
-
-/// The socket in `state`, in place of one that a gateway left behind; none when another gateway
-/// answers there.
-pub(crate) fn bind(state: &Path) -> io::Result<Option<Socket>> {
-    crate::privilege::make_state(state)?;
-    let path = state.join(SOCKET);
-    if std::os::unix::net::UnixStream::connect(&path).is_ok() {
-        return Ok(None);
-    }
-    match fs::remove_file(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let listener = std::os::unix::net::UnixListener::bind(&path)?;
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
-    listener.set_nonblocking(true)?;
-    Ok(Some(Socket {
-        listener,
-        path,
-        is_ours: AtomicBool::new(true),
-    }))
-}
 
 /// Where a request for an upgrade is answered: the process that has taken over, or why none has.
 pub(crate) type Asker = oneshot::Sender<Result<u32, String>>;
@@ -121,13 +39,10 @@ pub(crate) struct Desk {
     pub(crate) _open: watch::Receiver<()>,
 }
 
-/// Who is answered first, of those who have come while nobody answered.
-const MOST_WAITING: usize = 128;
-
 /// Answers for as long as this is polled.
-pub(crate) async fn serve(socket: Arc<Socket>, desk: Desk) {
+pub(crate) async fn serve(socket: &Socket, desk: &Desk) {
     for stream in socket.waiting() {
-        attend(stream, &desk, true);
+        attend(stream, desk, true);
     }
     // Whoever may not have a descriptor for it now may have one soon.
     let mut trouble = Once::default();
@@ -141,7 +56,7 @@ pub(crate) async fn serve(socket: Arc<Socket>, desk: Desk) {
         match listener.accept().await {
             Ok((stream, _)) => {
                 trouble.is_over();
-                attend(stream, &desk, false);
+                attend(stream, desk, false);
             }
             Err(error) => unanswered(&error, &mut trouble).await,
         }

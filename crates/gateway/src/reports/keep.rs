@@ -19,12 +19,12 @@ const SAVE: Duration = Duration::from_secs(5);
 /// Logs each new report with what to write into `panoply.toml`, and keeps them all as evidence, until
 /// no more can come; `watcher` is shown every one.
 pub(crate) async fn keep(
-    mut reports: mpsc::Receiver<Received>,
-    kept: Arc<Kept>,
-    watcher: Watcher,
-    clock: Arc<dyn Clock>,
+    reports: &mut mpsc::Receiver<Received>,
+    kept: &Arc<Kept>,
+    watcher: &Watcher,
+    clock: &Arc<dyn Clock>,
 ) {
-    let last = LastWord(Arc::clone(&kept), Arc::clone(&clock));
+    let last = LastWord(Arc::clone(kept), Arc::clone(clock));
     let mut ledger = Ledger::default();
     let mut save = tokio::time::interval(SAVE);
     save.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -37,7 +37,7 @@ pub(crate) async fn keep(
                 kept.note(received, clock.wall());
             }
             _ = save.tick() => {
-                let (kept, now) = (Arc::clone(&kept), clock.wall());
+                let (kept, now) = (Arc::clone(kept), clock.wall());
                 // Whether it could be written is told where it is.
                 let _ = tokio::task::spawn_blocking(move || kept.save(now)).await;
             }

@@ -26,10 +26,11 @@ pub(crate) fn secret(state: &Path) -> io::Result<Secret> {
     // Whole or not at all, and never in place of one that another process has just made.
     let made = state.join(format!(".secret.{}", std::process::id()));
     let mut file = crate::privilege::anew(&made)?;
-    file.write_all(digits.as_bytes())?;
-    file.write_all(b"\n")?;
-    file.sync_all()?;
-    let linked = fs::hard_link(&made, &path);
+    let written = { file.write_all(digits.as_bytes()) }
+        .and_then(|()| file.write_all(b"\n"))
+        .and_then(|()| file.sync_all());
+    let linked = written.and_then(|()| fs::hard_link(&made, &path));
+    // Half of it, too: each start on a full disk would leave one.
     fs::remove_file(&made)?;
     match linked {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),

@@ -12,11 +12,11 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
+use super::unsent::Unsent;
 use super::watch::Watch;
 
 /// What may wait in the kernel to be sent, beyond what is on its way: 128 KiB.
-#[cfg(target_os = "linux")]
-const UNSENT: u32 = 128 << 10;
+pub(super) const UNSENT: u32 = 128 << 10;
 
 /// Bounds what waits in the kernel to be sent over `socket`, where the system can.
 ///
@@ -61,6 +61,7 @@ impl Socket for Box<TlsStream<TcpStream>> {
 pub(crate) struct Wire<T: Socket> {
     stream: T,
     watch: Arc<Watch>,
+    unsent: Unsent,
 }
 
 impl<T: Socket> Drop for Wire<T> {
@@ -74,12 +75,22 @@ impl<T: Socket> Drop for Wire<T> {
 }
 
 impl<T: Socket> Wire<T> {
-    pub(crate) const fn new(stream: T, watch: Arc<Watch>) -> Self {
-        Self { stream, watch }
+    pub(crate) fn new(stream: T, watch: Arc<Watch>) -> Self {
+        Self {
+            stream,
+            watch,
+            unsent: Unsent::default(),
+        }
     }
 
-    fn noted<R>(&self, written: Poll<R>) -> Poll<R> {
+    fn noted<R>(&mut self, written: Poll<R>, cx: &Context<'_>) -> Poll<R> {
         self.watch.set_write_stalled(written.is_pending());
+        if written.is_ready() {
+            self.unsent.forget();
+        } else if self.watch.is_to_look(cx.waker()) && self.unsent.has_shrunk(&self.stream.socket())
+        {
+            self.watch.renew_write_stalled();
+        }
         written
     }
 }
@@ -102,7 +113,7 @@ impl<T: AsyncWrite + Socket + Unpin> AsyncWrite for Wire<T> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let written = Pin::new(&mut this.stream).poll_write(cx, buf);
-        this.noted(written)
+        this.noted(written, cx)
     }
 
     fn poll_write_vectored(
@@ -112,7 +123,7 @@ impl<T: AsyncWrite + Socket + Unpin> AsyncWrite for Wire<T> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let written = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
-        this.noted(written)
+        this.noted(written, cx)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -122,14 +133,14 @@ impl<T: AsyncWrite + Socket + Unpin> AsyncWrite for Wire<T> {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let flushed = Pin::new(&mut this.stream).poll_flush(cx);
-        this.noted(flushed)
+        this.noted(flushed, cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         // Over TLS that is something to be taken, too.
         let shut = Pin::new(&mut this.stream).poll_shutdown(cx);
-        this.noted(shut)
+        this.noted(shut, cx)
     }
 }
 
@@ -169,6 +180,51 @@ mod tests {
         fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
             Poll::Pending
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn who_takes_little_at_a_time_goes_on_and_who_takes_nothing_does_not() {
+        use std::io::Read as _;
+
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        SockRef::from(&listener).set_recv_buffer_size(4096).unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await;
+        let (mut client, _) = listener.accept().unwrap();
+        let stream = stream.unwrap();
+        bound_unsent(&stream);
+        let sweeper = Sweeper::default();
+        let watch = sweeper.watch();
+        let _in_flight = watch.begin();
+        let mut wire = Wire::new(stream, Arc::clone(&watch));
+        let waits = tokio::spawn(std::future::pending::<()>());
+        sweeper.add(watch, waits.abort_handle());
+        let second = Duration::from_secs(1);
+        let patience = Patience {
+            head: second,
+            quiet: second,
+            stall: second,
+        };
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut ended = Vec::new();
+        let mut ticks = |count: u32| {
+            for _ in 0..count {
+                sweeper.tick(patience, |limit| ended.push(limit));
+                while Pin::new(&mut wire)
+                    .poll_write(&mut cx, &[b'x'; 4096])
+                    .is_ready()
+                {}
+            }
+            ended.len()
+        };
+        ticks(1);
+        for _ in 0..4 {
+            assert_eq!(ticks(2), 0);
+            client.read_exact(&mut vec![0; 24 << 10]).unwrap();
+        }
+        assert_eq!(ticks(2), 0);
+        assert_eq!(ticks(8), 1);
+        assert_eq!(ended, ["limits/slow-reader"]);
     }
 
     #[tokio::test]

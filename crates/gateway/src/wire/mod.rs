@@ -13,6 +13,7 @@ mod streams;
 mod texts;
 mod trailers;
 mod tunnel;
+mod unsent;
 mod watch;
 
 pub(crate) use http1::{BLOCK, Block, Feed};

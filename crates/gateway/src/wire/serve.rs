@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use panoply_core::{ClientAddress, Connection, Scheme};
+use panoply_core::Connection;
 use panoply_tls::{Tls, is_challenge};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -132,8 +132,14 @@ async fn handshake(
         if let Some(name) = name.filter(|name| !tls.covers(name)) {
             // The client has said all that it has to for now.
             watch.set_in_head(false);
-            let network = ClientAddress::direct(peer, Scheme::Https).network();
-            let demanded = acme.demand_from(&name, network);
+            let client = worker.client_to_count(peer);
+            let demanded = async {
+                match client {
+                    Some(client) => acme.demand_from(&name, client).await,
+                    // Many come by that way, and who it is cannot be known before they speak.
+                    None => acme.demand(&name).await,
+                }
+            };
             tokio::select! {
                 _ = tokio::time::timeout(ON_DEMAND, demanded) => {}
                 () = gone(ear) => return Err(io::ErrorKind::ConnectionAborted.into()),

@@ -6,9 +6,10 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Waker;
 use std::time::Duration;
 
 use tokio::task::AbortHandle;
@@ -17,6 +18,9 @@ use super::streams::Streams;
 
 /// How often connections are looked at.
 pub(crate) const TICK: Duration = Duration::from_millis(250);
+
+/// How many ticks after the last time it is looked whether a client takes something all the same.
+const LOOK: u32 = 2;
 
 /// After how long without a request a connection may have to make room for others.
 const SETTLED: Duration = Duration::from_secs(1);
@@ -54,6 +58,9 @@ pub(crate) struct Watch {
     head_since: AtomicU32,
     read_stalled: Stall,
     write_stalled: Stall,
+    /// Whom to wake to look whether the client takes something all the same, and whether that is due.
+    writer: Mutex<Option<Waker>>,
+    looks: AtomicBool,
     unread: Stall,
 }
 
@@ -146,6 +153,35 @@ impl Watch {
             self.quiet_since.store(self.now(), Relaxed);
         }
         self.write_stalled.set(stalled, self.now());
+    }
+
+    /// Whether it is to be looked how much the client has taken; `writer` is woken when it is.
+    pub(super) fn is_to_look(&self, writer: &Waker) -> bool {
+        let mut kept = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *kept {
+            Some(kept) => kept.clone_from(writer),
+            None => *kept = Some(writer.clone()),
+        }
+        self.looks.swap(false, Relaxed)
+    }
+
+    /// The client has taken some of what is to be sent, and there is no room for more yet.
+    pub(super) fn renew_write_stalled(&self) {
+        self.write_stalled.renew(self.now());
+    }
+
+    /// Has it looked, now and then, what a client takes that takes nothing.
+    fn look(&self) {
+        let stalled = self.write_stalled.since();
+        let ticks = stalled.map_or(0, |since| self.now().wrapping_sub(since));
+        if ticks == 0 || !ticks.is_multiple_of(LOOK) {
+            return;
+        }
+        self.looks.store(true, Relaxed);
+        let kept = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(writer) = &*kept {
+            writer.wake_by_ref();
+        }
     }
 
     /// The answer is out, and the app is still to read the request, or has done so.
@@ -293,6 +329,7 @@ impl Sweeper {
             if handle.is_finished() {
                 return false;
             }
+            watch.look();
             let overdue = watch.overdue(patience);
             if let Some(limit) = overdue {
                 let slow = limit == SLOW_READER;

@@ -7,6 +7,7 @@ use panoply_core::{BlockId, StoreError};
 
 use super::device::Device;
 use super::name::{normalised, without_escapes};
+use crate::tried::{Told, Tried};
 
 /// Who tries to log in.
 #[derive(Debug, Clone)]
@@ -89,4 +90,26 @@ pub struct Refused {
     pub count: i64,
     /// How much longer; none means until it is released.
     pub retry_after: Option<Duration>,
+}
+
+impl Refused {
+    /// Says that a login would have been refused, or how many since it was said.
+    pub(super) fn tell(&self, tried: &Tried) {
+        let (rule, block) = (self.rule, self.block);
+        match tried.note(rule) {
+            Some(Told::One) => tracing::warn!(
+                rule,
+                %block,
+                "a login would have been refused, but dry_run is on"
+            ),
+            Some(Told::Many(logins, within)) => tracing::warn!(
+                rule,
+                %block,
+                logins,
+                within_s = within.as_secs(),
+                "more logins would have been refused, the last by this block, but dry_run is on"
+            ),
+            None => {}
+        }
+    }
 }

@@ -17,6 +17,7 @@ use super::route::Route;
 use super::usual;
 use super::{LoginGuard, LoginRules};
 use crate::time::Switch;
+use crate::tried::Tried;
 use crate::{Counter, Error};
 
 /// A login that is guarded, before it is checked.
@@ -342,6 +343,7 @@ impl LoginConfig {
             peek_for: Duration::from_secs(2),
             readings: Readings::default(),
             away: AtomicBool::new(false),
+            tried: Tried::default(),
         };
         let guard = LoginGuard::new(store, secret, rules, self.realm)?;
         Ok(LoginLayer::new(guard, settings))

@@ -270,11 +270,7 @@ where
                             if !settings.dry_run {
                                 return refuse(too_many(&refused), this.asked, *this.id);
                             }
-                            tracing::warn!(
-                                rule = refused.rule,
-                                block = %refused.block,
-                                "a login would have been refused, but dry_run is on"
-                            );
+                            refused.tell(&settings.tried);
                             *this.would_refuse = Some(refused);
                         }
                         Err(Denied::Store(error)) => {

@@ -19,6 +19,7 @@ use super::outcome::Reader;
 use super::reading::Field;
 use super::report::Readings;
 use super::route::Route;
+use crate::tried::Tried;
 
 /// The guards by which an attempt has been reserved, in the request's extensions.
 #[derive(Debug, Clone, Default)]
@@ -66,6 +67,7 @@ pub(super) struct Settings {
     pub(super) readings: Readings,
     /// Whether the store was away the last time.
     pub(super) away: AtomicBool,
+    pub(super) tried: Tried,
 }
 
 impl LoginLayer {

@@ -10,6 +10,7 @@ use super::layer::{Key, Limit};
 use crate::Error;
 use crate::login::canonical;
 use crate::time::Time;
+use crate::tried::Tried;
 
 /// A limit of requests, before it is checked.
 ///
@@ -292,6 +293,7 @@ impl LimitConfig {
             algorithm: self.algorithm,
             headers: self.headers,
             dry_run: self.dry_run,
+            tried: Tried::default(),
         })
     }
 }

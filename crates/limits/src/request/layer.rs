@@ -22,6 +22,7 @@ use super::key::key;
 use crate::Error;
 use crate::login::canonical;
 use crate::original::original;
+use crate::tried::{Told, Tried};
 
 /// Who is logged in, for limits with the key `user`; put into the request's extensions by whoever
 /// knows.
@@ -74,6 +75,7 @@ pub(super) struct Limit {
     pub(super) algorithm: Algorithm,
     pub(super) headers: ShowHeaders,
     pub(super) dry_run: bool,
+    pub(super) tried: Tried,
     /// What `RateLimit-Policy` says of it.
     pub(super) policy: HeaderValue,
 }
@@ -193,13 +195,11 @@ impl LimitLayer {
 
     async fn decide(self, asked: Asked, subject: Subject) -> Result<Decision, StoreError> {
         // Each by itself: what is only tried out must not undo what holds.
-        for op in self.ops(&asked, subject, true) {
+        let tried = self.limits(&asked, true);
+        for (op, limit) in self.ops(&asked, subject, true).into_iter().zip(tried) {
             let decision = self.0.store.decide(&[op]).await?;
             if !decision.is_granted() {
-                tracing::warn!(
-                    limit = op.rule.name(),
-                    "a request would have been refused, but dry_run is on"
-                );
+                limit.tell();
             }
         }
         self.0.store.decide(&self.ops(&asked, subject, false)).await
@@ -231,7 +231,7 @@ impl LimitLayer {
                 return Verdict::Passes(Standing::default());
             }
         };
-        let limits = self.limits(asked);
+        let limits = self.limits(asked, false);
         let standing = Standing::new(&limits, &decision);
         match refusal(&limits, &decision) {
             Some(refusal) => {
@@ -243,13 +243,13 @@ impl LimitLayer {
         }
     }
 
-    /// The limits that hold, in the order of the decision's states.
-    fn limits(&self, asked: &Asked) -> SmallVec<[&Limit; 2]> {
+    /// The limits that hold (`dry` is false) or are only tried out, in the order of the decision's states.
+    fn limits(&self, asked: &Asked, dry: bool) -> SmallVec<[&Limit; 2]> {
         let limit = |(number, _): &(usize, CounterKey)| self.0.limits.get(*number);
         let holds = asked
             .iter()
             .filter_map(limit)
-            .filter(|limit| !limit.dry_run);
+            .filter(|limit| limit.dry_run == dry);
         holds.collect()
     }
 }
@@ -281,6 +281,24 @@ impl Limit {
     /// Whether it is for a request to its path (`whole`) or below it.
     fn covers(&self, method: &Method, whole: bool) -> bool {
         (whole || self.below) && (self.methods.is_empty() || self.methods.contains(method))
+    }
+
+    /// Says that it would have refused a request, or how many since it was said.
+    fn tell(&self) {
+        let limit = self.rule.name();
+        match self.tried.note("") {
+            Some(Told::One) => tracing::warn!(
+                limit,
+                "a request would have been refused, but dry_run is on"
+            ),
+            Some(Told::Many(requests, within)) => tracing::warn!(
+                limit,
+                requests,
+                within_s = within.as_secs(),
+                "more requests would have been refused, but dry_run is on"
+            ),
+            None => {}
+        }
     }
 }
 

@@ -5,13 +5,16 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, flock};
 use zeroize::Zeroizing;
 
 use crate::error::{At, Error};
 use crate::pem;
 
 const LOCK: &str = "tls.lock";
+
+/// Nothing is made or locked where a link leads that somebody has put in the place of a file.
+const NEVER_ELSEWHERE: i32 = OFlags::NOFOLLOW.bits().cast_signed();
 
 /// Who may read a file.
 #[derive(Debug, Clone, Copy)]
@@ -70,6 +73,7 @@ impl Store {
             .truncate(false)
             .write(true)
             .mode(Access::Owner.mode())
+            .custom_flags(NEVER_ELSEWHERE)
             .open(at.path())
             .map_err(at.io("opened"))?;
         loop {
@@ -116,5 +120,20 @@ impl Store {
             File::open(&self.directory)?.sync_all()
         };
         write().map_err(At::state(&path).io("written"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_lock_is_taken_where_a_link_leads() {
+        let state = tempfile::tempdir().unwrap();
+        let store = Store::open(state.path()).unwrap();
+        let elsewhere = state.path().join("elsewhere");
+        std::os::unix::fs::symlink(&elsewhere, store.path(LOCK)).unwrap();
+        store.lock().unwrap_err();
+        assert!(!elsewhere.exists());
     }
 }

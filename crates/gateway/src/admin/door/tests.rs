@@ -43,6 +43,11 @@ fn names_that_strangers_may_point_here_are_not_ours() {
         "",
         "[evil]",
         "127.0.0.1@evil.test",
+        "[::1].evil.test",
+        "[::1]evil.test:9100",
+        "[127.0.0.1].evil.test",
+        "localhost:9100:evil.test",
+        "127.0.0.1:evil.test",
     ] {
         assert_eq!(by(other), Err(Stopped::Name), "{other}");
     }

@@ -1,0 +1,135 @@
+//! Where the control socket is.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::fs::{Mode, chmod, fchmod};
+use socket2::{Domain, SockAddr, Type};
+
+use super::SOCKET;
+
+/// The socket, removed when the gateway ends, unless another has it by then.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    pub(super) listener: UnixListener,
+    path: PathBuf,
+    is_ours: AtomicBool,
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if self.is_ours.load(Ordering::Relaxed) {
+            // Whoever finds it there and nobody behind it takes its place.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+impl Socket {
+    /// The one in `state` that the gateway before this one has listened on.
+    pub(crate) fn taken_over(listener: OwnedFd, state: &Path) -> io::Result<Self> {
+        let listener = UnixListener::from(listener);
+        listener.set_nonblocking(true)?;
+        Ok(Self {
+            listener,
+            path: state.join(SOCKET),
+            // Should this gateway not come to serve, the other one goes on with it.
+            is_ours: AtomicBool::new(false),
+        })
+    }
+
+    /// Those who have come and have not been answered.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = tokio::net::UnixStream> {
+        let next = || {
+            let (stream, _) = self.listener.accept().ok()?;
+            stream.set_nonblocking(true).ok()?;
+            tokio::net::UnixStream::from_std(stream).ok()
+        };
+        std::iter::from_fn(next).take(MOST_WAITING)
+    }
+
+    /// It is this gateway's from now on.
+    pub(crate) fn stay(&self) {
+        self.is_ours.store(true, Ordering::Relaxed);
+    }
+
+    /// For the gateway that takes over.
+    pub(crate) fn listener(&self) -> BorrowedFd<'_> {
+        self.listener.as_fd()
+    }
+
+    /// Another gateway has it now.
+    pub(crate) fn leave(&self) {
+        self.is_ours.store(false, Ordering::Relaxed);
+    }
+}
+
+/// The socket in `state`, in place of one that a gateway left behind; none when another gateway
+/// answers there.
+pub(crate) fn bind(state: &Path) -> io::Result<Option<Socket>> {
+    crate::privilege::make_state(state)?;
+    let path = state.join(SOCKET);
+    if UnixStream::connect(&path).is_ok() {
+        return Ok(None);
+    }
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    Ok(Some(Socket {
+        listener: of_its_owner(&path)?,
+        path,
+        is_ours: AtomicBool::new(true),
+    }))
+}
+
+/// Listens at a path where nobody but the owner may come in.
+fn of_its_owner(path: &Path) -> io::Result<UnixListener> {
+    let socket = bound(path)?;
+    // Where that is not so from the first moment.
+    chmod(path, OWNER)?;
+    socket.listen(QUEUE)?;
+    socket.set_nonblocking(true)?;
+    Ok(OwnedFd::from(socket).into())
+}
+
+const OWNER: Mode = Mode::RUSR.union(Mode::WUSR);
+
+/// A socket there; Linux gives the path the mode that the socket has.
+fn bound(path: &Path) -> io::Result<socket2::Socket> {
+    let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    if let Err(error) = fchmod(&socket, OWNER) {
+        tracing::debug!(%error, "the control socket has the mode of its owner a moment later");
+    }
+    socket.bind(&SockAddr::unix(path)?)?;
+    Ok(socket)
+}
+
+/// Who may wait to be accepted.
+const QUEUE: i32 = 128;
+
+/// Who is answered first, of those who have come while nobody answered.
+const MOST_WAITING: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
+    use super::*;
+
+    #[test]
+    fn nobody_but_the_owner_may_come_in_from_the_first_moment() {
+        let state = tempfile::tempdir().unwrap();
+        let path = state.path().join(SOCKET);
+        let socket = bound(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        drop(socket);
+        fs::remove_file(&path).unwrap();
+        let _listener = of_its_owner(&path).unwrap();
+        UnixStream::connect(&path).unwrap();
+    }
+}
