@@ -88,7 +88,11 @@ impl Purpose {
         let all = |test: fn(&Action) -> bool| ops.iter().all(|op| test(&op.action));
         if all(|action| matches!(action, Action::Refund { .. } | Action::Forget)) {
             Self::Settlement
-        } else if all(|action| matches!(action, Action::Block { .. })) {
+        } else if ops
+            .iter()
+            .any(|op| matches!(op.action, Action::Block { .. }))
+        {
+            // Also with what is counted along with it, such as the changes of a list that other nodes look at.
             Self::ByHand
         } else {
             Self::Verdict
