@@ -161,9 +161,14 @@ pub(crate) async fn keep_blocks(shared: Arc<Shared>, store: Opened, secret: Secr
     let mut until_checked = 0_u32;
     loop {
         again.tick().await;
-        let away = store.insured.as_ref().is_some_and(|store| store.is_away());
-        shared.metrics.store(!away);
-        if away {
+        let decides = store.decides(&secret).await;
+        let trouble = store.trouble();
+        // One that does not do its work has the insurance decide, too.
+        shared
+            .metrics
+            .store(decides && (trouble.is_none() || store.file.is_some()));
+        shared.store_trouble.store(trouble.map(Arc::new));
+        if !decides {
             continue;
         }
         if let Err(error) = shared.live.load_full().suit.blocklist().refresh().await {
@@ -185,12 +190,15 @@ pub(crate) async fn keep_blocks(shared: Arc<Shared>, store: Opened, secret: Secr
 pub(crate) async fn upkeep(shared: Arc<Shared>) {
     let handle = shared.metrics.handle();
     let mut again = tokio::time::interval(Metrics::UPKEEP);
-    let mut told = 0;
+    let (mut told, mut counted) = (0, 0);
     loop {
         again.tick().await;
         handle.run_upkeep();
         shared.troubles.tell_more(shared.clock.monotonic());
         let lost = log::lost();
+        // Who reads the log is the last to learn of it.
+        shared.metrics.log_lines_lost(lost - counted);
+        counted = lost;
         if lost > told {
             tracing::warn!(
                 lines = lost - told,

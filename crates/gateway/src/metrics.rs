@@ -147,8 +147,8 @@ impl Metrics {
         self.workers_begun_anew.increment(1);
     }
 
-    pub(crate) fn log_line_lost(&self) {
-        self.log_lost.increment(1);
+    pub(crate) fn log_lines_lost(&self, lines: u64) {
+        self.log_lost.increment(lines);
     }
 
     pub(crate) fn app(&self, up: bool) {
@@ -236,7 +236,7 @@ fn describe(recorder: &PrometheusRecorder) {
         (
             "panoply_log_lines_lost_total",
             None,
-            "Access log lines that nobody read in time",
+            "Lines of the log that could not be written, or that nobody read in time",
         ),
     ] {
         if name.ends_with("_total") {

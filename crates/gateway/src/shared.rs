@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering}
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use panoply::Clock;
 use rustix::process::Pid;
 use tokio::sync::{mpsc, watch};
@@ -26,6 +26,8 @@ use crate::settings::Live;
 pub(crate) struct Shared {
     pub(crate) live: ArcSwap<Live>,
     pub(crate) app: ArcSwap<AppState>,
+    /// Why somebody must look at the store, though it answers.
+    pub(crate) store_trouble: ArcSwapOption<String>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) access: AccessLog,
     pub(crate) clock: Arc<dyn Clock>,
@@ -69,6 +71,7 @@ impl Shared {
         Self {
             live: ArcSwap::from_pointee(live),
             app: ArcSwap::from_pointee(AppState::Starting),
+            store_trouble: ArcSwapOption::empty(),
             metrics,
             access,
             clock,

@@ -337,10 +337,10 @@ pub(crate) async fn status(shared: &Shared, store: &Deferred) -> Status {
         AppState::Starting => "starting, or starting again".to_owned(),
     };
     let blocks = store.blocks(None, PAGE).await;
-    let answers = if blocks.is_ok() {
-        "answers"
-    } else {
-        "does not answer"
+    let answers = match (blocks.is_ok(), &*shared.store_trouble.load()) {
+        (true, None) => "answers".to_owned(),
+        (true, Some(trouble)) => format!("answers, but {trouble}"),
+        (false, _) => "does not answer".to_owned(),
     };
     let certificates = live.tls.as_ref().map_or_else(Vec::new, |tls| {
         let ordered = live
@@ -376,7 +376,7 @@ pub(crate) async fn status(shared: &Shared, store: &Deferred) -> Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         process: std::process::id(),
         app,
-        store: answers.to_owned(),
+        store: answers,
         blocks: blocks.ok().map(|page| page.len()),
         certificates,
         warnings: warnings.unwrap_or_default(),

@@ -1,6 +1,7 @@
 //! Where the gateway counts: a store that is opened once the runtime runs, and its secret.
 
 mod deferred;
+mod health;
 mod open;
 mod secret;
 
