@@ -161,12 +161,12 @@ pub(crate) async fn keep_blocks(shared: Arc<Shared>, store: Opened, secret: Secr
     let mut until_checked = 0_u32;
     loop {
         again.tick().await;
-        let decides = store.decides(&secret).await;
+        let decides = store.decides().await;
         let trouble = store.trouble();
         // One that does not do its work has the insurance decide, too.
         shared
             .metrics
-            .store(decides && (trouble.is_none() || store.file.is_some()));
+            .store(decides && (trouble.is_none() || store.file().is_some()));
         shared.store_trouble.store(trouble.map(Arc::new));
         if !decides {
             continue;

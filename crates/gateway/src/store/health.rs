@@ -1,19 +1,30 @@
 //! How the store is.
 
-use panoply_core::Secret;
+use std::time::Duration;
 
-use super::{Opened, is_foreign};
+use panoply_core::{Action, CounterKeys, CounterStore, Op, Rule};
+
+use panoply_store_sqlite::SqliteStore;
+
+use super::Opened;
+use super::awaited::Awaited;
 
 impl Opened {
-    /// Whether the store decides, and not the insurance in its place. One that is away is asked: on a node where
-    /// nobody logs in, nobody else would see that it is back.
-    pub(crate) async fn decides(&self, secret: &Secret) -> bool {
+    /// Whether the store decides, and not the insurance in its place. One that is away, or does not do its work, is
+    /// asked: on a node where nobody logs in, nobody else would see that it is back.
+    pub(crate) async fn decides(&self) -> bool {
         let is_away = || self.insured.as_ref().is_some_and(|store| store.is_away());
-        if is_away() {
-            // What the insurance says to it is of no interest.
-            let _ = is_foreign(&*self.store, secret).await;
+        let refuses = || self.insured.as_ref().and_then(|store| store.trouble());
+        if is_away() || refuses().is_some() {
+            probe(&*self.store).await;
         }
         !is_away()
+    }
+
+    /// The file that this process has to itself, if it has one.
+    pub(crate) fn file(&self) -> Option<&SqliteStore> {
+        let awaited = || self.awaited.as_ref().and_then(Awaited::file);
+        self.file.as_ref().or_else(awaited)
     }
 
     /// What somebody must act on.
@@ -21,25 +32,34 @@ impl Opened {
         let refuses = |why| format!("does not do its work: {why}");
         let unwritten = |why| format!("nothing is written down: {why}");
         let insured = self.insured.as_ref().and_then(|store| store.trouble());
-        let file = self.file.as_ref().and_then(|file| file.trouble());
+        let file = self.file().and_then(SqliteStore::trouble);
         insured.map(refuses).or(file.map(unwritten))
     }
+}
+
+/// Asks the store for something that it has to write down.
+async fn probe(store: &dyn CounterStore) {
+    let rule = Rule::new("store/probe", i64::MAX, Duration::from_mins(1));
+    let key = CounterKeys::new(*b"panoply store 01").key(rule.name(), &[]);
+    // Who decides that, and how, is of no interest: whoever was asked knows how it went.
+    let _ = store
+        .decide(&[Op::new(key, &rule, Action::Add { points: 1 })])
+        .await;
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU8, Ordering};
-    use std::time::Duration;
 
     use panoply::limits::InsuredConfig;
     use panoply_core::{
-        Action, Block, BlockId, CounterKey, CounterStore, Decision, ManualClock, Op, Release,
-        Reply, Rule, StoreError,
+        Block, BlockId, CounterKey, Decision, ManualClock, Release, Reply, Secret, StoreError,
     };
     use panoply_store_memory::MemoryStore;
 
     use super::*;
+    use crate::store::is_foreign;
 
     /// A store that fails (1), or only looks (2).
     #[derive(Debug, Default)]
@@ -78,6 +98,7 @@ mod tests {
             store: Arc::clone(&insured) as _,
             insured: Some(insured),
             file: None,
+            awaited: None,
             memory: None,
             sessions: None,
         };
@@ -93,15 +114,14 @@ mod tests {
     #[tokio::test]
     async fn a_node_where_nobody_logs_in_sees_that_the_store_is_back() {
         let (opened, moody, clock) = opened();
-        let secret = Secret::new(vec![1; 32]);
         moody.1.store(1, Ordering::Relaxed);
         for _ in 0..3 {
             attempt(&opened).await;
         }
-        assert!(!opened.decides(&secret).await);
+        assert!(!opened.decides().await);
         moody.1.store(0, Ordering::Relaxed);
         clock.advance(Duration::from_secs(1));
-        assert!(opened.decides(&secret).await);
+        assert!(opened.decides().await);
     }
 
     #[tokio::test]
@@ -119,8 +139,9 @@ mod tests {
             told.contains("does not do its work: no memory left"),
             "{told}"
         );
+        assert!(opened.decides().await && opened.trouble().is_some());
         moody.1.store(0, Ordering::Relaxed);
-        attempt(&opened).await;
+        assert!(opened.decides().await);
         assert_eq!(opened.trouble(), None);
     }
 }

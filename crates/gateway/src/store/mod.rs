@@ -1,5 +1,6 @@
 //! Where the gateway counts: a store that is opened once the runtime runs, and its secret.
 
+mod awaited;
 mod deferred;
 mod health;
 mod open;

@@ -85,8 +85,12 @@ impl Breaker {
 
     /// The store has not, or not with what it was asked for.
     pub(super) fn bad(&self, error: &StoreError) {
+        let mut news = false;
         if !error.is_transient() {
-            *self.lock() = Some(error.to_string());
+            let why = Some(error.to_string());
+            let mut trouble = self.lock();
+            news = *trouble != why;
+            *trouble = why;
             self.troubled.store(true, Ordering::Release);
         }
         let failures = self
@@ -102,7 +106,7 @@ impl Breaker {
         if opens {
             tracing::warn!(%error, cause, "the store is away, the insurance decides");
         }
-        if !error.is_transient() && (opens || failures < FAILURES) {
+        if opens && !error.is_transient() || news {
             tracing::error!(%error, cause, "the store does not do its work: somebody must act");
         }
     }
