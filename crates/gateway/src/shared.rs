@@ -12,12 +12,14 @@ use rustix::process::Pid;
 use tokio::sync::{mpsc, watch};
 
 use crate::access::AccessLog;
+use crate::app::Falls;
 use crate::balance::Place;
 use crate::descriptors::{self, Descriptors};
 use crate::intake::Ports;
 use crate::metrics::Metrics;
 use crate::proxy::Troubles;
 use crate::proxy::scheme::Settled;
+use crate::reload::Waits;
 use crate::reports::Received;
 use crate::settings::Live;
 
@@ -26,6 +28,9 @@ use crate::settings::Live;
 pub(crate) struct Shared {
     pub(crate) live: ArcSwap<Live>,
     pub(crate) app: ArcSwap<AppState>,
+    pub(crate) falls: Falls,
+    /// What was changed and is not in force.
+    pub(crate) waits: ArcSwap<Waits>,
     /// Why somebody must look at the store, though it answers.
     pub(crate) store_trouble: ArcSwapOption<String>,
     pub(crate) metrics: Arc<Metrics>,
@@ -71,6 +76,8 @@ impl Shared {
         Self {
             live: ArcSwap::from_pointee(live),
             app: ArcSwap::from_pointee(AppState::Starting),
+            falls: Falls::default(),
+            waits: ArcSwap::default(),
             store_trouble: ArcSwapOption::empty(),
             metrics,
             access,

@@ -96,7 +96,7 @@ pub struct Status {
     pub blocks: Option<usize>,
     /// The certificates that are ordered, or in force.
     pub certificates: Vec<CertificateEntry>,
-    /// What should be looked at about them, a sentence each.
+    /// What should be looked at about them, and what waits for a restart, a sentence each.
     pub warnings: Vec<String>,
 }
 

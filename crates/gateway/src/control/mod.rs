@@ -7,12 +7,14 @@ pub(crate) mod fuzz;
 mod message;
 mod pulse;
 mod server;
+mod status;
 
 pub use client::{Control, ControlError};
 pub(crate) use decision::{OwnedOp, decide_at, with_ops};
 pub use message::{BlockEntry, CertificateEntry, Reports, Status};
 pub(crate) use pulse::Pulse;
-pub(crate) use server::{Asker, Desk, Socket, bind, serve, status};
+pub(crate) use server::{Asker, Desk, Socket, bind, serve};
+pub(crate) use status::status;
 
 /// The socket's name in the state directory.
 const SOCKET: &str = "control.sock";
