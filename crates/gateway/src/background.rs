@@ -176,12 +176,21 @@ pub(crate) async fn keep_blocks(shared: Arc<Shared>, store: Opened, secret: Secr
         }
         // Two nodes may have started at once, each sure to be the first.
         if until_checked == 0 && is_foreign(&*store.store, &secret).await.unwrap_or(false) {
-            tracing::error!(
-                "another node uses the store with another secret: each counts alone. Give all \
-                 of them the same `store.secret`"
-            );
+            let file = store.file().is_some();
+            tracing::error!("{}", other_secret(file));
         }
         until_checked = until_checked.checked_sub(1).unwrap_or(60);
+    }
+}
+
+/// What to do where a store was written under another secret: by another node, or before this `file` or its secret was
+/// restored.
+const fn other_secret(file: bool) -> &'static str {
+    if file {
+        "the locks in the store do not hold: it was written under another secret. Put the file `secret` of that \
+         time back into the state directory, or move `panoply.db` away to begin anew, and restart"
+    } else {
+        "another node uses the store with another secret: each counts alone. Give all of them the same `store.secret`"
     }
 }
 
