@@ -133,6 +133,17 @@ impl Tried<'_> {
         )
     }
 
+    /// A failure to place an order. No name has been looked at by then: who is not authorized is the account, closed
+    /// by somebody (RFC 8555 §7.3.6).
+    pub(crate) fn placing(self, error: &Error, is_external: bool) -> Failure {
+        if !is(error, "unauthorized") {
+            return self.error(error);
+        }
+        let of = Of::Account { is_external };
+        let names = &[];
+        Self { names, of, ..self }.error(error)
+    }
+
     /// A failure that the directory gives a name to.
     pub(crate) fn problem(self, problem: &Problem) -> Failure {
         let directory = self.directory;
@@ -198,7 +209,8 @@ impl Tried<'_> {
                 Fault::Request,
                 text,
                 "The directory does not take this account's word for it: was the certificate ordered \
-                 by another, or the account closed?",
+                 by another, or the account closed? If it was, another is made after a restart without its file, \
+                 `acme/account-….json` in the state directory.",
             ),
             _ => self.of_challenge(word, ChallengeKind::TlsAlpn01, "", text),
         }

@@ -122,7 +122,8 @@ impl Client {
             let account = self.account().await?;
             placed = account.new_order(&new).await;
         }
-        let mut placed = placed.map_err(|error| tried.error(&error))?;
+        let is_external = self.config.external_account.is_some();
+        let mut placed = placed.map_err(|error| tried.placing(&error, is_external))?;
         let mut given = Vec::new();
         let shown = self.show(&mut placed, order, &mut given).await;
         let mut spread = Vec::new();

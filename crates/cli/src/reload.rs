@@ -13,7 +13,7 @@ pub(crate) fn run(args: &ReloadArgs) -> ExitCode {
     match control.reload() {
         Ok(()) => {
             say(
-                "the configuration has been read again and is in force; what wants a restart is in the log",
+                "the configuration has been read again and is in force; what waits for a restart, or for `panoply upgrade`, is in the log and in `panoply status`",
             );
             ExitCode::SUCCESS
         }

@@ -65,6 +65,11 @@ fn systemd_takes_the_units_and_finds_them_tight() {
     wrong.check(!text(&output.stderr).contains("panoply"), || {
         text(&output.stderr)
     });
+    // It is ready when its app is, which no other start would hurry.
+    let unit = fs::read_to_string(dir.path().join("panoply.service")).unwrap();
+    wrong.check(unit.contains("\nTimeoutStartSec=infinity\n"), || {
+        "an app that takes its time has the gateway ended".to_owned()
+    });
     let (tight, said) = exposure("18");
     wrong.check(tight, || said.clone());
 

@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 use panoply::Clock;
 use panoply::trace::{Exchange, Observer};
 
-use crate::log::AT_ONCE;
+use crate::log::{self, AT_ONCE};
 use crate::metrics::Metrics;
 use line::Lines;
 
@@ -40,7 +40,7 @@ impl AccessLog {
     ) -> io::Result<(Self, JoinHandle<()>)> {
         let (batches, waiting) = sync_channel(WAITING);
         let thread = std::thread::Builder::new().name("access-log".to_owned());
-        let writer = thread.spawn(move || write(output, &waiting))?;
+        let writer = thread.spawn(move || write(output, &waiting, log::add_lost))?;
         Ok((
             Self {
                 batches,
@@ -61,14 +61,21 @@ impl AccessLog {
     }
 }
 
-fn write(mut output: impl io::Write, batches: &Receiver<Vec<u8>>) {
+fn write(mut output: impl io::Write, batches: &Receiver<Vec<u8>>, lost: impl Fn(u64)) {
     for batch in batches {
-        for lines in pieces(&batch) {
-            // A log that cannot be written has nowhere to say so.
-            let _ = output.write_all(lines);
+        for piece in pieces(&batch) {
+            // A log that cannot be written has nowhere to say so, but they are counted.
+            if output.write_all(piece).is_err() {
+                lost(count(piece));
+            }
         }
         let _ = output.flush();
     }
+}
+
+/// How many lines end there.
+fn count(bytes: &[u8]) -> u64 {
+    bytes.iter().map(|byte| u64::from(*byte == b'\n')).sum()
 }
 
 /// Whole lines, as many as a pipe takes in one piece: others write there, too.
@@ -122,9 +129,7 @@ impl Share {
         if let Err(lost) = self.log.batches.try_send(lines) {
             let (std::sync::mpsc::TrySendError::Full(lost)
             | std::sync::mpsc::TrySendError::Disconnected(lost)) = lost;
-            for _ in lost.iter().filter(|byte| **byte == b'\n') {
-                self.metrics.log_line_lost();
-            }
+            self.metrics.log_lines_lost(count(&lost));
         }
     }
 
@@ -173,7 +178,42 @@ impl Observer for Watcher {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
     use super::*;
+
+    /// A disk that is full once it holds so many bytes.
+    struct Disk(usize);
+
+    impl io::Write for Disk {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            match self.0.min(bytes.len()) {
+                0 => Err(io::ErrorKind::StorageFull.into()),
+                taken => {
+                    self.0 -= taken;
+                    Ok(taken)
+                }
+            }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn lines_that_a_disk_does_not_take_are_counted() {
+        let (batches, waiting) = sync_channel(3);
+        for _ in 0..3 {
+            batches.send(b"one\ntwo\n".to_vec()).unwrap();
+        }
+        drop(batches);
+        let lost = AtomicU64::new(0);
+        write(Disk(8), &waiting, |lines| {
+            lost.fetch_add(lines, Ordering::Relaxed);
+        });
+        assert_eq!(lost.into_inner(), 4);
+    }
 
     #[test]
     fn pieces_are_whole_lines() {

@@ -159,9 +159,14 @@ pub(crate) async fn keep_blocks(shared: &Shared, store: &Opened, secret: &Secret
     let mut until_checked = 0_u32;
     loop {
         again.tick().await;
-        let away = store.insured.as_ref().is_some_and(|store| store.is_away());
-        shared.metrics.store(!away);
-        if away {
+        let decides = store.decides().await;
+        let trouble = store.trouble();
+        // One that does not do its work has the insurance decide, too.
+        shared
+            .metrics
+            .store(decides && (trouble.is_none() || store.file().is_some()));
+        shared.store_trouble.store(trouble.map(Arc::new));
+        if !decides {
             continue;
         }
         if let Err(error) = shared.live.load_full().suit.blocklist().refresh().await {
@@ -169,12 +174,21 @@ pub(crate) async fn keep_blocks(shared: &Shared, store: &Opened, secret: &Secret
         }
         // Two nodes may have started at once, each sure to be the first.
         if until_checked == 0 && is_foreign(&*store.store, secret).await.unwrap_or(false) {
-            tracing::error!(
-                "another node uses the store with another secret: each counts alone. Give all \
-                 of them the same `store.secret`"
-            );
+            let file = store.file().is_some();
+            tracing::error!("{}", other_secret(file));
         }
         until_checked = until_checked.checked_sub(1).unwrap_or(60);
+    }
+}
+
+/// What to do where a store was written under another secret: by another node, or before this `file` or its secret was
+/// restored.
+const fn other_secret(file: bool) -> &'static str {
+    if file {
+        "the locks in the store do not hold: it was written under another secret. Put the file `secret` of that \
+         time back into the state directory, or move `panoply.db` away to begin anew, and restart"
+    } else {
+        "another node uses the store with another secret: each counts alone. Give all of them the same `store.secret`"
     }
 }
 
@@ -183,12 +197,15 @@ pub(crate) async fn keep_blocks(shared: &Shared, store: &Opened, secret: &Secret
 pub(crate) async fn upkeep(shared: &Shared) {
     let handle = shared.metrics.handle();
     let mut again = tokio::time::interval(Metrics::UPKEEP);
-    let mut told = 0;
+    let (mut told, mut counted) = (0, 0);
     loop {
         again.tick().await;
         handle.run_upkeep();
         shared.troubles.tell_more(shared.clock.monotonic());
         let lost = log::lost();
+        // Who reads the log is the last to learn of it.
+        shared.metrics.log_lines_lost(lost - counted);
+        counted = lost;
         if lost > told {
             tracing::warn!(
                 lines = lost - told,

@@ -12,7 +12,7 @@ use crate::config::{LogConfig, LogFormat, LogLevel};
 mod stderr;
 
 use stderr::Stderr;
-pub(crate) use stderr::{AT_ONCE, lost};
+pub(crate) use stderr::{AT_ONCE, add_lost, lost};
 
 /// Whether lines are JSON: where nobody reads them as they come.
 pub(crate) fn is_json(format: LogFormat) -> bool {

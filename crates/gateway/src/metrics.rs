@@ -1,5 +1,7 @@
 //! Counters, gauges and one histogram, for Prometheus.
 
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
 use http::StatusCode;
@@ -29,10 +31,13 @@ pub(crate) struct Metrics {
     tasks_begun_anew: Counter,
     log_lost: Counter,
     app_up: Gauge,
+    app_ended: Counter,
     store_up: Gauge,
     certificates_missing: Gauge,
     logins: [Counter; 4],
     told: Told,
+    /// The certificates that have a gauge.
+    certified: Mutex<HashSet<Key>>,
     /// The last refusals, for the admin page.
     pub(crate) recent: Recent,
 }
@@ -85,10 +90,12 @@ impl Metrics {
             tasks_begun_anew: counter("panoply_task_restarts_total"),
             log_lost: counter("panoply_log_lines_lost_total"),
             app_up: gauge("panoply_app_up"),
+            app_ended: counter("panoply_app_ended_total"),
             store_up: gauge("panoply_store_up"),
             certificates_missing: gauge("panoply_certificates_missing"),
             logins: LOGINS.map(login),
             told: Told::default(),
+            certified: Mutex::default(),
             recent: Recent::default(),
             recorder,
         }
@@ -153,12 +160,16 @@ impl Metrics {
         self.tasks_begun_anew.increment(1);
     }
 
-    pub(crate) fn log_line_lost(&self) {
-        self.log_lost.increment(1);
+    pub(crate) fn log_lines_lost(&self, lines: u64) {
+        self.log_lost.increment(lines);
     }
 
     pub(crate) fn app(&self, up: bool) {
         self.app_up.set(if up { 1.0 } else { 0.0 });
+    }
+
+    pub(crate) fn app_ended(&self) {
+        self.app_ended.increment(1);
     }
 
     pub(crate) fn store(&self, up: bool) {
@@ -167,6 +178,14 @@ impl Metrics {
 
     /// The certificates in force, and how many of those that are ordered could not be had.
     pub(crate) fn certificates(&self, in_force: &[CertificateInfo], missing: u32) {
+        let mut certified = self
+            .certified
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        // No certificate that is not in force any more is to be taken for one that runs out.
+        for gone in certified.drain() {
+            self.recorder.register_gauge(&gone, &META).set(f64::NAN);
+        }
         for info in in_force {
             let source = info.source().as_str();
             let names = Label::new("names", info.names().join(","));
@@ -174,6 +193,7 @@ impl Metrics {
             let end = info.not_after().duration_since(UNIX_EPOCH);
             let end = end.unwrap_or_default().as_secs_f64();
             self.recorder.register_gauge(&key, &META).set(end);
+            certified.insert(key);
         }
         self.certificates_missing.set(f64::from(missing));
     }
@@ -245,9 +265,14 @@ fn describe(recorder: &PrometheusRecorder) {
             "Tasks beside the requests that fell over and were begun anew",
         ),
         (
+            "panoply_app_ended_total",
+            None,
+            "How often the app has ended by itself, and was started again",
+        ),
+        (
             "panoply_log_lines_lost_total",
             None,
-            "Access log lines that nobody read in time",
+            "Lines of the log that could not be written, or that nobody read in time",
         ),
     ] {
         if name.ends_with("_total") {
@@ -276,5 +301,39 @@ fn describe(recorder: &PrometheusRecorder) {
         ),
     ] {
         recorder.describe_gauge(KeyName::from(name), None, help.into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use panoply_core::ManualClock;
+
+    use super::*;
+    use crate::config::Source;
+    use crate::settings::Settings;
+    use crate::surroundings::Surroundings;
+
+    #[test]
+    fn a_certificate_that_is_gone_runs_out_no_more() {
+        let state = tempfile::tempdir().unwrap();
+        let around = Surroundings::new(state.path(), Arc::new(ManualClock::new()));
+        let certificates = |domain: &str| {
+            let app = "[app]\nupstream = \"http://127.0.0.1:9\"\n[tls]\nmode = \"local\"\n";
+            let text = format!("{app}domains = [\"{domain}\"]\n");
+            let loaded = Source::new().text("panoply.toml", &text).load().unwrap();
+            let settings = Settings::build(&loaded, &around).unwrap();
+            settings.live.tls.unwrap().certificates()
+        };
+        let metrics = Metrics::new();
+        metrics.certificates(&certificates("one.example"), 0);
+        metrics.certificates(&certificates("two.example"), 0);
+        let text = metrics.handle().render();
+        let mut told = text.lines().filter(|line| line.starts_with(EXPIRY));
+        let value = |name: &str| told.clone().find(|line| line.contains(name)).unwrap();
+        assert!(value("one.example").ends_with(" NaN"), "{text}");
+        assert!(!value("two.example").ends_with(" NaN"), "{text}");
+        assert_eq!(told.by_ref().count(), 2, "{text}");
     }
 }

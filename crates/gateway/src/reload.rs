@@ -21,19 +21,14 @@ pub(crate) async fn apply(
     match load().and_then(|loaded| build(loaded, running, around)) {
         Ok((mut settings, other_secret)) => {
             let loses_tls = settings.live.tls.is_none() && shared.ports.is_some();
-            let stays = [
-                ("listen", settings.listeners() != running.listeners()),
-                ("tls.mode", loses_tls),
-                ("listen.workers", settings.workers != running.workers),
-                ("app", settings.app != running.app),
-                ("log.format", settings.log.format != running.log.format),
-                ("store", settings.store != running.store),
-                ("store.secret", other_secret),
-                ("run", settings.account != running.account),
-            ];
-            for (key, _) in stays.iter().filter(|(_, changed)| *changed) {
-                tracing::warn!(key, "a change of this takes effect only after a restart");
+            let waits = Waits::between(&settings, running, loses_tls, other_secret);
+            for key in &waits.0 {
+                tracing::warn!(
+                    key,
+                    "a change of this takes effect only after a restart, or `panoply upgrade`"
+                );
             }
+            shared.waits.store(Arc::new(waits));
             if loses_tls {
                 // Until then it is listened on: whoever comes there, or is sent there, must find it.
                 let live = shared.live.load();
@@ -65,6 +60,48 @@ pub(crate) async fn apply(
     log::notify_ready();
 }
 
+/// The keys of what was changed, and is in force only after a restart.
+#[derive(Debug, Default)]
+pub(crate) struct Waits(Vec<&'static str>);
+
+impl Waits {
+    fn between(
+        settings: &Settings,
+        running: &Settings,
+        loses_tls: bool,
+        other_secret: bool,
+    ) -> Self {
+        let [plain, tls, admin] = settings.listeners();
+        let [plain_runs, tls_runs, admin_runs] = running.listeners();
+        let all = [
+            ("listen.http", plain != plain_runs),
+            ("listen.https", tls != tls_runs && !loses_tls),
+            ("admin.listen", admin != admin_runs),
+            ("tls.mode", loses_tls),
+            ("listen.workers", settings.workers != running.workers),
+            ("app", settings.app != running.app),
+            ("log.format", settings.log.format != running.log.format),
+            ("store", settings.store != running.store),
+            ("store.secret", other_secret),
+            ("run", settings.account != running.account),
+        ];
+        let changed = all.into_iter().filter(|(_, changed)| *changed);
+        Self(changed.map(|(key, _)| key).collect())
+    }
+
+    /// What `panoply status` says of them.
+    pub(crate) fn told(&self) -> Option<String> {
+        (!self.0.is_empty()).then(|| {
+            let keys: Vec<String> = self.0.iter().map(|key| format!("`{key}`")).collect();
+            format!(
+                "the configuration says otherwise of {} than what runs: that takes effect after a restart, or \
+                 `panoply upgrade`",
+                keys.join(", ")
+            )
+        })
+    }
+}
+
 /// The settings, if the app that runs can live with them, under the secret that runs whatever theirs is: everything is counted, and cookies are called, by
 /// that one until a restart, and by another nobody would be locked or logged in any more. Whether it is another.
 fn build(
@@ -87,4 +124,39 @@ fn build(
     // It was text where it comes from.
     loaded.config.store.secret = Some(String::from_utf8_lossy(secret.expose()).into_owned());
     Ok((Settings::build(&loaded, around)?, true))
+}
+
+#[cfg(test)]
+mod tests {
+    use panoply_core::ManualClock;
+
+    use super::*;
+    use crate::config::Source;
+
+    #[test]
+    fn what_waits_for_a_restart_is_named() {
+        let state = tempfile::tempdir().unwrap();
+        let around = Surroundings::new(state.path(), Arc::new(ManualClock::new()));
+        let settings = |written: &str| {
+            let app = "[app]\nupstream = \"http://127.0.0.1:9\"\n[tls]\nmode = \"off\"\n";
+            let text = format!("{app}{written}");
+            let loaded = Source::new().text("panoply.toml", &text).load().unwrap();
+            Settings::build(&loaded, &around).unwrap()
+        };
+        let running = settings("");
+        let waits = |written| Waits::between(&settings(written), &running, false, false);
+        assert_eq!(waits("").told(), None);
+        assert_eq!(waits("[log]\naccess = false\n").told(), None);
+        let admin = waits("[admin]\nlisten = \"127.0.0.1:9100\"\n")
+            .told()
+            .unwrap();
+        assert!(
+            admin.contains("otherwise of `admin.listen` than"),
+            "{admin}"
+        );
+        let both = waits("[listen]\nhttp = \"127.0.0.1:8088\"\nworkers = 7\n")
+            .told()
+            .unwrap();
+        assert!(both.contains("`listen.http`, `listen.workers`"), "{both}");
+    }
 }

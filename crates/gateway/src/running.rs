@@ -288,6 +288,7 @@ impl<'a> Running<'a> {
                     continue;
                 }
                 signal = self.signals.next() => (signal, None),
+                () = self.upkeep.have_control() => continue,
                 Some(asker) = self.upgrades.recv() => (Asked::Upgrade, Some(asker)),
                 done = finished(upgrading.as_mut()) => {
                     match told(done, upgrading.take().and_then(|ended| ended.asker)) {

@@ -6,18 +6,20 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering}
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use panoply::Clock;
 use rustix::process::Pid;
 use tokio::sync::{mpsc, watch};
 
 use crate::access::AccessLog;
+use crate::app::Falls;
 use crate::balance::Place;
 use crate::descriptors::{self, Descriptors};
 use crate::intake::Ports;
 use crate::metrics::Metrics;
 use crate::proxy::Troubles;
 use crate::proxy::scheme::Settled;
+use crate::reload::Waits;
 use crate::reports::Received;
 use crate::settings::Live;
 
@@ -26,6 +28,11 @@ use crate::settings::Live;
 pub(crate) struct Shared {
     pub(crate) live: ArcSwap<Live>,
     pub(crate) app: ArcSwap<AppState>,
+    pub(crate) falls: Falls,
+    /// What was changed and is not in force.
+    pub(crate) waits: ArcSwap<Waits>,
+    /// Why somebody must look at the store, though it answers.
+    pub(crate) store_trouble: ArcSwapOption<String>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) access: AccessLog,
     pub(crate) clock: Arc<dyn Clock>,
@@ -71,6 +78,9 @@ impl Shared {
         Self {
             live: ArcSwap::from_pointee(live),
             app: ArcSwap::from_pointee(AppState::Starting),
+            falls: Falls::default(),
+            waits: ArcSwap::default(),
+            store_trouble: ArcSwapOption::empty(),
             metrics,
             access,
             clock,

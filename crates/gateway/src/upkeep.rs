@@ -28,7 +28,7 @@ pub(crate) struct Upkeep {
     plan: store::Plan,
     /// The store, and what nodes share in it; none while another gateway may have it.
     opened: RefCell<Option<(Opened, Option<Arc<Nodes>>)>>,
-    control: Option<Arc<Socket>>,
+    control: RefCell<Option<Arc<Socket>>>,
     upgrades: mpsc::Sender<Asker>,
     tasks: RefCell<Vec<Task<()>>>,
     answers: RefCell<Option<Task<()>>>,
@@ -60,7 +60,7 @@ impl Upkeep {
             around: around.clone(),
             plan: settings.store.clone(),
             opened: RefCell::default(),
-            control: control_socket(around).map(Arc::new),
+            control: RefCell::new(control_socket(around).map(Arc::new)),
             upgrades,
             tasks: RefCell::default(),
             answers: RefCell::default(),
@@ -135,6 +135,12 @@ impl Upkeep {
                 },
             )
         }));
+        let awaited = opened.as_ref().and_then(|opened| opened.awaited.clone());
+        tasks.extend(awaited.map(|file| {
+            steady("the wait for the store", &self.shared, async move || {
+                file.have().await;
+            })
+        }));
         tasks.extend(opened.map(|opened| {
             let (ours, secret) = (shared(), self.plan.secret.clone());
             steady("the upkeep of blocks", &self.shared, async move || {
@@ -153,7 +159,7 @@ impl Upkeep {
 
     /// Answers at the control socket.
     pub(crate) fn answer(&self) {
-        let Some(socket) = &self.control else { return };
+        let Some(socket) = self.socket() else { return };
         let desk = Desk {
             shared: Arc::clone(&self.shared),
             around: self.around.clone(),
@@ -161,7 +167,6 @@ impl Upkeep {
             _open: self.exchanges.subscribe(),
         };
         self.fall_silent();
-        let socket = Arc::clone(socket);
         let answers = steady("the control socket", &self.shared, async move || {
             control::serve(&socket, &desk).await;
         });
@@ -197,7 +202,9 @@ impl Upkeep {
     /// Why that cannot be.
     pub(crate) async fn pause(&self) -> Result<Option<OwnedFd>, String> {
         let (opened, _) = self.opened.borrow().clone().unzip();
-        let (file, memory) = opened.map(|opened| (opened.file, opened.memory)).unzip();
+        let (file, memory) = { opened }
+            .map(|opened| (opened.file().cloned(), opened.memory))
+            .unzip();
         let file = file.flatten();
         if let Some(file) = &file {
             // Most of it, while nobody waits yet.
@@ -240,7 +247,7 @@ impl Upkeep {
         if self.has_given() {
             self.around.store.hand_over(self.around.state.clone());
         }
-        if let Some(control) = &self.control {
+        if let Some(control) = self.socket() {
             control.leave();
         }
     }
@@ -261,7 +268,7 @@ impl Upkeep {
 
     /// This gateway is the one that has the control socket.
     pub(crate) fn stay(&self) {
-        if let Some(control) = &self.control {
+        if let Some(control) = self.socket() {
             control.stay();
         }
     }
@@ -301,8 +308,27 @@ impl Upkeep {
     }
 
     /// The control socket, for the one that takes over.
-    pub(crate) fn control(&self) -> Option<(Entrance, &Socket)> {
-        Some((Entrance::Control, self.control.as_deref()?))
+    pub(crate) fn control(&self) -> Option<(Entrance, Arc<Socket>)> {
+        Some((Entrance::Control, self.socket()?))
+    }
+
+    fn socket(&self) -> Option<Arc<Socket>> {
+        self.control.borrow().clone()
+    }
+
+    /// Has the control socket, once another gateway that ran on the state directory has ended.
+    pub(crate) async fn have_control(&self) {
+        while self.control.borrow().is_none() {
+            tokio::time::sleep(PAUSE).await;
+            if let Ok(Some(socket)) = control::bind(&self.around.state) {
+                *self.control.borrow_mut() = Some(Arc::new(socket));
+                self.answer();
+                tracing::info!(
+                    "the other gateway has ended: `panoply status` and `panoply blocks` speak to this one"
+                );
+            }
+        }
+        std::future::pending::<()>().await;
     }
 }
 
@@ -347,7 +373,7 @@ fn control_socket(around: &Surroundings) -> Option<Socket> {
         Ok(Some(socket)) => return Some(socket),
         Ok(None) => tracing::warn!(
             state = %around.state.display(),
-            "another gateway runs on this state directory; `panoply blocks` speaks to that one"
+            "another gateway runs on this state directory; `panoply blocks` speaks to that one until it has ended"
         ),
         Err(error) => tracing::warn!(%error, "`panoply blocks` will find no control socket"),
     }

@@ -112,6 +112,18 @@ pub enum Error {
         /// What the server said.
         source: Box<dyn StdError + Send + Sync>,
     },
+    /// A pooler that stands in between does not pass on what a connection is opened with.
+    #[error(
+        "what answers at {address} is a pooler ({source}), and decisions need settings of their own and what is \
+         prepared on a connection: name PostgreSQL itself in `store.url`, or a pool that keeps sessions \
+         (PgBouncer: `pool_mode = session`, `ignore_startup_parameters = options`)"
+    )]
+    Pooler {
+        /// Where it runs.
+        address: String,
+        /// What it said.
+        source: Box<dyn StdError + Send + Sync>,
+    },
     /// It says something else.
     #[error("postgres at {address} will not do: {source}")]
     Refused {
@@ -150,6 +162,13 @@ impl Error {
                 source,
             },
             _ if *code == SqlState::TOO_MANY_CONNECTIONS => Self::Full { address, source },
+            // PostgreSQL knows them all.
+            _ if source
+                .to_string()
+                .starts_with("unsupported startup parameter") =>
+            {
+                Self::Pooler { address, source }
+            }
             _ => Self::Refused { address, source },
         }
     }

@@ -56,6 +56,15 @@ impl PostgresStore {
 
 /// What an error means to whoever asked.
 pub(crate) fn failed(error: tokio_postgres::Error) -> StoreError {
+    let what = meaning(error.code());
+    match error.as_db_error() {
+        // The library's own words for it are "db error".
+        Some(said) => what.because(format!("{} ({})", said.message(), said.code().code())),
+        None => what.because(error),
+    }
+}
+
+fn meaning(code: Option<&SqlState>) -> StoreError {
     let passes = |code: &SqlState| {
         // Connections, resources, conflicts, and an operator who intervenes.
         let class = code.code().get(..2).unwrap_or("");
@@ -67,17 +76,20 @@ pub(crate) fn failed(error: tokio_postgres::Error) -> StoreError {
         SqlState::UNDEFINED_FUNCTION,
         SqlState::INVALID_SCHEMA_NAME,
     ];
-    let what = match error.code() {
+    let elsewhere = [
+        SqlState::INVALID_SQL_STATEMENT_NAME,
+        SqlState::DUPLICATE_PSTATEMENT,
+    ];
+    match code {
         code if code.is_none_or(passes) => StoreError::transient("postgres failed"),
         Some(code) if lacks.contains(code) => StoreError::permanent(
             "postgres has lost what this store made there: a restart makes it again, empty",
         ),
+        Some(code) if elsewhere.contains(code) => StoreError::permanent(
+            "a pooler stands before postgres and sends one connection to several of the server's: name \
+             PostgreSQL itself in `store.url`, or a pool that keeps sessions (PgBouncer: `pool_mode = session`)",
+        ),
         _ => StoreError::permanent("postgres refuses"),
-    };
-    match error.as_db_error() {
-        // The library's own words for it are "db error".
-        Some(said) => what.because(format!("{} ({})", said.message(), said.code().code())),
-        None => what.because(error),
     }
 }
 
@@ -141,5 +153,24 @@ impl fmt::Debug for PostgresStore {
         f.debug_struct("PostgresStore")
             .field("address", &self.0.address)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_pooler_does_to_a_connection_is_said() {
+        for code in ["26000", "42P05"] {
+            let error = meaning(Some(&SqlState::from_code(code)));
+            assert!(!error.is_transient(), "{code}");
+            assert!(
+                error.to_string().contains("a pool that keeps sessions"),
+                "{code}: {error}"
+            );
+        }
+        assert!(meaning(Some(&SqlState::from_code("57P01"))).is_transient());
+        assert!(meaning(None).is_transient());
     }
 }

@@ -236,12 +236,11 @@ impl Journal {
     /// Waits until everything is on the disk that was there when it was asked for.
     pub(crate) async fn flushed(&self, ticket: Ticket) -> Result<(), StoreError> {
         let written = self.written(ticket).await;
-        let trouble = self.lock().trouble.clone();
-        written.map_err(|error| match trouble {
+        written.map_err(|error| match self.trouble() {
             Some(why) => StoreError::permanent(
                 "what is counted cannot be written down, and would end with the process",
             )
-            .because(std::io::Error::other(&*why)),
+            .because(std::io::Error::other(why)),
             None => error,
         })
     }
@@ -323,6 +322,11 @@ impl Journal {
         self.progress
             .send_modify(|progress| progress.done = progress.done.max(number));
         news
+    }
+
+    /// Why nothing is written, while that is so.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        self.lock().trouble.as_deref().map(str::to_owned)
     }
 
     /// For the writer: changes are to be kept from now on, since all that memory has is written.

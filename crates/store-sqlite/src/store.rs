@@ -69,6 +69,11 @@ impl SqliteStore {
         Reply::later(self.0.threads.journal.flushed(ticket))
     }
 
+    /// Why nothing is written down at present, as on a full disk; memory has it all meanwhile.
+    pub fn trouble(&self) -> Option<String> {
+        self.0.threads.journal.trouble()
+    }
+
     /// Writes down what is left and gives the file back, and the memory, whoever has clones; it blocks
     /// its thread for as long. What is asked afterwards is counted anew and written nowhere, or fails:
     /// nobody should ask any more.

@@ -9,7 +9,8 @@ use panoply_core::CertificateSource;
 use rustls_pki_types::CertificateDer;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::error::X509Error;
-use x509_parser::extensions::GeneralName;
+use x509_parser::extensions::{GeneralName, ParsedExtension};
+use x509_parser::oid_registry::OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS;
 use x509_parser::prelude::FromDer as _;
 use x509_parser::time::ASN1Time;
 
@@ -23,6 +24,7 @@ pub struct CertificateInfo {
     not_after: SystemTime,
     source: CertificateSource,
     fingerprint: Fingerprint,
+    lacks: Option<Arc<str>>,
 }
 
 impl CertificateInfo {
@@ -40,7 +42,19 @@ impl CertificateInfo {
             not_after: system_time(certificate.validity().not_after),
             source,
             fingerprint: Fingerprint::of(der),
+            lacks: None,
         })
+    }
+
+    /// The same, sent without the certificate of who issued it.
+    pub(crate) fn lacking(mut self, issuer: Option<String>) -> Self {
+        self.lacks = issuer.map(Arc::from);
+        self
+    }
+
+    /// Who issued it, if that one's certificate should be sent along and is not there.
+    pub(crate) fn lacks(&self) -> Option<&str> {
+        self.lacks.as_deref()
     }
 
     /// The domain names and IP addresses it is valid for (subjectAltName), lower-case. The common
@@ -101,6 +115,32 @@ impl fmt::Display for CertificateInfo {
             Date(self.not_after)
         )
     }
+}
+
+/// Who issued the first certificate of a chain, if clients will look for that one's certificate in vain: others stand
+/// there, or it says where it can be fetched (RFC 5280 §4.2.2.1), as those do that no root has issued.
+pub(crate) fn lacking(chain: &[CertificateDer<'_>]) -> Option<String> {
+    let (own, others) = chain.split_first()?;
+    let (_, own) = X509Certificate::from_der(own).ok()?;
+    let is_issuer = |der: &CertificateDer<'_>| {
+        X509Certificate::from_der(der).is_ok_and(|(_, other)| other.subject() == own.issuer())
+    };
+    let is_own = own.issuer() == own.subject();
+    let is_there = others.iter().any(is_issuer);
+    let is_wanted = !others.is_empty() || names_issuer(&own);
+    (!is_own && !is_there && is_wanted).then(|| own.issuer().to_string())
+}
+
+fn names_issuer(certificate: &X509Certificate<'_>) -> bool {
+    let fetched = |extension: &ParsedExtension<'_>| match extension {
+        ParsedExtension::AuthorityInfoAccess(access) => {
+            let mut described = access.accessdescs.iter();
+            described.any(|access| access.access_method == OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS)
+        }
+        _ => false,
+    };
+    let mut extensions = certificate.extensions().iter();
+    extensions.any(|extension| fetched(extension.parsed_extension()))
 }
 
 /// A SHA-256 fingerprint, shown as browsers and OpenSSL show it: `AB:CD:…`.

@@ -13,12 +13,14 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use zeroize::Zeroizing;
 
 use crate::error::{At, Error};
-use crate::info::{CertificateInfo, Fingerprint};
+use crate::info::{self, CertificateInfo, Fingerprint};
 use crate::table::Entry;
 
 /// No chain and no key comes near it; a device or a log file named by mistake does.
 const MAX_LEN: u64 = 1024 * 1024;
 
+const BEGIN: &[u8] = b"-----BEGIN ";
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 const CERTIFICATE: &str = "CERTIFICATE";
 const PRIVATE_KEY: &str = "PRIVATE KEY";
 
@@ -62,6 +64,8 @@ pub(crate) fn look<'a>(
 /// All certificates of a PEM file, the server's own first.
 pub(crate) fn chain(pem: &[u8], at: &At) -> Result<Vec<CertificateDer<'static>>, Error> {
     check_armour(pem, at, CERTIFICATE)?;
+    let mended = lines(pem);
+    let pem = mended.as_ref().map_or(pem, |mended| mended.as_slice());
     let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(pem)
         .collect::<Result<_, _>>()
         .map_err(|source| Error::Damaged {
@@ -88,6 +92,8 @@ pub(crate) fn private_key(pem: &[u8], at: &At) -> Result<PrivateKeyDer<'static>,
     if has(pem, "ENCRYPTED PRIVATE KEY") || contains(pem, b"Proc-Type: 4,ENCRYPTED") {
         return Err(Error::EncryptedKey { at: at.clone() });
     }
+    let mended = lines(pem);
+    let pem = mended.as_ref().map_or(pem, |mended| mended.as_slice());
     match PrivateKeyDer::from_pem_slice(pem) {
         Ok(key) => Ok(key),
         Err(rustls_pki_types::pem::Error::NoItemsFound) => Err(Error::Lacks {
@@ -122,6 +128,7 @@ pub(crate) fn entry(
         })
     });
     let infos = infos.collect::<Result<Vec<_>, _>>()?;
+    let lacks = info::lacking(&chain);
     let private_key = private_key(key.1, key.0)?;
     let pair = CertifiedKey::from_der(chain, private_key, provider).map_err(|source| {
         let at = key.0.clone();
@@ -143,7 +150,7 @@ pub(crate) fn entry(
     })?;
     Ok(Arc::new(Entry {
         key: Arc::new(pair),
-        info,
+        info: info.lacking(lacks),
     }))
 }
 
@@ -151,16 +158,48 @@ fn check_armour(pem: &[u8], at: &At, label: &'static str) -> Result<(), Error> {
     let at = || at.clone();
     if pem.trim_ascii().is_empty() {
         Err(Error::Empty { at: at(), label })
-    } else if contains(pem, b"-----BEGIN ") {
+    } else if contains(pem, BEGIN) {
         Ok(())
     } else if is_der(pem) {
-        let kind = if label == CERTIFICATE { "x509" } else { "pkey" };
+        let kind = match (is_pkcs12(pem), label) {
+            // With both in it, which either key may name.
+            (true, _) => "pkcs12 -nodes",
+            (_, CERTIFICATE) => "x509 -inform DER",
+            _ => "pkey -inform DER",
+        };
         let (at, path) = (at(), at().path().display().to_string());
-        let command = format!("openssl {kind} -inform DER -in {path} -out {path}.pem");
+        let command = format!("openssl {kind} -in {path} -out {path}.pem");
         Err(Error::Der { at, command })
     } else {
         Err(Error::NotPem { at: at(), label })
     }
+}
+
+/// The same with each `-----BEGIN …` on a line of its own, where that was lost: files were put together of which one
+/// ends without a line feed, or begins with a byte order mark. What stands there is passed over otherwise, so that a
+/// chain lacks its second certificate, and nobody is told.
+fn lines(pem: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let is_glued = |at: usize| {
+        let before = pem.get(..at).unwrap_or_default();
+        before.ends_with(b"-----") || before.ends_with(BYTE_ORDER_MARK)
+    };
+    let mut lines = Zeroizing::new(Vec::new());
+    let mut from = 0;
+    for (at, window) in pem.windows(BEGIN.len()).enumerate() {
+        if window == BEGIN && is_glued(at) {
+            if from == 0 {
+                // All of it at once, or a key would be left where it was before.
+                lines.reserve(2 * pem.len());
+            }
+            lines.extend_from_slice(pem.get(from..at).unwrap_or_default());
+            lines.push(b'\n');
+            from = at;
+        }
+    }
+    (from > 0).then(|| {
+        lines.extend_from_slice(pem.get(from..).unwrap_or_default());
+        lines
+    })
 }
 
 /// Whether it begins as a SEQUENCE whose length in two bytes or one fits (X.690 §8.1).
@@ -173,6 +212,17 @@ fn is_der(bytes: &[u8]) -> bool {
         [0x30, length, rest @ ..] => *length < 0x80 && rest.len() >= usize::from(*length),
         _ => false,
     }
+}
+
+/// Whether a SEQUENCE is a PFX: it begins with the version 3, as no certificate and no key does (RFC 7292 §4).
+fn is_pkcs12(bytes: &[u8]) -> bool {
+    let ([0x30, 0x82, _, _, content @ ..]
+    | [0x30, 0x81, _, content @ ..]
+    | [0x30, _, content @ ..]) = bytes
+    else {
+        return false;
+    };
+    content.starts_with(&[0x02, 0x01, 0x03])
 }
 
 fn has(pem: &[u8], label: &str) -> bool {

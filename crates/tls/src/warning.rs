@@ -20,6 +20,8 @@ pub enum Warning {
     Expiring(CertificateInfo),
     /// The certificate has no name that browsers look at (subjectAltName).
     Nameless(CertificateInfo),
+    /// The certificate of who issued it is not sent along: clients that have not met it refuse.
+    Incomplete(CertificateInfo),
     /// A domain of the configuration that no certificate is valid for.
     Uncovered(String),
     /// A private key that every user of the machine may read.
@@ -51,6 +53,12 @@ impl fmt::Display for Warning {
                 "the certificate {} has no subjectAltName: browsers refuse it",
                 info.fingerprint()
             ),
+            Self::Incomplete(info) => write!(
+                f,
+                "the certificate for {info}, stands in its file without that of `{}`, who issued it: some browsers \
+                 have it from elsewhere, curl and other programs refuse; append it, as in `fullchain.pem`",
+                info.lacks().unwrap_or_default()
+            ),
             Self::Uncovered(domain) => write!(f, "no certificate is valid for `{domain}`"),
             Self::ReadableKey(path) => write!(
                 f,
@@ -80,6 +88,9 @@ pub(crate) fn of_certificate(info: &CertificateInfo, now: SystemTime) -> Vec<War
     }
     if info.names().is_empty() {
         warnings.push(Warning::Nameless(info.clone()));
+    }
+    if info.lacks().is_some() {
+        warnings.push(Warning::Incomplete(info.clone()));
     }
     warnings
 }

@@ -54,6 +54,67 @@ fn a_missing_file_is_named() {
 }
 
 #[test]
+fn files_that_were_put_together_are_read_whole() {
+    let (home, clock, authority) = home();
+    let root = authority.root(home.path());
+    let issuer = fs::read_to_string(&root).unwrap();
+    let (certificate, key) = authority.pems(&["shop.example"]);
+    let (mark, glued) = ("\u{feff}", certificate.trim_end());
+    for chain in [
+        format!("{glued}{issuer}"),
+        format!("{certificate}{mark}{issuer}"),
+        format!("{mark}{certificate}{issuer}"),
+        format!("{mark}{certificate}{mark}{issuer}").replace('\n', "\r\n"),
+    ] {
+        let files = Files::write(home.path(), "shop", &chain, &format!("{mark}{key}"));
+        let tls = local(home.path(), &clock, files.config());
+        let (client, _) = shake(&tls, &Arc::new(client(&root, &clock)), "shop.example").unwrap();
+        assert_eq!(client.peer_certificates().unwrap().len(), 2, "{chain}");
+    }
+}
+
+#[test]
+fn a_chain_with_a_gap_is_told_of() {
+    let (home, clock, authority) = home();
+    let issuer = fs::read_to_string(authority.root(home.path())).unwrap();
+    let (certificate, key) = authority.pems(&["shop.example"]);
+    // Of another name, or it would pass for the issuer's.
+    let mut other = rcgen::CertificateParams::new(["other.example".to_owned()]).unwrap();
+    other
+        .distinguished_name
+        .push(rcgen::DnType::CommonName, "Another");
+    let other = other
+        .self_signed(&KeyPair::generate().unwrap())
+        .unwrap()
+        .pem();
+    for (chain, complete) in [
+        (certificate.clone(), true),
+        (format!("{certificate}{issuer}"), true),
+        (format!("{certificate}{other}"), false),
+        (format!("{certificate}{other}{issuer}"), true),
+    ] {
+        let files = Files::write(home.path(), "shop", &chain, &key);
+        let tls = local(home.path(), &clock, files.config());
+        let warnings = tls.warnings();
+        let is_told = |warning: &Warning| matches!(warning, Warning::Incomplete(_));
+        assert_eq!(!warnings.iter().any(is_told), complete, "{warnings:?}");
+    }
+    // One that says where its issuer's can be fetched, as those do that are issued by no root.
+    let (certificate, key) = authority.pems_that_name_their_issuer(&["shop.example"]);
+    let files = Files::write(home.path(), "shop", &certificate, &key);
+    let said: Vec<String> = local(home.path(), &clock, files.config())
+        .warnings()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert!(
+        said.iter()
+            .any(|said| said.contains("`CN=Authority of a test`, who issued it")),
+        "{said:?}"
+    );
+}
+
+#[test]
 fn what_is_not_pem_is_told_apart() {
     let (home, _, authority) = home();
     let (certificate, key) = authority.pems(&["shop.example"]);
@@ -74,6 +135,12 @@ fn what_is_not_pem_is_told_apart() {
             k,
             "certificate",
             "convert it with `openssl x509 -inform DER -in",
+        ),
+        (
+            b"\x30\x06\x02\x01\x03\x30\x01\x00",
+            k,
+            "certificate",
+            "convert it with `openssl pkcs12 -nodes -in",
         ),
         (
             half,

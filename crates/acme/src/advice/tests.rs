@@ -151,6 +151,30 @@ fn of_account(is_external: bool, error: &Error) -> Failure {
 }
 
 #[test]
+fn an_account_that_was_closed_is_nobodys_port_either() {
+    let names = ["shop.example".to_owned()];
+    let tried = Tried {
+        directory: &"https://ca.example/dir".parse().unwrap(),
+        names: &names,
+        of: Of::Challenge(ChallengeKind::TlsAlpn01),
+    };
+    let problem = |word| {
+        let detail = "Account is not valid, has status \"deactivated\"";
+        let problem = serde_json::json!({ "type": format!("{PREFIX}{word}"), "detail": detail });
+        Error::Api(serde_json::from_value(problem).unwrap())
+    };
+    let closed = tried.placing(&problem("unauthorized"), false);
+    assert_eq!(closed.fault, Fault::Request);
+    assert!(
+        closed.advice.contains("without its file"),
+        "{}",
+        closed.advice
+    );
+    let limited = tried.placing(&problem("rateLimited"), false);
+    assert_eq!(limited.fault, Fault::Limited);
+}
+
+#[test]
 fn an_account_that_is_refused_is_nobodys_port() {
     let problem = |word| {
         let problem = serde_json::json!({ "type": format!("{PREFIX}{word}"), "detail": "no" });

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::OwnedFd;
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
@@ -162,10 +163,18 @@ pub(super) async fn supervise(
                 robbed += 1;
                 format!("{status}; somebody else has its port, it is given another one")
             }
+            Ok(Some(status)) if status.signal() == Some(Signal::KILL.as_raw()) => {
+                format!(
+                    "{status}; if nobody here did that, the kernel may have, for want of memory: `journalctl -k` says so"
+                )
+            }
             Ok(Some(status)) => status.to_string(),
             Ok(None) => "not known: another gateway has started it".to_owned(),
             Err(error) => error.to_string(),
         };
+        let said = status.split(';').next().unwrap_or_default();
+        shared.falls.note(said, shared.clock.wall());
+        shared.metrics.app_ended();
         if shared.clock.monotonic().saturating_sub(started) > SETTLED {
             pause = FIRST_PAUSE;
         }

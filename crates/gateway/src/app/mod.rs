@@ -2,6 +2,7 @@
 
 mod command;
 mod exposed;
+mod falls;
 mod port;
 mod process;
 mod run;
@@ -9,4 +10,5 @@ mod sockets;
 mod upstream;
 
 pub(crate) use command::{Ended, Fate, end};
+pub(crate) use falls::Falls;
 pub(crate) use run::{left, run};

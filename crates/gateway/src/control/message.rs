@@ -90,13 +90,13 @@ pub struct Status {
     pub process: u32,
     /// The app: `up at ADDRESS`, or `starting, or starting again`.
     pub app: String,
-    /// The store: `answers`, or `does not answer`.
+    /// The store: `answers`, `answers, but` what somebody must act on, or `does not answer`.
     pub store: String,
     /// How many blocks are in force, as far as the store tells; no more than 500 are counted.
     pub blocks: Option<usize>,
     /// The certificates that are ordered, or in force.
     pub certificates: Vec<CertificateEntry>,
-    /// What should be looked at about them, a sentence each.
+    /// What should be looked at about them, and what waits for a restart, a sentence each.
     pub warnings: Vec<String>,
 }
 

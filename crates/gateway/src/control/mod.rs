@@ -8,13 +8,15 @@ mod message;
 mod pulse;
 mod server;
 mod socket;
+mod status;
 
 pub use client::{Control, ControlError};
 pub(crate) use decision::{OwnedOp, decide_at, with_ops};
 pub use message::{BlockEntry, CertificateEntry, Reports, Status};
 pub(crate) use pulse::Pulse;
-pub(crate) use server::{Asker, Desk, serve, status};
+pub(crate) use server::{Asker, Desk, serve};
 pub(crate) use socket::{Socket, bind};
+pub(crate) use status::status;
 
 /// The socket's name in the state directory.
 const SOCKET: &str = "control.sock";

@@ -6,11 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use panoply_acme::Reason;
-use panoply_core::{
-    BlockId, CertificateSource, ClientAddress, CounterStore as _, Release, Scheme, StoreError,
-};
+use panoply_core::{BlockId, ClientAddress, CounterStore as _, Release, Scheme, StoreError};
 use panoply_headers::HeaderInForce;
-use panoply_tls::{CertificateInfo, Date};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc::error::TrySendError;
@@ -18,12 +15,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::PATIENCE;
 use super::decision::with_ops;
-use super::message::{Ask, BlockEntry, CertificateEntry, LONGEST, PAGE, Reports, Said, Status};
+use super::message::{Ask, BlockEntry, LONGEST, PAGE, Reports, Said};
 use super::socket::Socket;
+use super::status::status;
 use crate::descriptors::Once;
 use crate::settings::Live;
-use crate::shared::{AppState, Shared};
-use crate::store::Deferred;
+use crate::shared::Shared;
 use crate::surroundings::Surroundings;
 
 /// Where a request for an upgrade is answered: the process that has taken over, or why none has.
@@ -237,64 +234,6 @@ async fn revoke(live: &Live, name: &str, reason: Reason) -> Said {
         Err(failure) => Said::Failed {
             why: format!("{failure}\n{}", failure.advice),
         },
-    }
-}
-
-/// Until when a certificate is valid.
-fn end(info: &CertificateInfo) -> String {
-    Date::from(info.not_after()).to_string()
-}
-
-pub(crate) async fn status(shared: &Shared, store: &Deferred) -> Status {
-    let live = shared.live.load_full();
-    let app = match &**shared.app.load() {
-        AppState::Up(address) => format!("up at {address}"),
-        AppState::Starting => "starting, or starting again".to_owned(),
-    };
-    let blocks = store.blocks(None, PAGE).await;
-    let answers = if blocks.is_ok() {
-        "answers"
-    } else {
-        "does not answer"
-    };
-    let certificates = live.tls.as_ref().map_or_else(Vec::new, |tls| {
-        let ordered = live
-            .acme
-            .as_ref()
-            .map_or_else(Vec::new, |acme| acme.states());
-        let of_acme = |info: &CertificateInfo| {
-            matches!(
-                info.source(),
-                CertificateSource::Acme | CertificateSource::Staging
-            )
-        };
-        let others = tls.certificates().into_iter().filter(|info| !of_acme(info));
-        let ordered = ordered.iter().map(|state| CertificateEntry {
-            names: state.names.clone(),
-            source: { state.certificate.as_ref() }
-                .map_or(CertificateSource::Acme, CertificateInfo::source)
-                .as_str()
-                .to_owned(),
-            valid_until: state.certificate.as_ref().map(end),
-            standing: state.standing.to_string(),
-        });
-        let others = others.map(|info| CertificateEntry {
-            names: info.names().to_vec(),
-            source: info.source().as_str().to_owned(),
-            valid_until: Some(end(&info)),
-            standing: "in force".to_owned(),
-        });
-        ordered.chain(others).collect()
-    });
-    let warnings = live.tls.as_deref().map(crate::certificate_warnings);
-    Status {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        process: std::process::id(),
-        app,
-        store: answers.to_owned(),
-        blocks: blocks.ok().map(|page| page.len()),
-        certificates,
-        warnings: warnings.unwrap_or_default(),
     }
 }
 

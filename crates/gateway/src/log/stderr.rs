@@ -24,6 +24,11 @@ pub(crate) fn lost() -> u64 {
     STDERR.state().lost
 }
 
+/// So many more lines could not be written, by somebody else who writes there.
+pub(crate) fn add_lost(lines: u64) {
+    STDERR.state().lost += lines;
+}
+
 /// Gives what waits to be written `patience` to be so: the program is about to end.
 pub(crate) fn settle(patience: Duration) {
     STDERR.settle(patience);

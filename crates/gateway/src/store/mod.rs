@@ -1,6 +1,8 @@
 //! Where the gateway counts: a store that is opened once the runtime runs, and its secret.
 
+mod awaited;
 mod deferred;
+mod health;
 mod open;
 mod secret;
 

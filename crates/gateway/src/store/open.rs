@@ -17,6 +17,7 @@ use panoply_store_redis::RedisStore;
 use panoply_store_sqlite::SqliteStore;
 use rustix::fs::{MemfdFlags, memfd_create};
 
+use super::awaited::Awaited;
 use super::is_foreign;
 use crate::config::StoreUrl;
 
@@ -28,6 +29,8 @@ pub(crate) struct Opened {
     pub(crate) insured: Option<Arc<Insured>>,
     /// The same, where it is a file that one process has to itself.
     pub(crate) file: Option<SqliteStore>,
+    /// The same, where another process still has it.
+    pub(crate) awaited: Option<Awaited>,
     /// The same, where it ends with the process, unless it is handed over.
     pub(crate) memory: Option<MemoryStore>,
     /// Where nodes keep what they share, if they have a store in common.
@@ -83,6 +86,7 @@ pub(crate) async fn open(
         store,
         insured: None,
         file: None,
+        awaited: None,
         memory: None,
         sessions: None,
     };
@@ -104,6 +108,7 @@ pub(crate) async fn open(
             store: Arc::clone(&insured) as _,
             insured: Some(insured),
             file: None,
+            awaited: None,
             memory: None,
             sessions: Some(sessions),
         }
@@ -121,11 +126,11 @@ pub(crate) async fn open(
             Err(panoply_store_sqlite::Error::InUse(path)) if !plan.asked => {
                 tracing::warn!(
                     path = %path.display(),
-                    "another gateway counts in the state directory: locks of this one end with it. \
-                     Give each a state directory of its own (`--state DIR`), or a store that they \
-                     share (`store.url`)"
+                    "another gateway counts in the state directory: this one counts in memory until that \
+                     one has ended. If both are to stay, give each a state directory of its own \
+                     (`--state DIR`), or a store that they share (`store.url`)"
                 );
-                Ok(in_memory(memory()))
+                Ok(Awaited::open(&path, clock))
             }
             Err(error) => Err(plan.cannot(&error)),
         },

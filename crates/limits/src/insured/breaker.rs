@@ -1,7 +1,7 @@
 //! When a store is left alone.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use panoply_core::{Clock, StoreError};
@@ -15,6 +15,9 @@ pub(super) struct Breaker {
     failures: AtomicUsize,
     /// In milliseconds; zero while the store is there.
     open_until: AtomicU64,
+    /// Why the store does not do what it is asked for, though it may answer who only looks.
+    trouble: Mutex<Option<String>>,
+    troubled: AtomicBool,
 }
 
 /// How many failures in a row it takes to leave the store alone.
@@ -27,6 +30,8 @@ impl Breaker {
             pause: u64::try_from(pause.as_millis()).unwrap_or(u64::MAX).max(1),
             failures: AtomicUsize::new(0),
             open_until: AtomicU64::new(0),
+            trouble: Mutex::default(),
+            troubled: AtomicBool::new(false),
         }
     }
 
@@ -61,8 +66,33 @@ impl Breaker {
         }
     }
 
+    /// The store has done more than look.
+    pub(super) fn works(&self) {
+        if self.troubled.load(Ordering::Acquire) {
+            self.troubled.store(false, Ordering::Release);
+            *self.lock() = None;
+        }
+    }
+
+    /// Why somebody must act, as the store said last.
+    pub(super) fn trouble(&self) -> Option<String> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<String>> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The store has not, or not with what it was asked for.
     pub(super) fn bad(&self, error: &StoreError) {
+        let mut news = false;
+        if !error.is_transient() {
+            let why = Some(error.to_string());
+            let mut trouble = self.lock();
+            news = *trouble != why;
+            *trouble = why;
+            self.troubled.store(true, Ordering::Release);
+        }
         let failures = self
             .failures
             .fetch_add(1, Ordering::AcqRel)
@@ -76,7 +106,7 @@ impl Breaker {
         if opens {
             tracing::warn!(%error, cause, "the store is away, the insurance decides");
         }
-        if !error.is_transient() && (opens || failures < FAILURES) {
+        if opens && !error.is_transient() || news {
             tracing::error!(%error, cause, "the store does not do its work: somebody must act");
         }
     }

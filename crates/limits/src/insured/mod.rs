@@ -88,7 +88,11 @@ impl Purpose {
         let all = |test: fn(&Action) -> bool| ops.iter().all(|op| test(&op.action));
         if all(|action| matches!(action, Action::Refund { .. } | Action::Forget)) {
             Self::Settlement
-        } else if all(|action| matches!(action, Action::Block { .. })) {
+        } else if ops
+            .iter()
+            .any(|op| matches!(op.action, Action::Block { .. }))
+        {
+            // Also with what is counted along with it, such as the changes of a list that other nodes look at.
             Self::ByHand
         } else {
             Self::Verdict
@@ -105,6 +109,12 @@ impl Insured {
         self.breaker.is_open()
     }
 
+    /// What somebody must act on, while the store refuses what it is asked for, also where it answers who only looks:
+    /// one without memory left, say.
+    pub fn trouble(&self) -> Option<String> {
+        self.breaker.trouble()
+    }
+
     /// How many decisions the insurance has made so far.
     pub fn decided_instead(&self) -> u64 {
         self.instead.load(Ordering::Relaxed)
@@ -113,6 +123,9 @@ impl Insured {
     /// Takes note of the store's answer.
     fn heard(&self, ops: &[Op<'_>], decision: &Decision) {
         self.breaker.good();
+        if ops.iter().any(|op| op.action != Action::Get) {
+            self.breaker.works();
+        }
         self.known.note(ops, decision, self.clock.monotonic());
         self.owed.deliver(&self.store, self.deadline);
         let both = (&self.store, &self.insurance);

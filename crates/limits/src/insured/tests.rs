@@ -1,3 +1,4 @@
+mod by_hand;
 mod held;
 
 use std::net::IpAddr;

@@ -10,7 +10,8 @@ use std::time::Duration;
 use panoply_core::{Clock, ManualClock};
 use panoply_tls::{Tls, TlsConfig};
 use rcgen::{
-    CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose, date_time_ymd,
+    CertificateParams, CertifiedIssuer, CustomExtension, DnType, IsCa, KeyPair, KeyUsagePurpose,
+    date_time_ymd,
 };
 use rustls::client::Resumption;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
@@ -147,6 +148,20 @@ impl Authority {
         params.not_before = date_time_ymd(2029, 12, 1);
         params.not_after = date_time_ymd(2030, 12, 1);
         let certificate = params.signed_by(key, &self.0).unwrap();
+        (certificate.pem(), key.serialize_pem())
+    }
+
+    /// A certificate that says where that of its issuer is fetched.
+    pub(crate) fn pems_that_name_their_issuer(&self, names: &[&str]) -> (String, String) {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names).unwrap();
+        let uri = b"http://a.example/i";
+        let issuers = [0x06, 8, 0x2b, 6, 1, 5, 5, 7, 48, 2, 0x86, 18];
+        let content = [&[0x30, 32, 0x30, 30][..], &issuers, uri].concat();
+        let access = CustomExtension::from_oid_content(&[1, 3, 6, 1, 5, 5, 7, 1, 1], content);
+        params.custom_extensions = vec![access];
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.0).unwrap();
         (certificate.pem(), key.serialize_pem())
     }
 

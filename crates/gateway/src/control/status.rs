@@ -1,0 +1,69 @@
+//! How everything stands.
+
+use panoply_core::{CertificateSource, CounterStore as _};
+use panoply_tls::{CertificateInfo, Date};
+
+use super::message::{CertificateEntry, PAGE, Status};
+use crate::shared::{AppState, Shared};
+use crate::store::Deferred;
+
+/// Until when a certificate is valid.
+fn end(info: &CertificateInfo) -> String {
+    Date::from(info.not_after()).to_string()
+}
+
+pub(crate) async fn status(shared: &Shared, store: &Deferred) -> Status {
+    let live = shared.live.load_full();
+    let mut app = match &**shared.app.load() {
+        AppState::Up(address) => format!("up at {address}"),
+        AppState::Starting => "starting, or starting again".to_owned(),
+    };
+    app.extend(shared.falls.told());
+    let blocks = store.blocks(None, PAGE).await;
+    let answers = match (blocks.is_ok(), &*shared.store_trouble.load()) {
+        (true, None) => "answers".to_owned(),
+        (true, Some(trouble)) => format!("answers, but {trouble}"),
+        (false, _) => "does not answer".to_owned(),
+    };
+    let certificates = live.tls.as_ref().map_or_else(Vec::new, |tls| {
+        let ordered = live
+            .acme
+            .as_ref()
+            .map_or_else(Vec::new, |acme| acme.states());
+        let of_acme = |info: &CertificateInfo| {
+            matches!(
+                info.source(),
+                CertificateSource::Acme | CertificateSource::Staging
+            )
+        };
+        let others = tls.certificates().into_iter().filter(|info| !of_acme(info));
+        let ordered = ordered.iter().map(|state| CertificateEntry {
+            names: state.names.clone(),
+            source: { state.certificate.as_ref() }
+                .map_or(CertificateSource::Acme, CertificateInfo::source)
+                .as_str()
+                .to_owned(),
+            valid_until: state.certificate.as_ref().map(end),
+            standing: state.standing.to_string(),
+        });
+        let others = others.map(|info| CertificateEntry {
+            names: info.names().to_vec(),
+            source: info.source().as_str().to_owned(),
+            valid_until: Some(end(&info)),
+            standing: "in force".to_owned(),
+        });
+        ordered.chain(others).collect()
+    });
+    let certified = live.tls.as_deref().map(crate::certificate_warnings);
+    let waits = shared.waits.load();
+    let warnings = certified.into_iter().flatten().chain(waits.told());
+    Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        process: std::process::id(),
+        app,
+        store: answers,
+        blocks: blocks.ok().map(|page| page.len()),
+        certificates,
+        warnings: warnings.collect(),
+    }
+}
