@@ -1,14 +1,17 @@
 //! The tower layer.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
-use http::Request;
+use http::header::FORWARDED;
+use http::{HeaderMap, HeaderName, Request};
 use panoply_core::{ClientAddress, Connection, Scheme};
 use tower_layer::Layer;
 use tower_service::Service;
 
+use crate::proxies::Proxies;
 use crate::{Client, claims};
 
 /// Finds the client once a request and hands it on as [`panoply_core::ClientAddress`].
@@ -21,7 +24,16 @@ use crate::{Client, claims};
 #[derive(Debug, Clone)]
 pub struct ClientLayer {
     client: Arc<Client>,
-    told: Arc<AtomicBool>,
+    told: Arc<Told>,
+}
+
+/// What is said once.
+#[derive(Debug)]
+struct Told {
+    no_peer: AtomicBool,
+    unnamed: AtomicBool,
+    /// Where a proxy of one's own may be. Whoever comes from elsewhere may write what he likes, for that to be said.
+    near: Proxies,
 }
 
 impl ClientLayer {
@@ -29,7 +41,11 @@ impl ClientLayer {
     pub fn new(client: Client) -> Self {
         Self {
             client: Arc::new(client),
-            told: Arc::default(),
+            told: Arc::new(Told {
+                no_peer: AtomicBool::new(false),
+                unnamed: AtomicBool::new(false),
+                near: Proxies::near(),
+            }),
         }
     }
 
@@ -45,7 +61,7 @@ impl ClientLayer {
             return;
         }
         let Some(connection) = self.connection(request) else {
-            if !self.told.swap(true, Ordering::Relaxed) {
+            if !self.told.no_peer.swap(true, Ordering::Relaxed) {
                 tracing::error!(
                     "requests carry no peer address, so no client can be told from another; serve \
                      with into_make_service_with_connect_info::<SocketAddr>()"
@@ -57,6 +73,15 @@ impl ClientLayer {
         let (peer, scheme) = connection;
         let address = self.client.resolve(peer, scheme, request.headers());
         if !self.client.trusts(peer.ip()) {
+            if let Some(header) = self.told.unnamed(peer.ip(), request.headers()) {
+                let address = peer.ip().to_canonical();
+                tracing::warn!(
+                    %address,
+                    header,
+                    "a proxy that nobody has named says there who its clients are: all of them count as one, with its \
+                     address and its scheme. If it is yours, give it to `trusted_proxies`"
+                );
+            }
             claims::remove(request.headers_mut());
         }
         request.extensions_mut().insert(address);
@@ -92,6 +117,25 @@ impl ClientLayer {
             }
         }
         None
+    }
+}
+
+/// Where proxies say who their clients are.
+static SAID: [HeaderName; 3] = [
+    HeaderName::from_static("x-forwarded-for"),
+    FORWARDED,
+    HeaderName::from_static("x-real-ip"),
+];
+
+impl Told {
+    /// The header in which a `peer` of one's own that is not trusted has said whose request this is, once.
+    fn unnamed(&self, peer: IpAddr, headers: &HeaderMap) -> Option<&'static str> {
+        if self.unnamed.load(Ordering::Relaxed) || !self.near.contain(peer.to_canonical()) {
+            return None;
+        }
+        let said = SAID.iter().find(|name| headers.contains_key(*name))?;
+        let is_first = !self.unnamed.swap(true, Ordering::Relaxed);
+        is_first.then_some(said.as_str())
     }
 }
 
@@ -253,6 +297,41 @@ mod tests {
             .extensions_mut()
             .insert(ConnectInfo(peer("198.51.100.2:1")));
         assert_eq!(seen(request).await, "198.51.100.2");
+    }
+
+    #[test]
+    fn a_proxy_that_nobody_has_named_is_told_of_once() {
+        let headers = |name: &'static str| {
+            HeaderMap::from_iter([(
+                HeaderName::from_static(name),
+                http::HeaderValue::from_static("203.0.113.9"),
+            )])
+        };
+        let told = |peer: &str, name: &'static str| {
+            let layer = ClientLayer::new(ClientConfig::new().build().unwrap());
+            let tell = || {
+                let said = headers(name);
+                let header = layer.told.unnamed(peer.parse().unwrap(), &said);
+                header.map(str::to_owned)
+            };
+            let first = tell();
+            assert_eq!(tell(), None);
+            first
+        };
+        for peer in [
+            "127.0.0.1",
+            "::1",
+            "::ffff:10.1.2.3",
+            "172.17.0.1",
+            "fd00::1",
+        ] {
+            for name in ["x-forwarded-for", "forwarded", "x-real-ip"] {
+                assert_eq!(told(peer, name).as_deref(), Some(name), "{peer}");
+            }
+            assert_eq!(told(peer, "x-forwarded-proto"), None);
+        }
+        // Anybody may write it.
+        assert_eq!(told("198.51.100.1", "x-forwarded-for"), None);
     }
 
     #[tokio::test]

@@ -72,7 +72,17 @@ impl Proxies {
         Ok(Self(networks))
     }
 
-    fn contain(&self, address: IpAddr) -> bool {
+    /// Where proxies of one's own are, if they have no public address: all that has a name.
+    pub(crate) fn near() -> Self {
+        let networks = NAMES.iter().flat_map(|(_, networks)| *networks);
+        Self(
+            networks
+                .filter_map(|network| network.parse().ok())
+                .collect(),
+        )
+    }
+
+    pub(crate) fn contain(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))
     }
 }
