@@ -6,7 +6,7 @@ use panoply_core::ClientAddress;
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 
-use crate::proxies::{Proxies, Trust};
+use crate::proxies::Trust;
 use crate::{Client, Error};
 
 /// Whose word on the client's address is taken; by default nobody's.
@@ -134,7 +134,7 @@ impl ClientConfig {
         }
         let trust = match self.hops {
             Some(hops) => Trust::Hops(hops),
-            None => Trust::Named(Proxies::parse(&self.trusted_proxies)?),
+            None => Trust::named(&self.trusted_proxies)?,
         };
         let mut client = Client::new(trust, self.header, self.ipv6_prefix);
         client.tls_ends_here = self.tls_ends_here;

@@ -7,11 +7,10 @@ use std::task::{Context, Poll};
 
 use http::header::FORWARDED;
 use http::{HeaderMap, HeaderName, Request};
-use panoply_core::{ClientAddress, Connection, Scheme};
+use panoply_core::{ClientAddress, Connection, Networks, Scheme};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::proxies::Proxies;
 use crate::{Client, claims};
 
 /// Finds the client once a request and hands it on as [`panoply_core::ClientAddress`].
@@ -33,7 +32,7 @@ struct Told {
     no_peer: AtomicBool,
     unnamed: AtomicBool,
     /// Where a proxy of one's own may be. Whoever comes from elsewhere may write what he likes, for that to be said.
-    near: Proxies,
+    near: Networks,
 }
 
 impl ClientLayer {
@@ -44,7 +43,7 @@ impl ClientLayer {
             told: Arc::new(Told {
                 no_peer: AtomicBool::new(false),
                 unnamed: AtomicBool::new(false),
-                near: Proxies::near(),
+                near: Networks::near(),
             }),
         }
     }
@@ -130,7 +129,7 @@ static SAID: [HeaderName; 3] = [
 impl Told {
     /// The header in which a `peer` of one's own that is not trusted has said whose request this is, once.
     fn unnamed(&self, peer: IpAddr, headers: &HeaderMap) -> Option<&'static str> {
-        if self.unnamed.load(Ordering::Relaxed) || !self.near.contain(peer.to_canonical()) {
+        if self.unnamed.load(Ordering::Relaxed) || !self.near.contains(peer) {
             return None;
         }
         let said = SAID.iter().find(|name| headers.contains_key(*name))?;

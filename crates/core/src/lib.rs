@@ -5,6 +5,7 @@ mod clock;
 mod connection;
 mod counters;
 mod host;
+mod networks;
 mod nonce;
 mod path_index;
 mod random;
@@ -23,6 +24,7 @@ pub use counters::{
     Receipt, Record, Release, Reply, Rule, State, StoreError, Subject,
 };
 pub use host::{is_host, parse_host};
+pub use networks::{Networks, UnknownNetwork};
 pub use nonce::Nonce;
 pub use path_index::PathIndex;
 pub use refusal::{OwnPage, Refusal};

@@ -2,6 +2,7 @@
 
 mod blocklist;
 mod error;
+mod exempt;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;

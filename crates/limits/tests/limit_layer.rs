@@ -66,6 +66,38 @@ async fn points_are_spent_and_told() {
 }
 
 #[tokio::test]
+async fn who_is_exempt_is_limited_by_what_does_not_say_so() {
+    let few = LimitConfig::new(1, MINUTE).exempt(["203.0.113.0/24", "2001:db8::9"]);
+    let more = LimitConfig::new(3, MINUTE).name("more");
+    let told = few.to_string();
+    assert!(
+        told.ends_with("for each client, but not 203.0.113.0/24, 2001:db8::9"),
+        "{told}"
+    );
+    let layer = layer(&ManualClock::new(), [few, more]);
+    let passed = async |client: &str| {
+        let mut passed = 0;
+        for _ in 0..5 {
+            let client = ClientAddress::direct(client.parse().unwrap(), Scheme::Http);
+            let mut request = request("/");
+            request.extensions_mut().insert(client);
+            passed += u32::from(ask(&layer, request).await.status() == 200);
+        }
+        passed
+    };
+    for (client, times) in [
+        ("203.0.113.9:1", 3),
+        ("198.51.100.1:1", 1),
+        // Counted by their networks, and spared one by one.
+        ("[2001:db8:1::9]:1", 1),
+        ("[2001:db8::9]:1", 3),
+        ("[2001:db8::10]:1", 0),
+    ] {
+        assert_eq!(passed(client).await, times, "{client}");
+    }
+}
+
+#[tokio::test]
 async fn a_refusal_by_one_spends_nothing_of_another() {
     let clock = ManualClock::new();
     let narrow = LimitConfig::new(1, MINUTE).path("/a");
@@ -214,6 +246,18 @@ fn a_table_that_is_wrong_says_what_to_write() {
         (
             "points = 1\nwindow = \"1m\"\npath = \"api\"",
             "`path` is `api`, which is no path",
+        ),
+        (
+            "points = 1\nwindow = \"1m\"\nexempt = [\"10.0.0.0/33\"]",
+            "`exempt` has `10.0.0.0/33`",
+        ),
+        (
+            "points = 1\nwindow = \"1m\"\nexempt = [\"lopback\"]",
+            "did you mean `loopback`?",
+        ),
+        (
+            "points = 1\nwindow = \"1m\"\nexempt = [\"0.0.0.0/1\", \"128.0.0.0/1\"]",
+            "`exempt` lets everybody through",
         ),
         (
             "points = 1\nwindow = \"1m\"\nname = \"a\\\"b\"",

@@ -423,6 +423,10 @@ fn a_table_that_is_wrong_says_what_to_write() {
         ("path = \"login\"", "`path` is `login`, which is no path"),
         ("path = []", "`path` names no path"),
         (
+            "path = \"/l\"\nexempt = [\"office\"]",
+            "`exempt` has `office`",
+        ),
+        (
             "path = \"/l\"\nusername = \"a..b\"",
             "`username` has `a..b`",
         ),
@@ -442,6 +446,35 @@ fn a_table_that_is_wrong_says_what_to_write() {
             .to_string();
         assert!(error.contains(told), "{error}");
     }
+}
+
+#[tokio::test]
+async fn many_behind_one_address_are_told_apart_by_their_names_where_that_is_said() {
+    let wrong = async |site: &Site, user: &str| {
+        let answer = site.post(format!("username={user}&password=wrong")).await;
+        answer.status().as_u16()
+    };
+    let office = LoginConfig::route("/login").exempt(["203.0.113.0/24"]);
+    let [office, others] = [office, LoginConfig::route("/login")].map(Site::new);
+    let mut refused = [0, 0];
+    for number in 0..150 {
+        for (site, refused) in [&office, &others].into_iter().zip(&mut refused) {
+            *refused += u32::from(wrong(site, &format!("user{number}")).await == 429);
+        }
+    }
+    assert_eq!(refused, [0, 140]);
+    // Nobody has more guesses at a user than elsewhere.
+    for guess in 0..12 {
+        let status = wrong(&office, "alice").await;
+        assert_eq!(status, if guess < 10 { 401 } else { 429 }, "{guess}");
+    }
+    // What names nobody is counted of the client.
+    for guess in 0..101 {
+        let answer = office.post("password=wrong").await;
+        let status = answer.status();
+        assert_eq!(status, if guess < 100 { 401 } else { 429 }, "{guess}");
+    }
+    assert_eq!(wrong(&office, "bob").await, 401);
 }
 
 #[tokio::test]

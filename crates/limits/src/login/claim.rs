@@ -15,6 +15,7 @@ pub struct Claim {
     pub(super) client: IpAddr,
     pub(super) users: Vec<String>,
     pub(super) device: Option<Device>,
+    is_many: bool,
 }
 
 impl Claim {
@@ -24,7 +25,21 @@ impl Claim {
             client,
             users: Vec::new(),
             device: None,
+            is_many: false,
         }
+    }
+
+    /// Whether the client is known to be many, as an office behind one address: what is counted of it alone, whoever
+    /// the user (`login/client`, `login/names`), is not then, unless no user is named. What is counted of a user is.
+    #[must_use]
+    pub const fn many(mut self, is_many: bool) -> Self {
+        self.is_many = is_many;
+        self
+    }
+
+    /// Whether nothing is counted of the client alone.
+    pub(super) const fn spares_client(&self) -> bool {
+        self.is_many && !self.users.is_empty()
     }
 
     /// A user name as it was sent. Given several, as an app might read any of them, each counts.

@@ -16,6 +16,7 @@ use super::report::Readings;
 use super::route::Route;
 use super::usual;
 use super::{LoginGuard, LoginRules};
+use crate::exempt::exempt;
 use crate::time::Switch;
 use crate::tried::Tried;
 use crate::{Counter, Error};
@@ -61,6 +62,8 @@ pub struct LoginConfig {
     otherwise: Otherwise,
     #[serde(default)]
     on_outage: OnOutage,
+    #[serde(default)]
+    exempt: Vec<String>,
     #[serde(default)]
     dry_run: bool,
 }
@@ -139,6 +142,7 @@ impl LoginConfig {
             failure: Signs::new(),
             otherwise: Otherwise::default(),
             on_outage: OnOutage::default(),
+            exempt: Vec::new(),
             dry_run: false,
         }
     }
@@ -217,6 +221,15 @@ impl LoginConfig {
         self
     }
 
+    /// Addresses and networks ([`Networks`](panoply_core::Networks)) behind which many users are, as an office's: what
+    /// is counted of such a client alone (`client`, `names`) is not. What is counted of a user is (`pair`, `user`,
+    /// `ever`), and so is a login in which no user name is found.
+    #[must_use]
+    pub fn exempt<T: Into<String>>(mut self, networks: impl IntoIterator<Item = T>) -> Self {
+        self.exempt = networks.into_iter().map(Into::into).collect();
+        self
+    }
+
     /// Only logs what would have been refused.
     #[must_use]
     pub const fn danger_dry_run(mut self, dry_run: bool) -> Self {
@@ -249,6 +262,11 @@ impl LoginConfig {
                 "on_outage",
                 "nobody is guarded while the store is away".to_owned(),
             ));
+        }
+        if !self.exempt.is_empty() {
+            let from = self.exempt.join(", ");
+            let why = format!("from {from} any number of users can be tried, each ten times");
+            weak.push(("exempt", why));
         }
         for (key, switch) in [
             ("pair", self.pair),
@@ -329,6 +347,7 @@ impl LoginConfig {
         if let Some(Switch(counter)) = self.device {
             rules = rules.device(counter)?;
         }
+        let exempt = exempt(&self.exempt)?;
         let settings = Settings {
             route,
             field,
@@ -338,6 +357,7 @@ impl LoginConfig {
             },
             otherwise: self.otherwise,
             on_outage: self.on_outage,
+            exempt,
             dry_run: self.dry_run,
             read_for: Duration::from_secs(30),
             peek_for: Duration::from_secs(2),

@@ -262,7 +262,10 @@ impl LoginGuard {
                 plan.push((self.key(which, &[user]), which, None, Subject::User));
             }
         }
-        plan.retain(|(_, which, ..)| self.rule(*which).is_some());
+        plan.retain(|(_, which, ..)| {
+            let of_client = matches!(which, Which::Client | Which::Names);
+            self.rule(*which).is_some() && !(of_client && claim.spares_client())
+        });
         plan
     }
 

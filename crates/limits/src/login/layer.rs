@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Extensions, Request, Response};
 use http_body::Body;
+use panoply_core::Networks;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -61,6 +62,8 @@ pub(super) struct Settings {
     pub(super) reader: Reader,
     pub(super) otherwise: Otherwise,
     pub(super) on_outage: OnOutage,
+    /// Behind whose addresses many users are.
+    pub(super) exempt: Networks,
     pub(super) dry_run: bool,
     pub(super) read_for: Duration,
     pub(super) peek_for: Duration,

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::layer::{Key, Limit};
 use crate::Error;
+use crate::exempt::exempt;
 use crate::login::canonical;
 use crate::time::Time;
 use crate::tried::Tried;
@@ -46,6 +47,8 @@ pub struct LimitConfig {
     algorithm: Algorithm,
     #[serde(default)]
     headers: ShowHeaders,
+    #[serde(default)]
+    exempt: Vec<String>,
     #[serde(default)]
     dry_run: bool,
 }
@@ -114,6 +117,7 @@ impl LimitConfig {
             cost: one(),
             algorithm: Algorithm::default(),
             headers: ShowHeaders::default(),
+            exempt: Vec::new(),
             dry_run: false,
         }
     }
@@ -169,6 +173,14 @@ impl LimitConfig {
     #[must_use]
     pub const fn headers(mut self, headers: ShowHeaders) -> Self {
         self.headers = headers;
+        self
+    }
+
+    /// Clients that are not limited, by their addresses and networks ([`Networks`](panoply_core::Networks)), as what
+    /// watches over the service.
+    #[must_use]
+    pub fn exempt<T: Into<String>>(mut self, networks: impl IntoIterator<Item = T>) -> Self {
+        self.exempt = networks.into_iter().map(Into::into).collect();
         self
     }
 
@@ -281,6 +293,7 @@ impl LimitConfig {
             })
         };
         let methods: Result<Vec<Method>, Error> = self.methods.iter().map(method).collect();
+        let exempt = exempt(&self.exempt)?;
         let rule = Rule::new(name, self.points, self.window.0);
         Ok(Limit {
             below: self.path.ends_with('/'),
@@ -292,6 +305,7 @@ impl LimitConfig {
             cost: self.cost,
             algorithm: self.algorithm,
             headers: self.headers,
+            exempt,
             dry_run: self.dry_run,
             tried: Tried::default(),
         })
@@ -320,6 +334,9 @@ impl fmt::Display for LimitConfig {
         }
         if self.algorithm == Algorithm::Gcra {
             f.write_str(", spread evenly")?;
+        }
+        if !self.exempt.is_empty() {
+            write!(f, ", but not {}", self.exempt.join(", "))?;
         }
         Ok(())
     }

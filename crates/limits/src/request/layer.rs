@@ -8,8 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use panoply_core::{
-    Action, ClientAddress, CounterKey, CounterKeys, CounterStore, Decision, Op, PathIndex, Refusal,
-    Rule, StoreError, Subject,
+    Action, ClientAddress, CounterKey, CounterKeys, CounterStore, Decision, Networks, Op,
+    PathIndex, Refusal, Rule, StoreError, Subject,
 };
 use smallvec::SmallVec;
 use tower_layer::Layer;
@@ -74,6 +74,8 @@ pub(super) struct Limit {
     pub(super) cost: u32,
     pub(super) algorithm: Algorithm,
     pub(super) headers: ShowHeaders,
+    /// Who is not limited.
+    pub(super) exempt: Networks,
     pub(super) dry_run: bool,
     pub(super) tried: Tried,
     /// What `RateLimit-Policy` says of it.
@@ -153,6 +155,7 @@ impl LimitLayer {
             for (number, whole) in self.0.index.above(without_root(read)) {
                 if let Some(limit) = self.0.limits.get(number)
                     && limit.covers(request.method(), whole)
+                    && !limit.spares(request)
                     && !asked.iter().any(|(asked, _)| *asked == number)
                 {
                     asked.push((number, key(self, limit, number, request, &path)));
@@ -281,6 +284,12 @@ impl Limit {
     /// Whether it is for a request to its path (`whole`) or below it.
     fn covers(&self, method: &Method, whole: bool) -> bool {
         (whole || self.below) && (self.methods.is_empty() || self.methods.contains(method))
+    }
+
+    /// Whether it does not hold for whom the request is from.
+    fn spares<B>(&self, request: &Request<B>) -> bool {
+        let from = || request.extensions().get().map(ClientAddress::ip);
+        !self.exempt.is_empty() && from().is_some_and(|client| self.exempt.contains(client))
     }
 
     /// Says that it would have refused a request, or how many since it was said.
