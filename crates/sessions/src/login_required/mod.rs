@@ -25,6 +25,9 @@ use next::{encoded, target};
 /// It stands within a [`SessionLayer`](crate::SessionLayer). A session that nobody has been logged in to by
 /// [`Session::login`] is not enough. It costs the look at the session that the handler would have taken.
 ///
+/// In axum it is a `route_layer` of the routes that it is for. As a `layer` it would stand around what is found
+/// nowhere as well, also of a router that the routes are merged into, and lead strangers to the login from there.
+///
 /// ```
 /// use panoply_sessions::LoginRequiredLayer;
 ///
