@@ -572,3 +572,19 @@ fn one_that_is_started_before_another_has_ended_has_what_that_one_had() {
         },
     );
 }
+
+#[test]
+fn one_whose_app_is_not_up_answers_once_another_has_ended() {
+    let mut first = moody("");
+    let state = first.dir.path().join("state");
+    let (mut second, _dir, _) = Gateway::setup()
+        .command(&["sleep".to_owned(), "300".to_owned()])
+        .state_of(&first)
+        .spawn();
+    second.line_with(&["counts in memory until"], Duration::from_secs(10));
+    first.process.signal(Signal::TERM);
+    first.process.status(Duration::from_secs(20));
+    wait_for("the second one to answer", Duration::from_secs(20), || {
+        blocks(&state, &["list"]).status.success().then_some(())
+    });
+}

@@ -192,28 +192,34 @@ const fn other_secret(file: bool) -> &'static str {
     }
 }
 
+/// Of the log's lines that are lost, how many the log was told of, and how many the metrics.
+#[derive(Debug, Default)]
+pub(crate) struct Lost {
+    told: u64,
+    counted: u64,
+}
+
 /// Folds the histogram's raw values into its buckets, or they would grow without end, and tells what was counted in
 /// place of being told each time.
-pub(crate) async fn upkeep(shared: &Shared) {
+pub(crate) async fn upkeep(shared: &Shared, Lost { told, counted }: &mut Lost) {
     let handle = shared.metrics.handle();
     let mut again = tokio::time::interval(Metrics::UPKEEP);
-    let (mut told, mut counted) = (0, 0);
     loop {
         again.tick().await;
         handle.run_upkeep();
         shared.troubles.tell_more(shared.clock.monotonic());
         let lost = log::lost();
         // Who reads the log is the last to learn of it.
-        shared.metrics.log_lines_lost(lost - counted);
-        counted = lost;
-        if lost > told {
+        shared.metrics.log_lines_lost(lost - *counted);
+        *counted = lost;
+        if lost > *told {
             tracing::warn!(
-                lines = lost - told,
+                lines = lost - *told,
                 "lines of the log are lost: standard error was not read, or could not be written"
             );
             // Otherwise this one is, too.
             if log::lost() == lost {
-                told = lost;
+                *told = lost;
             }
         }
     }

@@ -25,7 +25,8 @@ pub(crate) async fn apply(
             for key in &waits.0 {
                 tracing::warn!(
                     key,
-                    "a change of this takes effect only after a restart, or `panoply upgrade`"
+                    "a change of this takes effect only after {}",
+                    until(std::slice::from_ref(key))
                 );
             }
             shared.waits.store(Arc::new(waits));
@@ -83,7 +84,7 @@ impl Waits {
             ("log.format", settings.log.format != running.log.format),
             ("store", settings.store != running.store),
             ("store.secret", other_secret),
-            ("run", settings.account != running.account),
+            (RUN, settings.account != running.account),
         ];
         let changed = all.into_iter().filter(|(_, changed)| *changed);
         Self(changed.map(|(key, _)| key).collect())
@@ -94,13 +95,24 @@ impl Waits {
         (!self.0.is_empty()).then(|| {
             let keys: Vec<String> = self.0.iter().map(|key| format!("`{key}`")).collect();
             format!(
-                "the configuration says otherwise of {} than what runs: that takes effect after a restart, or \
-                 `panoply upgrade`",
-                keys.join(", ")
+                "the configuration says otherwise of {} than what runs: that takes effect after {}",
+                keys.join(", "),
+                until(&self.0)
             )
         })
     }
 }
+
+/// What brings these keys into force: whoever is another user already cannot start a program as a third.
+fn until(keys: &[&'static str]) -> &'static str {
+    match keys {
+        [RUN] => "a restart",
+        keys if keys.contains(&RUN) => "a restart, or, but for `run`, `panoply upgrade`",
+        _ => "a restart, or `panoply upgrade`",
+    }
+}
+
+const RUN: &str = "run";
 
 /// The settings, if the app that runs can live with them, under the secret that runs whatever theirs is: everything is counted, and cookies are called, by
 /// that one until a restart, and by another nobody would be locked or logged in any more. Whether it is another.
@@ -158,5 +170,11 @@ mod tests {
             .told()
             .unwrap();
         assert!(both.contains("`listen.http`, `listen.workers`"), "{both}");
+        assert!(both.ends_with("a restart, or `panoply upgrade`"), "{both}");
+        // No upgrade can, as one that is another user already.
+        let run = Waits(vec![RUN]).told().unwrap();
+        assert!(run.ends_with("takes effect after a restart"), "{run}");
+        let more = Waits(vec!["app", RUN]).told().unwrap();
+        assert!(more.contains("but for `run`"), "{more}");
     }
 }

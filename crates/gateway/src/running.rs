@@ -180,13 +180,14 @@ impl Gateway {
         let around = &self.around;
         let (kept, watcher) = (Arc::clone(&around.reports), around.watcher.clone());
         let (clock, ours) = (Arc::clone(&around.clock), Arc::clone(shared));
-        let alone = around.program.is_some();
+        // What is known of them outlives a fall, or they would be counted twice.
+        let (alone, mut lost) = (around.program.is_some(), background::Lost::default());
         [
             steady("the upkeep of reports", shared, async move || {
                 reports::keep(&mut reports, &kept, &watcher, &clock).await;
             }),
             steady("the upkeep of metrics", shared, async move || {
-                background::upkeep(&ours).await;
+                background::upkeep(&ours, &mut lost).await;
             }),
             steady("the look for orphans", shared, async move || {
                 orphans::reap(alone).await;
@@ -270,6 +271,9 @@ impl<'a> Running<'a> {
         let mut upgrading: Option<Upgrading<'a>> = None;
         let mut outdated = false;
         let mut given_up = std::pin::pin!(self.shared.given_up());
+        // One for the whole time: the looks would begin its pauses anew until the app is up.
+        let mut control = std::pin::pin!(self.upkeep.have_control());
+        let is_heir = self.around.heir.is_some();
         let departure = loop {
             let asked = tokio::select! {
                 ended = &mut self.app => break match ended {
@@ -288,7 +292,8 @@ impl<'a> Running<'a> {
                     continue;
                 }
                 signal = self.signals.next() => (signal, None),
-                () = self.upkeep.have_control() => continue,
+                // Whoever takes over answers once it is the one.
+                () = control.as_mut(), if ready.is_none() || !is_heir => continue,
                 Some(asker) = self.upgrades.recv() => (Asked::Upgrade, Some(asker)),
                 done = finished(upgrading.as_mut()) => {
                     match told(done, upgrading.take().and_then(|ended| ended.asker)) {

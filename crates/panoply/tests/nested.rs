@@ -99,3 +99,20 @@ async fn the_way_back_from_a_login_is_the_whole_path() {
         "/login?next=%2Faccount%2Forders%3Fpage%3D2"
     );
 }
+
+#[tokio::test]
+async fn what_members_alone_may_see_keeps_nobody_from_learning_that_a_page_is_missing() {
+    let store = Arc::new(MemorySessionStore::default());
+    let sessions = SessionConfig::new().build(store).unwrap();
+    let members = Router::new()
+        .route("/account", get(async || "account"))
+        .route_layer(LoginRequiredLayer::redirect_to("/login").unwrap());
+    let app = Router::new()
+        .route("/", get(async || "hello"))
+        .merge(members)
+        .layer(sessions.layer());
+    let status = async |path: &str| ask(&app, request("GET", path, "")).await.status();
+    assert_eq!(status("/").await, StatusCode::OK);
+    assert_eq!(status("/account").await, StatusCode::SEE_OTHER);
+    assert_eq!(status("/favicon.ico").await, StatusCode::NOT_FOUND);
+}

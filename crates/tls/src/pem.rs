@@ -176,11 +176,14 @@ fn check_armour(pem: &[u8], at: &At, label: &'static str) -> Result<(), Error> {
 }
 
 /// The same with each `-----BEGIN …` on a line of its own, where that was lost: files were put together of which one
-/// ends without a line feed, or begins with a byte order mark. What stands there is passed over otherwise, so that a
-/// chain lacks its second certificate, and nobody is told.
+/// ends without a line feed, or with a space in its place, or begins with a byte order mark. What stands there is
+/// passed over otherwise, so that a chain lacks its second certificate, and nobody is told.
 fn lines(pem: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let is_space = |byte: &&u8| matches!(byte, b' ' | b'\t');
     let is_glued = |at: usize| {
         let before = pem.get(..at).unwrap_or_default();
+        let spaces = before.iter().rev().take_while(is_space).count();
+        let before = before.get(..at - spaces).unwrap_or_default();
         before.ends_with(b"-----") || before.ends_with(BYTE_ORDER_MARK)
     };
     let mut lines = Zeroizing::new(Vec::new());

@@ -62,6 +62,7 @@ fn files_that_were_put_together_are_read_whole() {
     let (mark, glued) = ("\u{feff}", certificate.trim_end());
     for chain in [
         format!("{glued}{issuer}"),
+        format!("{glued} \t{issuer}"),
         format!("{certificate}{mark}{issuer}"),
         format!("{mark}{certificate}{issuer}"),
         format!("{mark}{certificate}{mark}{issuer}").replace('\n', "\r\n"),

@@ -90,7 +90,8 @@ pub struct Status {
     pub process: u32,
     /// The app: `up at ADDRESS`, or `starting, or starting again`.
     pub app: String,
-    /// The store: `answers`, `answers, but` what somebody must act on, or `does not answer`.
+    /// The store: `answers`, `answers, but` what somebody must act on, or `does not answer`,
+    /// with what is wrong where that is known.
     pub store: String,
     /// How many blocks are in force, as far as the store tells; no more than 500 are counted.
     pub blocks: Option<usize>,

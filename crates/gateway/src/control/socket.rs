@@ -7,7 +7,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::fs::{Mode, chmod, fchmod};
+use rustix::fs::{FlockOperation, Mode, chmod, fchmod, flock};
 use socket2::{Domain, SockAddr, Type};
 
 use super::SOCKET;
@@ -73,6 +73,7 @@ impl Socket {
 pub(crate) fn bind(state: &Path) -> io::Result<Option<Socket>> {
     crate::privilege::make_state(state)?;
     let path = state.join(SOCKET);
+    let _turn = turn(state);
     if UnixStream::connect(&path).is_ok() {
         return Ok(None);
     }
@@ -85,6 +86,15 @@ pub(crate) fn bind(state: &Path) -> io::Result<Option<Socket>> {
         path,
         is_ours: AtomicBool::new(true),
     }))
+}
+
+/// The turn of whoever looks at the socket and takes its place: of two that wait for a third to end, the later would
+/// take it from the earlier, which had it a moment ago and does not listen yet.
+fn turn(state: &Path) -> Option<fs::File> {
+    let state = fs::File::open(state).ok()?;
+    // Not every file system has that; then it is as it was.
+    flock(&state, FlockOperation::LockExclusive).ok()?;
+    Some(state)
 }
 
 /// Listens at a path where nobody but the owner may come in.
@@ -131,5 +141,23 @@ mod tests {
         fs::remove_file(&path).unwrap();
         let _listener = of_its_owner(&path).unwrap();
         UnixStream::connect(&path).unwrap();
+    }
+
+    #[test]
+    fn of_many_who_come_at_once_one_has_the_socket() {
+        let state = tempfile::tempdir().unwrap();
+        for round in 0..100 {
+            let at_once = std::sync::Barrier::new(4);
+            let come = || {
+                at_once.wait();
+                bind(state.path()).unwrap()
+            };
+            let sockets: Vec<Option<Socket>> = std::thread::scope(|scope| {
+                let all: Vec<_> = (0..4).map(|_| scope.spawn(come)).collect();
+                all.into_iter().map(|one| one.join().unwrap()).collect()
+            });
+            assert_eq!(sockets.iter().flatten().count(), 1, "{round}");
+            UnixStream::connect(state.path().join(SOCKET)).unwrap();
+        }
     }
 }

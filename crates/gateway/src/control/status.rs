@@ -23,7 +23,8 @@ pub(crate) async fn status(shared: &Shared, store: &Deferred) -> Status {
     let answers = match (blocks.is_ok(), &*shared.store_trouble.load()) {
         (true, None) => "answers".to_owned(),
         (true, Some(trouble)) => format!("answers, but {trouble}"),
-        (false, _) => "does not answer".to_owned(),
+        (false, None) => "does not answer".to_owned(),
+        (false, Some(trouble)) => format!("does not answer: {trouble}"),
     };
     let certificates = live.tls.as_ref().map_or_else(Vec::new, |tls| {
         let ordered = live

@@ -3,7 +3,7 @@
 
 use std::num::NonZeroU32;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use panoply::Clock;
@@ -26,6 +26,8 @@ pub(crate) struct Awaited {
     path: Arc<Path>,
     clock: Arc<dyn Clock>,
     file: Arc<OnceLock<SqliteStore>>,
+    /// Why it cannot be had, where that is not for another gateway.
+    trouble: Arc<Mutex<Option<String>>>,
 }
 
 impl Awaited {
@@ -35,6 +37,7 @@ impl Awaited {
             path: path.into(),
             clock: Arc::clone(clock),
             file: Arc::default(),
+            trouble: Arc::default(),
         };
         let memory = MemoryStore::builder().clock(Arc::clone(clock)).build();
         let insured = InsuredConfig::new()
@@ -74,18 +77,41 @@ impl Awaited {
         // There may be much to read.
         match tokio::task::spawn_blocking(move || builder.open()).await {
             Ok(Ok(file)) => {
+                self.note(None);
                 tracing::info!(
                     path = %self.path.display(),
                     "the other gateway has ended: this one counts in the state directory now"
                 );
                 self.file.set(file).is_ok()
             }
-            Ok(Err(panoply_store_sqlite::Error::InUse(_))) | Err(_) => false,
+            Ok(Err(panoply_store_sqlite::Error::InUse(_))) | Err(_) => {
+                self.note(None);
+                false
+            }
             Ok(Err(error)) => {
-                tracing::debug!(%error, "the store in the state directory cannot be opened");
+                self.note(Some(error.to_string()));
                 false
             }
         }
+    }
+
+    /// Why somebody must act before the file can be had.
+    pub(super) fn trouble(&self) -> Option<String> {
+        let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        trouble.clone()
+    }
+
+    /// Says what is wrong, once until it is something else.
+    fn note(&self, why: Option<String>) {
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(error) = why.as_ref().filter(|_| *trouble != why) {
+            tracing::error!(
+                %error,
+                "the other gateway has ended, and the store cannot be opened: this one goes on to count in memory, \
+                 and tries again each second"
+            );
+        }
+        *trouble = why;
     }
 
     fn at_hand(&self) -> Result<&SqliteStore, StoreError> {
@@ -129,6 +155,33 @@ mod tests {
     use panoply_core::{CounterKey, Lock, ManualClock, Rule};
 
     use super::*;
+
+    #[tokio::test]
+    async fn a_file_that_is_no_store_is_told_of_until_it_is_out_of_the_way() {
+        let (state, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
+        let path = state.path().join("panoply.db");
+        let other = SqliteStore::open(&path).unwrap();
+        let time: Arc<dyn Clock> = Arc::new(clock.clone());
+        let opened = Awaited::open(&path, &time);
+        let awaited = opened.awaited.clone().unwrap();
+        assert!(!awaited.is_had().await);
+        assert_eq!(opened.trouble(), None);
+        other.close();
+        std::fs::write(
+            &path,
+            "this is no database, whatever its name may be ".repeat(99),
+        )
+        .unwrap();
+        assert!(!awaited.is_had().await);
+        let told = opened.trouble().unwrap();
+        assert!(
+            told.contains("cannot be opened") && told.contains("panoply.db"),
+            "{told}"
+        );
+        std::fs::remove_file(&path).unwrap();
+        assert!(awaited.is_had().await);
+        assert_eq!(opened.trouble(), None);
+    }
 
     #[tokio::test]
     async fn who_comes_while_another_finishes_counts_in_the_file_once_that_one_has_ended() {

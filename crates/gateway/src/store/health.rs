@@ -33,7 +33,11 @@ impl Opened {
         let unwritten = |why| format!("nothing is written down: {why}");
         let insured = self.insured.as_ref().and_then(|store| store.trouble());
         let file = self.file().and_then(SqliteStore::trouble);
-        insured.map(refuses).or(file.map(unwritten))
+        let awaited = self.awaited.as_ref().and_then(Awaited::trouble);
+        let unopened = |why| format!("the file cannot be opened: {why}");
+        { insured.map(refuses) }
+            .or(file.map(unwritten))
+            .or(awaited.map(unopened))
     }
 }
 

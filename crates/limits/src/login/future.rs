@@ -258,6 +258,7 @@ where
                             *this.attempt = Some(attempt);
                         }
                         Err(Denied::Refused(refused)) => {
+                            settings.away.store(false, Ordering::Relaxed);
                             tracing::debug!(
                                 rule = refused.rule,
                                 block = %refused.block,

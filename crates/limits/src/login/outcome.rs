@@ -247,12 +247,12 @@ fn is_server_action(headers: &HeaderMap) -> bool {
     text(headers, CONTENT_TYPE).starts_with("text/x-component")
 }
 
-/// A login that was right leads on or sets a cookie; one that was wrong returns what it has to say.
 /// Whether `location` leads back to `path` of a router that is nested, which its login does not know.
 fn is_back(location: &str, path: &str) -> bool {
     canonical(path_of(location)) == canonical(path)
 }
 
+/// A login that was right leads on or sets a cookie; one that was wrong returns what it has to say.
 fn server_action(headers: &HeaderMap, route: &Route) -> Read {
     let read = |outcome, reason| Read { outcome, reason };
     // `/account;push`

@@ -98,32 +98,39 @@ fn that_logins_are_not_counted_is_told_once_until_they_are_again() {
     use http_body_util::Full;
     use panoply_core::{ClientAddress, Scheme, Secret};
 
-    let told = said(|| {
-        let store = Arc::new(Fickle::default());
-        let login = LoginConfig::route("/login").on_outage(OnOutage::DangerPass);
-        let layer = login
-            .build(store.clone(), &Secret::new(vec![7; 32]))
-            .unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build();
-        runtime.unwrap().block_on(async {
-            for away in [false, true, true, true, false, true] {
-                store.away.store(away, Ordering::SeqCst);
-                let app = service_fn(async |_: Request<_>| {
-                    Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::default()))
-                });
-                let client = ClientAddress::direct("203.0.113.9:1".parse().unwrap(), Scheme::Https);
-                let mut request = Request::post("/login")
-                    .body(Full::<Bytes>::from("username=ada"))
-                    .unwrap();
-                request.extensions_mut().insert(client);
-                layer.layer(app).oneshot(request).await.unwrap();
-            }
+    // Ten attempts that fail lock whoever made them: what refuses him is a store that is there, too.
+    let locked = [&[false; 12][..], &[true, false, true]].concat();
+    for states in [vec![false, true, true, true, false, true], locked] {
+        let told = said(|| {
+            let store = Arc::new(Fickle::default());
+            let login = LoginConfig::route("/login").on_outage(OnOutage::DangerPass);
+            let layer = login
+                .build(store.clone(), &Secret::new(vec![7; 32]))
+                .unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_time()
+                .build();
+            runtime.unwrap().block_on(async {
+                for away in states {
+                    store.away.store(away, Ordering::SeqCst);
+                    let app = service_fn(async |_: Request<_>| {
+                        let refused = Response::builder().status(401);
+                        let body = Full::<Bytes>::default();
+                        Ok::<_, std::convert::Infallible>(refused.body(body).unwrap())
+                    });
+                    let client =
+                        ClientAddress::direct("203.0.113.9:1".parse().unwrap(), Scheme::Https);
+                    let mut request = Request::post("/login")
+                        .body(Full::<Bytes>::from("username=ada"))
+                        .unwrap();
+                    request.extensions_mut().insert(client);
+                    layer.layer(app).oneshot(request).await.unwrap();
+                }
+            });
         });
-    });
-    let warned = told
-        .lines()
-        .filter(|line| line.contains("WARN") && line.contains("cannot be counted"));
-    assert_eq!(warned.count(), 2, "{told}");
+        let warned = told
+            .lines()
+            .filter(|line| line.contains("WARN") && line.contains("cannot be counted"));
+        assert_eq!(warned.count(), 2, "{told}");
+    }
 }

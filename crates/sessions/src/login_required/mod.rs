@@ -25,6 +25,9 @@ use next::{encoded, target};
 /// It stands within a [`SessionLayer`](crate::SessionLayer). A session that nobody has been logged in to by
 /// [`Session::login`] is not enough. It costs the look at the session that the handler would have taken.
 ///
+/// In axum it is a `route_layer` of the routes that it is for. As a `layer` it would stand around what is found
+/// nowhere as well, also of a router that the routes are merged into, and lead strangers to the login from there.
+///
 /// ```
 /// use panoply_sessions::LoginRequiredLayer;
 ///
@@ -45,7 +48,8 @@ impl LoginRequiredLayer {
     }
 
     /// Leads whoever asks for a page (a GET or HEAD that takes HTML) to the login at `path`, with where he
-    /// wanted to go as `next`, which [`local_path`] checks afterwards. All else is answered 401.
+    /// wanted to go as `next`, which [`local_path`] checks afterwards, unless that takes more than 4 KiB. All else
+    /// is answered 401.
     ///
     /// # Errors
     ///
@@ -90,10 +94,18 @@ fn path(target: &str) -> &str {
     target.split('?').next().unwrap_or(target)
 }
 
+/// Longest `next`: three times as long as what was asked for, it would be more than servers take of a client.
+const LONGEST: usize = 4096;
+
 /// The way to the login, and back.
 fn lead(login: &str, to: &str) -> Option<Response<Bytes>> {
     let joint = if login.contains('?') { '&' } else { '?' };
-    let location = format!("{login}{joint}next={}", encoded(to));
+    let to = encoded(to);
+    let location = if to.len() > LONGEST {
+        login.to_owned()
+    } else {
+        format!("{login}{joint}next={to}")
+    };
     let location = HeaderValue::try_from(location).ok()?;
     let mut answer = Response::new(Bytes::new());
     *answer.status_mut() = StatusCode::SEE_OTHER;

@@ -68,6 +68,10 @@ async fn a_page_leads_to_the_login_and_back() {
     let location = &answer.headers()[LOCATION];
     assert_eq!(location, "/login?lang=en&next=%2Fa%2Fb%3Fc%3Dd%26e%3D%2520");
     assert_eq!(answer.headers()[CACHE_CONTROL], "no-store");
+    // The longest that servers take would be three times as long.
+    let long = format!("/a?{}", "%20".repeat(2000));
+    let answer = ask(&sessions, &layer, request("GET", &long, BROWSER)).await;
+    assert_eq!(answer.headers()[LOCATION], "/login?lang=en");
     // Where another site would be read, the front page is.
     let answer = ask(
         &sessions,
