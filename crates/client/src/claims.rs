@@ -68,19 +68,20 @@ pub fn is_claim(name: &HeaderName) -> bool {
     may_be && (in_family() || CLAIMS.binary_search(&name).is_ok())
 }
 
-/// Removes every such header; one look at each name when there is none.
-pub(crate) fn remove(headers: &mut HeaderMap) {
+/// Removes every such header, and gives their names; one look at each name when there is none.
+pub(crate) fn remove(headers: &mut HeaderMap) -> Vec<HeaderName> {
     if !headers.keys().any(is_claim) {
-        return;
+        return Vec::new();
     }
     let claims: Vec<HeaderName> = headers
         .keys()
         .filter(|name| is_claim(name))
         .cloned()
         .collect();
-    for name in claims {
+    for name in &claims {
         headers.remove(name);
     }
+    claims
 }
 
 #[cfg(test)]

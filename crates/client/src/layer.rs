@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use http::header::FORWARDED;
-use http::{HeaderMap, HeaderName, Request};
+use http::{HeaderName, Request};
 use panoply_core::{ClientAddress, Connection, Networks, Scheme};
 use tower_layer::Layer;
 use tower_service::Service;
@@ -72,16 +72,10 @@ impl ClientLayer {
         let (peer, scheme) = connection;
         let address = self.client.resolve(peer, scheme, request.headers());
         if !self.client.trusts(peer.ip()) {
-            if let Some(header) = self.told.unnamed(peer.ip(), request.headers()) {
-                let address = peer.ip().to_canonical();
-                tracing::warn!(
-                    %address,
-                    header,
-                    "a proxy that nobody has named says there who its clients are: all of them count as one, with its \
-                     address and its scheme. If it is yours, give it to `trusted_proxies`"
-                );
+            let removed = claims::remove(request.headers_mut());
+            if !removed.is_empty() {
+                self.told.tell_of_unnamed(peer.ip(), &removed);
             }
-            claims::remove(request.headers_mut());
         }
         request.extensions_mut().insert(address);
     }
@@ -127,12 +121,29 @@ static SAID: [HeaderName; 3] = [
 ];
 
 impl Told {
-    /// The header in which a `peer` of one's own that is not trusted has said whose request this is, once.
-    fn unnamed(&self, peer: IpAddr, headers: &HeaderMap) -> Option<&'static str> {
-        if self.unnamed.load(Ordering::Relaxed) || !self.near.contains(peer) {
+    /// Says in the log, once, that a proxy that nobody has named has said whose request this is.
+    #[cold]
+    fn tell_of_unnamed(&self, peer: IpAddr, removed: &[HeaderName]) {
+        if let Some(header) = self.unnamed(peer, removed) {
+            let address = peer.to_canonical();
+            tracing::warn!(
+                %address,
+                header,
+                "a proxy that nobody has named says there who its clients are: all of them count as one, with its \
+                 address and its scheme. If it is yours, give it to `trusted_proxies`"
+            );
+        }
+    }
+
+    /// The one of the headers that were `removed` in which a `peer` of one's own has said whose request this is, once.
+    fn unnamed(&self, peer: IpAddr, removed: &[HeaderName]) -> Option<&'static str> {
+        if self.unnamed.load(Ordering::Relaxed) {
             return None;
         }
-        let said = SAID.iter().find(|name| headers.contains_key(*name))?;
+        let said = SAID.iter().find(|name| removed.contains(name))?;
+        if !self.near.contains(peer) {
+            return None;
+        }
         let is_first = !self.unnamed.swap(true, Ordering::Relaxed);
         is_first.then_some(said.as_str())
     }
@@ -300,17 +311,11 @@ mod tests {
 
     #[test]
     fn a_proxy_that_nobody_has_named_is_told_of_once() {
-        let headers = |name: &'static str| {
-            HeaderMap::from_iter([(
-                HeaderName::from_static(name),
-                http::HeaderValue::from_static("203.0.113.9"),
-            )])
-        };
         let told = |peer: &str, name: &'static str| {
             let layer = ClientLayer::new(ClientConfig::new().build().unwrap());
             let tell = || {
-                let said = headers(name);
-                let header = layer.told.unnamed(peer.parse().unwrap(), &said);
+                let removed = [HeaderName::from_static(name)];
+                let header = layer.told.unnamed(peer.parse().unwrap(), &removed);
                 header.map(str::to_owned)
             };
             let first = tell();
