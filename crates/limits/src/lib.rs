@@ -10,6 +10,7 @@ mod insured;
 mod limiter;
 mod login;
 mod original;
+mod outage;
 mod request;
 #[cfg(test)]
 #[path = "../../guard/src/said.rs"]

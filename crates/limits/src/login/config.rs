@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use http::Method;
@@ -17,6 +16,7 @@ use super::route::Route;
 use super::usual;
 use super::{LoginGuard, LoginRules};
 use crate::exempt::exempt;
+use crate::outage::Outage;
 use crate::time::Switch;
 use crate::tried::Tried;
 use crate::{Counter, Error};
@@ -362,7 +362,7 @@ impl LoginConfig {
             read_for: Duration::from_secs(30),
             peek_for: Duration::from_secs(2),
             readings: Readings::default(),
-            away: AtomicBool::new(false),
+            away: Outage::default(),
             tried: Tried::default(),
         };
         let guard = LoginGuard::new(store, secret, rules, self.realm)?;

@@ -6,7 +6,6 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -254,11 +253,11 @@ where
                     };
                     match claim {
                         Ok(attempt) => {
-                            settings.away.store(false, Ordering::Relaxed);
+                            settings.away.is_over();
                             *this.attempt = Some(attempt);
                         }
                         Err(Denied::Refused(refused)) => {
-                            settings.away.store(false, Ordering::Relaxed);
+                            settings.away.is_over();
                             tracing::debug!(
                                 rule = refused.rule,
                                 block = %refused.block,
@@ -276,10 +275,10 @@ where
                         }
                         Err(Denied::Store(error)) => {
                             // Once until it is back: whoever guesses would fill the log.
-                            if settings.away.swap(true, Ordering::Relaxed) {
-                                tracing::debug!(%error, "the store is away, logins cannot be counted");
-                            } else {
+                            if settings.away.begins() {
                                 tracing::warn!(%error, "the store is away, logins cannot be counted");
+                            } else {
+                                tracing::debug!(%error, "the store is away, logins cannot be counted");
                             }
                             if settings.on_outage == OnOutage::Refuse && !settings.dry_run {
                                 let status = StatusCode::SERVICE_UNAVAILABLE;

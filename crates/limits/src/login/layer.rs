@@ -1,7 +1,6 @@
 //! The guard as a tower layer.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -20,6 +19,7 @@ use super::outcome::Reader;
 use super::reading::Field;
 use super::report::Readings;
 use super::route::Route;
+use crate::outage::Outage;
 use crate::tried::Tried;
 
 /// The guards by which an attempt has been reserved, in the request's extensions.
@@ -68,8 +68,7 @@ pub(super) struct Settings {
     pub(super) read_for: Duration,
     pub(super) peek_for: Duration,
     pub(super) readings: Readings,
-    /// Whether the store was away the last time.
-    pub(super) away: AtomicBool,
+    pub(super) away: Outage,
     pub(super) tried: Tried,
 }
 

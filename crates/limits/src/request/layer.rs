@@ -22,6 +22,7 @@ use super::key::key;
 use crate::Error;
 use crate::login::canonical;
 use crate::original::original;
+use crate::outage::Outage;
 use crate::tried::{Told, Tried};
 
 /// Who is logged in, for limits with the key `user`; put into the request's extensions by whoever
@@ -59,8 +60,7 @@ struct Inner {
     tries_out: bool,
     /// Whether it was said that clients cannot be told apart.
     told: AtomicBool,
-    /// Whether the store was away the last time.
-    away: AtomicBool,
+    away: Outage,
 }
 
 /// One limit, checked.
@@ -119,7 +119,7 @@ impl LimitLayer {
         Ok(Self(Arc::new(Inner {
             tries_out: limits.iter().any(|limit| limit.dry_run),
             told: AtomicBool::new(false),
-            away: AtomicBool::new(false),
+            away: Outage::default(),
             store,
             keys,
             index: PathIndex::new(limits.iter().map(|limit| without_root(&limit.path))),
@@ -217,19 +217,17 @@ impl LimitLayer {
     ) -> Verdict {
         let decision = match decided {
             Ok(decision) => {
-                // Read first: every request comes by here, on every thread.
-                if self.0.away.load(Ordering::Relaxed) && self.0.away.swap(false, Ordering::Relaxed)
-                {
+                if self.0.away.is_over() {
                     tracing::warn!("the store is back, requests are counted again");
                 }
                 decision
             }
             Err(error) => {
                 // Once until it is back: a line for each request would be a flood.
-                if self.0.away.swap(true, Ordering::Relaxed) {
-                    tracing::debug!(%error, "the store is away, requests are not counted");
-                } else {
+                if self.0.away.begins() {
                     tracing::warn!(%error, "the store is away, requests are not counted");
+                } else {
+                    tracing::debug!(%error, "the store is away, requests are not counted");
                 }
                 return Verdict::Passes(Standing::default());
             }
