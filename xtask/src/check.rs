@@ -26,6 +26,7 @@ const TOOLS: [Tool; 21] = [
     ("npm", "npm"),
     ("pebble", "pebble"),
     ("faketime", "faketime"),
+    ("haproxy", "haproxy"),
     ("slowhttptest", "slowhttptest"),
     ("redis-server", "redis-server"),
     ("pg_ctlcluster", "postgresql"),

@@ -19,6 +19,7 @@ use crate::config::Source;
 pub use crate::control::fuzz::control;
 pub use crate::intake::fuzz::host;
 pub use crate::nonce::fuzz::stamp;
+pub use crate::proxy_protocol::fuzz::proxy_protocol;
 pub use crate::reports::fuzz::reports;
 
 /// A `panoply.toml`, and behind a NUL lines with variables: a configuration, or an error that can be
@@ -62,6 +63,7 @@ fn what_the_fuzzers_kept_passes() {
         ("control", control),
         ("framing", framing),
         ("host", host),
+        ("proxy_protocol", proxy_protocol),
         ("reports", reports),
         ("stamp", stamp),
     ]);

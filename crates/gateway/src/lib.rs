@@ -30,6 +30,7 @@ mod pages;
 mod privilege;
 mod proc_stat;
 mod proxy;
+mod proxy_protocol;
 mod reload;
 mod reports;
 mod running;

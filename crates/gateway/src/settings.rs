@@ -14,6 +14,7 @@ use crate::config::{
     Address, AppOrigin, ConfigError, FrameworkErrors, Loaded, LogConfig, StoreUrl, Upstream,
 };
 use crate::privilege::Account;
+use crate::proxy_protocol::Senders;
 use crate::store::Plan;
 use crate::surroundings::Surroundings;
 use crate::wire::Patience;
@@ -49,6 +50,7 @@ pub(crate) struct Live {
     pub(crate) acme: Option<Arc<Acme>>,
     pub(crate) lasting: Lasting,
     pub(crate) limits: Limits,
+    pub(crate) proxy_protocol: Arc<Senders>,
     pub(crate) response_timeout: Duration,
     pub(crate) h2c: bool,
     pub(crate) origin: AppOrigin,
@@ -152,6 +154,7 @@ impl Settings {
                 .map_or_else(cores, std::num::NonZero::get),
             live: Live {
                 limits: bounds::limits(loaded)?,
+                proxy_protocol: listeners::senders(loaded)?,
                 placeholder,
                 suit,
                 tls,

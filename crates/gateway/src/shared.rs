@@ -1,5 +1,6 @@
 //! What all threads of the gateway share: read-only, atomic, or off the hot path.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -212,7 +213,7 @@ impl Shared {
         self.metrics.opened();
         Ok(Seat {
             shared: Arc::clone(self),
-            client,
+            client: Cell::new(client),
             _place: place,
         })
     }
@@ -284,14 +285,21 @@ impl Census {
             return Err("limits/connections");
         }
         let Some(client) = client else { return Ok(()) };
+        let counted = self.enter_of(client, each);
+        if counted.is_err() {
+            self.all.fetch_sub(1, Ordering::AcqRel);
+        }
+        counted
+    }
+
+    /// One more of `client`, who is counted in all already.
+    fn enter_of(&self, client: IpAddr, each: u32) -> Result<(), &'static str> {
         let mut by_client = self
             .by_client
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let count = by_client.entry(client).or_default();
         if *count >= each {
-            drop(by_client);
-            self.all.fetch_sub(1, Ordering::AcqRel);
             return Err("limits/connections-per-client");
         }
         *count += 1;
@@ -328,15 +336,25 @@ impl Drop for Enlisted {
 #[derive(Debug)]
 pub(crate) struct Seat {
     shared: Arc<Shared>,
-    client: Option<IpAddr>,
+    client: Cell<Option<IpAddr>>,
     /// Among those of its worker.
     _place: Place,
+}
+
+impl Seat {
+    /// Counts the connection as one of `client`, who became known after it had a seat, unless he has too many.
+    pub(crate) fn count_for(&self, client: IpAddr) -> Result<(), &'static str> {
+        let each = self.shared.live.load().limits.connections_per_client;
+        self.shared.census.enter_of(client, each)?;
+        self.client.set(Some(client));
+        Ok(())
+    }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
         self.shared.metrics.closed();
-        self.shared.census.leave(self.client);
+        self.shared.census.leave(self.client.get());
     }
 }
 

@@ -27,6 +27,7 @@ use crate::body::{RequestBody, ResponseBody, Source};
 use crate::intake::Intake;
 use crate::metrics::Metrics;
 use crate::proxy::{Interims, Pool};
+use crate::proxy_protocol::Senders;
 use crate::service::AppService;
 use crate::settings::{Limits, Live};
 use crate::shared::{Seat, Shared};
@@ -71,6 +72,8 @@ pub(crate) struct Post {
 pub(crate) struct Arrival {
     pub(crate) peer: SocketAddr,
     pub(crate) tls: Option<Arc<Tls>>,
+    /// That the peer says first whose connection it passes on.
+    pub(crate) sender: Option<Arc<Senders>>,
 }
 
 /// How many idle connections end at once when there are no file descriptors left.
@@ -198,6 +201,11 @@ impl Worker {
     /// Who is to be counted for what comes from `peer`: nobody where that is a proxy that carries many.
     pub(crate) fn client_to_count(&self, peer: SocketAddr) -> Option<IpAddr> {
         self.shared.live.load().suit.client_to_count(peer)
+    }
+
+    /// Says in the log that `peer` speaks the PROXY protocol, if that is news.
+    pub(crate) fn tell_of_unnamed_sender(&self, peer: SocketAddr) {
+        self.shared.live.load().proxy_protocol.tell_of_unnamed(peer);
     }
 
     /// Whether connections are to end with the answer that is under way.

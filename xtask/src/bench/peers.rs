@@ -330,13 +330,19 @@ fn haproxy(
              http-request deny deny_status 429 if { sc_http_req_rate(0) gt 1000000000 }\n",
         );
     }
+    // To its output, which is what it does in a container; it has no files of its own.
+    let log = if duty.full {
+        "  log stdout format raw local0 info\n  option httplog\n"
+    } else {
+        ""
+    };
     let bind = if duty.tls {
         format!("ssl crt {dir}/both.pem alpn h2,http/1.1")
     } else {
         String::new()
     };
     format!(
-        "global\n  nbthread {cores}\n  maxconn 4096\ndefaults\n  mode http\n  timeout client 30s\n  \
+        "global\n  nbthread {cores}\n  maxconn 4096\ndefaults\n  mode http\n{log}  timeout client 30s\n  \
          timeout server 30s\n  timeout connect 5s\n  http-reuse always\nfrontend f\n  \
          bind 127.0.0.1:{port} {bind}\n  option forwardfor\n  \
          http-request set-header X-Forwarded-Proto https if {{ ssl_fc }}\n{added}  \

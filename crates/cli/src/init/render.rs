@@ -212,6 +212,8 @@ const CLIENT: &str = r#"
 #trusted_proxies = ["loopback", "10.0.0.0/8"]
 # Or how many there are, when their addresses change and nobody else can reach Panoply:
 #hops = 1
+# A load balancer that passes on bytes, not requests, can say so by the PROXY protocol; below [listen]:
+#proxy_protocol = ["10.0.0.5"]
 "#;
 
 const LOGINS: &str = r#"

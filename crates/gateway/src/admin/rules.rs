@@ -86,6 +86,11 @@ const RULES: &[(&str, &str, Option<&str>)] = &[
         Some("limits.connections_per_client"),
     ),
     (
+        "listen/proxy-protocol",
+        "A load balancer that is to say whose connection it passes on did not.",
+        Some("listen.proxy_protocol"),
+    ),
+    (
         "limits/crowded",
         "An unused connection made room for another one.",
         Some("limits.connections"),

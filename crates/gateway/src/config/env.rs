@@ -96,7 +96,7 @@ pub(super) fn lies_by_a_secret(path: &str) -> bool {
 }
 
 /// The dotted paths of the settings that an environment variable can name.
-pub(super) const SETTINGS: [&str; 69] = [
+pub(super) const SETTINGS: [&str; 70] = [
     "acme.challenges",
     "acme.contact",
     "acme.directories",
@@ -145,6 +145,7 @@ pub(super) const SETTINGS: [&str; 69] = [
     "limits.streams",
     "listen.http",
     "listen.https",
+    "listen.proxy_protocol",
     "listen.workers",
     "log.access",
     "log.format",

@@ -22,6 +22,10 @@ pub struct ListenConfig {
     pub https: Option<Address>,
     /// Threads that serve connections; one a core by default.
     pub workers: Option<std::num::NonZeroUsize>,
+    /// The load balancers that say by the PROXY protocol, version 1 or 2, whose connections they pass on:
+    /// addresses, networks, or the names `loopback`, `linklocal`, `uniquelocal`. What they pass on has to begin so.
+    #[serde(deserialize_with = "senders")]
+    pub proxy_protocol: Vec<String>,
 }
 
 /// An address to listen on: `127.0.0.1:8443`, `[::1]:443`, `:8080` for every IPv4 address, or
@@ -77,6 +81,32 @@ impl fmt::Display for Address {
             Self::Off => f.write_str("off"),
         }
     }
+}
+
+/// Reads the list; what else is written there learns what to write.
+fn senders<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    struct Entries;
+
+    impl<'de> de::Visitor<'de> for Entries {
+        type Value = Vec<String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(
+                "a list of the load balancers that send it, such as [\"10.0.0.5\", \"10.1.0.0/16\"] \
+                 (nobody else is believed, and they must)",
+            )
+        }
+
+        fn visit_seq<A: de::SeqAccess<'de>>(self, mut list: A) -> Result<Vec<String>, A::Error> {
+            let mut entries = Vec::new();
+            while let Some(entry) = list.next_element()? {
+                entries.push(entry);
+            }
+            Ok(entries)
+        }
+    }
+
+    deserializer.deserialize_seq(Entries)
 }
 
 as_text!(Address, "an address as text, such as \"127.0.0.1:8443\"");

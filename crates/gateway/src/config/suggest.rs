@@ -83,7 +83,7 @@ fn plain(word: &str) -> String {
 
 /// What nginx, haproxy, Caddy, Express and its middleware call what can be set here.
 const ELSEWHERE: [(&str, &str); 103] = [
-    ("accept_proxy", "`client.trusted_proxies`"),
+    ("accept_proxy", "`listen.proxy_protocol`"),
     ("access_log", "`log.access`"),
     ("acme_ca", "`acme.directories`"),
     ("acme_email", "`acme.contact`"),

@@ -1,11 +1,13 @@
 //! Listeners that can stand beside each other, and one that must not stand open.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use panoply_core::Secret;
+use panoply_core::{Networks, Secret};
 
 use crate::admin::is_loopback;
 use crate::config::{ConfigError, Loaded, Origin};
+use crate::proxy_protocol::Senders;
 
 /// No two listeners want one port.
 pub(super) fn apart(
@@ -34,6 +36,20 @@ pub(super) fn apart(
         }
     }
     Ok(())
+}
+
+/// Who says by the PROXY protocol whose connections he passes on.
+pub(super) fn senders(loaded: &Loaded) -> Result<Arc<Senders>, ConfigError> {
+    let key = "listen.proxy_protocol";
+    let networks = Networks::parse(&loaded.config.listen.proxy_protocol)
+        .map_err(|error| loaded.error(key, format!("{key}: {error}")))?;
+    if networks.are_all() {
+        let message = format!(
+            "{key} would have everybody say who he is: name the addresses or networks of the load balancers"
+        );
+        return Err(loaded.error(key, message));
+    }
+    Ok(Arc::new(Senders::new(networks)))
 }
 
 /// What whoever comes to the admin listener must know; nothing only where no other machine reaches it.

@@ -7,12 +7,15 @@ use std::task::{Context, Poll, ready};
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::proxy_protocol;
+
 /// A stream that breaks off for who speaks TLS where the first byte is one of plain HTTP, before an alert goes out
 /// that no client of HTTP can read.
 #[derive(Debug)]
 pub(super) struct Opening<'a, T> {
     stream: &'a mut T,
     is_open: bool,
+    announces: bool,
     plain: Option<BytesMut>,
 }
 
@@ -21,8 +24,14 @@ impl<'a, T> Opening<'a, T> {
         Self {
             stream,
             is_open: false,
+            announces: false,
             plain: None,
         }
+    }
+
+    /// Whether it began by the PROXY protocol.
+    pub(super) const fn announces(&self) -> bool {
+        self.announces
     }
 
     /// What has come of plain HTTP.
@@ -47,7 +56,9 @@ impl<T: AsyncRead + Unpin> AsyncRead for Opening<'_, T> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut *this.stream).poll_read(cx, buf))?;
         let read = buf.filled().get(before..).unwrap_or_default();
-        if !std::mem::replace(&mut this.is_open, true) && is_plain(read) {
+        let is_first = !std::mem::replace(&mut this.is_open, true);
+        this.announces |= is_first && proxy_protocol::begins(read);
+        if is_first && is_plain(read) {
             this.plain = Some(read.into());
             // Nothing has been read where that has failed.
             buf.set_filled(before);

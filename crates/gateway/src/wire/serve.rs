@@ -30,6 +30,8 @@ use super::opening::Opening;
 use super::streams::OneByOne;
 use super::watch::Watch;
 use crate::body::Source;
+use crate::proxy_protocol::{self, Senders};
+use crate::shared::Seat;
 use crate::worker::{Answer, Arrival, Slot, Worker};
 
 /// What every request of one connection needs.
@@ -46,12 +48,24 @@ pub(super) struct Line {
 /// Serves `stream` until it ends, is aborted, or the worker drains.
 pub(crate) async fn serve(
     worker: Rc<Worker>,
-    stream: TcpStream,
+    mut stream: TcpStream,
     arrival: Arrival,
     watch: Arc<Watch>,
     slot: Slot,
 ) {
-    let Arrival { peer, tls } = arrival;
+    let Arrival { peer, tls, sender } = arrival;
+    let peer = match sender {
+        None => peer,
+        Some(senders) => {
+            watch.set_in_head(true);
+            // In a place of its own, as the handshake below.
+            let calling = (&mut stream, peer, &*slot);
+            let caller = Box::pin(who_is_calling(&worker, &senders, calling)).await;
+            let Some(caller) = caller else { return };
+            watch.set_in_head(tls.is_some());
+            caller
+        }
+    };
     let line = |tls, is_astray| {
         let connection = Connection::new(peer, tls);
         Rc::new(Line {
@@ -94,6 +108,38 @@ pub(crate) async fn serve(
     }
 }
 
+/// Who is calling by way of a load balancer, itself if nobody else; nobody where that cannot be, or is one too many.
+async fn who_is_calling(
+    worker: &Worker,
+    senders: &Senders,
+    (stream, sender, seat): (&mut TcpStream, SocketAddr, &Seat),
+) -> Option<SocketAddr> {
+    let rule = match proxy_protocol::receive(stream).await {
+        Ok(source) => {
+            let caller = source.unwrap_or(sender);
+            let client = worker.client_to_count(caller);
+            match client.map_or(Ok(()), |client| seat.count_for(client)) {
+                Ok(()) => return Some(caller),
+                Err(rule) => {
+                    tracing::debug!(client.ip = %caller.ip(), rule, "refused");
+                    rule
+                }
+            }
+        }
+        // It looks whether anybody listens, and goes.
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return None,
+        Err(error) => {
+            tracing::debug!(peer = %sender, %error, "a load balancer did not say who is calling");
+            if error.kind() == io::ErrorKind::InvalidData {
+                senders.tell_of_silent(sender, &error);
+            }
+            "listen/proxy-protocol"
+        }
+    };
+    worker.metrics().refused(rule);
+    None
+}
+
 /// What a client speaks that has come to where TLS is spoken.
 enum Shaken {
     Tls(Box<TlsStream<TcpStream>>),
@@ -118,6 +164,9 @@ async fn handshake(
     let begun = match begun.map(|begun| begun.accepted) {
         Ok(accepted) => StartHandshake::from_parts(accepted, stream),
         Err(error) => {
+            if opening.announces() {
+                worker.tell_of_unnamed_sender(peer);
+            }
             let plain = opening.into_plain().ok_or(error)?;
             return Ok(Shaken::Plain(stream, plain));
         }

@@ -87,7 +87,12 @@ impl Worker {
 
     fn accept(self: &Rc<Self>, stream: TcpStream, peer: SocketAddr, tls: bool, place: Place) {
         let live = self.shared.live.load();
-        let client = live.suit.client_to_count(peer);
+        let sender = { Some(&live.proxy_protocol) }.filter(|senders| senders.include(peer.ip()));
+        // Whom a load balancer passes on, it says first.
+        let client = match sender {
+            Some(_) => None,
+            None => live.suit.client_to_count(peer),
+        };
         let seat = match self.shared.admit(client, place) {
             Ok(seat) => seat,
             Err(rule) => {
@@ -103,6 +108,7 @@ impl Worker {
         let arrival = Arrival {
             peer,
             tls: live.tls.clone().filter(|_| tls),
+            sender: sender.map(Arc::clone),
         };
         let watch = self.sweeper.watch();
         let served = wire::serve(

@@ -7,6 +7,7 @@ use http::header::{CONNECTION, EXPECT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version};
 
 use crate::http1::{Extent, has_token, head_end};
+use crate::proxy_protocol;
 use crate::wire::framing::{Violation, framed};
 
 /// The most headers that are parsed without a table on the heap. A lower limit is held by the intake,
@@ -42,6 +43,8 @@ pub(super) struct Head {
 pub(super) struct Refused {
     pub(super) status: StatusCode,
     pub(super) violation: Option<Violation>,
+    /// Whether it is of the PROXY protocol, which nobody was to speak.
+    pub(super) announces: bool,
 }
 
 impl Refused {
@@ -49,6 +52,7 @@ impl Refused {
         Self {
             status,
             violation: None,
+            announces: false,
         }
     }
 }
@@ -58,6 +62,7 @@ impl From<Violation> for Refused {
         Self {
             status: StatusCode::BAD_REQUEST,
             violation: Some(violation),
+            announces: false,
         }
     }
 }
@@ -67,6 +72,14 @@ const TOO_LARGE: Refused = Refused::with(StatusCode::REQUEST_HEADER_FIELDS_TOO_L
 
 /// Takes a head off `bytes` once all of it is there.
 pub(super) fn take(bytes: &mut BytesMut, bounds: Bounds) -> Result<Option<Head>, Refused> {
+    let announces = proxy_protocol::begins(bytes);
+    taken(bytes, bounds).map_err(|refused| Refused {
+        announces,
+        ..refused
+    })
+}
+
+fn taken(bytes: &mut BytesMut, bounds: Bounds) -> Result<Option<Head>, Refused> {
     let end = head_end(bytes);
     if end.unwrap_or(bytes.len()) > bounds.bytes {
         return Err(TOO_LARGE);

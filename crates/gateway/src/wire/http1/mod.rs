@@ -224,6 +224,9 @@ async fn refuse<T>(line: &Line, inlet: &Inlet<T>, refused: Refused) -> io::Resul
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
+    if refused.announces {
+        line.worker.tell_of_unnamed_sender(line.connection.peer);
+    }
     let words = refusal::answer(
         &line.worker,
         &line.connection,
