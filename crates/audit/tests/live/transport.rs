@@ -1,30 +1,10 @@
 //! What the audit of a running site says of its certificate, of plain HTTP and of walls.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::disallowed_methods,
-    clippy::format_push_string,
-    clippy::too_many_lines,
-    reason = "a test may fail loudly"
-)]
-
-#[path = "live/findings.rs"]
-#[allow(dead_code, reason = "other tests use more of it")]
-mod findings;
-#[path = "live/pki.rs"]
-#[allow(dead_code, reason = "other tests use more of it")]
-mod pki;
-#[path = "live/site.rs"]
-#[allow(dead_code, reason = "other tests use more of it")]
-mod site;
-
-use findings::{audit_page, guarded, of, only, or_404, unchecked};
 use panoply_audit::{LiveOptions, Severity, live};
-use pki::{Leaf, Pki};
-use site::{Reply, Site};
+
+use crate::support::pki::{self, Leaf, Pki};
+use crate::support::report::{audit_page, guarded, of, only, or_404, unchecked};
+use crate::support::site::{Reply, Site};
 
 #[tokio::test]
 async fn each_fault_of_a_certificate_is_told_by_its_name() {

@@ -1,41 +1,19 @@
 //! MDN Observatory's own scanner and the audit look at the same servers, and have to say the same: each
 //! test's result and points, the score and the grade.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::disallowed_methods,
-    clippy::format_push_string,
-    clippy::too_many_lines,
-    reason = "a test may fail loudly"
-)]
-
-#[path = "live/generate.rs"]
-mod generate;
-#[path = "live/lists.rs"]
-mod lists;
-#[path = "live/npm.rs"]
-mod npm;
-#[path = "live/pki.rs"]
-#[allow(dead_code, reason = "other tests use more of it")]
-mod pki;
-#[path = "live/site.rs"]
-#[allow(dead_code, reason = "other tests use more of it")]
-mod site;
-
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use generate::{HOSTS, Plan, Shows, Way};
 use panoply_audit::{LiveOptions, live};
-use pki::Pki;
 use serde_json::{Value, json};
-use site::Site;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
+
+use crate::support::generate::{HOSTS, Plan, Shows, Way};
+use crate::support::node::{modules, node};
+use crate::support::pki::{self, Pki};
+use crate::support::site::Site;
 
 /// How many servers there are; `OBSERVATORY_SERVERS` says otherwise.
 fn servers() -> u64 {
@@ -84,12 +62,7 @@ async fn the_grade_is_the_observatorys_on_every_server() {
     let input = json!(names);
     let (ca, list) = (pki.file(), preload.clone());
     let scanned = tokio::task::spawn_blocking(move || {
-        npm::node(
-            "observatory.mjs",
-            &[&npm::modules("node"), &list],
-            &ca,
-            &input,
-        )
+        node("observatory.mjs", &[&modules("node"), &list], &ca, &input)
     });
     let scanned = scanned.await.unwrap();
 

@@ -1,42 +1,25 @@
 //! Old protocols and weak suites: against openssl's server, against rustls, and against servers of a kind
 //! that is no longer built.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::disallowed_methods,
-    clippy::format_push_string,
-    clippy::too_many_lines,
-    reason = "a test may fail loudly"
-)]
-
-#[path = "live/pki.rs"]
-#[allow(dead_code, reason = "other tests use more of it")]
-mod pki;
-#[path = "live/site.rs"]
-#[allow(dead_code, reason = "other tests use more of it")]
-mod site;
-
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use panoply_audit::{LiveOptions, Report, Severity, live};
-use pki::Pki;
-use site::{Reply, Site};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::support::pki::Pki;
+use crate::support::report::{of, unchecked};
+use crate::support::site::{Reply, Site};
+
 fn messages(report: &Report, rule: &str) -> Vec<String> {
-    let is = |one: &&panoply_audit::Finding| one.rule.id == rule;
-    let found = report.findings.iter().filter(is);
+    let found = of(report, rule).into_iter();
     found.map(|one| one.message.clone()).collect()
 }
 
-fn unchecked(report: &Report, rule: &str) -> bool {
-    report.not_checked.iter().any(|one| one.rule.id == rule)
+fn is_unchecked(report: &Report, rule: &str) -> bool {
+    unchecked(report, rule).is_some()
 }
 
 /// openssl's own server with what it is told to speak.
@@ -138,7 +121,9 @@ async fn old_protocols_are_found_where_they_are_spoken() {
             .any(|one| one.contains("DH_anon_WITH_AES_128_CBC_SHA")),
         "{weak:?}"
     );
-    assert!(!unchecked(&report, "tls/old-protocol") && !unchecked(&report, "tls/weak-cipher"));
+    assert!(
+        !is_unchecked(&report, "tls/old-protocol") && !is_unchecked(&report, "tls/weak-cipher")
+    );
     // The certificate is its own authority, and named as such.
     assert_eq!(messages(&report, "tls/cert"), [""; 0]);
 }
@@ -152,7 +137,7 @@ async fn one_old_protocol_alone_is_told_from_the_others() {
         ["localhost speaks TLS 1.1"]
     );
     // Nothing else could be looked at, and nothing else is said to be right.
-    assert!(unchecked(&report, "headers/content-security-policy"));
+    assert!(is_unchecked(&report, "headers/content-security-policy"));
     assert_eq!(messages(&report, "tls/no-https"), [""; 0]);
     assert!(report.grade.is_none());
 }
@@ -202,7 +187,7 @@ async fn a_server_of_today_speaks_none_of_them() {
         .unwrap();
     for rule in ["tls/old-protocol", "tls/weak-cipher"] {
         assert_eq!(messages(&report, rule), [""; 0]);
-        assert!(!unchecked(&report, rule), "{report:#?}");
+        assert!(!is_unchecked(&report, rule), "{report:#?}");
     }
 }
 
@@ -310,7 +295,7 @@ async fn who_does_not_answer_has_not_passed() {
         "tls/no-https",
         "tls/cert",
     ] {
-        assert!(unchecked(&report, rule), "{rule}: {report:#?}");
+        assert!(is_unchecked(&report, rule), "{rule}: {report:#?}");
         assert_eq!(messages(&report, rule), [""; 0]);
     }
 }

@@ -1,22 +1,11 @@
 //! A real Express app, audited as it answers.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test may fail loudly"
-)]
-
-#[path = "live/npm.rs"]
-#[allow(dead_code, reason = "other tests use more of it")]
-mod npm;
-
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use panoply_audit::{LiveOptions, Severity, live};
+
+use crate::support::node::{modules, scripts};
 
 /// An app that runs until it is dropped.
 struct App {
@@ -33,11 +22,11 @@ impl Drop for App {
 
 impl App {
     fn start(kind: &str, environment: &str) -> Self {
-        let modules = npm::modules("node/evasion");
+        let modules = modules("node/evasion");
         let mut child = Command::new("node")
             .arg("express.mjs")
             .args([modules.as_os_str(), kind.as_ref()])
-            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/live"))
+            .current_dir(scripts())
             .env("NODE_ENV", environment)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
