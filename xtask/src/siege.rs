@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::{hostile_page, root};
+use crate::{docs, root};
 
 const TITLE: &str = "## Hostile clients";
 const KILLED: &str = "## Killed under load";
@@ -93,7 +93,7 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
             !besiegers.is_empty() && !killed.is_empty(),
             "no test has said anything"
         );
-        hostile_page::replace(TITLE, &table(besieged, &besiegers))?;
+        docs::replace_section(docs::HOSTILE, TITLE, &table(besieged, &besiegers))?;
         let kills = options.kills;
         let section = format!(
             "{KILLED}\n\nMade by the same command, with `--kills {kills}`: SIGKILL at random moments while \
@@ -101,7 +101,7 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
              was acknowledged.\n\n| | acknowledged | |\n|---|---|---|\n{}\n",
             killed.join("\n")
         );
-        hostile_page::replace(KILLED, &section)?;
+        docs::replace_section(docs::HOSTILE, KILLED, &section)?;
     }
     Ok(held)
 }

@@ -1,16 +1,22 @@
-//! `docs/hostile.md`, each section of which is made by a command of its own.
+//! Pages in `docs`, each section of which is made by a command of its own.
 
 use anyhow::Result;
 
 use crate::root;
 
-/// Puts a section in the place of the one with its title, or at the end.
+/// What is measured beside peers.
+pub(crate) const BENCHMARKS: &str = "docs/benchmarks.md";
+
+/// What was tried to bring the gateway down.
+pub(crate) const HOSTILE: &str = "docs/hostile.md";
+
+/// Puts a section of a page in the place of the one with its title, or at the end.
 ///
 /// # Errors
 ///
 /// When the page cannot be read or written.
-pub(crate) fn replace(title: &str, section: &str) -> Result<()> {
-    let path = root().join("docs/hostile.md");
+pub(crate) fn replace_section(page: &str, title: &str, section: &str) -> Result<()> {
+    let path = root().join(page);
     let page = std::fs::read_to_string(&path)?;
     Ok(std::fs::write(&path, replaced(&page, title, section))?)
 }
