@@ -6,9 +6,9 @@ pub(crate) const TIMES: usize = 3;
 
 /// Asks again, as long as nothing but a nonce is refused. It is no function, since the future of one that
 /// takes such a closure is not known to be `Send`.
-macro_rules! insist {
+macro_rules! retry {
     ($asked:expr) => {{
-        let mut left = $crate::insist::TIMES;
+        let mut left = $crate::retry::TIMES;
         loop {
             match $asked.await {
                 Err(error) if left > 0 && $crate::advice::is_bad_nonce(&error) => left -= 1,
@@ -18,7 +18,7 @@ macro_rules! insist {
     }};
 }
 
-pub(crate) use insist;
+pub(crate) use retry;
 
 #[cfg(test)]
 mod tests {
@@ -49,7 +49,7 @@ mod tests {
                 };
                 std::future::ready(answer)
             };
-            let answer = insist!(ask());
+            let answer = retry!(ask());
             assert_eq!((asked, answer.is_ok()), (times, answers), "{word}");
         }
     }

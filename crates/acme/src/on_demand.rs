@@ -11,7 +11,7 @@ use panoply_core::Clock;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, watch};
 
-use crate::ask::ask;
+use crate::allow_hook::is_allowed;
 use crate::command::Starting;
 use crate::config::OnDemandConfig;
 
@@ -157,7 +157,7 @@ impl Demand {
 
     /// Whether a certificate may be ordered for `name`, by the hook; none if it cannot be asked.
     pub(crate) async fn allows(&self, name: &str, starting: Starting) -> Option<bool> {
-        let said = ask(&self.config.allow, name, starting).await;
+        let said = is_allowed(&self.config.allow, name, starting).await;
         match &said {
             Ok(true) => tracing::info!(name, "a name that was asked for is allowed"),
             Ok(false) => tracing::debug!(name, "a name that was asked for is not allowed"),

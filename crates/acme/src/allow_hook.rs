@@ -17,7 +17,11 @@ use crate::config::Allow;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Whether a certificate may be ordered for `name`; an error says why that cannot be told.
-pub(crate) async fn ask(allow: &Allow, name: &str, starting: Starting) -> Result<bool, String> {
+pub(crate) async fn is_allowed(
+    allow: &Allow,
+    name: &str,
+    starting: Starting,
+) -> Result<bool, String> {
     match allow {
         Allow::Command(command) => {
             let ended = command::run(command, &[name], PATIENCE, starting).await;
@@ -91,7 +95,7 @@ mod tests {
     async fn a_hook_at_an_ipv6_address_is_asked() {
         let (allow, asked) = hook("[::1]:0", "204 No Content").await;
         assert_eq!(
-            ask(&allow, "a.example", Starting::default()).await,
+            is_allowed(&allow, "a.example", Starting::default()).await,
             Ok(true)
         );
         let line = "GET /allow?key=s3cret&domain=a.example HTTP/1.1";
@@ -109,7 +113,7 @@ mod tests {
             ("429 Too Many Requests", None),
         ] {
             let (allow, _asked) = hook("127.0.0.1:0", status).await;
-            let said = ask(&allow, "a.example", Starting::default()).await;
+            let said = is_allowed(&allow, "a.example", Starting::default()).await;
             assert_eq!(said.as_ref().ok().copied(), expected, "{said:?}");
             if let Err(problem) = said {
                 assert!(
@@ -125,7 +129,7 @@ mod tests {
         for (status, expected) in [(0, true), (1, false)] {
             let script = format!("[ $1 = a.example ] && exit {status}");
             let command = ["/bin/sh", "-c", &script, "allowed"].map(str::to_owned);
-            let said = ask(
+            let said = is_allowed(
                 &Allow::Command(command.to_vec()),
                 "a.example",
                 Starting::default(),
@@ -135,7 +139,7 @@ mod tests {
         }
         let missing = Allow::Command(vec!["/no/such".to_owned()]);
         assert!(
-            ask(&missing, "a.example", Starting::default())
+            is_allowed(&missing, "a.example", Starting::default())
                 .await
                 .is_err()
         );

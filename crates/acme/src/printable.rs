@@ -4,7 +4,7 @@
 pub(crate) const LONGEST: usize = 1000;
 
 /// `said` in one line without control characters, of at most `most` characters.
-pub(crate) fn plain(said: &str, most: usize) -> String {
+pub(crate) fn printable(said: &str, most: usize) -> String {
     let mut text = String::new();
     let mut length = 0;
     for c in said.chars() {
@@ -34,10 +34,10 @@ mod tests {
 
     #[test]
     fn what_stays_is_text() {
-        assert_eq!(plain("as it is: ü, 漢", 100), "as it is: ü, 漢");
-        assert_eq!(plain("\n\u{1b}[31mred\u{9b}0m\r\n", 100), "[31mred 0m");
-        assert_eq!(plain("a\u{202e}b\u{200b}", 100), "a b");
-        assert_eq!(plain("漢字かな", 2), "漢字…");
-        assert_eq!(plain("", 2), "");
+        assert_eq!(printable("as it is: ü, 漢", 100), "as it is: ü, 漢");
+        assert_eq!(printable("\n\u{1b}[31mred\u{9b}0m\r\n", 100), "[31mred 0m");
+        assert_eq!(printable("a\u{202e}b\u{200b}", 100), "a b");
+        assert_eq!(printable("漢字かな", 2), "漢字…");
+        assert_eq!(printable("", 2), "");
     }
 }

@@ -136,8 +136,10 @@ mod tests {
             "*.hangs.example",
             "v".to_owned(),
         );
-        let given_up = tokio::time::timeout(Duration::from_millis(500), present).await;
-        assert!(given_up.is_err());
+        tokio::select! {
+            _ = present => panic!("it hangs"),
+            _ = called(&calls, 1) => {}
+        }
         let expected = "present _acme-challenge.hangs.example v\n\
                         cleanup _acme-challenge.hangs.example v\n";
         assert_eq!(called(&calls, 2).await, expected);
