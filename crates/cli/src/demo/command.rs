@@ -9,9 +9,10 @@ use panoply_core::SystemClock;
 use panoply_gateway::config::Source;
 use panoply_gateway::{Control, Gateway, Settings, Surroundings};
 
+use super::{CameBack, DemoUrls, config, serve_app, serve_start_page};
 use crate::args::DemoArgs;
-use crate::demo::{self, CameBack, DemoUrls};
-use crate::{fail, guard, note, say, source};
+use crate::run::finish;
+use crate::{fail, note, say, source};
 
 /// Serves the naive app naked, guarded, and explained, until a signal says stop.
 pub(crate) fn run(args: &DemoArgs) -> ExitCode {
@@ -40,7 +41,7 @@ pub(crate) fn run(args: &DemoArgs) -> ExitCode {
         .ends_with_terminal()
         .on_report(move |report| watch.report(report));
     let settings = Source::new()
-        .text("the demo's panoply.toml", demo::config(&start_url))
+        .text("the demo's panoply.toml", config(&start_url))
         .flag("--guarded", "listen.https", args.guarded.clone())
         .flag("--guarded", "listen.http", "off")
         .flag("--naked", "app.upstream", format!("http://{naked_at}"))
@@ -91,7 +92,7 @@ pub(crate) fn run(args: &DemoArgs) -> ExitCode {
         return fail(format!("error: the demo cannot be served: {error}"));
     }
     let reload = || Source::new().load();
-    guard::finish(gateway.run(ready, reload))
+    finish(gateway.run(ready, reload))
 }
 
 /// Opens the page where somebody sits in front of a screen; where that does not work, the line with
@@ -149,8 +150,8 @@ fn serve(naked: TcpListener, start: TcpListener, urls: DemoUrls, came_back: Arc<
         runtime.block_on(async move {
             let naked = tokio::net::TcpListener::from_std(naked)?;
             let start = tokio::net::TcpListener::from_std(start)?;
-            let page = demo::serve_start_page(start, urls, came_back);
-            tokio::try_join!(demo::serve_app(naked), page)
+            let page = serve_start_page(start, urls, came_back);
+            tokio::try_join!(serve_app(naked), page)
         })
     });
     if let Err(error) = served {
