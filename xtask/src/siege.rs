@@ -5,18 +5,18 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::{hostile_page, root};
+use crate::{docs, root};
 
 const TITLE: &str = "## Hostile clients";
 const KILLED: &str = "## Killed under load";
 
-/// The suites that say what they tried.
+/// The modules of the end-to-end tests that say what they tried.
 const SUITES: [&str; 5] = [
-    "e2e_siege",
-    "e2e_siege_http2",
-    "e2e_siege_sizes",
-    "e2e_smuggling",
-    "e2e_faults_killed",
+    "siege",
+    "siege_http2",
+    "siege_sizes",
+    "smuggling",
+    "faults_killed",
 ];
 
 #[derive(Debug, clap::Args)]
@@ -46,6 +46,8 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
         "run",
         "-p",
         "panoply-cli",
+        "--test",
+        "e2e",
         "-j",
         "1",
         "--no-fail-fast",
@@ -56,10 +58,8 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
     } else {
         &options.suites
     };
-    for suite in suites {
-        command.args(["--test", suite]);
-    }
     command
+        .args(["-E", &format!("test(/^({})::/)", suites.join("|"))])
         .env("PANOPLY_SIEGE_LINES", lines.path())
         .env("PANOPLY_KILLS", options.kills.to_string())
         .current_dir(root());
@@ -93,7 +93,7 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
             !besiegers.is_empty() && !killed.is_empty(),
             "no test has said anything"
         );
-        hostile_page::replace(TITLE, &table(besieged, &besiegers))?;
+        docs::replace_section(docs::HOSTILE, TITLE, &table(besieged, &besiegers))?;
         let kills = options.kills;
         let section = format!(
             "{KILLED}\n\nMade by the same command, with `--kills {kills}`: SIGKILL at random moments while \
@@ -101,7 +101,7 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
              was acknowledged.\n\n| | acknowledged | |\n|---|---|---|\n{}\n",
             killed.join("\n")
         );
-        hostile_page::replace(KILLED, &section)?;
+        docs::replace_section(docs::HOSTILE, KILLED, &section)?;
     }
     Ok(held)
 }

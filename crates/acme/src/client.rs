@@ -18,9 +18,9 @@ use crate::account::DirectoryAccount;
 use crate::advice::{Of, Tried, is_account_gone, is_bad_nonce, is_revoked_already};
 use crate::command::Starting;
 use crate::config::{AcmeConfig, ChallengeKind, Directory};
-use crate::hook;
-use crate::insist::{TIMES, insist};
+use crate::dns_hook;
 use crate::issuer::{Failure, Fault, Issued, Issuer, Order, Pending, Reason, Window};
+use crate::retry::{TIMES, retry};
 use crate::sharing::{Sharing, called};
 use crate::storage::Storage;
 
@@ -45,7 +45,7 @@ enum Given {
         /// What it is called among nodes.
         called: String,
     },
-    InDns(hook::Record),
+    InDns(dns_hook::Record),
 }
 
 impl Client {
@@ -136,9 +136,9 @@ impl Client {
         self.sharing.withdraw(&spread).await;
         shown?;
         // An order that stands is not begun anew for a nonce: directories count orders.
-        let key = insist!(placed.finalize());
+        let key = retry!(placed.finalize());
         let key = key.map_err(|error| tried.error(&error))?;
-        let chain = insist!(placed.poll_certificate(&POLLS));
+        let chain = retry!(placed.poll_certificate(&POLLS));
         let chain = chain.map_err(|error| tried.error(&error))?;
         Ok(Issued::new(&key, &chain))
     }
@@ -166,10 +166,10 @@ impl Client {
             };
             let answer = challenge.key_authorization();
             given.push(self.give(kind, &name, &challenge.token, &answer).await?);
-            insist!(challenge.set_ready())
+            retry!(challenge.set_ready())
                 .map_err(|error| self.tried(&[name], kind).error(&error))?;
         }
-        match insist!(placed.poll_ready(&POLLS)) {
+        match retry!(placed.poll_ready(&POLLS)) {
             Ok(OrderStatus::Ready) => Ok(()),
             // An order that has failed; which of the names it was say the authorizations.
             Err(error) if is_bad_nonce(&error) => Err(all.error(&error)),
@@ -205,7 +205,8 @@ impl Client {
             ChallengeKind::Dns01 => {
                 let hook = &self.config.dns_hook;
                 let record =
-                    hook::Record::present((hook, self.starting), name, answer.dns_value()).await?;
+                    dns_hook::Record::present((hook, self.starting), name, answer.dns_value())
+                        .await?;
                 Ok(Given::InDns(record))
             }
         }

@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, ChildStderr, Command};
 
-use crate::plain::plain;
+use crate::printable::printable;
 
 /// As much of what a command says is kept, the last of it.
 const KEPT: usize = 4096;
@@ -150,7 +150,7 @@ async fn listen(stderr: Option<ChildStderr>, said: &mut Vec<u8>) {
 
 fn last_line(said: &[u8]) -> String {
     let said = String::from_utf8_lossy(said);
-    plain(said.trim().lines().last().unwrap_or_default(), 300)
+    printable(said.trim().lines().last().unwrap_or_default(), 300)
 }
 
 fn text(patience: Duration) -> String {
@@ -214,16 +214,20 @@ mod tests {
         assert!(ended.status.success());
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn what_is_late_ends_with_its_children() {
         let folder = tempfile::tempdir().unwrap();
-        let alive = folder.path().join("alive");
-        let path = alive.display();
-        let script = format!("(sleep 2; echo > {path}) & wait; echo > {path}");
-        let late = ran(&script, Duration::from_millis(300)).await;
+        let pipe = folder.path().join("pipe");
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, mode).unwrap();
+        let path = pipe.display();
+        let script = format!("(sleep 20; echo alive) > {path} & wait; echo alive > {path}");
+        // The clock stands still while this waits, until the child has opened the pipe too.
+        let begun = tokio::task::spawn_blocking(move || std::fs::File::open(pipe).unwrap());
+        let (late, begun) = tokio::join!(ran(&script, MINUTE), begun);
         assert!(matches!(late, Err(Unrun::Late { .. })), "{late:?}");
-        tokio::time::sleep(Duration::from_secs(3)).await;
-        assert!(!alive.exists());
+        // It ends once nobody is left who could write.
+        assert_eq!(std::io::read_to_string(begun.unwrap()).unwrap(), "");
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use zeroize::Zeroizing;
 
 use crate::config::ChallengeKind;
-use crate::plain::{LONGEST, plain};
+use crate::printable::{LONGEST, printable};
 
 /// An answer that takes time.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -142,8 +142,8 @@ impl Failure {
     pub fn new(fault: Fault, problem: impl Into<String>, advice: impl Into<String>) -> Self {
         Self {
             fault,
-            problem: plain(&problem.into(), LONGEST),
-            advice: plain(&advice.into(), LONGEST),
+            problem: printable(&problem.into(), LONGEST),
+            advice: printable(&advice.into(), LONGEST),
             not_before: None,
             at_once: false,
         }

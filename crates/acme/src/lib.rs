@@ -2,23 +2,23 @@
 
 mod account;
 mod advice;
-mod ask;
+mod allow_hook;
 mod builder;
 mod client;
 mod command;
 mod config;
-mod demand;
 mod directories;
+mod dns_hook;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
-mod hook;
-mod insist;
 mod issuer;
 mod managed;
 mod manager;
-mod plain;
+mod on_demand;
 mod plan;
+mod printable;
+mod retry;
 mod sharing;
 mod state;
 mod storage;

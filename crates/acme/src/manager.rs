@@ -13,10 +13,10 @@ use tokio::sync::Notify;
 
 use crate::builder::Error;
 use crate::config::AcmeConfig;
-use crate::demand::Demand;
 use crate::directories::Directories;
 use crate::issuer::{Failure, Fault, Reason};
 use crate::managed::{Managed, Place, lock};
+use crate::on_demand::Demand;
 use crate::sharing::Sharing;
 use crate::state::CertificateState;
 use order::Turn;

@@ -8,11 +8,10 @@ mod check;
 mod completions;
 mod csp;
 mod demo;
-mod guard;
 mod init;
 mod keys;
 mod reload;
-mod show;
+mod run;
 mod source;
 mod status;
 mod upgrade;
@@ -28,8 +27,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     match args::parse().command {
-        Command::Run(args) => guard::run(&args.settings),
-        Command::Demo(args) => show::run(&args),
+        Command::Run(args) => run::run(&args.settings),
+        Command::Demo(args) => demo::run(&args),
         Command::Init(args) => write_config(args),
         Command::Check(args) => check::run(&args),
         Command::Audit(args) => audit::run(&args),

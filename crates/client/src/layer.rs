@@ -209,6 +209,10 @@ mod tests {
         service.oneshot(request).await.unwrap()
     }
 
+    fn client(request: &Request<()>) -> &ClientAddress {
+        request.extensions().get().unwrap()
+    }
+
     fn from(peer: &str) -> Connection {
         Connection::new(peer.parse().unwrap(), None)
     }
@@ -216,28 +220,12 @@ mod tests {
     #[tokio::test]
     async fn hands_on_the_address_and_drops_what_nobody_may_claim() {
         let request = seen(ClientConfig::new(), Some(from("198.51.100.1:1"))).await;
-        assert_eq!(
-            request
-                .extensions()
-                .get::<ClientAddress>()
-                .unwrap()
-                .ip()
-                .to_string(),
-            "198.51.100.1"
-        );
+        assert_eq!(client(&request).ip().to_string(), "198.51.100.1");
         assert_eq!(request.headers().len(), 1);
 
         let trusting = ClientConfig::new().trusted_proxies(["198.51.100.0/24"]);
         let request = seen(trusting, Some(from("198.51.100.1:1"))).await;
-        assert_eq!(
-            request
-                .extensions()
-                .get::<ClientAddress>()
-                .unwrap()
-                .ip()
-                .to_string(),
-            "203.0.113.9"
-        );
+        assert_eq!(client(&request).ip().to_string(), "203.0.113.9");
         assert_eq!(request.headers().len(), 3);
     }
 
@@ -251,8 +239,7 @@ mod tests {
         let extensions = request.extensions_mut().unwrap();
         extensions.insert(from("198.51.100.1:1"));
         let request = service.oneshot(request.body(()).unwrap()).await.unwrap();
-        let client = request.extensions().get::<ClientAddress>().unwrap();
-        assert_eq!(client.ip().to_string(), "203.0.113.9");
+        assert_eq!(client(&request).ip().to_string(), "203.0.113.9");
     }
 
     #[cfg(feature = "axum")]
@@ -267,11 +254,7 @@ mod tests {
                 request.header("x-forwarded-proto", proto)
             });
             let request = service.oneshot(request.body(()).unwrap()).await.unwrap();
-            request
-                .extensions()
-                .get::<ClientAddress>()
-                .unwrap()
-                .scheme()
+            client(&request).scheme()
         };
         let plain = ClientConfig::new;
         let here = || ClientConfig::new().tls_ends_here(true);
@@ -291,12 +274,7 @@ mod tests {
         let peer = |text: &str| text.parse::<std::net::SocketAddr>().unwrap();
         let seen = async |request: Request<()>| {
             let request = service.clone().oneshot(request).await.unwrap();
-            request
-                .extensions()
-                .get::<ClientAddress>()
-                .unwrap()
-                .ip()
-                .to_string()
+            client(&request).ip().to_string()
         };
         let mut request = Request::new(());
         request

@@ -8,10 +8,7 @@ use std::time::Duration;
 use panoply_store_test::Trial;
 
 panoply_store_test::suite!(async {
-    let own = server::start().await;
-    let store = server::store(&own).await;
-    Trial::waited(
-        Arc::new(server::Own { store, server: own }),
-        Duration::from_secs(1),
-    )
+    let server = server::start().await;
+    let store = server::store(&server).await;
+    Trial::waited(Arc::new(store), Duration::from_secs(1)).on(server)
 });

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use panoply_store_test::Trial;
 
-use server::{Own, Server};
+use server::Server;
 
 panoply_store_test::suite!(async {
     let server = Server::start().await;
     let store = server.store().await;
-    Trial::waited(Arc::new(Own { store, server }), Duration::from_secs(1))
+    Trial::waited(Arc::new(store), Duration::from_secs(1)).on(server)
 });

@@ -51,9 +51,6 @@ macro_rules! suite {
 
 /// Makes one test of every case for stores of sessions; the argument is a future of a
 /// [`SessionTrial`] with an empty store.
-///
-/// A store that cannot do all of it, as one that is laid out as Express has it, names what it can
-/// behind a semicolon: `session_suite!(trial; meaning [merges_by_name nothing_revives])`.
 #[macro_export]
 macro_rules! session_suite {
     ($trial:expr) => {

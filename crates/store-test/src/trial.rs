@@ -1,5 +1,6 @@
 //! A store on trial.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ pub struct Trial {
     pub unit: Duration,
     clock: Option<ManualClock>,
     keys: CounterKeys,
+    _server: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl Trial {
@@ -26,16 +28,25 @@ impl Trial {
             unit: Duration::from_hours(1),
             clock: Some(clock),
             keys: CounterKeys::random().unwrap(),
+            _server: None,
         }
     }
 
     /// A store with a clock of its own, for which the suite waits.
     pub fn waited(store: Arc<dyn CounterStore>, unit: Duration) -> Self {
         Self {
-            store,
             unit,
             clock: None,
-            keys: CounterKeys::random().unwrap(),
+            ..Self::moved(store, ManualClock::new())
+        }
+    }
+
+    /// The same, with the server that the store needs: it ends with the trial.
+    #[must_use]
+    pub fn on(self, server: impl Any + Send + Sync) -> Self {
+        Self {
+            _server: Some(Arc::new(server)),
+            ..self
         }
     }
 

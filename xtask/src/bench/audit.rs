@@ -8,7 +8,8 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::root;
+use super::{middle, replace_section};
+use crate::{install, root};
 
 /// Where the section of the page begins.
 const TITLE: &str = "## The audit";
@@ -24,7 +25,7 @@ const SEMGREP: &str = "semgrep==1.172.0";
 
 /// Measures, prints and writes its section of `docs/benchmarks.md`.
 pub(super) fn run() -> Result<()> {
-    super::cargo(&["build", "--release", "--package", "panoply-cli"])?;
+    super::cargo("build --release --package panoply-cli")?;
     let folder = tempfile::tempdir()?;
     let lines = project(folder.path())?;
     let panoply = root().join("target/release/panoply");
@@ -68,20 +69,20 @@ pub(super) fn run() -> Result<()> {
         "{TITLE}\n\nMade by `cargo xtask bench audit`: an Express app of {FILES} files and {lines} \
          lines, each of which is reached from the first; the whole command, start included, median of \
          {ROUNDS} runs (one of njsscan).\n\n| | seconds |\n|---|---|\n| panoply audit | {:.2} |\n",
-        middle(&mut ours)
+        middle(ours)
     );
     match njsscan {
         Ok(_) => {
             let _ = writeln!(
                 section,
                 "| {NJSSCAN} with {SEMGREP} | {:.1} |",
-                middle(&mut theirs)
+                middle(theirs)
             );
         }
         Err(error) => eprintln!("not measured: {NJSSCAN}: {error:#}"),
     }
     print!("{section}");
-    super::replace_section(TITLE, &section)
+    replace_section(TITLE, &section)
 }
 
 #[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
@@ -95,30 +96,14 @@ fn time(command: &mut Command) -> Result<(f64, Vec<u8>)> {
     Ok((start.elapsed().as_secs_f64(), output.stdout))
 }
 
-fn middle(all: &mut [f64]) -> f64 {
-    all.sort_by(f64::total_cmp);
-    all.get(all.len() / 2).copied().unwrap_or_default()
-}
-
 /// Into an environment of its own.
 fn njsscan(place: &Path) -> Result<std::path::PathBuf> {
     let program = place.join("bin/njsscan");
     if !program.is_file() || !place.join("bin/semgrep").is_file() {
-        let python = Command::new("python3")
-            .args(["-m", "venv"])
-            .arg(place)
-            .status()?;
-        ensure!(python.success(), "python3 cannot make an environment");
-        let pip = Command::new(place.join("bin/pip"))
-            .args([
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-                NJSSCAN,
-                SEMGREP,
-            ])
-            .status()?;
-        ensure!(pip.success(), "pip cannot install it");
+        install::succeed(Command::new("python3").args(["-m", "venv"]).arg(place))?;
+        let mut pip = Command::new(place.join("bin/pip"));
+        pip.args(["install", "--quiet", "--disable-pip-version-check"]);
+        install::succeed(pip.args([NJSSCAN, SEMGREP]))?;
     }
     Ok(program)
 }

@@ -27,7 +27,7 @@ impl Build {
     pub(super) fn prepare(self) -> Result<PathBuf> {
         match self {
             Self::Release => {
-                super::cargo(&["build", "--release", "--package", "panoply-cli"])?;
+                super::cargo("build --release --package panoply-cli")?;
                 Ok(root().join("target/release/panoply"))
             }
             Self::Dist => made(&root().join(dist::BINARY)),

@@ -23,7 +23,7 @@ use rustls::{
 };
 
 use super::peers::{self, Duty, Peer};
-use super::{Options, backend, certificate, replace_section};
+use super::{Options, backend, certificate, middle, replace_section};
 
 /// The section's title.
 const TITLE: &str = "## TLS handshakes";
@@ -92,12 +92,12 @@ pub(super) fn run(options: Options, program: &Path) -> Result<()> {
             }
         }
         for (peer, samples) in samples {
-            if let Some((second, micros)) = medians(samples) {
+            if !samples.is_empty() {
                 rows.push(Row {
                     peer,
                     how,
-                    second,
-                    micros,
+                    second: middle(samples.iter().map(|(second, _)| *second)),
+                    micros: middle(samples.iter().map(|(_, micros)| *micros)),
                 });
             }
         }
@@ -293,14 +293,6 @@ impl ClientSessionStore for Tickets {
     fn take_tls13_ticket(&self, _: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
         self.all().pop()
     }
-}
-
-fn medians(mut samples: Vec<(f64, f64)>) -> Option<(f64, f64)> {
-    let middle = samples.len() / 2;
-    samples.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let second = samples.get(middle)?.0;
-    samples.sort_by(|a, b| a.1.total_cmp(&b.1));
-    Some((second, samples.get(middle)?.1))
 }
 
 fn section(options: Options, rows: &[Row]) -> String {

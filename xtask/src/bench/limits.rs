@@ -14,6 +14,9 @@ use governor::{Quota, RateLimiter};
 use panoply_core::{Action, CounterKey, CounterKeys, CounterStore, Lock, Op, Rule};
 use panoply_store_memory::MemoryStore;
 
+use super::{middle, optimised, replace_section};
+use crate::install;
+
 /// Where the section of the page begins.
 pub(super) const TITLE: &str = "## Counting in memory";
 
@@ -34,8 +37,7 @@ struct Row {
 /// Measures, prints and writes its section of `docs/benchmarks.md`.
 pub(super) fn run() -> Result<()> {
     if cfg!(debug_assertions) {
-        let again = "run --release --package xtask -- bench limits";
-        return super::cargo(&again.split(' ').collect::<Vec<_>>());
+        return optimised("limits");
     }
     let bytes = [
         Some(bytes_of(Store::Ours)?),
@@ -120,9 +122,8 @@ pub(super) fn run() -> Result<()> {
         .iter()
         .zip(rates)
         .zip(bytes)
-        .map(|(((name, _), mut rates), bytes)| {
-            rates.sort_by(f64::total_cmp);
-            let rate = rates.get(rates.len() / 2).copied().unwrap_or_default();
+        .map(|(((name, _), rates), bytes)| {
+            let rate = middle(rates);
             Row { name, rate, bytes }
         })
         .collect();
@@ -219,17 +220,9 @@ fn resident() -> Result<f64> {
 
 /// Installs packages into a folder that goes away.
 pub(super) fn npm(folder: &Path, packages: &[&str]) -> Result<()> {
-    let installed = Command::new("npm")
-        .args(["install", "--silent", "--no-audit", "--no-fund"])
-        .args(packages)
-        .current_dir(folder)
-        .status();
-    let packages = packages.join(" ");
-    ensure!(
-        installed.context("npm")?.success(),
-        "npm could not install {packages}"
-    );
-    Ok(())
+    let mut npm = Command::new("npm");
+    npm.args(["install", "--silent", "--no-audit", "--no-fund"]);
+    install::succeed(npm.args(packages).current_dir(folder))
 }
 
 /// What a script prints, as JSON.
@@ -270,5 +263,5 @@ fn write(rows: &[Row]) -> Result<()> {
         let _ = writeln!(section, "| {name} | {millions:.1} | {ratio:.2} | {bytes} |");
     }
     print!("{section}");
-    super::replace_section(TITLE, &section)
+    replace_section(TITLE, &section)
 }

@@ -23,7 +23,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use self::build::Build;
 use self::peers::{Duty, Peer};
 use crate::install::{self, Tool};
-use crate::root;
+use crate::{docs, root};
 
 /// The peers, and what loads them.
 const TOOLS: [Tool; 5] = [
@@ -79,13 +79,21 @@ impl Options {
         Build::new(self.dist)
     }
 
+    fn wants(self, what: What) -> bool {
+        self.what.is_none_or(|one| one == what)
+    }
+
     /// How the same is measured again.
     fn command(self, what: &str) -> String {
+        format!("cargo xtask bench {}", self.arguments(what))
+    }
+
+    fn arguments(self, what: &str) -> String {
         let Self {
             seconds, rounds, ..
         } = self;
         let flag = self.build().flag();
-        format!("cargo xtask bench {what}{flag} --seconds {seconds} --rounds {rounds}")
+        format!("{what}{flag} --seconds {seconds} --rounds {rounds}")
     }
 }
 
@@ -112,9 +120,9 @@ struct Row {
 pub(crate) fn run(options: Options) -> Result<bool> {
     if options.dist {
         use What::{Gateway, Handshakes, Shapes};
-        let measured = matches!(options.what, None | Some(Gateway | Handshakes | Shapes));
+        let measured = [Gateway, Handshakes, Shapes].map(|what| options.wants(what));
         ensure!(
-            measured,
+            measured.contains(&true),
             "`--dist` is for what measures the gateway: gateway, handshakes or shapes"
         );
         // Before anything is measured that takes minutes.
@@ -127,31 +135,25 @@ pub(crate) fn run(options: Options) -> Result<bool> {
 
 /// What is measured without a gateway.
 fn libraries(options: Options) -> Result<()> {
-    if matches!(options.what, None | Some(What::Audit)) {
+    if options.wants(What::Audit) {
         audit::run()?;
     }
-    if matches!(options.what, None | Some(What::Limits)) {
+    if options.wants(What::Limits) {
         limits::run()?;
     }
-    if matches!(options.what, None | Some(What::Sessions)) {
+    if options.wants(What::Sessions) {
         sessions::run()?;
     }
-    if matches!(options.what, None | Some(What::Headers)) {
-        cargo(&[
-            "bench",
-            "--package",
-            "panoply-headers",
-            "--bench",
-            "headers",
-        ])?;
+    if options.wants(What::Headers) {
+        cargo("bench --package panoply-headers --bench headers")?;
     }
-    if matches!(options.what, None | Some(What::Suit)) {
+    if options.wants(What::Suit) {
         suit::run(options.seconds, options.rounds)?;
     }
-    if matches!(options.what, None | Some(What::Growth)) {
+    if options.wants(What::Growth) {
         growth::run()?;
     }
-    if matches!(options.what, None | Some(What::Nodes)) {
+    if options.wants(What::Nodes) {
         growth::run_nodes()?;
     }
     Ok(())
@@ -159,32 +161,21 @@ fn libraries(options: Options) -> Result<()> {
 
 /// What is measured of the gateway, beside others.
 fn gateways(options: Options) -> Result<()> {
-    let gateway = matches!(options.what, None | Some(What::Gateway));
-    let handshakes = matches!(options.what, None | Some(What::Handshakes));
-    let shapes = matches!(options.what, None | Some(What::Shapes));
+    let gateway = options.wants(What::Gateway);
+    let handshakes = options.wants(What::Handshakes);
+    let shapes = options.wants(What::Shapes);
     if !gateway && !handshakes && !shapes {
         return Ok(());
     }
     install::packages(&TOOLS, true)?;
     if cfg!(debug_assertions) {
         // The app behind the proxies must not be the slowest of them.
-        let (seconds, rounds) = (options.seconds.to_string(), options.rounds.to_string());
-        let again = [
-            "run",
-            "--release",
-            "--package",
-            "xtask",
-            "--",
-            "bench",
-            match (gateway, handshakes) {
-                (true, _) => "gateway",
-                (false, true) => "handshakes",
-                (false, false) => "shapes",
-            },
-        ];
-        let how = ["--seconds", seconds.as_str(), "--rounds", rounds.as_str()];
-        let dist: &[&str] = if options.dist { &["--dist"] } else { &[] };
-        cargo(&[again.as_slice(), how.as_slice(), dist].concat())?;
+        let what = match (gateway, handshakes) {
+            (true, _) => "gateway",
+            (false, true) => "handshakes",
+            (false, false) => "shapes",
+        };
+        optimised(&options.arguments(what))?;
         if options.what.is_none() {
             for what in [What::Handshakes, What::Shapes] {
                 let what = Some(what);
@@ -239,7 +230,7 @@ fn proxies(options: Options, program: &Path) -> Result<()> {
     let page = page::render(options, bare, &tables);
     print!("{}", page::figures(bare, &tables));
     // The other section of the page is made by another run.
-    let path = root().join("docs/benchmarks.md");
+    let path = root().join(docs::BENCHMARKS);
     let before = std::fs::read_to_string(&path).unwrap_or_default();
     let kept = before.find(limits::TITLE).and_then(|at| before.get(at..));
     let page = match kept {
@@ -250,21 +241,9 @@ fn proxies(options: Options, program: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Puts a section of the page in the place of the one with its title, or at the end.
+/// Puts a section of the page in its place.
 fn replace_section(title: &str, section: &str) -> Result<()> {
-    let path = root().join("docs/benchmarks.md");
-    let page = std::fs::read_to_string(&path)?;
-    let start = page.find(&format!("\n{title}\n")).map(|at| at + 1);
-    let (before, rest) = page.split_at(start.unwrap_or(page.len()));
-    // Behind its own title the next one begins another section.
-    let behind = rest
-        .get(title.len()..)
-        .and_then(|rest| rest.split_once("\n## "));
-    let behind = behind
-        .map(|(_, next)| format!("\n## {next}"))
-        .unwrap_or_default();
-    std::fs::write(path, format!("{}\n\n{section}{behind}", before.trim_end()))?;
-    Ok(())
+    docs::replace_section(docs::BENCHMARKS, title, section)
 }
 
 /// wrk, 64 connections: requests a second and the 99th percentile in milliseconds.
@@ -318,16 +297,19 @@ fn wrk(url: &str, connections: u32, more: &[&str], seconds: u32) -> Result<Sampl
 }
 
 fn median(samples: &[Sample]) -> Sample {
-    let middle = |value: fn(&Sample) -> f64| {
-        let mut values: Vec<f64> = samples.iter().map(value).collect();
-        values.sort_by(f64::total_cmp);
-        values.get(values.len() / 2).copied().unwrap_or(0.0)
-    };
+    let middle = |of: fn(&Sample) -> f64| middle(samples.iter().map(of));
     Sample {
         requests: middle(|sample| sample.requests),
         p99: middle(|sample| sample.p99),
         memory: middle(|sample| sample.memory),
     }
+}
+
+/// The median.
+fn middle(values: impl IntoIterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
 /// A certificate for this machine, and its key, each in a file and both in one.
@@ -341,14 +323,15 @@ pub(crate) fn certificate(directory: &Path) -> Result<()> {
     Ok(())
 }
 
-fn cargo(arguments: &[&str]) -> Result<()> {
-    let status = Command::new("cargo")
-        .args(arguments)
-        .current_dir(root())
-        .status()?;
-    if status.success() {
-        Ok(())
-    } else {
-        bail!("cargo {} failed", arguments.join(" "))
-    }
+/// Runs this again in a release build.
+fn optimised(arguments: &str) -> Result<()> {
+    cargo(&format!(
+        "run --release --package xtask -- bench {arguments}"
+    ))
+}
+
+/// A call of cargo; its arguments separated by spaces.
+fn cargo(arguments: &str) -> Result<()> {
+    let mut command = Command::new("cargo");
+    install::succeed(command.args(arguments.split(' ')).current_dir(root()))
 }

@@ -20,6 +20,7 @@ use serde_json::Value;
 use tower::{Layer as _, Service, service_fn};
 use tower_sessions::{MemoryStore, Session as TowerSession, SessionManagerLayer};
 
+use super::{middle, optimised, replace_section};
 use crate::redis_server::RedisServer;
 
 /// Where the section of the page begins.
@@ -62,8 +63,7 @@ struct Rates {
 /// Measures, prints and writes its section of `docs/benchmarks.md`.
 pub(super) fn run() -> Result<()> {
     if cfg!(debug_assertions) {
-        let again = "run --release --package xtask -- bench sessions";
-        return super::cargo(&again.split(' ').collect::<Vec<_>>());
+        return optimised("sessions");
     }
     let redis = RedisServer::start(&[])?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -130,11 +130,7 @@ async fn ours(redis: String) -> Result<Vec<(&'static str, Rates)>> {
 }
 
 fn median(rounds: &[Rates]) -> Rates {
-    let middle = |of: fn(&Rates) -> f64| {
-        let mut all: Vec<f64> = rounds.iter().map(of).collect();
-        all.sort_by(f64::total_cmp);
-        all.get(all.len() / 2).copied().unwrap_or_default()
-    };
+    let middle = |of: fn(&Rates) -> f64| middle(rounds.iter().map(of));
     Rates {
         read: middle(|rates| rates.read),
         write: middle(|rates| rates.write),
@@ -350,5 +346,5 @@ fn write(rows: &[(&'static str, Rates)], node: &[Value]) -> Result<()> {
         false,
     );
     print!("{section}");
-    super::replace_section(TITLE, &section)
+    replace_section(TITLE, &section)
 }

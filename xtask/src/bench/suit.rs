@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
+use super::{middle, replace_section};
 use crate::budget;
 use crate::install;
 use crate::root;
@@ -118,7 +119,7 @@ pub(super) fn run(seconds: u32, rounds: u32) -> Result<()> {
     let alone = alone(&program)?;
     let section = section(&medians, &alone, seconds, rounds);
     print!("{section}");
-    super::replace_section(TITLE, &section)
+    replace_section(TITLE, &section)
 }
 
 impl Server {
@@ -227,12 +228,6 @@ fn median(samples: &[Sample]) -> Sample {
     }
 }
 
-fn middle(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
-}
-
 /// Nanoseconds and instructions of each path by itself.
 fn alone(program: &Path) -> Result<BTreeMap<&'static str, (f64, u64)>> {
     let mut nanos: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
@@ -251,7 +246,7 @@ fn alone(program: &Path) -> Result<BTreeMap<&'static str, (f64, u64)>> {
     }
     let counted = nanos.into_iter().map(|(name, nanos)| {
         let instructions = budget::instructions(program, name, 4_000)?;
-        Ok((name, (middle(nanos.into_iter()), instructions)))
+        Ok((name, (middle(nanos), instructions)))
     });
     counted.collect()
 }

@@ -22,44 +22,19 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub(super) fn start(site: &Arc<Site>) -> Vec<JoinHandle<()>> {
     let mut tasks = Vec::new();
     for _ in 0..4 {
-        tasks.push(round(
-            site,
-            "HTTP/1.1, kept connections",
-            |site| async move { kept(&site).await },
-        ));
-        tasks.push(round(site, "WebSocket messages", |site| async move {
-            socket(&site).await
-        }));
-        tasks.push(round(site, "server-sent events", |site| async move {
-            events(&site).await
-        }));
+        tasks.push(round(site, "HTTP/1.1, kept connections", kept));
+        tasks.push(round(site, "WebSocket messages", socket));
+        tasks.push(round(site, "server-sent events", events));
     }
     for _ in 0..2 {
-        tasks.push(round(site, "HTTP/2, eight at once", |site| async move {
-            streams(&site).await
-        }));
+        tasks.push(round(site, "HTTP/2, eight at once", streams));
     }
-    tasks.push(round(
-        site,
-        "HTTP/1.1, a connection each",
-        |site| async move { fresh(&site).await },
-    ));
-    tasks.push(round(site, "sent on to HTTPS", |site| async move {
-        redirected(&site).await
-    }));
-    tasks.push(round(site, "uploads of 1 MiB", |site| async move {
-        upload(&site).await
-    }));
-    tasks.push(round(
-        site,
-        "downloads of 4 MiB, every other left early",
-        |site| async move { download(&site).await },
-    ));
-    tasks.push(round(
-        site,
-        "logins",
-        |site| async move { login(&site).await },
-    ));
+    tasks.push(round(site, "HTTP/1.1, a connection each", fresh));
+    tasks.push(round(site, "sent on to HTTPS", redirected));
+    tasks.push(round(site, "uploads of 1 MiB", upload));
+    let download_half = "downloads of 4 MiB, every other left early";
+    tasks.push(round(site, download_half, download));
+    tasks.push(round(site, "logins", login));
     tasks
 }
 
@@ -98,7 +73,7 @@ async fn page(response: Response<Incoming>) -> Result<()> {
     Ok(())
 }
 
-async fn kept(site: &Site) -> Result<u64> {
+async fn kept(site: Arc<Site>) -> Result<u64> {
     let mut sender = site.http1(HONEST).await?;
     for _ in 0..100 {
         let asked = sender.send_request(request_1("GET", "/", Bytes::new())?);
@@ -108,7 +83,7 @@ async fn kept(site: &Site) -> Result<u64> {
     Ok(100)
 }
 
-async fn fresh(site: &Site) -> Result<u64> {
+async fn fresh(site: Arc<Site>) -> Result<u64> {
     let mut sender = site.http1(HONEST).await?;
     let asked = sender.send_request(request_1("GET", "/", Bytes::new())?);
     page(in_time(async { Ok(asked.await?) }).await?).await?;
@@ -116,7 +91,7 @@ async fn fresh(site: &Site) -> Result<u64> {
     Ok(1)
 }
 
-async fn streams(site: &Site) -> Result<u64> {
+async fn streams(site: Arc<Site>) -> Result<u64> {
     let sender = site.http2(HONEST).await?;
     for _ in 0..25 {
         let mut asked = tokio::task::JoinSet::new();
@@ -135,7 +110,7 @@ async fn streams(site: &Site) -> Result<u64> {
     Ok(200)
 }
 
-async fn redirected(site: &Site) -> Result<u64> {
+async fn redirected(site: Arc<Site>) -> Result<u64> {
     let mut stream = Site::tcp(HONEST, site.http).await?;
     let request = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     stream.write_all(request).await?;
@@ -146,7 +121,7 @@ async fn redirected(site: &Site) -> Result<u64> {
     Ok(1)
 }
 
-async fn upload(site: &Site) -> Result<u64> {
+async fn upload(site: Arc<Site>) -> Result<u64> {
     static BODY: [u8; 1 << 20] = [7; 1 << 20];
     let mut sender = site.http1(HONEST).await?;
     let asked = sender.send_request(request_1("POST", "/upload", Bytes::from_static(&BODY))?);
@@ -158,7 +133,7 @@ async fn upload(site: &Site) -> Result<u64> {
     Ok(1)
 }
 
-async fn download(site: &Site) -> Result<u64> {
+async fn download(site: Arc<Site>) -> Result<u64> {
     let mut sender = site.http2(HONEST).await?;
     for whole_of_it in [true, false] {
         let asked = sender.send_request(request("GET", "/download?blocks=64", Bytes::new())?);
@@ -175,7 +150,7 @@ async fn download(site: &Site) -> Result<u64> {
     Ok(2)
 }
 
-async fn events(site: &Site) -> Result<u64> {
+async fn events(site: Arc<Site>) -> Result<u64> {
     let mut sender = site.http1(HONEST).await?;
     let asked = sender.send_request(request_1("GET", "/events", Bytes::new())?);
     let mut body = in_time(async { Ok(asked.await?) }).await?.into_body();
@@ -186,7 +161,7 @@ async fn events(site: &Site) -> Result<u64> {
     Ok(20)
 }
 
-async fn socket(site: &Site) -> Result<u64> {
+async fn socket(site: Arc<Site>) -> Result<u64> {
     let mut sender = site.http1(HONEST).await?;
     let mut request = request_1("GET", "/ws", Bytes::new())?;
     for (name, value) in [
@@ -213,7 +188,7 @@ async fn socket(site: &Site) -> Result<u64> {
     Ok(50)
 }
 
-async fn login(site: &Site) -> Result<u64> {
+async fn login(site: Arc<Site>) -> Result<u64> {
     let mut sender = site.http1(HONEST).await?;
     for user in 0..20 {
         let body = format!("username=honest{user}&password=right");

@@ -15,15 +15,11 @@ const HEAD: &str = "Host: localhost\r\n";
 
 /// Starts three, each of which goes round all attacks.
 pub(super) fn start(site: &Arc<Site>) -> Vec<JoinHandle<()>> {
-    let attack = |_| {
-        round(site, "attacks, withstood", |site| async move {
-            attacks(&site).await
-        })
-    };
+    let attack = |_| round(site, "attacks, withstood", attacks);
     (0..3).map(attack).collect()
 }
 
-async fn attacks(site: &Site) -> Result<u64> {
+async fn attacks(site: Arc<Site>) -> Result<u64> {
     // What is no TLS where TLS is wanted, and a handshake that is never finished.
     let mut garbage = Site::tcp(HOSTILE, site.https).await?;
     send(&mut garbage, b"GET / HTTP/1.1\r\n\r\n").await;
@@ -75,9 +71,9 @@ async fn attacks(site: &Site) -> Result<u64> {
         let wrong = said.starts_with(b"HTTP/1.1 401") || said.starts_with(b"HTTP/1.1 429");
         ensure!(wrong, "a guess: {:?}", said.get(..20));
     }
-    resets(site).await?;
-    continuations(site).await?;
-    untaken(site).await?;
+    resets(&site).await?;
+    continuations(&site).await?;
+    untaken(&site).await?;
     sleep(Duration::from_millis(500)).await;
     Ok(15)
 }

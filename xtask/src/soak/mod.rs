@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep};
 use self::site::{Site, Tally};
 use self::subject::{Sample, Subject};
 pub(crate) use self::subject::{addresses, ready};
-use crate::hostile_page;
+use crate::docs;
 use crate::root;
 
 /// The section's title.
@@ -66,7 +66,7 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
     let (section, holds) = report.section(options.minutes);
     print!("{section}");
     if !options.dry {
-        hostile_page::replace(TITLE, &section)?;
+        docs::replace_section(docs::HOSTILE, TITLE, &section)?;
     }
     Ok(holds)
 }

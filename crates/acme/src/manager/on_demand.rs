@@ -10,8 +10,8 @@ use panoply_core::StoreError;
 use super::Acme;
 use super::running::free;
 use crate::builder::Group;
-use crate::demand::{Budget, Demand};
 use crate::managed::{Managed, Seen, lock};
+use crate::on_demand::{Budget, Demand};
 use crate::plan::moment;
 use crate::state::Standing;
 

@@ -126,6 +126,11 @@ impl<'a> Indexer<'a, '_> {
             variables: variables.0,
         });
     }
+
+    fn constant(&mut self, name: &syn::Ident, value: &'a Expr) {
+        let all = self.code.constants.entry(name.to_string()).or_default();
+        all.push((self.file, value));
+    }
 }
 
 impl<'a> Visit<'a> for Indexer<'a, '_> {
@@ -164,21 +169,11 @@ impl<'a> Visit<'a> for Indexer<'a, '_> {
     }
 
     fn visit_item_const(&mut self, item: &'a ItemConst) {
-        let all = self
-            .code
-            .constants
-            .entry(item.ident.to_string())
-            .or_default();
-        all.push((self.file, &item.expr));
+        self.constant(&item.ident, &item.expr);
     }
 
     fn visit_item_static(&mut self, item: &'a ItemStatic) {
-        let all = self
-            .code
-            .constants
-            .entry(item.ident.to_string())
-            .or_default();
-        all.push((self.file, &item.expr));
+        self.constant(&item.ident, &item.expr);
     }
 }
 

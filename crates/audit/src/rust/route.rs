@@ -4,7 +4,7 @@ use syn::punctuated::Punctuated;
 use syn::{Expr, ExprMethodCall};
 
 use super::chain::Chain;
-use super::code::{inner, last, place, string};
+use super::code::{Function, inner, last, place, string};
 use super::eval::Eval;
 use super::layer::Layer;
 use super::router::{Route, Router};
@@ -73,15 +73,7 @@ impl Eval<'_, '_> {
             })
         });
         if let Some((at, function, posts, path)) = attribute {
-            router.add(Route {
-                path,
-                posts,
-                handler: Some(at),
-                handler_name: function.name(),
-                place: place(function.file, &function.signature.ident),
-                layers: Vec::new(),
-                missed: Vec::new(),
-            });
+            router.add(Route::above(at, function, posts, path));
         }
     }
 
@@ -180,15 +172,22 @@ impl Eval<'_, '_> {
                 router.is_unknown = true;
                 continue;
             };
-            router.add(Route {
-                path,
-                posts,
-                handler: Some(at),
-                handler_name: function.name(),
-                place: place(function.file, &function.signature.ident),
-                layers: Vec::new(),
-                missed: Vec::new(),
-            });
+            router.add(Route::above(at, function, posts, path));
+        }
+    }
+}
+
+impl Route {
+    /// The route that stands above the function of this number.
+    fn above(at: usize, function: &Function<'_>, posts: bool, path: String) -> Self {
+        Self {
+            path,
+            posts,
+            handler: Some(at),
+            handler_name: function.name(),
+            place: place(function.file, &function.signature.ident),
+            layers: Vec::new(),
+            missed: Vec::new(),
         }
     }
 }

@@ -10,20 +10,16 @@ use panoply_gateway::{Control, ControlError, CspProposal, Settings};
 use toml_edit::DocumentMut;
 
 use super::diff::diff;
-use super::{build, edit, evidence, setting_args, show};
+use super::{build, edit, evidence, setting_args, settings, show};
 use crate::args::CspArgs;
-use crate::{fail, note, say, source};
+use crate::{note, say, source};
 
 /// `panoply csp learn`.
-pub(super) fn learn(args: &CspArgs, yes: bool) -> ExitCode {
-    let changed = change(args, edit::learn);
-    let changed = match changed {
-        Ok(changed) => changed,
-        Err(message) => return fail(message),
-    };
+pub(super) fn learn(args: &CspArgs, yes: bool) -> Result<ExitCode, String> {
+    let changed = change(args, edit::learn)?;
     if changed.before == changed.after {
         say("the policy is only reported already");
-        return ExitCode::SUCCESS;
+        return Ok(ExitCode::SUCCESS);
     }
     note(
         "From now on nothing is blocked, and an injected script runs, until `panoply csp enforce`. \
@@ -33,20 +29,19 @@ pub(super) fn learn(args: &CspArgs, yes: bool) -> ExitCode {
 }
 
 /// `panoply csp enforce`.
-pub(super) fn enforce(args: &CspArgs, with: &[String], without: &[String], yes: bool) -> ExitCode {
-    let evidence = match evidence(args) {
-        Ok(evidence) => evidence,
-        Err(message) => return fail(message),
-    };
-    let settings = match source::load(&setting_args(args)).and_then(|loaded| build(args, loaded)) {
-        Ok(settings) => settings,
-        Err(error) => return fail(error.for_stderr()),
-    };
+pub(super) fn enforce(
+    args: &CspArgs,
+    with: &[String],
+    without: &[String],
+    yes: bool,
+) -> Result<ExitCode, String> {
+    let evidence = evidence(args)?;
+    let settings = settings(args)?;
     let in_force = settings.suit().headers().describe();
     let mut proposal = CspProposal::new(&evidence, in_force, with);
     let known = |source: &String| proposal.allow.iter().any(|one| one.source == *source);
     if let Some(unknown) = with.iter().chain(without).find(|source| !known(source)) {
-        return fail(format_args!(
+        return Err(format!(
             "error: nothing was reported that `{unknown}` would allow; `panoply csp suggest` says what \
              was, and what is allowed already"
         ));
@@ -56,16 +51,12 @@ pub(super) fn enforce(args: &CspArgs, with: &[String], without: &[String], yes: 
         edit::allow(document, &proposal.additions())?;
         edit::enforce(document);
         Ok(())
-    });
-    let changed = match changed {
-        Ok(changed) => changed,
-        Err(message) => return fail(message),
-    };
+    })?;
     let sent = changed.settings.suit().headers().describe();
     let left = CspProposal::new(&evidence, sent, with);
     let lost = |one: &&panoply_gateway::CspSource| left.allow.contains(one);
     if let Some(lost) = proposal.allow.iter().find(lost) {
-        return fail(format_args!(
+        return Err(format!(
             "error: `{}` would not be allowed by what was written; this is a fault of Panoply's",
             lost.source
         ));
@@ -77,7 +68,7 @@ pub(super) fn enforce(args: &CspArgs, with: &[String], without: &[String], yes: 
     }
     if changed.before == changed.after {
         say("the policy is in force, and nothing is to be added to it");
-        return ExitCode::SUCCESS;
+        return Ok(ExitCode::SUCCESS);
     }
     finish(args, &changed, yes)
 }
@@ -122,7 +113,7 @@ fn change(
 }
 
 /// Shows, asks, writes, and has the gateway read it.
-fn finish(args: &CspArgs, changed: &Changed, yes: bool) -> ExitCode {
+fn finish(args: &CspArgs, changed: &Changed, yes: bool) -> Result<ExitCode, String> {
     let name = changed.path.display();
     say(format_args!(
         "{name}:\n{}",
@@ -130,24 +121,25 @@ fn finish(args: &CspArgs, changed: &Changed, yes: bool) -> ExitCode {
     ));
     if !yes {
         if !io::stdin().is_terminal() {
-            return fail("error: nothing was written, since nobody can be asked here: say `--yes`");
+            return Err(
+                "error: nothing was written, since nobody can be asked here: say `--yes`"
+                    .to_owned(),
+            );
         }
         if !asked(&format!("Write this to {name}? [y/N] ")) {
             note("nothing was written");
-            return ExitCode::from(1);
+            return Ok(ExitCode::from(1));
         }
     }
-    if let Err(error) = write(changed) {
-        return fail(format_args!("error: {name} could not be written: {error}"));
-    }
+    write(changed).map_err(|error| format!("error: {name} could not be written: {error}"))?;
     let state = source::state(args.state.as_deref());
     let control = Control::of(&state);
     match control.reload() {
         Ok(()) if is_in_force(&control, &changed.settings) => {
             say("written, and in force in the gateway that runs");
-            ExitCode::SUCCESS
+            Ok(ExitCode::SUCCESS)
         }
-        Ok(()) => fail(format_args!(
+        Ok(()) => Err(format!(
             "error: {name} was written, but the gateway that runs on {} has another policy in force: \
              was it started with this file?",
             state.display()
@@ -158,9 +150,9 @@ fn finish(args: &CspArgs, changed: &Changed, yes: bool) -> ExitCode {
                  and `kill -HUP` where one runs on another (`--state DIR`)",
                 state.display()
             ));
-            ExitCode::SUCCESS
+            Ok(ExitCode::SUCCESS)
         }
-        Err(error) => fail(format_args!(
+        Err(error) => Err(format!(
             "error: {name} was written, but the gateway that runs has not taken it up: {error}"
         )),
     }

@@ -17,23 +17,18 @@ use crate::{blocks, fail, say, source};
 
 /// Asks the gateway that runs, or reads what one has left.
 pub(crate) fn run(args: &CspArgs) -> ExitCode {
-    match &args.what {
+    let done = match &args.what {
         CspCommand::Learn { yes } => apply::learn(args, *yes),
         CspCommand::Suggest { with, json } => suggest(args, with, *json),
         CspCommand::Enforce { with, without, yes } => apply::enforce(args, with, without, *yes),
-        CspCommand::Forget => forget(args),
-    }
+        CspCommand::Forget => return forget(args),
+    };
+    done.unwrap_or_else(fail)
 }
 
-fn suggest(args: &CspArgs, with: &[String], json: bool) -> ExitCode {
-    let evidence = match evidence(args) {
-        Ok(evidence) => evidence,
-        Err(message) => return fail(message),
-    };
-    let settings = match source::load(&setting_args(args)).and_then(|loaded| build(args, loaded)) {
-        Ok(settings) => settings,
-        Err(error) => return fail(error.for_stderr()),
-    };
+fn suggest(args: &CspArgs, with: &[String], json: bool) -> Result<ExitCode, String> {
+    let evidence = evidence(args)?;
+    let settings = settings(args)?;
     let in_force = settings.suit().headers().describe();
     let proposal = CspProposal::new(&evidence, in_force, with);
     if json {
@@ -42,7 +37,7 @@ fn suggest(args: &CspArgs, with: &[String], json: bool) -> ExitCode {
     } else {
         say(show::suggestion(&evidence, &proposal, in_force).trim_end());
     }
-    ExitCode::SUCCESS
+    Ok(ExitCode::SUCCESS)
 }
 
 fn forget(args: &CspArgs) -> ExitCode {
@@ -82,6 +77,13 @@ fn setting_args(args: &CspArgs) -> SettingArgs {
         state: args.state.clone(),
         ..SettingArgs::default()
     }
+}
+
+/// What is in force by the configuration as it is.
+fn settings(args: &CspArgs) -> Result<Settings, String> {
+    source::load(&setting_args(args))
+        .and_then(|loaded| build(args, loaded))
+        .map_err(|error| error.for_stderr())
 }
 
 /// Checks a configuration as `panoply check` does.

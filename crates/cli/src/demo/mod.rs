@@ -4,6 +4,7 @@
 //! same: nothing leaves memory, everything is bounded, and it is served on loopback only.
 
 mod app;
+mod command;
 mod form;
 mod html;
 mod lab;
@@ -16,7 +17,9 @@ use std::{io, path::PathBuf, sync::Arc};
 
 use tokio::net::TcpListener;
 
-pub(crate) use self::lab::CameBack;
+pub(crate) use self::command::run;
+
+use self::lab::CameBack;
 
 /// Where the two faces of the demo app are found.
 ///
@@ -25,21 +28,21 @@ pub(crate) use self::lab::CameBack;
 /// frame or form across sites would be without the naked app's cookie, which `SameSite` then
 /// guards by default.
 #[derive(Debug, Clone)]
-pub(crate) struct DemoUrls {
+struct DemoUrls {
     /// The app itself, as `http://127.0.0.1:3000`.
-    pub(crate) naked: String,
+    naked: String,
     /// The gateway in front of it, as `https://localhost:8443`.
-    pub(crate) guarded: String,
+    guarded: String,
     /// The page that attacks both, as `http://127.0.0.1:8000`.
-    pub(crate) start: String,
+    start: String,
     /// The local CA's certificate, when the gateway's certificate comes from it.
-    pub(crate) ca: Option<PathBuf>,
+    ca: Option<PathBuf>,
     /// The gateway's state directory.
-    pub(crate) state: PathBuf,
+    state: PathBuf,
 }
 
 /// What the guarded shop is run with, beside addresses: all that is not a default.
-pub(crate) fn config(start: &str) -> String {
+fn config(start: &str) -> String {
     include_str!("guarded.toml").replace("START", start)
 }
 
@@ -48,7 +51,7 @@ pub(crate) fn config(start: &str) -> String {
 /// # Errors
 ///
 /// When the listener can accept no more connections.
-pub(crate) async fn serve_app(listener: TcpListener) -> io::Result<()> {
+async fn serve_app(listener: TcpListener) -> io::Result<()> {
     let shop = app::Shop::default();
     let handle = move |request| std::future::ready(shop.handle(&request));
     server::serve(listener, handle).await
@@ -59,7 +62,7 @@ pub(crate) async fn serve_app(listener: TcpListener) -> io::Result<()> {
 /// # Errors
 ///
 /// When the listener can accept no more connections, or the local CA cannot be read.
-pub(crate) async fn serve_start_page(
+async fn serve_start_page(
     listener: TcpListener,
     urls: DemoUrls,
     came_back: Arc<CameBack>,

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::tools::{require, text};
+use super::{require, text};
 
 /// An answer as curl saw it; those before the last (100, redirects) are dropped.
 #[derive(Debug)]

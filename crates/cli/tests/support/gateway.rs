@@ -7,8 +7,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::process::Process;
-use super::tools::npm_ci;
-use super::{free_port, root, scripts};
+use super::{free_port, npm_ci, root, scripts};
 
 /// The built binary.
 pub(crate) fn panoply() -> Command {

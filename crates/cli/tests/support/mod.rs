@@ -10,6 +10,7 @@ pub(crate) mod acme;
 mod curl;
 mod gateway;
 mod h2;
+mod npm;
 mod pebble;
 mod pki;
 mod process;
@@ -27,13 +28,14 @@ pub(crate) use gateway::{
     App, DEMO_ON_FREE_PORTS, Gateway, Setup, authority, blocks, example, panoply, test_app, urls,
 };
 pub(crate) use h2::{H2, frame};
+pub(crate) use npm::{npm_ci, require};
 pub(crate) use panoply_store_test::free_port;
 pub(crate) use pebble::Pebble;
 pub(crate) use pki::Pki;
 pub(crate) use process::Process;
 pub(crate) use raw::{Raw, Recorder, Reply, ask, raw, statuses};
 pub(crate) use redis::Redis;
-pub(crate) use tools::{node, node_in, npm_ci, require, sslyze, testssl, text};
+pub(crate) use tools::{node, node_in, sslyze, testssl, text};
 
 /// The root of the repository.
 pub(crate) fn root() -> PathBuf {

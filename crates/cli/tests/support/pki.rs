@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::tools::{require, text};
+use super::{require, text};
 
 /// A CA in a folder.
 #[derive(Debug)]

@@ -1,22 +1,12 @@
 //! The tools from outside: looked for, installed where npm can, and never silently done without.
 
-use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
+use super::npm::{npm_ci, require};
 use super::{root, scripts};
-
-/// Fails the test when a tool is not installed.
-pub(crate) fn require(tool: &str) {
-    let found = std::env::var_os("PATH")
-        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(tool).is_file()));
-    assert!(
-        found,
-        "`{tool}` is not installed; `cargo xtask test` installs what the tests need"
-    );
-}
 
 /// A testssl.sh that grades, and its data.
 pub(crate) fn testssl() -> Command {
@@ -44,36 +34,6 @@ pub(crate) fn sslyze() -> Command {
     let mut command = Command::new("timeout");
     command.arg("120").arg(own);
     command
-}
-
-/// Installs a folder's locked npm packages once, whichever test process comes first.
-pub(crate) fn npm_ci(folder: &Path) {
-    require("node");
-    require("npm");
-    let locked = fs::read(folder.join("package-lock.json")).unwrap();
-    let stamp = folder.join("node_modules/.panoply-installed");
-    let lock_file = std::env::temp_dir().join(format!("panoply-npm-{}.lock", name_of(folder)));
-    let lock = File::create(lock_file).unwrap();
-    lock.lock().unwrap();
-    if fs::read(&stamp).is_ok_and(|installed| installed == locked) {
-        return;
-    }
-    let output = Command::new("npm")
-        .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
-        .current_dir(folder)
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "npm ci in {}: {}",
-        folder.display(),
-        text(&output.stderr)
-    );
-    fs::write(stamp, locked).unwrap();
-}
-
-fn name_of(folder: &Path) -> String {
-    folder.display().to_string().replace(['/', '.'], "-")
 }
 
 /// Runs one of the Node scripts and reads the JSON object that it prints.

@@ -191,11 +191,6 @@ impl LimitConfig {
         self
     }
 
-    /// Whether it only logs.
-    pub const fn is_dry_run(&self) -> bool {
-        self.dry_run
-    }
-
     /// Whether it counts by who is logged in, which only a layer around it can know ([`LimitedUser`]).
     ///
     /// [`LimitedUser`]: super::LimitedUser

@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use panoply_core::{Block, BlockId, CounterStore, Decision, Op, Release, Reply};
 use panoply_store_redis::RedisStore;
 pub(crate) use panoply_store_test::free_port;
 use redis::aio::MultiplexedConnection;
@@ -134,25 +133,4 @@ fn spawn(port: u16, options: &[String], folder: &Path) -> Child {
         .stderr(Stdio::inherit())
         .spawn()
         .expect("redis-server is needed: `apt-get install redis-server`")
-}
-
-/// A store that keeps its server.
-#[derive(Debug)]
-pub(crate) struct Own {
-    pub(crate) store: RedisStore,
-    pub(crate) server: Server,
-}
-
-impl CounterStore for Own {
-    fn decide<'a>(&'a self, ops: &[Op<'_>]) -> Reply<'a, Decision> {
-        self.store.decide(ops)
-    }
-
-    fn blocks(&self, after: Option<BlockId>, most: usize) -> Reply<'_, Vec<Block>> {
-        self.store.blocks(after, most)
-    }
-
-    fn release(&self, which: Release) -> Reply<'_, usize> {
-        self.store.release(which)
-    }
 }

@@ -1,5 +1,6 @@
 //! A store of sessions on trial.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ pub struct SessionTrial {
     pub unit: Duration,
     clock: Option<ManualClock>,
     keys: CounterKeys,
-    json: bool,
+    _server: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl SessionTrial {
@@ -28,7 +29,7 @@ impl SessionTrial {
             unit: Duration::from_hours(1),
             clock: Some(clock),
             keys: CounterKeys::random().unwrap(),
-            json: false,
+            _server: None,
         }
     }
 
@@ -42,17 +43,13 @@ impl SessionTrial {
         }
     }
 
-    /// The same for a store that is laid out as those of Express: its values are JSON, and keys
-    /// carry the id.
+    /// The same, with the server that the store needs: it ends with the trial.
     #[must_use]
-    pub const fn shared_with_express(mut self) -> Self {
-        self.json = true;
-        self
-    }
-
-    /// Whether values have to be JSON.
-    pub const fn is_json(&self) -> bool {
-        self.json
+    pub fn on(self, server: impl Any + Send + Sync) -> Self {
+        Self {
+            _server: Some(Arc::new(server)),
+            ..self
+        }
     }
 
     /// Whether times can be compared to the microsecond.
@@ -76,12 +73,7 @@ impl SessionTrial {
 
     /// A key of its own for `name`.
     pub fn key(&self, name: &str) -> SessionKey {
-        let key = SessionKey::from_hash(self.hash("session", name));
-        if self.json {
-            let id = format!("{}-{name}", key.fingerprint());
-            return key.danger_with_id(id);
-        }
-        key
+        SessionKey::from_hash(self.hash("session", name))
     }
 
     /// A user called `name`.

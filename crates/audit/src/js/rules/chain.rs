@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 use crate::js::facts::{
-    Cond, Event, EventKind, Kind, Loc, Matches, Program, Route, StackId, StackKind, Val, Value,
+    Cond, Event, EventKind, Kind, Loc, Matches, Program, Route, Stack, StackId, StackKind, Val,
+    Value,
 };
 
 /// More layers than any app has; mounts that multiply stop there.
@@ -66,6 +67,27 @@ impl Layer {
 }
 
 impl App {
+    /// A stack with its layers, and nothing else that it is told.
+    fn new(program: &Program, id: StackId, stack: &Stack) -> Self {
+        let mut flat = Flat {
+            program,
+            layers: Vec::new(),
+            group: 0,
+            open: Vec::new(),
+        };
+        flat.stack(id, &Route::root(), &Cond::ALWAYS);
+        Self {
+            kind: stack.kind,
+            at: stack.at,
+            born: stack.born.clone(),
+            is_mounted: false,
+            layers: flat.layers,
+            settings: Vec::new(),
+            listens: Vec::new(),
+            escapes: false,
+        }
+    }
+
     /// Layers that can run in production, with their number.
     pub(super) fn in_production(&self) -> impl Iterator<Item = (usize, &Layer)> {
         let layers = self.layers.iter().enumerate();
@@ -95,17 +117,9 @@ pub(super) fn apps(program: &Program) -> Vec<App> {
     let mounted = mounted(program);
     let stacks = program.stack_ids();
     let stacks = stacks.filter(|(_, stack)| stack.kind != StackKind::Router);
-    let app = |(id, stack): (StackId, &crate::js::facts::Stack)| {
-        let mut app = App {
-            kind: stack.kind,
-            at: stack.at,
-            born: stack.born.clone(),
-            is_mounted: mounted.contains(&id),
-            layers: Vec::new(),
-            settings: Vec::new(),
-            listens: Vec::new(),
-            escapes: false,
-        };
+    let app = |(id, stack): (StackId, &Stack)| {
+        let mut app = App::new(program, id, stack);
+        app.is_mounted = mounted.contains(&id);
         for event in &stack.events {
             match &event.kind {
                 EventKind::Set(name, val) => {
@@ -119,13 +133,6 @@ pub(super) fn apps(program: &Program) -> Vec<App> {
                 _ => {}
             }
         }
-        let mut flat = Flat {
-            program,
-            app: &mut app,
-            group: 0,
-            open: Vec::new(),
-        };
-        flat.stack(id, &Route::root(), &Cond::ALWAYS);
         app
     };
     let mut apps: Vec<App> = stacks.map(app).collect();
@@ -158,25 +165,9 @@ pub(super) fn loose(program: &Program) -> Vec<App> {
     let stacks = program.stack_ids();
     let stacks =
         stacks.filter(|(id, stack)| stack.kind == StackKind::Router && !mounted.contains(id));
-    let app = |(id, stack): (StackId, &crate::js::facts::Stack)| {
-        let mut app = App {
-            kind: stack.kind,
-            at: stack.at,
-            born: stack.born.clone(),
-            is_mounted: false,
-            layers: Vec::new(),
-            settings: Vec::new(),
-            listens: Vec::new(),
-            escapes: true,
-        };
-        let mut flat = Flat {
-            program,
-            app: &mut app,
-            group: 0,
-            open: Vec::new(),
-        };
-        flat.stack(id, &Route::root(), &Cond::ALWAYS);
-        app
+    let app = |(id, stack)| App {
+        escapes: true,
+        ..App::new(program, id, stack)
     };
     stacks.map(app).collect()
 }
@@ -255,7 +246,7 @@ fn stacks_in(program: &Program, handler: &Val, depth: u8) -> Vec<StackId> {
 
 struct Flat<'a> {
     program: &'a Program,
-    app: &'a mut App,
+    layers: Vec<Layer>,
     group: u32,
     open: Vec<StackId>,
 }
@@ -271,7 +262,7 @@ impl Flat<'_> {
         };
         self.open.push(id);
         for event in &stack.events {
-            if self.app.layers.len() >= MAX_LAYERS {
+            if self.layers.len() >= MAX_LAYERS {
                 break;
             }
             self.event(event, prefix, cond);
@@ -298,7 +289,7 @@ impl Flat<'_> {
                     };
                     let inner = stacks_in(self.program, handler, 0);
                     if inner.is_empty() {
-                        self.app.layers.push(Layer {
+                        self.layers.push(Layer {
                             group,
                             is_last,
                             method: told.method.clone(),

@@ -25,6 +25,22 @@ struct Cookie<'a> {
     for_script: bool,
 }
 
+impl<'a> Cookie<'a> {
+    fn of_session(call: &'a Call, options: Val, secure_by_itself: bool) -> Self {
+        Self {
+            call,
+            options,
+            shown: "the session cookie".to_owned(),
+            defaults: Defaults {
+                http_only: true,
+                secure_by_itself,
+            },
+            matters: true,
+            for_script: false,
+        }
+    }
+}
+
 /// What makes the text of a `Set-Cookie`, with arguments as `res.cookie` has them.
 fn is_serialized(path: &str) -> bool {
     matches!(
@@ -69,31 +85,10 @@ impl Rules<'_> {
                 Setting::Unknown => Val::unknown(call.at),
                 Setting::Is(val, _) => val,
             };
-            all.push(Cookie {
-                call,
-                options,
-                shown: "the session cookie".to_owned(),
-                defaults: Defaults {
-                    http_only: true,
-                    secure_by_itself: false,
-                },
-                matters: true,
-                for_script: false,
-            });
+            all.push(Cookie::of_session(call, options, false));
         }
         for call in self.calls_of(is_cookie_session) {
-            let options = self.options_of(call);
-            all.push(Cookie {
-                call,
-                options,
-                shown: "the session cookie".to_owned(),
-                defaults: Defaults {
-                    http_only: true,
-                    secure_by_itself: true,
-                },
-                matters: true,
-                for_script: false,
-            });
+            all.push(Cookie::of_session(call, self.options_of(call), true));
         }
         for call in self.calls_of(|path| matches!(path, "csurf" | "tiny-csrf")) {
             let options = first_or_nothing(&call.args, call.at);

@@ -5,7 +5,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::super::facts::{Call, CallId, Callee, Kind, Loc, ObjId, Val, Value};
+use super::super::facts::{Call, CallId, Callee, Cond, Kind, Loc, ObjId, Val, Value};
 use super::super::ir::{Expr, ExprKind, Item};
 use super::expr::last_name;
 use super::{Frame, Interp, MAX_CALLS, MAX_DEPTH, MAX_RECURSION};
@@ -106,19 +106,9 @@ impl Interp<'_> {
     /// `this.name(…)`.
     pub(super) fn call_method(&mut self, this: &Val, name: &str, args: Vec<Val>, at: Loc) -> Val {
         match &this.v {
-            Value::OneOf(all) => {
-                let before = self.path.clone();
-                let mut out = Vec::new();
-                for (cond, this) in all.iter() {
-                    if let Some(path) = before.and(cond) {
-                        self.path = path.clone();
-                        let val = self.call_method(this, name, args.clone(), at);
-                        out.push((path, val));
-                    }
-                }
-                self.path = before;
-                Val::one_of(out, at)
-            }
+            Value::OneOf(all) => self.of_each(all, at, |it, this| {
+                it.call_method(this, name, args.clone(), at)
+            }),
             Value::Object(id) => self.call_own_method(*id, this, name, args, at),
             Value::Text(_)
             | Value::Pieces(_)
@@ -133,10 +123,7 @@ impl Interp<'_> {
             Value::External { path, .. } if path.starts_with("response:") => Val::unknown(at),
             Value::External { .. } => {
                 let callee = self.get(this, name, at);
-                match &callee.v {
-                    Value::External { .. } => self.call(&callee, this.clone(), args, at, name),
-                    _ => self.call(&callee, this.clone(), args, at, name),
-                }
+                self.call(&callee, this.clone(), args, at, name)
             }
             _ => self.call_unknown(Some(this), name, args, at),
         }
@@ -192,7 +179,7 @@ impl Interp<'_> {
             {
                 self.then(this, name, args, at)
             }
-            Kind::Server { secure } => self.server_method(secure, id, this, name, args, at),
+            Kind::Server { .. } => self.server_method(id, this, name, args, at),
             Kind::Plain if name == "hasOwnProperty" => {
                 if let Some(first) = args.first() {
                     self.note(first, super::super::facts::CheckKind::Listed);
@@ -238,6 +225,26 @@ impl Interp<'_> {
         }
     }
 
+    /// What comes of a value that is one of several: `then` is done with each, where it is that one.
+    pub(super) fn of_each(
+        &mut self,
+        all: &[(Cond, Val)],
+        at: Loc,
+        mut then: impl FnMut(&mut Self, &Val) -> Val,
+    ) -> Val {
+        let before = self.path.clone();
+        let mut out = Vec::new();
+        for (cond, val) in all {
+            if let Some(path) = before.and(cond) {
+                self.path = path.clone();
+                let val = then(self, val);
+                out.push((path, val));
+            }
+        }
+        self.path = before;
+        Val::one_of(out, at)
+    }
+
     /// Calls a value; `hint` is the name that it was called by.
     pub(super) fn call(
         &mut self,
@@ -251,19 +258,9 @@ impl Interp<'_> {
             return Val::unknown(at);
         }
         match &callee.v {
-            Value::OneOf(all) => {
-                let before = self.path.clone();
-                let mut out = Vec::new();
-                for (cond, callee) in all.iter() {
-                    if let Some(path) = before.and(cond) {
-                        self.path = path.clone();
-                        let val = self.call(callee, this.clone(), args.clone(), at, hint);
-                        out.push((path, val));
-                    }
-                }
-                self.path = before;
-                Val::one_of(out, at)
-            }
+            Value::OneOf(all) => self.of_each(all, at, |it, callee| {
+                it.call(callee, this.clone(), args.clone(), at, hint)
+            }),
             Value::External { path, of } => {
                 if let Some(method) = path.strip_prefix("method:") {
                     return self.call_method(&this, method, args, at);

@@ -106,19 +106,9 @@ impl Interp<'_> {
     /// `new callee(…)`.
     pub(super) fn construct(&mut self, callee: &Val, args: Vec<Val>, at: Loc, hint: &str) -> Val {
         match &callee.v {
-            Value::OneOf(all) => {
-                let before = self.path.clone();
-                let mut out = Vec::new();
-                for (cond, callee) in all.iter() {
-                    if let Some(path) = before.and(cond) {
-                        self.path = path.clone();
-                        let val = self.construct(callee, args.clone(), at, hint);
-                        out.push((path, val));
-                    }
-                }
-                self.path = before;
-                Val::one_of(out, at)
-            }
+            Value::OneOf(all) => self.of_each(all, at, |it, callee| {
+                it.construct(callee, args.clone(), at, hint)
+            }),
             Value::Object(id) => match self.obj(*id).map(|obj| obj.kind.clone()) {
                 Some(Kind::Class { .. }) => {
                     let made = self.object(Kind::Plain, at);

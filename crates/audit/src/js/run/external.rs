@@ -132,7 +132,6 @@ impl Interp<'_> {
     /// Methods of a server.
     pub(super) fn server_method(
         &mut self,
-        _secure: bool,
         id: ObjId,
         this: &Val,
         name: &str,

@@ -112,7 +112,7 @@ impl Interp<'_> {
         // In a cycle others see the names before this code has run.
         for stmt in &script.body {
             if let StmtKind::Export(names) = &stmt.kind {
-                self.export(names, scope);
+                self.export(names);
             }
         }
         self.stmts(&script.body, scope);
@@ -429,7 +429,7 @@ impl Interp<'_> {
     }
 
     /// `export { a as b }`.
-    pub(super) fn export(&mut self, names: &[(Name, Name)], _scope: u32) {
+    pub(super) fn export(&mut self, names: &[(Name, Name)]) {
         for (local, name) in names {
             self.add_export(name, Export::Local(local.clone()));
         }
@@ -457,7 +457,7 @@ impl Interp<'_> {
     }
 
     /// `export * from 'x'`.
-    pub(super) fn export_all(&mut self, from: &str, name: Option<&Name>, _at: Span) {
+    pub(super) fn export_all(&mut self, from: &str, name: Option<&Name>) {
         let Some(module) = self.files.resolve(self.file, from) else {
             return;
         };

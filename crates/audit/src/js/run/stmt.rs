@@ -140,7 +140,7 @@ impl Interp<'_> {
                 Flow::On
             }
             StmtKind::Export(names) => {
-                self.export(names, scope);
+                self.export(names);
                 Flow::On
             }
             StmtKind::ExportFrom { from, names } => {
@@ -148,7 +148,7 @@ impl Interp<'_> {
                 Flow::On
             }
             StmtKind::ExportAll { from, name } => {
-                self.export_all(from, name.as_ref(), stmt.at);
+                self.export_all(from, name.as_ref());
                 Flow::On
             }
             StmtKind::ExportDefault(value) => {

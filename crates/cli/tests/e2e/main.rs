@@ -1,0 +1,62 @@
+//! The gateway as its users have it: the built program, real apps in front of it and real clients.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    clippy::too_many_lines,
+    reason = "a test may fail loudly, and waits by the real clock"
+)]
+
+mod acme;
+mod acme_nodes;
+mod admin;
+mod audit;
+mod audit_sites;
+mod browser;
+mod client;
+mod completions;
+mod cookies;
+mod csp;
+mod demo;
+mod descriptors;
+mod early;
+mod faults;
+mod faults_disk;
+mod faults_killed;
+mod guides;
+mod h2c;
+mod headers;
+mod http2;
+mod interim;
+mod limits;
+mod log;
+mod logins;
+mod malformed;
+mod nodes;
+mod odd_apps;
+mod packaging;
+mod pages;
+mod privilege;
+mod process;
+mod reports;
+mod secrets;
+mod semantics;
+mod service;
+mod siege;
+mod siege_http2;
+mod siege_sizes;
+mod smuggling;
+mod streams;
+#[path = "../support/mod.rs"]
+mod support;
+mod tls;
+mod trailers;
+mod unaware;
+mod upgrade;
+mod upgrade_far;
+mod upgrade_heir;
+mod upgrade_killed;
