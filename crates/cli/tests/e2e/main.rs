@@ -42,6 +42,7 @@ mod packaging;
 mod pages;
 mod privilege;
 mod process;
+mod proxy_protocol;
 mod reports;
 mod secrets;
 mod semantics;

@@ -1,16 +1,6 @@
 //! Behind a load balancer that passes on bytes: haproxy, which says by the PROXY protocol whose they are.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::disallowed_methods,
-    clippy::print_stderr,
-    reason = "a test may fail loudly, and waits by the real clock"
-)]
-
-mod support;
+use super::support;
 
 use std::fmt::Write as _;
 use std::io::Read as _;
