@@ -162,6 +162,8 @@ const LISTEN: &str = r#"
 # defaults are 0.0.0.0:80 and 0.0.0.0:443. Plain HTTP only redirects to HTTPS.
 #http = "127.0.0.1:8080"
 #https = "127.0.0.1:8443"
+# A load balancer that passes on TCP says whose connections they are by the PROXY protocol. Those that do:
+#proxy_protocol = ["10.0.0.5"]
 
 # Started by root, as ports 80 and 443 may need, it becomes this user before it reads a certificate
 # or hears a client; the app runs as the same user.
@@ -212,8 +214,6 @@ const CLIENT: &str = r#"
 #trusted_proxies = ["loopback", "10.0.0.0/8"]
 # Or how many there are, when their addresses change and nobody else can reach Panoply:
 #hops = 1
-# A load balancer that passes on bytes, not requests, can say so by the PROXY protocol; below [listen]:
-#proxy_protocol = ["10.0.0.5"]
 "#;
 
 const LOGINS: &str = r#"
