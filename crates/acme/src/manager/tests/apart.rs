@@ -86,7 +86,7 @@ async fn other_directories_are_asked_though_an_order_was_broken_off() {
     assert!(process.left("shop.example", &clock).is_some());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn answers_for_other_nodes_wait_for_no_order() {
     let (state, clock) = (state(), ManualClock::new());
     let directory = silent(&clock, "shop.example");
