@@ -1,5 +1,6 @@
 //! The way to a gateway that runs: a socket in its state directory, for whoever may enter that.
 
+mod blocks;
 mod client;
 mod decision;
 #[cfg(any(test, fuzzing))]
