@@ -21,16 +21,24 @@ pub(crate) use steady::steady;
 /// How often certificates are looked at: files may have changed, a local one may be due.
 const REFRESH: Duration = Duration::from_secs(10);
 
-/// Reads changed certificate files and renews the local certificate.
+/// Reads changed certificate files, renews the local certificate, and looks who can read what is secret.
 pub(crate) async fn keep_certificates(shared: &Shared) {
     let mut again = tokio::time::interval(REFRESH);
     let mut told = Vec::new();
     loop {
         again.tick().await;
-        let (tls, acme) = {
+        let (tls, acme, secrets) = {
             let live = shared.live.load();
-            (live.tls.clone(), live.acme.clone())
+            (live.tls.clone(), live.acme.clone(), live.secrets.clone())
         };
+        let open = tokio::task::spawn_blocking(move || secrets.told()).await;
+        let open = open.unwrap_or_default();
+        // Each once, and again when it comes back.
+        let before = shared.open_secrets.load_full();
+        for warning in open.iter().filter(|warning| !before.contains(warning)) {
+            tracing::warn!("{warning}");
+        }
+        shared.open_secrets.store(Arc::new(open));
         let Some(tls) = tls else { continue };
         let states = acme.map_or_else(Vec::new, |acme| acme.states());
         let failed = |state: &&CertificateState| {
@@ -49,7 +57,6 @@ pub(crate) async fn keep_certificates(shared: &Shared) {
             Ok(Err(error)) => tracing::error!(%error, "the certificates stay as they were"),
             Err(error) => tracing::error!(%error, "the certificates could not be looked at"),
         }
-        // Each once, and again when it comes back.
         let warnings = crate::certificate_warnings(&looked_at);
         for warning in warnings.iter().filter(|warning| !told.contains(*warning)) {
             tracing::warn!("{warning}");

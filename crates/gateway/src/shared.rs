@@ -31,6 +31,8 @@ pub(crate) struct Shared {
     pub(crate) falls: Falls,
     /// What was changed and is not in force.
     pub(crate) waits: ArcSwap<Waits>,
+    /// What others on this machine can read that is secret, or replace.
+    pub(crate) open_secrets: ArcSwap<Vec<String>>,
     /// Why somebody must look at the store, though it answers.
     pub(crate) store_trouble: ArcSwapOption<String>,
     pub(crate) metrics: Arc<Metrics>,
@@ -80,6 +82,7 @@ impl Shared {
             app: ArcSwap::from_pointee(AppState::Starting),
             falls: Falls::default(),
             waits: ArcSwap::default(),
+            open_secrets: ArcSwap::default(),
             store_trouble: ArcSwapOption::empty(),
             metrics,
             access,

@@ -57,7 +57,9 @@ pub(crate) async fn status(shared: &Shared, store: &Deferred) -> Status {
     });
     let certified = live.tls.as_deref().map(crate::certificate_warnings);
     let waits = shared.waits.load();
+    let open = shared.open_secrets.load();
     let warnings = certified.into_iter().flatten().chain(waits.told());
+    let warnings = warnings.chain(open.iter().cloned());
     Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         process: std::process::id(),
