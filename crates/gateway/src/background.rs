@@ -164,6 +164,7 @@ pub(crate) async fn keep_blocks(shared: &Shared, store: &Opened, secret: &Secret
     let mut again = tokio::time::interval(BLOCKS);
     again.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut until_checked = 0_u32;
+    let mut looked = false;
     loop {
         again.tick().await;
         let decides = store.decides().await;
@@ -178,6 +179,18 @@ pub(crate) async fn keep_blocks(shared: &Shared, store: &Opened, secret: &Secret
         }
         if let Err(error) = shared.live.load_full().suit.blocklist().refresh().await {
             tracing::debug!(%error, "the blocks could not be looked at");
+        }
+        if until_checked == 0 {
+            // Whoever has set it may do so while everything runs.
+            let forgets = store.forgets().await.map(Arc::new);
+            let before = shared.store_forgets.swap(forgets.clone());
+            match forgets {
+                // Of what was so when the connection was made the store itself has told.
+                Some(why) if before.is_none() && looked => tracing::warn!("{why}"),
+                None if before.is_some() => tracing::info!("redis evicts nothing any more"),
+                _ => {}
+            }
+            looked = true;
         }
         // Two nodes may have started at once, each sure to be the first.
         if until_checked == 0 && is_foreign(&*store.store, secret).await.unwrap_or(false) {

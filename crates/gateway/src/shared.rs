@@ -35,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) open_secrets: ArcSwap<Vec<String>>,
     /// Why somebody must look at the store, though it answers.
     pub(crate) store_trouble: ArcSwapOption<String>,
+    /// Why the store may forget what it was told.
+    pub(crate) store_forgets: ArcSwapOption<String>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) access: AccessLog,
     pub(crate) clock: Arc<dyn Clock>,
@@ -84,6 +86,7 @@ impl Shared {
             waits: ArcSwap::default(),
             open_secrets: ArcSwap::default(),
             store_trouble: ArcSwapOption::empty(),
+            store_forgets: ArcSwapOption::empty(),
             metrics,
             access,
             clock,

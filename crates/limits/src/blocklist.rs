@@ -1,26 +1,28 @@
 //! Clients and networks that are blocked by hand, for every request.
 
-use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use panoply_core::{
     Action, BlockId, ClientAddress, Clock, CounterKey, CounterKeys, CounterStore, Network, Op,
     Release, Rule, StoreError, Subject, SystemClock,
 };
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::Mutex;
 
 use self::known::{Entry, Known, Whom};
 
 mod error;
 mod known;
 mod layer;
+mod learn;
+mod loss;
 
 pub use error::BlockError;
 pub use layer::{BlockFuture, BlockLayer, BlockService};
+pub use loss::Loss;
 
 /// The clients and networks that somebody has blocked, on every node that shares the store.
 ///
@@ -37,6 +39,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     known: ArcSwap<Known>,
     generation: AtomicI64,
+    loss: ArcSwapOption<Loss>,
     /// Whose change it is: what one has read or done must be known here before another goes on, or a client
     /// that is released and blocked at once would be known as neither.
     turn: Mutex<()>,
@@ -94,6 +97,7 @@ impl Blocklist {
             clock: Arc::new(clock),
             known: ArcSwap::default(),
             generation: AtomicI64::new(i64::MIN),
+            loss: ArcSwapOption::empty(),
             turn: Mutex::new(()),
             told: AtomicBool::new(false),
         }))
@@ -103,6 +107,7 @@ impl Blocklist {
     /// the same clock, so that nobody is let in while the store cannot be asked.
     pub fn begin_with(&self, earlier: &Self) {
         self.0.known.store(earlier.0.known.load_full());
+        self.0.loss.store(earlier.0.loss.load_full());
         self.0.generation.store(i64::MIN, Ordering::Release);
     }
 
@@ -112,7 +117,7 @@ impl Blocklist {
     ///
     /// When the store fails, or 100,000 are blocked already.
     pub async fn add(&self, client: IpAddr, time: Option<Duration>) -> Result<BlockId, StoreError> {
-        let key = self.0.keys.key(RULE, &[client.to_string().as_bytes()]);
+        let key = self.client_key(client);
         let block = Op::new(key, &BLOCK, Action::Block { time }).about(Subject::Client(client));
         self.put(Whom::Client(client), block, time).await
     }
@@ -166,9 +171,19 @@ impl Blocklist {
         let entry = Entry { id, until };
         let note = |known: &mut Known| known.insert(whom, entry);
         if !generation.is_some_and(|now| self.note(now, note)) {
+            let before = self.0.generation.load(Ordering::Acquire);
+            if generation.is_some_and(|now| now <= before) {
+                // It counts anew, and has come to where this one was: not what it was, all the same.
+                let later = before.saturating_add(1);
+                self.0.generation.store(later, Ordering::Release);
+            }
             self.read(&turn).await?;
         }
         Ok(id)
+    }
+
+    fn client_key(&self, client: IpAddr) -> CounterKey {
+        self.0.keys.key(RULE, &[client.to_string().as_bytes()])
     }
 
     fn network_key(&self, network: Network) -> CounterKey {
@@ -182,11 +197,7 @@ impl Blocklist {
         if has_room(&self.0.known.load()) {
             return true;
         }
-        self.0.known.rcu(|known| {
-            let mut known = Known::clone(known);
-            known.retain(|_, entry| self.in_force(entry));
-            known
-        });
+        self.change_known(|known| known.retain(|_, entry| self.in_force(entry)));
         has_room(&self.0.known.load())
     }
 
@@ -198,18 +209,22 @@ impl Blocklist {
     /// Takes note of a change, if it is the only one since the list was read: whoever adds thousands, or
     /// releases one of a million that stand for limits, does not have all of them read each time.
     fn note(&self, generation: i64, note: impl Fn(&mut Known)) -> bool {
-        let (earlier, known) = (generation.saturating_sub(1), &self.0.known);
+        let earlier = generation.saturating_sub(1);
         let only = { &self.0.generation }
             .compare_exchange(earlier, generation, Ordering::AcqRel, Ordering::Acquire)
             .is_ok();
         if only {
-            known.rcu(|known| {
-                let mut known = Known::clone(known);
-                note(&mut known);
-                known
-            });
+            self.change_known(note);
         }
         only
+    }
+
+    fn change_known(&self, change: impl Fn(&mut Known)) {
+        self.0.known.rcu(|known| {
+            let mut known = Known::clone(known);
+            change(&mut known);
+            known
+        });
     }
 
     /// Releases blocks, those of logins as well; says how many there were.
@@ -234,6 +249,8 @@ impl Blocklist {
         // Where more are blocked than are known, one of those takes the place.
         let is_known = (id.is_some() || client.is_some()) && self.0.known.load().len() <= MOST;
         if !(is_known && self.note(generation, note)) {
+            // Or it would be put back, had the store lost what was written to it.
+            self.change_known(note);
             self.read(&turn).await?;
         }
         Ok(released)
@@ -253,42 +270,6 @@ impl Blocklist {
             .await
     }
 
-    /// Learns what has changed in the store, if anything has.
-    ///
-    /// # Errors
-    ///
-    /// When the store fails; what was known stays.
-    pub async fn refresh(&self) -> Result<(), StoreError> {
-        let turn = self.0.turn.lock().await;
-        self.read(&turn).await
-    }
-
-    /// Learns once in `every` what has changed, for as long as it is polled: spawn it beside the server, where
-    /// several processes share the store. What was blocked before the start is known with its first turn.
-    ///
-    /// ```no_run
-    /// # async fn run(blocklist: panoply_limits::Blocklist) {
-    /// tokio::spawn(blocklist.follow(std::time::Duration::from_secs(1)));
-    /// # }
-    /// ```
-    pub fn follow(&self, every: Duration) -> impl Future<Output = Infallible> + Send + 'static {
-        let list = self.clone();
-        async move {
-            let mut away = false;
-            loop {
-                match list.refresh().await {
-                    Ok(()) => away = false,
-                    Err(error) if !away => {
-                        tracing::warn!(%error, "the store is away, so what others block is not learnt");
-                        away = true;
-                    }
-                    Err(_) => {}
-                }
-                tokio::time::sleep(every).await;
-            }
-        }
-    }
-
     /// Says in the log, once, that a block would refuse nobody.
     fn tell_of_nobody(&self) {
         if !self.0.known.load().is_empty() && !self.0.told.swap(true, Ordering::Relaxed) {
@@ -298,45 +279,6 @@ impl Blocklist {
                  (into_make_service_with_connect_info::<SocketAddr>())"
             );
         }
-    }
-
-    async fn read(&self, _turn: &MutexGuard<'_, ()>) -> Result<(), StoreError> {
-        let look = Op::new(self.changes(), &CHANGES, Action::Get);
-        let generation = self.0.store.decide(&[look]).await?.state().count;
-        if self.0.generation.load(Ordering::Acquire) == generation {
-            return Ok(());
-        }
-        let mut known = Known::default();
-        let mut after = None;
-        loop {
-            let now = self.0.clock.monotonic();
-            let page = self.0.store.blocks(after, PAGE).await?;
-            let last = page.len() < PAGE;
-            after = page.last().map(panoply_core::Block::id);
-            for block in &page {
-                let whom = match (block.rule.as_str(), block.subject) {
-                    (RULE, Subject::Client(client)) => Whom::Client(client),
-                    (NETWORK, Subject::Network(network)) => Whom::Network(network),
-                    _ => continue,
-                };
-                let until = block.left.map(|left| now.saturating_add(left));
-                let id = block.id();
-                known.insert(whom, Entry { id, until });
-            }
-            if known.len() > MOST {
-                tracing::warn!(
-                    most = MOST,
-                    "more clients and networks are blocked by hand than are looked at"
-                );
-                break;
-            }
-            if last {
-                break;
-            }
-        }
-        self.0.known.store(Arc::new(known));
-        self.0.generation.store(generation, Ordering::Release);
-        Ok(())
     }
 
     /// The block of an address, its own or that of a network that holds it, if there is one. For a request ask

@@ -52,6 +52,7 @@ impl Awaited {
             file: None,
             awaited: Some(awaited),
             memory: None,
+            redis: None,
             sessions: None,
         }
     }

@@ -46,6 +46,13 @@ impl Known {
         }
     }
 
+    pub(super) fn all(&self) -> impl Iterator<Item = (Whom, Entry)> {
+        let clients =
+            { self.clients.iter() }.map(|(client, entry)| (Whom::Client(*client), *entry));
+        let networks = self.networks.iter();
+        clients.chain(networks.map(|(network, entry)| (Whom::Network(*network), *entry)))
+    }
+
     pub(super) fn insert(&mut self, whom: Whom, entry: Entry) {
         match whom {
             Whom::Client(client) => {

@@ -1,3 +1,5 @@
+use std::convert::Infallible;
+
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use panoply_core::ManualClock;
@@ -432,4 +434,77 @@ proptest::proptest! {
             proptest::prop_assert_eq!(list.find_network(client), narrowest);
         }
     }
+}
+
+/// Who is blocked in a store.
+async fn kept(store: &MemoryStore) -> Vec<(String, Option<Duration>)> {
+    let blocks = store.blocks(None, PAGE).await.unwrap().into_iter();
+    let mut kept: Vec<_> =
+        { blocks.map(|block| (format!("{:?}", block.subject), block.left)) }.collect();
+    kept.sort();
+    kept
+}
+
+#[tokio::test]
+async fn what_a_store_has_lost_is_put_back_once_by_whoever_sees_it_first() {
+    let clock = ManualClock::new();
+    let store = Arc::new(MemoryStore::builder().clock(clock.clone()).build());
+    let node = || {
+        let keys = CounterKeys::new([7; 16]);
+        Blocklist::with_clock(store.clone(), keys, clock.clone())
+    };
+    let (one, other) = (node(), node());
+    let client = |number: u8| IpAddr::from([203, 0, 113, number]);
+    let (minute, hour) = (Duration::from_mins(1), Duration::from_hours(1));
+    for number in 0..200 {
+        one.add(client(number), Some(hour)).await.unwrap();
+    }
+    one.add(client(201), Some(minute)).await.unwrap();
+    one.add(client(202), None).await.unwrap();
+    one.add_network(network("198.51.100.0/24"), Some(hour))
+        .await
+        .unwrap();
+    other.refresh().await.unwrap();
+    clock.advance(minute);
+    let before = kept(&store).await;
+    assert_eq!(before.len(), 202, "one is over");
+    assert_eq!(one.loss(), None);
+    store.clear();
+    one.refresh().await.unwrap();
+    assert_eq!(kept(&store).await, before, "the same, for as long");
+    let (put_back, at) = (202, clock.monotonic());
+    assert_eq!(one.loss(), Some(Loss { put_back, at }));
+    assert_eq!(one.find(client(201)), None);
+    // Once it is put back, what is released stays so, and the other nodes find nothing lost.
+    one.release(Release::Client(client(202))).await.unwrap();
+    other.refresh().await.unwrap();
+    assert_eq!((other.find(client(202)), other.loss()), (None, None));
+    assert!(other.find(client(7)).is_some());
+    assert_eq!(kept(&store).await.len(), 201);
+    // Whoever adds or releases sees it, too.
+    store.clear();
+    other.add(client(203), None).await.unwrap();
+    assert_eq!(kept(&store).await.len(), 202);
+    one.refresh().await.unwrap();
+    assert!(one.find(client(203)).is_some() && one.loss().unwrap().put_back == 202);
+    store.clear();
+    assert_eq!(one.release(Release::Client(client(203))).await.unwrap(), 0);
+    assert_eq!(
+        kept(&store).await.len(),
+        201,
+        "but for who was to be released"
+    );
+    assert_eq!(one.find(client(203)), None);
+}
+
+#[tokio::test]
+async fn a_store_that_counts_anew_and_comes_to_the_same_is_not_the_same() {
+    let store = Arc::new(MemoryStore::default());
+    let list = Blocklist::new(store.clone(), CounterKeys::new([7; 16]));
+    let [first, second] = [[203, 0, 113, 1], [203, 0, 113, 2]].map(IpAddr::from);
+    list.add(first, None).await.unwrap();
+    store.clear();
+    list.add(second, None).await.unwrap();
+    assert!(list.find(first).is_some() && list.find(second).is_some());
+    assert_eq!(kept(&store).await.len(), 2);
 }
