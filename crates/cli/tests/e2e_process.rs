@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use socket2::{Domain, Socket, Type};
 use support::{
-    Gateway, Raw, Verdicts, blocks, curl, curl_with, free_port, raw, test_app, wait_for,
+    Gateway, Raw, Verdicts, curl, curl_with, free_port, raw, test_app, wait_for,
 };
 
 const PLAIN: &str = "[tls]\nmode = \"off\"\n";
@@ -544,47 +544,4 @@ fn the_gateway_does_without_huge_pages_and_its_app_has_what_everybody_has() {
     let app = app.trim_start_matches("pid ").split_whitespace().next();
     assert_eq!(huge_pages(app.unwrap()), huge_pages("self"));
     assert!(!own.ends_with('1'), "{own}");
-}
-
-#[test]
-fn one_that_is_started_before_another_has_ended_has_what_that_one_had() {
-    let mut first = moody("");
-    let state = first.dir.path().join("state");
-    let added = blocks(&state, &["add", "203.0.113.9"]);
-    assert!(added.status.success(), "{added:?}");
-    let mut second = Gateway::setup()
-        .command(&test_app("moody.mjs"))
-        .state_of(&first)
-        .start();
-    second
-        .process
-        .line_with(&["counts in memory until"], Duration::from_secs(10));
-    first.process.signal(Signal::TERM);
-    first.process.status(Duration::from_secs(20));
-    // By whichever comes second of the socket and the store.
-    wait_for(
-        "the second one to have both",
-        Duration::from_secs(20),
-        || {
-            let listed = blocks(&state, &["list"]);
-            let is_there = String::from_utf8_lossy(&listed.stdout).contains("203.0.113.9");
-            (listed.status.success() && is_there).then_some(())
-        },
-    );
-}
-
-#[test]
-fn one_whose_app_is_not_up_answers_once_another_has_ended() {
-    let mut first = moody("");
-    let state = first.dir.path().join("state");
-    let (mut second, _dir, _) = Gateway::setup()
-        .command(&["sleep".to_owned(), "300".to_owned()])
-        .state_of(&first)
-        .spawn();
-    second.line_with(&["counts in memory until"], Duration::from_secs(10));
-    first.process.signal(Signal::TERM);
-    first.process.status(Duration::from_secs(20));
-    wait_for("the second one to answer", Duration::from_secs(20), || {
-        blocks(&state, &["list"]).status.success().then_some(())
-    });
 }
