@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use socket2::{Domain, Socket, Type};
 use support::{
-    Gateway, Raw, Verdicts, curl, curl_with, free_port, raw, test_app, wait_for,
+    Gateway, Raw, Verdicts, curl, curl_with, free_port, panoply, raw, test_app, text, wait_for,
 };
 
 const PLAIN: &str = "[tls]\nmode = \"off\"\n";
@@ -544,4 +544,42 @@ fn the_gateway_does_without_huge_pages_and_its_app_has_what_everybody_has() {
     let app = app.trim_start_matches("pid ").split_whitespace().next();
     assert_eq!(huge_pages(app.unwrap()), huge_pages("self"));
     assert!(!own.ends_with('1'), "{own}");
+}
+
+#[test]
+fn a_configuration_from_a_pipe_stays_in_force_when_it_cannot_be_read_again() {
+    let setup = Gateway::setup().command(&test_app("moody.mjs"));
+    let path = setup.dir().join("panoply.toml");
+    std::fs::write(
+        &path,
+        "[tls]\nmode = \"off\"\n[[limit]]\npath = \"/\"\npoints = 3\nwindow = \"1h\"\n",
+    )
+    .unwrap();
+    let config = path.display().to_string();
+    let mut gateway = setup.arguments(&["--config", &config]).start();
+    std::fs::remove_file(&path).unwrap();
+    // Nobody writes there.
+    let made = Command::new("mkfifo").arg(&path).status();
+    assert!(made.unwrap().success());
+    let state = gateway.dir.path().join("state");
+    let begun = Instant::now();
+    let reloaded = panoply().arg("reload").arg("--state").arg(&state).output();
+    let reloaded = reloaded.unwrap();
+    let said = text(&reloaded.stderr);
+    assert!(
+        !reloaded.status.success() && said.contains("is a pipe"),
+        "{said}"
+    );
+    assert!(said.contains("into a file"), "{said}");
+    assert!(
+        begun.elapsed() < Duration::from_secs(10),
+        "it was waited for"
+    );
+    gateway.process.line_with(
+        &["the configuration stays as it was", "is a pipe"],
+        Duration::from_secs(10),
+    );
+    let status = || curl(NULL.as_ref(), &[&gateway.url("/")]).status;
+    let all: Vec<u16> = (0..4).map(|_| status()).collect();
+    assert_eq!(all, [200, 200, 200, 429]);
 }
