@@ -207,7 +207,9 @@ Examples:
   panoply blocks release 203.0.113.9             all blocks of a client
   panoply blocks release 7f3a9c0b12d4e586        one block, by the id that the log has
   panoply blocks release --user ada              whatever keeps a user out
-  panoply blocks add 203.0.113.9 --for 1d        every request of a client is refused for a day";
+  panoply blocks add 203.0.113.9 --for 1d        every request of a client is refused for a day
+  panoply blocks add 203.0.113.0/24              every request from a network, until it is released
+  panoply blocks release 203.0.113.0/24          the network; who is blocked in it by himself stays so";
 
 #[derive(Debug, Args)]
 pub(crate) struct BlocksArgs {
@@ -230,18 +232,19 @@ pub(crate) enum BlocksCommand {
     /// Lift a block and forget what was counted
     #[command(aliases = ["remove", "rm", "delete", "unblock"])]
     Release {
-        /// The id of a block, or the address of a client
+        /// The id of a block, the address of a client, or a network
         #[arg(value_name = "KEY", required_unless_present = "user")]
         key: Option<String>,
         /// The failed logins of a user, from wherever
         #[arg(long, value_name = "NAME", conflicts_with = "key")]
         user: Option<String>,
     },
-    /// Refuse every request of a client
+    /// Refuse every request of a client, or of a network
     Add {
-        /// The client's address; of IPv6 its /64 counts as one client
-        #[arg(value_name = "ADDRESS", value_parser = client)]
-        address: std::net::IpAddr,
+        /// The client's address (of IPv6 its /64 counts as one client), or a network, such as
+        /// `203.0.113.0/24`
+        #[arg(value_name = "ADDRESS", value_parser = crate::blocks::whom)]
+        whom: crate::blocks::Whom,
         /// For how long, such as `90s`, `1h` or `7d` [default: until it is released]
         #[arg(long = "for", value_name = "TIME", value_parser = some_time)]
         time: Option<Span>,
@@ -257,16 +260,6 @@ fn some_time(text: &str) -> Result<Span, String> {
         );
     }
     Ok(span)
-}
-
-/// The address of a client; networks are not blocked.
-fn client(text: &str) -> Result<std::net::IpAddr, String> {
-    text.parse().map_err(|_| {
-        let network = text
-            .split_once('/')
-            .map_or("", |_| "a network cannot be blocked, only a client: ");
-        format!("{network}write an address, such as `203.0.113.9` or `2001:db8::1`")
-    })
 }
 
 const KEYS_EXAMPLES: &str = "\

@@ -1,8 +1,10 @@
 //! `panoply blocks`.
 
 use std::io::IsTerminal as _;
+use std::net::IpAddr;
 use std::process::ExitCode;
 
+use panoply_core::Network;
 use panoply_gateway::config::Span;
 use panoply_gateway::{BlockEntry, Control, ControlError};
 
@@ -21,19 +23,59 @@ pub(crate) fn run(args: &BlocksArgs) -> ExitCode {
                 (None, None) => ExitCode::from(2),
             };
         }
-        BlocksCommand::Add { address, time } => {
-            let id = control.add(*address, time.map(Span::get));
-            id.map(|id| {
-                let span = time.map(|time| format!("for {time}"));
-                let span = span.unwrap_or_else(|| "until it is released".to_owned());
-                say(format_args!("blocked {address} {span} (block {id})"));
-            })
-        }
+        BlocksCommand::Add { whom, time } => add(&control, whom, *time),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error),
     }
+}
+
+/// Whom to block.
+#[derive(Debug, Clone)]
+pub(crate) enum Whom {
+    Client(IpAddr),
+    /// As it is, and as it was written where that is something else.
+    Network(Network, Option<String>),
+}
+
+/// The address of a client, or a network.
+pub(crate) fn whom(text: &str) -> Result<Whom, String> {
+    if let Ok(client) = text.parse() {
+        return Ok(Whom::Client(client));
+    }
+    let network = { text.contains('/') }
+        .then(|| Network::parse(text))
+        .flatten();
+    let network = network.ok_or_else(|| {
+        "write an address, such as `203.0.113.9` or `2001:db8::1`, or a network, such as `203.0.113.0/24` or \
+         `2001:db8::/32`"
+    })?;
+    let address: Option<IpAddr> = { text.split_once('/') }.and_then(|(own, _)| own.parse().ok());
+    let rest = address.is_some_and(|own| own.to_canonical() != network.address());
+    Ok(Whom::Network(network, rest.then(|| text.to_owned())))
+}
+
+fn add(control: &Control, whom: &Whom, time: Option<Span>) -> Result<(), ControlError> {
+    let (id, who) = match whom {
+        Whom::Client(client) => (
+            control.add(*client, time.map(Span::get))?,
+            client.to_string(),
+        ),
+        Whom::Network(network, _) => {
+            let id = control.add_network(*network, time.map(Span::get))?;
+            (id, network.to_string())
+        }
+    };
+    let span = time.map(|time| format!("for {time}"));
+    let span = span.unwrap_or_else(|| "until it is released".to_owned());
+    say(format_args!("blocked {who} {span} (block {id})"));
+    if let Whom::Network(network, Some(written)) = whom {
+        note(format_args!(
+            "{written} is the network {network}: for one client, leave the length out"
+        ));
+    }
+    Ok(())
 }
 
 /// Tells why a gateway could not be asked.
@@ -89,11 +131,10 @@ fn line(block: &BlockEntry) -> String {
         .map(|seconds| Span::seconds(seconds).to_string());
     let left = left.unwrap_or_else(|| "(when released)".to_owned());
     // Whoever is blocked by hand was not counted.
-    let counted = block.rule != "block/client";
-    let count = if counted {
-        block.count.to_string()
-    } else {
+    let count = if block.is_by_hand() {
         "-".to_owned()
+    } else {
+        block.count.to_string()
     };
     row([&block.id, &block.rule, &block.who(), &count, &left])
 }

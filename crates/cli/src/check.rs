@@ -99,6 +99,13 @@ fn report(loaded: Loaded, around: &Surroundings) -> Result<String, ConfigError> 
             line(&mut text, format_args!("  {warning}"));
         }
     }
+    let open = settings.permission_warnings();
+    if !open.is_empty() {
+        text.push_str("\nFiles to look at:\n");
+        for warning in open {
+            line(&mut text, format_args!("  {warning}"));
+        }
+    }
     let weakenings = settings.weakenings(&loaded);
     if !weakenings.is_empty() {
         text.push_str("\nWeaker than the defaults, because the configuration says so:\n");

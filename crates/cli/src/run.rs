@@ -95,7 +95,7 @@ fn serve(args: &SettingArgs, heir: Option<Heir>) -> Result<ExitCode, Failure> {
     privilege.give_up()?;
     let addresses = gateway.addresses();
     let ready = || tell(&settings, &addresses);
-    ended(gateway.run(ready, || source::load(args)))
+    ended(gateway.run(ready, || source::load_again(args)))
 }
 
 /// Becomes the user that is to serve, and checks everything as that user.
@@ -108,7 +108,7 @@ fn prepare(
     let privilege = Privilege::lower(&loaded, state)?;
     if privilege.has_changed() {
         // What cannot be read now could not be read again on a reload.
-        loaded = source::load(args).map_err(|error| privilege.explain(error))?;
+        loaded = source::load_again(args).map_err(|error| privilege.explain(error))?;
     }
     let settings = Settings::build(&loaded, around).map_err(|error| privilege.explain(error))?;
     Ok((settings, privilege))

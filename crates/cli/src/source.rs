@@ -15,6 +15,15 @@ pub(crate) fn load(args: &SettingArgs) -> Result<Loaded, ConfigError> {
     layered(source, args)
 }
 
+/// The same for a gateway that has read it before, or for one that takes over from it.
+pub(crate) fn load_again(args: &SettingArgs) -> Result<Loaded, ConfigError> {
+    let mut source = Source::new();
+    if let Some(path) = file(args.config.as_deref()) {
+        source = source.file_again(&path)?;
+    }
+    layered(source, args)
+}
+
 /// The same with `text` in the place of what the file at `path` holds.
 pub(crate) fn load_text(
     args: &SettingArgs,

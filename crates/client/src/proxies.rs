@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use panoply_core::{Networks, UnknownNetwork};
+use panoply_core::{Network, Networks, UnknownNetwork};
 
 use crate::Error;
 
@@ -33,6 +33,14 @@ impl Trust {
             return Err(Error::Everybody { entry });
         }
         Ok(Self::Named(networks))
+    }
+
+    /// The first that is trusted by its address and of which `outer` holds every address.
+    pub(crate) fn first_within(&self, outer: Network) -> Option<Network> {
+        match self {
+            Self::Named(proxies) => proxies.first_within(outer),
+            Self::Hops(_) => None,
+        }
     }
 
     /// Whether the proxy at `address`, `distance` steps away (zero is the peer), is trusted.

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName};
-use panoply_core::{ClientAddress, Scheme};
+use panoply_core::{ClientAddress, Network, Scheme};
 
 use crate::config::Header;
 use crate::forwarded::{self, Hop};
@@ -36,6 +36,26 @@ impl Client {
     /// Whether the peer at this address is a proxy whose headers are believed.
     pub fn trusts(&self, peer: IpAddr) -> bool {
         self.trust.covers(peer.to_canonical(), 0)
+    }
+
+    /// The first proxy that is trusted by its address, or network of such, of which `outer` holds every address.
+    pub fn first_proxy_within(&self, outer: Network) -> Option<Network> {
+        self.trust.first_within(outer)
+    }
+
+    /// What counts as one client at this address: of IPv6 its network, as long as was set.
+    pub fn network_of(&self, address: IpAddr) -> IpAddr {
+        let peer = SocketAddr::new(address, 0);
+        self.client(address, peer, Scheme::Http, None).network()
+    }
+
+    /// The client, as [`network_of`](Self::network_of) has it, that a network is, if it is just one.
+    pub fn client_of(&self, network: Network) -> Option<IpAddr> {
+        let bits = match network.address() {
+            IpAddr::V4(_) => 32,
+            IpAddr::V6(_) => self.ipv6_prefix,
+        };
+        (network.bits() == bits).then_some(network.address())
     }
 
     /// The client behind `peer`, whose request came over `direct` to us.

@@ -24,7 +24,7 @@ pub use counters::{
     Receipt, Record, Release, Reply, Rule, State, StoreError, Subject,
 };
 pub use host::{is_host, parse_host};
-pub use networks::{Networks, UnknownNetwork};
+pub use networks::{Network, Networks, UnknownNetwork};
 pub use nonce::Nonce;
 pub use path_index::PathIndex;
 pub use refusal::{OwnPage, Refusal};

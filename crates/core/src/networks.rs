@@ -29,6 +29,59 @@ const NAMES: [(&str, &[&str]); 3] = [
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Networks(Vec<IpNet>);
 
+/// One network: the addresses that begin with the same bits. An address alone is one of its full length; IPv4
+/// within IPv6 is IPv4.
+///
+/// ```
+/// use panoply_core::Network;
+///
+/// let office = Network::parse("203.0.113.7/24").ok_or("no network")?;
+/// assert_eq!(office.to_string(), "203.0.113.0/24");
+/// assert!(office.contains("203.0.113.9".parse()?));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Network(IpNet);
+
+impl Network {
+    /// What `text` names: `10.0.0.0/8`, `10.0.0.0/255.0.0.0`, `2001:db8::/32`, or an address alone. Bits behind
+    /// the length are taken for zeros; nothing if it is none.
+    pub fn parse(text: &str) -> Option<Self> {
+        network(text).map(|network| Self(network.trunc()))
+    }
+
+    /// The network of `address` with that many leading bits; nothing if an address has fewer.
+    pub fn new(address: IpAddr, bits: u8) -> Option<Self> {
+        with_bits(address, bits).map(|network| Self(network.trunc()))
+    }
+
+    /// Its lowest address.
+    pub fn address(self) -> IpAddr {
+        self.0.addr()
+    }
+
+    /// How many leading bits its addresses share.
+    pub fn bits(self) -> u8 {
+        self.0.prefix_len()
+    }
+
+    /// Whether it is one address alone.
+    pub fn is_one(self) -> bool {
+        self.0.prefix_len() == self.0.max_prefix_len()
+    }
+
+    /// Whether it holds the address.
+    pub fn contains(self, address: IpAddr) -> bool {
+        self.0.contains(&address.to_canonical())
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// What was written is no network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -86,6 +139,12 @@ impl Networks {
         self.0.iter().any(|network| network.contains(&address))
     }
 
+    /// The first of them of which `outer` holds every address.
+    pub fn first_within(&self, outer: Network) -> Option<Network> {
+        let within = self.0.iter().find(|network| outer.0.contains(*network));
+        within.copied().map(Network)
+    }
+
     /// Whether they hold every address of a kind, as `0.0.0.0/0` does, or `0.0.0.0/1` beside `128.0.0.0/1`.
     pub fn are_all(&self) -> bool {
         self.0.iter().any(|network| network.prefix_len() == 0)
@@ -110,6 +169,10 @@ fn network(entry: &str) -> Option<IpNet> {
         Ok(mask) => ipnet::ipv4_mask_to_prefix(mask).ok()?,
         Err(_) => length.parse().ok().filter(|_| plain)?,
     };
+    with_bits(address, bits)
+}
+
+fn with_bits(address: IpAddr, bits: u8) -> Option<IpNet> {
     match (address, address.to_canonical()) {
         // `::ffff:10.0.0.0/104` is 10.0.0.0/8.
         (IpAddr::V6(_), IpAddr::V4(inner)) if bits >= 96 => {
@@ -170,5 +233,40 @@ mod tests {
         ] {
             assert!(Networks::parse(&[bad]).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_network_is_the_same_however_it_is_written() {
+        let network = |text: &str| Network::parse(text).unwrap();
+        for (written, is) in [
+            ("203.0.113.7/24", "203.0.113.0/24"),
+            ("203.0.113.0/255.255.255.0", "203.0.113.0/24"),
+            ("::ffff:203.0.113.7/120", "203.0.113.0/24"),
+            ("203.0.113.7", "203.0.113.7/32"),
+            ("2001:DB8:0:1::9/32", "2001:db8::/32"),
+            ("2001:db8::9", "2001:db8::9/128"),
+        ] {
+            assert_eq!(network(written).to_string(), is);
+            let Network(same) = network(written);
+            assert_eq!(
+                Network::new(same.addr(), same.prefix_len()),
+                Some(network(is))
+            );
+        }
+        assert!(network("203.0.113.7").is_one() && !network("203.0.113.0/31").is_one());
+        assert!(network("203.0.113.0/24").contains("::ffff:203.0.113.9".parse().unwrap()));
+        assert!(!network("203.0.113.0/24").contains("203.0.114.9".parse().unwrap()));
+        assert!(!network("::/0").contains("203.0.113.9".parse().unwrap()));
+        assert_eq!(Network::parse("loopback"), None);
+        assert_eq!(Network::new([203, 0, 113, 0].into(), 33), None);
+        let proxies = Networks::parse(&["10.0.0.5, 192.168.0.0/16"]).unwrap();
+        let within = |text: &str| {
+            proxies
+                .first_within(network(text))
+                .map(|found| found.to_string())
+        };
+        assert_eq!(within("10.0.0.0/8").as_deref(), Some("10.0.0.5/32"));
+        assert_eq!(within("192.168.7.0/24"), None);
+        assert_eq!(within("::/0"), None);
     }
 }

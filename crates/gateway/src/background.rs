@@ -21,16 +21,24 @@ pub(crate) use steady::steady;
 /// How often certificates are looked at: files may have changed, a local one may be due.
 const REFRESH: Duration = Duration::from_secs(10);
 
-/// Reads changed certificate files and renews the local certificate.
+/// Reads changed certificate files, renews the local certificate, and looks who can read what is secret.
 pub(crate) async fn keep_certificates(shared: &Shared) {
     let mut again = tokio::time::interval(REFRESH);
     let mut told = Vec::new();
     loop {
         again.tick().await;
-        let (tls, acme) = {
+        let (tls, acme, secrets) = {
             let live = shared.live.load();
-            (live.tls.clone(), live.acme.clone())
+            (live.tls.clone(), live.acme.clone(), live.secrets.clone())
         };
+        let open = tokio::task::spawn_blocking(move || secrets.told()).await;
+        let open = open.unwrap_or_default();
+        // Each once, and again when it comes back.
+        let before = shared.open_secrets.load_full();
+        for warning in open.iter().filter(|warning| !before.contains(warning)) {
+            tracing::warn!("{warning}");
+        }
+        shared.open_secrets.store(Arc::new(open));
         let Some(tls) = tls else { continue };
         let states = acme.map_or_else(Vec::new, |acme| acme.states());
         let failed = |state: &&CertificateState| {
@@ -49,7 +57,6 @@ pub(crate) async fn keep_certificates(shared: &Shared) {
             Ok(Err(error)) => tracing::error!(%error, "the certificates stay as they were"),
             Err(error) => tracing::error!(%error, "the certificates could not be looked at"),
         }
-        // Each once, and again when it comes back.
         let warnings = crate::certificate_warnings(&looked_at);
         for warning in warnings.iter().filter(|warning| !told.contains(*warning)) {
             tracing::warn!("{warning}");
@@ -157,6 +164,7 @@ pub(crate) async fn keep_blocks(shared: &Shared, store: &Opened, secret: &Secret
     let mut again = tokio::time::interval(BLOCKS);
     again.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut until_checked = 0_u32;
+    let mut looked = false;
     loop {
         again.tick().await;
         let decides = store.decides().await;
@@ -171,6 +179,18 @@ pub(crate) async fn keep_blocks(shared: &Shared, store: &Opened, secret: &Secret
         }
         if let Err(error) = shared.live.load_full().suit.blocklist().refresh().await {
             tracing::debug!(%error, "the blocks could not be looked at");
+        }
+        if until_checked == 0 {
+            // Whoever has set it may do so while everything runs.
+            let forgets = store.forgets().await.map(Arc::new);
+            let before = shared.store_forgets.swap(forgets.clone());
+            match forgets {
+                // Of what was so when the connection was made the store itself has told.
+                Some(why) if before.is_none() && looked => tracing::warn!("{why}"),
+                None if before.is_some() => tracing::info!("redis evicts nothing any more"),
+                _ => {}
+            }
+            looked = true;
         }
         // Two nodes may have started at once, each sure to be the first.
         if until_checked == 0 && is_foreign(&*store.store, secret).await.unwrap_or(false) {

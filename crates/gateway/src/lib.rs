@@ -27,6 +27,7 @@ mod metrics;
 mod nonce;
 mod orphans;
 mod pages;
+mod permissions;
 mod privilege;
 mod proc_stat;
 mod proxy;
@@ -46,9 +47,13 @@ mod wire;
 mod worker;
 mod workers;
 
-/// What should be looked at about certificates, a sentence each.
+/// What should be looked at about certificates, a sentence each; who can read their keys is said with all that is
+/// secret.
 pub fn certificate_warnings(tls: &panoply_tls::Tls) -> Vec<String> {
-    tls.warnings().iter().map(ToString::to_string).collect()
+    let all = tls.warnings();
+    let others =
+        { all.iter() }.filter(|what| !matches!(what, panoply_tls::Warning::ReadableKey(_)));
+    others.map(ToString::to_string).collect()
 }
 
 pub use control::{BlockEntry, CertificateEntry, Control, ControlError, Reports, Status};

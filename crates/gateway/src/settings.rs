@@ -11,8 +11,10 @@ use panoply_tls::{Lasting, Tls};
 
 use crate::certificates;
 use crate::config::{
-    Address, AppOrigin, ConfigError, FrameworkErrors, Loaded, LogConfig, StoreUrl, Upstream,
+    Address, AppOrigin, ConfigError, FrameworkErrors, Loaded, LogConfig, Origin, SECRET_SETTINGS,
+    StoreUrl, Upstream,
 };
+use crate::permissions::Secrets;
 use crate::privilege::Account;
 use crate::proxy_protocol::Senders;
 use crate::store::Plan;
@@ -63,6 +65,8 @@ pub(crate) struct Live {
     pub(crate) admin_token: Option<Secret>,
     /// Where is counted, without a password.
     pub(crate) store: String,
+    /// What others on this machine are not to read.
+    pub(crate) secrets: Secrets,
 }
 
 /// Bounds, in the form that the workers use.
@@ -169,6 +173,7 @@ impl Settings {
                 keys,
                 admin_token,
                 store: store.url.to_string(),
+                secrets: secrets(loaded, around),
             },
             drain: config.limits.drain.get(),
             domains: config.tls.domain_names().to_vec(),
@@ -198,6 +203,11 @@ impl Settings {
         &self.domains
     }
 
+    /// What others on this machine can read that is secret, or replace, a sentence each.
+    pub fn permission_warnings(&self) -> Vec<String> {
+        self.live.secrets.told()
+    }
+
     /// The addresses of the plain, the TLS and the admin listener.
     pub const fn listeners(&self) -> [Option<SocketAddr>; 3] {
         [self.http, self.https, self.admin]
@@ -207,6 +217,21 @@ impl Settings {
     pub(crate) fn tells_of_nonces(&self, around: &Surroundings) -> bool {
         let told = self.live.placeholder.as_deref();
         told.is_some() && told == around.placeholder()
+    }
+}
+
+/// What holds secrets: the state directory, and files that the configuration names, or that it is itself.
+fn secrets(loaded: &Loaded, around: &Surroundings) -> Secrets {
+    let config = &loaded.config;
+    let keys = { config.tls.key_files() }.map(|path| (path.to_owned(), "a key of TLS"));
+    let cookies = { config.keys.file.clone() }.map(|path| (path, "the keys of cookies"));
+    let is_written = |path: &&&str| matches!(loaded.origin(path), Origin::File(_));
+    let written = SECRET_SETTINGS.iter().find(is_written);
+    let file = written.and_then(|_| loaded.file().map(Path::to_owned));
+    let own = file.map(|path| (path, "a secret in it"));
+    Secrets {
+        state: around.state.clone(),
+        named: keys.chain(cookies).chain(own).collect(),
     }
 }
 

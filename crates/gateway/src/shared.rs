@@ -32,8 +32,12 @@ pub(crate) struct Shared {
     pub(crate) falls: Falls,
     /// What was changed and is not in force.
     pub(crate) waits: ArcSwap<Waits>,
+    /// What others on this machine can read that is secret, or replace.
+    pub(crate) open_secrets: ArcSwap<Vec<String>>,
     /// Why somebody must look at the store, though it answers.
     pub(crate) store_trouble: ArcSwapOption<String>,
+    /// Why the store may forget what it was told.
+    pub(crate) store_forgets: ArcSwapOption<String>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) access: AccessLog,
     pub(crate) clock: Arc<dyn Clock>,
@@ -81,7 +85,9 @@ impl Shared {
             app: ArcSwap::from_pointee(AppState::Starting),
             falls: Falls::default(),
             waits: ArcSwap::default(),
+            open_secrets: ArcSwap::default(),
             store_trouble: ArcSwapOption::empty(),
+            store_forgets: ArcSwapOption::empty(),
             metrics,
             access,
             clock,

@@ -48,7 +48,11 @@ pub(crate) async fn hand_over(
         return Err("this gateway is part of another program".to_owned());
     };
     let Some((entrance, control)) = upkeep.control() else {
-        return Err("another gateway runs on this state directory".to_owned());
+        return Err(
+            "another gateway runs on this state directory, or has not ended yet: wait until the log says that it \
+             has, which this one sees within a second or two, and try again"
+                .to_owned(),
+        );
     };
     if let Some(acme) = &upkeep.shared.live.load().acme
         && let Err(error) = acme.write_down()

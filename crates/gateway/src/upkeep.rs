@@ -18,7 +18,7 @@ use crate::error::{Error, system};
 use crate::handover::Entrance;
 use crate::settings::Settings;
 use crate::shared::Shared;
-use crate::store::{self, Opened};
+use crate::store::{self, Awaited, Opened};
 use crate::surroundings::Surroundings;
 
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl Drop for Upkeep {
 }
 
 impl Upkeep {
-    /// Finds the control socket; nothing is done yet.
+    /// Takes the control socket over, where another gateway hands it over; nothing is done yet.
     pub(crate) fn new(
         shared: &Arc<Shared>,
         settings: &Settings,
@@ -60,7 +60,11 @@ impl Upkeep {
             around: around.clone(),
             plan: settings.store.clone(),
             opened: RefCell::default(),
-            control: RefCell::new(control_socket(around).map(Arc::new)),
+            control: RefCell::new(
+                { around.heir.as_ref() }
+                    .and_then(|_| control::find(around))
+                    .map(Arc::new),
+            ),
             upgrades,
             tasks: RefCell::default(),
             answers: RefCell::default(),
@@ -93,12 +97,31 @@ impl Upkeep {
             store::warn_of_lost(counters.as_ref());
             return Ok(());
         }
-        self.open_by(&self.plan, counters).await
+        self.open_by(&self.plan, counters).await?;
+        if self.around.heir.is_none() {
+            // Whoever has the store has the socket, or what is blocked at one gateway would not be at the other.
+            if self.has_store() {
+                *self.control.borrow_mut() = control::find(&self.around).map(Arc::new);
+            } else {
+                control::tell_of_another(&self.around);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether no other gateway has the store that this one is to have.
+    fn has_store(&self) -> bool {
+        let opened = self.opened.borrow();
+        let awaited = { opened.as_ref() }.and_then(|(opened, _)| opened.awaited.as_ref());
+        awaited.is_none_or(Awaited::is_decided)
     }
 
     async fn open_by(&self, plan: &store::Plan, counters: Option<OwnedFd>) -> Result<(), Error> {
         let opened = store::open(plan, &self.around.clock, counters).await?;
         let nodes = nodes(&opened, &self.plan)?;
+        if let Some(awaited) = opened.awaited.as_ref().filter(|_| self.socket().is_some()) {
+            awaited.lead();
+        }
         self.around.store.fill(Arc::clone(&opened.store));
         *self.opened.borrow_mut() = Some((opened, nodes));
         Ok(())
@@ -320,8 +343,15 @@ impl Upkeep {
     pub(crate) async fn have_control(&self) {
         while self.control.borrow().is_none() {
             tokio::time::sleep(PAUSE).await;
+            if !self.has_store() {
+                continue;
+            }
             if let Ok(Some(socket)) = control::bind(&self.around.state) {
                 *self.control.borrow_mut() = Some(Arc::new(socket));
+                let opened = self.opened.borrow().clone();
+                if let Some(awaited) = opened.and_then(|(opened, _)| opened.awaited) {
+                    awaited.lead();
+                }
                 self.answer();
                 tracing::info!(
                     "the other gateway has ended: `panoply status` and `panoply blocks` speak to this one"
@@ -357,25 +387,4 @@ fn nodes(opened: &Opened, plan: &store::Plan) -> Result<Option<Arc<Nodes>>, Erro
         .map(nodes)
         .transpose()
         .map_err(unsealed)
-}
-
-/// The socket for `panoply blocks` and `panoply status`.
-fn control_socket(around: &Surroundings) -> Option<Socket> {
-    let left = around
-        .heir
-        .as_ref()
-        .and_then(|heir| heir.sockets(Entrance::Control, None));
-    let bound = match left.and_then(|sockets| sockets.into_iter().next()) {
-        Some(socket) => Socket::taken_over(socket, &around.state).map(Some),
-        None => control::bind(&around.state),
-    };
-    match bound {
-        Ok(Some(socket)) => return Some(socket),
-        Ok(None) => tracing::warn!(
-            state = %around.state.display(),
-            "another gateway runs on this state directory; `panoply blocks` speaks to that one until it has ended"
-        ),
-        Err(error) => tracing::warn!(%error, "`panoply blocks` will find no control socket"),
-    }
-    None
 }

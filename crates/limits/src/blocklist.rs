@@ -1,25 +1,30 @@
-//! Clients that are blocked by hand, for every request.
+//! Clients and networks that are blocked by hand, for every request.
 
-use std::collections::HashMap;
-use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, LazyLock};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use arc_swap::{ArcSwap, ArcSwapOption};
 use panoply_core::{
-    Action, BlockId, ClientAddress, Clock, CounterKey, CounterKeys, CounterStore, Op, Refusal,
-    RefusedOr, Release, Rule, StoreError, Subject, SystemClock,
+    Action, BlockId, ClientAddress, Clock, CounterKey, CounterKeys, CounterStore, Network, Op,
+    Release, Rule, StoreError, Subject, SystemClock,
 };
-use tokio::sync::{Mutex, MutexGuard};
-use tower_layer::Layer;
-use tower_service::Service;
+use tokio::sync::Mutex;
 
-/// The clients that somebody has blocked, on every node that shares the store.
+use self::known::{Entry, Known, Whom};
+
+mod error;
+mod known;
+mod layer;
+mod learn;
+mod loss;
+
+pub use error::BlockError;
+pub use layer::{BlockFuture, BlockLayer, BlockService};
+pub use loss::Loss;
+
+/// The clients and networks that somebody has blocked, on every node that shares the store.
 ///
 /// The list is kept in the store and known here, so that looking a client up costs no round trip.
 /// [`refresh`](Self::refresh) it every second or so to learn what other nodes have done; it asks
@@ -32,8 +37,9 @@ struct Inner {
     store: Arc<dyn CounterStore>,
     keys: CounterKeys,
     clock: Arc<dyn Clock>,
-    known: ArcSwap<HashMap<IpAddr, Entry>>,
+    known: ArcSwap<Known>,
     generation: AtomicI64,
+    loss: ArcSwapOption<Loss>,
     /// Whose change it is: what one has read or done must be known here before another goes on, or a client
     /// that is released and blocked at once would be known as neither.
     turn: Mutex<()>,
@@ -41,27 +47,33 @@ struct Inner {
     told: AtomicBool,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Entry {
-    id: BlockId,
-    /// By the process's clock; none is for ever.
-    until: Option<Duration>,
-}
-
 /// The rule by which a client is blocked by hand.
 const RULE: &str = "block/client";
 
-/// Of more clients than this the rest is not blocked, which is said where one is added, and in the log.
+/// The rule by which a network is.
+const NETWORK: &str = "block/network";
+
+/// Of more clients and networks than this the rest is not blocked, which is said where one is added, and in the log.
 const MOST: usize = 100_000;
 
 const PAGE: usize = 1_000;
 
 /// Why nobody is added.
-const FULL: &str = "100,000 clients are blocked by hand, and more are not looked at: release some first, or block \
-    networks in a firewall";
+const FULL: &str = "100,000 clients and networks are blocked by hand, and more are not looked at: release some \
+    first, or block networks in the place of their clients";
 
 static BLOCK: LazyLock<Rule> =
     LazyLock::new(|| Rule::new(RULE, 0, Duration::ZERO).without_window());
+
+static BLOCK_NETWORK: LazyLock<Rule> =
+    LazyLock::new(|| Rule::new(NETWORK, 0, Duration::ZERO).without_window());
+
+/// A block in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Held {
+    id: BlockId,
+    rule: &'static str,
+}
 
 /// Counts the changes of the list.
 static CHANGES: LazyLock<Rule> =
@@ -85,6 +97,7 @@ impl Blocklist {
             clock: Arc::new(clock),
             known: ArcSwap::default(),
             generation: AtomicI64::new(i64::MIN),
+            loss: ArcSwapOption::empty(),
             turn: Mutex::new(()),
             told: AtomicBool::new(false),
         }))
@@ -94,6 +107,7 @@ impl Blocklist {
     /// the same clock, so that nobody is let in while the store cannot be asked.
     pub fn begin_with(&self, earlier: &Self) {
         self.0.known.store(earlier.0.known.load_full());
+        self.0.loss.store(earlier.0.loss.load_full());
         self.0.generation.store(i64::MIN, Ordering::Release);
     }
 
@@ -103,57 +117,114 @@ impl Blocklist {
     ///
     /// When the store fails, or 100,000 are blocked already.
     pub async fn add(&self, client: IpAddr, time: Option<Duration>) -> Result<BlockId, StoreError> {
+        let key = self.client_key(client);
+        let block = Op::new(key, &BLOCK, Action::Block { time }).about(Subject::Client(client));
+        self.put(Whom::Client(client), block, time).await
+    }
+
+    /// Blocks all clients of a network for `time`, or until it is released, in place of an earlier block. Where
+    /// networks lie in each other, each holds by itself; a network of one address of IPv4 is that client.
+    ///
+    /// ```
+    /// # async fn block(blocklist: panoply_limits::Blocklist) -> Result<(), panoply_limits::BlockError> {
+    /// use panoply_core::Network;
+    ///
+    /// if let Some(network) = Network::parse("203.0.113.0/24") {
+    ///     blocklist.add_network(network, None).await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When it is too wide, holds this machine, the store fails, or 100,000 are blocked already.
+    pub async fn add_network(
+        &self,
+        network: Network,
+        time: Option<Duration>,
+    ) -> Result<BlockId, BlockError> {
+        if network.is_one() && network.address().is_ipv4() {
+            return Ok(self.add(network.address(), time).await?);
+        }
+        error::checked(network)?;
+        let key = self.network_key(network);
+        let block = Op::new(key, &BLOCK_NETWORK, Action::Block { time });
+        let block = block.about(Subject::Network(network));
+        Ok(self.put(Whom::Network(network), block, time).await?)
+    }
+
+    async fn put(
+        &self,
+        whom: Whom,
+        block: Op<'_>,
+        time: Option<Duration>,
+    ) -> Result<BlockId, StoreError> {
         let turn = self.0.turn.lock().await;
-        if !self.has_room_for(client) {
+        if !self.has_room_for(whom) {
             return Err(StoreError::permanent(FULL));
         }
-        let key = self.0.keys.key(RULE, &[client.to_string().as_bytes()]);
-        let block = Op::new(key, &BLOCK, Action::Block { time }).about(Subject::Client(client));
         let decided = self.0.store.decide(&[block, self.change()]).await?;
-        let id = BlockId::of(key);
+        let id = BlockId::of(block.key);
         let until = time.map(|time| self.0.clock.monotonic().saturating_add(time));
         let generation = decided.states().get(1).map(|changes| changes.count);
         let entry = Entry { id, until };
-        let note = |known: &mut HashMap<IpAddr, Entry>| {
-            known.insert(client, entry);
-        };
+        let note = |known: &mut Known| known.insert(whom, entry);
         if !generation.is_some_and(|now| self.note(now, note)) {
+            let before = self.0.generation.load(Ordering::Acquire);
+            if generation.is_some_and(|now| now <= before) {
+                // It counts anew, and has come to where this one was: not what it was, all the same.
+                let later = before.saturating_add(1);
+                self.0.generation.store(later, Ordering::Release);
+            }
             self.read(&turn).await?;
         }
         Ok(id)
     }
 
+    fn client_key(&self, client: IpAddr) -> CounterKey {
+        self.0.keys.key(RULE, &[client.to_string().as_bytes()])
+    }
+
+    fn network_key(&self, network: Network) -> CounterKey {
+        let text = network.to_string();
+        self.0.keys.key(NETWORK, &[text.as_bytes()])
+    }
+
     /// Whether one more can be known; what is over makes room.
-    fn has_room_for(&self, client: IpAddr) -> bool {
-        let has_room =
-            |known: &HashMap<IpAddr, Entry>| known.len() < MOST || known.contains_key(&client);
+    fn has_room_for(&self, whom: Whom) -> bool {
+        let has_room = |known: &Known| known.len() < MOST || known.knows(whom);
         if has_room(&self.0.known.load()) {
             return true;
         }
-        let now = self.0.clock.monotonic();
-        self.0.known.rcu(|known| {
-            let mut known = HashMap::clone(known);
-            known.retain(|_, entry| entry.until.is_none_or(|until| now < until));
-            known
-        });
+        self.change_known(|known| known.retain(|_, entry| self.in_force(entry)));
         has_room(&self.0.known.load())
+    }
+
+    fn in_force(&self, entry: &Entry) -> bool {
+        let holds = |until: Duration| self.0.clock.monotonic() < until;
+        entry.until.is_none_or(holds)
     }
 
     /// Takes note of a change, if it is the only one since the list was read: whoever adds thousands, or
     /// releases one of a million that stand for limits, does not have all of them read each time.
-    fn note(&self, generation: i64, note: impl Fn(&mut HashMap<IpAddr, Entry>)) -> bool {
-        let (earlier, known) = (generation.saturating_sub(1), &self.0.known);
+    fn note(&self, generation: i64, note: impl Fn(&mut Known)) -> bool {
+        let earlier = generation.saturating_sub(1);
         let only = { &self.0.generation }
             .compare_exchange(earlier, generation, Ordering::AcqRel, Ordering::Acquire)
             .is_ok();
         if only {
-            known.rcu(|known| {
-                let mut known = HashMap::clone(known);
-                note(&mut known);
-                known
-            });
+            self.change_known(note);
         }
         only
+    }
+
+    fn change_known(&self, change: impl Fn(&mut Known)) {
+        self.0.known.rcu(|known| {
+            let mut known = Known::clone(known);
+            change(&mut known);
+            known
+        });
     }
 
     /// Releases blocks, those of logins as well; says how many there were.
@@ -171,51 +242,32 @@ impl Blocklist {
             Release::Client(client) => (None, Some(client)),
             _ => (None, None),
         };
-        let note = |known: &mut HashMap<IpAddr, Entry>| {
-            known.retain(|of, entry| Some(entry.id) != id && Some(*of) != client);
+        let client = client.map(Whom::Client);
+        let note = |known: &mut Known| {
+            known.retain(|of, entry| Some(entry.id) != id && Some(of) != client);
         };
         // Where more are blocked than are known, one of those takes the place.
         let is_known = (id.is_some() || client.is_some()) && self.0.known.load().len() <= MOST;
         if !(is_known && self.note(generation, note)) {
+            // Or it would be put back, had the store lost what was written to it.
+            self.change_known(note);
             self.read(&turn).await?;
         }
         Ok(released)
     }
 
-    /// Learns what has changed in the store, if anything has.
+    /// Releases a network that is blocked; says how many there were, one or none. Clients in it that are blocked
+    /// by themselves, and networks in it, stay blocked.
     ///
     /// # Errors
     ///
-    /// When the store fails; what was known stays.
-    pub async fn refresh(&self) -> Result<(), StoreError> {
-        let turn = self.0.turn.lock().await;
-        self.read(&turn).await
-    }
-
-    /// Learns once in `every` what has changed, for as long as it is polled: spawn it beside the server, where
-    /// several processes share the store. What was blocked before the start is known with its first turn.
-    ///
-    /// ```no_run
-    /// # async fn run(blocklist: panoply_limits::Blocklist) {
-    /// tokio::spawn(blocklist.follow(std::time::Duration::from_secs(1)));
-    /// # }
-    /// ```
-    pub fn follow(&self, every: Duration) -> impl Future<Output = Infallible> + Send + 'static {
-        let list = self.clone();
-        async move {
-            let mut away = false;
-            loop {
-                match list.refresh().await {
-                    Ok(()) => away = false,
-                    Err(error) if !away => {
-                        tracing::warn!(%error, "the store is away, so what others block is not learnt");
-                        away = true;
-                    }
-                    Err(_) => {}
-                }
-                tokio::time::sleep(every).await;
-            }
+    /// When the store fails.
+    pub async fn release_network(&self, network: Network) -> Result<usize, StoreError> {
+        if network.is_one() && network.address().is_ipv4() {
+            return self.release(Release::Client(network.address())).await;
         }
+        self.release(Release::Id(BlockId::of(self.network_key(network))))
+            .await
     }
 
     /// Says in the log, once, that a block would refuse nobody.
@@ -229,52 +281,54 @@ impl Blocklist {
         }
     }
 
-    async fn read(&self, _turn: &MutexGuard<'_, ()>) -> Result<(), StoreError> {
-        let look = Op::new(self.changes(), &CHANGES, Action::Get);
-        let generation = self.0.store.decide(&[look]).await?.state().count;
-        if self.0.generation.load(Ordering::Acquire) == generation {
-            return Ok(());
-        }
-        let mut known = HashMap::new();
-        let mut after = None;
-        loop {
-            let now = self.0.clock.monotonic();
-            let page = self.0.store.blocks(after, PAGE).await?;
-            let last = page.len() < PAGE;
-            after = page.last().map(panoply_core::Block::id);
-            for block in page.iter().filter(|block| block.rule == RULE) {
-                let until = block.left.map(|left| now.saturating_add(left));
-                let entry = Entry {
-                    id: block.id(),
-                    until,
-                };
-                known.extend(block.subject.address().map(|client| (client, entry)));
-            }
-            if known.len() > MOST {
-                tracing::warn!(
-                    most = MOST,
-                    "more clients are blocked by hand than are looked at"
-                );
-                break;
-            }
-            if last {
-                break;
-            }
-        }
-        self.0.known.store(Arc::new(known));
-        self.0.generation.store(generation, Ordering::Release);
-        Ok(())
-    }
-
-    /// The block of a client, if there is one; give [`ClientAddress::network`].
+    /// The block of an address, its own or that of a network that holds it, if there is one. For a request ask
+    /// [`find_client`](Self::find_client).
     pub fn find(&self, client: IpAddr) -> Option<BlockId> {
         let known = self.0.known.load();
         if known.is_empty() {
             return None;
         }
-        let entry = known.get(&client)?;
-        let holds = |until: Duration| self.0.clock.monotonic() < until;
-        entry.until.is_none_or(holds).then_some(entry.id)
+        let held = self.own(&known, client);
+        held.or_else(|| self.wider(&known, client))
+            .map(|held| held.id)
+    }
+
+    /// The block of whoever sent a request, if there is one.
+    pub fn find_client(&self, client: &ClientAddress) -> Option<BlockId> {
+        self.held(client).map(|held| held.id)
+    }
+
+    /// The narrowest network that is blocked and holds the address, if there is one.
+    pub fn find_network(&self, client: IpAddr) -> Option<Network> {
+        let known = self.0.known.load();
+        let found = known.network_of(client.to_canonical(), |entry| self.in_force(entry));
+        found.map(|(network, _)| network)
+    }
+
+    fn held(&self, client: &ClientAddress) -> Option<Held> {
+        let known = self.0.known.load();
+        if known.is_empty() {
+            return None;
+        }
+        let (network, own) = (client.network(), client.ip());
+        // Of IPv6 the whole network is one client, and a block may be of one address all the same.
+        let alone = || (own != network).then(|| self.own(&known, own)).flatten();
+        self.own(&known, network)
+            .or_else(alone)
+            .or_else(|| self.wider(&known, own))
+    }
+
+    fn own(&self, known: &Known, client: IpAddr) -> Option<Held> {
+        let entry = known.clients.get(&client);
+        let entry = entry.filter(|entry| self.in_force(entry))?;
+        let (id, rule) = (entry.id, RULE);
+        Some(Held { id, rule })
+    }
+
+    fn wider(&self, known: &Known, client: IpAddr) -> Option<Held> {
+        let (_, entry) = known.network_of(client, |entry| self.in_force(entry))?;
+        let (id, rule) = (entry.id, NETWORK);
+        Some(Held { id, rule })
     }
 
     fn change(&self) -> Op<'static> {
@@ -285,76 +339,6 @@ impl Blocklist {
         self.0.keys.key(CHANGES.name(), &[])
     }
 }
-
-/// Refuses clients that are on a [`Blocklist`], with 403.
-#[derive(Debug, Clone)]
-pub struct BlockLayer(Blocklist);
-
-impl BlockLayer {
-    /// Refuses whom `list` names.
-    pub const fn new(list: Blocklist) -> Self {
-        Self(list)
-    }
-
-    /// The list.
-    pub const fn list(&self) -> &Blocklist {
-        &self.0
-    }
-}
-
-impl<S> Layer<S> for BlockLayer {
-    type Service = BlockService<S>;
-
-    fn layer(&self, inner: S) -> BlockService<S> {
-        BlockService {
-            inner,
-            list: self.0.clone(),
-        }
-    }
-}
-
-/// The service that [`BlockLayer`] makes.
-#[derive(Debug, Clone)]
-pub struct BlockService<S> {
-    inner: S,
-    list: Blocklist,
-}
-
-impl<S, B, R> Service<Request<B>> for BlockService<S>
-where
-    S: Service<Request<B>, Response = Response<R>>,
-    R: From<Bytes>,
-{
-    type Response = Response<R>;
-    type Error = S::Error;
-    type Future = BlockFuture<S::Future>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let client = request.extensions().get::<ClientAddress>();
-        if client.is_none() {
-            self.list.tell_of_nobody();
-        }
-        let block = client.and_then(|client| {
-            let (network, own) = (client.network(), client.ip());
-            // Of IPv6 the whole network is one client, and a block may be of one address all the same.
-            let alone = || (own != network).then(|| self.list.find(own)).flatten();
-            self.list.find(network).or_else(alone)
-        });
-        let Some(block) = block else {
-            return RefusedOr::passed(self.inner.call(request));
-        };
-        let detail = "Requests from your address are not accepted.";
-        let refusal = Refusal::new(StatusCode::FORBIDDEN, RULE, detail).with_block(block);
-        RefusedOr::refused(refusal.answer_to(&request))
-    }
-}
-
-/// The future of [`BlockService`].
-pub type BlockFuture<F> = RefusedOr<F>;
 
 #[cfg(test)]
 mod tests;

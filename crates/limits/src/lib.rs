@@ -18,7 +18,7 @@ mod said;
 mod time;
 mod tried;
 
-pub use blocklist::{BlockFuture, BlockLayer, BlockService, Blocklist};
+pub use blocklist::{BlockError, BlockFuture, BlockLayer, BlockService, Blocklist, Loss};
 pub use error::Error;
 pub use insured::{Insured, InsuredConfig};
 pub use limiter::{

@@ -122,7 +122,8 @@ async fn who_does_not_wait_is_counted_and_told_of() {
     let right = || async { Ok(Response::new(Body::default())) };
     assert_eq!(login(&site, right), Some(Ok(429)));
     drop(heard);
-    assert_eq!(log.0.load(std::sync::atomic::Ordering::SeqCst), 1);
+    // Of the pair, and of the user.
+    assert_eq!(log.0.load(std::sync::atomic::Ordering::SeqCst), 2);
 }
 
 /// How many warnings there were.

@@ -10,8 +10,9 @@ pub use panoply_client::ClientConfig;
 pub use panoply_cookies as cookies;
 pub use panoply_cookies::KeyRing;
 pub use panoply_core::{
-    BlockId, CertificateSource, ClientAddress, Clock, Connection, CounterStore, ManualClock, Nonce,
-    Refusal, Release, RequestId, Scheme, Secret, SessionStore, StoreError, SystemClock, TlsSession,
+    BlockId, CertificateSource, ClientAddress, Clock, Connection, CounterStore, ManualClock,
+    Network, Nonce, Refusal, Release, RequestId, Scheme, Secret, SessionStore, StoreError,
+    SystemClock, TlsSession,
 };
 pub use panoply_guard as guard;
 pub use panoply_guard::{CookieGuardConfig, CrossSiteConfig};

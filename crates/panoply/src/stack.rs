@@ -137,6 +137,11 @@ impl Suit {
         &self.inside.login
     }
 
+    /// Who is calling, and who may say so.
+    pub fn client(&self) -> &panoply_client::Client {
+        self.outside.client.client()
+    }
+
     /// What counts as one client on a connection from `peer`: nothing when the peer is a trusted
     /// proxy, which carries the requests of many.
     pub fn client_to_count(&self, peer: std::net::SocketAddr) -> Option<std::net::IpAddr> {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use panoply_core::{
-    Action, Block, BlockId, CounterKey, Decision, Moment, Op, Receipt, State, Subject,
+    Action, Block, BlockId, CounterKey, Decision, Moment, Network, Op, Receipt, State, Subject,
 };
 use smallvec::SmallVec;
 use tokio_postgres::Row;
@@ -53,12 +53,13 @@ impl Asked {
                 Subject::Client(_) => 1,
                 Subject::UserFrom(_) => 2,
                 Subject::User => 3,
+                Subject::Network(_) => 4,
                 _ => 0,
             });
-            let address = op.subject.address();
-            asked
-                .addresses
-                .push(address.map(|address| address.to_string()));
+            asked.addresses.push(match op.subject {
+                Subject::Network(network) => Some(network.to_string()),
+                subject => subject.address().map(|address| address.to_string()),
+            });
         }
         asked
     }
@@ -161,11 +162,13 @@ pub(crate) fn block(row: &Row) -> Option<Block> {
     let kind: Option<i32> = row.try_get(4).ok()?;
     let address: Option<&str> = row.try_get(5).ok()?;
     let now: i64 = row.try_get(6).ok()?;
+    let network = address.and_then(Network::parse);
     let address: Option<IpAddr> = address.and_then(|address| address.parse().ok());
     let subject = match (kind, address) {
         (Some(1), Some(address)) => Subject::Client(address),
         (Some(2), Some(address)) => Subject::UserFrom(address),
         (Some(3), _) => Subject::User,
+        (Some(4), _) => network.map_or(Subject::Hidden, Subject::Network),
         _ => Subject::Hidden,
     };
     let left = to_moment(lock_end).since(to_moment(now));

@@ -128,6 +128,14 @@ impl Dialler {
         // Whoever may not ask this is told by the scripts themselves.
         if let Ok(info) = ask(&mut connection, &mut info).await {
             look_at(&info, address)?;
+            if let Some(policy) = evicts(&info) {
+                tracing::warn!(
+                    store = %address,
+                    policy,
+                    "redis may evict counters and locks when its memory is full: set \
+                     `maxmemory-policy noeviction`, or give the store a redis of its own"
+                );
+            }
         }
         let mut scripts = Vec::new();
         for text in [DECIDE, BLOCKS, SESSIONS, DOCUMENTS] {
@@ -197,15 +205,10 @@ enum Stop {
     Error(Box<Error>),
 }
 
-/// Whether the server is new enough, and whether it may forget.
+/// Whether the server is new enough.
 fn look_at(info: &Value, address: &Address) -> Result<(), Stop> {
     let info = text_of(info);
-    let line = |name: &str| {
-        let lines = info.lines().filter_map(|line| line.split_once(':'));
-        let mut found = lines.filter(|(key, _)| *key == name);
-        found.next().map(|(_, value)| value.trim())
-    };
-    let version = line("redis_version").unwrap_or_default();
+    let version = line(&info, "redis_version").unwrap_or_default();
     let mut numbers = version
         .split('.')
         .map_while(|part| part.parse::<u32>().ok());
@@ -216,16 +219,20 @@ fn look_at(info: &Value, address: &Address) -> Result<(), Stop> {
             version: version.to_owned(),
         })));
     }
-    let evicts = line("maxmemory_policy").filter(|policy| *policy != "noeviction");
-    if let Some(policy) = evicts.filter(|_| line("maxmemory") != Some("0")) {
-        tracing::warn!(
-            store = %address,
-            policy,
-            "redis may evict counters and locks when its memory is full: set \
-             `maxmemory-policy noeviction`, or give the store a redis of its own"
-        );
-    }
     Ok(())
+}
+
+/// The policy by which the server may forget what it was told, by its own account.
+pub(crate) fn evicts(info: &Value) -> Option<String> {
+    let info = text_of(info);
+    let policy = line(&info, "maxmemory_policy").filter(|policy| *policy != "noeviction")?;
+    (line(&info, "maxmemory") != Some("0")).then(|| policy.to_owned())
+}
+
+fn line<'i>(info: &'i str, name: &str) -> Option<&'i str> {
+    let lines = info.lines().filter_map(|line| line.split_once(':'));
+    let mut found = lines.filter(|(key, _)| *key == name);
+    found.next().map(|(_, value)| value.trim())
 }
 
 fn gone() -> RedisError {

@@ -9,7 +9,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Pipeline, RedisError, Value};
 
 use crate::RedisStoreBuilder;
-use crate::dial::{BLOCKS, DECIDE, Scripts};
+use crate::dial::{BLOCKS, DECIDE, Scripts, ask, evicts};
 use crate::fault::{Fault, store_error};
 use crate::keeper::Keeper;
 use crate::sessions::{RedisDocuments, RedisSessionStore};
@@ -55,6 +55,24 @@ impl RedisStore {
     /// Whether there is a connection at present.
     pub fn is_connected(&self) -> bool {
         self.0.keeper.is_up()
+    }
+
+    /// The policy (`maxmemory-policy`) by which the server may forget counters and locks once its memory is full,
+    /// as it is now; none if it does not, or does not say. It is told in the log when a connection is made, and may
+    /// be changed later.
+    ///
+    /// # Errors
+    ///
+    /// When the server does not answer.
+    pub async fn evicts(&self) -> Result<Option<String>, StoreError> {
+        let mut connection = self.connection()?;
+        let mut info = redis::cmd("INFO");
+        match ask(&mut connection, info.arg("memory")).await {
+            Ok(info) => Ok(evicts(&info)),
+            // Whoever may not ask that goes without.
+            Err(error) if error.code() == Some("NOPERM") => Ok(None),
+            Err(error) => Err(store_error(error)),
+        }
     }
 
     /// The store of sessions on the same connection.

@@ -1,10 +1,10 @@
 //! What goes to the script and comes back, packed: little-endian, numbers of 64 bits.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use panoply_core::{
-    Action, Block, BlockId, CounterKey, Decision, Moment, Op, Receipt, State, Subject,
+    Action, Block, BlockId, CounterKey, Decision, Moment, Network, Op, Receipt, State, Subject,
 };
 use redis::Cmd;
 use smallvec::SmallVec;
@@ -79,18 +79,22 @@ fn operation(bytes: &mut Vec<u8>, op: &Op<'_>) {
     ] {
         bytes.extend(number.to_le_bytes());
     }
-    let mut note = |kind: u8, address: &[u8]| {
-        bytes.extend([kind, u8::try_from(address.len()).unwrap_or(0)]);
-        bytes.extend(address);
+    // A network's length stands behind its address.
+    let (kind, address, bits) = match op.subject {
+        Subject::Client(address) => (1, Some(address), None),
+        Subject::UserFrom(address) => (2, Some(address), None),
+        Subject::User => (3, None, None),
+        Subject::Network(network) => (4, Some(network.address()), Some(network.bits())),
+        _ => (0, None, None),
     };
-    match (op.subject, op.subject.address()) {
-        (Subject::Client(_), Some(IpAddr::V4(address))) => note(1, &address.octets()),
-        (Subject::Client(_), Some(IpAddr::V6(address))) => note(1, &address.octets()),
-        (Subject::UserFrom(_), Some(IpAddr::V4(address))) => note(2, &address.octets()),
-        (Subject::UserFrom(_), Some(IpAddr::V6(address))) => note(2, &address.octets()),
-        (Subject::User, _) => note(3, &[]),
-        _ => note(0, &[]),
+    let length = address.map_or(0, |address| if address.is_ipv4() { 4 } else { 16 });
+    bytes.extend([kind, length + u8::from(bits.is_some())]);
+    match address {
+        Some(IpAddr::V4(address)) => bytes.extend(address.octets()),
+        Some(IpAddr::V6(address)) => bytes.extend(address.octets()),
+        None => {}
     }
+    bytes.extend(bits);
     bytes.extend(rule.name().as_bytes());
 }
 
@@ -191,19 +195,18 @@ pub(crate) fn block(bytes: &[u8]) -> Option<Block> {
     let left = (left < NEVER).then(|| Duration::from_micros(u64::try_from(left).unwrap_or(0)));
     let (kind, length) = (byte(&mut rest)?, byte(&mut rest)?);
     let (address, rule) = rest.split_at_checked(length.into())?;
-    let address = match address.len() {
-        4 => Some(IpAddr::V4(Ipv4Addr::from(
-            <[u8; 4]>::try_from(address).ok()?,
-        ))),
-        16 => Some(IpAddr::V6(Ipv6Addr::from(
-            <[u8; 16]>::try_from(address).ok()?,
-        ))),
-        _ => None,
+    let (address, bits) = match address {
+        [address @ .., bits] if kind == 4 => (address, Some(*bits)),
+        address => (address, None),
     };
+    let four = || <[u8; 4]>::try_from(address).map(IpAddr::from);
+    let address = { four() }.or_else(|_| <[u8; 16]>::try_from(address).map(IpAddr::from));
+    let network = |address| bits.and_then(|bits| Network::new(address, bits));
     let subject = match (kind, address) {
-        (1, Some(address)) => Subject::Client(address),
-        (2, Some(address)) => Subject::UserFrom(address),
+        (1, Ok(address)) => Subject::Client(address),
+        (2, Ok(address)) => Subject::UserFrom(address),
         (3, _) => Subject::User,
+        (4, Ok(address)) => network(address).map_or(Subject::Hidden, Subject::Network),
         _ => Subject::Hidden,
     };
     let rule = String::from_utf8_lossy(rule).into_owned();

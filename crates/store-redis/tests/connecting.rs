@@ -299,6 +299,23 @@ async fn a_cluster() {
     assert_eq!(store.release(release).await.unwrap(), 8);
 }
 
+#[tokio::test]
+async fn a_server_that_may_forget_says_so_whenever_it_is_asked() {
+    let server = Server::start().await;
+    let store = RedisStore::builder(server.url()).connect().await.unwrap();
+    assert_eq!(store.evicts().await.unwrap(), None);
+    tell(&server, &["CONFIG", "SET", "maxmemory", "100mb"]).await;
+    assert_eq!(store.evicts().await.unwrap(), None, "it refuses then");
+    let policy = ["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"];
+    tell(&server, &policy).await;
+    assert_eq!(
+        store.evicts().await.unwrap().as_deref(),
+        Some("allkeys-lru")
+    );
+    tell(&server, &["CONFIG", "SET", "maxmemory", "0"]).await;
+    assert_eq!(store.evicts().await.unwrap(), None, "there is no end to it");
+}
+
 /// Of two nodes the other has the keys: the store goes there.
 #[tokio::test]
 async fn a_cluster_sends_on() {

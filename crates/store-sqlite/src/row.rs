@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use panoply_core::{CounterKey, Moment, Record, Subject};
+use panoply_core::{CounterKey, Moment, Network, Record, Subject};
 use panoply_store_memory::Kept;
 use rusqlite::types::ValueRef;
 
@@ -55,6 +55,7 @@ pub(crate) fn subject_text(subject: Subject) -> Option<String> {
         Subject::Client(address) => Some(format!("client {address}")),
         Subject::UserFrom(address) => Some(format!("user from {address}")),
         Subject::User => Some("user".to_owned()),
+        Subject::Network(network) => Some(format!("network {network}")),
         _ => None,
     }
 }
@@ -68,6 +69,8 @@ pub(crate) fn subject_of(text: Option<&str>) -> Subject {
         Subject::User
     } else if let Some(address) = address("user from ") {
         Subject::UserFrom(address)
+    } else if let Some(network) = text.strip_prefix("network ") {
+        Network::parse(network).map_or(Subject::Hidden, Subject::Network)
     } else {
         address("client ").map_or(Subject::Hidden, Subject::Client)
     }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use panoply_core::{Action, Lock, Op, Release, Subject};
+use panoply_core::{Action, Lock, Network, Op, Release, Subject};
 
 use crate::Trial;
 
@@ -58,6 +58,37 @@ pub async fn releases_by_client(trial: &Trial) {
         .collect();
     subjects.sort();
     assert_eq!(subjects, ["Hidden", "User", "UserFrom(203.0.113.9)"]);
+}
+
+/// A network is listed as it was blocked, and is none of the clients in it.
+pub async fn networks(trial: &Trial) {
+    let network = |text: &str| Subject::Network(Network::parse(text).unwrap());
+    let all = [
+        "203.0.113.0/24",
+        "203.0.113.0/25",
+        "10.0.0.0/8",
+        "2001:db8::/32",
+        "2001:db8::9/128",
+    ];
+    for text in all {
+        block(trial, text, network(text)).await;
+    }
+    let lowest: IpAddr = "203.0.113.0".parse().unwrap();
+    block(trial, "a", Subject::Client(lowest)).await;
+    assert_eq!(
+        trial.store.release(Release::Client(lowest)).await.unwrap(),
+        1
+    );
+    let listed = trial.store.blocks(None, 100).await.unwrap();
+    assert_eq!(listed.len(), all.len());
+    for text in all {
+        let block = listed.iter().find(|block| block.key == trial.key(text));
+        let block = block.unwrap();
+        assert_eq!(block.subject, network(text));
+        let release = Release::Id(block.id());
+        assert_eq!(trial.store.release(release).await.unwrap(), 1);
+    }
+    assert!(trial.store.blocks(None, 100).await.unwrap().is_empty());
 }
 
 /// A long list comes in pages that neither miss nor repeat one.

@@ -34,7 +34,7 @@ macro_rules! suite {
                 members_are_given_back nothing_of_a_refusal looks_for_nothing]
             counting [consumes penalties_and_rewards sets blocks_for_ever no_reward_lifts
                 custom_windows long_windows rates]
-            blocks [lists_and_releases releases_by_client pages]
+            blocks [lists_and_releases releases_by_client networks pages]
             walk [as_the_arithmetic_says]
         );
     };

@@ -139,6 +139,12 @@ impl TlsConfig {
         &self.domains
     }
 
+    /// The files that have the keys of certificates.
+    pub fn key_files(&self) -> impl Iterator<Item = &Path> {
+        let listed = self.certificates.iter().map(|files| &files.key);
+        self.key.iter().chain(listed).map(PathBuf::as_path)
+    }
+
     /// Puts `directory` before every path that is relative.
     #[must_use]
     pub fn relative_to(mut self, directory: &Path) -> Self {

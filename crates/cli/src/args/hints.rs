@@ -144,7 +144,7 @@ const COMMANDS: &[(&[&str], &str)] = &[
     ),
     (
         &["ban", "block", "deny"],
-        "`panoply blocks add ADDRESS` refuses every request of a client",
+        "`panoply blocks add ADDRESS` refuses every request of a client, or of a network such as `203.0.113.0/24`",
     ),
     (
         &["unban", "unblock", "unlock", "release", "allow"],

@@ -118,8 +118,12 @@ fn a_locked_user_is_told_when_and_the_log_by_what() {
     wrong.equal("a problem", json.json()["status"].as_u64(), Some(429));
 
     let (_, listed, _) = blocks(&gateway, &["list", "--json"]);
-    let block: Value = serde_json::from_str(listed.lines().next().unwrap()).unwrap();
-    wrong.equal("the rule", block["rule"].as_str(), Some("login/pair"));
+    let all: Vec<Value> = { listed.lines() }
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let by = |rule: &str| all.iter().find(|block| block["rule"] == rule).unwrap();
+    let block = by("login/pair");
+    wrong.equal("the user", by("login/user")["client"].as_str(), None);
     wrong.equal("the client", block["client"].as_str(), Some("127.0.0.1"));
     let id = block["id"].as_str().unwrap().to_owned();
     wait_for("the log", Duration::from_secs(10), || {
@@ -298,13 +302,111 @@ fn a_client_that_is_blocked_by_hand_gets_nothing() {
             &["shop.example"][..],
             "write an address, such as `203.0.113.9`",
         ),
-        (&["10.0.0.0/8"], "a network cannot be blocked"),
+        (&["203.0.113.0/33"], "or a network, such as"),
+        (&["0.0.0.0/0"], "is too wide"),
+        (&["::/0"], "is too wide"),
+        (&["127.0.0.1/8"], "holds this machine itself"),
         (&["203.0.113.9", "--for", "0s"], "that blocks nobody"),
         (&["203.0.113.9", "--for", "soon"], "write it as `10s`"),
     ] {
         let (done, _, why) = blocks(&gateway, &[&["add"], wrong].concat());
         assert!(!done && why.contains(told), "{why}");
     }
+}
+
+#[test]
+fn a_network_that_is_blocked_by_hand_gets_nothing() {
+    let app = App::start(&test_app("logins.mjs"));
+    let config = "[client]\ntrusted_proxies = [\"loopback\", \"10.0.0.5\"]\nipv6_prefix = 56\n";
+    let gateway = Gateway::before(&app.origin(), config);
+    let from = |gateway: &Gateway, client: &str| {
+        let header = format!("X-Forwarded-For: {client}");
+        curl(&gateway.ca(), &[&gateway.url("/"), "-H", &header])
+    };
+    let mut wrong = Verdicts::default();
+    let (done, said, why) = blocks(&gateway, &["add", "203.0.113.7/24", "--for", "1d"]);
+    wrong.check(done, || why.clone());
+    wrong.check(said.starts_with("blocked 203.0.113.0/24 for 1d"), || said);
+    wrong.check(why.contains("leave the length out"), || why.clone());
+    for network in ["2001:db8::/32", "2001:db9::9/128", "2001:dba:0:1ff::/56"] {
+        let (done, _, why) = blocks(&gateway, &["add", network]);
+        wrong.check(done, || why);
+    }
+    // What counts as one client is the configuration's to say.
+    let (done, _, why) = blocks(&gateway, &["add", "2001:dbb:0:1ff::9"]);
+    wrong.check(done, || why);
+    let (_, _, why) = blocks(&gateway, &["add", "10.0.0.0/8"]);
+    wrong.check(why.contains("`client.trusted_proxies`"), || why.clone());
+    let refused = |gateway: &Gateway, wrong: &mut Verdicts| {
+        for (client, status) in [
+            ("203.0.113.9", 403),
+            ("203.0.114.9", 200),
+            ("2001:db8:9::9", 403),
+            ("2001:db9::9", 403),
+            ("2001:db9::8", 200),
+            ("2001:dba:0:101::1", 403),
+            ("2001:dbb:0:101::1", 403),
+            ("2001:dbb:0:201::1", 200),
+        ] {
+            wrong.equal(client, from(gateway, client).status, status);
+        }
+    };
+    refused(&gateway, &mut wrong);
+    let (_, table, _) = blocks(&gateway, &["list"]);
+    for told in [
+        "block/network",
+        "203.0.113.0/24",
+        "2001:db8::/32",
+        "2001:dba:0:100::",
+    ] {
+        wrong.check(table.contains(told), || format!("{told}: {table}"));
+    }
+    let (_, listed, _) = blocks(&gateway, &["list", "--json"]);
+    let listed: Vec<Value> = { listed.lines() }
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let block = { listed.iter() }.find(|block| block["network"] == "203.0.113.0/24");
+    let block = block.expect("a line for the network");
+    wrong.equal("kind", block["kind"].as_str(), Some("network"));
+    let id = block["id"].as_str().unwrap().to_owned();
+    // The log and the metrics have the rule, and the log the id.
+    let said = gateway.process.said().join("\n");
+    wrong.check(
+        { said.lines() }.any(|line| line.contains("block/network") && line.contains(&id)),
+        || said.clone(),
+    );
+    let metrics = curl(&gateway.ca(), &[&format!("{}/metrics", gateway.admin)]).text();
+    wrong.check(metrics.contains("rule=\"block/network\""), || metrics);
+    let page = curl(&gateway.ca(), &[&format!("{}/", gateway.admin)]).text();
+    wrong.check(page.contains("203.0.113.0/24"), || page);
+    // A client in it cannot be let out of it.
+    let (done, _, why) = blocks(&gateway, &["release", "203.0.113.9"]);
+    wrong.check(
+        !done && why.contains("`panoply blocks release 203.0.113.0/24`"),
+        || why,
+    );
+    // They outlive the process.
+    gateway.process.signal(Signal::KILL);
+    let again = Gateway::setup().config(config).upstream(&app.origin());
+    let again = again.state_of(&gateway).start();
+    let from_again = |client: &str| {
+        let header = format!("X-Forwarded-For: {client}");
+        curl(&gateway.ca(), &[&again.url("/"), "-H", &header]).status
+    };
+    wrong.equal("again", from_again("203.0.113.9"), 403);
+    wrong.equal("again, IPv6", from_again("2001:db8:9::9"), 403);
+    for (key, client) in [
+        ("203.0.113.0/24", "203.0.113.9"),
+        ("2001:db9::9/128", "2001:db9::9"),
+        ("2001:dba:0:1ff::1", "2001:dba:0:101::1"),
+    ] {
+        let (done, _, why) = blocks(&gateway, &["release", key]);
+        wrong.check(done, || why);
+        wrong.equal(key, from_again(client), 200);
+    }
+    let (done, _, why) = blocks(&gateway, &["release", "203.0.113.0/24"]);
+    wrong.check(!done && why.contains("nothing is blocked"), || why);
+    wrong.settle();
 }
 
 #[test]

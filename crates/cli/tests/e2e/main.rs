@@ -51,6 +51,7 @@ mod siege;
 mod siege_http2;
 mod siege_sizes;
 mod smuggling;
+mod state;
 mod streams;
 #[path = "../support/mod.rs"]
 mod support;

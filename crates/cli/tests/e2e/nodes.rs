@@ -194,6 +194,73 @@ fn who_is_blocked_stays_so_when_the_list_cannot_be_read_again() {
     assert_eq!(status(), 403, "the store has it still");
 }
 
+/// A Redis that was emptied, or may forget, is told of, and who was blocked by hand stays so on every node.
+#[test]
+fn blocks_by_hand_outlive_what_redis_has_lost() {
+    let redis = Redis::start();
+    redis.command("CONFIG SET maxmemory 100mb");
+    redis.command("CONFIG SET maxmemory-policy allkeys-lru");
+    let app = App::start(&test_app("logins.mjs"));
+    let config = on(
+        &redis.url(),
+        "nodes = 2\ndeadline = \"5s\"\n[client]\ntrusted_proxies = [\"loopback\"]\n",
+    );
+    let nodes = [(); 2].map(|()| Gateway::before(&app.origin(), &config));
+    let from = |node: &Gateway, client: &str| {
+        let header = format!("X-Forwarded-For: {client}");
+        curl(&node.ca(), &[&node.url("/"), "-H", &header]).status
+    };
+    let state = |node: &Gateway| node.dir.path().join("state");
+    for whom in ["203.0.113.0/24", "198.51.100.7"] {
+        let added = blocks(&state(&nodes[0]), &["add", whom, "--for", "1d"]);
+        assert!(added.status.success(), "{added:?}");
+    }
+    let blocked = |what: &str| {
+        wait_for(what, Duration::from_secs(20), || {
+            let all = nodes
+                .iter()
+                .all(|node| from(node, "203.0.113.9") == 403 && from(node, "198.51.100.7") == 403);
+            all.then_some(())
+        });
+    };
+    blocked("the other node to learn");
+    redis.command("FLUSHALL");
+    let told = |node: &Gateway| {
+        let said = node.process.said();
+        said.iter()
+            .any(|line| line.contains("the store has lost what was written"))
+    };
+    wait_for("a node to see it", Duration::from_secs(20), || {
+        nodes.iter().any(&told).then_some(())
+    });
+    blocked("both nodes to know");
+    let mut seen = 0;
+    for node in &nodes {
+        let listed = blocks(&state(node), &["list"]);
+        let listed = text(&listed.stdout);
+        assert!(
+            listed.contains("203.0.113.0/24") && listed.contains("198.51.100.7"),
+            "{listed}"
+        );
+        let mut status = panoply();
+        status.arg("status").arg("--state").arg(state(node));
+        let status = text(&status.output().unwrap().stdout);
+        assert!(status.contains("maxmemory-policy allkeys-lru"), "{status}");
+        seen += usize::from(status.contains("2 blocks by hand were put back"));
+    }
+    assert!(seen > 0);
+    // What is released then stays so.
+    let released = blocks(&state(&nodes[1]), &["release", "203.0.113.0/24"]);
+    assert!(released.status.success(), "{released:?}");
+    wait_for("both to let it in", Duration::from_secs(20), || {
+        nodes
+            .iter()
+            .all(|node| from(node, "203.0.113.9") == 200)
+            .then_some(())
+    });
+    assert_eq!(from(&nodes[0], "198.51.100.7"), 403);
+}
+
 #[test]
 fn while_redis_is_away_the_insurance_decides() {
     let mut redis = Redis::start();

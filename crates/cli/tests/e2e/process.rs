@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use socket2::{Domain, Socket, Type};
 use support::{
-    Gateway, Raw, Verdicts, blocks, curl, curl_with, free_port, raw, test_app, wait_for,
+    Gateway, Raw, Verdicts, curl, curl_with, free_port, panoply, raw, test_app, text, wait_for,
 };
 
 const PLAIN: &str = "[tls]\nmode = \"off\"\n";
@@ -536,44 +536,39 @@ fn the_gateway_does_without_huge_pages_and_its_app_has_what_everybody_has() {
 }
 
 #[test]
-fn one_that_is_started_before_another_has_ended_has_what_that_one_had() {
-    let mut first = moody("");
-    let state = first.dir.path().join("state");
-    let added = blocks(&state, &["add", "203.0.113.9"]);
-    assert!(added.status.success(), "{added:?}");
-    let mut second = Gateway::setup()
-        .command(&test_app("moody.mjs"))
-        .state_of(&first)
-        .start();
-    second
-        .process
-        .line_with(&["counts in memory until"], Duration::from_secs(10));
-    first.process.signal(Signal::TERM);
-    first.process.status(Duration::from_secs(20));
-    // By whichever comes second of the socket and the store.
-    wait_for(
-        "the second one to have both",
-        Duration::from_secs(20),
-        || {
-            let listed = blocks(&state, &["list"]);
-            let is_there = String::from_utf8_lossy(&listed.stdout).contains("203.0.113.9");
-            (listed.status.success() && is_there).then_some(())
-        },
+fn a_configuration_from_a_pipe_stays_in_force_when_it_cannot_be_read_again() {
+    let setup = Gateway::setup().command(&test_app("moody.mjs"));
+    let path = setup.dir().join("panoply.toml");
+    std::fs::write(
+        &path,
+        "[tls]\nmode = \"off\"\n[[limit]]\npath = \"/\"\npoints = 3\nwindow = \"1h\"\n",
+    )
+    .unwrap();
+    let config = path.display().to_string();
+    let mut gateway = setup.arguments(&["--config", &config]).start();
+    std::fs::remove_file(&path).unwrap();
+    // Nobody writes there.
+    let made = Command::new("mkfifo").arg(&path).status();
+    assert!(made.unwrap().success());
+    let state = gateway.dir.path().join("state");
+    let begun = Instant::now();
+    let reloaded = panoply().arg("reload").arg("--state").arg(&state).output();
+    let reloaded = reloaded.unwrap();
+    let said = text(&reloaded.stderr);
+    assert!(
+        !reloaded.status.success() && said.contains("is a pipe"),
+        "{said}"
     );
-}
-
-#[test]
-fn one_whose_app_is_not_up_answers_once_another_has_ended() {
-    let mut first = moody("");
-    let state = first.dir.path().join("state");
-    let (mut second, _dir, _) = Gateway::setup()
-        .command(&["sleep".to_owned(), "300".to_owned()])
-        .state_of(&first)
-        .spawn();
-    second.line_with(&["counts in memory until"], Duration::from_secs(10));
-    first.process.signal(Signal::TERM);
-    first.process.status(Duration::from_secs(20));
-    wait_for("the second one to answer", Duration::from_secs(20), || {
-        blocks(&state, &["list"]).status.success().then_some(())
-    });
+    assert!(said.contains("into a file"), "{said}");
+    assert!(
+        begun.elapsed() < Duration::from_secs(10),
+        "it was waited for"
+    );
+    gateway.process.line_with(
+        &["the configuration stays as it was", "is a pipe"],
+        Duration::from_secs(10),
+    );
+    let status = || curl(NULL.as_ref(), &[&gateway.url("/")]).status;
+    let all: Vec<u16> = (0..4).map(|_| status()).collect();
+    assert_eq!(all, [200, 200, 200, 429]);
 }

@@ -408,3 +408,68 @@ fn the_app_is_not_told_what_is_the_gateway_s_alone() {
     assert!(!told.contains("-of-the-"), "{told}");
     drop(gateway);
 }
+
+/// What others on the machine can read of it, or replace, is said by all who are asked how it stands.
+#[test]
+fn what_others_can_read_is_told_with_what_to_write() {
+    let setup = Gateway::setup();
+    let mode = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let state = setup.dir().join("state");
+    let pki = Pki::new(setup.dir());
+    let (certificate, key) = pki.leaf("shop", "DNS:localhost,IP:127.0.0.1");
+    let own = setup.dir().join("own-key.pem");
+    fs::copy(&key, &own).unwrap();
+    fs::create_dir(&state).unwrap();
+    fs::write(state.join("secret"), "0123456789abcdef0123456789abcdef").unwrap();
+    mode(setup.dir(), 0o755);
+    mode(&state, 0o777);
+    mode(&state.join("secret"), 0o644);
+    mode(&own, 0o644);
+    let config = format!(
+        "[tls]\ncertificate = \"{}\"\nkey = \"{}\"\n",
+        certificate.display(),
+        own.display()
+    );
+    let gateway = setup
+        .config(&config)
+        .command(&test_app("moody.mjs"))
+        .start();
+    let shown = state.display();
+    let told = [
+        format!("`chmod o-w {shown}`"),
+        format!("`secret`: `chmod -R o-rwx {shown}`"),
+        format!("`chmod o-rwx {}`", own.display()),
+    ];
+    let asked = |command: &[&str]| {
+        let mut asked = panoply();
+        asked.args(command).arg("--state").arg(&state);
+        text(&asked.output().unwrap().stdout)
+    };
+    let config = gateway.config_path().display().to_string();
+    let check = [
+        "check",
+        "--config",
+        &config,
+        "--upstream",
+        "http://127.0.0.1:1",
+    ];
+    let mut wrong = Verdicts::default();
+    for told in &told {
+        let log = wait_for("the log", Duration::from_secs(10), || {
+            let said = gateway.process.said().join("\n");
+            said.contains(told.as_str()).then_some(said)
+        });
+        wrong.equal("once", log.matches(told.as_str()).count(), 1);
+        for asked in [asked(&["status"]), asked(&check)] {
+            wrong.check(asked.contains(told.as_str()), || format!("{told}: {asked}"));
+        }
+    }
+    mode(&own, 0o640);
+    mode(&state.join("secret"), 0o600);
+    mode(&state, 0o700);
+    let said = asked(&check);
+    wrong.check(!said.contains("chmod"), || said);
+    wrong.settle();
+}

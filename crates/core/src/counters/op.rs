@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::{CounterKey, Receipt, Rule};
+use crate::Network;
 
 /// One thing to be done to one counter, as part of a decision.
 #[derive(Debug, Clone, Copy)]
@@ -96,14 +97,16 @@ pub enum Subject {
     UserFrom(IpAddr),
     /// One user name, any client.
     User,
+    /// All clients of a network, any user.
+    Network(Network),
 }
 
 impl Subject {
-    /// The client's address, where there is one.
+    /// The client's address, where there is one; a network is not one client.
     pub const fn address(self) -> Option<IpAddr> {
         match self {
             Self::Client(address) | Self::UserFrom(address) => Some(address),
-            Self::Hidden | Self::User => None,
+            Self::Hidden | Self::User | Self::Network(_) => None,
         }
     }
 }

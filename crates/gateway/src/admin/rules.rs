@@ -61,6 +61,11 @@ const RULES: &[(&str, &str, Option<&str>)] = &[
         None,
     ),
     (
+        "block/network",
+        "Every request from a network that was blocked by hand.",
+        None,
+    ),
+    (
         "cross-site",
         "Another site's page tried to change something with a visitor's cookies.",
         Some("cross_site"),
@@ -196,6 +201,7 @@ mod tests {
             "intake/both-lengths",
             "app/away",
             "app/broken-answer",
+            "block/network",
             "cross-site",
             "limits/request",
         ] {

@@ -73,12 +73,17 @@ pub(super) fn value(name: &str, path: &str, text: &str) -> Result<Value, ConfigE
 /// The table that holds the key of an account with an authority.
 const ACCOUNT: &str = "acme.external_account";
 
+/// The settings whose values are nobody's business.
+pub(crate) const SECRET_SETTINGS: [&str; 4] = [
+    ACCOUNT,
+    "acme.external_account.key",
+    "admin.token",
+    "store.secret",
+];
+
 /// Whether the value at a dotted path is nobody's business.
 pub(crate) fn is_secret(path: &str) -> bool {
-    matches!(
-        path,
-        ACCOUNT | "acme.external_account.key" | "admin.token" | "store.secret"
-    )
+    SECRET_SETTINGS.contains(&path)
 }
 
 /// The variables whose values are the gateway's alone: the app that it starts is not told them.

@@ -1,6 +1,7 @@
 //! Reading `panoply.toml`.
 
 use std::io;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 
 use super::ConfigError;
@@ -25,9 +26,58 @@ pub(super) fn read(path: &Path) -> Result<String, ConfigError> {
     })
 }
 
+/// The text of a file that has been read before. What is no file is not opened: a pipe has nothing left of what was
+/// read, or nobody at its other end, who would be waited for.
+pub(super) fn read_again(path: &Path) -> Result<String, ConfigError> {
+    let kind = match std::fs::metadata(path) {
+        Ok(about) => about.file_type(),
+        // Why, is said by who tries.
+        Err(_) => return read(path),
+    };
+    if kind.is_file() || kind.is_dir() || path == Path::new("/dev/null") {
+        return read(path);
+    }
+    let what = if kind.is_fifo() { "a pipe" } else { "no file" };
+    let message = format!(
+        "{} is {what}: what was read from it is gone, and it cannot be read again",
+        path.display()
+    );
+    let help = "write the configuration into a file, and name that with `--config FILE`";
+    Err(ConfigError::plain(message).with_help(help))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_can_be_read_but_once_is_not_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("panoply.toml");
+        assert!(
+            read_again(&path)
+                .unwrap_err()
+                .to_string()
+                .contains("panoply init")
+        );
+        std::fs::write(&path, "[log]\n").unwrap();
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        for path in [&path, &link] {
+            assert_eq!(read_again(path).unwrap(), "[log]\n");
+        }
+        assert_eq!(read_again(Path::new("/dev/null")).unwrap(), "");
+        let fifo = folder.path().join("fifo");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RUSR).unwrap();
+        // Nobody writes there, ever.
+        let said = read_again(&fifo).unwrap_err().to_string();
+        assert!(
+            said.contains("is a pipe") && said.contains("into a file"),
+            "{said}"
+        );
+        let said = read_again(Path::new("/dev/zero")).unwrap_err().to_string();
+        assert!(said.contains("is no file"), "{said}");
+    }
 
     #[test]
     fn what_cannot_be_read_is_told_apart() {

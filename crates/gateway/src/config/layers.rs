@@ -72,6 +72,17 @@ impl Source {
         Ok(self)
     }
 
+    /// Reads `path` once more, for a reload.
+    ///
+    /// # Errors
+    ///
+    /// As of [`file`](Self::file), and when it is no file but a pipe, say, which can be read but once: what is in
+    /// force then stays.
+    pub fn file_again(mut self, path: &Path) -> Result<Self, ConfigError> {
+        self.file = Some((path.to_owned(), file::read_again(path)?));
+        Ok(self)
+    }
+
     /// Takes `text` as if it had been read from `path`.
     #[must_use]
     pub fn text(mut self, path: impl Into<PathBuf>, text: impl Into<String>) -> Self {

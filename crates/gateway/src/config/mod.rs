@@ -29,7 +29,7 @@ use serde::Deserialize;
 pub use app::{AppConfig, AppOrigin, Upstream};
 pub use audit::{AuditConfidence, AuditConfig, AuditLevel};
 pub use diagnose::ConfigError;
-pub(crate) use env::{is_secret, secret_variables};
+pub(crate) use env::{SECRET_SETTINGS, is_secret, secret_variables};
 pub use layers::{Loaded, Origin, Source};
 pub use limits::LimitsConfig;
 pub use listen::{Address, ListenConfig};

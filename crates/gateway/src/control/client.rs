@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use panoply_acme::Reason;
+use panoply_core::Network;
 
 use super::message::{Ask, BlockEntry, LONGEST, Reports, Said, Status};
 use super::{PATIENCE, SOCKET};
@@ -113,15 +114,38 @@ impl Control {
         }
     }
 
-    /// Releases the block of this id, or all blocks of this client's address; says how many.
+    /// Blocks all clients of a network for `time`, or until it is released; gives the block's id.
     ///
     /// # Errors
     ///
-    /// When `key` is neither, no gateway answers, or its store fails.
+    /// When it is too wide, or holds this machine or a trusted proxy, no gateway answers, or its store fails.
+    pub fn add_network(
+        &self,
+        network: Network,
+        time: Option<Duration>,
+    ) -> Result<String, ControlError> {
+        let (network, seconds) = (network.to_string(), time.map(|time| time.as_secs()));
+        match self.ask(&Ask::AddNetwork { network, seconds })? {
+            Said::Added { id } => Ok(id),
+            said => Err(unexpected(said)),
+        }
+    }
+
+    /// Releases the block of this id, all blocks of this client's address, or that of this network; says how
+    /// many.
+    ///
+    /// # Errors
+    ///
+    /// When `key` is none of them, no gateway answers, or its store fails.
     pub fn release(&self, key: &str) -> Result<usize, ControlError> {
         let ask = match key.parse() {
             Ok(client) => Ask::ReleaseClient { client },
-            Err(_) => Ask::ReleaseId { id: key.to_owned() },
+            Err(_) => match Network::parse(key) {
+                Some(network) => Ask::ReleaseNetwork {
+                    network: network.to_string(),
+                },
+                None => Ask::ReleaseId { id: key.to_owned() },
+            },
         };
         match self.ask(&ask)? {
             Said::Released { count } => Ok(count),

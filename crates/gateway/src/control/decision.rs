@@ -7,7 +7,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use panoply_core::{
-    Action, CounterKey, Decision, Lock, Moment, Op, Receipt, Rule, State, StoreError, Subject,
+    Action, CounterKey, Decision, Lock, Moment, Network, Op, Receipt, Rule, State, StoreError,
+    Subject,
 };
 use serde::{Deserialize, Serialize};
 use tokio::net::UnixStream;
@@ -47,6 +48,7 @@ enum About {
     Client(IpAddr),
     UserFrom(IpAddr),
     User,
+    Network(IpAddr, u8),
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -131,6 +133,7 @@ impl OwnedOp {
             Subject::Client(address) => About::Client(address),
             Subject::UserFrom(address) => About::UserFrom(address),
             Subject::User => About::User,
+            Subject::Network(network) => About::Network(network.address(), network.bits()),
             _ => About::Hidden,
         };
         Ok(Self {
@@ -209,6 +212,9 @@ pub(crate) fn with_ops<T>(
             About::Client(address) => Subject::Client(address),
             About::UserFrom(address) => Subject::UserFrom(address),
             About::User => Subject::User,
+            About::Network(address, bits) => {
+                Network::new(address, bits).map_or(Subject::Hidden, Subject::Network)
+            }
         };
         Ok(Op::new(owned.key.read()?, rule, owned.action()?).about(subject))
     });
@@ -327,11 +333,14 @@ mod tests {
             Action::Forget,
         ];
         let client = Subject::UserFrom([203, 0, 113, 9].into());
-        for (rule, action) in rules
+        let network = Subject::Network(Network::parse("2001:db8::/32").unwrap());
+        let all = rules
             .iter()
-            .flat_map(|rule| actions.map(|action| (rule, action)))
-        {
-            let op = Op::new(key, rule, action).about(client);
+            .flat_map(|rule| actions.map(|action| (rule, action)));
+        let all =
+            all.flat_map(|(rule, action)| [client, network].map(|about| (rule, action, about)));
+        for (rule, action, about) in all {
+            let op = Op::new(key, rule, action).about(about);
             let said = serde_json::to_string(&[OwnedOp::of(&op).unwrap()]).unwrap();
             let read: Vec<OwnedOp> = serde_json::from_str(&said).unwrap();
             with_ops(&read, |ops| {

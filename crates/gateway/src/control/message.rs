@@ -20,10 +20,13 @@ pub struct BlockEntry {
     pub id: String,
     /// The rule that blocked, such as `login/client`.
     pub rule: String,
-    /// `client`, `user`, `user-from` (one user from one client) or `other`.
+    /// `client`, `network`, `user`, `user-from` (one user from one client) or `other`.
     pub kind: String,
     /// The client's address, where there is one.
     pub client: Option<IpAddr>,
+    /// The network, where a whole one is blocked, such as `203.0.113.0/24`.
+    #[serde(default)]
+    pub network: Option<String>,
     /// How much was counted.
     pub count: i64,
     /// How many more seconds; none means until it is released.
@@ -31,7 +34,12 @@ pub struct BlockEntry {
 }
 
 impl BlockEntry {
-    /// Who is blocked, as a person reads it: an address, or `a user from` one.
+    /// Whether somebody has blocked it by hand, so that nothing was counted.
+    pub fn is_by_hand(&self) -> bool {
+        self.rule.starts_with("block/")
+    }
+
+    /// Who is blocked, as a person reads it: an address, a network, or `a user from` an address.
     pub fn who(&self) -> String {
         let client = self.client.map(|client| client.to_string());
         let client = client.unwrap_or_default();
@@ -39,6 +47,7 @@ impl BlockEntry {
             "client" => client,
             "user-from" => format!("a user from {client}"),
             "user" => "a user".to_owned(),
+            "network" => self.network.clone().unwrap_or_default(),
             _ => "(not kept)".to_owned(),
         }
     }
@@ -62,6 +71,7 @@ impl From<&Block> for BlockEntry {
             Subject::Client(_) => "client",
             Subject::UserFrom(_) => "user-from",
             Subject::User => "user",
+            Subject::Network(_) => "network",
             _ => "other",
         };
         let left = block
@@ -72,6 +82,10 @@ impl From<&Block> for BlockEntry {
             rule: block.rule.clone(),
             kind: kind.to_owned(),
             client: block.subject.address(),
+            network: match block.subject {
+                Subject::Network(network) => Some(network.to_string()),
+                _ => None,
+            },
             count: block.count,
             seconds_left: left,
         }
@@ -154,12 +168,19 @@ pub(super) enum Ask {
         client: IpAddr,
         seconds: Option<u64>,
     },
+    /// To block a network.
+    AddNetwork {
+        network: String,
+        seconds: Option<u64>,
+    },
     /// To release the block of this id.
     ReleaseId { id: String },
     /// To forget the failed logins of a user.
     ReleaseUser { user: String },
     /// To release all blocks of a client.
     ReleaseClient { client: IpAddr },
+    /// To release the block of a network.
+    ReleaseNetwork { network: String },
     /// To revoke the certificate for a name, and to order another.
     Revoke { name: String, reason: Reason },
     /// What browsers have reported.
@@ -245,6 +266,8 @@ mod tests {
                 Ask::ReleaseId { id: id.clone() },
                 Ask::ReleaseUser { user: user.clone() },
                 Ask::ReleaseClient { client },
+                Ask::AddNetwork { network: user.clone(), seconds },
+                Ask::ReleaseNetwork { network: user.clone() },
                 Ask::Revoke { name: user.clone(), reason: Reason::default() },
             ];
             for ask in asks {
@@ -258,6 +281,7 @@ mod tests {
                 rule: user,
                 kind: why.clone(),
                 client: Some(client),
+                network: Some(why.clone()),
                 count,
                 seconds_left: seconds,
             };

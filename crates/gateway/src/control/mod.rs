@@ -1,5 +1,6 @@
 //! The way to a gateway that runs: a socket in its state directory, for whoever may enter that.
 
+mod blocks;
 mod client;
 mod decision;
 #[cfg(any(test, fuzzing))]
@@ -15,7 +16,7 @@ pub(crate) use decision::{OwnedOp, decide_at, with_ops};
 pub use message::{BlockEntry, CertificateEntry, Reports, Status};
 pub(crate) use pulse::Pulse;
 pub(crate) use server::{Asker, Desk, serve};
-pub(crate) use socket::{Socket, bind};
+pub(crate) use socket::{Socket, bind, find, tell_of_another};
 pub(crate) use status::status;
 
 /// The socket's name in the state directory.

@@ -1,23 +1,22 @@
 //! The gateway's end of the socket: one line of JSON in, one out.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use panoply_acme::Reason;
-use panoply_core::{BlockId, ClientAddress, CounterStore as _, Release, Scheme, StoreError};
+use panoply_core::{BlockId, CounterStore as _, Release, StoreError};
 use panoply_headers::HeaderInForce;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::PATIENCE;
 use super::decision::with_ops;
 use super::message::{Ask, BlockEntry, LONGEST, PAGE, Reports, Said};
 use super::socket::Socket;
 use super::status::status;
+use super::{PATIENCE, blocks};
 use crate::descriptors::Once;
 use crate::settings::Live;
 use crate::shared::Shared;
@@ -134,13 +133,11 @@ async fn answer(ask: Ask, desk: &Desk) -> Said {
             Err(why) => return Said::Failed { why },
         },
         Ask::Add { client, seconds } => {
-            let time = seconds.map(Duration::from_secs);
-            let client = network(client);
-            let added = list.add(client, time).await;
-            added.map(|id| {
-                tracing::info!(client.ip = %client, block = %id, "blocked by hand");
-                Said::Added { id: id.to_string() }
-            })
+            let client = blocks::client(&live, client);
+            return blocks::add(list, client, seconds).await;
+        }
+        Ask::AddNetwork { network, seconds } => {
+            return blocks::add_network(&live, &network, seconds).await;
         }
         Ask::ReleaseId { id } => match parsed(&id) {
             Ok(block) => list.release(Release::Id(block)).await.map(|count| {
@@ -180,12 +177,10 @@ async fn answer(ask: Ask, desk: &Desk) -> Said {
         }
         Ask::Revoke { name, reason } => return revoke(&live, &name, reason).await,
         Ask::ReleaseClient { client } => {
-            let client = network(client);
-            list.release(Release::Client(client)).await.map(|count| {
-                tracing::info!(client.ip = %client, count, "released by hand");
-                Said::Released { count }
-            })
+            let client = blocks::client(&live, client);
+            return blocks::release_client(list, client).await;
         }
+        Ask::ReleaseNetwork { network } => return blocks::release_network(&live, &network).await,
     };
     done.unwrap_or_else(|error| failed(&error))
 }
@@ -237,14 +232,9 @@ async fn revoke(live: &Live, name: &str, reason: Reason) -> Said {
     }
 }
 
-fn failed(error: &StoreError) -> Said {
+pub(super) fn failed(error: &StoreError) -> Said {
     let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
     Said::Failed {
         why: format!("{error}{}", cause.unwrap_or_default()),
     }
-}
-
-/// What counts as one client: of IPv6 its /64.
-fn network(client: IpAddr) -> IpAddr {
-    ClientAddress::direct(SocketAddr::new(client, 0), Scheme::Http).network()
 }

@@ -11,6 +11,8 @@ use rustix::fs::{FlockOperation, Mode, chmod, fchmod, flock};
 use socket2::{Domain, SockAddr, Type};
 
 use super::SOCKET;
+use crate::handover::Entrance;
+use crate::surroundings::Surroundings;
 
 /// The socket, removed when the gateway ends, unless another has it by then.
 #[derive(Debug)]
@@ -66,6 +68,33 @@ impl Socket {
     pub(crate) fn leave(&self) {
         self.is_ours.store(false, Ordering::Relaxed);
     }
+}
+
+/// The socket for `panoply blocks` and `panoply status`: one that is handed over, or one of this gateway's own, unless
+/// another one has it.
+pub(crate) fn find(around: &Surroundings) -> Option<Socket> {
+    let left = around
+        .heir
+        .as_ref()
+        .and_then(|heir| heir.sockets(Entrance::Control, None));
+    let bound = match left.and_then(|sockets| sockets.into_iter().next()) {
+        Some(socket) => Socket::taken_over(socket, &around.state).map(Some),
+        None => bind(&around.state),
+    };
+    match bound {
+        Ok(Some(socket)) => return Some(socket),
+        Ok(None) => tell_of_another(around),
+        Err(error) => tracing::warn!(%error, "`panoply blocks` will find no control socket"),
+    }
+    None
+}
+
+/// Says that another gateway is the one that is asked.
+pub(crate) fn tell_of_another(around: &Surroundings) {
+    tracing::warn!(
+        state = %around.state.display(),
+        "another gateway runs on this state directory; `panoply blocks` speaks to that one until it has ended"
+    );
 }
 
 /// The socket in `state`, in place of one that a gateway left behind; none when another gateway

@@ -1,15 +1,36 @@
 //! How everything stands.
 
+use std::time::Duration;
+
 use panoply_core::{CertificateSource, CounterStore as _};
 use panoply_tls::{CertificateInfo, Date};
 
 use super::message::{CertificateEntry, PAGE, Status};
+use crate::config::Span;
+use crate::settings::Live;
 use crate::shared::{AppState, Shared};
 use crate::store::Deferred;
 
 /// Until when a certificate is valid.
 fn end(info: &CertificateInfo) -> String {
     Date::from(info.not_after()).to_string()
+}
+
+/// How long it is told that the store has lost something.
+const TOLD: Duration = Duration::from_hours(24);
+
+/// What the store has lost of late.
+fn loss(live: &Live, shared: &Shared) -> Option<String> {
+    let loss = live.suit.blocklist().loss()?;
+    let ago = shared.clock.monotonic().saturating_sub(loss.at);
+    (ago < TOLD).then(|| {
+        format!(
+            "the store has lost what was written to it, {} ago: {} blocks by hand were put back, locks and counters \
+             began anew",
+            Span::seconds(ago.as_secs()),
+            loss.put_back
+        )
+    })
 }
 
 pub(crate) async fn status(shared: &Shared, store: &Deferred) -> Status {
@@ -57,7 +78,14 @@ pub(crate) async fn status(shared: &Shared, store: &Deferred) -> Status {
     });
     let certified = live.tls.as_deref().map(crate::certificate_warnings);
     let waits = shared.waits.load();
+    let open = shared.open_secrets.load();
     let warnings = certified.into_iter().flatten().chain(waits.told());
+    let warnings = warnings.chain(open.iter().cloned());
+    let lost = loss(&live, shared);
+    let forgets = shared.store_forgets.load_full();
+    let warnings = warnings
+        .chain(lost)
+        .chain(forgets.map(|why| why.to_string()));
     Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         process: std::process::id(),

@@ -75,7 +75,7 @@ impl<S> Intake<S> {
     fn is_blocked(&self, request: &Request<RequestBody>) -> bool {
         let client = request.extensions().get::<ClientAddress>();
         let blocks = self.live.suit.blocklist();
-        client.is_some_and(|client| blocks.find(client.network()).is_some())
+        client.is_some_and(|client| blocks.find_client(client).is_some())
     }
 
     /// What an ACME directory looks for; what others ask for below that path is theirs.

@@ -3,6 +3,7 @@
 
 use std::num::NonZeroU32;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -28,6 +29,9 @@ pub(crate) struct Awaited {
     file: Arc<OnceLock<SqliteStore>>,
     /// Why it cannot be had, where that is not for another gateway.
     trouble: Arc<Mutex<Option<String>>>,
+    /// Whether this gateway has the control socket: of several for which the file cannot be opened it alone goes
+    /// on to try, or the file and the socket would come to two of them.
+    leads: Arc<AtomicBool>,
 }
 
 impl Awaited {
@@ -38,6 +42,7 @@ impl Awaited {
             clock: Arc::clone(clock),
             file: Arc::default(),
             trouble: Arc::default(),
+            leads: Arc::default(),
         };
         let memory = MemoryStore::builder().clock(Arc::clone(clock)).build();
         let insured = InsuredConfig::new()
@@ -52,12 +57,23 @@ impl Awaited {
             file: None,
             awaited: Some(awaited),
             memory: None,
+            redis: None,
             sessions: None,
         }
     }
 
     pub(super) fn file(&self) -> Option<&SqliteStore> {
         self.file.get()
+    }
+
+    /// Whether nobody else has the file: it is had, or cannot be opened.
+    pub(crate) fn is_decided(&self) -> bool {
+        self.file.get().is_some() || self.trouble().is_some()
+    }
+
+    /// This gateway has the control socket.
+    pub(crate) fn lead(&self) {
+        self.leads.store(true, Ordering::Relaxed);
     }
 
     /// Opens the file as soon as nobody else has it.
@@ -70,6 +86,9 @@ impl Awaited {
     async fn is_had(&self) -> bool {
         if self.file.get().is_some() {
             return true;
+        }
+        if self.trouble().is_some() && !self.leads.load(Ordering::Relaxed) {
+            return false;
         }
         let builder = SqliteStore::builder(&*self.path)
             .clock(Arc::clone(&self.clock))
@@ -179,6 +198,9 @@ mod tests {
             "{told}"
         );
         std::fs::remove_file(&path).unwrap();
+        assert!(awaited.is_decided() && !awaited.is_had().await);
+        // Another one may have the control socket, and is the one to go on.
+        awaited.lead();
         assert!(awaited.is_had().await);
         assert_eq!(opened.trouble(), None);
     }

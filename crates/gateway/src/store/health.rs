@@ -9,6 +9,9 @@ use panoply_store_sqlite::SqliteStore;
 use super::Opened;
 use super::awaited::Awaited;
 
+/// Longest that the server is waited for, which nobody else waits for.
+const FORGETS: Duration = Duration::from_secs(1);
+
 impl Opened {
     /// Whether the store decides, and not the insurance in its place. One that is away, or does not do its work, is
     /// asked: on a node where nobody logs in, nobody else would see that it is back.
@@ -19,6 +22,16 @@ impl Opened {
             probe(&*self.store).await;
         }
         !is_away()
+    }
+
+    /// Why the store may forget what it was told, as far as its server says; it is asked.
+    pub(crate) async fn forgets(&self) -> Option<String> {
+        let evicts = self.redis.as_ref()?.evicts();
+        let policy = tokio::time::timeout(FORGETS, evicts).await.ok()?.ok()??;
+        Some(format!(
+            "redis may evict counters, locks and blocks when its memory is full (maxmemory-policy {policy}): set \
+             `maxmemory-policy noeviction`, or give the store a redis of its own"
+        ))
     }
 
     /// The file that this process has to itself, if it has one.
@@ -104,6 +117,7 @@ mod tests {
             file: None,
             awaited: None,
             memory: None,
+            redis: None,
             sessions: None,
         };
         (opened, moody, clock)

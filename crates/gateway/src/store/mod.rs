@@ -6,6 +6,7 @@ mod health;
 mod open;
 mod secret;
 
+pub(crate) use awaited::Awaited;
 pub(crate) use deferred::Deferred;
 pub use open::OpenError;
 pub(crate) use open::{Opened, Plan, carry_over, open, warn_of_lost};

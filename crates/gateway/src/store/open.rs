@@ -33,6 +33,8 @@ pub(crate) struct Opened {
     pub(crate) awaited: Option<Awaited>,
     /// The same, where it ends with the process, unless it is handed over.
     pub(crate) memory: Option<MemoryStore>,
+    /// The same, where a server's settings say whether it forgets.
+    pub(crate) redis: Option<RedisStore>,
     /// Where nodes keep what they share, if they have a store in common.
     pub(crate) sessions: Option<Arc<dyn SessionStore>>,
 }
@@ -88,6 +90,7 @@ pub(crate) async fn open(
         file: None,
         awaited: None,
         memory: None,
+        redis: None,
         sessions: None,
     };
     let in_memory = |store: MemoryStore| Opened {
@@ -110,6 +113,7 @@ pub(crate) async fn open(
             file: None,
             awaited: None,
             memory: None,
+            redis: None,
             sessions: Some(sessions),
         }
     };
@@ -139,7 +143,10 @@ pub(crate) async fn open(
             let store = store.map_err(|error| plan.cannot(&error))?;
             plan.is_ours(&store).await?;
             let sessions = store.sessions();
-            Ok(shared(Arc::new(store), Arc::new(sessions)))
+            Ok(Opened {
+                redis: Some(store.clone()),
+                ..shared(Arc::new(store), Arc::new(sessions))
+            })
         }
         StoreUrl::Postgres(url) => {
             let store = PostgresStore::builder(url.as_str()).connect().await;

@@ -1,5 +1,10 @@
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
 use panoply_core::ManualClock;
 use panoply_store_memory::MemoryStore;
+use tower_layer::Layer as _;
 
 use super::*;
 
@@ -53,6 +58,12 @@ async fn a_list_in_place_of_another_begins_with_what_that_one_knew() {
     assert!(next.find(good).is_some() && earlier.find(bad).is_some());
 }
 
+fn known(clients: impl Iterator<Item = (IpAddr, Entry)>) -> Arc<Known> {
+    let mut known = Known::default();
+    known.clients.extend(clients);
+    Arc::new(known)
+}
+
 #[tokio::test]
 async fn beyond_the_most_nobody_is_added_until_there_is_room() {
     let clock = ManualClock::new();
@@ -65,7 +76,7 @@ async fn beyond_the_most_nobody_is_added_until_there_is_room() {
         let id = BlockId::of(CounterKey::from_bits(number as u128));
         (client, Entry { id, until })
     });
-    list.0.known.store(Arc::new(all.collect()));
+    list.0.known.store(known(all));
     let late = client(0x7f00_0001);
     let error = list.add(late, None).await.unwrap_err();
     assert!(error.to_string().contains("release some"), "{error}");
@@ -171,7 +182,7 @@ async fn where_more_are_blocked_than_are_known_one_takes_the_place_of_who_is_rel
         let id = BlockId::of(CounterKey::from_bits(number as u128));
         (client(number), Entry { id, until: None })
     });
-    list.0.known.store(Arc::new(all.collect()));
+    list.0.known.store(known(all));
     assert_eq!(list.find(client(0)), None);
     list.release(Release::Client(client(1))).await.unwrap();
     assert_eq!(list.find(client(0)), Some(first));
@@ -247,4 +258,253 @@ async fn who_follows_knows_what_was_blocked_before_and_elsewhere() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(list.find(bad), None);
     follows.abort();
+}
+
+fn network(text: &str) -> Network {
+    Network::parse(text).unwrap()
+}
+
+#[tokio::test]
+async fn a_network_keeps_all_of_its_clients_out_until_it_is_over() {
+    let clock = ManualClock::new();
+    let store = Arc::new(MemoryStore::builder().clock(clock.clone()).build());
+    let node = || {
+        let keys = CounterKeys::new([7; 16]);
+        Blocklist::with_clock(store.clone(), keys, clock.clone())
+    };
+    let (list, other) = (node(), node());
+    let hour = Duration::from_hours(1);
+    let wide = list.add_network(network("203.0.0.0/16"), None).await;
+    let narrow = network("203.0.113.0/24");
+    let narrow_id = list.add_network(narrow, Some(hour)).await.unwrap();
+    list.add_network(network("2001:db8::/32"), None)
+        .await
+        .unwrap();
+    list.add_network(network("2001:db9::9/128"), None)
+        .await
+        .unwrap();
+    // One that ends inside of a client's network is of those addresses alone.
+    list.add_network(network("2001:dba::/96"), None)
+        .await
+        .unwrap();
+    other.refresh().await.unwrap();
+    for list in [&list, &other] {
+        for (client, refused) in [
+            ("203.0.113.9", true),
+            ("203.0.114.9", true),
+            ("203.1.0.1", false),
+            ("::ffff:203.0.113.9", true),
+            ("2001:db8:7::9", true),
+            ("2001:db9::9", true),
+            ("2001:db9::8", false),
+            ("2001:dba::9", true),
+            ("2001:dba::1:0:0:9", false),
+        ] {
+            let status = ask(list, Some(client)).await;
+            assert_eq!(status == StatusCode::FORBIDDEN, refused, "{client}");
+        }
+        let client = "203.0.113.9".parse().unwrap();
+        assert_eq!(list.find(client), Some(narrow_id), "the narrowest is told");
+        assert_eq!(list.find_network(client), Some(narrow));
+    }
+    clock.advance(hour);
+    let client = "203.0.113.9".parse().unwrap();
+    assert_eq!(
+        list.find(client),
+        Some(wide.unwrap()),
+        "the wider one goes on"
+    );
+    assert_eq!(list.find_network(client), Some(network("203.0.0.0/16")));
+    assert_eq!(
+        list.release_network(network("203.0.113.0/24"))
+            .await
+            .unwrap(),
+        0
+    );
+    assert_eq!(
+        list.release_network(network("203.0.0.0/16")).await.unwrap(),
+        1
+    );
+    other.refresh().await.unwrap();
+    assert_eq!((list.find(client), other.find(client)), (None, None));
+    assert!(list.find("2001:db8::1".parse().unwrap()).is_some());
+}
+
+#[tokio::test]
+async fn a_client_and_the_network_around_it_are_released_each_by_itself() {
+    let store = Arc::new(MemoryStore::default());
+    let list = Blocklist::new(store, CounterKeys::new([7; 16]));
+    let client: IpAddr = [203, 0, 113, 0].into();
+    let own = list.add(client, None).await.unwrap();
+    list.add_network(network("203.0.113.0/24"), None)
+        .await
+        .unwrap();
+    assert_eq!(list.release(Release::Client(client)).await.unwrap(), 1);
+    assert!(list.find(client).is_some(), "the network holds it");
+    // A network of one address is that client.
+    let again = list.add_network(network("203.0.113.0/32"), None).await;
+    assert_eq!(again.unwrap(), own);
+    list.release_network(network("203.0.113.0/24"))
+        .await
+        .unwrap();
+    assert_eq!(list.find(client), Some(own));
+    assert_eq!(
+        list.release_network(network("203.0.113.0/32"))
+            .await
+            .unwrap(),
+        1
+    );
+    assert_eq!(list.find(client), None);
+}
+
+#[tokio::test]
+async fn a_network_that_holds_nearly_everybody_or_this_machine_is_refused() {
+    let store = Arc::new(MemoryStore::default());
+    let list = Blocklist::new(store.clone(), CounterKeys::new([7; 16]));
+    for (wrong, told) in [
+        ("0.0.0.0/0", "too wide"),
+        ("::/0", "too wide"),
+        ("128.0.0.0/7", "too wide"),
+        ("2000::/15", "too wide"),
+        ("127.0.0.0/8", "this machine"),
+        ("::/64", "this machine"),
+    ] {
+        let error = list.add_network(network(wrong), None).await.unwrap_err();
+        assert!(error.to_string().contains(told), "{wrong}: {error}");
+    }
+    assert!(store.is_empty());
+    assert!(
+        list.add_network(network("127.5.0.0/16"), None)
+            .await
+            .is_ok()
+    );
+}
+
+#[tokio::test]
+async fn networks_count_among_the_most() {
+    let store = Arc::new(MemoryStore::default());
+    let list = Blocklist::new(store, CounterKeys::new([7; 16]));
+    let client = |number: usize| IpAddr::from(u32::try_from(number).unwrap().to_be_bytes());
+    let all = (0..MOST - 1).map(|number| {
+        let id = BlockId::of(CounterKey::from_bits(number as u128));
+        (client(number), Entry { id, until: None })
+    });
+    list.0.known.store(known(all));
+    list.add_network(network("203.0.113.0/24"), None)
+        .await
+        .unwrap();
+    // What the store has is one block, and so much is known since.
+    let all = (0..MOST).map(|number| {
+        let id = BlockId::of(CounterKey::from_bits(number as u128));
+        (client(number), Entry { id, until: None })
+    });
+    list.0.known.store(known(all));
+    let error = list.add_network(network("198.51.100.0/24"), None).await;
+    assert!(matches!(error.unwrap_err(), BlockError::Store(_)));
+}
+
+proptest::proptest! {
+    #[test]
+    fn who_is_held_is_who_is_in_one_of_the_networks(
+        networks: Vec<(u8, u8)>, released: Vec<proptest::sample::Index>, clients: Vec<u8>
+    ) {
+        // All within 203.0.113.0/24, so that they lie in each other.
+        let mut networks: Vec<Network> = { networks.into_iter() }
+            .map(|(last, bits)| Network::new([203, 0, 113, last].into(), 24 + bits % 8).unwrap())
+            .collect();
+        let list = Blocklist::new(Arc::new(MemoryStore::default()), CounterKeys::new([7; 16]));
+        futures_executor::block_on(async {
+            for network in &networks {
+                list.add_network(*network, None).await.unwrap();
+            }
+            for index in released.iter().filter(|_| !networks.is_empty()) {
+                list.release_network(*index.get(&networks)).await.unwrap();
+            }
+        });
+        let gone: Vec<Network> = { released.iter() }
+            .filter(|_| !networks.is_empty())
+            .map(|index| *index.get(&networks))
+            .collect();
+        networks.retain(|network| !gone.contains(network));
+        for last in clients {
+            let client = IpAddr::from([203, 0, 113, last]);
+            let narrowest = { networks.iter().copied() }
+                .filter(|network| network.contains(client))
+                .max_by_key(|network| network.bits());
+            proptest::prop_assert_eq!(list.find_network(client), narrowest);
+        }
+    }
+}
+
+/// Who is blocked in a store.
+async fn kept(store: &MemoryStore) -> Vec<(String, Option<Duration>)> {
+    let blocks = store.blocks(None, PAGE).await.unwrap().into_iter();
+    let mut kept: Vec<_> =
+        { blocks.map(|block| (format!("{:?}", block.subject), block.left)) }.collect();
+    kept.sort();
+    kept
+}
+
+#[tokio::test]
+async fn what_a_store_has_lost_is_put_back_once_by_whoever_sees_it_first() {
+    let clock = ManualClock::new();
+    let store = Arc::new(MemoryStore::builder().clock(clock.clone()).build());
+    let node = || {
+        let keys = CounterKeys::new([7; 16]);
+        Blocklist::with_clock(store.clone(), keys, clock.clone())
+    };
+    let (one, other) = (node(), node());
+    let client = |number: u8| IpAddr::from([203, 0, 113, number]);
+    let (minute, hour) = (Duration::from_mins(1), Duration::from_hours(1));
+    for number in 0..200 {
+        one.add(client(number), Some(hour)).await.unwrap();
+    }
+    one.add(client(201), Some(minute)).await.unwrap();
+    one.add(client(202), None).await.unwrap();
+    one.add_network(network("198.51.100.0/24"), Some(hour))
+        .await
+        .unwrap();
+    other.refresh().await.unwrap();
+    clock.advance(minute);
+    let before = kept(&store).await;
+    assert_eq!(before.len(), 202, "one is over");
+    assert_eq!(one.loss(), None);
+    store.clear();
+    one.refresh().await.unwrap();
+    assert_eq!(kept(&store).await, before, "the same, for as long");
+    let (put_back, at) = (202, clock.monotonic());
+    assert_eq!(one.loss(), Some(Loss { put_back, at }));
+    assert_eq!(one.find(client(201)), None);
+    // Once it is put back, what is released stays so, and the other nodes find nothing lost.
+    one.release(Release::Client(client(202))).await.unwrap();
+    other.refresh().await.unwrap();
+    assert_eq!((other.find(client(202)), other.loss()), (None, None));
+    assert!(other.find(client(7)).is_some());
+    assert_eq!(kept(&store).await.len(), 201);
+    // Whoever adds or releases sees it, too.
+    store.clear();
+    other.add(client(203), None).await.unwrap();
+    assert_eq!(kept(&store).await.len(), 202);
+    one.refresh().await.unwrap();
+    assert!(one.find(client(203)).is_some() && one.loss().unwrap().put_back == 202);
+    store.clear();
+    assert_eq!(one.release(Release::Client(client(203))).await.unwrap(), 0);
+    assert_eq!(
+        kept(&store).await.len(),
+        201,
+        "but for who was to be released"
+    );
+    assert_eq!(one.find(client(203)), None);
+}
+
+#[tokio::test]
+async fn a_store_that_counts_anew_and_comes_to_the_same_is_not_the_same() {
+    let store = Arc::new(MemoryStore::default());
+    let list = Blocklist::new(store.clone(), CounterKeys::new([7; 16]));
+    let [first, second] = [[203, 0, 113, 1], [203, 0, 113, 2]].map(IpAddr::from);
+    list.add(first, None).await.unwrap();
+    store.clear();
+    list.add(second, None).await.unwrap();
+    assert!(list.find(first).is_some() && list.find(second).is_some());
+    assert_eq!(kept(&store).await.len(), 2);
 }

@@ -13,7 +13,7 @@ use crate::time::Counter;
 /// |---|---|---|---|
 /// | `login/pair` | consecutive failures of one user from one client | 10 in 90 days | locked for an hour, doubling to a day |
 /// | `login/client` | failures of one client, any user | 100 a day | blocked for a day |
-/// | `login/user` | failures of one user from everywhere, unknown devices | 10 an hour | refused until the hour is over |
+/// | `login/user` | failures of one user from everywhere, unknown devices | 10 an hour | locked for an hour |
 /// | `login/names` | different users that failed from one client | 10 in 10 minutes | blocked for 10 minutes, doubling to a day |
 /// | `login/ever` | consecutive failures of one user, ever | off | refused until released |
 /// | `login/device` | consecutive failures of a known device | 10 in 90 days | treated as unknown for an hour, doubling to a day |
@@ -51,7 +51,7 @@ impl Default for LoginRules {
         Self {
             pair: Some(pair(PAIR)),
             client: Some(Rule::new(CLIENT, 100, DAY).lock(Lock::fixed(DAY))),
-            user: Some(Rule::new(USER, 10, HOUR)),
+            user: Some(Rule::new(USER, 10, HOUR).lock(Lock::fixed(HOUR))),
             names: Some(Rule::new(NAMES, 10, TEN_MINUTES).lock(Lock::doubling(TEN_MINUTES, DAY))),
             ever: None,
             device: Some(pair(DEVICE)),
@@ -62,6 +62,15 @@ impl Default for LoginRules {
 
 fn trust() -> Rule {
     Rule::new(TRUST, 10, DAY)
+}
+
+/// A user who is kept out is locked, so that he is found among the blocks and can be released: where no time is
+/// said, for as long as the window.
+fn locking(rule: Rule) -> Rule {
+    match rule.window().filter(|_| rule.locks().is_none()) {
+        Some(window) => rule.lock(Lock::fixed(window)),
+        None => rule,
+    }
 }
 
 macro_rules! setters {
@@ -84,14 +93,26 @@ impl LoginRules {
         pair = PAIR, "pair";
         /// Failures of one client, whoever the user.
         client = CLIENT, "client";
-        /// Failures of one user, whoever the client, unless it is a known device.
-        user = USER, "user";
         /// Different users that failed from one client.
         names = NAMES, "names";
         /// Consecutive failures of one user without an end to the count.
         ever = EVER, "ever";
         /// Consecutive failures of a known device.
         device = DEVICE, "device";
+    }
+
+    /// Failures of one user, whoever the client, unless it is a known device. Without a time for the lock it is as
+    /// long as the window.
+    ///
+    /// # Errors
+    ///
+    /// When the points or a time are zero, or the longest lock is shorter than the first.
+    pub fn user(mut self, counter: Option<Counter>) -> Result<Self, Error> {
+        let rule = { counter }
+            .map(|counter| counter.rule("user", USER))
+            .transpose()?;
+        self.user = rule.map(locking);
+        Ok(self)
     }
 
     /// No rule at all, to which some are added.

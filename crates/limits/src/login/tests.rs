@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use panoply_core::{ManualClock, Release, Secret};
+use panoply_core::{ManualClock, Release, Secret, Subject};
 use panoply_store_memory::MemoryStore;
 
 use super::*;
@@ -75,10 +75,60 @@ async fn a_success_forgets_the_pair_and_counts_against_nobody() {
         assert_eq!(cookie.is_some(), number < 10, "{number}");
     }
     site.fails(client(1), "alice").await.unwrap();
-    assert!(site.guard.blocks(None, 9).await.unwrap().is_empty());
-    // The nine failures still count for the user from everywhere.
+    // The nine failures still count for the user from everywhere, and for nobody else.
+    let listed = site.guard.blocks(None, 9).await.unwrap();
+    let rules: Vec<&str> = listed.iter().map(|block| block.rule.as_str()).collect();
+    assert_eq!(rules, ["login/user"]);
     let refused = site.fails(client(2), "alice").await.unwrap_err();
     assert_eq!(refused.rule, "login/user");
+}
+
+/// Who is held whatever the client is found among the blocks, without his name, and released there.
+#[tokio::test]
+async fn a_user_that_is_held_from_everywhere_is_listed_and_released() {
+    let without_lock = Some(Counter::new(10, HOUR));
+    for rules in [
+        LoginRules::default(),
+        LoginRules::none().user(without_lock).unwrap(),
+    ] {
+        let site = Site::new(rules);
+        for number in 0..10 {
+            site.fails(client(number), "alice").await.unwrap();
+        }
+        let refused = site.fails(client(99), "alice").await.unwrap_err();
+        assert_eq!(
+            (refused.rule, refused.retry_after),
+            ("login/user", Some(HOUR))
+        );
+        let listed = site.guard.blocks(None, 9).await.unwrap();
+        let [block] = &listed[..] else {
+            panic!("{listed:?}");
+        };
+        assert_eq!(
+            (block.rule.as_str(), block.subject),
+            ("login/user", Subject::User)
+        );
+        assert_eq!((block.id(), block.count), (refused.block, 10));
+        let release = Release::Id(block.id());
+        assert_eq!(site.guard.release(release).await.unwrap(), 1);
+        for number in 0..10 {
+            site.fails(client(number), "alice").await.unwrap();
+        }
+        assert_eq!(site.guard.release_user("alice").await.unwrap(), 1);
+        assert!(site.guard.blocks(None, 9).await.unwrap().is_empty());
+        for number in 0..10 {
+            site.fails(client(number), "alice").await.unwrap();
+        }
+        // It ends by itself, and a success lifts what it would have made.
+        site.clock.advance(HOUR);
+        for number in 0..9 {
+            site.fails(client(number), "alice").await.unwrap();
+        }
+        let attempt = site.guard.attempt(client(99), "alice").await.unwrap();
+        attempt.succeed().await.unwrap();
+        assert!(site.guard.blocks(None, 9).await.unwrap().is_empty());
+        site.fails(client(1), "alice").await.unwrap();
+    }
 }
 
 #[tokio::test]

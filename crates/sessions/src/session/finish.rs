@@ -48,7 +48,7 @@ impl Session {
         let shared = &*self.0.shared;
         let sends_cookies = self.sends_cookies();
         let mut state = self.0.state.try_lock()?;
-        if state.has_failed() {
+        if state.has_failed() || self.has_given_up() {
             return None;
         }
         state.closing = true;
@@ -85,7 +85,7 @@ impl Session {
         let shared = &*self.0.shared;
         let settings = &shared.settings;
         let sends_cookies = self.sends_cookies();
-        let failed = state.has_failed();
+        let failed = state.has_failed() || self.has_given_up();
         let outage = failed || matches!(kept, Err(Error::Store(_)));
         let refused = match kept {
             _ if outage && settings.on_outage == OnOutage::Refuse => Some(Refused::Outage),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use panoply_core::{Destroy, SessionInfo, UserKey};
 
 use super::state::{Place, REMEMBER, State, USER};
-use super::{Session, read, write};
+use super::{End, Session, read, write};
 use crate::keeper::Keeper;
 use crate::sessions::Shared;
 use crate::{CookieConfig, Error, Sessions, user_key};
@@ -59,7 +59,7 @@ impl Session {
     ///
     /// When the store fails.
     pub async fn destroy(&self) -> Result<(), Error> {
-        let mut state = self.state().await;
+        let mut state = self.state_to_end(End::Own).await;
         state.destroy(&self.0.shared).await
     }
 
@@ -126,13 +126,14 @@ impl Session {
     ///
     /// [`Error::NoUser`] when nobody is logged in.
     pub async fn revoke_others(&self) -> Result<usize, Error> {
-        let mut state = self.state().await;
-        state.unended.others = true;
+        let mut state = self.state_to_end(End::Others).await;
+        // One that failed before is not made up for by one that finds nothing to do.
+        let earlier = std::mem::replace(&mut state.unended.others, true);
         state.load(&self.0.shared).await?;
         let (user, store) = match whose(&state, &self.0.shared) {
             Ok(found) => found,
             Err(error) => {
-                state.unended.others = false;
+                state.unended.others = earlier;
                 return Err(error);
             }
         };

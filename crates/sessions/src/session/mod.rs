@@ -41,8 +41,19 @@ struct Inner {
     shared: Arc<Shared>,
     state: Mutex<State>,
     looked: AtomicBool,
+    /// Which ends are asked for and wait for their turn: one that is given up is not done.
+    waiting: [AtomicBool; 2],
     /// Whether the request came over HTTPS, as far as anybody knows.
     https: Option<bool>,
+}
+
+/// What is to be ended.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    /// The request's own session.
+    Own,
+    /// All others of its user.
+    Others,
 }
 
 impl Session {
@@ -51,6 +62,7 @@ impl Session {
             shared,
             state: Mutex::new(State::new(id, https.unwrap_or(false))),
             looked: AtomicBool::new(false),
+            waiting: [AtomicBool::new(false), AtomicBool::new(false)],
             https,
         }))
     }
@@ -124,6 +136,30 @@ impl Session {
             Some(state) => state,
             None => Box::pin(self.0.state.lock()).await,
         }
+    }
+
+    /// The same for who is to end sessions, which is taken note of before its turn comes: a handler that gives it
+    /// up meanwhile would go on as if it were done.
+    async fn state_to_end(&self, what: End) -> MutexGuard<'_, State> {
+        if let Some(state) = self.0.state.try_lock() {
+            self.0.looked.store(true, Ordering::Release);
+            return state;
+        }
+        let [own, others] = &self.0.waiting;
+        let waits = match what {
+            End::Own => own,
+            End::Others => others,
+        };
+        waits.store(true, Ordering::Release);
+        let state = self.state().await;
+        waits.store(false, Ordering::Release);
+        state
+    }
+
+    /// Whether an end was asked for and given up before its turn.
+    fn has_given_up(&self) -> bool {
+        let is_set = |waits: &AtomicBool| waits.load(Ordering::Acquire);
+        self.0.waiting.iter().any(is_set)
     }
 
     async fn loaded(&self) -> Result<MutexGuard<'_, State>, Error> {

@@ -7,7 +7,7 @@ use std::io::{self, Read, Write};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use panoply_core::{CounterKey, Moment, Record, Subject};
+use panoply_core::{CounterKey, Moment, Network, Record, Subject};
 
 use super::{Kept, MemoryStore, SketchImage};
 use crate::MemoryStoreBuilder;
@@ -104,6 +104,7 @@ fn put_counter(bytes: &mut Vec<u8>, kept: &Kept<'_>, record: &Record) {
         Subject::Client(address) => (1, Some(address)),
         Subject::UserFrom(address) => (2, Some(address)),
         Subject::User => (3, None),
+        Subject::Network(network) => (4, Some(network.address())),
         _ => (0, None),
     };
     bytes.push(about);
@@ -117,6 +118,9 @@ fn put_counter(bytes: &mut Vec<u8>, kept: &Kept<'_>, record: &Record) {
             bytes.extend(address.octets());
         }
         None => bytes.push(0),
+    }
+    if let Subject::Network(network) = subject {
+        bytes.push(network.bits());
     }
 }
 
@@ -151,6 +155,10 @@ fn subject(image: &mut impl Read) -> io::Result<Subject> {
         (1, Some(address)) => Subject::Client(address),
         (2, Some(address)) => Subject::UserFrom(address),
         (3, None) => Subject::User,
+        (4, Some(address)) => {
+            let [bits] = read(image)?;
+            Network::new(address, bits).map_or(Subject::Hidden, Subject::Network)
+        }
         _ => Subject::Hidden,
     })
 }
@@ -235,7 +243,14 @@ mod tests {
             store.decide_and_tell(&[block], |_| {});
         }
         let from = "203.0.113.9".parse().unwrap();
-        for (number, subject) in [(4, Subject::User), (5, Subject::UserFrom(from))] {
+        let networks = ["203.0.113.0/24", "2001:db8::/32"];
+        let [near, far] = networks.map(|text| Subject::Network(Network::parse(text).unwrap()));
+        for (number, subject) in [
+            (4, Subject::User),
+            (5, Subject::UserFrom(from)),
+            (6, near),
+            (7, far),
+        ] {
             let block = Action::Block { time: Some(HOUR) };
             let block = Op::new(key(number), &rule, block).about(subject);
             store.decide_and_tell(&[block], |_| {});
@@ -266,7 +281,7 @@ mod tests {
         assert!(store.len() < 2000, "nothing went into the sketches");
         let blocks = |store: &MemoryStore| store.blocks(None, 10).now().unwrap().unwrap();
         assert_eq!(blocks(&copy), blocks(&store));
-        assert_eq!(blocks(&copy).len(), 5);
+        assert_eq!(blocks(&copy).len(), 7);
         let keys = CounterKeys::new([5; 16]);
         for number in 0..2000_u32 {
             let key = keys.key("pair", &[&number.to_le_bytes()]);

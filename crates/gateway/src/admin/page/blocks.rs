@@ -48,7 +48,7 @@ fn row(html: &mut Html, block: &BlockEntry, form: &str) {
     code(html, &block.rule);
     cell(html, &who);
     // Whoever is blocked by hand was not counted.
-    if block.rule == "block/client" {
+    if block.is_by_hand() {
         number(html, "–");
     } else {
         number(html, block.count);

@@ -119,3 +119,61 @@ async fn an_answer_that_nobody_waits_for_leaves_one_session_or_the_other() {
         assert_eq!(after.user().await.as_deref(), Some("alice"));
     }
 }
+
+/// Two parts of a handler may ask at the same moment, and one waits for the other.
+#[tokio::test]
+async fn an_end_that_was_given_up_before_its_turn_is_not_answered_for() {
+    for others in [false, true] {
+        let site = Site::new(config(), false);
+        let browser = site.alice().await;
+        let response = browser
+            .request(async |session| {
+                let mut first = Box::pin(session.reload());
+                let mut cx = Context::from_waker(Waker::noop());
+                assert!(first.as_mut().poll(&mut cx).is_pending());
+                if others {
+                    assert!(polled(session.revoke_others(), 3).is_none());
+                } else {
+                    assert!(polled(session.logout(), 3).is_none());
+                }
+                first.await
+            })
+            .await;
+        assert_eq!(
+            response.status(),
+            StatusCode::SERVICE_UNAVAILABLE,
+            "{others}"
+        );
+        assert_eq!(browser.user().await.as_deref(), Some("alice"));
+    }
+    // One that came to its turn is done.
+    let site = Site::new(config(), false);
+    let browser = site.alice().await;
+    let response = browser
+        .request(async |session| {
+            let (first, ended) =
+                futures_util::future::join(session.reload(), session.logout()).await;
+            first.and(ended)
+        })
+        .await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(browser.user().await, None);
+}
+
+#[tokio::test]
+async fn an_end_of_all_others_that_failed_is_not_made_up_for_by_one_of_nobody() {
+    let site = Site::new(config(), false);
+    let (browser, other) = (site.alice().await, site.alice().await);
+    let response = browser
+        .request(async |session| {
+            site.store.writes_fail.store(true, Ordering::SeqCst);
+            assert!(session.revoke_others().await.is_err());
+            site.store.writes_fail.store(false, Ordering::SeqCst);
+            session.logout().await?;
+            assert!(matches!(session.revoke_others().await, Err(Error::NoUser)));
+            Ok(())
+        })
+        .await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(other.user().await.as_deref(), Some("alice"));
+}
