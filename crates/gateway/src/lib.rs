@@ -39,6 +39,7 @@ mod shared;
 mod signals;
 mod store;
 mod surroundings;
+mod unguarded;
 mod upgrade;
 mod upkeep;
 mod wire;
