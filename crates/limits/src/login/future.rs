@@ -382,6 +382,10 @@ where
                     this.trail.restore(&mut parts.headers);
                     let path = std::mem::take(this.path);
                     settings.readings.note(&path, parts.status, read);
+                    let names = |attempt: &Attempt| !attempt.who().users().is_empty();
+                    if !this.attempt.as_ref().is_none_or(names) {
+                        settings.readings.note_nameless(&path, read);
+                    }
                     tracing::debug!(
                         status = parts.status.as_u16(),
                         read_as = %read.outcome,
