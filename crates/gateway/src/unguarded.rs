@@ -71,30 +71,28 @@ impl Suspect {
     pub(crate) fn tell(&self, status: StatusCode, told: &Told) {
         let path = &*self.path;
         match &self.by {
-            By::Field(progress) if progress.has_seen_a_password() && is_there(status) => {
-                if told.first(path) {
-                    tracing::warn!(
-                        path,
-                        status = status.as_u16(),
-                        "a password was sent to where no login is guarded: if that is a login, nobody counts what \
+            By::Field(progress)
+                if progress.has_seen_a_password() && is_there(status) && told.first(path) =>
+            {
+                tracing::warn!(
+                    path,
+                    status = status.as_u16(),
+                    "a password was sent to where no login is guarded: if that is a login, nobody counts what \
                          is guessed there, and panoply.toml needs a table [[login]] with this path (where there \
                          is one, the usual paths are guarded only if they stand in its list, as in \
                          path = [\"/login\", \"/enter\"])"
-                    );
-                }
+                );
             }
             // Whoever was let in has been asked; a page that is there for everybody shows nothing.
-            By::Basic if status == StatusCode::UNAUTHORIZED => {
-                if told.first(path) {
-                    tracing::warn!(
-                        path,
-                        status = status.as_u16(),
-                        "the app has refused a name and a password in a request's head (Basic) where no login is \
+            By::Basic if status == StatusCode::UNAUTHORIZED && told.first(path) => {
+                tracing::warn!(
+                    path,
+                    status = status.as_u16(),
+                    "the app has refused a name and a password in a request's head (Basic) where no login is \
                          guarded: nobody counts what is guessed there. Where one path takes them, panoply.toml needs \
                          a table [[login]] with this path and methods = [\"GET\"] (and the usual paths, if they are \
                          to be guarded as well); where all do, a [[limit]] bounds how fast is guessed"
-                    );
-                }
+                );
             }
             _ => {}
         }
