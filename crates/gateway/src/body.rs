@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 use panoply::limits::GuardedBody;
 
 use crate::proxy::{Turn, http1};
+use crate::unguarded;
 use crate::wire::{Feed, InFlight, pass_trailers};
 
 mod response;
@@ -38,6 +39,16 @@ pub(crate) struct Progress {
     frames: Cell<u64>,
     ended: Cell<bool>,
     waits: Cell<bool>,
+    password: Cell<Glance>,
+}
+
+/// Whether a body has a field for a password, where somebody wants to know.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Glance {
+    #[default]
+    Unasked,
+    Asked,
+    Seen,
 }
 
 impl Progress {
@@ -48,6 +59,16 @@ impl Progress {
     /// Whether the client has been asked for more and has not sent it yet.
     pub(crate) fn waits_for_client(&self) -> bool {
         self.waits.get()
+    }
+
+    /// The beginning of the body is to be glanced at, as it passes.
+    pub(crate) fn look_for_a_password(&self) {
+        self.password.set(Glance::Asked);
+    }
+
+    /// Whether a field for a password has passed.
+    pub(crate) fn has_seen_a_password(&self) -> bool {
+        self.password.get() == Glance::Seen
     }
 
     /// Nobody waits for the client any longer.
@@ -224,6 +245,13 @@ impl Body for RequestBody {
             }
         };
         self.progress.frames.set(self.progress.frames.get() + 1);
+        if self.progress.password.get() == Glance::Asked {
+            let sends = frame
+                .data_ref()
+                .is_some_and(|data| unguarded::sends_a_password(data));
+            let seen = if sends { Glance::Seen } else { Glance::Unasked };
+            self.progress.password.set(seen);
+        }
         let length = frame.data_ref().map_or(0, |data| data.len() as u64);
         match self.left.checked_sub(length) {
             Some(left) => self.left = left,

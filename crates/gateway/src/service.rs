@@ -19,6 +19,7 @@ use crate::intake::Asked;
 use crate::proxy::{self, Failure, Forwarding, Pool, Upstream, scheme};
 use crate::settings::Live;
 use crate::shared::{AppState, Shared};
+use crate::unguarded::Suspect;
 
 /// Takes a request to the app.
 #[derive(Debug, Clone)]
@@ -33,6 +34,8 @@ struct Inner {
     hides_framework: bool,
     /// Whether the app is told its own origin by HTTP.
     tells_http: bool,
+    /// Whether logins are guarded at all, so that one which is not is worth a word.
+    minds_logins: bool,
 }
 
 impl AppService {
@@ -50,6 +53,7 @@ impl AppService {
             upstream,
             hides_framework: live.framework_errors == FrameworkErrors::Replace,
             tells_http: live.origin == AppOrigin::Http,
+            minds_logins: live.suit.login().guards().next().is_some(),
         }))
     }
 }
@@ -73,6 +77,9 @@ impl Service<Request<GuardedBody<RequestBody>>> for AppService {
             scheme::tell_by_http(&mut request);
         }
         let method = request.method().clone();
+        let suspect = { inner.minds_logins }
+            .then(|| Suspect::of(&request))
+            .flatten();
         // The guard gives one to each login that it lets through.
         let is_login = request.extensions().get::<LoginVerdict>().is_some();
         let state = match inner.forward(request) {
@@ -85,6 +92,7 @@ impl Service<Request<GuardedBody<RequestBody>>> for AppService {
             by_https,
             method,
             awaits_login: is_login,
+            suspect,
             state,
         })
     }
@@ -136,6 +144,8 @@ pub(crate) struct AppFuture {
     method: Method,
     /// Whether it is a login, and not answered yet.
     awaits_login: bool,
+    /// Whether it may be a login that nobody guards.
+    suspect: Option<Suspect>,
     state: State,
 }
 
@@ -207,6 +217,9 @@ impl AppFuture {
             }
             answer
         });
+        if let (Ok(answer), Some(suspect)) = (&answer, self.suspect.take()) {
+            suspect.tell(answer.status(), &self.inner.shared.unguarded);
+        }
         match answer {
             Ok(answer) if self.inner.hides_framework && proxy::may_be_framework_error(&answer) => {
                 let method = self.method.clone();

@@ -63,6 +63,8 @@ pub(crate) struct Shared {
     pub(crate) ports: Option<Ports>,
     /// What is known of how the app takes clients that have come by HTTPS.
     pub(crate) settled: Settled,
+    /// Where logins are that nobody guards.
+    pub(crate) unguarded: crate::unguarded::Told,
     /// What is wrong with its answers.
     pub(crate) troubles: Troubles,
     pub(crate) reloads: Reloads,
@@ -103,6 +105,7 @@ impl Shared {
             reports,
             ports,
             settled: Settled::default(),
+            unguarded: crate::unguarded::Told::default(),
             troubles: Troubles::default(),
             reloads: Reloads::default(),
             descriptors: Descriptors::default(),

@@ -503,3 +503,56 @@ async fn one_within_another_counts_once_and_both_hear_the_handler() {
     let refused = other.post("username=ada&password=right").await;
     assert_eq!(refused.status(), 429);
 }
+
+/// Trac and Cockpit take Basic credentials by GET at a path of their own.
+#[tokio::test]
+async fn credentials_in_the_head_of_a_get_are_a_login_that_only_401_says_no_to() {
+    let site = Site::new(LoginConfig::usual());
+    let asked = async |path: &str, headers: Headers<'_>, body: &'static str| {
+        let mut request = Request::get(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut request = request.body(Full::new(Bytes::from(body))).unwrap();
+        from("203.0.113.9:1", &mut request);
+        site.ask(request).await.status().as_u16()
+    };
+    // alice:wrong
+    let basic = ("authorization", "Basic YWxpY2U6d3Jvbmc=");
+    for number in 0..14 {
+        let expected = if number < 10 { 401 } else { 429 };
+        assert_eq!(asked("/shop/login", &[basic], "").await, expected);
+    }
+    assert_eq!(site.tried(), 10);
+    // Elsewhere, or without credentials, a page is one.
+    for (path, headers) in [
+        ("/shop/login", &[][..]),
+        ("/shop/", &[basic]),
+        ("/api/session", &[basic]),
+    ] {
+        assert_eq!(asked(path, headers, "").await, 401, "{path}");
+    }
+    site.clock.advance(Duration::from_hours(1));
+    let site = Site::new(LoginConfig::usual());
+    let shown = Request::get("/login")
+        .header(basic.0, basic.1)
+        .body(Full::default())
+        .unwrap();
+    let service = site
+        .layer
+        .layer(service_fn(async |_: Request<GuardedBody<Body>>| {
+            let page = Bytes::from_static(b"<input type=password>");
+            let answer = Response::builder().header("content-type", "text/html");
+            Ok::<_, Infallible>(answer.body(Full::new(page)).unwrap())
+        }));
+    for _ in 0..30 {
+        let mut request = shown.clone();
+        from("203.0.113.9:1", &mut request);
+        let answer = service.clone().oneshot(request).await.unwrap();
+        assert_eq!(answer.status(), 200);
+        assert!(
+            !answer.headers().contains_key("set-cookie"),
+            "it shows nothing"
+        );
+    }
+}

@@ -74,6 +74,57 @@ fn of_a_thousand_guesses_the_app_is_shown_ten() {
 }
 
 #[test]
+fn a_login_below_another_path_is_guarded_with_nothing_written() {
+    let app = App::start(&test_app("logins.mjs"));
+    let gateway = Gateway::before(&app.origin(), "");
+    let mut wrong = Verdicts::default();
+    for (path, user) in [
+        ("/hub/login", "ada"),
+        ("/NoAuth/Login.html?next=/", "grace"),
+    ] {
+        let url = gateway.url(path);
+        for number in 0..12 {
+            let data = format!("username={user}&password=wrong{number}");
+            let answer = curl(&gateway.ca(), &[&url, "-d", &data]);
+            let expected = if number < 10 { 401 } else { 429 };
+            wrong.equal(path, answer.status, expected);
+        }
+        wrong.equal(path, shown(&app, user), 10);
+    }
+    wrong.settle();
+}
+
+#[test]
+fn a_login_that_nobody_guards_is_told_of_with_its_path() {
+    let app = App::start(&test_app("logins.mjs"));
+    let mut gateway = Gateway::before(&app.origin(), "");
+    let url = gateway.url("/enter");
+    for text in ["pass=by", "text=passwords"] {
+        let answer = curl(
+            &gateway.ca(),
+            &[&gateway.url("/other"), "-d", &format!("a=1;{text}")],
+        );
+        assert_eq!(answer.status, 200);
+    }
+    let answer = curl(&gateway.ca(), &[&url, "-d", "user=ada&password=wrong"]);
+    assert_eq!(answer.status, 401);
+    let line =
+        { &mut gateway.process }.line_with(&["where no login is guarded"], Duration::from_secs(10));
+    assert!(
+        line.contains("/enter") && !line.contains("wrong\""),
+        "{line}"
+    );
+    let answer = curl(
+        &gateway.ca(),
+        &[&gateway.url("/login"), "-d", "u=ada&password=right"],
+    );
+    assert_eq!(answer.status, 302);
+    gateway
+        .process
+        .line_with(&["no user name was found"], Duration::from_secs(10));
+}
+
+#[test]
 fn a_locked_user_is_told_when_and_the_log_by_what() {
     let app = App::start(&test_app("logins.mjs"));
     let page = "<h1>Slow down</h1>{detail} {retry_after}";

@@ -66,6 +66,9 @@ pub struct LoginConfig {
     exempt: Vec<String>,
     #[serde(default)]
     dry_run: bool,
+    /// Whether what ends as the path of a login is one, below whatever path.
+    #[serde(skip)]
+    below: bool,
 }
 
 /// What becomes of an attempt whose answer says neither success nor failure.
@@ -144,14 +147,17 @@ impl LoginConfig {
             on_outage: OnOutage::default(),
             exempt: Vec::new(),
             dry_run: false,
+            below: false,
         }
     }
 
-    /// The paths under which apps usually have their login, see [`USUAL_PATHS`](Self::USUAL_PATHS).
+    /// The paths under which apps usually have their login, see [`USUAL_PATHS`](Self::USUAL_PATHS), and
+    /// whatever ends as one, below whatever path, see [`USUAL_ENDS`](Self::USUAL_ENDS).
     pub fn usual() -> Self {
         let paths = Self::USUAL_PATHS.iter().map(|path| (*path).to_owned());
         Self {
             path: OneOrMore::More(paths.collect()),
+            below: true,
             ..Self::route("")
         }
     }
@@ -238,7 +244,11 @@ impl LoginConfig {
     }
 
     /// Where apps usually have their login.
-    pub const USUAL_PATHS: [&str; 49] = usual::PATHS;
+    pub const USUAL_PATHS: [&str; 57] = usual::PATHS;
+
+    /// What the last segment of a login's path is usually called, which may have the format of a page or a
+    /// program behind it. Where it is sent by PUT, only a form or JSON is a login, and all else is a file.
+    pub const USUAL_ENDS: [&str; 11] = usual::ENDS;
 
     /// The paths that are guarded.
     pub fn paths(&self) -> &[String] {
@@ -327,7 +337,7 @@ impl LoginConfig {
             })
         };
         let methods: Result<Vec<Method>, Error> = self.methods.iter().map(method).collect();
-        let route = Route::new(self.paths(), methods?);
+        let route = Route::new(self.paths(), methods?).or_below(self.below);
         let mut rules = LoginRules::default();
         if let Some(Switch(counter)) = self.pair {
             rules = rules.pair(counter)?;
@@ -373,6 +383,9 @@ impl LoginConfig {
 impl fmt::Display for LoginConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "POST {}", self.paths().join(", "))?;
+        if self.below {
+            write!(f, ", …/{}", Self::USUAL_ENDS.join(", …/"))?;
+        }
         match &self.username {
             None => f.write_str("; the user name is whatever field is usually called so"),
             Some(fields) => write!(f, "; the user name is `{}`", fields.names().join("` or `")),

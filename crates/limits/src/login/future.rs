@@ -19,9 +19,9 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::body::{End, GuardedBody, Reading};
-use super::config::OnOutage;
+use super::config::{OnOutage, Otherwise};
 use super::layer::{LoginLayer, Reserved, Settings};
-use super::outcome::{Answer, Outcome};
+use super::outcome::{self, Answer, Outcome};
 use super::steps::{bad, claim, fail, settle, too_long, too_many, too_slow};
 use super::trail::Trail;
 use crate::original::original;
@@ -82,6 +82,7 @@ pin_project! {
         https: bool,
         path: String,
         would_refuse: Option<Refused>,
+        by_head: bool,
     }
 
     impl<S, B, R> PinnedDrop for Guarded<S, B, R>
@@ -133,6 +134,7 @@ where
         request: Request<B>,
         guard: LoginGuard,
         settings: Arc<Settings>,
+        by_head: bool,
     ) -> Self {
         let (mut parts, body) = request.into_parts();
         // What the handler says is for all that count.
@@ -153,6 +155,7 @@ where
             https: client.is_some_and(ClientAddress::is_https),
             path: original(&parts.extensions, &parts.uri).path().to_owned(),
             would_refuse: None,
+            by_head,
             state: State::Reading {
                 body: Reading::new(body, LoginLayer::MOST_BODY),
                 parts: Some(parts),
@@ -324,6 +327,7 @@ where
                     };
                     let (parts, body) = response.into_parts();
                     let needs = this.verdict.said().is_none()
+                        && !*this.by_head
                         && settings.reader.needs_body(parts.status, &parts.headers);
                     let bound = if needs { LoginLayer::MOST_ANSWER } else { 0 };
                     let patience = if needs {
@@ -369,12 +373,19 @@ where
                             trail: this.trail,
                             at: this.path.as_str(),
                         };
+                        if *this.by_head {
+                            return outcome::read_by_head(&answer);
+                        }
                         settings.reader.read(&answer, &settings.route)
                     };
                     let read = this.verdict.said().unwrap_or_else(read);
                     this.trail.restore(&mut parts.headers);
                     let path = std::mem::take(this.path);
                     settings.readings.note(&path, parts.status, read);
+                    let names = |attempt: &Attempt| !attempt.who().users().is_empty();
+                    if !this.attempt.as_ref().is_none_or(names) {
+                        settings.readings.note_nameless(&path, read);
+                    }
                     tracing::debug!(
                         status = parts.status.as_u16(),
                         read_as = %read.outcome,
@@ -390,8 +401,13 @@ where
                         this.state.set(State::Over);
                         return Poll::Ready(Ok(response));
                     };
+                    let otherwise = if *this.by_head {
+                        Otherwise::Refund
+                    } else {
+                        settings.otherwise
+                    };
                     State::Settling {
-                        settled: Box::pin(settle(attempt, read.outcome, settings.otherwise)),
+                        settled: Box::pin(settle(attempt, read.outcome, otherwise)),
                         response: Some(response),
                     }
                 }

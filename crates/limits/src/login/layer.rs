@@ -162,6 +162,7 @@ where
         let clone = self.inner.clone();
         let ready = std::mem::replace(&mut self.inner, clone);
         let Login { guard, settings } = login.clone();
-        LoginFuture::guarded(ready, request, guard, settings)
+        let by_head = !settings.route.does_something(&request);
+        LoginFuture::guarded(ready, request, guard, settings, by_head)
     }
 }

@@ -217,6 +217,21 @@ impl Reader {
     }
 }
 
+/// How a request went that only by credentials in its head is a login.
+///
+/// At the path of a login nothing but wrong credentials is answered by 401. All else shows nothing: the page of the
+/// login is there for everybody, and its app may know nothing of credentials, which a browser sends since a server
+/// in front has asked for them.
+pub(super) fn read_by_head(answer: &Answer<'_>) -> Read {
+    let (outcome, reason) = if answer.status == StatusCode::UNAUTHORIZED {
+        (Outcome::Failure, "the status says so")
+    } else {
+        let reason = "credentials in the head were not refused, which shows nothing";
+        (Outcome::Neither, reason)
+    };
+    Read { outcome, reason }
+}
+
 fn text(headers: &HeaderMap, name: http::header::HeaderName) -> String {
     let value = headers.get(name).map(http::HeaderValue::as_bytes);
     String::from_utf8_lossy(value.unwrap_or_default()).into_owned()

@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, Method, Request};
 use http_body::Body;
 use percent_encoding::percent_decode_str;
 
+use super::usual;
 use crate::original::original;
 
 /// The paths of a login.
@@ -15,6 +17,8 @@ pub(super) struct Route {
     /// A bit for each letter that follows a path's slash, by which most requests are told to be none.
     letters: u128,
     methods: Vec<Method>,
+    /// Whether what ends as a login does is one, below whatever path.
+    below: bool,
 }
 
 /// What other pages of an app are that a failed login leads back to.
@@ -47,11 +51,18 @@ impl Route {
             letters: letters.fold(0, |all, one| all | one.unwrap_or(u128::MAX)),
             paths,
             methods,
+            below: false,
         }
     }
 
+    /// As well whatever ends as the path of a login, wherever it stands.
+    pub(super) fn or_below(mut self, below: bool) -> Self {
+        self.below = below;
+        self
+    }
+
     /// Whether a request is a login: it goes there, and does something. That is what its method
-    /// says, or means, or what may mean so in a body.
+    /// says, or means, or what may mean so in a body; or, where its end says so, what it brings in its head.
     ///
     /// Within a router that is nested, a path is read as it stands there, and as the client wrote it.
     pub(super) fn matches<B: Body>(&self, request: &Request<B>) -> bool {
@@ -63,27 +74,47 @@ impl Route {
     fn fits<B: Body>(&self, request: &Request<B>, path: &str) -> bool {
         let starts = |known: &String| path.starts_with(known.as_str());
         let may_start = || letter(path).is_none_or(|letter| self.letters & letter != 0);
-        if is_canonical(path) && !(may_start() && self.paths.iter().any(starts)) {
+        let may_end = || self.below && usual::ends_as_login(path);
+        if is_canonical(path) && !(may_start() && self.paths.iter().any(starts) || may_end()) {
             return false;
         }
+        let brings = || has_credentials(request.headers()) && usual::ends_as_page(&canonical(path));
+        let means = self.does_something(request) || brings();
+        means && (self.leads_to(path) || self.is_below(request, path))
+    }
+
+    /// Whether a request does something by its method, or what may stand for it, and not by nothing but
+    /// credentials in its head.
+    pub(super) fn does_something<B: Body>(&self, request: &Request<B>) -> bool {
         let body = request.body();
         let is_empty = body.is_end_stream() || body.size_hint().exact() == Some(0);
-        let means = self.acts(request.method()) || !is_empty || self.is_overridden(request);
-        means && self.leads_to(path)
+        self.acts(request.method()) || !is_empty || self.is_overridden(request)
+    }
+
+    fn is_below<B>(&self, request: &Request<B>, path: &str) -> bool {
+        // Who puts a file where he likes may call it so; no client puts a login but as a form or JSON.
+        let stores = || *request.method() == Method::PUT && !is_form_or_json(request.headers());
+        self.below && usual::ends_as_login(&canonical(path)) && !stores()
     }
 
     /// Whether `location`, where an answer redirects to, is the login again.
     pub(super) fn is_login_page(&self, location: &str) -> bool {
         let path = path_of(location);
         // Nothing but a query or a fragment leads back to where the form was sent.
-        path.is_empty() || self.leads_to(path) || USUAL.contains(&&*canonical(path))
+        path.is_empty() || self.leads_to(path) || self.is_page(&canonical(path))
+    }
+
+    fn is_page(&self, path: &str) -> bool {
+        USUAL.contains(&path) || self.below && usual::ends_as_page(path)
     }
 
     /// Whether where a login goes to is where its form is as well, as it is at the usual paths.
     pub(super) fn is_usual_page(path: &str) -> bool {
         let path = canonical(path);
         let without_format = path.rsplit_once('.').map(|(path, _)| path);
-        USUAL.contains(&&*path) || without_format.is_some_and(|path| USUAL.contains(&path))
+        USUAL.contains(&&*path)
+            || without_format.is_some_and(|path| USUAL.contains(&path))
+            || usual::ends_as_page(&path)
     }
 
     fn acts(&self, method: &Method) -> bool {
@@ -129,6 +160,23 @@ pub(super) fn path_of(location: &str) -> &str {
 fn letter(path: &str) -> Option<u128> {
     let byte = path.as_bytes().get(1)?;
     1_u128.checked_shl((*byte).into())
+}
+
+/// Whether a request brings a name and a password in its head, as Basic has them: what asks for them at a path of
+/// its own, as Trac and Cockpit do, is asked by GET.
+fn has_credentials(headers: &HeaderMap) -> bool {
+    headers.get_all(AUTHORIZATION).iter().any(|value| {
+        let scheme = value.as_bytes().trim_ascii_start().get(.."basic".len());
+        scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"basic"))
+    })
+}
+
+/// Whether a body says that it is what a login is sent as.
+fn is_form_or_json(headers: &HeaderMap) -> bool {
+    headers.get_all(CONTENT_TYPE).iter().any(|kind| {
+        let kind = String::from_utf8_lossy(kind.as_bytes()).to_ascii_lowercase();
+        kind.contains("form") || kind.contains("json")
+    })
 }
 
 fn in_headers(headers: &HeaderMap) -> impl Iterator<Item = &str> {
@@ -192,151 +240,4 @@ fn folded(path: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-    use http_body_util::{Empty, Full};
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn is_login(method: &str, uri: &str, header: Option<(&str, &str)>) -> bool {
-        let route = Route::new(&["/login".to_owned()], Vec::new());
-        let mut request = Request::builder().method(method).uri(uri);
-        if let Some((name, value)) = header {
-            request = request.header(name, value);
-        }
-        route.matches(&request.body(Empty::<Bytes>::new()).unwrap())
-    }
-
-    #[test]
-    fn however_a_path_is_written_it_is_the_login() {
-        for path in [
-            "/login",
-            "/LOGIN",
-            "/login/",
-            "//login",
-            "/login//",
-            "/%6cogin",
-            "/%6Cog%69n",
-            "/%256cogin",
-            "/./login",
-            "/x/../login",
-            "/login;a=b",
-            "/login.json",
-            "/login?x=1",
-            "/%2flogin",
-            "/login%2f",
-            "/login%00",
-            "/login%20",
-            "/x/%2e%2e/login",
-            "/lo%67in/.",
-            "http://shop.example/login",
-        ] {
-            assert!(is_login("POST", path, None), "{path}");
-        }
-        for path in ["/", "/login/help", "/logins", "/api/login", "/x/login"] {
-            assert!(!is_login("POST", path, None), "{path}");
-        }
-    }
-
-    #[test]
-    fn whatever_is_configured_is_found() {
-        for known in ["/", "/login", "/Anmelden", "/ünter/x", "/%6c", "/1"] {
-            let route = Route::new(&[known.to_owned()], Vec::new());
-            for path in [
-                "/",
-                "/login",
-                "/anmelden/",
-                "/%C3%BCnter/x",
-                "/l",
-                "/1",
-                "/x",
-            ] {
-                let request = Request::post(path).body(Empty::<Bytes>::new()).unwrap();
-                let is = route.leads_to(path);
-                assert_eq!(route.matches(&request), is, "{known} {path}");
-                let same = canonical(known).eq_ignore_ascii_case(&canonical(path));
-                assert_eq!(is, same, "{known} {path}");
-            }
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_canonical_stays(path in "[/.a-cA-C%;_-]{0,12}") {
-            if is_canonical(&path) && path != "/" {
-                prop_assert_eq!(folded(&path), path.trim_end_matches('/'));
-            }
-        }
-
-        #[test]
-        fn the_short_way_says_the_same(path in "/{0,2}(%6c|l|L)ogi(n|%6e)(/|/\\.|\\.json|;a|x|/\\.\\.)?") {
-            let route = Route::new(&["/login".to_owned()], Vec::new());
-            let request = Request::post(path.as_str()).body(Empty::<Bytes>::new());
-            if let Ok(request) = request {
-                prop_assert_eq!(route.matches(&request), route.leads_to(request.uri().path()));
-            }
-        }
-    }
-
-    #[test]
-    fn however_a_method_is_said_it_is_a_login() {
-        for method in ["POST", "PUT", "PATCH", "QUERY", "post"] {
-            assert!(is_login(method, "/login", None), "{method}");
-        }
-        assert!(is_login("GET", "/login?_method=post", None));
-        assert!(is_login(
-            "DELETE",
-            "/login",
-            Some(("X-HTTP-Method-Override", "Post"))
-        ));
-        for value in ["POST, GET", "get,Post", "\tPOST\t,x", "POST,"] {
-            let header = Some(("X-HTTP-Method-Override", value));
-            assert!(is_login("GET", "/login", header), "{value}");
-        }
-        assert!(!is_login("GET", "/login", None));
-        assert!(!is_login(
-            "HEAD",
-            "/login",
-            Some(("X-HTTP-Method-Override", "get"))
-        ));
-    }
-
-    #[test]
-    fn a_body_may_mean_another_method() {
-        let route = Route::new(&["/login".to_owned()], Vec::new());
-        for (body, means) in [("_method=POST&username=alice", true), ("", false)] {
-            let request = Request::delete("/login")
-                .body(Full::<Bytes>::from(body))
-                .unwrap();
-            assert_eq!(route.matches(&request), means, "{body}");
-        }
-    }
-
-    #[test]
-    fn where_a_failure_leads_back_to() {
-        let route = Route::new(&["/sessions".to_owned()], Vec::new());
-        for page in [
-            "/sessions",
-            "/sessions?error=1",
-            "https://shop.example/Login/",
-            "?again",
-            "/signin#x",
-            "//shop.example/../login",
-            "",
-        ] {
-            assert!(
-                route.is_login_page(page) || page.starts_with("//"),
-                "{page}"
-            );
-        }
-        for page in [
-            "/",
-            "/account",
-            "https://shop.example",
-            "https://shop.example/home?login",
-        ] {
-            assert!(!route.is_login_page(page), "{page}");
-        }
-    }
-}
+mod tests;

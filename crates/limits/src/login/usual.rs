@@ -1,7 +1,7 @@
 //! Where logins usually are.
 
 /// The paths at which apps usually have their login, by what their frameworks and tutorials call it.
-pub(super) const PATHS: [&str; 49] = [
+pub(super) const PATHS: [&str; 57] = [
     "/login",
     "/log-in",
     "/log_in",
@@ -14,6 +14,8 @@ pub(super) const PATHS: [&str; 49] = [
     "/auth/sign-in",
     "/auth/sign_in",
     "/auth/local",
+    "/auth/token",
+    "/auth/jwt/create",
     "/auth/callback/credentials",
     "/authenticate",
     "/authentication",
@@ -27,13 +29,17 @@ pub(super) const PATHS: [&str; 49] = [
     "/api/auth/sign-in/username",
     "/api/auth/local",
     "/api/auth/callback/credentials",
+    "/api/auth/token",
     "/api/authenticate",
+    "/api/session",
+    "/api/token",
     "/api/account/login",
     "/api/admin/login",
     "/api/user/login",
     "/api/users/authenticate",
     "/api/users/login",
     "/api/users/signin",
+    "/api/v1/auth",
     "/api/v1/login",
     "/api/v1/auth/login",
     "/api/v1/auth/signin",
@@ -49,6 +55,89 @@ pub(super) const PATHS: [&str; 49] = [
     "/account/login",
     "/accounts/login",
     "/admin/login",
+    "/ghost/api/admin/session",
     "/identity/account/login",
+    "/login/index.php",
     "/wp-login.php",
 ];
+
+/// What the last segment of a path is called where an app has its login below another path, be it that of
+/// the app itself: `/hub/login`, `/shop/admin/login.php`, `/_matrix/client/v3/login`.
+pub(super) const ENDS: [&str; 11] = [
+    "login",
+    "log-in",
+    "log_in",
+    "signin",
+    "sign-in",
+    "sign_in",
+    "wp-login",
+    "login_check",
+    "authenticate",
+    "j_security_check",
+    "j_spring_security_check",
+];
+
+/// Those of them that a page is called to which a failed login leads back. Who is asked for a second factor
+/// is led to `…/authenticate`, and is right so far.
+const PAGES: usize = 7;
+
+/// What may stand behind it: the names of programs and formats, since `login.png` is a file.
+const FORMATS: [&str; 12] = [
+    "action", "asp", "aspx", "cfm", "cgi", "do", "htm", "html", "json", "jsp", "php", "pl",
+];
+
+/// Whether a path, in its canonical form, ends as that of a login.
+pub(super) fn ends_as_login(path: &str) -> bool {
+    ENDS.contains(&last(path))
+}
+
+/// Whether a path, in its canonical form, ends as that of a login's page.
+pub(super) fn ends_as_page(path: &str) -> bool {
+    ENDS.iter().take(PAGES).any(|end| *end == last(path))
+}
+
+fn last(path: &str) -> &str {
+    let path = path.trim_end_matches('/');
+    let last = path.rsplit('/').next().unwrap_or(path);
+    match last.split_once('.') {
+        Some((bare, format)) if FORMATS.contains(&format) => bare,
+        _ => last,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_below_another_path_is_told_by_its_end() {
+        for path in [
+            "/hub/login",
+            "/user/login/",
+            "/rest/login",
+            "/noauth/login.html",
+            "/authenticate/login",
+            "/api/v2/auth/login",
+            "/_matrix/client/v3/login",
+            "/-/verdaccio/sec/login",
+            "/blog/wp-login.php",
+            "/shop/j_security_check",
+            "/realms/x/login-actions/authenticate",
+        ] {
+            assert!(ends_as_login(path), "{path}");
+        }
+        for path in [
+            "/",
+            "/dav/ada/login.png",
+            "/dav/ada/login.tar.gz",
+            "/posts/how-to-login",
+            "/login/help",
+            "/logins",
+            "/api/sessions",
+        ] {
+            assert!(!ends_as_login(path), "{path}");
+        }
+        assert!(ends_as_page("/wp-login.php") && ends_as_page("/hub/login"));
+        assert!(!ends_as_page("/accounts/2fa/authenticate") && !ends_as_page("/login_check"));
+    }
+}

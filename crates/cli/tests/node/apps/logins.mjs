@@ -1,6 +1,7 @@
 // A login that counts every password it is shown, and takes a moment to look at it.
 import { createServer } from 'node:http';
 
+const PATHS = ['/login', '/api/token', '/hub/login', '/NoAuth/Login.html', '/enter'];
 const shown = new Map();
 
 const server = createServer(async (req, res) => {
@@ -13,7 +14,7 @@ const server = createServer(async (req, res) => {
   for await (const chunk of req.setEncoding('utf8')) {
     body += chunk;
   }
-  if (req.method !== 'POST' || !['/login', '/api/token'].includes(pathname)) {
+  if (req.method !== 'POST' || !PATHS.includes(pathname)) {
     res.end(`${req.method} ${pathname} from ${req.headers['x-forwarded-for']}\n`);
     return;
   }

@@ -10,7 +10,7 @@ pub(in crate::login) enum Field {
 }
 
 /// What apps call the user name, as [`folded`]. Whatever stands below is part of it, however odd.
-const NAMES: [&str; 28] = [
+const NAMES: [&str; 29] = [
     "username",
     "user_name",
     "userid",
@@ -39,6 +39,7 @@ const NAMES: [&str; 28] = [
     "name",
     "phone",
     "log",
+    "wpname",
 ];
 
 /// What apps call the user name, or an object that holds it beside the password.
@@ -130,6 +131,7 @@ mod tests {
             &["username", "$in", "0"],
             &["_username"],
             &["j_username"],
+            &["wpName"],
             &["user name"],
             &["data", "attributes", "email"],
             &["", "user", ""],

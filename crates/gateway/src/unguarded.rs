@@ -1,0 +1,204 @@
+//! Logins at paths that nobody guards: told of once each, with the table to write.
+//!
+//! What is guessed there is not counted, and nothing else would show it. That a password was sent shows in the
+//! names of the fields; nothing is gathered for it, and what stands in them is not looked at.
+
+use std::collections::HashSet;
+use std::rc::Rc;
+use std::sync::{Mutex, PoisonError};
+
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, Method, Request, StatusCode};
+use panoply::limits::LoginVerdict;
+
+use crate::body::{Progress, RequestBody};
+
+/// More paths than these are not told of: whoever likes can make up any number.
+const MOST: usize = 8;
+
+/// A path that is longer is not worth a line.
+const LONGEST: usize = 120;
+
+/// How much of a body is glanced at, in bytes.
+const BEGINNING: usize = 4096;
+
+/// What the names of fields for passwords have in them.
+const WORDS: [&[u8]; 2] = [b"pass", b"pwd"];
+
+/// The paths that have been told of.
+#[derive(Debug, Default)]
+pub(crate) struct Told(Mutex<HashSet<Box<str>>>);
+
+/// A request that may turn out to be such a login.
+#[derive(Debug)]
+pub(crate) struct Suspect {
+    path: Box<str>,
+    by: By,
+}
+
+#[derive(Debug)]
+enum By {
+    /// A field of the body.
+    Field(Rc<Progress>),
+    /// Credentials in the head.
+    Basic,
+}
+
+impl Suspect {
+    /// What is to be looked at once the app has answered.
+    pub(crate) fn of(request: &Request<RequestBody>) -> Option<Self> {
+        // The guard gives one to each login that it lets through.
+        if request.extensions().get::<LoginVerdict>().is_some() {
+            return None;
+        }
+        let by = if *request.method() == Method::POST && has_fields(request.headers()) {
+            let progress = request.body().progress();
+            progress.look_for_a_password();
+            By::Field(progress)
+        } else if has_credentials(request.headers()) {
+            By::Basic
+        } else {
+            return None;
+        };
+        let path = request.uri().path();
+        (path.len() <= LONGEST).then(|| Self {
+            path: path.into(),
+            by,
+        })
+    }
+
+    /// Tells of it, if it was one, by what the app has answered.
+    pub(crate) fn tell(&self, status: StatusCode, told: &Told) {
+        let path = &*self.path;
+        match &self.by {
+            By::Field(progress)
+                if progress.has_seen_a_password() && is_there(status) && told.first(path) =>
+            {
+                tracing::warn!(
+                    path,
+                    status = status.as_u16(),
+                    "a password was sent to where no login is guarded: if that is a login, nobody counts what \
+                         is guessed there, and panoply.toml needs a table [[login]] with this path (where there \
+                         is one, the usual paths are guarded only if they stand in its list, as in \
+                         path = [\"/login\", \"/enter\"])"
+                );
+            }
+            // Whoever was let in has been asked; a page that is there for everybody shows nothing.
+            By::Basic if status == StatusCode::UNAUTHORIZED && told.first(path) => {
+                tracing::warn!(
+                    path,
+                    status = status.as_u16(),
+                    "the app has refused a name and a password in a request's head (Basic) where no login is \
+                         guarded: nobody counts what is guessed there. Where one path takes them, panoply.toml needs \
+                         a table [[login]] with this path and methods = [\"GET\"] (and the usual paths, if they are \
+                         to be guarded as well); where all do, a [[limit]] bounds how fast is guessed"
+                );
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Told {
+    fn first(&self, path: &str) -> bool {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.len() < MOST && known.insert(path.into())
+    }
+}
+
+/// Whether an app has something there.
+fn is_there(status: StatusCode) -> bool {
+    let absent = [StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED];
+    !absent.contains(&status) && !status.is_server_error()
+}
+
+fn has_fields(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|kind| {
+        let kind = kind.as_bytes();
+        let has = |word: &[u8]| kind.windows(word.len()).any(|part| part == word);
+        has(b"form") || has(b"json")
+    })
+}
+
+fn has_credentials(headers: &HeaderMap) -> bool {
+    headers.get(AUTHORIZATION).is_some_and(|value| {
+        let scheme = value.as_bytes().get(.."basic ".len());
+        scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"basic "))
+    })
+}
+
+/// Whether the beginning of a body has the name of a field for a password: in a form `password=`, in JSON
+/// `"password":`, in parts `name="password"`.
+pub(crate) fn sends_a_password(body: &[u8]) -> bool {
+    let body = body.get(..BEGINNING).unwrap_or(body).to_ascii_lowercase();
+    let begins = |at: &usize| {
+        let rest = body.get(*at..).unwrap_or_default();
+        WORDS.iter().any(|word| rest.starts_with(word))
+    };
+    (0..body.len()).filter(begins).any(|at| {
+        let (before, rest) = body.split_at(at);
+        let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.[]%".contains(byte);
+        let end = rest
+            .iter()
+            .position(|byte| !is_name(byte))
+            .unwrap_or(rest.len());
+        let start = before
+            .iter()
+            .rposition(|byte| !is_name(byte))
+            .map_or(0, |at| at + 1);
+        let (before, behind) = (
+            before.get(..start).unwrap_or_default(),
+            rest.get(end..).unwrap_or_default(),
+        );
+        match behind {
+            [b'=', ..] => before.is_empty() || before.ends_with(b"&"),
+            [b'"', more @ ..] => {
+                before.ends_with(b"name=\"") || more.trim_ascii_start().starts_with(b":")
+            }
+            _ => false,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_told_by_the_name_of_its_field() {
+        for body in [
+            "user=ada&password=x",
+            "_user=ada&_pass=x",
+            "passwd=x",
+            "login%5Bpassword%5D=x",
+            "user%5Bpassword%5D=x&y=z",
+            "{\"user\":\"ada\",\"Password\" : \"x\"}",
+            "{\"data\":{\"wpPassword\":\"x\"}}",
+            "--x\r\nContent-Disposition: form-data; name=\"pwd\"\r\n\r\nx\r\n--x--",
+        ] {
+            assert!(sends_a_password(body.as_bytes()), "{body}");
+        }
+        for body in [
+            "",
+            "text=my+pass=word+pass",
+            "text=pass",
+            "a=1&b=the%20password%3Dx",
+            "{\"title\":\"password\",\"n\":1}",
+            "{\"text\":\"the password is: x\"}",
+            "compass",
+            "pass",
+        ] {
+            assert!(!sends_a_password(body.as_bytes()), "{body}");
+        }
+        let late = format!("text={}&password=x", "a".repeat(BEGINNING));
+        assert!(!sends_a_password(late.as_bytes()));
+    }
+
+    #[test]
+    fn a_path_is_told_of_once_and_not_without_end() {
+        let told = Told::default();
+        assert!(told.first("/enter") && !told.first("/enter"));
+        let more = (0..100).filter(|number| told.first(&format!("/{number}")));
+        assert_eq!(more.count(), MOST - 1);
+    }
+}

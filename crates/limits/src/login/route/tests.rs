@@ -1,0 +1,180 @@
+//! Which requests are logins.
+
+use bytes::Bytes;
+use http_body_util::{Empty, Full};
+use proptest::prelude::*;
+
+use super::*;
+
+fn is_login(method: &str, uri: &str, header: Option<(&str, &str)>) -> bool {
+    let route = Route::new(&["/login".to_owned()], Vec::new());
+    let mut request = Request::builder().method(method).uri(uri);
+    if let Some((name, value)) = header {
+        request = request.header(name, value);
+    }
+    route.matches(&request.body(Empty::<Bytes>::new()).unwrap())
+}
+
+#[test]
+fn however_a_path_is_written_it_is_the_login() {
+    for path in [
+        "/login",
+        "/LOGIN",
+        "/login/",
+        "//login",
+        "/login//",
+        "/%6cogin",
+        "/%6Cog%69n",
+        "/%256cogin",
+        "/./login",
+        "/x/../login",
+        "/login;a=b",
+        "/login.json",
+        "/login?x=1",
+        "/%2flogin",
+        "/login%2f",
+        "/login%00",
+        "/login%20",
+        "/x/%2e%2e/login",
+        "/lo%67in/.",
+        "http://shop.example/login",
+    ] {
+        assert!(is_login("POST", path, None), "{path}");
+    }
+    for path in ["/", "/login/help", "/logins", "/api/login", "/x/login"] {
+        assert!(!is_login("POST", path, None), "{path}");
+    }
+}
+
+#[test]
+fn below_a_path_a_login_is_told_by_its_end_where_that_is_meant() {
+    let route = Route::new(&["/login".to_owned()], Vec::new()).or_below(true);
+    let asked = |method: &str, path: &str, kind: &str| {
+        let request = Request::builder().method(method).uri(path);
+        let request = request.header("content-type", kind).body("x".to_owned());
+        route.matches(&request.unwrap())
+    };
+    let form = "application/x-www-form-urlencoded";
+    for path in [
+        "/hub/login",
+        "/hub/login/?next=%2F",
+        "/hub/%6Cogin",
+        "/x/../hub//login;a",
+        "/NoAuth/Login.html",
+        "/login",
+    ] {
+        for method in ["POST", "PUT", "PATCH", "GET"] {
+            assert!(asked(method, path, form), "{method} {path}");
+        }
+        assert!(!is_login("POST", path, None) || path == "/login", "{path}");
+    }
+    for path in ["/hub/login/help", "/files/login.png", "/hub", "/hub/x"] {
+        assert!(!asked("POST", path, form), "{path}");
+    }
+    assert!(asked("PUT", "/api/login", "Application/JSON"));
+    assert!(!asked("PUT", "/dav/login", "application/octet-stream"));
+    assert!(asked("PUT", "/login", "application/octet-stream"));
+    assert!(route.is_login_page("/hub/login?next=%2F"));
+    assert!(!route.is_login_page("/accounts/2fa/authenticate/"));
+}
+
+#[test]
+fn whatever_is_configured_is_found() {
+    for known in ["/", "/login", "/Anmelden", "/ünter/x", "/%6c", "/1"] {
+        let route = Route::new(&[known.to_owned()], Vec::new());
+        for path in [
+            "/",
+            "/login",
+            "/anmelden/",
+            "/%C3%BCnter/x",
+            "/l",
+            "/1",
+            "/x",
+        ] {
+            let request = Request::post(path).body(Empty::<Bytes>::new()).unwrap();
+            let is = route.leads_to(path);
+            assert_eq!(route.matches(&request), is, "{known} {path}");
+            let same = canonical(known).eq_ignore_ascii_case(&canonical(path));
+            assert_eq!(is, same, "{known} {path}");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_canonical_stays(path in "[/.a-cA-C%;_-]{0,12}") {
+        if is_canonical(&path) && path != "/" {
+            prop_assert_eq!(folded(&path), path.trim_end_matches('/'));
+        }
+    }
+
+    #[test]
+    fn the_short_way_says_the_same(path in "/{0,2}(%6c|l|L)ogi(n|%6e)(/|/\\.|\\.json|;a|x|/\\.\\.)?") {
+        let route = Route::new(&["/login".to_owned()], Vec::new());
+        let request = Request::post(path.as_str()).body(Empty::<Bytes>::new());
+        if let Ok(request) = request {
+            prop_assert_eq!(route.matches(&request), route.leads_to(request.uri().path()));
+        }
+    }
+}
+
+#[test]
+fn however_a_method_is_said_it_is_a_login() {
+    for method in ["POST", "PUT", "PATCH", "QUERY", "post"] {
+        assert!(is_login(method, "/login", None), "{method}");
+    }
+    assert!(is_login("GET", "/login?_method=post", None));
+    assert!(is_login(
+        "DELETE",
+        "/login",
+        Some(("X-HTTP-Method-Override", "Post"))
+    ));
+    for value in ["POST, GET", "get,Post", "\tPOST\t,x", "POST,"] {
+        let header = Some(("X-HTTP-Method-Override", value));
+        assert!(is_login("GET", "/login", header), "{value}");
+    }
+    assert!(!is_login("GET", "/login", None));
+    assert!(!is_login(
+        "HEAD",
+        "/login",
+        Some(("X-HTTP-Method-Override", "get"))
+    ));
+}
+
+#[test]
+fn a_body_may_mean_another_method() {
+    let route = Route::new(&["/login".to_owned()], Vec::new());
+    for (body, means) in [("_method=POST&username=alice", true), ("", false)] {
+        let request = Request::delete("/login")
+            .body(Full::<Bytes>::from(body))
+            .unwrap();
+        assert_eq!(route.matches(&request), means, "{body}");
+    }
+}
+
+#[test]
+fn where_a_failure_leads_back_to() {
+    let route = Route::new(&["/sessions".to_owned()], Vec::new());
+    for page in [
+        "/sessions",
+        "/sessions?error=1",
+        "https://shop.example/Login/",
+        "?again",
+        "/signin#x",
+        "//shop.example/../login",
+        "",
+    ] {
+        assert!(
+            route.is_login_page(page) || page.starts_with("//"),
+            "{page}"
+        );
+    }
+    for page in [
+        "/",
+        "/account",
+        "https://shop.example",
+        "https://shop.example/home?login",
+    ] {
+        assert!(!route.is_login_page(page), "{page}");
+    }
+}
