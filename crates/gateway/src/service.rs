@@ -78,7 +78,7 @@ impl Service<Request<GuardedBody<RequestBody>>> for AppService {
         }
         let method = request.method().clone();
         let suspect = { inner.minds_logins }
-            .then(|| Suspect::of(&request))
+            .then(|| Suspect::of(&request, &inner.shared.unguarded))
             .flatten();
         // The guard gives one to each login that it lets through.
         let is_login = request.extensions().get::<LoginVerdict>().is_some();

@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
@@ -22,12 +23,19 @@ const LONGEST: usize = 120;
 /// How much of a body is glanced at, in bytes.
 const BEGINNING: usize = 4096;
 
+/// The longest name of a field on either side of such a word: looking further each time would take milliseconds of a
+/// body that is made of them.
+const LONGEST_NAME: usize = 64;
+
 /// What the names of fields for passwords have in them.
 const WORDS: [&[u8]; 2] = [b"pass", b"pwd"];
 
 /// The paths that have been told of.
 #[derive(Debug, Default)]
-pub(crate) struct Told(Mutex<HashSet<Box<str>>>);
+pub(crate) struct Told {
+    paths: Mutex<HashSet<Box<str>>>,
+    is_full: AtomicBool,
+}
 
 /// A request that may turn out to be such a login.
 #[derive(Debug)]
@@ -46,9 +54,11 @@ enum By {
 
 impl Suspect {
     /// What is to be looked at once the app has answered.
-    pub(crate) fn of(request: &Request<RequestBody>) -> Option<Self> {
+    pub(crate) fn of(request: &Request<RequestBody>, told: &Told) -> Option<Self> {
         // The guard gives one to each login that it lets through.
-        if request.extensions().get::<LoginVerdict>().is_some() {
+        if told.is_full.load(Ordering::Relaxed)
+            || request.extensions().get::<LoginVerdict>().is_some()
+        {
             return None;
         }
         let by = if *request.method() == Method::POST && has_fields(request.headers()) {
@@ -101,8 +111,10 @@ impl Suspect {
 
 impl Told {
     fn first(&self, path: &str) -> bool {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.len() < MOST && known.insert(path.into())
+        let mut known = self.paths.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_first = known.len() < MOST && known.insert(path.into());
+        self.is_full.store(known.len() >= MOST, Ordering::Relaxed);
+        is_first
     }
 }
 
@@ -130,22 +142,33 @@ fn has_credentials(headers: &HeaderMap) -> bool {
 /// Whether the beginning of a body has the name of a field for a password: in a form `password=`, in JSON
 /// `"password":`, in parts `name="password"`.
 pub(crate) fn sends_a_password(body: &[u8]) -> bool {
-    let body = body.get(..BEGINNING).unwrap_or(body).to_ascii_lowercase();
-    let begins = |at: &usize| {
-        let rest = body.get(*at..).unwrap_or_default();
-        WORDS.iter().any(|word| rest.starts_with(word))
+    let body = body.get(..BEGINNING).unwrap_or(body);
+    let begins = |rest: &[u8]| {
+        let starts = |word: &&[u8]| {
+            rest.get(..word.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(word))
+        };
+        WORDS.iter().any(starts)
     };
-    (0..body.len()).filter(begins).any(|at| {
+    // Few letters of what is sent are the one that both begin with.
+    memchr::memchr2_iter(b'p', b'P', body).any(|at| {
         let (before, rest) = body.split_at(at);
+        if !begins(rest) {
+            return false;
+        }
         let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.[]%".contains(byte);
         let end = rest
             .iter()
-            .position(|byte| !is_name(byte))
-            .unwrap_or(rest.len());
-        let start = before
+            .take(LONGEST_NAME)
+            .take_while(|byte| is_name(byte))
+            .count();
+        let letters = before
             .iter()
-            .rposition(|byte| !is_name(byte))
-            .map_or(0, |at| at + 1);
+            .rev()
+            .take(LONGEST_NAME)
+            .take_while(|byte| is_name(byte))
+            .count();
+        let start = at - letters;
         let (before, behind) = (
             before.get(..start).unwrap_or_default(),
             rest.get(end..).unwrap_or_default(),
