@@ -297,7 +297,7 @@ pub(crate) enum KeysCommand {
 const RUN_EXAMPLES: &str = "\
 Examples:
   panoply run -- node server.js                  starts the app with PORT set, at https://localhost:8443
-  panoply run --upstream http://127.0.0.1:3000   the app already runs
+  panoply run --upstream http://127.0.0.1:3000   the app already runs; or --upstream unix:/run/app.sock
   panoply run --domain shop.example.com -- npm start  with a certificate from Let's Encrypt
   panoply run --config panoply.toml              everything from the file";
 

@@ -101,7 +101,7 @@ impl Service<Request<GuardedBody<RequestBody>>> for AppService {
 impl Inner {
     /// Sends a request on, if the app is there.
     fn forward(&self, request: Request<RequestBody>) -> Result<Forwarding, Refusal> {
-        match **self.shared.app.load() {
+        match &**self.shared.app.load() {
             AppState::Up(address) => self.pool.move_to(address),
             AppState::Starting => {
                 let detail = "The application behind this address is starting. Try again shortly.";

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -18,8 +18,8 @@ use crate::balance::Place;
 use crate::descriptors::{self, Descriptors};
 use crate::intake::Ports;
 use crate::metrics::Metrics;
-use crate::proxy::Troubles;
 use crate::proxy::scheme::Settled;
+use crate::proxy::{AppAddress, Troubles};
 use crate::reload::Waits;
 use crate::reports::Received;
 use crate::settings::Live;
@@ -234,7 +234,7 @@ pub(crate) enum AppState {
     /// It has been started and does not accept connections yet, for the first time or again.
     Starting,
     /// It accepts connections here.
-    Up(SocketAddr),
+    Up(AppAddress),
 }
 
 /// How reloads went, for whoever has asked for one.

@@ -50,7 +50,8 @@ fn flag(command: &str, word: &str) -> Option<String> {
 
 /// The address of an app that runs, however shortly somebody has written it: no program has such a name.
 fn address(word: &str) -> Option<String> {
-    if word.starts_with("http://") || word.starts_with("https://") {
+    let is_whole = |start: &&str| word.starts_with(start);
+    if ["http://", "https://", "unix:"].iter().any(is_whole) {
         return Some(word.to_owned());
     }
     let (host, port) = word.rsplit_once(':').unwrap_or(("", word));
@@ -206,6 +207,7 @@ mod tests {
             ("http://127.0.0.1:3000", "http://127.0.0.1:3000"),
             ("https://app.internal", "https://app.internal"),
             ("localhost:3000", "http://localhost:3000"),
+            ("unix:/run/app.sock", "unix:/run/app.sock"),
             ("[::1]:3000", "http://[::1]:3000"),
             (":3000", "http://127.0.0.1:3000"),
             ("3000", "http://127.0.0.1:3000"),

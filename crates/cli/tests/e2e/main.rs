@@ -58,6 +58,7 @@ mod support;
 mod tls;
 mod trailers;
 mod unaware;
+mod unix_socket;
 mod upgrade;
 mod upgrade_far;
 mod upgrade_heir;

@@ -17,6 +17,7 @@ use super::port;
 use super::process::Process;
 use crate::handover::AppLeft;
 use crate::privilege::Account;
+use crate::proxy::AppAddress;
 use crate::shared::{AppState, Shared};
 
 /// The pause before the first restart; it doubles with each one.
@@ -242,7 +243,9 @@ async fn watch(
         status = process.wait() => return status,
     };
     *has_been_up = true;
-    shared.app.store(Arc::new(AppState::Up(address)));
+    shared
+        .app
+        .store(Arc::new(AppState::Up(AppAddress::Tcp(address))));
     shared.metrics.app(true);
     tracing::info!(%address, "the app accepts connections");
     exposed::warn(port);

@@ -2,11 +2,15 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::net::UnixStream;
+
 use super::exposed;
 use crate::config::Upstream;
+use crate::proxy::AppAddress;
 use crate::shared::{AppState, Shared};
 
 /// How often a name is looked up again: containers move.
@@ -14,15 +18,23 @@ const AGAIN: Duration = Duration::from_secs(10);
 
 /// Finds the app's address and keeps it up to date, for as long as the gateway runs.
 pub(crate) async fn follow(shared: Arc<Shared>, upstream: Upstream) {
-    let fixed = upstream.host().parse::<std::net::IpAddr>().is_ok();
+    match &upstream {
+        Upstream::Tcp { host, port } => follow_name(&shared, &upstream, (host, *port)).await,
+        Upstream::Unix(path) => {
+            is_at(&shared, &upstream, AppAddress::Unix(Arc::clone(path)));
+            look_at_socket(path).await;
+        }
+    }
+}
+
+async fn follow_name(shared: &Shared, upstream: &Upstream, (host, port): (&str, u16)) {
+    let fixed = host.parse::<std::net::IpAddr>().is_ok();
     let mut known: Option<SocketAddr> = None;
     loop {
-        match find(&upstream, known).await {
+        match find((host, port), known).await {
             Ok(address) => {
                 if known.replace(address) != Some(address) {
-                    tracing::info!(%upstream, %address, "the app is at");
-                    shared.app.store(Arc::new(AppState::Up(address)));
-                    shared.metrics.app(true);
+                    is_at(shared, upstream, AppAddress::Tcp(address));
                     if address.ip().is_loopback() {
                         exposed::warn(address.port());
                     }
@@ -37,8 +49,30 @@ pub(crate) async fn follow(shared: Arc<Shared>, upstream: Upstream) {
     }
 }
 
-async fn find(upstream: &Upstream, known: Option<SocketAddr>) -> io::Result<SocketAddr> {
-    let found = tokio::net::lookup_host((upstream.host(), upstream.port())).await?;
+fn is_at(shared: &Shared, upstream: &Upstream, address: AppAddress) {
+    tracing::info!(%upstream, %address, "the app is at");
+    shared.app.store(Arc::new(AppState::Up(address)));
+    shared.metrics.app(true);
+}
+
+/// Says what is wrong with a socket that the gateway cannot use: an app that is not there yet will come.
+async fn look_at_socket(path: &Path) {
+    let Err(error) = UnixStream::connect(path).await else {
+        return;
+    };
+    let advice = match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "the gateway may not write to it: have the app make it for a group that the gateway's user is in, such as \
+             by a umask of 007"
+        }
+        io::ErrorKind::NotFound => "the app has not made it yet, or makes another one",
+        _ => "the app does not accept connections there",
+    };
+    tracing::warn!(path = %path.display(), %error, "the app's socket does not answer: {advice}");
+}
+
+async fn find(name: (&str, u16), known: Option<SocketAddr>) -> io::Result<SocketAddr> {
+    let found = tokio::net::lookup_host(name).await?;
     let mut found: Vec<SocketAddr> = found.collect();
     if let Some(known) = known.filter(|known| found.contains(known)) {
         return Ok(known);

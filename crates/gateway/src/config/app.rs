@@ -1,7 +1,9 @@
 //! `[app]`: what stands behind the gateway.
 
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, de};
 
@@ -15,7 +17,7 @@ pub struct AppConfig {
     /// The command and its arguments; it is started with `PORT` set and restarted when it ends.
     #[serde(deserialize_with = "words")]
     pub command: Option<Vec<String>>,
-    /// The address of an app that runs already, such as `http://127.0.0.1:3000`.
+    /// The address of an app that runs already, such as `http://127.0.0.1:3000` or `unix:/run/app.sock`.
     pub upstream: Option<Upstream>,
     /// Whether the app speaks HTTP/2 without TLS; no by default.
     pub h2c: bool,
@@ -87,24 +89,23 @@ impl Default for AppConfig {
     }
 }
 
-/// The host and port of an app, written as `http://127.0.0.1:3000`.
+/// Where an app listens: `http://127.0.0.1:3000`, or `unix:/run/app.sock` for a Unix socket on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Upstream {
-    host: String,
-    port: u16,
+#[non_exhaustive]
+pub enum Upstream {
+    /// At a host and a port.
+    Tcp {
+        /// The name or address, without brackets.
+        host: String,
+        /// The port, 80 when none was written.
+        port: u16,
+    },
+    /// At a Unix socket.
+    Unix(Arc<Path>),
 }
 
-impl Upstream {
-    /// The name or address, without brackets.
-    pub fn host(&self) -> &str {
-        &self.host
-    }
-
-    /// The port, 80 when none was written.
-    pub const fn port(&self) -> u16 {
-        self.port
-    }
-}
+/// The longest path that a Unix socket may have everywhere: macOS allows for 104 bytes with the end, Linux for 108.
+const LONGEST_SOCKET: usize = 103;
 
 impl FromStr for Upstream {
     type Err = String;
@@ -117,8 +118,26 @@ impl FromStr for Upstream {
                             this machine or a private network",
             ));
         }
+        // As it is said to nginx.
+        if let Some(path) = ["unix:", "http://unix:"]
+            .iter()
+            .find_map(|start| text.strip_prefix(start))
+        {
+            return socket(path).map_err(|hint| bad(&hint));
+        }
         let Some(rest) = text.strip_prefix("http://") else {
-            return Err(bad("write it as `http://127.0.0.1:3000`"));
+            // As it is said to Caddy and haproxy.
+            let path = ["unix/", "unix@"]
+                .iter()
+                .find_map(|start| text.strip_prefix(start));
+            return Err(bad(
+                &match path.or_else(|| text.starts_with('/').then_some(text)) {
+                    Some(path) => format!("for a Unix socket, write `unix:{path}`"),
+                    None => {
+                        "write it as `http://127.0.0.1:3000`, or `unix:/run/app.sock`".to_owned()
+                    }
+                },
+            ));
         };
         let authority = rest.strip_suffix('/').unwrap_or(rest);
         if authority.contains(['/', '?', '#']) {
@@ -131,26 +150,49 @@ impl FromStr for Upstream {
             .trim_start_matches('[')
             .trim_end_matches(']')
             .to_owned();
-        Ok(Self {
+        Ok(Self::Tcp {
             host,
             port: authority.port_u16().unwrap_or(80),
         })
     }
 }
 
+/// The Unix socket at `path`, which nginx wants to be followed by a colon.
+fn socket(path: &str) -> Result<Upstream, String> {
+    let path = path
+        .strip_suffix(":/")
+        .or_else(|| path.strip_suffix(':'))
+        .unwrap_or(path);
+    if !path.starts_with('/') {
+        return Err("write the whole path, as in `unix:/run/app.sock`".to_owned());
+    }
+    if path.contains(':') {
+        return Err(
+            "leave out what follows the colon; the client's own path is passed on".to_owned(),
+        );
+    }
+    if path.len() > LONGEST_SOCKET {
+        let length = path.len();
+        return Err(format!(
+            "its path has {length} bytes, and a Unix socket's has {LONGEST_SOCKET} at most"
+        ));
+    }
+    Ok(Upstream::Unix(Path::new(path).into()))
+}
+
 impl fmt::Display for Upstream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
-            write!(f, "http://[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "http://{}:{}", self.host, self.port)
+        match self {
+            Self::Tcp { host, port } if host.contains(':') => write!(f, "http://[{host}]:{port}"),
+            Self::Tcp { host, port } => write!(f, "http://{host}:{port}"),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
         }
     }
 }
 
 as_text!(
     Upstream,
-    "the address of an app as text, such as \"http://127.0.0.1:3000\""
+    "the address of an app as text, such as \"http://127.0.0.1:3000\" or \"unix:/run/app.sock\""
 );
 
 #[cfg(test)]
@@ -177,6 +219,17 @@ mod tests {
         );
         assert_eq!(parse("http://[::1]:3000").unwrap(), "http://[::1]:3000");
         assert_eq!(parse("http://app").unwrap(), "http://app:80");
+        for written in [
+            "unix:/run/a.sock",
+            "http://unix:/run/a.sock",
+            "http://unix:/run/a.sock:/",
+        ] {
+            assert_eq!(parse(written).unwrap(), "unix:/run/a.sock");
+        }
+        for written in ["unix//run/a.sock", "unix@/run/a.sock", "/run/a.sock"] {
+            let error = parse(written).unwrap_err();
+            assert!(error.ends_with("write `unix:/run/a.sock`"), "{error}");
+        }
         for bad in [
             "https://a",
             "127.0.0.1:3000",
@@ -184,6 +237,10 @@ mod tests {
             "http://u@a",
             "http://",
             "ftp://a",
+            "unix:a.sock",
+            "unix:",
+            "http://unix:/run/a.sock:/b",
+            &format!("unix:/{}", "a".repeat(LONGEST_SOCKET)),
         ] {
             assert!(parse(bad).is_err(), "{bad}");
         }

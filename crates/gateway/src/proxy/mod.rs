@@ -9,6 +9,7 @@ mod multiplexed;
 mod pool;
 pub(crate) mod scheme;
 mod shared;
+mod stream;
 mod trouble;
 mod uploads;
 
@@ -26,6 +27,7 @@ pub(crate) use headers::named;
 pub(crate) use http1::Interims;
 pub(crate) use multiplexed::Turn;
 pub(crate) use pool::Pool;
+pub(crate) use stream::{AppAddress, AppStream};
 pub(crate) use trouble::Troubles;
 
 /// Why the app gave no answer.

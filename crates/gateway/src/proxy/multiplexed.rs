@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use hyper::client::conn::http2;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::Failure;
 use super::http1::Patience;
 use super::pool::CONNECT;
+use super::stream::AppStream;
 use super::uploads::{Outgoing, Tasks, Upload};
 use crate::body::RequestBody;
 
@@ -54,12 +54,12 @@ struct Line {
     taken: Rc<Cell<usize>>,
 }
 
-type Connection = http2::Connection<TokioIo<TcpStream>, Outgoing, Tasks>;
+type Connection = http2::Connection<TokioIo<AppStream>, Outgoing, Tasks>;
 
 impl Line {
     /// A new one, once the app has said how many requests it takes at once: it does so first of all
     /// (RFC 9113 §3.4), and refuses what is too much.
-    async fn over(stream: TcpStream, tasks: Tasks) -> Result<Self, Failure> {
+    async fn over(stream: AppStream, tasks: Tasks) -> Result<Self, Failure> {
         let (sender, connection) = http2::Builder::new(tasks)
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
@@ -146,7 +146,7 @@ impl Drop for Turn {
 /// What whoever wants a new connection comes to.
 #[derive(Debug)]
 pub(super) enum Dialled {
-    New(TcpStream),
+    New(AppStream),
     /// A place on another became free while there was no file descriptor for a new one.
     Free(Place),
 }

@@ -3,17 +3,20 @@
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
 use panoply_core::Clock;
 use rustix::io::Errno;
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::{TcpSocket, TcpStream, UnixStream};
 
 use super::Failure;
 use super::deadlines::{Deadline, Deadlines};
 use super::http1::{Home, Interims, Line, Patience, Room};
 use super::multiplexed::{Dialled, Multiplexed};
+use super::stream::{AppAddress, AppStream};
 use crate::descriptors::{Descriptors, LOOK, Use, have_run_out};
 use crate::listen::miss_the_vanished;
 use crate::wire::bound_unsent;
@@ -33,7 +36,9 @@ pub(super) const CONNECT: Duration = Duration::from_secs(5);
 /// Keep-alive connections to one address, the last one used first.
 #[derive(Debug)]
 pub(crate) struct Pool {
-    address: Cell<Option<SocketAddr>>,
+    address: RefCell<Option<AppAddress>>,
+    /// How often it has changed.
+    moves: Cell<u64>,
     idle: RefCell<Vec<Idle>>,
     shared: Multiplexed,
     deadlines: Rc<Deadlines>,
@@ -54,7 +59,8 @@ struct Idle {
 impl Pool {
     pub(crate) fn new(clock: Rc<dyn Clock>, descriptors: Descriptors) -> Self {
         let pool = Self {
-            address: Cell::new(None),
+            address: RefCell::default(),
+            moves: Cell::default(),
             idle: RefCell::default(),
             shared: Multiplexed::default(),
             deadlines: Rc::default(),
@@ -69,8 +75,11 @@ impl Pool {
     }
 
     /// Sends to `address` from now on.
-    pub(crate) fn move_to(&self, address: SocketAddr) {
-        if self.address.replace(Some(address)) != Some(address) {
+    pub(crate) fn move_to(&self, address: &AppAddress) {
+        let is_there = self.address.borrow().as_ref() == Some(address);
+        if !is_there {
+            self.address.replace(Some(address.clone()));
+            self.moves.set(self.moves.get() + 1);
             self.idle.borrow_mut().clear();
             self.shared.clear();
         }
@@ -128,7 +137,8 @@ impl Pool {
     /// descriptor for a new one; whether it has been used.
     pub(super) async fn connect(&self) -> Result<(Line, bool), Failure> {
         let free = || self.reuse().map(|line| (line, true));
-        let new = |stream, address| (Line::new(stream, address, self.room.clone()), false);
+        let number = self.moves.get();
+        let new = |stream| (Line::new(stream, number, self.room.clone()), false);
         self.new_or_free(new, free).await
     }
 
@@ -150,7 +160,7 @@ impl Pool {
     pub(super) fn give_back(&self, line: Line, home: &Home) {
         let mut idle = self.idle.borrow_mut();
         // The app may have moved since.
-        let wanted = self.address.get() == Some(line.address) && idle.len() < MOST_IDLE;
+        let wanted = self.moves.get() == line.move_number && idle.len() < MOST_IDLE;
         if wanted && !home.keep.is_zero() {
             let until = self.deadlines.now() + home.keep;
             idle.push(Idle { line, until });
@@ -166,14 +176,14 @@ impl Pool {
     /// descriptor for a new one.
     pub(super) async fn dial_shared(&self) -> Result<Dialled, Failure> {
         let free = || self.shared.turn().map(Dialled::Free);
-        let new = |stream, _| Dialled::New(stream);
+        let new = Dialled::New;
         self.new_or_free(new, free).await
     }
 
     /// A new connection; as long as there is no file descriptor for it, what is `free` in its place.
     async fn new_or_free<T>(
         &self,
-        new: impl FnOnce(TcpStream, SocketAddr) -> T,
+        new: impl FnOnce(AppStream) -> T,
         free: impl Fn() -> Option<T>,
     ) -> Result<T, Failure> {
         let until = tokio::time::Instant::now() + CONNECT;
@@ -184,7 +194,7 @@ impl Pool {
                         return Err(Failure::Descriptors(error));
                     }
                 }
-                dialled => return dialled.map(|(stream, address)| new(stream, address)),
+                dialled => return dialled.map(new),
             }
             // Not while it dials: whoever has one waits for the app alone.
             let waiting = self.descriptors.wait();
@@ -196,32 +206,53 @@ impl Pool {
         }
     }
 
-    async fn dial(&self) -> Result<(TcpStream, SocketAddr), Failure> {
-        let address = self
-            .address
-            .get()
-            .ok_or_else(|| Failure::Away(io::ErrorKind::NotConnected.into()))?;
+    async fn dial(&self) -> Result<AppStream, Failure> {
+        let address = self.address.borrow().clone();
+        match address {
+            Some(AppAddress::Tcp(address)) => self.dial_tcp(address).await.map(AppStream::Tcp),
+            Some(AppAddress::Unix(path)) => self.dial_unix(&path).await.map(AppStream::Unix),
+            None => Err(Failure::Away(io::ErrorKind::NotConnected.into())),
+        }
+    }
+
+    async fn dial_tcp(&self, address: SocketAddr) -> Result<TcpStream, Failure> {
         let socket = match address {
             SocketAddr::V4(_) => TcpSocket::new_v4(),
             SocketAddr::V6(_) => TcpSocket::new_v6(),
         };
         let socket = socket.map_err(Failure::Away)?;
-        if self.descriptors.are_kept_from(Use::App, &socket) {
-            return Err(Failure::Away(Errno::MFILE.into()));
-        }
-        let dial = tokio::time::timeout(CONNECT, socket.connect(address));
-        let stream = dial
-            .await
-            .map_err(|_| Failure::ConnectTimeout)?
-            .map_err(Failure::Away)?;
+        self.may_keep(&socket)?;
+        let stream = in_time(socket.connect(address)).await?;
         // Without it the last bytes of a head may wait for an acknowledgement.
         stream.set_nodelay(true).map_err(Failure::Away)?;
         // Or an app that reads an upload slowly would look as if it read nothing.
         bound_unsent(&stream);
         // A tunnel to an app on a machine that has gone would stay.
         miss_the_vanished(&stream).map_err(Failure::Away)?;
-        Ok((stream, address))
+        Ok(stream)
     }
+
+    async fn dial_unix(&self, path: &Path) -> Result<UnixStream, Failure> {
+        let stream = in_time(UnixStream::connect(path)).await?;
+        self.may_keep(&stream)?;
+        Ok(stream)
+    }
+
+    /// Whether a connection to the app may have this file descriptor.
+    fn may_keep(&self, socket: &impl AsRawFd) -> Result<(), Failure> {
+        if self.descriptors.are_kept_from(Use::App, socket) {
+            return Err(Failure::Away(Errno::MFILE.into()));
+        }
+        Ok(())
+    }
+}
+
+/// The app's connection, unless it takes too long to accept it.
+async fn in_time<T>(dial: impl Future<Output = io::Result<T>>) -> Result<T, Failure> {
+    tokio::time::timeout(CONNECT, dial)
+        .await
+        .map_err(|_| Failure::ConnectTimeout)?
+        .map_err(Failure::Away)
 }
 
 #[cfg(test)]
@@ -243,13 +274,13 @@ mod tests {
             TcpListener::bind("127.0.0.1:0").await.unwrap(),
         ];
         let [before, after] = listeners.each_ref().map(|one| one.local_addr().unwrap());
-        pool.move_to(before);
+        pool.move_to(&AppAddress::Tcp(before));
         let (stays, _) = pool.connect().await.unwrap();
         let (moves, _) = pool.connect().await.unwrap();
         pool.give_back(stays, &pool.home(true, None));
         assert!(pool.reuse().is_some());
         // The answer that it was waiting for begins only now.
-        pool.move_to(after);
+        pool.move_to(&AppAddress::Tcp(after));
         pool.give_back(moves, &pool.home(true, None));
         assert!(pool.reuse().is_none());
     }
@@ -259,7 +290,7 @@ mod tests {
         let descriptors = Descriptors::default();
         let pool = Rc::new(Pool::new(Rc::new(ManualClock::new()), descriptors.clone()));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        pool.move_to(listener.local_addr().unwrap());
+        pool.move_to(&AppAddress::Tcp(listener.local_addr().unwrap()));
         let app = async {
             let (stream, _) = listener.accept().await.unwrap();
             let mut server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());

@@ -11,20 +11,20 @@ use pin_project_lite::pin_project;
 use tokio::io::{
     AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf, copy, split,
 };
-use tokio::net::TcpStream;
 
 use super::serve::Line;
 use super::watch::Watch;
+use crate::proxy::AppStream;
 
 /// The app's end of a tunnel, as an extension of its answer, and what it has said already.
 ///
 /// One thread alone uses it; the lock is there because extensions must be such as could be sent
 /// elsewhere.
 #[derive(Debug, Clone)]
-pub(crate) struct Tunnel(Arc<Mutex<Option<(TcpStream, Bytes)>>>);
+pub(crate) struct Tunnel(Arc<Mutex<Option<(AppStream, Bytes)>>>);
 
 impl Tunnel {
-    pub(crate) fn to(stream: TcpStream, first: Bytes) -> Self {
+    pub(crate) fn to(stream: AppStream, first: Bytes) -> Self {
         Self(Arc::new(Mutex::new(Some((stream, first)))))
     }
 

@@ -6,7 +6,6 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http::Method;
 use memchr::memchr;
-use tokio::net::TcpStream;
 
 use super::head::Head;
 use super::interim::{Ahead, Allowance};
@@ -14,6 +13,7 @@ use super::line::Line;
 use super::upload::{Stopped, Upload};
 use super::{Error, START};
 use crate::http1::Malformed;
+use crate::proxy::AppStream;
 
 /// One request on one connection, until the head of its answer is there.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ impl Exchange {
     }
 
     /// The connection, once it carries another protocol, and what has come of that.
-    pub(in crate::proxy) fn into_stream(self) -> Option<(TcpStream, Bytes)> {
+    pub(in crate::proxy) fn into_stream(self) -> Option<(AppStream, Bytes)> {
         self.line.into_stream().filter(|_| self.upload.is_done())
     }
 

@@ -2,22 +2,20 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
-use std::net::{Shutdown, SocketAddr};
+use std::net::Shutdown;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use socket2::SockRef;
 use tokio::io::AsyncReadExt as _;
-use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::task::AbortHandle;
 
 use super::Error;
 use super::head::MOST_BYTES;
 use super::upload::{Stopped, Upload};
 use crate::proxy::deadlines::{Deadline, Deadlines};
+use crate::proxy::stream::{AppStream, ReadHalf, WriteHalf};
 
 /// How much is read at once at first; as much as is announced, up to [`LARGE`]; twice as much whenever that was
 /// filled, up to [`LARGEST`].
@@ -33,11 +31,11 @@ pub(in crate::proxy) struct Room(Rc<RefCell<BytesMut>>);
 /// A connection that carries one request at a time.
 #[derive(Debug)]
 pub(crate) struct Line {
-    /// Where the app was when it was made.
-    pub(in crate::proxy) address: SocketAddr,
-    pub(super) from: OwnedReadHalf,
+    /// How often the app had moved when it was made.
+    pub(in crate::proxy) move_number: u64,
+    pub(super) from: ReadHalf,
     /// Elsewhere while a request is still on its way whose answer has begun.
-    pub(super) to: Option<OwnedWriteHalf>,
+    pub(super) to: Option<WriteHalf>,
     /// What has come and was not taken.
     pub(super) bytes: BytesMut,
     reads: usize,
@@ -47,10 +45,10 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    pub(in crate::proxy) fn new(stream: TcpStream, address: SocketAddr, room: Room) -> Self {
+    pub(in crate::proxy) fn new(stream: AppStream, move_number: u64, room: Room) -> Self {
         let (from, to) = stream.into_split();
         Self {
-            address,
+            move_number,
             from,
             to: Some(to),
             bytes: BytesMut::new(),
@@ -121,8 +119,8 @@ impl Line {
     }
 
     /// Its two ends as one, and what has come already.
-    pub(super) fn into_stream(self) -> Option<(TcpStream, Bytes)> {
-        let stream = self.from.reunite(self.to?).ok()?;
+    pub(super) fn into_stream(self) -> Option<(AppStream, Bytes)> {
+        let stream = self.from.reunite(self.to?)?;
         Some((stream, self.bytes.freeze()))
     }
 }
@@ -140,7 +138,7 @@ pub(super) struct Sending {
 #[derive(Debug, Default)]
 struct Shared {
     /// The way out, once the request is through.
-    back: RefCell<Option<OwnedWriteHalf>>,
+    back: RefCell<Option<WriteHalf>>,
     /// Whether the client's body broke off.
     broken: Cell<bool>,
     /// Whether the answer has been read to its end.
@@ -163,7 +161,7 @@ impl Drop for Ends {
 impl Sending {
     /// Goes on with `upload`; once there is nobody who reads the answer, for as long as it moves once in
     /// `patience`.
-    pub(super) fn start(mut upload: Upload, mut to: OwnedWriteHalf, patience: Patience) -> Self {
+    pub(super) fn start(mut upload: Upload, mut to: WriteHalf, patience: Patience) -> Self {
         let shared = Rc::<Shared>::default();
         let out = Rc::clone(&shared);
         let task = tokio::task::spawn_local(async move {
@@ -185,7 +183,7 @@ impl Sending {
                 // An answer to half of a request must not pass for one to all of it.
                 Some(Err(Stopped::Body)) => {
                     out.broken.set(true);
-                    let _ = SockRef::from(to.as_ref()).shutdown(Shutdown::Both);
+                    let _ = to.socket().shutdown(Shutdown::Both);
                 }
                 // The app wants no more, and may have said so.
                 Some(Err(Stopped::Io(error))) => tracing::trace!(%error, "the app takes no more"),
@@ -205,7 +203,7 @@ impl Sending {
     }
 
     /// The way out, if the request is through; otherwise it goes on by itself.
-    pub(super) fn finish(mut self) -> Option<OwnedWriteHalf> {
+    pub(super) fn finish(mut self) -> Option<WriteHalf> {
         let to = self.shared.back.borrow_mut().take();
         self.task.0.take();
         self.shared.answered.set(true);

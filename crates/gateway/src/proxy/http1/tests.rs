@@ -10,6 +10,7 @@ use super::request::upload;
 use super::{Error, Line};
 use crate::body::RequestBody;
 use crate::http1::{Decoder, Extent, Malformed};
+use crate::proxy::AppStream;
 
 fn head(text: &str) -> Result<Head, Error> {
     let mut bytes = BytesMut::from(text);
@@ -291,7 +292,8 @@ async fn pair() -> (Line, tokio::net::TcpStream) {
     let address = listener.local_addr().unwrap();
     let near = tokio::net::TcpStream::connect(address);
     let (near, far) = tokio::join!(near, listener.accept());
-    let line = Line::new(near.unwrap(), address, super::Room::default());
+    let near = AppStream::Tcp(near.unwrap());
+    let line = Line::new(near, 0, super::Room::default());
     (line, far.unwrap().0)
 }
 
