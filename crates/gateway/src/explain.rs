@@ -37,17 +37,13 @@ impl Settings {
         );
         // What they are, is nobody's business.
         let secret = |is_set, otherwise: &str| if is_set { "(set)" } else { otherwise }.to_owned();
-        let senders = match &*config.listen.proxy_protocol {
-            [] => "nobody".to_owned(),
-            senders => senders.join(", "),
-        };
         let run = |key: &Option<String>, own: &str| key.clone().unwrap_or_else(|| own.to_owned());
         let known = [
             app,
             ("run.user", run(&config.run.user, "(whoever starts it)")),
             ("listen.http", address(http)),
             ("listen.https", address(https)),
-            ("listen.proxy_protocol", senders),
+            ("listen.proxy_protocol", config.listen.senders()),
             ("tls.mode", tls),
             (
                 "headers.preset",

@@ -28,6 +28,16 @@ pub struct ListenConfig {
     pub proxy_protocol: Vec<String>,
 }
 
+impl ListenConfig {
+    /// Who speaks the PROXY protocol, in a few words.
+    pub(crate) fn senders(&self) -> String {
+        match &*self.proxy_protocol {
+            [] => "nobody".to_owned(),
+            senders => senders.join(", "),
+        }
+    }
+}
+
 /// An address to listen on: `127.0.0.1:8443`, `[::1]:443`, `:8080` for every IPv4 address, or
 /// `off`. Port 0 takes a free one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

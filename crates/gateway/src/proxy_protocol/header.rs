@@ -135,8 +135,8 @@ fn block(bytes: &[u8]) -> Result<Decoded, Malformed> {
         return Ok(Decoded::Unfinished);
     };
     let source = match each {
-        4 => read::<4>(said).map(|address| address.into()),
-        16 => read::<16>(said).map(|address| address.into()),
+        4 => read::<4>(said).map(IpAddr::from),
+        16 => read::<16>(said).map(IpAddr::from),
         _ => None,
     };
     let port = read::<2>(said.get(2 * each..).unwrap_or_default());
