@@ -87,10 +87,11 @@ impl Suspect {
                 tracing::warn!(
                     path,
                     status = status.as_u16(),
-                    "a password was sent to where no login is guarded: if that is a login, nobody counts what \
-                         is guessed there, and panoply.toml needs a table [[login]] with this path (where there \
-                         is one, the usual paths are guarded only if they stand in its list, as in \
-                         path = [\"/login\", \"/enter\"])"
+                    "a password was sent to where no login is guarded: if that is a login, nobody counts what is \
+                     guessed there. If nothing but the login is sent there, panoply.toml needs a table [[login]] with \
+                     this path (where there is one, the usual paths are guarded only if they stand in its list, as in \
+                     path = [\"/login\", \"/enter\"]); if other forms are, as at an index.php, a [[limit]] on it \
+                     bounds how fast is guessed"
                 );
             }
             // Whoever was let in has been asked; a page that is there for everybody shows nothing.
@@ -99,9 +100,9 @@ impl Suspect {
                     path,
                     status = status.as_u16(),
                     "the app has refused a name and a password in a request's head (Basic) where no login is \
-                         guarded: nobody counts what is guessed there. Where one path takes them, panoply.toml needs \
-                         a table [[login]] with this path and methods = [\"GET\"] (and the usual paths, if they are \
-                         to be guarded as well); where all do, a [[limit]] bounds how fast is guessed"
+                     guarded: nobody counts what is guessed there. Where one path takes them, panoply.toml needs \
+                     a table [[login]] with this path and methods = [\"GET\"] (and the usual paths, if they are \
+                     to be guarded as well); where all do, a [[limit]] bounds how fast is guessed"
                 );
             }
             _ => {}
