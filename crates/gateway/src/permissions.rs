@@ -68,12 +68,12 @@ impl Secrets {
         open_below(&state, "", &mut found, &mut 0, 0);
         found.sort_unstable();
         if let Some((first, rest)) = found.split_first() {
-            let more = match rest.len() {
+            let others = match rest.len() {
                 0 => String::new(),
-                more => format!(" and {more} more"),
+                count => format!(" and {count} more"),
             };
             told.push(format!(
-                "others on this machine can read what is secret in the state directory {shown}, `{first}`{more}: \
+                "others on this machine can read what is secret in the state directory {shown}, `{first}`{others}: \
                  `chmod -R o-rwx {shown}`"
             ));
         }
