@@ -11,7 +11,7 @@ use crate::install::{self, Tool};
 use crate::{root, tools};
 
 /// Programs that the tests start.
-const TOOLS: [Tool; 21] = [
+const TOOLS: [Tool; 22] = [
     ("git", "git"),
     ("curl", "curl"),
     ("openssl", "openssl"),

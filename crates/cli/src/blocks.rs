@@ -47,10 +47,10 @@ pub(crate) fn whom(text: &str) -> Result<Whom, String> {
     let network = { text.contains('/') }
         .then(|| Network::parse(text))
         .flatten();
-    let network = network.ok_or_else(|| {
+    let network = network.ok_or(
         "write an address, such as `203.0.113.9` or `2001:db8::1`, or a network, such as `203.0.113.0/24` or \
          `2001:db8::/32`"
-    })?;
+    )?;
     let address: Option<IpAddr> = { text.split_once('/') }.and_then(|(own, _)| own.parse().ok());
     let rest = address.is_some_and(|own| own.to_canonical() != network.address());
     Ok(Whom::Network(network, rest.then(|| text.to_owned())))

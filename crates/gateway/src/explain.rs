@@ -1,5 +1,6 @@
 //! What is in force, for `panoply check`.
 
+use std::path::Path;
 use std::time::Duration;
 
 use panoply::LoginConfig;
@@ -31,10 +32,7 @@ impl Settings {
         } else {
             "sqlite: in the state directory".to_owned()
         };
-        let keys = { config.keys.file.as_ref() }.map_or_else(
-            || "in the state directory".to_owned(),
-            |file| file.display().to_string(),
-        );
+        let keys = in_state(config.keys.file.as_deref());
         // What they are, is nobody's business.
         let secret = |is_set, otherwise: &str| if is_set { "(set)" } else { otherwise }.to_owned();
         let run = |key: &Option<String>, own: &str| key.clone().unwrap_or_else(|| own.to_owned());
@@ -209,6 +207,14 @@ impl Settings {
         }
         found
     }
+}
+
+/// The file, which is in the state directory where none is named.
+fn in_state(file: Option<&Path>) -> String {
+    file.map_or_else(
+        || "in the state directory".to_owned(),
+        |file| file.display().to_string(),
+    )
 }
 
 fn span(time: Duration) -> String {
