@@ -11,7 +11,7 @@ use std::time::Duration;
 use support::{Gateway, Raw, Verdicts, raw, statuses, wait_for};
 
 /// An app at `path` that says how many requests came by the connection, takes what is sent and, asked for it, speaks
-/// something else than HTTP: it sends back what it hears.
+/// something else than HTTP: it sends back what it is sent.
 fn app(path: &Path) {
     let listener = UnixListener::bind(path).unwrap();
     thread::spawn(move || {
@@ -22,12 +22,12 @@ fn app(path: &Path) {
 }
 
 fn serve(mut stream: UnixStream) {
-    let mut heard = Vec::new();
+    let mut sent = Vec::new();
     let mut block = [0; 4096];
     let mut count = 0;
     while let Ok(read @ 1..) = stream.read(&mut block) {
-        heard.extend_from_slice(&block[..read]);
-        let text = String::from_utf8_lossy(&heard).into_owned();
+        sent.extend_from_slice(&block[..read]);
+        let text = String::from_utf8_lossy(&sent).into_owned();
         let Some((head, body)) = text.split_once("\r\n\r\n") else {
             continue;
         };
@@ -56,7 +56,7 @@ fn serve(mut stream: UnixStream) {
             said.len()
         );
         stream.write_all(answer.as_bytes()).unwrap();
-        heard.clear();
+        sent.clear();
     }
 }
 

@@ -73,6 +73,15 @@ impl ReadHalf {
         }
     }
 
+    /// Resolves once something has come.
+    #[cfg(test)]
+    pub(super) async fn readable(&self) -> io::Result<()> {
+        match self {
+            Self::Tcp(from) => from.readable().await,
+            Self::Unix(from) => from.readable().await,
+        }
+    }
+
     /// Both ways as one again; nothing when they are not of one connection.
     pub(super) fn reunite(self, to: WriteHalf) -> Option<AppStream> {
         match (self, to) {
