@@ -28,7 +28,7 @@ pub use limiter::{
 pub use login::{
     Attempt, Claim, Denied, Device, GuardedBody, LoginConfig, LoginFuture, LoginGuard, LoginLayer,
     LoginReport, LoginRules, LoginService, LoginVerdict, OnOutage, Otherwise, Outcome, Refused,
-    Signs, counter_keys,
+    Signs, counter_keys, sends_a_password,
 };
 pub use request::{
     Algorithm, LimitConfig, LimitFuture, LimitLayer, LimitService, LimitedUser, ShowHeaders,

@@ -22,7 +22,8 @@ use super::body::{End, GuardedBody, Reading};
 use super::config::{OnOutage, Otherwise};
 use super::layer::{LoginLayer, Reserved, Settings};
 use super::outcome::{self, Answer, Outcome};
-use super::steps::{bad, claim, fail, settle, too_long, too_many, too_slow};
+use super::route::By;
+use super::steps::{bad, claim, claim_if_login, fail, settle, too_long, too_many, too_slow};
 use super::trail::Trail;
 use crate::original::original;
 
@@ -82,7 +83,9 @@ pin_project! {
         https: bool,
         path: String,
         would_refuse: Option<Refused>,
-        by_head: bool,
+        by: By,
+        // Is no login after all.
+        passes: bool,
     }
 
     impl<S, B, R> PinnedDrop for Guarded<S, B, R>
@@ -134,7 +137,7 @@ where
         request: Request<B>,
         guard: LoginGuard,
         settings: Arc<Settings>,
-        by_head: bool,
+        by: By,
     ) -> Self {
         let (mut parts, body) = request.into_parts();
         // What the handler says is for all that count.
@@ -155,7 +158,8 @@ where
             https: client.is_some_and(ClientAddress::is_https),
             path: original(&parts.extensions, &parts.uri).path().to_owned(),
             would_refuse: None,
-            by_head,
+            by,
+            passes: false,
             state: State::Reading {
                 body: Reading::new(body, LoginLayer::MOST_BODY),
                 parts: Some(parts),
@@ -217,9 +221,15 @@ where
                     parts,
                     patience,
                 } => {
-                    let Poll::Ready(end) = body.as_mut().poll(cx) else {
-                        ready!(patience.as_mut().poll(cx));
-                        return refuse(too_slow(), this.asked, *this.id);
+                    let end = match body.as_mut().poll(cx) {
+                        Poll::Ready(end) => end,
+                        Poll::Pending => {
+                            ready!(patience.as_mut().poll(cx));
+                            if *this.by != By::End {
+                                return refuse(too_slow(), this.asked, *this.id);
+                            }
+                            End::TooLong
+                        }
                     };
                     let (Some(mut parts), Some((guard, settings))) =
                         (parts.take(), this.guard.clone())
@@ -227,13 +237,31 @@ where
                         return Poll::Pending;
                     };
                     let read = match end {
-                        End::Whole => Ok(body.bytes()),
+                        End::Whole => Ok(Some(body.bytes())),
+                        End::TooLong if *this.by == By::End => Ok(None),
                         End::TooLong => Err(too_long()),
                         End::Broken => Err(bad("The body of the login broke off.")),
                     };
-                    let claim = read.and_then(|read| claim(&guard, &settings, &parts, read));
+                    let claim = read.and_then(|read| match (*this.by, read) {
+                        (By::End, read) => claim_if_login(&guard, &settings, &parts, read),
+                        (_, read) => {
+                            claim(&guard, &settings, &parts, read.unwrap_or_default()).map(Some)
+                        }
+                    });
                     let claim = match claim {
-                        Ok(claim) => claim,
+                        Ok(Some(claim)) => claim,
+                        Ok(None) => {
+                            let read = std::mem::replace(body.get_mut(), Reading::new_empty());
+                            let request = Request::from_parts(parts, read.into_body(end));
+                            let Some(mut service) = this.service.take() else {
+                                return Poll::Pending;
+                            };
+                            *this.passes = true;
+                            this.state.set(State::Calling {
+                                call: service.call(request),
+                            });
+                            continue;
+                        }
                         Err(refusal) => return refuse(refusal, this.asked, *this.id),
                     };
                     // An answer that is compressed could not be read.
@@ -325,9 +353,13 @@ where
                             continue;
                         }
                     };
+                    if *this.passes {
+                        this.state.set(State::Over);
+                        return Poll::Ready(Ok(response.map(GuardedBody::untouched)));
+                    }
                     let (parts, body) = response.into_parts();
                     let needs = this.verdict.said().is_none()
-                        && !*this.by_head
+                        && *this.by != By::Head
                         && settings.reader.needs_body(parts.status, &parts.headers);
                     let bound = if needs { LoginLayer::MOST_ANSWER } else { 0 };
                     let patience = if needs {
@@ -373,10 +405,14 @@ where
                             trail: this.trail,
                             at: this.path.as_str(),
                         };
-                        if *this.by_head {
+                        if *this.by == By::Head {
                             return outcome::read_by_head(&answer);
                         }
-                        settings.reader.read(&answer, &settings.route)
+                        let read = settings.reader.read(&answer, &settings.route);
+                        match *this.by {
+                            By::End => outcome::read_by_end(read, &answer),
+                            _ => read,
+                        }
                     };
                     let read = this.verdict.said().unwrap_or_else(read);
                     this.trail.restore(&mut parts.headers);
@@ -401,7 +437,7 @@ where
                         this.state.set(State::Over);
                         return Poll::Ready(Ok(response));
                     };
-                    let otherwise = if *this.by_head {
+                    let otherwise = if *this.by == By::Head {
                         Otherwise::Refund
                     } else {
                         settings.otherwise

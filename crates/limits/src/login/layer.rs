@@ -18,7 +18,7 @@ use super::future::LoginFuture;
 use super::outcome::Reader;
 use super::reading::Field;
 use super::report::Readings;
-use super::route::Route;
+use super::route::{By, Route};
 use crate::outage::Outage;
 use crate::tried::Tried;
 
@@ -108,14 +108,14 @@ impl LoginLayer {
         self.0.iter().map(|login| &login.guard)
     }
 
-    /// Whether a request is a login.
+    /// Whether a request is a login; one that only the end of its path says to be one, if a password is in it.
     pub fn is_login<B: Body>(&self, request: &Request<B>) -> bool {
         self.login(request).is_some()
     }
 
-    fn login<B: Body>(&self, request: &Request<B>) -> Option<&Login> {
-        let fits = |login: &&Login| login.settings.route.matches(request);
-        self.0.iter().find(fits)
+    fn login<B: Body>(&self, request: &Request<B>) -> Option<(&Login, By)> {
+        let fits = |login: &'_ Login| login.settings.route.known_by(request);
+        self.0.iter().find_map(|login| Some((login, fits(login)?)))
     }
 }
 
@@ -154,7 +154,8 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let login = self.layer.login(&request);
         // One that stands outside has reserved it already: twice, five guesses would be ten.
-        let Some(login) = login.filter(|login| !Reserved::by(&request, &login.guard)) else {
+        let is_new = |login: &(&Login, By)| !Reserved::by(&request, &login.0.guard);
+        let Some((login, by)) = login.filter(is_new) else {
             let passed = self.inner.call(request.map(GuardedBody::untouched));
             return LoginFuture::passed(passed);
         };
@@ -162,7 +163,6 @@ where
         let clone = self.inner.clone();
         let ready = std::mem::replace(&mut self.inner, clone);
         let Login { guard, settings } = login.clone();
-        let by_head = !settings.route.does_something(&request);
-        LoginFuture::guarded(ready, request, guard, settings, by_head)
+        LoginFuture::guarded(ready, request, guard, settings, by)
     }
 }

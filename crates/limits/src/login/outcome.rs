@@ -232,6 +232,21 @@ pub(super) fn read_by_head(answer: &Answer<'_>) -> Read {
     Read { outcome, reason }
 }
 
+/// How a request went that only the end of its path says to be a login, as it was `read`.
+///
+/// An app that has one page for whatever path it is asked for would have anybody's guesses forgiven, and a device
+/// known, by a request to a path that is made up.
+pub(super) fn read_by_end(read: Read, answer: &Answer<'_>) -> Read {
+    let is_page = answer.status.is_success() && is_html(answer.headers);
+    if read.outcome == Outcome::Success && is_page && !answer.headers.contains_key(SET_COOKIE) {
+        return Read {
+            outcome: Outcome::Neither,
+            reason: "a page that sets no cookie shows nothing where no login is known to be",
+        };
+    }
+    read
+}
+
 fn text(headers: &HeaderMap, name: http::header::HeaderName) -> String {
     let value = headers.get(name).map(http::HeaderValue::as_bytes);
     String::from_utf8_lossy(value.unwrap_or_default()).into_owned()

@@ -21,6 +21,17 @@ pub(super) struct Route {
     below: bool,
 }
 
+/// By what a login is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    /// Its path.
+    Path,
+    /// The end of its path alone: it is one if a password is sent.
+    End,
+    /// Credentials in its head, and nothing else that it does.
+    Head,
+}
+
 /// What other pages of an app are that a failed login leads back to.
 const USUAL: [&str; 8] = [
     "/login",
@@ -61,31 +72,48 @@ impl Route {
         self
     }
 
-    /// Whether a request is a login: it goes there, and does something. That is what its method
-    /// says, or means, or what may mean so in a body; or, where its end says so, what it brings in its head.
+    /// Whether a request is a login, and by what it is known: it goes there, and does something. That is what its
+    /// method says, or means, or what may mean so in a body; or, where its end says so, what it brings in its head.
     ///
     /// Within a router that is nested, a path is read as it stands there, and as the client wrote it.
-    pub(super) fn matches<B: Body>(&self, request: &Request<B>) -> bool {
+    pub(super) fn known_by<B: Body>(&self, request: &Request<B>) -> Option<By> {
         let cut = request.uri().path();
         let whole = original(request.extensions(), request.uri()).path();
-        self.fits(request, cut) || whole != cut && self.fits(request, whole)
+        let by = self.fits(request, cut);
+        if whole == cut || by == Some(By::Path) {
+            return by;
+        }
+        match self.fits(request, whole) {
+            Some(By::Path) => Some(By::Path),
+            other => by.or(other),
+        }
     }
 
-    fn fits<B: Body>(&self, request: &Request<B>, path: &str) -> bool {
+    fn fits<B: Body>(&self, request: &Request<B>, path: &str) -> Option<By> {
         let starts = |known: &String| path.starts_with(known.as_str());
         let may_start = || letter(path).is_none_or(|letter| self.letters & letter != 0);
         let may_end = || self.below && usual::ends_as_login(path);
         if is_canonical(path) && !(may_start() && self.paths.iter().any(starts) || may_end()) {
-            return false;
+            return None;
         }
+        let acts = self.does_something(request);
         let brings = || has_credentials(request.headers()) && usual::ends_as_page(&canonical(path));
-        let means = self.does_something(request) || brings();
-        means && (self.leads_to(path) || self.is_below(request, path))
+        if !acts && !brings() {
+            return None;
+        }
+        let by = if self.leads_to(path) {
+            By::Path
+        } else if self.is_below(request, path) {
+            By::End
+        } else {
+            return None;
+        };
+        Some(if acts { by } else { By::Head })
     }
 
     /// Whether a request does something by its method, or what may stand for it, and not by nothing but
     /// credentials in its head.
-    pub(super) fn does_something<B: Body>(&self, request: &Request<B>) -> bool {
+    fn does_something<B: Body>(&self, request: &Request<B>) -> bool {
         let body = request.body();
         let is_empty = body.is_end_stream() || body.size_hint().exact() == Some(0);
         self.acts(request.method()) || !is_empty || self.is_overridden(request)
@@ -141,9 +169,12 @@ impl Route {
 
     fn leads_to(&self, path: &str) -> bool {
         let path = canonical(path);
-        let without_format = path.rsplit_once('.').map(|(path, _)| path);
-        let is = |known: &String| **known == *path || Some(known.as_str()) == without_format;
-        self.paths.iter().any(is)
+        let among = |path: &str| {
+            let without_format = path.rsplit_once('.').map(|(path, _)| path);
+            let is = |known: &String| **known == *path || Some(known.as_str()) == without_format;
+            self.paths.iter().any(is)
+        };
+        among(&path) || among(usual::program(&path))
     }
 }
 
@@ -164,7 +195,7 @@ fn letter(path: &str) -> Option<u128> {
 
 /// Whether a request brings a name and a password in its head, as Basic has them: what asks for them at a path of
 /// its own, as Trac and Cockpit do, is asked by GET.
-fn has_credentials(headers: &HeaderMap) -> bool {
+pub(super) fn has_credentials(headers: &HeaderMap) -> bool {
     headers.get_all(AUTHORIZATION).iter().any(|value| {
         let scheme = value.as_bytes().trim_ascii_start().get(.."basic".len());
         scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"basic"))

@@ -11,7 +11,9 @@ use super::body::{Coding, decoded};
 use super::config::Otherwise;
 use super::layer::{LoginLayer, Settings};
 use super::outcome::Outcome;
+use super::password::sends_a_password;
 use super::reading::{self, Unreadable};
+use super::route::has_credentials;
 use super::{Attempt, Claim, LoginGuard, Refused};
 
 /// Who tries, as far as it can be read.
@@ -30,16 +32,7 @@ pub(super) fn claim(
             detail,
         ));
     };
-    let as_sent = parts
-        .headers
-        .contains_key(CONTENT_ENCODING)
-        .then(|| body.clone());
-    let body =
-        decoded(&parts.headers, body, LoginLayer::MOST_BODY).map_err(|coding| match coding {
-            Coding::TooLong => too_long(),
-            Coding::Unknown => unsupported("The encoding of the body is not supported here."),
-        })?;
-    let as_sent = as_sent.filter(|as_sent| *as_sent != body);
+    let (body, as_sent) = read(parts, body)?;
     let names = reading::names(parts, &body, as_sent.as_deref(), &settings.field);
     let names = names.map_err(|unreadable| match unreadable {
         Unreadable::Charset => unsupported("The character set of the body is not supported here."),
@@ -69,6 +62,54 @@ pub(super) fn claim(
     let device = device_by(LoginLayer::DEVICE_COOKIE_BY_HTTPS);
     let device = device.or_else(|| device_by(LoginLayer::DEVICE_COOKIE));
     Ok(claim.device(device))
+}
+
+/// The same of what only the end of its path says to be a login, as far as it was read: nobody, unless a password is
+/// sent; and of what cannot be read, or is longer than a login, the client alone, since it may be something else.
+pub(super) fn claim_if_login(
+    guard: &LoginGuard,
+    settings: &Settings,
+    parts: &Parts,
+    body: Option<Vec<u8>>,
+) -> Result<Option<Claim>, Refusal> {
+    let nameless = || {
+        let client = parts.extensions.get::<ClientAddress>()?;
+        let is_many = settings.exempt.contains(client.ip());
+        Some(Claim::new(client.network()).many(is_many))
+    };
+    let Some(body) = body else {
+        return Ok(nameless());
+    };
+    let Ok((as_read, as_sent)) = read(parts, body.clone()) else {
+        return Ok(nameless());
+    };
+    let query = parts.uri.query().map(str::as_bytes);
+    let mut sent = [Some(&*as_read), as_sent.as_deref(), query]
+        .into_iter()
+        .flatten();
+    if !has_credentials(&parts.headers) && !sent.any(sends_a_password) {
+        return Ok(None);
+    }
+    match claim(guard, settings, parts, body) {
+        Ok(claim) => Ok(Some(claim)),
+        Err(refusal) if refusal.status().is_server_error() => Err(refusal),
+        Err(_) => Ok(nameless()),
+    }
+}
+
+/// A body as an app reads it, and how it came where that is otherwise.
+fn read(parts: &Parts, body: Vec<u8>) -> Result<(Vec<u8>, Option<Vec<u8>>), Refusal> {
+    let as_sent = parts
+        .headers
+        .contains_key(CONTENT_ENCODING)
+        .then(|| body.clone());
+    let body =
+        decoded(&parts.headers, body, LoginLayer::MOST_BODY).map_err(|coding| match coding {
+            Coding::TooLong => too_long(),
+            Coding::Unknown => unsupported("The encoding of the body is not supported here."),
+        })?;
+    let as_sent = as_sent.filter(|as_sent| *as_sent != body);
+    Ok((body, as_sent))
 }
 
 pub(super) fn too_long() -> Refusal {

@@ -81,10 +81,23 @@ pub(super) const ENDS: [&str; 11] = [
 /// is led to `…/authenticate`, and is right so far.
 const PAGES: usize = 7;
 
-/// What may stand behind it: the names of programs and formats, since `login.png` is a file.
-const FORMATS: [&str; 12] = [
-    "action", "asp", "aspx", "cfm", "cgi", "do", "htm", "html", "json", "jsp", "php", "pl",
+/// How the names of programs end, behind which a server lets anything follow (`PATH_INFO`).
+const PROGRAMS: [&str; 8] = [
+    ".php", ".phtml", ".php5", ".asp", ".aspx", ".cgi", ".cfm", ".pl",
 ];
+
+/// A path, in its canonical form, without what follows a program in it.
+pub(super) fn program(path: &str) -> &str {
+    let mut at = 0;
+    for segment in path.split_inclusive('/') {
+        at += segment.len();
+        let name = segment.strip_suffix('/');
+        if name.is_some_and(|name| PROGRAMS.iter().any(|end| name.ends_with(end))) {
+            return path.get(..at.saturating_sub(1)).unwrap_or(path);
+        }
+    }
+    path
+}
 
 /// Whether a path, in its canonical form, ends as that of a login.
 pub(super) fn ends_as_login(path: &str) -> bool {
@@ -96,12 +109,18 @@ pub(super) fn ends_as_page(path: &str) -> bool {
     ENDS.iter().take(PAGES).any(|end| *end == last(path))
 }
 
+/// The last segment, whatever format it has: frameworks take any. An index is its folder.
 fn last(path: &str) -> &str {
-    let path = path.trim_end_matches('/');
-    let last = path.rsplit('/').next().unwrap_or(path);
-    match last.split_once('.') {
-        Some((bare, format)) if FORMATS.contains(&format) => bare,
-        _ => last,
+    let mut segments = program(path).trim_end_matches('/').rsplit('/');
+    let mut bare = || {
+        let segment = segments.next()?;
+        Some(segment.split_once('.').map_or(segment, |(bare, _)| bare))
+    };
+    let last = bare().unwrap_or("");
+    if last == "index" {
+        bare().unwrap_or(last)
+    } else {
+        last
     }
 }
 
@@ -123,13 +142,19 @@ mod tests {
             "/blog/wp-login.php",
             "/shop/j_security_check",
             "/realms/x/login-actions/authenticate",
+            "/hub/login.foo",
+            "/hub/login.",
+            "/app/login.xhtml",
+            "/moodle/login/index.php",
+            "/blog/wp-login.php/x/y.css",
         ] {
             assert!(ends_as_login(path), "{path}");
         }
         for path in [
             "/",
-            "/dav/ada/login.png",
-            "/dav/ada/login.tar.gz",
+            "/index.php",
+            "/index",
+            "/blog.php/x",
             "/posts/how-to-login",
             "/login/help",
             "/logins",
