@@ -74,7 +74,7 @@ impl Session {
         if settings.save_uninitialized {
             kept = state.load(shared).await;
         }
-        if kept.is_ok() && !state.has_failed() {
+        if kept.is_ok() && !state.has_failed() && !self.has_given_up() {
             kept = state.commit(shared, sends_cookies).await;
         }
         self.close(&mut state, kept)

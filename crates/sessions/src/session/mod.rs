@@ -141,15 +141,17 @@ impl Session {
     /// The same for who is to end sessions, which is taken note of before its turn comes: a handler that gives it
     /// up meanwhile would go on as if it were done.
     async fn state_to_end(&self, what: End) -> MutexGuard<'_, State> {
-        if let Some(state) = self.0.state.try_lock() {
-            self.0.looked.store(true, Ordering::Release);
-            return state;
-        }
         let [own, others] = &self.0.waiting;
         let waits = match what {
             End::Own => own,
             End::Others => others,
         };
+        if let Some(state) = self.0.state.try_lock() {
+            self.0.looked.store(true, Ordering::Release);
+            // One that was given up before is made up for.
+            waits.store(false, Ordering::Release);
+            return state;
+        }
         waits.store(true, Ordering::Release);
         let state = self.state().await;
         waits.store(false, Ordering::Release);

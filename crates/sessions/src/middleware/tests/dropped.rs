@@ -146,7 +146,21 @@ async fn an_end_that_was_given_up_before_its_turn_is_not_answered_for() {
         );
         assert_eq!(browser.user().await.as_deref(), Some("alice"));
     }
-    // One that came to its turn is done.
+    // One that is asked for again is done, and so is one that came to its turn.
+    let site = Site::new(config(), false);
+    let browser = site.alice().await;
+    let response = browser
+        .request(async |session| {
+            let mut first = Box::pin(session.reload());
+            let mut cx = Context::from_waker(Waker::noop());
+            assert!(first.as_mut().poll(&mut cx).is_pending());
+            assert!(polled(session.logout(), 3).is_none());
+            first.await?;
+            session.logout().await
+        })
+        .await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(browser.user().await, None);
     let site = Site::new(config(), false);
     let browser = site.alice().await;
     let response = browser
