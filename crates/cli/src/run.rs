@@ -90,6 +90,9 @@ fn serve(args: &SettingArgs, heir: Option<Heir>) -> Result<ExitCode, Failure> {
     for weakening in headers.filter(|weakening| weakening.is_loud()) {
         tracing::warn!(key = weakening.key, "{}", weakening.why);
     }
+    if let Some((key, why)) = settings.loud_weakening() {
+        tracing::warn!(key, "{why}");
+    }
     let gateway = Gateway::bind(settings.clone(), around)?;
     // Nobody is heard, and no thread started, before this.
     privilege.give_up()?;

@@ -14,7 +14,7 @@ use hyper::body::Incoming;
 use panoply::limits::GuardedBody;
 
 use crate::proxy::{Turn, http1};
-use crate::unguarded;
+use crate::unguarded::Glance;
 use crate::wire::{Feed, InFlight, pass_trailers};
 
 mod response;
@@ -42,15 +42,6 @@ pub(crate) struct Progress {
     password: Cell<Glance>,
 }
 
-/// Whether a body has a field for a password, where somebody wants to know.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Glance {
-    #[default]
-    Unasked,
-    Asked,
-    Seen,
-}
-
 impl Progress {
     pub(crate) fn fault(&self) -> Option<Fault> {
         self.fault.get()
@@ -63,7 +54,7 @@ impl Progress {
 
     /// The beginning of the body is to be glanced at, as it passes.
     pub(crate) fn look_for_a_password(&self) {
-        self.password.set(Glance::Asked);
+        self.password.set(Glance::ASKED);
     }
 
     /// Whether a field for a password has passed.
@@ -245,12 +236,9 @@ impl Body for RequestBody {
             }
         };
         self.progress.frames.set(self.progress.frames.get() + 1);
-        if self.progress.password.get() == Glance::Asked {
-            let sends = frame
-                .data_ref()
-                .is_some_and(|data| unguarded::sends_a_password(data));
-            let seen = if sends { Glance::Seen } else { Glance::Unasked };
-            self.progress.password.set(seen);
+        if let Some(data) = frame.data_ref() {
+            let glance = self.progress.password.get();
+            self.progress.password.set(glance.at(data));
         }
         let length = frame.data_ref().map_or(0, |data| data.len() as u64);
         match self.left.checked_sub(length) {

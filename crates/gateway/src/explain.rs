@@ -6,9 +6,19 @@ use std::time::Duration;
 use panoply::LoginConfig;
 use panoply::guard::CookieFate;
 
-use crate::config::{FrameworkErrors, Loaded, Origin, StoreUrl, is_secret};
+use crate::config::{Config, FrameworkErrors, Loaded, Origin, StoreUrl, is_secret};
 use crate::privilege::{self, Account};
 use crate::settings::{App, Settings};
+
+/// Why it is to be said, where it is, that the clients themselves are among the proxies that are counted.
+pub(crate) fn counts_clients(config: &Config) -> Option<&'static str> {
+    let weak = config.client.weakenings();
+    let counts = weak.iter().any(|(key, _)| *key == "hops");
+    (counts && !config.listen.proxy_protocol.is_empty()).then_some(
+        "whoever comes through `listen.proxy_protocol` is himself the nearest proxy, and chooses his own address, \
+         unless there is another proxy in front of that: leave `hops` out if there is none",
+    )
+}
 
 impl Settings {
     /// Each setting with its value and where that came from, in the order of the documentation.
@@ -135,6 +145,11 @@ impl Settings {
         limits.map(ToString::to_string).collect()
     }
 
+    /// What of [`weakenings`](Self::weakenings) the log is to say at each start, beside what the headers' say.
+    pub fn loud_weakening(&self) -> Option<(&'static str, &'static str)> {
+        self.counts_clients.map(|why| ("client.hops", why))
+    }
+
     /// Everything that is weaker than the defaults because somebody wrote it so, and why it is.
     pub fn weakenings(&self, loaded: &Loaded) -> Vec<(String, String)> {
         let config = &loaded.config;
@@ -155,6 +170,9 @@ impl Settings {
         }
         let client = config.client.weakenings().into_iter();
         found.extend(client.map(|(key, why)| (format!("client.{key}"), why)));
+        if let Some(why) = counts_clients(config) {
+            found.push(("client.hops".to_owned(), why.to_owned()));
+        }
         let headers = self.suit().headers().weakenings().iter();
         found.extend(headers.map(|weak| (format!("headers.{}", weak.key), weak.why.clone())));
         match config.login.as_deref() {

@@ -24,17 +24,19 @@ const READ: u32 = 0o4;
 const WRITE: u32 = 0o2;
 const ENTER: u32 = 0o1;
 
-/// What in a state directory is no secret.
-const PUBLIC: [&str; 5] = [
-    "ca.pem",
-    "leaf.pem",
-    "tls.lock",
-    "panoply.db-lock",
-    "control.sock",
+/// What the gateway writes into a state directory for itself alone, beside the store's files and what is in `acme`.
+const SECRET: [&str; 5] = [
+    "secret",
+    "keys",
+    "ca-key.pem",
+    "leaf-key.pem",
+    "csp-reports.json",
 ];
 
-/// No state directory is deeper, or has more in it that has to be looked at.
-const DEEPEST: u8 = 4;
+/// The directory in it with keys and accounts.
+const ACME: &str = "acme";
+
+/// No state directory has more in it that has to be looked at.
 const MOST: usize = 10_000;
 
 impl Secrets {
@@ -64,8 +66,15 @@ impl Secrets {
                 mode & 0o7777
             ));
         }
-        let mut found = Vec::new();
-        open_below(&state, "", &mut found, &mut 0, 0);
+        let mut found = open_in(&state, is_secret);
+        let acme = open_below(&state.join(ACME));
+        // Closed as a whole: more files come.
+        let close = found.iter().map(String::as_str);
+        let close = close.chain((!acme.is_empty()).then_some(ACME));
+        let close: Vec<String> = close
+            .map(|name| self.state.join(name).display().to_string())
+            .collect();
+        found.extend(acme.iter().map(|name| format!("{ACME}/{name}")));
         found.sort_unstable();
         if let Some((first, rest)) = found.split_first() {
             let others = match rest.len() {
@@ -74,43 +83,61 @@ impl Secrets {
             };
             told.push(format!(
                 "others on this machine can read what is secret in the state directory {shown}, `{first}`{others}: \
-                 `chmod -R o-rwx {shown}`"
+                 `chmod o-rwx {}`",
+                close.join(" ")
             ));
         }
         told
     }
 }
 
-/// The secret files below a directory that others can read or write.
-fn open_below(
-    directory: &Path,
-    within: &str,
-    found: &mut Vec<String>,
-    seen: &mut usize,
-    depth: u8,
-) {
-    let Ok(entries) = fs::read_dir(directory) else {
-        return;
+/// Whether the gateway keeps what is secret under this name: in a folder that has something else in it, as the one
+/// that the app is in, the rest is somebody else's.
+fn is_secret(name: &str) -> bool {
+    // What is being written has something before or behind its name.
+    let whole = name.strip_suffix(".new").unwrap_or(name);
+    let is_store = whole.starts_with("panoply.db") && whole != "panoply.db-lock";
+    let begins = |own: &&str| {
+        let rest = { whole.strip_prefix('.') }.and_then(|name| name.strip_prefix(*own));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     };
-    for entry in entries.filter_map(Result::ok) {
-        *seen += 1;
-        if *seen > MOST {
-            return;
-        }
-        let name = entry.file_name();
-        let name = format!("{within}{}", name.to_string_lossy());
-        // Of a link nothing is said: what it leads to is somewhere else.
-        let Ok(about) = entry.metadata() else {
-            continue;
-        };
-        let mode = about.permissions().mode();
-        if about.is_dir() && mode & ENTER != 0 && depth < DEEPEST {
-            open_below(&entry.path(), &format!("{name}/"), found, seen, depth + 1);
-        } else if about.is_file() && mode & (READ | WRITE) != 0 && !PUBLIC.contains(&name.as_str())
-        {
-            found.push(name);
-        }
+    is_store || SECRET.contains(&whole) || SECRET.iter().any(|own| begins(&own))
+}
+
+/// Whether what is in the directory of certificates is one with its key, or an account.
+fn is_secret_of_acme(name: &str) -> bool {
+    let whole = name.strip_suffix(".new").unwrap_or(name);
+    let ending = Path::new(whole).extension();
+    ending.is_some_and(|ending| ending == "pem" || ending == "json")
+}
+
+/// The secret files in the directory of certificates, if others get there.
+fn open_below(directory: &Path) -> Vec<String> {
+    let lets_in = fs::symlink_metadata(directory)
+        .is_ok_and(|about| about.is_dir() && about.permissions().mode() & ENTER != 0);
+    if lets_in {
+        open_in(directory, is_secret_of_acme)
+    } else {
+        Vec::new()
     }
+}
+
+/// The files in a directory that are secret by their names, and that others can read or write.
+fn open_in(directory: &Path, is_secret: impl Fn(&str) -> bool) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(directory) else {
+        return Vec::new();
+    };
+    let entries = entries.take(MOST).filter_map(Result::ok);
+    let names = entries.filter_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        // Of a link nothing is said: what it leads to is somewhere else.
+        let is_open = is_secret(&name)
+            && entry.metadata().is_ok_and(|about| {
+                about.is_file() && about.permissions().mode() & (READ | WRITE) != 0
+            });
+        is_open.then_some(name)
+    });
+    names.collect()
 }
 
 /// What is to be said of one file.
@@ -199,13 +226,14 @@ mod tests {
         crate::privilege::make_state(&state).unwrap();
         crate::store::secret(&state).unwrap();
         fs::create_dir(state.join("acme")).unwrap();
-        fs::write(state.join("acme/account"), "").unwrap();
+        let account = state.join("acme/account-0.json");
+        fs::write(&account, "").unwrap();
         let secrets = Secrets {
             state: state.clone(),
             named: Vec::new(),
         };
         chmod(&state.join("acme"), 0o755);
-        chmod(&state.join("acme/account"), 0o644);
+        chmod(&account, 0o644);
         // Nobody gets there.
         assert_eq!(secrets.told(), [""; 0]);
         chmod(&state, 0o777);
@@ -216,13 +244,70 @@ mod tests {
             told[0].contains("(mode 0777)") && told[0].ends_with(&format!("`chmod o-w {shown}`"))
         );
         assert!(
-            told[1].contains("`acme/account`: `chmod -R o-rwx"),
+            told[1].ends_with(&format!(
+                "`acme/account-0.json`: `chmod o-rwx {shown}/acme`"
+            )),
             "{told:?}"
         );
         chmod(&state.join("secret"), 0o644);
-        assert!(secrets.told()[1].contains("`acme/account` and 1 more"));
+        let told = secrets.told();
+        assert!(
+            told[1].contains("`acme/account-0.json` and 1 more")
+                && told[1].ends_with(&format!("`chmod o-rwx {shown}/secret {shown}/acme`")),
+            "{told:?}"
+        );
         chmod(folder.path(), 0o700);
         assert_eq!(secrets.told(), [""; 0], "nobody gets there");
+    }
+
+    #[test]
+    fn what_else_is_in_the_folder_is_not_told_of() {
+        let folder = folder();
+        fs::create_dir(folder.path().join("acme")).unwrap();
+        for name in [
+            "README.md",
+            "keys.json",
+            "secret.js",
+            "server.pem",
+            "ca.pem",
+            "leaf.pem",
+            "tls.lock",
+            "panoply.db-lock",
+            "control.sock",
+            ".leaf.pem.new",
+            "acme/index.js",
+            "acme/shop.lock",
+        ] {
+            fs::write(folder.path().join(name), "").unwrap();
+            chmod(&folder.path().join(name), 0o644);
+        }
+        let secrets = Secrets {
+            state: folder.path().to_owned(),
+            named: Vec::new(),
+        };
+        assert_eq!(secrets.told(), [""; 0]);
+        for name in [
+            "secret",
+            ".secret.7",
+            "keys",
+            "keys.new",
+            "ca-key.pem",
+            ".leaf-key.pem.new",
+            "panoply.db",
+            "panoply.db-wal",
+            "acme/shop.pem",
+            "acme/.shop.pem.new",
+        ] {
+            let path = folder.path().join(name);
+            fs::write(&path, "").unwrap();
+            chmod(&path, 0o644);
+            let told = secrets.told();
+            assert!(
+                matches!(&*told, [one] if one.contains(&format!("`{name}`"))),
+                "{name}: {told:?}"
+            );
+            fs::remove_file(path).unwrap();
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use panoply_core::Networks;
+use panoply_core::{Network, Networks};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
@@ -42,6 +42,11 @@ impl Senders {
     /// Whether connections from `peer` begin with a header.
     pub(crate) fn include(&self, peer: IpAddr) -> bool {
         !self.networks.is_empty() && self.networks.contains(peer)
+    }
+
+    /// The first of them of which `outer` holds every address.
+    pub(crate) fn first_within(&self, outer: Network) -> Option<Network> {
+        self.networks.first_within(outer)
     }
 
     /// Says in the log, once, that one of them sends no header: nobody gets in through it.

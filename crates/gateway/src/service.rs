@@ -118,11 +118,7 @@ impl Inner {
     /// What the client is told of it, and the log.
     fn refusal(&self, failure: &Failure) -> Refusal {
         let cause = failure.causes();
-        if matches!(
-            failure,
-            Failure::Broken(_) | Failure::NotHttp2 | Failure::Unasked | Failure::Coded
-        ) {
-            // Nobody else knows why: to the app all was well.
+        if failure.is_news() {
             let now = self.shared.clock.monotonic();
             self.shared.troubles.tell(failure, cause, now);
         } else {

@@ -42,6 +42,7 @@ pub struct Settings {
     pub(crate) domains: Vec<String>,
     pub(crate) store: Plan,
     pub(crate) account: Option<Account>,
+    pub(crate) counts_clients: Option<&'static str>,
 }
 
 /// The part of the settings that a reload can change.
@@ -179,6 +180,7 @@ impl Settings {
             domains: config.tls.domain_names().to_vec(),
             store,
             account,
+            counts_clients: crate::explain::counts_clients(&config),
             log: config.log,
         })
     }

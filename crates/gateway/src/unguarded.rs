@@ -128,7 +128,10 @@ fn is_there(status: StatusCode) -> bool {
 fn has_fields(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_TYPE).is_some_and(|kind| {
         let kind = kind.as_bytes();
-        let has = |word: &[u8]| kind.windows(word.len()).any(|part| part == word);
+        let has = |word: &[u8]| {
+            let mut parts = kind.windows(word.len());
+            parts.any(|part| part.eq_ignore_ascii_case(word))
+        };
         has(b"form") || has(b"json")
     })
 }
@@ -140,10 +143,39 @@ fn has_credentials(headers: &HeaderMap) -> bool {
     })
 }
 
+/// Whether a body has a field for a password, where somebody wants to know.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Glance {
+    #[default]
+    Unasked,
+    /// As long as no more than so many bytes pass.
+    Asked(usize),
+    Seen,
+}
+
+impl Glance {
+    /// Somebody wants to know.
+    pub(crate) const ASKED: Self = Self::Asked(BEGINNING);
+
+    /// What is known once this part has passed. Each is looked at by itself: a name that is cut in two is not seen.
+    pub(crate) fn at(self, part: &[u8]) -> Self {
+        let Self::Asked(left) = self else {
+            return self;
+        };
+        let beginning = part.get(..left).unwrap_or(part);
+        if sends_a_password(beginning) {
+            return Self::Seen;
+        }
+        match left - beginning.len() {
+            0 => Self::Unasked,
+            left => Self::Asked(left),
+        }
+    }
+}
+
 /// Whether the beginning of a body has the name of a field for a password: in a form `password=`, in JSON
 /// `"password":`, in parts `name="password"`.
-pub(crate) fn sends_a_password(body: &[u8]) -> bool {
-    let body = body.get(..BEGINNING).unwrap_or(body);
+fn sends_a_password(body: &[u8]) -> bool {
     let begins = |rest: &[u8]| {
         let starts = |word: &&[u8]| {
             rest.get(..word.len())
@@ -214,8 +246,44 @@ mod tests {
         ] {
             assert!(!sends_a_password(body.as_bytes()), "{body}");
         }
-        let late = format!("text={}&password=x", "a".repeat(BEGINNING));
-        assert!(!sends_a_password(late.as_bytes()));
+    }
+
+    #[test]
+    fn a_password_is_seen_in_any_part_of_the_beginning() {
+        let after = |parts: &[&str]| {
+            let mut parts = parts.iter().map(|part| part.as_bytes());
+            parts.try_fold(Glance::ASKED, |glance, part| match glance.at(part) {
+                Glance::Unasked => Err(Glance::Unasked),
+                glance => Ok(glance),
+            })
+        };
+        let text = format!("text={}", "a".repeat(BEGINNING));
+        let (short, long) = (&text[..BEGINNING - 20], &*text);
+        for parts in [
+            &["user=ada&password=x"][..],
+            &["u", "ser=ada&password=x"],
+            &["", "user=ada&pa", "ss=x&password=x", "&more=x"],
+            &[short, "&password=x"],
+        ] {
+            assert_eq!(after(parts), Ok(Glance::Seen), "{parts:?}");
+        }
+        assert_eq!(after(&[long, "&password=x"]), Err(Glance::Unasked));
+        let late = format!("{long}&password=x");
+        assert_eq!(after(&[&late]), Err(Glance::Unasked));
+        assert_eq!(Glance::default().at(b"password=x"), Glance::Unasked);
+    }
+
+    #[test]
+    fn the_kind_of_a_body_is_known_in_any_case() {
+        for (kind, has) in [
+            ("application/x-www-form-urlencoded", true),
+            ("Multipart/Form-Data; boundary=x", true),
+            ("APPLICATION/JSON", true),
+            ("text/plain", false),
+        ] {
+            let headers = HeaderMap::from_iter([(CONTENT_TYPE, kind.parse().unwrap())]);
+            assert_eq!(has_fields(&headers), has, "{kind}");
+        }
     }
 
     #[test]

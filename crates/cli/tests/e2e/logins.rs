@@ -386,8 +386,10 @@ fn a_network_that_is_blocked_by_hand_gets_nothing() {
     // What counts as one client is the configuration's to say.
     let (done, _, why) = blocks(&gateway, &["add", "2001:dbb:0:1ff::9"]);
     wrong.check(done, || why);
-    let (_, _, why) = blocks(&gateway, &["add", "10.0.0.0/8"]);
-    wrong.check(why.contains("`client.trusted_proxies`"), || why.clone());
+    for proxies in ["10.0.0.0/8", "10.0.0.5"] {
+        let (done, _, why) = blocks(&gateway, &["add", proxies]);
+        wrong.check(!done && why.contains("`client.trusted_proxies`"), || why);
+    }
     let refused = |gateway: &Gateway, wrong: &mut Verdicts| {
         for (client, status) in [
             ("203.0.113.9", 403),

@@ -1,10 +1,11 @@
 //! An app that somebody else runs.
 
-use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fs, io};
 
 use tokio::net::UnixStream;
 
@@ -60,7 +61,13 @@ async fn look_at_socket(path: &Path) {
     let Err(error) = UnixStream::connect(path).await else {
         return;
     };
+    let is_socket = fs::metadata(path).map_or(true, |about| about.file_type().is_socket());
     let advice = match error.kind() {
+        // It is there, and has much to do.
+        io::ErrorKind::WouldBlock => return,
+        _ if !is_socket => {
+            "what is there is no socket, but a file or a directory: `app.upstream` names the socket itself"
+        }
         io::ErrorKind::PermissionDenied => {
             "the gateway may not write to it: have the app make it for a group that the gateway's user is in, such as \
              by a umask of 007"

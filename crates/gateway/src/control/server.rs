@@ -134,7 +134,7 @@ async fn answer(ask: Ask, desk: &Desk) -> Said {
         },
         Ask::Add { client, seconds } => {
             let client = blocks::client(&live, client);
-            return blocks::add(list, client, seconds).await;
+            return blocks::add(&live, client, seconds).await;
         }
         Ask::AddNetwork { network, seconds } => {
             return blocks::add_network(&live, &network, seconds).await;

@@ -73,6 +73,16 @@ impl Failure {
             .join(": ")
     }
 
+    /// Whether nobody else knows of it, or why: to the app all was well, or it was never asked.
+    pub(crate) fn is_news(&self) -> bool {
+        match self {
+            Self::Broken(_) | Self::NotHttp2 | Self::Unasked | Self::Coded => true,
+            // The mode of a Unix socket, or a firewall of this machine.
+            Self::Away(error) => error.kind() == io::ErrorKind::PermissionDenied,
+            _ => false,
+        }
+    }
+
     /// What the client is told.
     pub(crate) fn refusal(&self) -> Refusal {
         use crate::body::Fault;
@@ -118,5 +128,21 @@ impl Failure {
             Self::Descriptors(_) => refusal.with_retry_after(Duration::from_secs(1)),
             _ => refusal,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_else_knows_is_news() {
+        let away = |kind: io::ErrorKind| Failure::Away(kind.into());
+        assert!(away(io::ErrorKind::PermissionDenied).is_news() && Failure::Coded.is_news());
+        // An app that is not there knows of it.
+        for kind in [io::ErrorKind::ConnectionRefused, io::ErrorKind::NotFound] {
+            assert!(!away(kind).is_news(), "{kind}");
+        }
+        assert!(!Failure::Timeout.is_news());
     }
 }

@@ -33,6 +33,9 @@ const LONGEST_KEEP: Duration = Duration::from_hours(1);
 /// Longest wait for the app to accept a connection; it is on this machine or near it.
 pub(super) const CONNECT: Duration = Duration::from_secs(5);
 
+/// How soon a Unix socket is tried again whose queue was full.
+const QUEUE_FULL: Duration = Duration::from_millis(5);
+
 /// Keep-alive connections to one address, the last one used first.
 #[derive(Debug)]
 pub(crate) struct Pool {
@@ -233,7 +236,7 @@ impl Pool {
     }
 
     async fn dial_unix(&self, path: &Path) -> Result<UnixStream, Failure> {
-        let stream = in_time(UnixStream::connect(path)).await?;
+        let stream = in_time(connect_unix(path)).await?;
         self.may_keep(&stream)?;
         Ok(stream)
     }
@@ -244,6 +247,18 @@ impl Pool {
             return Err(Failure::Away(Errno::MFILE.into()));
         }
         Ok(())
+    }
+}
+
+/// Waits, as TCP does by itself, while the app has as many connections to accept as it lets wait.
+async fn connect_unix(path: &Path) -> io::Result<UnixStream> {
+    loop {
+        match UnixStream::connect(path).await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                tokio::time::sleep(QUEUE_FULL).await;
+            }
+            connected => return connected,
+        }
     }
 }
 
@@ -283,6 +298,36 @@ mod tests {
         pool.move_to(&AppAddress::Tcp(after));
         pool.give_back(moves, &pool.home(true, None));
         assert!(pool.reuse().is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_unix_socket_with_a_full_queue_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("app.sock");
+        let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None);
+        let socket = socket.unwrap();
+        socket
+            .bind(&socket2::SockAddr::unix(&path).unwrap())
+            .unwrap();
+        socket.listen(1).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let listener = tokio::net::UnixListener::from_std(socket.into()).unwrap();
+        let pool = Pool::new(Rc::new(ManualClock::new()), Descriptors::default());
+        pool.move_to(&AppAddress::Unix(path.as_path().into()));
+        let app = async {
+            // As long as an app may be busy with something else.
+            tokio::time::sleep(CONNECT / 2).await;
+            for _ in 0..8 {
+                listener.accept().await.unwrap();
+            }
+        };
+        let requests = futures_util::future::join_all((0..8).map(|_| pool.dial()));
+        let (connected, ()) = tokio::join!(requests, app);
+        assert!(connected.iter().all(Result::is_ok), "{connected:?}");
+        // Not for ever.
+        let connected = futures_util::future::join_all((0..8).map(|_| pool.dial())).await;
+        let late = |one| matches!(one, &Err(Failure::ConnectTimeout));
+        assert!(connected.iter().any(late), "{connected:?}");
     }
 
     #[tokio::test]
