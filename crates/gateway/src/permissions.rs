@@ -101,7 +101,7 @@ fn is_secret(name: &str) -> bool {
         let rest = { whole.strip_prefix('.') }.and_then(|name| name.strip_prefix(*own));
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     };
-    is_store || SECRET.contains(&whole) || SECRET.iter().any(|own| begins(&own))
+    is_store || SECRET.contains(&whole) || SECRET.iter().any(begins)
 }
 
 /// Whether what is in the directory of certificates is one with its key, or an account.

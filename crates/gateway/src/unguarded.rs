@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, Method, Request, StatusCode};
-use panoply::limits::LoginVerdict;
+use panoply::limits::{LoginVerdict, sends_a_password};
 
 use crate::body::{Progress, RequestBody};
 
@@ -22,13 +22,6 @@ const LONGEST: usize = 120;
 
 /// How much of a body is glanced at, in bytes.
 const BEGINNING: usize = 4096;
-
-/// The longest name of a field on either side of such a word: looking further each time would take milliseconds of a
-/// body that is made of them.
-const LONGEST_NAME: usize = 64;
-
-/// What the names of fields for passwords have in them.
-const WORDS: [&[u8]; 2] = [b"pass", b"pwd"];
 
 /// The paths that have been told of.
 #[derive(Debug, Default)]
@@ -173,80 +166,9 @@ impl Glance {
     }
 }
 
-/// Whether the beginning of a body has the name of a field for a password: in a form `password=`, in JSON
-/// `"password":`, in parts `name="password"`.
-fn sends_a_password(body: &[u8]) -> bool {
-    let begins = |rest: &[u8]| {
-        let starts = |word: &&[u8]| {
-            rest.get(..word.len())
-                .is_some_and(|start| start.eq_ignore_ascii_case(word))
-        };
-        WORDS.iter().any(starts)
-    };
-    // Few letters of what is sent are the one that both begin with.
-    memchr::memchr2_iter(b'p', b'P', body).any(|at| {
-        let (before, rest) = body.split_at(at);
-        if !begins(rest) {
-            return false;
-        }
-        let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.[]%".contains(byte);
-        let end = rest
-            .iter()
-            .take(LONGEST_NAME)
-            .take_while(|byte| is_name(byte))
-            .count();
-        let letters = before
-            .iter()
-            .rev()
-            .take(LONGEST_NAME)
-            .take_while(|byte| is_name(byte))
-            .count();
-        let start = at - letters;
-        let (before, behind) = (
-            before.get(..start).unwrap_or_default(),
-            rest.get(end..).unwrap_or_default(),
-        );
-        match behind {
-            [b'=', ..] => before.is_empty() || before.ends_with(b"&"),
-            [b'"', more @ ..] => {
-                before.ends_with(b"name=\"") || more.trim_ascii_start().starts_with(b":")
-            }
-            _ => false,
-        }
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_password_is_told_by_the_name_of_its_field() {
-        for body in [
-            "user=ada&password=x",
-            "_user=ada&_pass=x",
-            "passwd=x",
-            "login%5Bpassword%5D=x",
-            "user%5Bpassword%5D=x&y=z",
-            "{\"user\":\"ada\",\"Password\" : \"x\"}",
-            "{\"data\":{\"wpPassword\":\"x\"}}",
-            "--x\r\nContent-Disposition: form-data; name=\"pwd\"\r\n\r\nx\r\n--x--",
-        ] {
-            assert!(sends_a_password(body.as_bytes()), "{body}");
-        }
-        for body in [
-            "",
-            "text=my+pass=word+pass",
-            "text=pass",
-            "a=1&b=the%20password%3Dx",
-            "{\"title\":\"password\",\"n\":1}",
-            "{\"text\":\"the password is: x\"}",
-            "compass",
-            "pass",
-        ] {
-            assert!(!sends_a_password(body.as_bytes()), "{body}");
-        }
-    }
 
     #[test]
     fn a_password_is_seen_in_any_part_of_the_beginning() {
