@@ -97,11 +97,11 @@ fn is_secret(name: &str) -> bool {
     // What is being written has something before or behind its name.
     let whole = name.strip_suffix(".new").unwrap_or(name);
     let is_store = whole.starts_with("panoply.db") && whole != "panoply.db-lock";
-    let begins = |own: &&str| {
-        let rest = { whole.strip_prefix('.') }.and_then(|name| name.strip_prefix(*own));
+    let begins = |own: &str| {
+        let rest = { whole.strip_prefix('.') }.and_then(|name| name.strip_prefix(own));
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     };
-    is_store || SECRET.contains(&whole) || SECRET.iter().any(|own| begins(&own))
+    is_store || SECRET.contains(&whole) || SECRET.iter().any(|own| begins(own))
 }
 
 /// Whether what is in the directory of certificates is one with its key, or an account.
