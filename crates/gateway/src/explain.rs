@@ -238,3 +238,22 @@ fn in_state(file: Option<&Path>) -> String {
 fn span(time: Duration) -> String {
     humantime::format_duration(time).to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hops_that_begin_at_the_client_are_told_of() {
+        let sends = "[listen]\nproxy_protocol = [\"192.0.2.7\"]\n";
+        for (text, told_of) in [
+            (format!("{sends}[client]\nhops = 1"), true),
+            (format!("{sends}[client]\nhops = 0"), false),
+            (sends.to_owned(), false),
+            ("[client]\nhops = 1".to_owned(), false),
+        ] {
+            let config: Config = toml::from_str(&text).unwrap();
+            assert_eq!(counts_clients(&config).is_some(), told_of, "{text}");
+        }
+    }
+}

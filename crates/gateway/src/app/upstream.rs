@@ -61,12 +61,18 @@ async fn look_at_socket(path: &Path) {
     let Err(error) = UnixStream::connect(path).await else {
         return;
     };
-    let is_socket = fs::metadata(path).map_or(true, |about| about.file_type().is_socket());
-    let advice = match error.kind() {
-        // It is there, and has much to do.
-        io::ErrorKind::WouldBlock => return,
-        _ if !is_socket => {
-            "what is there is no socket, but a file or a directory: `app.upstream` names the socket itself"
+    if let Some(advice) = advice(path, error.kind()) {
+        tracing::warn!(path = %path.display(), %error, "the app's socket does not answer: {advice}");
+    }
+}
+
+/// What is to be done about a socket that could not be used; nothing if it is there, and has much to do.
+fn advice(path: &Path, kind: io::ErrorKind) -> Option<&'static str> {
+    let is_another = fs::metadata(path).is_ok_and(|about| !about.file_type().is_socket());
+    Some(match kind {
+        io::ErrorKind::WouldBlock => return None,
+        _ if is_another => {
+            "what is there is no socket, but a file or a directory: `app.upstream` has to name the socket itself"
         }
         io::ErrorKind::PermissionDenied => {
             "the gateway may not write to it: have the app make it for a group that the gateway's user is in, such as \
@@ -74,8 +80,7 @@ async fn look_at_socket(path: &Path) {
         }
         io::ErrorKind::NotFound => "the app has not made it yet, or makes another one",
         _ => "the app does not accept connections there",
-    };
-    tracing::warn!(path = %path.display(), %error, "the app's socket does not answer: {advice}");
+    })
 }
 
 async fn find(name: (&str, u16), known: Option<SocketAddr>) -> io::Result<SocketAddr> {
@@ -98,4 +103,33 @@ async fn find(name: (&str, u16), known: Option<SocketAddr>) -> io::Result<Socket
         .drain(..)
         .next()
         .ok_or_else(|| io::ErrorKind::NotFound.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_no_socket_is_told_from_one_that_nobody_listens_at() {
+        let folder = tempfile::tempdir().unwrap();
+        let [file, left, missing] =
+            ["file", "left", "missing"].map(|name| folder.path().join(name));
+        fs::write(&file, "").unwrap();
+        drop(std::os::unix::net::UnixListener::bind(&left).unwrap());
+        for (path, said) in [
+            (folder.path(), "no socket"),
+            (&file, "no socket"),
+            (&left, "does not accept"),
+            (&missing, "has not made it"),
+        ] {
+            let error = UnixStream::connect(path).await.unwrap_err();
+            let advice = advice(path, error.kind()).unwrap_or_default();
+            assert!(
+                advice.contains(said),
+                "{}: {error}: {advice}",
+                path.display()
+            );
+        }
+        assert_eq!(advice(&left, io::ErrorKind::WouldBlock), None);
+    }
 }

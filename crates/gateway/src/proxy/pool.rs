@@ -318,7 +318,8 @@ mod tests {
             // As long as an app may be busy with something else.
             tokio::time::sleep(CONNECT / 2).await;
             for _ in 0..8 {
-                listener.accept().await.unwrap();
+                let accepted = tokio::time::timeout(CONNECT, listener.accept()).await;
+                accepted.expect("a connection is given up").unwrap();
             }
         };
         let requests = futures_util::future::join_all((0..8).map(|_| pool.dial()));
