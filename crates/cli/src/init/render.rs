@@ -162,7 +162,7 @@ const LISTEN: &str = r#"
 # defaults are 0.0.0.0:80 and 0.0.0.0:443. Plain HTTP only redirects to HTTPS.
 #http = "127.0.0.1:8080"
 #https = "127.0.0.1:8443"
-# A load balancer that passes on TCP says whose connections they are by the PROXY protocol. Those that do:
+# Load balancers that pass on TCP and say whose connections they are, by the PROXY protocol:
 #proxy_protocol = ["10.0.0.5"]
 
 # Started by root, as ports 80 and 443 may need, it becomes this user before it reads a certificate

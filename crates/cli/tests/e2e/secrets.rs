@@ -439,7 +439,7 @@ fn what_others_can_read_is_told_with_what_to_write() {
     let shown = state.display();
     let told = [
         format!("`chmod o-w {shown}`"),
-        format!("`secret`: `chmod -R o-rwx {shown}`"),
+        format!("`secret`: `chmod o-rwx {shown}/secret`"),
         format!("`chmod o-rwx {}`", own.display()),
     ];
     let asked = |command: &[&str]| {
