@@ -1,7 +1,8 @@
 //! What all threads of the gateway share: read-only, atomic, or off the hot path.
 
+mod census;
+
 use std::cell::Cell;
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +13,7 @@ use panoply::Clock;
 use rustix::process::Pid;
 use tokio::sync::{mpsc, watch};
 
+use self::census::Census;
 use crate::access::AccessLog;
 use crate::app::Falls;
 use crate::balance::Place;
@@ -115,7 +117,7 @@ impl Shared {
 
     /// Connections that are open, in all.
     pub(crate) fn open(&self) -> u32 {
-        self.census.all.load(Ordering::Acquire)
+        self.census.open()
     }
 
     /// Has everything that is open come to its end, or, when another gateway takes over, to where it
@@ -279,58 +281,6 @@ impl Reloads {
 /// Files are read and a store is asked for its blocks; no more than that is waited for.
 const LONGEST_RELOAD: std::time::Duration = std::time::Duration::from_secs(20);
 
-/// The connections that are open, in all and by client.
-#[derive(Debug, Default)]
-struct Census {
-    all: AtomicU32,
-    // As many entries as there are connections at most.
-    by_client: Mutex<HashMap<IpAddr, u32>>,
-}
-
-impl Census {
-    fn enter(&self, client: Option<IpAddr>, all: u32, each: u32) -> Result<(), &'static str> {
-        if self.all.fetch_add(1, Ordering::AcqRel) >= all {
-            self.all.fetch_sub(1, Ordering::AcqRel);
-            return Err("limits/connections");
-        }
-        let Some(client) = client else { return Ok(()) };
-        let counted = self.enter_of(client, each);
-        if counted.is_err() {
-            self.all.fetch_sub(1, Ordering::AcqRel);
-        }
-        counted
-    }
-
-    /// One more of `client`, who is counted in all already.
-    fn enter_of(&self, client: IpAddr, each: u32) -> Result<(), &'static str> {
-        let mut by_client = self
-            .by_client
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let count = by_client.entry(client).or_default();
-        if *count >= each {
-            return Err("limits/connections-per-client");
-        }
-        *count += 1;
-        Ok(())
-    }
-
-    fn leave(&self, client: Option<IpAddr>) {
-        self.all.fetch_sub(1, Ordering::AcqRel);
-        let Some(client) = client else { return };
-        let mut by_client = self
-            .by_client
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = by_client.get_mut(&client) {
-            *count -= 1;
-            if *count == 0 {
-                by_client.remove(&client);
-            }
-        }
-    }
-}
-
 /// A worker that takes part in the rounds.
 #[derive(Debug)]
 pub(crate) struct Enlisted(Arc<Shared>);
@@ -387,26 +337,5 @@ mod tests {
         };
         let (told, ()) = tokio::join!(reloads.ask(), reload);
         assert_eq!(told, Err("no such key".to_owned()));
-    }
-
-    #[test]
-    fn the_census_counts_exactly_and_forgets() {
-        let census = Census::default();
-        let [a, b]: [IpAddr; 2] = [[10, 0, 0, 1].into(), [10, 0, 0, 2].into()];
-        assert_eq!(census.enter(Some(a), 3, 2), Ok(()));
-        assert_eq!(census.enter(Some(a), 3, 2), Ok(()));
-        assert_eq!(
-            census.enter(Some(a), 3, 2),
-            Err("limits/connections-per-client")
-        );
-        assert_eq!(census.enter(Some(b), 3, 2), Ok(()));
-        assert_eq!(census.enter(None, 3, 2), Err("limits/connections"));
-        census.leave(Some(a));
-        assert_eq!(census.enter(None, 3, 2), Ok(()));
-        for client in [Some(a), Some(b), None] {
-            census.leave(client);
-        }
-        assert_eq!(census.all.load(Ordering::Relaxed), 0);
-        assert!(census.by_client.lock().unwrap().is_empty());
     }
 }
