@@ -4,10 +4,9 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -15,99 +14,14 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body as HttpBody, Frame};
 use http_body_util::{BodyExt as _, Full};
-use panoply_core::{ClientAddress, ManualClock, Scheme, Secret};
+use panoply_core::{ClientAddress, Scheme, Secret};
 use panoply_limits::{GuardedBody, LoginConfig, LoginLayer, LoginVerdict, Signs};
 use panoply_store_memory::MemoryStore;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
-type Body = Full<Bytes>;
-type Answer = Response<GuardedBody<Body>>;
-type Headers<'a> = &'a [(&'a str, &'a str)];
+mod site;
 
-/// An app that knows one password, and what it has seen.
-#[derive(Clone, Default)]
-struct App {
-    tried: Arc<AtomicUsize>,
-}
-
-impl App {
-    async fn answer(
-        self,
-        request: Request<GuardedBody<Body>>,
-    ) -> Result<Response<Body>, Infallible> {
-        self.tried.fetch_add(1, Ordering::SeqCst);
-        let verdict = request.extensions().get::<LoginVerdict>().cloned();
-        let body = request.into_body().collect().await.unwrap().to_bytes();
-        let text = String::from_utf8_lossy(&body).into_owned();
-        let mut response = Response::new(Full::new(body));
-        if text.contains("broken") {
-            *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
-        } else if text.contains("told") {
-            verdict.unwrap().failed();
-        } else if !text.contains("right") {
-            *response.status_mut() = http::StatusCode::UNAUTHORIZED;
-        }
-        Ok(response)
-    }
-}
-
-struct Site {
-    layer: LoginLayer,
-    app: App,
-    clock: ManualClock,
-}
-
-impl Site {
-    fn new(config: LoginConfig) -> Self {
-        let clock = ManualClock::new();
-        let store = MemoryStore::builder().clock(clock.clone()).build();
-        let secret = Secret::new(vec![7; 32]);
-        Self {
-            layer: config.build(Arc::new(store), &secret).unwrap(),
-            app: App::default(),
-            clock,
-        }
-    }
-
-    async fn ask(&self, request: Request<Body>) -> Answer {
-        let app = self.app.clone();
-        let service = self
-            .layer
-            .layer(service_fn(move |request| app.clone().answer(request)));
-        service.oneshot(request).await.unwrap()
-    }
-
-    async fn post(&self, body: impl Into<Bytes>) -> Answer {
-        self.ask(login(body, &[])).await
-    }
-
-    fn tried(&self) -> usize {
-        self.app.tried.swap(0, Ordering::SeqCst)
-    }
-}
-
-fn from(client: &str, request: &mut Request<Body>) {
-    let peer: SocketAddr = client.parse().unwrap();
-    let client = ClientAddress::direct(peer, Scheme::Https);
-    request.extensions_mut().insert(client);
-}
-
-fn login(body: impl Into<Bytes>, headers: Headers<'_>) -> Request<Body> {
-    let mut request = Request::post("/login");
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    let mut request = request.body(Full::new(body.into())).unwrap();
-    from("203.0.113.9:1", &mut request);
-    request
-}
-
-fn gzipped(text: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::read::GzEncoder::new(text, flate2::Compression::fast());
-    let mut packed = Vec::new();
-    std::io::Read::read_to_end(&mut encoder, &mut packed).unwrap();
-    packed
-}
+use site::{Body, Headers, Site, from, gzipped, login};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_a_thousand_at_once_the_app_sees_ten() {
@@ -555,84 +469,4 @@ async fn credentials_in_the_head_of_a_get_are_a_login_that_only_401_says_no_to()
             "it shows nothing"
         );
     }
-}
-
-/// What only the end of its path says to be a login may be anything: a page of that name, an upload.
-#[tokio::test]
-async fn below_a_path_it_is_the_password_that_makes_a_login() {
-    let post = |body: Vec<u8>, headers: Headers<'_>| {
-        let mut request = Request::post("/wiki/Login.foo");
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let mut request = request.body(Full::new(body.into())).unwrap();
-        from("203.0.113.9:1", &mut request);
-        request
-    };
-    let json = ("content-type", "application/json");
-    let site = Site::new(LoginConfig::usual());
-    // Nothing of these is counted, or refused for what it is.
-    let names = r#"{"email":"a@b.test"},"#.repeat(40);
-    for body in [
-        "email=ada@b.test&text=my+password",
-        r#"{"email":"Your <b>mail</b>"}"#,
-        &names,
-    ] {
-        for _ in 0..20 {
-            let answer = site.ask(post(body.into(), &[json])).await;
-            assert_eq!(answer.status(), 401, "{body}");
-        }
-    }
-    // What is longer than a login goes on as it came, and only the client is counted for it.
-    let long = [b"password=x&text=".to_vec(), vec![b'y'; 100 << 10]].concat();
-    for number in 0..101 {
-        let answer = site.ask(post(long.clone(), &[])).await;
-        assert_eq!(answer.status(), if number < 100 { 401 } else { 429 });
-        if number < 100 {
-            let body = answer.into_body().collect().await.unwrap();
-            assert_eq!(body.to_bytes(), long);
-        }
-    }
-    // A login is one however the field is written.
-    let packed = gzipped(b"user=ada&pass=wrong");
-    let gzip = ("content-encoding", "gzip");
-    for (body, headers) in [
-        (b"username=ada&password=wrong".to_vec(), &[][..]),
-        (
-            br#"{"username":"ada","p\u0061ssword":"wrong"}"#.to_vec(),
-            &[json],
-        ),
-        (packed, &[gzip]),
-    ] {
-        let site = Site::new(LoginConfig::usual());
-        for number in 0..12 {
-            let answer = site.ask(post(body.clone(), headers)).await;
-            assert_eq!(answer.status(), if number < 10 { 401 } else { 429 });
-        }
-    }
-}
-
-/// An app that has one page for every path has logged nobody in by it.
-#[tokio::test]
-async fn a_page_below_a_path_forgives_nothing_and_makes_no_device_known() {
-    let site = Site::new(LoginConfig::usual());
-    let page = site
-        .layer
-        .layer(service_fn(async |_: Request<GuardedBody<Body>>| {
-            let answer = Response::builder().header("content-type", "text/html");
-            Ok::<_, Infallible>(answer.body(Full::new(Bytes::from("hello"))).unwrap())
-        }));
-    let wrong = "username=ada&password=wrong";
-    for _ in 0..9 {
-        assert_eq!(site.post(wrong).await.status(), 401);
-    }
-    let mut request = Request::post("/x/login")
-        .body(Full::new(Bytes::from(wrong)))
-        .unwrap();
-    from("203.0.113.9:1", &mut request);
-    let answer = page.oneshot(request).await.unwrap();
-    assert_eq!(answer.status(), 200);
-    assert!(!answer.headers().contains_key("set-cookie"));
-    assert_eq!(site.post(wrong).await.status(), 401);
-    assert_eq!(site.post(wrong).await.status(), 429);
 }
