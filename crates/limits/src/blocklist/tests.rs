@@ -8,14 +8,21 @@ use tower_layer::Layer as _;
 
 use super::*;
 
+/// A store, and what makes nodes that have it.
+fn nodes(clock: &ManualClock) -> (Arc<MemoryStore>, impl Fn() -> Blocklist + use<>) {
+    let store = Arc::new(MemoryStore::builder().clock(clock.clone()).build());
+    let (kept, clock) = (Arc::clone(&store), clock.clone());
+    let node = move || {
+        let keys = CounterKeys::new([7; 16]);
+        Blocklist::with_clock(kept.clone(), keys, clock.clone())
+    };
+    (store, node)
+}
+
 #[tokio::test]
 async fn what_one_node_blocks_the_others_learn() {
     let clock = ManualClock::new();
-    let store = Arc::new(MemoryStore::builder().clock(clock.clone()).build());
-    let node = || {
-        let keys = CounterKeys::new([7; 16]);
-        Blocklist::with_clock(store.clone(), keys, clock.clone())
-    };
+    let (_, node) = nodes(&clock);
     let (one, other) = (node(), node());
     let [bad, worse]: [IpAddr; 2] = [[203, 0, 113, 9].into(), [203, 0, 113, 10].into()];
     let minute = Duration::from_mins(1);
@@ -267,11 +274,7 @@ fn network(text: &str) -> Network {
 #[tokio::test]
 async fn a_network_keeps_all_of_its_clients_out_until_it_is_over() {
     let clock = ManualClock::new();
-    let store = Arc::new(MemoryStore::builder().clock(clock.clone()).build());
-    let node = || {
-        let keys = CounterKeys::new([7; 16]);
-        Blocklist::with_clock(store.clone(), keys, clock.clone())
-    };
+    let (_, node) = nodes(&clock);
     let (list, other) = (node(), node());
     let hour = Duration::from_hours(1);
     let wide = list.add_network(network("203.0.0.0/16"), None).await;
@@ -448,11 +451,7 @@ async fn kept(store: &MemoryStore) -> Vec<(String, Option<Duration>)> {
 #[tokio::test]
 async fn what_a_store_has_lost_is_put_back_once_by_whoever_sees_it_first() {
     let clock = ManualClock::new();
-    let store = Arc::new(MemoryStore::builder().clock(clock.clone()).build());
-    let node = || {
-        let keys = CounterKeys::new([7; 16]);
-        Blocklist::with_clock(store.clone(), keys, clock.clone())
-    };
+    let (store, node) = nodes(&clock);
     let (one, other) = (node(), node());
     let client = |number: u8| IpAddr::from([203, 0, 113, number]);
     let (minute, hour) = (Duration::from_mins(1), Duration::from_hours(1));

@@ -21,8 +21,13 @@ const LONGEST: usize = 128;
 /// assert!(!sends_a_password(b"text=my+password+is+lost"));
 /// ```
 pub fn sends_a_password(body: &[u8]) -> bool {
+    if has_field(body) {
+        return true;
+    }
     let decoded = Cow::from(percent_decode(body));
-    has_field(body) || has_field(&unescaped(&decoded))
+    let plain = unescaped(&decoded);
+    // Whatever is encoded is longer than what it stands for.
+    plain.len() < body.len() && has_field(&plain)
 }
 
 /// JSON's escapes of ASCII as what they stand for.

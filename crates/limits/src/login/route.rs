@@ -174,7 +174,8 @@ impl Route {
             let is = |known: &String| **known == *path || Some(known.as_str()) == without_format;
             self.paths.iter().any(is)
         };
-        among(&path) || among(usual::program(&path))
+        let program = usual::program(&path);
+        among(&path) || program.len() < path.len() && among(program)
     }
 }
 

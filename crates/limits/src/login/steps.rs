@@ -23,17 +23,20 @@ pub(super) fn claim(
     parts: &Parts,
     body: Vec<u8>,
 ) -> Result<Claim, Refusal> {
-    let Some(client) = parts.extensions.get::<ClientAddress>() else {
-        tracing::error!("a login carries no client address: the client layer must stand before");
-        let detail = "The client cannot be told from another.";
-        return Err(Refusal::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "login/client",
-            detail,
-        ));
-    };
+    let client = client(parts)?;
     let (body, as_sent) = read(parts, body)?;
-    let names = reading::names(parts, &body, as_sent.as_deref(), &settings.field);
+    named(guard, settings, parts, client, (&body, as_sent.as_deref()))
+}
+
+/// The claim of a client by the names in what was read, and in how that came where it was otherwise.
+fn named(
+    guard: &LoginGuard,
+    settings: &Settings,
+    parts: &Parts,
+    client: &ClientAddress,
+    (body, as_sent): (&[u8], Option<&[u8]>),
+) -> Result<Claim, Refusal> {
+    let names = reading::names(parts, body, as_sent, &settings.field);
     let names = names.map_err(|unreadable| match unreadable {
         Unreadable::Charset => unsupported("The character set of the body is not supported here."),
         Unreadable::Malformed => bad("The body of the login cannot be read."),
@@ -80,7 +83,7 @@ pub(super) fn claim_if_login(
     let Some(body) = body else {
         return Ok(nameless());
     };
-    let Ok((as_read, as_sent)) = read(parts, body.clone()) else {
+    let Ok((as_read, as_sent)) = read(parts, body) else {
         return Ok(nameless());
     };
     let query = parts.uri.query().map(str::as_bytes);
@@ -90,11 +93,18 @@ pub(super) fn claim_if_login(
     if !has_credentials(&parts.headers) && !sent.any(sends_a_password) {
         return Ok(None);
     }
-    match claim(guard, settings, parts, body) {
-        Ok(claim) => Ok(Some(claim)),
-        Err(refusal) if refusal.status().is_server_error() => Err(refusal),
-        Err(_) => Ok(nameless()),
-    }
+    let client = client(parts)?;
+    let read = (&*as_read, as_sent.as_deref());
+    let claim = named(guard, settings, parts, client, read);
+    Ok(claim.ok().or_else(nameless))
+}
+
+fn client(parts: &Parts) -> Result<&ClientAddress, Refusal> {
+    parts.extensions.get::<ClientAddress>().ok_or_else(|| {
+        tracing::error!("a login carries no client address: the client layer must stand before");
+        let detail = "The client cannot be told from another.";
+        Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "login/client", detail)
+    })
 }
 
 /// A body as an app reads it, and how it came where that is otherwise.
