@@ -423,11 +423,11 @@ fn a_network_that_is_blocked_by_hand_gets_nothing() {
     wrong.equal("kind", block["kind"].as_str(), Some("network"));
     let id = block["id"].as_str().unwrap().to_owned();
     // The log and the metrics have the rule, and the log the id.
-    let said = gateway.process.said().join("\n");
-    wrong.check(
-        { said.lines() }.any(|line| line.contains("block/network") && line.contains(&id)),
-        || said.clone(),
-    );
+    wait_for("the refusal in the log", Duration::from_secs(20), || {
+        let said = gateway.process.said();
+        let has_it = |line: &String| line.contains("block/network") && line.contains(&id);
+        said.iter().any(has_it).then_some(())
+    });
     let metrics = curl(&gateway.ca(), &[&format!("{}/metrics", gateway.admin)]).text();
     wrong.check(metrics.contains("rule=\"block/network\""), || metrics);
     let page = curl(&gateway.ca(), &[&format!("{}/", gateway.admin)]).text();
