@@ -128,7 +128,7 @@ refused! {
     a_name_of_helmet_s: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[headers]\nframeguard = true\n", ["panoply.toml:4", "x-frame-options"];
     a_prefix_without_a_slash: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[[headers.path]]\nprefix = \"/a\"\n[[headers.path]]\nprefix = \"embed\"\n", ["panoply.toml:6", "\"/embed\""];
     admin_where_clients_come: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[admin]\nlisten = \"127.0.0.1:8443\"\n", ["panoply.toml:4", "admin.listen", "listen.https"];
-    an_admin_page_for_everybody: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[admin]\nlisten = \":9100\"\n", ["panoply.toml:4", "admin.token", "openssl rand", "127.0.0.1:9100"];
+    an_admin_page_for_everybody: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[admin]\nlisten = \"0.0.0.0:9100\"\n", ["panoply.toml:4", "admin.token", "openssl rand", "127.0.0.1:9100"];
     a_drain_of_ages: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[limits]\ndrain = \"99999999999d\"\n", ["panoply.toml:4", "3650d"];
     advice_that_was_followed_twice: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[headers.content-security-policy]\nappend = { script-src = [\"https://js.stripe.com\"] }\nappend = { img-src = [\"https://js.stripe.com\"] }\n", ["panoply.toml:5", "write it once"];
     not_toml: "[app\nupstream = \"x\"\n", ["panoply.toml:1"];

@@ -156,6 +156,10 @@ fn socket(address: SocketAddr, share: bool) -> io::Result<TcpListener> {
     if share {
         socket.set_reuse_port(true)?;
     }
+    if address.is_ipv6() && address.ip().is_unspecified() {
+        // Whatever `net.ipv6.bindv6only` says.
+        socket.set_only_v6(false)?;
+    }
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     ready(socket.into())
@@ -234,6 +238,7 @@ pub(crate) fn inherited() -> io::Result<Vec<TcpListener>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Address;
 
     #[test]
     #[cfg(target_os = "linux")]
@@ -253,6 +258,26 @@ mod tests {
             assert_eq!(asks.tcp_keepalive_interval().unwrap(), AGAIN);
             assert_eq!(asks.tcp_keepalive_retries().unwrap(), QUESTIONS);
         }
+    }
+
+    #[test]
+    fn every_address_is_of_both_protocols() {
+        let everywhere = Address::everywhere(0).socket().unwrap();
+        let listener = bind(everywhere, 1).unwrap().remove(0);
+        listener.set_nonblocking(false).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let over_ipv6 = std::net::TcpStream::connect(("::1", port));
+        assert_eq!(
+            over_ipv6.is_ok(),
+            TcpListener::bind("[::1]:0").is_ok(),
+            "where the machine has it"
+        );
+        let over_ipv4 = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let mut from = Vec::new();
+        for _ in 0..1 + usize::from(over_ipv6.is_ok()) {
+            from.push(listener.accept().unwrap().1.ip().to_canonical());
+        }
+        assert!(from.contains(&over_ipv4.local_addr().unwrap().ip()));
     }
 
     #[test]

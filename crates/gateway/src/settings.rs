@@ -121,9 +121,11 @@ impl Settings {
         }
         let has_domain = !config.tls.domain_names().is_empty();
         let default = |port, with_domain| {
-            let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, with_domain));
-            let own = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-            Address::On(if has_domain { any } else { own })
+            if has_domain {
+                Address::everywhere(with_domain)
+            } else {
+                Address::On(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+            }
         };
         let http = config.listen.http.unwrap_or(default(8080, 80)).socket();
         let https = config.listen.https.unwrap_or(default(8443, 443)).socket();

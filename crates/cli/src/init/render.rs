@@ -159,7 +159,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 const LISTEN: &str = r#"
 [listen]
 # Loopback only, so that nobody else sees the app before you say so. With `tls.domains` the
-# defaults are 0.0.0.0:80 and 0.0.0.0:443. Plain HTTP only redirects to HTTPS.
+# defaults are ":80" and ":443", every address there is. Plain HTTP only redirects to HTTPS.
 #http = "127.0.0.1:8080"
 #https = "127.0.0.1:8443"
 # Load balancers that pass on TCP and say whose connections they are, by the PROXY protocol:

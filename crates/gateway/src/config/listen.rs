@@ -1,17 +1,17 @@
 //! `[listen]`: addresses.
 
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, de};
+use socket2::{Domain, Socket, Type};
 
 use super::units::as_text;
 
 /// `[listen]`: where clients connect.
 ///
-/// Without a domain the defaults are 127.0.0.1:8080 and 127.0.0.1:8443, with one 0.0.0.0:80 and
-/// 0.0.0.0:443.
+/// Without a domain the defaults are 127.0.0.1:8080 and 127.0.0.1:8443, with one `:80` and `:443`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
@@ -38,8 +38,8 @@ impl ListenConfig {
     }
 }
 
-/// An address to listen on: `127.0.0.1:8443`, `[::1]:443`, `:8080` for every IPv4 address, or
-/// `off`. Port 0 takes a free one.
+/// An address to listen on: `127.0.0.1:8443`, `[::1]:443`, `:8080` for every address of IPv4 and
+/// IPv6, or `off`. Port 0 takes a free one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Address {
@@ -50,6 +50,15 @@ pub enum Address {
 }
 
 impl Address {
+    /// This port at every address: `[::]`, which takes IPv4 as well, or 0.0.0.0 where the kernel has no IPv6.
+    pub(crate) fn everywhere(port: u16) -> Self {
+        let ip = match Socket::new(Domain::IPV6, Type::STREAM, None) {
+            Ok(_) => IpAddr::from(Ipv6Addr::UNSPECIFIED),
+            Err(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
+        };
+        Self::On(SocketAddr::new(ip, port))
+    }
+
     /// The socket's address, unless it is off.
     pub const fn socket(self) -> Option<SocketAddr> {
         match self {
@@ -72,7 +81,7 @@ impl FromStr for Address {
         let port = text.strip_prefix(':').unwrap_or(text).parse().ok();
         let any = port.filter(|_| text.starts_with(':'));
         if let Some(port) = any {
-            return Ok(Self::On(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))));
+            return Ok(Self::everywhere(port));
         }
         let hint = match (port, text.split_once(':')) {
             (Some(port), _) => format!("write `127.0.0.1:{port}`, or `:{port}` for all addresses"),
@@ -129,7 +138,8 @@ mod tests {
     fn addresses_and_what_to_write_instead() {
         let parse = |text: &str| text.parse::<Address>().map(|a| a.to_string());
         assert_eq!(parse("[::1]:443").unwrap(), "[::1]:443");
-        assert_eq!(parse(":8080").unwrap(), "0.0.0.0:8080");
+        let everywhere = Address::everywhere(8080).to_string();
+        assert_eq!(parse(":8080").unwrap(), everywhere);
         assert_eq!(parse("off").unwrap(), "off");
         assert!(
             parse("8080")

@@ -134,7 +134,7 @@ impl Privilege {
             given_up.map_err(system("to give up what is left of root"))?;
         } else if is_root() {
             tracing::warn!(
-                "the gateway runs as root, and so does the app that it starts: whoever breaks out of \
+                "the gateway runs as root, and so does an app that it starts: whoever breaks out of \
                  either has the machine. Name a user: `run.user`, `--user`"
             );
         }
