@@ -60,6 +60,9 @@ pub(crate) enum Command {
     /// See, release and add blocks of the gateway that runs
     #[command(after_help = BLOCKS_EXAMPLES)]
     Blocks(BlocksArgs),
+    /// Answer everybody with 503 while the app is worked on, on all nodes that share a store
+    #[command(after_help = MAINTENANCE_EXAMPLES)]
+    Maintenance(MaintenanceArgs),
     /// Revoke a certificate that the gateway that runs has ordered
     #[command(after_help = CERTIFICATES_EXAMPLES)]
     Certificates(CertificatesArgs),
@@ -161,6 +164,37 @@ pub(crate) struct ReloadArgs {
     pub(crate) state: Option<PathBuf>,
 }
 
+const MAINTENANCE_EXAMPLES: &str = "\
+Examples:
+  panoply maintenance on              until it is ended
+  panoply maintenance on --for 30m    for so long at most; `Retry-After` says how long
+  panoply maintenance off             everybody is let in again
+
+`maintenance.allow` in panoply.toml names who is let in meanwhile, and `pages.html.503` a page of your own.";
+
+#[derive(Debug, Args)]
+pub(crate) struct MaintenanceArgs {
+    /// The directory of the gateway that runs, as given to `panoply run`
+    #[arg(long, value_name = "DIR", env = "PANOPLY_STATE", global = true)]
+    pub(crate) state: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) what: MaintenanceCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MaintenanceCommand {
+    /// Answer everybody with 503
+    #[command(aliases = ["begin", "start"])]
+    On {
+        /// For how long, such as `10m` or `2h` [default: until it is ended]
+        #[arg(long = "for", value_name = "TIME", value_parser = some_time)]
+        time: Option<Span>,
+    },
+    /// Let everybody in again
+    #[command(aliases = ["end", "stop"])]
+    Off,
+}
+
 const CERTIFICATES_EXAMPLES: &str = "\
 Examples:
   panoply status                                                     which there are
@@ -251,12 +285,13 @@ pub(crate) enum BlocksCommand {
     },
 }
 
-/// How long a block lasts, which must be longer than not at all.
+/// How long a block or maintenance lasts, which must be longer than not at all.
 fn some_time(text: &str) -> Result<Span, String> {
     let span: Span = text.parse()?;
     if span.get().is_zero() {
         return Err(
-            "that blocks nobody: leave `--for` out to block until it is released".to_owned(),
+            "that is no time at all: leave `--for` out, and it holds until somebody ends it"
+                .to_owned(),
         );
     }
     Ok(span)

@@ -10,6 +10,7 @@ mod csp;
 mod demo;
 mod init;
 mod keys;
+mod maintenance;
 mod reload;
 mod run;
 mod source;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         Command::Audit(args) => audit::run(&args),
         Command::Keys(args) => keys::run(&args),
         Command::Blocks(args) => blocks::run(&args),
+        Command::Maintenance(args) => maintenance::run(&args),
         Command::Certificates(args) => certificates::run(&args),
         Command::Csp(args) => csp::run(&args),
         Command::Status(args) => status::run(&args),

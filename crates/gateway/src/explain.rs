@@ -92,6 +92,13 @@ impl Settings {
                 loaded.text("log.level").unwrap_or("info").to_owned(),
             ),
             ("log.access", config.log.access.to_string()),
+            (
+                "maintenance.allow",
+                match &*config.maintenance.allow {
+                    [] => "nobody".to_owned(),
+                    allowed => allowed.join(", "),
+                },
+            ),
             ("keys.file", keys),
             ("admin.listen", address(admin)),
             (

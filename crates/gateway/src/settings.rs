@@ -282,6 +282,7 @@ fn suit(
         .limits(config.limit.iter().cloned())
         .store(store, plan.secret.clone())
         .cross_site(config.cross_site.clone())
+        .open_in_maintenance(config.maintenance.allow.iter().cloned())
         .cookies(config.cookies.clone(), keys, site)
         .clock(Arc::clone(&around.clock));
     if let Some(logins) = &config.login {

@@ -19,10 +19,12 @@ mod known;
 mod layer;
 mod learn;
 mod loss;
+mod maintenance;
 
 pub use error::BlockError;
 pub use layer::{BlockFuture, BlockLayer, BlockService};
 pub use loss::Loss;
+pub use maintenance::Maintenance;
 
 /// The clients and networks that somebody has blocked, on every node that shares the store.
 ///
@@ -53,6 +55,9 @@ const RULE: &str = "block/client";
 /// The rule by which a network is.
 const NETWORK: &str = "block/network";
 
+/// The rule by which everybody is.
+const MAINTENANCE: &str = "maintenance";
+
 /// Of more clients and networks than this the rest is not blocked, which is said where one is added, and in the log.
 const MOST: usize = 100_000;
 
@@ -67,6 +72,9 @@ static BLOCK: LazyLock<Rule> =
 
 static BLOCK_NETWORK: LazyLock<Rule> =
     LazyLock::new(|| Rule::new(NETWORK, 0, Duration::ZERO).without_window());
+
+static CLOSED: LazyLock<Rule> =
+    LazyLock::new(|| Rule::new(MAINTENANCE, 0, Duration::ZERO).without_window());
 
 /// A block in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,7 +169,7 @@ impl Blocklist {
         time: Option<Duration>,
     ) -> Result<BlockId, StoreError> {
         let turn = self.0.turn.lock().await;
-        if !self.has_room_for(whom) {
+        if whom != Whom::Everybody && !self.has_room_for(whom) {
             return Err(StoreError::permanent(FULL));
         }
         let decided = self.0.store.decide(&[block, self.change()]).await?;
@@ -184,6 +192,10 @@ impl Blocklist {
 
     fn client_key(&self, client: IpAddr) -> CounterKey {
         self.0.keys.key(RULE, &[client.to_string().as_bytes()])
+    }
+
+    fn everybody_key(&self) -> CounterKey {
+        self.0.keys.key(MAINTENANCE, &[])
     }
 
     fn network_key(&self, network: Network) -> CounterKey {
@@ -272,7 +284,7 @@ impl Blocklist {
 
     /// Says in the log, once, that a block would refuse nobody.
     fn tell_of_nobody(&self) {
-        if !self.0.known.load().is_empty() && !self.0.told.swap(true, Ordering::Relaxed) {
+        if self.0.known.load().len() > 0 && !self.0.told.swap(true, Ordering::Relaxed) {
             tracing::error!(
                 "clients are blocked, and requests carry no client address, so nobody is refused: the suit or a \
                  ClientLayer must stand around the blocks, and be served with the peer's address \

@@ -18,7 +18,9 @@ mod said;
 mod time;
 mod tried;
 
-pub use blocklist::{BlockError, BlockFuture, BlockLayer, BlockService, Blocklist, Loss};
+pub use blocklist::{
+    BlockError, BlockFuture, BlockLayer, BlockService, Blocklist, Loss, Maintenance,
+};
 pub use error::Error;
 pub use insured::{Insured, InsuredConfig};
 pub use limiter::{

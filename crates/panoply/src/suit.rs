@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use panoply_client::{ClientConfig, ClientLayer};
 use panoply_cookies::KeyRing;
-use panoply_core::{Clock, CounterStore, Secret, SystemClock};
+use panoply_core::{Clock, CounterStore, Networks, Secret, SystemClock, UnknownNetwork};
 use panoply_guard::{CookieGuardConfig, CookieGuardLayer, CrossSiteConfig, CrossSiteLayer};
 use panoply_headers::HeadersConfig;
 use panoply_limits::{
@@ -27,6 +27,7 @@ pub struct Panoply {
     logins: Vec<LoginConfig>,
     store: Option<(Arc<dyn CounterStore>, Secret)>,
     cross_site: CrossSiteConfig,
+    open_to: Vec<String>,
     cookies: Option<Cookies>,
     observer: Arc<dyn Observer>,
     clock: Arc<dyn Clock>,
@@ -66,6 +67,7 @@ impl Panoply {
             logins: vec![LoginConfig::usual()],
             store: None,
             cross_site: CrossSiteConfig::new(),
+            open_to: Vec::new(),
             cookies: None,
             observer: Arc::new(Events),
             clock: Arc::new(SystemClock::new()),
@@ -125,6 +127,17 @@ impl Panoply {
         self
     }
 
+    /// Whom [maintenance](panoply_limits::Blocklist::begin_maintenance) does not hold for: addresses, networks, or the
+    /// names `loopback`, `linklocal` and `uniquelocal`; nobody by default.
+    #[must_use]
+    pub fn open_in_maintenance<T: Into<String>>(
+        mut self,
+        networks: impl IntoIterator<Item = T>,
+    ) -> Self {
+        self.open_to = networks.into_iter().map(Into::into).collect();
+        self
+    }
+
     /// Hardens the cookies of a service that cannot do so itself; `keys` seal them, for `site`.
     ///
     /// Names outside are made under the secret of [`store`](Self::store): without one they are
@@ -161,6 +174,7 @@ impl Panoply {
             None => in_memory(Arc::clone(&self.clock))?,
         };
         let keys = counter_keys(&secret).map_err(Error::Store)?;
+        let open_to = Networks::parse(&self.open_to).map_err(Error::Maintenance)?;
         let list = Blocklist::with_clock(Arc::clone(&store), keys.clone(), self.clock.clone());
         for (number, limit) in self.limits.iter().enumerate() {
             limit
@@ -192,7 +206,7 @@ impl Panoply {
                 apart: false,
             },
             inside: Inside {
-                blocks: BlockLayer::new(list),
+                blocks: BlockLayer::new(list).open_to(open_to),
                 limits: limits.map_err(Error::Store)?,
                 cross_site: CrossSiteLayer::new(self.cross_site.build()?),
                 cookies: CookieGuardLayer::new(cookies),
@@ -228,6 +242,9 @@ pub enum Error {
     /// Of the `[[login]]` with this number, from zero.
     #[error("{1}")]
     Login(usize, panoply_limits::Error),
+    /// Of `[maintenance]`.
+    #[error(transparent)]
+    Maintenance(UnknownNetwork),
     /// Of `[store]`.
     #[error(transparent)]
     Store(panoply_limits::Error),
@@ -246,6 +263,7 @@ impl Error {
             Self::Guard(error) => error.key().to_owned(),
             Self::Limit(number, error) => join(&format!("limit[{number}]"), error.key()),
             Self::Login(number, error) => join(&format!("login[{number}]"), error.key()),
+            Self::Maintenance(_) => "maintenance.allow".to_owned(),
             Self::Store(error) => join("store", error.key()),
         }
     }

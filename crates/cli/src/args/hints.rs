@@ -152,6 +152,10 @@ const COMMANDS: &[(&[&str], &str)] = &[
         "`panoply blocks release ADDRESS` lets a client in again, and `--user NAME` a user",
     ),
     (
+        &["pause", "close", "offline"],
+        "`panoply maintenance on` answers everybody with 503 until `panoply maintenance off`",
+    ),
+    (
         &["log", "logs"],
         "the log is on standard error: under systemd `journalctl -u panoply` has it",
     ),

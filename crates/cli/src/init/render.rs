@@ -270,6 +270,10 @@ const LIMITS: &str = r#"
 # How long a stop waits for what is in flight.
 #drain = "30s"
 
+# `panoply maintenance on` answers everybody with 503; these are let in all the same.
+#[maintenance]
+#allow = ["203.0.113.0/24"]
+
 [log]
 # "auto" is text on a terminal and JSON otherwise; "text", "json".
 #format = "auto"

@@ -35,6 +35,7 @@ mod interim;
 mod limits;
 mod log;
 mod logins;
+mod maintenance;
 mod malformed;
 mod nodes;
 mod odd_apps;

@@ -66,6 +66,11 @@ const RULES: &[(&str, &str, Option<&str>)] = &[
         None,
     ),
     (
+        "maintenance",
+        "Everybody, while the site is closed by `panoply maintenance on`.",
+        Some("maintenance.allow"),
+    ),
+    (
         "cross-site",
         "Another site's page tried to change something with a visitor's cookies.",
         Some("cross_site"),
@@ -202,6 +207,7 @@ mod tests {
             "app/away",
             "app/broken-answer",
             "block/network",
+            "maintenance",
             "cross-site",
             "limits/request",
         ] {

@@ -101,7 +101,7 @@ pub(super) fn lies_by_a_secret(path: &str) -> bool {
 }
 
 /// The dotted paths of the settings that an environment variable can name.
-pub(super) const SETTINGS: [&str; 70] = [
+pub(super) const SETTINGS: [&str; 71] = [
     "acme.challenges",
     "acme.contact",
     "acme.directories",
@@ -155,6 +155,7 @@ pub(super) const SETTINGS: [&str; 70] = [
     "log.access",
     "log.format",
     "log.level",
+    "maintenance.allow",
     "reports.enabled",
     "run.danger_core_dumps",
     "run.group",

@@ -71,6 +71,8 @@ pub struct Config {
     pub limit: Vec<LimitConfig>,
     /// Where is counted.
     pub store: StoreConfig,
+    /// Who is let in while the site is closed.
+    pub maintenance: MaintenanceConfig,
     /// Pages of the site's own in place of the gateway's.
     pub pages: PagesConfig,
     /// What is logged, and how.
@@ -81,6 +83,16 @@ pub struct Config {
     pub reports: ReportsConfig,
     /// What `panoply audit` is told of the app.
     pub audit: AuditConfig,
+}
+
+/// `[maintenance]`: of `panoply maintenance on`, while which everybody is answered 503.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct MaintenanceConfig {
+    /// Whom it does not hold for, such as the office: addresses, networks, or the names `loopback`, `linklocal`,
+    /// `uniquelocal`.
+    pub allow: Vec<String>,
 }
 
 /// `[keys]`: what seals cookies.

@@ -239,6 +239,7 @@ mod tests {
             "limit",
             "store",
             "pages",
+            "maintenance",
             "log",
             "admin",
             "reports",

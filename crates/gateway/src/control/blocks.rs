@@ -1,4 +1,4 @@
-//! Blocks that are made and lifted by hand.
+//! Blocks that are made and lifted by hand, of a client, a network or everybody.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -123,6 +123,37 @@ pub(super) async fn release_network(live: &Live, network: &str) -> Said {
         Ok(count) => {
             tracing::info!(%network, count, "released by hand");
             Said::Released { count }
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+/// Closes the whole site.
+pub(super) async fn close(list: &Blocklist, seconds: Option<u64>) -> Said {
+    match list
+        .begin_maintenance(seconds.map(Duration::from_secs))
+        .await
+    {
+        Ok(block) => {
+            tracing::warn!(%block, seconds, "the site is closed for maintenance by hand");
+            Said::Added {
+                id: block.to_string(),
+            }
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+/// Opens it again.
+pub(super) async fn open(list: &Blocklist) -> Said {
+    match list.end_maintenance().await {
+        Ok(was_closed) => {
+            if was_closed {
+                tracing::warn!("maintenance is over, by hand");
+            }
+            Said::Released {
+                count: usize::from(was_closed),
+            }
         }
         Err(error) => failed(&error),
     }

@@ -167,6 +167,32 @@ impl Control {
         }
     }
 
+    /// Answers everybody with 503 for `time`, or until it is ended, on all nodes that share the store; gives the
+    /// block's id.
+    ///
+    /// # Errors
+    ///
+    /// When no gateway answers, or its store fails.
+    pub fn begin_maintenance(&self, time: Option<Duration>) -> Result<String, ControlError> {
+        let seconds = time.map(|time| time.as_secs());
+        match self.ask(&Ask::BeginMaintenance { seconds })? {
+            Said::Added { id } => Ok(id),
+            said => Err(unexpected(said)),
+        }
+    }
+
+    /// Ends that; says whether the site was closed.
+    ///
+    /// # Errors
+    ///
+    /// When no gateway answers, or its store fails.
+    pub fn end_maintenance(&self) -> Result<bool, ControlError> {
+        match self.ask(&Ask::EndMaintenance)? {
+            Said::Released { count } => Ok(count > 0),
+            said => Err(unexpected(said)),
+        }
+    }
+
     /// Revokes the certificate for `name`, a domain or an address, at the ACME directory that has
     /// issued it, and has another ordered at once.
     ///

@@ -36,7 +36,12 @@ pub struct BlockEntry {
 impl BlockEntry {
     /// Whether somebody has blocked it by hand, so that nothing was counted.
     pub fn is_by_hand(&self) -> bool {
-        self.rule.starts_with("block/")
+        self.rule.starts_with("block/") || self.is_everybody()
+    }
+
+    /// Whether the whole site is closed by it.
+    fn is_everybody(&self) -> bool {
+        self.rule == "maintenance"
     }
 
     /// Who is blocked, as a person reads it: an address, a network, or `a user from` an address.
@@ -48,6 +53,7 @@ impl BlockEntry {
             "user-from" => format!("a user from {client}"),
             "user" => "a user".to_owned(),
             "network" => self.network.clone().unwrap_or_default(),
+            _ if self.is_everybody() => "everybody".to_owned(),
             _ => "(not kept)".to_owned(),
         }
     }
@@ -181,6 +187,10 @@ pub(super) enum Ask {
     ReleaseClient { client: IpAddr },
     /// To release the block of a network.
     ReleaseNetwork { network: String },
+    /// To close the site for so many seconds, or until it is opened again.
+    BeginMaintenance { seconds: Option<u64> },
+    /// To open it again.
+    EndMaintenance,
     /// To revoke the certificate for a name, and to order another.
     Revoke { name: String, reason: Reason },
     /// What browsers have reported.
@@ -268,6 +278,8 @@ mod tests {
                 Ask::ReleaseClient { client },
                 Ask::AddNetwork { network: user.clone(), seconds },
                 Ask::ReleaseNetwork { network: user.clone() },
+                Ask::BeginMaintenance { seconds },
+                Ask::EndMaintenance,
                 Ask::Revoke { name: user.clone(), reason: Reason::default() },
             ];
             for ask in asks {

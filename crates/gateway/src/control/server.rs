@@ -181,6 +181,8 @@ async fn answer(ask: Ask, desk: &Desk) -> Said {
             return blocks::release_client(list, client).await;
         }
         Ask::ReleaseNetwork { network } => return blocks::release_network(&live, &network).await,
+        Ask::BeginMaintenance { seconds } => return blocks::close(list, seconds).await,
+        Ask::EndMaintenance => return blocks::open(list).await,
     };
     done.unwrap_or_else(|error| failed(&error))
 }

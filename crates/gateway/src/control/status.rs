@@ -33,6 +33,17 @@ fn loss(live: &Live, shared: &Shared) -> Option<String> {
     })
 }
 
+/// That nobody is let in.
+fn maintenance(live: &Live) -> Option<String> {
+    let left = match live.suit.blocklist().maintenance()?.left {
+        Some(left) => format!("for {} more", Span::seconds(left.as_secs())),
+        None => "until it is opened again".to_owned(),
+    };
+    Some(format!(
+        "maintenance: everybody is answered 503 {left}; `panoply maintenance off` opens the site"
+    ))
+}
+
 pub(crate) async fn status(shared: &Shared, store: &Deferred) -> Status {
     let live = shared.live.load_full();
     let mut app = match &**shared.app.load() {
@@ -79,7 +90,9 @@ pub(crate) async fn status(shared: &Shared, store: &Deferred) -> Status {
     let certified = live.tls.as_deref().map(crate::certificate_warnings);
     let waits = shared.waits.load();
     let open = shared.open_secrets.load();
-    let warnings = certified.into_iter().flatten().chain(waits.told());
+    let warnings = { maintenance(&live).into_iter() }
+        .chain(certified.into_iter().flatten())
+        .chain(waits.told());
     let warnings = warnings.chain(open.iter().cloned());
     let lost = loss(&live, shared);
     let forgets = shared.store_forgets.load_full();

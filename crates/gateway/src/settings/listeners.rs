@@ -1,6 +1,6 @@
 //! Listeners that can stand beside each other, and one that must not stand open.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use panoply_core::{Networks, Secret};
@@ -16,8 +16,10 @@ pub(super) fn apart(
 ) -> Result<(), ConfigError> {
     let clash = |a: SocketAddr, b: SocketAddr| {
         let (one, other) = (a.ip(), b.ip());
-        let any = one.is_unspecified() || other.is_unspecified();
-        let meet = one == other || (any && one.is_ipv4() == other.is_ipv4());
+        // `[::]` takes IPv4 as well.
+        let takes =
+            |one: IpAddr, other: IpAddr| one.is_unspecified() && (one.is_ipv6() || other.is_ipv4());
+        let meet = one == other || takes(one, other) || takes(other, one);
         a.port() != 0 && a.port() == b.port() && meet
     };
     for (number, (key, address)) in listeners.iter().enumerate() {

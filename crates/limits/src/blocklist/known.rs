@@ -14,6 +14,7 @@ pub(super) struct Known {
     networks: HashMap<Network, Entry>,
     /// The lengths that there are, the longest first: of IPv4, and of IPv6.
     lengths: [Vec<u8>; 2],
+    pub(super) everybody: Option<Entry>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -28,13 +29,15 @@ pub(super) struct Entry {
 pub(super) enum Whom {
     Client(IpAddr),
     Network(Network),
+    Everybody,
 }
 
 impl Known {
     pub(super) fn is_empty(&self) -> bool {
-        self.clients.is_empty() && self.networks.is_empty()
+        self.len() == 0 && self.everybody.is_none()
     }
 
+    /// How many are told by their addresses.
     pub(super) fn len(&self) -> usize {
         self.clients.len() + self.networks.len()
     }
@@ -43,6 +46,7 @@ impl Known {
         match whom {
             Whom::Client(client) => self.clients.contains_key(&client),
             Whom::Network(network) => self.networks.contains_key(&network),
+            Whom::Everybody => self.everybody.is_some(),
         }
     }
 
@@ -50,7 +54,9 @@ impl Known {
         let clients =
             { self.clients.iter() }.map(|(client, entry)| (Whom::Client(*client), *entry));
         let networks = self.networks.iter();
-        clients.chain(networks.map(|(network, entry)| (Whom::Network(*network), *entry)))
+        let everybody = self.everybody.map(|entry| (Whom::Everybody, entry));
+        { clients.chain(networks.map(|(network, entry)| (Whom::Network(*network), *entry))) }
+            .chain(everybody)
     }
 
     pub(super) fn insert(&mut self, whom: Whom, entry: Entry) {
@@ -71,6 +77,7 @@ impl Known {
                     lengths.sort_unstable_by(|one, other| other.cmp(one));
                 }
             }
+            Whom::Everybody => self.everybody = Some(entry),
         }
     }
 
@@ -79,6 +86,7 @@ impl Known {
             .retain(|client, entry| keep(Whom::Client(*client), entry));
         self.networks
             .retain(|network, entry| keep(Whom::Network(*network), entry));
+        self.everybody = { self.everybody }.filter(|entry| keep(Whom::Everybody, entry));
         for (lengths, four) in self.lengths.iter_mut().zip([true, false]) {
             let is_used = |bits: u8| {
                 let mut left = self.networks.keys();

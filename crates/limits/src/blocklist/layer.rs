@@ -1,28 +1,47 @@
-//! The layer that refuses who is blocked by hand.
+//! The layer that refuses who is blocked by hand, and everybody while the site is closed.
 
+use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use panoply_core::{ClientAddress, Refusal, RefusedOr};
+use panoply_core::{ClientAddress, Networks, Refusal, RefusedOr};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::Blocklist;
+use super::{Blocklist, MAINTENANCE, Maintenance};
 
-/// Refuses clients that are on a [`Blocklist`], with 403.
+/// How soon to come again where nobody has said for how long the site is closed.
+const AGAIN: Duration = Duration::from_mins(1);
+
+/// Refuses clients that are on a [`Blocklist`], with 403, and during
+/// [maintenance](Blocklist::begin_maintenance) everybody, with 503.
 #[derive(Debug, Clone)]
-pub struct BlockLayer(Blocklist);
+pub struct BlockLayer {
+    list: Blocklist,
+    open_to: Arc<Networks>,
+}
 
 impl BlockLayer {
     /// Refuses whom `list` names.
-    pub const fn new(list: Blocklist) -> Self {
-        Self(list)
+    pub fn new(list: Blocklist) -> Self {
+        Self {
+            list,
+            open_to: Arc::default(),
+        }
+    }
+
+    /// Whom maintenance does not hold for: those who look whether the app is well again.
+    #[must_use]
+    pub fn open_to(mut self, networks: Networks) -> Self {
+        self.open_to = Arc::new(networks);
+        self
     }
 
     /// The list.
     pub const fn list(&self) -> &Blocklist {
-        &self.0
+        &self.list
     }
 }
 
@@ -32,7 +51,8 @@ impl<S> Layer<S> for BlockLayer {
     fn layer(&self, inner: S) -> BlockService<S> {
         BlockService {
             inner,
-            list: self.0.clone(),
+            list: self.list.clone(),
+            open_to: Arc::clone(&self.open_to),
         }
     }
 }
@@ -42,6 +62,28 @@ impl<S> Layer<S> for BlockLayer {
 pub struct BlockService<S> {
     inner: S,
     list: Blocklist,
+    open_to: Arc<Networks>,
+}
+
+impl<S> BlockService<S> {
+    fn refusal(&self, client: Option<&ClientAddress>) -> Option<Refusal> {
+        if let Some(held) = client.and_then(|client| self.list.held(client)) {
+            let detail = "Requests from your address are not accepted.";
+            let refusal = Refusal::new(StatusCode::FORBIDDEN, held.rule, detail);
+            return Some(refusal.with_block(held.id));
+        }
+        let Maintenance { block, left } = self.list.maintenance()?;
+        if client.is_some_and(|client| self.open_to.contains(client.ip())) {
+            return None;
+        }
+        let detail = "The site is being worked on.";
+        let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, MAINTENANCE, detail);
+        Some(
+            refusal
+                .with_retry_after(left.unwrap_or(AGAIN))
+                .with_block(block),
+        )
+    }
 }
 
 impl<S, B, R> Service<Request<B>> for BlockService<S>
@@ -62,13 +104,10 @@ where
         if client.is_none() {
             self.list.tell_of_nobody();
         }
-        let held = client.and_then(|client| self.list.held(client));
-        let Some(held) = held else {
-            return RefusedOr::passed(self.inner.call(request));
-        };
-        let detail = "Requests from your address are not accepted.";
-        let refusal = Refusal::new(StatusCode::FORBIDDEN, held.rule, detail).with_block(held.id);
-        RefusedOr::refused(refusal.answer_to(&request))
+        match self.refusal(client) {
+            Some(refusal) => RefusedOr::refused(refusal.answer_to(&request)),
+            None => RefusedOr::passed(self.inner.call(request)),
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use panoply_core::{Action, Op, StoreError, Subject};
 use tokio::sync::MutexGuard;
 
 use super::known::{Entry, Known, Whom};
-use super::{Blocklist, CHANGES, MOST, NETWORK, PAGE, RULE};
+use super::{Blocklist, CHANGES, MAINTENANCE, MOST, NETWORK, PAGE, RULE};
 
 impl Blocklist {
     /// Learns what has changed in the store, if anything has.
@@ -66,6 +66,7 @@ impl Blocklist {
                 let whom = match (block.rule.as_str(), block.subject) {
                     (RULE, Subject::Client(client)) => Whom::Client(client),
                     (NETWORK, Subject::Network(network)) => Whom::Network(network),
+                    (MAINTENANCE, _) => Whom::Everybody,
                     _ => continue,
                 };
                 let until = block.left.map(|left| now.saturating_add(left));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use panoply_core::{Action, Op, StoreError, Subject};
 
 use super::known::{Known, Whom};
-use super::{BLOCK, BLOCK_NETWORK, Blocklist, CHANGES, MOST};
+use super::{BLOCK, BLOCK_NETWORK, Blocklist, CHANGES, CLOSED, MOST};
 
 /// Blocks by hand that a store had lost, and that were put back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +61,7 @@ impl Blocklist {
                             &BLOCK_NETWORK,
                             Subject::Network(*network),
                         ),
+                        Whom::Everybody => (self.everybody_key(), &CLOSED, Subject::Hidden),
                     };
                     Op::new(key, rule, Action::Block { time }).about(subject)
                 })

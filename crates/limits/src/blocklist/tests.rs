@@ -2,7 +2,7 @@ use std::convert::Infallible;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use panoply_core::ManualClock;
+use panoply_core::{ManualClock, Networks};
 use panoply_store_memory::MemoryStore;
 use tower_layer::Layer as _;
 
@@ -196,6 +196,10 @@ async fn where_more_are_blocked_than_are_known_one_takes_the_place_of_who_is_rel
 }
 
 async fn ask(list: &Blocklist, client: Option<&str>) -> StatusCode {
+    ask_layer(&BlockLayer::new(list.clone()), client).await
+}
+
+async fn ask_layer(layer: &BlockLayer, client: Option<&str>) -> StatusCode {
     let app =
         tower::service_fn(async |_: Request<()>| Ok::<_, Infallible>(Response::new(Bytes::new())));
     let mut request = Request::new(());
@@ -204,7 +208,7 @@ async fn ask(list: &Blocklist, client: Option<&str>) -> StatusCode {
         let client = ClientAddress::direct(peer, panoply_core::Scheme::Https);
         request.extensions_mut().insert(client);
     }
-    let app = BlockLayer::new(list.clone()).layer(app);
+    let app = layer.layer(app);
     tower::ServiceExt::oneshot(app, request)
         .await
         .unwrap()
@@ -440,6 +444,64 @@ proptest::proptest! {
 }
 
 /// Who is blocked in a store.
+#[tokio::test]
+async fn while_the_site_is_closed_only_those_are_let_in_that_it_is_open_to() {
+    let clock = ManualClock::new();
+    let (_, node) = nodes(&clock);
+    let (one, other) = (node(), node());
+    let hour = Duration::from_hours(1);
+    assert!(!one.end_maintenance().await.unwrap());
+    let bad: IpAddr = [203, 0, 113, 9].into();
+    one.add(bad, None).await.unwrap();
+    let block = one.begin_maintenance(Some(hour)).await.unwrap();
+    other.refresh().await.unwrap();
+    clock.advance(Duration::from_mins(20));
+    let left = Some(hour - Duration::from_mins(20));
+    for list in [&one, &other] {
+        assert_eq!(list.maintenance(), Some(Maintenance { block, left }));
+        assert_eq!(ask(list, Some("192.0.2.7")).await, 503);
+        assert_eq!(ask(list, None).await, 503, "nobody knows who that is");
+        assert_eq!(ask(list, Some("203.0.113.9")).await, 403, "by hand");
+        assert_eq!(
+            list.find([192, 0, 2, 7].into()),
+            None,
+            "not for what he did"
+        );
+    }
+    let open_to = Networks::parse(&["192.0.2.0/24"]).unwrap();
+    let open = BlockLayer::new(one.clone()).open_to(open_to);
+    assert_eq!(ask_layer(&open, Some("192.0.2.7")).await, 200);
+    assert_eq!(ask_layer(&open, Some("192.0.3.7")).await, 503);
+    assert!(other.end_maintenance().await.unwrap());
+    one.refresh().await.unwrap();
+    for list in [&one, &other] {
+        assert_eq!(ask(list, Some("192.0.2.7")).await, 200);
+        assert!(list.find(bad).is_some(), "who is blocked stays so");
+    }
+    // Until it is ended, and then for a time.
+    one.begin_maintenance(None).await.unwrap();
+    assert_eq!(one.maintenance().unwrap().left, None);
+    one.begin_maintenance(Some(hour)).await.unwrap();
+    assert_eq!(one.maintenance().unwrap().left, Some(hour));
+    clock.advance(hour);
+    assert_eq!(one.maintenance(), None);
+    assert_eq!(ask(&one, Some("192.0.2.7")).await, 200);
+}
+
+#[tokio::test]
+async fn a_site_that_is_closed_stays_so_where_the_store_has_lost_it() {
+    let clock = ManualClock::new();
+    let (store, node) = nodes(&clock);
+    let list = node();
+    list.begin_maintenance(None).await.unwrap();
+    store.clear();
+    list.refresh().await.unwrap();
+    assert!(list.maintenance().is_some());
+    let other = node();
+    other.refresh().await.unwrap();
+    assert!(other.maintenance().is_some(), "it was put back");
+}
+
 async fn kept(store: &MemoryStore) -> Vec<(String, Option<Duration>)> {
     let blocks = store.blocks(None, PAGE).await.unwrap().into_iter();
     let mut kept: Vec<_> =

@@ -1,0 +1,41 @@
+//! `panoply maintenance`.
+
+use std::process::ExitCode;
+
+use panoply_gateway::config::Span;
+use panoply_gateway::{Control, ControlError};
+
+use crate::args::{MaintenanceArgs, MaintenanceCommand};
+use crate::{blocks, note, say, source};
+
+/// Asks the gateway that runs on the state directory.
+pub(crate) fn run(args: &MaintenanceArgs) -> ExitCode {
+    let control = Control::of(&source::state(args.state.as_deref()));
+    let done = match args.what {
+        MaintenanceCommand::On { time } => begin(&control, time),
+        MaintenanceCommand::Off => end(&control),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => blocks::failed(&error),
+    }
+}
+
+fn begin(control: &Control, time: Option<Span>) -> Result<(), ControlError> {
+    let id = control.begin_maintenance(time.map(Span::get))?;
+    let span = time.map(|time| format!("for {time}, or until `panoply maintenance off`"));
+    let span = span.unwrap_or_else(|| "until `panoply maintenance off`".to_owned());
+    say(format_args!(
+        "everybody is answered 503 {span} (block {id})"
+    ));
+    Ok(())
+}
+
+fn end(control: &Control) -> Result<(), ControlError> {
+    if control.end_maintenance()? {
+        say("everybody is let in again");
+    } else {
+        note("the site was not closed");
+    }
+    Ok(())
+}
