@@ -243,6 +243,7 @@ Examples:
   panoply blocks release --user ada              whatever keeps a user out
   panoply blocks add 203.0.113.9 --for 1d        every request of a client is refused for a day
   panoply blocks add 203.0.113.0/24              every request from a network, until it is released
+  panoply blocks add $(cat list)                 of each client and network in a file
   panoply blocks release 203.0.113.0/24          the network; who is blocked in it by himself stays so";
 
 #[derive(Debug, Args)]
@@ -273,12 +274,12 @@ pub(crate) enum BlocksCommand {
         #[arg(long, value_name = "NAME", conflicts_with = "key")]
         user: Option<String>,
     },
-    /// Refuse every request of a client, or of a network
+    /// Refuse every request of clients, or of networks
     Add {
-        /// The client's address (of IPv6 its /64 counts as one client), or a network, such as
-        /// `203.0.113.0/24`
-        #[arg(value_name = "ADDRESS", value_parser = crate::blocks::whom)]
-        whom: crate::blocks::Whom,
+        /// A client's address (of IPv6 its /64 counts as one client), or a network, such as
+        /// `203.0.113.0/24`; several, if you like
+        #[arg(value_name = "ADDRESS", required = true, value_parser = crate::blocks::whom)]
+        whom: Vec<crate::blocks::Whom>,
         /// For how long, such as `90s`, `1h` or `7d` [default: until it is released]
         #[arg(long = "for", value_name = "TIME", value_parser = some_time)]
         time: Option<Span>,

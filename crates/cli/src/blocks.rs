@@ -23,7 +23,7 @@ pub(crate) fn run(args: &BlocksArgs) -> ExitCode {
                 (None, None) => ExitCode::from(2),
             };
         }
-        BlocksCommand::Add { whom, time } => add(&control, whom, *time),
+        BlocksCommand::Add { whom, time } => return add_all(&control, whom, *time),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -54,6 +54,20 @@ pub(crate) fn whom(text: &str) -> Result<Whom, String> {
     let address: Option<IpAddr> = { text.split_once('/') }.and_then(|(own, _)| own.parse().ok());
     let rest = address.is_some_and(|own| own.to_canonical() != network.address());
     Ok(Whom::Network(network, rest.then(|| text.to_owned())))
+}
+
+/// Blocks each; one that cannot be is told of, and keeps none from being blocked.
+fn add_all(control: &Control, all: &[Whom], time: Option<Span>) -> ExitCode {
+    let mut done = ExitCode::SUCCESS;
+    for whom in all {
+        match add(control, whom, time) {
+            Ok(()) => {}
+            Err(error @ ControlError::Failed(_)) => done = failed(&error),
+            // Nobody would answer the next time, either.
+            Err(error) => return failed(&error),
+        }
+    }
+    done
 }
 
 fn add(control: &Control, whom: &Whom, time: Option<Span>) -> Result<(), ControlError> {

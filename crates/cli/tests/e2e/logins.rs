@@ -346,6 +346,15 @@ fn a_client_that_is_blocked_by_hand_gets_nothing() {
     assert_eq!(home(), 200);
     let (done, _, why) = blocks(&gateway, &["release", "127.0.0.1"]);
     assert!(!done && why.contains("nothing is blocked"), "{why}");
+    // Of several, one that is refused keeps none from being blocked.
+    let several = ["add", "203.0.113.9", "0.0.0.0/0", "2001:db8::1"];
+    let (done, said, why) = blocks(&gateway, &several);
+    assert!(!done && why.contains("is too wide"), "{why}");
+    for client in ["203.0.113.9", "2001:db8::1"] {
+        assert!(said.contains(&format!("blocked {client} until")), "{said}");
+        let (done, _, why) = blocks(&gateway, &["release", client]);
+        assert!(done, "{why}");
+    }
     let (done, _, why) = blocks(&gateway, &["release", "nobody"]);
     assert!(!done && why.contains("16 hexadecimal digits"), "{why}");
     for (wrong, told) in [
