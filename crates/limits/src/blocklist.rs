@@ -284,7 +284,7 @@ impl Blocklist {
 
     /// Says in the log, once, that a block would refuse nobody.
     fn tell_of_nobody(&self) {
-        if self.0.known.load().len() > 0 && !self.0.told.swap(true, Ordering::Relaxed) {
+        if self.0.known.load().names_somebody() && !self.0.told.swap(true, Ordering::Relaxed) {
             tracing::error!(
                 "clients are blocked, and requests carry no client address, so nobody is refused: the suit or a \
                  ClientLayer must stand around the blocks, and be served with the peer's address \

@@ -34,10 +34,15 @@ pub(super) enum Whom {
 
 impl Known {
     pub(super) fn is_empty(&self) -> bool {
-        self.len() == 0 && self.everybody.is_none()
+        !self.names_somebody() && self.everybody.is_none()
     }
 
-    /// How many are told by their addresses.
+    /// Whether any are told by their addresses.
+    pub(super) fn names_somebody(&self) -> bool {
+        !(self.clients.is_empty() && self.networks.is_empty())
+    }
+
+    /// How many are.
     pub(super) fn len(&self) -> usize {
         self.clients.len() + self.networks.len()
     }
