@@ -126,6 +126,13 @@ fn guarded(text: &mut String, settings: &Settings, loaded: &Loaded) {
     if logins.is_empty() {
         text.push_str("  (none)\n");
     }
+    let access = settings.access(loaded);
+    if !access.is_empty() {
+        text.push_str("\nPaths that are there for some addresses only; others are told 404:\n");
+    }
+    for access in access {
+        wrapped(text, &access);
+    }
     let limits = settings.request_limits(loaded);
     if !limits.is_empty() {
         text.push_str("\nLimits of requests:\n");

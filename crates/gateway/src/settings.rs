@@ -277,6 +277,7 @@ fn suit(
         .headers(headers)
         .client(config.client.clone())
         .pages(pages)
+        .access(config.access.iter().cloned())
         .limits(config.limit.iter().cloned())
         .store(store, plan.secret.clone())
         .cross_site(config.cross_site.clone())

@@ -7,7 +7,8 @@ use panoply_core::{ClientAddress, Clock, Scheme};
 use panoply_guard::{CookieGuardLayer, CookieGuardService, CrossSiteLayer, CrossSiteService};
 use panoply_headers::{Headers, HeadersService};
 use panoply_limits::{
-    BlockLayer, BlockService, LimitLayer, LimitService, LoginLayer, LoginService,
+    AccessLayer, AccessService, BlockLayer, BlockService, LimitLayer, LimitService, LoginLayer,
+    LoginService,
 };
 use tower::ServiceBuilder;
 use tower_layer::Layer;
@@ -29,8 +30,9 @@ pub type Worn<S> = Dressed<Guarded<S>>;
 pub type Dressed<S> = ClientService<TraceService<HeadersService<PagesService<S>>>>;
 
 /// A service inside the layers that may refuse a request.
-pub type Guarded<S> =
-    BlockService<LimitService<CrossSiteService<CookieGuardService<LoginService<S>>>>>;
+pub type Guarded<S> = BlockService<
+    AccessService<LimitService<CrossSiteService<CookieGuardService<LoginService<S>>>>>,
+>;
 
 /// The layers that refuse nothing and see every answer.
 #[derive(Debug, Clone)]
@@ -46,6 +48,7 @@ pub struct Outside {
 #[derive(Debug, Clone)]
 pub struct Inside {
     pub(crate) blocks: BlockLayer,
+    pub(crate) access: AccessLayer,
     pub(crate) limits: LimitLayer,
     pub(crate) cross_site: CrossSiteLayer,
     pub(crate) cookies: CookieGuardLayer,
@@ -79,6 +82,7 @@ impl<S> Layer<S> for Inside {
     fn layer(&self, app: S) -> Guarded<S> {
         ServiceBuilder::new()
             .layer(&self.blocks) // down: 403; first, since it costs nothing
+            .layer(&self.access) // down: 404; before limits, since what is not there costs no points
             .layer(&self.limits) // down: 429; before logins, whose bodies have to be read
             .layer(&self.cross_site) // down: 403; before logins, since it is no guess of the one who is used
             .layer(&self.cookies) // down: the app's own names and values; up: hardened, no-store

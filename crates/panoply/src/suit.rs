@@ -8,7 +8,8 @@ use panoply_core::{Clock, CounterStore, Secret, SystemClock};
 use panoply_guard::{CookieGuardConfig, CookieGuardLayer, CrossSiteConfig, CrossSiteLayer};
 use panoply_headers::HeadersConfig;
 use panoply_limits::{
-    BlockLayer, Blocklist, LimitConfig, LimitLayer, LoginConfig, LoginLayer, counter_keys,
+    AccessConfig, AccessLayer, BlockLayer, Blocklist, LimitConfig, LimitLayer, LoginConfig,
+    LoginLayer, counter_keys,
 };
 use panoply_store_memory::MemoryStore;
 
@@ -23,6 +24,7 @@ pub struct Panoply {
     client: ClientConfig,
     headers: HeadersConfig,
     pages: Pages,
+    access: Vec<AccessConfig>,
     limits: Vec<LimitConfig>,
     logins: Vec<LoginConfig>,
     store: Option<(Arc<dyn CounterStore>, Secret)>,
@@ -62,6 +64,7 @@ impl Panoply {
             client: ClientConfig::new(),
             headers: HeadersConfig::default(),
             pages: Pages::new(),
+            access: Vec::new(),
             limits: Vec::new(),
             logins: vec![LoginConfig::usual()],
             store: None,
@@ -90,6 +93,13 @@ impl Panoply {
     #[must_use]
     pub fn pages(mut self, pages: Pages) -> Self {
         self.pages = pages;
+        self
+    }
+
+    /// Paths that are there for some addresses only, none by default.
+    #[must_use]
+    pub fn access(mut self, access: impl IntoIterator<Item = AccessConfig>) -> Self {
+        self.access = access.into_iter().collect();
         self
     }
 
@@ -167,6 +177,11 @@ impl Panoply {
                 .validate()
                 .map_err(|error| Error::Limit(number, error))?;
         }
+        for (number, access) in self.access.iter().enumerate() {
+            access
+                .validate()
+                .map_err(|error| Error::Access(number, error))?;
+        }
         let cookies = match self.cookies {
             Some(cookies) => cookies,
             None => Cookies::left_alone()?,
@@ -193,6 +208,7 @@ impl Panoply {
             },
             inside: Inside {
                 blocks: BlockLayer::new(list),
+                access: AccessLayer::new(self.access).map_err(Error::Store)?,
                 limits: limits.map_err(Error::Store)?,
                 cross_site: CrossSiteLayer::new(self.cross_site.build()?),
                 cookies: CookieGuardLayer::new(cookies),
@@ -222,6 +238,9 @@ pub enum Error {
     /// Of `[cookies]` or `[cross_site]`.
     #[error(transparent)]
     Guard(#[from] panoply_guard::Error),
+    /// Of the `[[access]]` with this number, from zero.
+    #[error("{1}")]
+    Access(usize, panoply_limits::Error),
     /// Of the `[[limit]]` with this number, from zero.
     #[error("{1}")]
     Limit(usize, panoply_limits::Error),
@@ -244,6 +263,7 @@ impl Error {
             Self::Client(error) => join("client", error.key()),
             Self::Headers(error) => join("headers", error.key()),
             Self::Guard(error) => error.key().to_owned(),
+            Self::Access(number, error) => join(&format!("access[{number}]"), error.key()),
             Self::Limit(number, error) => join(&format!("limit[{number}]"), error.key()),
             Self::Login(number, error) => join(&format!("login[{number}]"), error.key()),
             Self::Store(error) => join("store", error.key()),

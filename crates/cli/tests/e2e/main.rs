@@ -11,6 +11,7 @@
     reason = "a test may fail loudly, and waits by the real clock"
 )]
 
+mod access;
 mod acme;
 mod acme_nodes;
 mod admin;
