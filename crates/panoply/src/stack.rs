@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use panoply_client::{ClientLayer, ClientService};
 use panoply_core::{ClientAddress, Clock, Scheme};
-use panoply_guard::{CookieGuardLayer, CookieGuardService, CrossSiteLayer, CrossSiteService};
+use panoply_guard::{
+    CookieGuardLayer, CookieGuardService, CrossSiteLayer, CrossSiteService, ReadableLayer,
+    ReadableService,
+};
 use panoply_headers::{Headers, HeadersService};
 use panoply_limits::{
     AccessLayer, AccessService, BlockLayer, BlockService, LimitLayer, LimitService, LoginLayer,
@@ -27,7 +30,7 @@ pub struct Suit {
 pub type Worn<S> = Dressed<Guarded<S>>;
 
 /// A service inside the layers that refuse nothing.
-pub type Dressed<S> = ClientService<TraceService<HeadersService<PagesService<S>>>>;
+pub type Dressed<S> = ClientService<TraceService<HeadersService<PagesService<ReadableService<S>>>>>;
 
 /// A service inside the layers that may refuse a request.
 pub type Guarded<S> = BlockService<
@@ -41,6 +44,7 @@ pub struct Outside {
     pub(crate) trace: TraceLayer,
     pub(crate) headers: Headers,
     pub(crate) pages: PagesLayer,
+    pub(crate) readable: ReadableLayer,
     pub(crate) apart: bool,
 }
 
@@ -72,6 +76,7 @@ impl<S> Layer<S> for Outside {
             .layer(&self.trace) // down: RequestId; up: one record, of refusals too
             .layer(self.headers.layer().apart(self.apart)) // down: Nonce; up: headers, on 403, 429 and 502 as well
             .layer(&self.pages) // up: the site's own page in place of a refusal's
+            .layer(&self.readable) // up: a refusal that a page of a listed origin can read
             .service(inner)
     }
 }

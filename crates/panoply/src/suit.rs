@@ -5,7 +5,9 @@ use std::sync::Arc;
 use panoply_client::{ClientConfig, ClientLayer};
 use panoply_cookies::KeyRing;
 use panoply_core::{Clock, CounterStore, Secret, SystemClock};
-use panoply_guard::{CookieGuardConfig, CookieGuardLayer, CrossSiteConfig, CrossSiteLayer};
+use panoply_guard::{
+    CookieGuardConfig, CookieGuardLayer, CrossSiteConfig, CrossSiteLayer, ReadableLayer,
+};
 use panoply_headers::HeadersConfig;
 use panoply_limits::{
     AccessConfig, AccessLayer, BlockLayer, Blocklist, LimitConfig, LimitLayer, LoginConfig,
@@ -128,7 +130,7 @@ impl Panoply {
         self
     }
 
-    /// Which requests that another site causes are let through.
+    /// Which requests that another site causes are let through, and whose pages can read a refusal.
     #[must_use]
     pub fn cross_site(mut self, cross_site: CrossSiteConfig) -> Self {
         self.cross_site = cross_site;
@@ -198,19 +200,21 @@ impl Panoply {
             layer.map_err(|error| Error::Login(number, error))
         };
         let logins: Result<Vec<_>, _> = self.logins.into_iter().enumerate().map(login).collect();
+        let cross_site = self.cross_site.build()?;
         Ok(Suit {
             outside: Outside {
                 client: ClientLayer::new(self.client.build()?),
                 trace: TraceLayer::new(self.observer, self.clock),
                 headers: self.headers.build()?,
                 pages: PagesLayer::new(self.pages),
+                readable: ReadableLayer::new(cross_site.clone()),
                 apart: false,
             },
             inside: Inside {
                 blocks: BlockLayer::new(list),
                 access: AccessLayer::new(self.access).map_err(Error::Store)?,
                 limits: limits.map_err(Error::Store)?,
-                cross_site: CrossSiteLayer::new(self.cross_site.build()?),
+                cross_site: CrossSiteLayer::new(cross_site),
                 cookies: CookieGuardLayer::new(cookies),
                 login: LoginLayer::all(logins?),
             },

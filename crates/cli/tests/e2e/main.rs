@@ -21,6 +21,7 @@ mod browser;
 mod client;
 mod completions;
 mod cookies;
+mod cors;
 mod csp;
 mod demo;
 mod descriptors;
