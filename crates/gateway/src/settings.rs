@@ -43,6 +43,7 @@ pub struct Settings {
     pub(crate) store: Plan,
     pub(crate) account: Option<Account>,
     pub(crate) counts_clients: Option<&'static str>,
+    pub(crate) unused_pages: Vec<(String, String)>,
 }
 
 /// The part of the settings that a reload can change.
@@ -181,6 +182,7 @@ impl Settings {
             store,
             account,
             counts_clients: crate::explain::counts_clients(&config),
+            unused_pages: config.pages.unused(!config.access.is_empty()),
             log: config.log,
         })
     }
@@ -203,6 +205,11 @@ impl Settings {
     /// The names the app is served under.
     pub fn domains(&self) -> &[String] {
         &self.domains
+    }
+
+    /// The `[pages]` that no refusal ever shows, as the key and why.
+    pub fn unused_pages(&self) -> &[(String, String)] {
+        &self.unused_pages
     }
 
     /// What others on this machine can read that is secret, or replace, a sentence each.
