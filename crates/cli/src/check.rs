@@ -106,6 +106,13 @@ fn report(loaded: Loaded, around: &Surroundings) -> Result<String, ConfigError> 
             line(&mut text, format_args!("  {warning}"));
         }
     }
+    let unused = settings.unused_pages();
+    if !unused.is_empty() {
+        text.push_str("\nPages to look at:\n");
+        for (key, why) in unused {
+            line(&mut text, format_args!("  {key}: {why}"));
+        }
+    }
     let weakenings = settings.weakenings(&loaded);
     if !weakenings.is_empty() {
         text.push_str("\nWeaker than the defaults, because the configuration says so:\n");
@@ -125,6 +132,13 @@ fn guarded(text: &mut String, settings: &Settings, loaded: &Loaded) {
     }
     if logins.is_empty() {
         text.push_str("  (none)\n");
+    }
+    let access = settings.access(loaded);
+    if !access.is_empty() {
+        text.push_str("\nPaths that are there for some addresses only; others are told 404:\n");
+    }
+    for access in access {
+        wrapped(text, &access);
     }
     let limits = settings.request_limits(loaded);
     if !limits.is_empty() {

@@ -93,6 +93,9 @@ fn serve(args: &SettingArgs, heir: Option<Heir>) -> Result<ExitCode, Failure> {
     if let Some((key, why)) = settings.loud_weakening() {
         tracing::warn!(key, "{why}");
     }
+    for (key, why) in settings.unused_pages() {
+        tracing::warn!(key, "{why}");
+    }
     let gateway = Gateway::bind(settings.clone(), around)?;
     // Nobody is heard, and no thread started, before this.
     privilege.give_up()?;

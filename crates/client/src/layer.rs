@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use http::header::FORWARDED;
-use http::{HeaderName, Request};
+use http::{HeaderMap, HeaderName, Request};
 use panoply_core::{ClientAddress, Connection, Networks, Scheme};
 use tower_layer::Layer;
 use tower_service::Service;
@@ -31,6 +31,7 @@ pub struct ClientLayer {
 struct Told {
     no_peer: AtomicBool,
     unnamed: AtomicBool,
+    cdn: AtomicBool,
     /// Where a proxy of one's own may be. Whoever comes from elsewhere may write what he likes, for that to be said.
     near: Networks,
 }
@@ -43,6 +44,7 @@ impl ClientLayer {
             told: Arc::new(Told {
                 no_peer: AtomicBool::new(false),
                 unnamed: AtomicBool::new(false),
+                cdn: AtomicBool::new(false),
                 near: Networks::near(),
             }),
         }
@@ -75,6 +77,8 @@ impl ClientLayer {
             let removed = claims::remove(request.headers_mut());
             if !removed.is_empty() {
                 self.told.tell_of_unnamed(peer.ip(), &removed);
+                self.told
+                    .tell_of_cdn(peer.ip(), &removed, request.headers());
             }
         }
         request.extensions_mut().insert(address);
@@ -113,11 +117,19 @@ impl ClientLayer {
     }
 }
 
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
 /// Where proxies say who their clients are.
 static SAID: [HeaderName; 3] = [
-    HeaderName::from_static("x-forwarded-for"),
+    FORWARDED_FOR,
     FORWARDED,
     HeaderName::from_static("x-real-ip"),
+];
+
+/// What CDNs write beside it: RFC 8586, and Cloudflare's number of a request.
+static OF_CDNS: [HeaderName; 2] = [
+    HeaderName::from_static("cdn-loop"),
+    HeaderName::from_static("cf-ray"),
 ];
 
 impl Told {
@@ -133,6 +145,40 @@ impl Told {
                  address and its scheme. If it is yours, give it to `trusted_proxies`"
             );
         }
+    }
+
+    /// Says in the log, once, that what looks like a CDN that nobody has named has said whose request this is.
+    #[cold]
+    fn tell_of_cdn(&self, peer: IpAddr, removed: &[HeaderName], headers: &HeaderMap) {
+        if let Some(header) = self.of_cdn(peer, removed, headers) {
+            let address = peer.to_canonical();
+            tracing::warn!(
+                %address,
+                header,
+                "a request says that it came through a CDN, and nobody has named one. If this address is your CDN's, \
+                 all its clients count as one: write the ranges that it publishes into `trusted_proxies`, as in \
+                 [client] trusted_proxies = [\"192.0.2.0/24\", \"2001:db8::/32\"], and keep them current. If you \
+                 have no CDN, somebody made it up, and nothing is to be done"
+            );
+        }
+    }
+
+    /// The header by which a request from a public `peer` says that it came through a CDN, once.
+    fn of_cdn(
+        &self,
+        peer: IpAddr,
+        removed: &[HeaderName],
+        headers: &HeaderMap,
+    ) -> Option<&'static str> {
+        if self.cdn.load(Ordering::Relaxed) || !removed.contains(&FORWARDED_FOR) {
+            return None;
+        }
+        let says = OF_CDNS.iter().find(|name| headers.contains_key(*name))?;
+        if self.near.contains(peer) {
+            return None;
+        }
+        let is_first = !self.cdn.swap(true, Ordering::Relaxed);
+        is_first.then_some(says.as_str())
     }
 
     /// The one of the headers that were `removed` in which a `peer` of one's own has said whose request this is, once.
@@ -314,6 +360,31 @@ mod tests {
         }
         // Anybody may write it.
         assert_eq!(told("198.51.100.1", "x-forwarded-for"), None);
+    }
+
+    #[test]
+    fn a_cdn_that_nobody_has_named_is_told_of_once() {
+        let told = |peer: &str, removed: &'static str, name: &'static str| {
+            let layer = ClientLayer::new(ClientConfig::new().build().unwrap());
+            let headers = HeaderMap::from_iter([(
+                HeaderName::from_static(name),
+                http::HeaderValue::from_static("x"),
+            )]);
+            let removed = [HeaderName::from_static(removed)];
+            let peer = peer.parse().unwrap();
+            let first = layer.told.of_cdn(peer, &removed, &headers);
+            assert_eq!(layer.told.of_cdn(peer, &removed, &headers), None);
+            first
+        };
+        for name in ["cdn-loop", "cf-ray"] {
+            for peer in ["198.51.100.1", "2001:db8::1"] {
+                assert_eq!(told(peer, "x-forwarded-for", name), Some(name));
+                assert_eq!(told(peer, "x-forwarded-proto", name), None);
+            }
+            // Of one that is near is told already.
+            assert_eq!(told("10.0.0.1", "x-forwarded-for", name), None);
+        }
+        assert_eq!(told("198.51.100.1", "x-forwarded-for", "via"), None);
     }
 
     #[tokio::test]

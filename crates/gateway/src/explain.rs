@@ -119,7 +119,7 @@ impl Settings {
         let mut all: Vec<_> = known.into_iter().map(explained).collect();
         // What else was written, with the text of it.
         for (path, origin) in loaded.set() {
-            let has_own_part = matches!(path, "login" | "limit");
+            let has_own_part = matches!(path, "login" | "limit" | "access");
             if !has_own_part && !all.iter().any(|(known, ..)| known == path) {
                 let value = match (path, &config.acme.on_demand) {
                     (path, _) if is_secret(path) => "(set)".to_owned(),
@@ -144,6 +144,12 @@ impl Settings {
     /// What becomes of which cookie: the app's names and their fates.
     pub fn cookies(&self) -> Vec<CookieFate> {
         self.suit().cookies().explain()
+    }
+
+    /// The paths that are there for some addresses only, a line each.
+    pub fn access(&self, loaded: &Loaded) -> Vec<String> {
+        let access = loaded.config.access.iter();
+        access.map(ToString::to_string).collect()
     }
 
     /// The limits of requests, a line each.
@@ -193,6 +199,10 @@ impl Settings {
                     found.extend(weak.map(|(key, why)| (format!("login[{number}].{key}"), why)));
                 }
             }
+        }
+        for (number, access) in config.access.iter().enumerate() {
+            let weak = access.weakenings().into_iter();
+            found.extend(weak.map(|(key, why)| (format!("access[{number}].{key}"), why)));
         }
         for (number, limit) in config.limit.iter().enumerate() {
             let weak = limit.weakenings().into_iter();

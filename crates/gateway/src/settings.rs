@@ -43,6 +43,7 @@ pub struct Settings {
     pub(crate) store: Plan,
     pub(crate) account: Option<Account>,
     pub(crate) counts_clients: Option<&'static str>,
+    pub(crate) unused_pages: Vec<(String, String)>,
 }
 
 /// The part of the settings that a reload can change.
@@ -183,6 +184,7 @@ impl Settings {
             store,
             account,
             counts_clients: crate::explain::counts_clients(&config),
+            unused_pages: config.pages.unused(!config.access.is_empty()),
             log: config.log,
         })
     }
@@ -205,6 +207,11 @@ impl Settings {
     /// The names the app is served under.
     pub fn domains(&self) -> &[String] {
         &self.domains
+    }
+
+    /// The `[pages]` that no refusal ever shows, as the key and why.
+    pub fn unused_pages(&self) -> &[(String, String)] {
+        &self.unused_pages
     }
 
     /// What others on this machine can read that is secret, or replace, a sentence each.
@@ -279,6 +286,7 @@ fn suit(
         .headers(headers)
         .client(config.client.clone())
         .pages(pages)
+        .access(config.access.iter().cloned())
         .limits(config.limit.iter().cloned())
         .store(store, plan.secret.clone())
         .cross_site(config.cross_site.clone())

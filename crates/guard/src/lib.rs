@@ -15,7 +15,8 @@ pub use cookies::{
     CookieRule, CookiesSeen, SameSiteWord, Unsealable,
 };
 pub use cross_site::{
-    CrossSiteConfig, CrossSiteFuture, CrossSiteGuard, CrossSiteLayer, CrossSiteService, Verdict,
+    CrossSiteConfig, CrossSiteFuture, CrossSiteGuard, CrossSiteLayer, CrossSiteService,
+    ReadableFuture, ReadableLayer, ReadableService, Verdict,
 };
 pub use error::Error;
 pub use names::{Kind, kind_of};

@@ -6,8 +6,13 @@ use crate::Error;
 
 /// The networks that `exempt` names.
 pub(crate) fn exempt(entries: &[String]) -> Result<Networks, Error> {
+    networks("exempt", entries)
+}
+
+/// The networks that the entries below `key` name, which are not everybody's.
+pub(crate) fn networks(key: &'static str, entries: &[String]) -> Result<Networks, Error> {
     let wrong = |problem| Error::Value {
-        key: "exempt",
+        key,
         problem,
         example: "an address (`192.0.2.7`), a network (`10.0.0.0/8`), or `loopback`, `linklocal` or `uniquelocal`",
     };

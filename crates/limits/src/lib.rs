@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod access;
 mod blocklist;
 mod error;
 mod exempt;
@@ -18,6 +19,7 @@ mod said;
 mod time;
 mod tried;
 
+pub use access::{AccessConfig, AccessFuture, AccessLayer, AccessService};
 pub use blocklist::{
     BlockError, BlockFuture, BlockLayer, BlockService, Blocklist, Loss, Maintenance,
 };

@@ -157,6 +157,83 @@ async fn whose_points_they_are() {
     assert_eq!(ask(&layer, request("/")).await.status(), 429);
 }
 
+fn preflight(more: &[(&'static str, &'static str)]) -> Request<Body> {
+    let mut request = request("/api/x");
+    *request.method_mut() = http::Method::OPTIONS;
+    let asks = [
+        ("origin", "https://app.example"),
+        ("access-control-request-method", "POST"),
+    ];
+    for (name, value) in asks.iter().chain(more) {
+        let value = http::HeaderValue::from_static(value);
+        request.headers_mut().insert(*name, value);
+    }
+    request
+}
+
+#[tokio::test]
+async fn a_preflight_costs_no_point() {
+    for algorithm in [Algorithm::Window, Algorithm::Gcra] {
+        let limit = LimitConfig::new(3, MINUTE).algorithm(algorithm);
+        let layer = layer(&ManualClock::new(), [limit]);
+        for _ in 0..3 {
+            let answer = ask(&layer, preflight(&[])).await;
+            assert_eq!((answer.status().as_u16(), answer.headers().len()), (200, 0));
+            assert_eq!(ask(&layer, request("/")).await.status(), 200);
+        }
+        // Whoever has no point left is told so by the request, which the browser sends next.
+        assert_eq!(ask(&layer, preflight(&[])).await.status(), 200);
+        assert_eq!(ask(&layer, request("/")).await.status(), 429);
+    }
+}
+
+#[tokio::test]
+async fn nothing_but_preflights_is_bounded_too() {
+    let layer = layer(&ManualClock::new(), [LimitConfig::new(3, MINUTE)]);
+    let mut passed = 0;
+    for _ in 0..40 {
+        passed += u32::from(ask(&layer, preflight(&[])).await.status() == 200);
+    }
+    assert_eq!(passed, 30);
+    assert_eq!(ask(&layer, request("/")).await.status(), 200);
+}
+
+#[tokio::test]
+async fn what_no_browser_asks_before_a_request_is_no_preflight() {
+    for more in [
+        ("cookie", "sid=1"),
+        ("authorization", "Bearer x"),
+        ("content-type", "application/x-www-form-urlencoded"),
+        ("x-http-method-override", "POST"),
+    ] {
+        let layer = layer(&ManualClock::new(), [LimitConfig::new(1, MINUTE)]);
+        assert_eq!(ask(&layer, preflight(&[more])).await.status(), 200);
+        assert_eq!(ask(&layer, request("/")).await.status(), 429, "{more:?}");
+    }
+    let layer = layer(&ManualClock::new(), [LimitConfig::new(1, MINUTE)]);
+    let mut overridden = preflight(&[]);
+    *overridden.uri_mut() = "/?_METHOD=post".parse().unwrap();
+    assert_eq!(ask(&layer, overridden).await.status(), 200);
+    let mut plain = preflight(&[]);
+    plain.headers_mut().remove("origin");
+    assert_eq!(ask(&layer, plain).await.status(), 429);
+}
+
+#[tokio::test]
+async fn a_limit_that_names_options_counts_preflights() {
+    let named = |methods: [&str; 2]| {
+        let limit = LimitConfig::new(1, MINUTE).methods(methods);
+        layer(&ManualClock::new(), [limit])
+    };
+    let layer = named(["GET", "options"]);
+    assert_eq!(ask(&layer, preflight(&[])).await.status(), 200);
+    assert_eq!(ask(&layer, request("/")).await.status(), 429);
+    let layer = named(["GET", "POST"]);
+    for _ in 0..40 {
+        assert_eq!(ask(&layer, preflight(&[])).await.status(), 200);
+    }
+}
+
 /// A store that is asked over a network, in effect.
 #[derive(Debug)]
 struct Later(MemoryStore);

@@ -4,10 +4,14 @@ use std::sync::Arc;
 
 use panoply_client::{ClientLayer, ClientService};
 use panoply_core::{ClientAddress, Clock, Scheme};
-use panoply_guard::{CookieGuardLayer, CookieGuardService, CrossSiteLayer, CrossSiteService};
+use panoply_guard::{
+    CookieGuardLayer, CookieGuardService, CrossSiteLayer, CrossSiteService, ReadableLayer,
+    ReadableService,
+};
 use panoply_headers::{Headers, HeadersService};
 use panoply_limits::{
-    BlockLayer, BlockService, LimitLayer, LimitService, LoginLayer, LoginService,
+    AccessLayer, AccessService, BlockLayer, BlockService, LimitLayer, LimitService, LoginLayer,
+    LoginService,
 };
 use tower::ServiceBuilder;
 use tower_layer::Layer;
@@ -26,11 +30,12 @@ pub struct Suit {
 pub type Worn<S> = Dressed<Guarded<S>>;
 
 /// A service inside the layers that refuse nothing.
-pub type Dressed<S> = ClientService<TraceService<HeadersService<PagesService<S>>>>;
+pub type Dressed<S> = ClientService<TraceService<HeadersService<PagesService<ReadableService<S>>>>>;
 
 /// A service inside the layers that may refuse a request.
-pub type Guarded<S> =
-    BlockService<LimitService<CrossSiteService<CookieGuardService<LoginService<S>>>>>;
+pub type Guarded<S> = BlockService<
+    AccessService<LimitService<CrossSiteService<CookieGuardService<LoginService<S>>>>>,
+>;
 
 /// The layers that refuse nothing and see every answer.
 #[derive(Debug, Clone)]
@@ -39,6 +44,7 @@ pub struct Outside {
     pub(crate) trace: TraceLayer,
     pub(crate) headers: Headers,
     pub(crate) pages: PagesLayer,
+    pub(crate) readable: ReadableLayer,
     pub(crate) apart: bool,
 }
 
@@ -46,6 +52,7 @@ pub struct Outside {
 #[derive(Debug, Clone)]
 pub struct Inside {
     pub(crate) blocks: BlockLayer,
+    pub(crate) access: AccessLayer,
     pub(crate) limits: LimitLayer,
     pub(crate) cross_site: CrossSiteLayer,
     pub(crate) cookies: CookieGuardLayer,
@@ -69,6 +76,7 @@ impl<S> Layer<S> for Outside {
             .layer(&self.trace) // down: RequestId; up: one record, of refusals too
             .layer(self.headers.layer().apart(self.apart)) // down: Nonce; up: headers, on 403, 429 and 502 as well
             .layer(&self.pages) // up: the site's own page in place of a refusal's
+            .layer(&self.readable) // up: a refusal that a page of a listed origin can read
             .service(inner)
     }
 }
@@ -79,6 +87,7 @@ impl<S> Layer<S> for Inside {
     fn layer(&self, app: S) -> Guarded<S> {
         ServiceBuilder::new()
             .layer(&self.blocks) // down: 403; first, since it costs nothing
+            .layer(&self.access) // down: 404; before limits, since what is not there costs no points
             .layer(&self.limits) // down: 429; before logins, whose bodies have to be read
             .layer(&self.cross_site) // down: 403; before logins, since it is no guess of the one who is used
             .layer(&self.cookies) // down: the app's own names and values; up: hardened, no-store

@@ -5,10 +5,13 @@ use std::sync::Arc;
 use panoply_client::{ClientConfig, ClientLayer};
 use panoply_cookies::KeyRing;
 use panoply_core::{Clock, CounterStore, Networks, Secret, SystemClock, UnknownNetwork};
-use panoply_guard::{CookieGuardConfig, CookieGuardLayer, CrossSiteConfig, CrossSiteLayer};
+use panoply_guard::{
+    CookieGuardConfig, CookieGuardLayer, CrossSiteConfig, CrossSiteLayer, ReadableLayer,
+};
 use panoply_headers::HeadersConfig;
 use panoply_limits::{
-    BlockLayer, Blocklist, LimitConfig, LimitLayer, LoginConfig, LoginLayer, counter_keys,
+    AccessConfig, AccessLayer, BlockLayer, Blocklist, LimitConfig, LimitLayer, LoginConfig,
+    LoginLayer, counter_keys,
 };
 use panoply_store_memory::MemoryStore;
 
@@ -23,6 +26,7 @@ pub struct Panoply {
     client: ClientConfig,
     headers: HeadersConfig,
     pages: Pages,
+    access: Vec<AccessConfig>,
     limits: Vec<LimitConfig>,
     logins: Vec<LoginConfig>,
     store: Option<(Arc<dyn CounterStore>, Secret)>,
@@ -63,6 +67,7 @@ impl Panoply {
             client: ClientConfig::new(),
             headers: HeadersConfig::default(),
             pages: Pages::new(),
+            access: Vec::new(),
             limits: Vec::new(),
             logins: vec![LoginConfig::usual()],
             store: None,
@@ -95,6 +100,13 @@ impl Panoply {
         self
     }
 
+    /// Paths that are there for some addresses only, none by default.
+    #[must_use]
+    pub fn access(mut self, access: impl IntoIterator<Item = AccessConfig>) -> Self {
+        self.access = access.into_iter().collect();
+        self
+    }
+
     /// Limits of requests, none by default.
     #[must_use]
     pub fn limits(mut self, limits: impl IntoIterator<Item = LimitConfig>) -> Self {
@@ -120,7 +132,7 @@ impl Panoply {
         self
     }
 
-    /// Which requests that another site causes are let through.
+    /// Which requests that another site causes are let through, and whose pages can read a refusal.
     #[must_use]
     pub fn cross_site(mut self, cross_site: CrossSiteConfig) -> Self {
         self.cross_site = cross_site;
@@ -181,6 +193,11 @@ impl Panoply {
                 .validate()
                 .map_err(|error| Error::Limit(number, error))?;
         }
+        for (number, access) in self.access.iter().enumerate() {
+            access
+                .validate()
+                .map_err(|error| Error::Access(number, error))?;
+        }
         let cookies = match self.cookies {
             Some(cookies) => cookies,
             None => Cookies::left_alone()?,
@@ -197,18 +214,21 @@ impl Panoply {
             layer.map_err(|error| Error::Login(number, error))
         };
         let logins: Result<Vec<_>, _> = self.logins.into_iter().enumerate().map(login).collect();
+        let cross_site = self.cross_site.build()?;
         Ok(Suit {
             outside: Outside {
                 client: ClientLayer::new(self.client.build()?),
                 trace: TraceLayer::new(self.observer, self.clock),
                 headers: self.headers.build()?,
                 pages: PagesLayer::new(self.pages),
+                readable: ReadableLayer::new(cross_site.clone()),
                 apart: false,
             },
             inside: Inside {
                 blocks: BlockLayer::new(list).open_to(open_to),
+                access: AccessLayer::new(self.access).map_err(Error::Store)?,
                 limits: limits.map_err(Error::Store)?,
-                cross_site: CrossSiteLayer::new(self.cross_site.build()?),
+                cross_site: CrossSiteLayer::new(cross_site),
                 cookies: CookieGuardLayer::new(cookies),
                 login: LoginLayer::all(logins?),
             },
@@ -236,6 +256,9 @@ pub enum Error {
     /// Of `[cookies]` or `[cross_site]`.
     #[error(transparent)]
     Guard(#[from] panoply_guard::Error),
+    /// Of the `[[access]]` with this number, from zero.
+    #[error("{1}")]
+    Access(usize, panoply_limits::Error),
     /// Of the `[[limit]]` with this number, from zero.
     #[error("{1}")]
     Limit(usize, panoply_limits::Error),
@@ -261,6 +284,7 @@ impl Error {
             Self::Client(error) => join("client", error.key()),
             Self::Headers(error) => join("headers", error.key()),
             Self::Guard(error) => error.key().to_owned(),
+            Self::Access(number, error) => join(&format!("access[{number}]"), error.key()),
             Self::Limit(number, error) => join(&format!("limit[{number}]"), error.key()),
             Self::Login(number, error) => join(&format!("login[{number}]"), error.key()),
             Self::Maintenance(_) => "maintenance.allow".to_owned(),

@@ -240,6 +240,11 @@ const LOGINS: &str = r#"
 #paths = ["/webhooks/"]
 #origins = ["https://checkout.example"]
 
+# Paths that are there for these addresses only, with all below; others are told 404.
+#[[access]]
+#path = "/admin/"
+#allow = ["10.0.0.0/8", "203.0.113.7"]
+
 # How many requests are let through.
 #[[limit]]
 #path = "/api/"

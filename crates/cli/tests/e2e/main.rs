@@ -11,6 +11,7 @@
     reason = "a test may fail loudly, and waits by the real clock"
 )]
 
+mod access;
 mod acme;
 mod acme_nodes;
 mod admin;
@@ -20,6 +21,7 @@ mod browser;
 mod client;
 mod completions;
 mod cookies;
+mod cors;
 mod csp;
 mod demo;
 mod descriptors;

@@ -2,7 +2,9 @@
 
 use super::support;
 
-use support::{App, Gateway, curl, example, free_port};
+use std::time::Duration;
+
+use support::{App, Gateway, curl, example, free_port, panoply, text};
 
 /// A body that body-parser refuses, so that Express answers with the stack of its error.
 const BROKEN: [&str; 4] = [
@@ -66,7 +68,15 @@ fn they_are_left_alone_where_somebody_says_so_or_has_a_page() {
         "[pages]\nhtml = {{ 404 = {:?} }}\n",
         own.display().to_string()
     );
-    let gateway = Gateway::before_example("express-login", &config);
+    let mut gateway = Gateway::before_example("express-login", &config);
+    // It is for Express's own alone: what another app answers is not replaced, and nobody should wait for that.
+    let told = ["pages.html.404", "error pages that Express has by itself"];
+    gateway.process.line_with(&told, Duration::from_secs(10));
+    let mut check = panoply();
+    let checked = check.arg("check").arg("--config");
+    let checked = checked.arg(gateway.config_path()).output().unwrap();
+    let said = text(&checked.stdout);
+    assert!(told.iter().all(|word| said.contains(word)), "{said}");
     let page = curl(
         &gateway.ca(),
         &["-H", "Accept: text/html", &gateway.url("/nope")],

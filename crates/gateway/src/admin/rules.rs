@@ -81,6 +81,11 @@ const RULES: &[(&str, &str, Option<&str>)] = &[
         Some("cookies"),
     ),
     (
+        "access/path",
+        "A path that is there for some addresses only was asked for from another one.",
+        Some("access"),
+    ),
+    (
         "limits/request",
         "One client has made more requests than a limit allows.",
         Some("limit"),
@@ -210,6 +215,7 @@ mod tests {
             "maintenance",
             "cross-site",
             "limits/request",
+            "access/path",
         ] {
             assert_ne!(why(rule).0, "", "{rule}");
         }

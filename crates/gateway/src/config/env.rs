@@ -100,8 +100,9 @@ pub(super) fn lies_by_a_secret(path: &str) -> bool {
     is_secret(path) || path.starts_with(ACCOUNT)
 }
 
-/// The dotted paths of the settings that an environment variable can name.
-pub(super) const SETTINGS: [&str; 71] = [
+/// The dotted paths of the settings that an environment variable can name: all whose value is a word, a number or a
+/// list of such.
+pub(super) const SETTINGS: &[&str] = &[
     "acme.challenges",
     "acme.contact",
     "acme.directories",
@@ -134,9 +135,30 @@ pub(super) const SETTINGS: [&str; 71] = [
     "audit.skip",
     "client.header",
     "client.hops",
+    "client.ipv6_prefix",
     "client.trusted_proxies",
+    "cookies.enabled",
+    "cookies.leave",
+    "cookies.logout",
+    "cookies.no_store",
+    "cookies.plain_until",
+    "cookies.rename",
+    "cookies.script_readable",
+    "cookies.seal",
+    "cookies.unsealable",
+    "cross_site.enabled",
+    "cross_site.origins",
+    "cross_site.paths",
+    "cross_site.without_cookie",
+    "headers.clear_site_data",
+    "headers.clear_site_data_on",
+    "headers.keep",
+    "headers.no_store_with_cookie",
+    "headers.nonce_placeholder",
     "headers.override",
     "headers.preset",
+    "headers.remove",
+    "keys.file",
     "limits.body_bytes",
     "limits.connections",
     "limits.connections_per_client",
@@ -147,6 +169,7 @@ pub(super) const SETTINGS: [&str; 71] = [
     "limits.idle_timeout",
     "limits.response_timeout",
     "limits.stall_timeout",
+    "limits.stream_resets",
     "limits.streams",
     "listen.http",
     "listen.https",
@@ -156,6 +179,7 @@ pub(super) const SETTINGS: [&str; 71] = [
     "log.format",
     "log.level",
     "maintenance.allow",
+    "pages.framework_errors",
     "reports.enabled",
     "run.danger_core_dumps",
     "run.group",
@@ -172,5 +196,97 @@ pub(super) const SETTINGS: [&str; 71] = [
     "tls.key",
     "tls.mode",
     "tls.profile",
-    "limits.stream_resets",
 ];
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize as _;
+
+    use super::*;
+    use crate::config::Config;
+
+    /// Tables, lists of tables, and what has names that are somebody's to choose: they are for the file.
+    const FOR_THE_FILE: [&str; 7] = [
+        "access",
+        "cookies.names",
+        "limit",
+        "login",
+        "pages.html",
+        "pages.problem",
+        "tls.certificates",
+    ];
+
+    /// The keys that may stand below a path, if it is that of a table.
+    fn keys(path: &str) -> Option<Vec<String>> {
+        let nobody_s = format!("{path}.zzz");
+        let asked = single(nobody_s.trim_start_matches('.'), Value::from(1));
+        let error = Config::deserialize(asked).err()?;
+        let known = error.message().strip_prefix("unknown field `zzz`")?;
+        let known = known.split('`').skip(1).step_by(2);
+        Some(known.map(str::to_owned).collect())
+    }
+
+    fn leaves(path: &str, found: &mut Vec<String>) {
+        let Some(keys) = keys(path) else {
+            found.push(path.to_owned());
+            return;
+        };
+        for key in keys {
+            leaves(format!("{path}.{key}").trim_start_matches('.'), found);
+        }
+    }
+
+    #[test]
+    fn every_setting_has_its_variable() {
+        let mut found = Vec::new();
+        leaves("", &mut found);
+        assert!(found.len() > 60, "{found:?}");
+        found.retain(|path| path != "headers" && !FOR_THE_FILE.contains(&path.as_str()));
+        // They are read by hand, and say nothing of what else they know.
+        let (headers, mut named): (Vec<&str>, Vec<&str>) = SETTINGS
+            .iter()
+            .partition(|path| path.starts_with("headers."));
+        found.sort_unstable();
+        named.sort_unstable();
+        assert_eq!(named, found);
+        for path in headers {
+            let words = ["helmet", "always", "true", "x-a", "/logout", "cookies"];
+            let long = "a-placeholder-of-some-length";
+            let fits = |word: &&str| value("X", path, word).is_ok();
+            assert!(words.iter().chain([&long]).any(fits), "{path}");
+        }
+        let mut variables: Vec<String> = SETTINGS.iter().map(|path| variable(path)).collect();
+        variables.sort_unstable();
+        variables.dedup();
+        assert_eq!(variables.len(), SETTINGS.len(), "one names two settings");
+    }
+
+    #[test]
+    fn lists_and_words_are_read() {
+        for (name, text, expected) in [
+            (
+                "PANOPLY_COOKIES_SCRIPT_READABLE",
+                "theme, lang",
+                r#"["theme", "lang"]"#,
+            ),
+            ("PANOPLY_COOKIES_LOGOUT", "/logout", r#"["/logout"]"#),
+            (
+                "PANOPLY_CROSS_SITE_PATHS",
+                "/webhooks/",
+                r#"["/webhooks/"]"#,
+            ),
+            (
+                "PANOPLY_CROSS_SITE_ORIGINS",
+                "https://a.example,https://b.example",
+                r#"["https://a.example", "https://b.example"]"#,
+            ),
+            ("PANOPLY_PAGES_FRAMEWORK_ERRORS", "pass", r#""pass""#),
+            ("PANOPLY_CLIENT_IPV6_PREFIX", "56", "56"),
+            ("PANOPLY_COOKIES_ENABLED", "false", "false"),
+        ] {
+            let path = path(name).unwrap();
+            let read = value(name, &path, text).unwrap();
+            assert_eq!(read.to_string(), expected, "{name}");
+        }
+    }
+}

@@ -19,7 +19,7 @@ mod suggest;
 mod units;
 mod veil;
 
-use panoply::{CookieGuardConfig, CrossSiteConfig, LimitConfig, LoginConfig};
+use panoply::{AccessConfig, CookieGuardConfig, CrossSiteConfig, LimitConfig, LoginConfig};
 use panoply_acme::AcmeConfig;
 use panoply_client::ClientConfig;
 use panoply_headers::HeadersConfig;
@@ -67,6 +67,8 @@ pub struct Config {
     pub cross_site: CrossSiteConfig,
     /// The keys that seal cookies.
     pub keys: KeysConfig,
+    /// Paths that are there for some addresses only.
+    pub access: Vec<AccessConfig>,
     /// How many requests are let through, by path and client.
     pub limit: Vec<LimitConfig>,
     /// Where is counted.

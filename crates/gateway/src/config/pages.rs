@@ -35,10 +35,43 @@ pub enum FrameworkErrors {
     Pass,
 }
 
+/// The statuses that refusals of the gateway have, beside 404 where there is an `[[access]]`.
+const REFUSED: [u16; 12] = [400, 403, 405, 408, 413, 414, 415, 429, 431, 502, 503, 504];
+
 /// Nobody's page is larger, and each is kept in memory.
 const MOST: u64 = 256 << 10;
 
 impl PagesConfig {
+    /// The pages that no refusal shows, as the key and why; `hides` is whether some path is hidden by 404.
+    pub(crate) fn unused(&self, hides: bool) -> Vec<(String, String)> {
+        let refuses = |status: u16| REFUSED.contains(&status) || hides && status == 404;
+        let all: Vec<String> = { 400..600 }
+            .filter(|status| refuses(*status))
+            .map(|status| status.to_string())
+            .collect();
+        let all = all.join(", ");
+        let but = match self.framework_errors {
+            FrameworkErrors::Replace => {
+                "so it is shown in place of error pages that Express has by itself, and of nothing else"
+            }
+            FrameworkErrors::Pass => "so it is never shown",
+        };
+        let of = |table: &str, pages: &BTreeMap<String, PathBuf>| {
+            let unused = pages
+                .keys()
+                .filter(|status| status.parse().is_ok_and(|status| !refuses(status)));
+            let told = unused.map(|status| {
+                let why = format!(
+                    "the gateway refuses nothing with {status}, {but}: what the app answers is the app's. Refusals \
+                     have {all}"
+                );
+                (format!("pages.{table}.{status}"), why)
+            });
+            told.collect::<Vec<_>>()
+        };
+        [of("html", &self.html), of("problem", &self.problem)].concat()
+    }
+
     /// Reads the files; the error has the key and what is wrong with it.
     pub(crate) fn read(&self) -> Result<Pages, (String, String)> {
         let mut pages = Pages::new();
@@ -80,4 +113,86 @@ fn page(status: &str, path: &Path) -> Result<(StatusCode, String), String> {
     }
     let text = std::fs::read_to_string(path).map_err(cannot)?;
     Ok((code, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_page_that_no_refusal_shows_is_told_of() {
+        let config: PagesConfig = toml::from_str(
+            "html = { 404 = \"a\", 500 = \"a\", 429 = \"b\", 502 = \"c\" }\nproblem = { 418 = \"d\" }\n",
+        )
+        .unwrap();
+        let told = |config: &PagesConfig, hides| {
+            let unused = config.unused(hides).into_iter();
+            unused.map(|(key, _)| key).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            told(&config, false),
+            ["pages.html.404", "pages.html.500", "pages.problem.418"]
+        );
+        assert_eq!(told(&config, true), ["pages.html.500", "pages.problem.418"]);
+        let [(_, why), ..] = &config.unused(false)[..] else {
+            panic!("three")
+        };
+        assert!(
+            why.contains("in place of error pages that Express"),
+            "{why}"
+        );
+        assert!(why.contains("415, 429, 431"), "{why}");
+        let config = PagesConfig {
+            framework_errors: FrameworkErrors::Pass,
+            ..config
+        };
+        assert!(config.unused(false)[0].1.contains("so it is never shown"));
+    }
+
+    /// What stands behind `Refusal::new(` in the code of those that refuse for the gateway.
+    #[test]
+    fn the_statuses_are_those_that_refusals_have() {
+        let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let mut folders: Vec<PathBuf> = ["gateway", "guard", "limits"]
+            .map(|name| crates.join(name).join("src"))
+            .into();
+        let mut found = BTreeSet::new();
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap().flatten() {
+                let path = entry.path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let text = std::fs::read_to_string(&path).unwrap();
+                let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+                // Whoever asks the admin listener is no client.
+                if path.ends_with("tests.rs") || path.to_string_lossy().contains("/admin/") {
+                    continue;
+                }
+                for refusal in code.split("Refusal::new(").skip(1) {
+                    let next: String = refusal.chars().take(60).collect();
+                    if let Some((_, rest)) = next.split_once("StatusCode::") {
+                        let ends = |c: char| !c.is_ascii_uppercase() && c != '_';
+                        found.insert(rest.split(ends).next().unwrap().to_owned());
+                    }
+                }
+            }
+        }
+        assert!(found.len() > 8, "{found:?}");
+        // To whom a login cannot be counted, since nobody knows who calls: that is a service's, not the gateway's.
+        found.remove("INTERNAL_SERVER_ERROR");
+        let known: BTreeSet<String> = { REFUSED.into_iter().chain([404]) }
+            .map(|status| {
+                let status = StatusCode::from_u16(status).unwrap();
+                let reason = status.canonical_reason().unwrap().to_uppercase();
+                reason.replace([' ', '-'], "_")
+            })
+            .collect();
+        for name in found {
+            assert!(known.contains(&name), "{name} is not among REFUSED");
+        }
+    }
 }

@@ -49,7 +49,7 @@ const SLIP: f64 = 0.92;
 
 /// The settings that are meant, if they are not too many to be told.
 fn settings(meant: impl Fn(&str) -> bool) -> Option<String> {
-    let meant: Vec<&str> = SETTINGS.into_iter().filter(|path| meant(path)).collect();
+    let meant: Vec<&str> = SETTINGS.iter().copied().filter(|path| meant(path)).collect();
     either(&meant)
 }
 
@@ -82,12 +82,14 @@ fn plain(word: &str) -> String {
 }
 
 /// What nginx, haproxy, Caddy, Express and its middleware call what can be set here.
-const ELSEWHERE: [(&str, &str); 103] = [
+const ELSEWHERE: [(&str, &str); 106] = [
     ("accept_proxy", "`listen.proxy_protocol`"),
     ("access_log", "`log.access`"),
     ("acme_ca", "`acme.directories`"),
     ("acme_email", "`acme.contact`"),
     ("add_header", "a key of `[headers]`"),
+    ("allow", "`allow` of a table `[[access]]`"),
+    ("allow_from", "`allow` of a table `[[access]]`"),
     ("auto_https", "`tls.mode`"),
     ("backend", "`app.upstream`"),
     ("bind", "`listen.http` and `listen.https`"),
@@ -106,7 +108,10 @@ const ELSEWHERE: [(&str, &str); 103] = [
     ("csrf", "`[cross_site]`"),
     ("database_url", "`store.url`"),
     ("default_bind", "`listen.http` and `listen.https`"),
-    ("deny", "`panoply blocks add`"),
+    (
+        "deny",
+        "`panoply blocks add`; for a path, `allow` of a table `[[access]]`",
+    ),
     ("domain", "`tls.domains`"),
     ("email", "`acme.contact`"),
     (
@@ -149,7 +154,7 @@ const ELSEWHERE: [(&str, &str); 103] = [
     ("limit_req_zone", "`[[limit]]`"),
     (
         "location",
-        "`[[headers.path]]`, `[[limit]]` or `[[login]]`, each with paths of its own",
+        "`[[headers.path]]`, `[[access]]`, `[[limit]]` or `[[login]]`, each with paths of its own",
     ),
     ("log_format", "`log.format`"),
     ("log_level", "`log.level`"),
@@ -203,6 +208,7 @@ const ELSEWHERE: [(&str, &str); 103] = [
     ("threads", "`listen.workers`"),
     ("trust_proxy", "`client.trusted_proxies`"),
     ("upstream_url", "`app.upstream`"),
+    ("whitelist", "`allow` of a table `[[access]]`"),
     (
         "window_ms",
         "`window`, as in `window = \"1m\"`, of `[[limit]]`",
@@ -236,6 +242,7 @@ mod tests {
             "cookies",
             "cross_site",
             "keys",
+            "access",
             "limit",
             "store",
             "pages",
@@ -335,8 +342,8 @@ mod tests {
         for (name, ours) in ELSEWHERE {
             for path in ours.split('`').skip(1).step_by(2) {
                 let path = path.trim_matches(['[', ']']);
-                let is_path =
-                    !path.contains([' ', '/']) && !["PORT", "Server", "window"].contains(&path);
+                let is_path = !path.contains([' ', '/'])
+                    && !["PORT", "Server", "window", "allow"].contains(&path);
                 assert!(!is_path || known(path), "{name}: {path}");
             }
         }

@@ -121,6 +121,16 @@ impl CrossSiteGuard {
             && source().is_some_and(|source| self.0.sources.contains(&source))
     }
 
+    /// The origin that a request names, if it is one of those that may cause requests, and the only one.
+    pub(super) fn listed_origin<'a>(&self, headers: &'a HeaderMap) -> Option<&'a HeaderValue> {
+        if self.0.sources.is_empty() {
+            return None;
+        }
+        let mut origins = headers.get_all(ORIGIN).iter();
+        let origin = origins.next().filter(|_| origins.next().is_none());
+        origin.filter(|origin| self.is_listed(Some(origin)))
+    }
+
     /// Whether this is the first time that this origin is told of.
     pub(super) fn first_told(&self, origin: &str) -> bool {
         let mut told = self.0.told.lock().unwrap_or_else(PoisonError::into_inner);

@@ -2,6 +2,7 @@
 
 mod config;
 mod guard;
+mod readable;
 mod service;
 #[cfg(test)]
 mod tests;
@@ -10,4 +11,5 @@ pub use config::CrossSiteConfig;
 #[cfg(any(test, fuzzing))]
 pub(crate) use guard::read_source;
 pub use guard::{CrossSiteGuard, Verdict};
+pub use readable::{ReadableFuture, ReadableLayer, ReadableService};
 pub use service::{CrossSiteFuture, CrossSiteLayer, CrossSiteService};

@@ -322,3 +322,65 @@ proptest! {
         }
     }
 }
+
+/// The answer that a page of `origin` gets of a limit beyond a guard with that configuration, or of the app.
+fn read_by(text: &str, origins: &[&str], refused: bool) -> Response<Bytes> {
+    let app = service_fn(move |request: Request<()>| {
+        let refusal = panoply_core::Refusal::new(StatusCode::TOO_MANY_REQUESTS, "test", "Later.")
+            .with_retry_after(std::time::Duration::from_secs(9));
+        let mut answer = refusal.answer_to(&request);
+        answer
+            .headers_mut()
+            .insert("ratelimit", "\"/\";r=0;t=9".parse().unwrap());
+        if !refused {
+            answer.extensions_mut().clear();
+        }
+        async move { Ok::<_, std::convert::Infallible>(answer) }
+    });
+    let mut asked = Request::new(());
+    for origin in origins {
+        asked
+            .headers_mut()
+            .append("origin", origin.parse().unwrap());
+    }
+    let service = ReadableLayer::new(guard(text)).layer(app);
+    futures_executor::block_on(service.oneshot(asked)).unwrap()
+}
+
+#[test]
+fn a_page_of_a_listed_origin_can_read_why_it_was_refused() {
+    let listed = "origins = [\"https://app.example\"]";
+    for text in [
+        listed,
+        "enabled = false\norigins = [\"https://app.example\"]",
+    ] {
+        let answer = read_by(text, &["https://app.example"], true);
+        let header = |name: &str| answer.headers()[name].to_str().unwrap();
+        assert_eq!(header("access-control-allow-origin"), "https://app.example");
+        assert_eq!(header("access-control-allow-credentials"), "true");
+        assert_eq!(
+            header("access-control-expose-headers"),
+            "retry-after, ratelimit"
+        );
+        assert_eq!(header("vary"), "origin");
+    }
+    let app = "https://app.example";
+    for (text, origins, refused) in [
+        // The app's own answers are its own, whatever their status.
+        (listed, &[app][..], false),
+        (listed, &["https://other.example"], true),
+        (listed, &["https://app.example.other.example"], true),
+        (listed, &["http://app.example"], true),
+        (listed, &["null"], true),
+        (listed, &[], true),
+        (listed, &[app, "https://other.example"], true),
+        ("", &[app], true),
+    ] {
+        let answer = read_by(text, origins, refused);
+        let more = answer
+            .headers()
+            .keys()
+            .filter(|name| name.as_str().starts_with("access-control") || name.as_str() == "vary");
+        assert_eq!(more.count(), 0, "{text} {origins:?} {refused}");
+    }
+}

@@ -33,8 +33,9 @@ pub use layer::{LoginLayer, LoginService};
 pub use outcome::{Outcome, Signs};
 pub use password::sends_a_password;
 pub use report::LoginReport;
-pub(crate) use route::canonical;
+pub(crate) use route::{canonical, is_canonical, path_of};
 pub use rules::LoginRules;
+pub(crate) use usual::is_program;
 pub use verdict::LoginVerdict;
 
 #[cfg(test)]

@@ -180,7 +180,7 @@ impl Route {
 }
 
 /// The path of an address, which may be one alone.
-pub(super) fn path_of(location: &str) -> &str {
+pub(crate) fn path_of(location: &str) -> &str {
     let path = match location.split_once("://") {
         Some((_, rest)) => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/"),
         None => location,
@@ -219,7 +219,7 @@ fn in_headers(headers: &HeaderMap) -> impl Iterator<Item = &str> {
 
 /// Whether a path is certainly its own canonical form, as far as it goes: most are, and most are no
 /// login, which is then known without an allocation.
-pub(super) fn is_canonical(path: &str) -> bool {
+pub(crate) fn is_canonical(path: &str) -> bool {
     let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
     let mut before = b' ';
     for byte in path.bytes() {

@@ -149,11 +149,24 @@ pub(super) fn too_many(refused: &Refused) -> Refusal {
         .with_block(refused.block)
 }
 
+/// The rules that lock out all who share an address.
+const OF_AN_ADDRESS: [&str; 2] = ["login/names", "login/client"];
+
 /// Leaves an attempt counted, and tells whom it has locked.
 pub(super) fn fail(attempt: Attempt) {
     for (rule, block) in attempt.locks() {
         let client = attempt.who().client();
-        tracing::warn!(rule, %block, client.ip = %client, "locked after too many failed logins");
+        if OF_AN_ADDRESS.contains(&rule) {
+            tracing::warn!(
+                rule,
+                %block,
+                client.ip = %client,
+                "locked after too many failed logins, which shuts out all who come from this address: if that is an \
+                 office or a campus, name it in `exempt` of [[login]]; the guesses at each user still count there"
+            );
+        } else {
+            tracing::warn!(rule, %block, client.ip = %client, "locked after too many failed logins");
+        }
     }
     attempt.fail();
 }

@@ -9,6 +9,7 @@ use panoply_store_memory::MemoryStore;
 
 use super::*;
 use crate::Counter;
+use crate::said::said;
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -61,6 +62,31 @@ async fn of_a_thousand_guesses_ten_are_made() {
     let refused = site.fails(client(1), "alice").await.unwrap_err();
     assert_eq!((refused.rule, refused.count), ("login/pair", 10));
     assert_eq!(refused.retry_after, Some(HOUR));
+}
+
+/// Whoever runs the site learns what to write if those are many people.
+#[test]
+fn an_address_that_is_locked_is_told_of_with_what_spares_it() {
+    let told = |names: u32| {
+        said(|| {
+            futures_executor::block_on(async {
+                let site = Site::new(LoginRules::default());
+                for number in 0..10 {
+                    let user = format!("user{}", number % names);
+                    let attempt = site.guard.attempt(client(1), &user).await.unwrap();
+                    steps::fail(attempt);
+                }
+            });
+        })
+    };
+    let spared = "name it in `exempt` of [[login]]";
+    let many = told(10);
+    assert!(
+        many.contains("login/names") && many.contains(spared),
+        "{many}"
+    );
+    let one = told(1);
+    assert!(one.contains("login/pair") && !one.contains(spared), "{one}");
 }
 
 #[tokio::test]

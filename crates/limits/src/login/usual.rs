@@ -92,11 +92,16 @@ pub(super) fn program(path: &str) -> &str {
     for segment in path.split_inclusive('/') {
         at += segment.len();
         let name = segment.strip_suffix('/');
-        if name.is_some_and(|name| PROGRAMS.iter().any(|end| name.ends_with(end))) {
+        if name.is_some_and(is_program) {
             return path.get(..at.saturating_sub(1)).unwrap_or(path);
         }
     }
     path
+}
+
+/// Whether a segment is the name of a program.
+pub(crate) fn is_program(segment: &str) -> bool {
+    PROGRAMS.iter().any(|end| segment.ends_with(end))
 }
 
 /// Whether a path, in its canonical form, ends as that of a login.

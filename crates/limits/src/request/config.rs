@@ -7,6 +7,7 @@ use panoply_core::Rule;
 use serde::Deserialize;
 
 use super::layer::{Key, Limit};
+use super::preflight::FOR_EACH_POINT;
 use crate::Error;
 use crate::exempt::exempt;
 use crate::login::canonical;
@@ -136,7 +137,9 @@ impl LimitConfig {
         self
     }
 
-    /// The methods that count; all by default.
+    /// The methods that count; all by default, but for a browser's preflights: an OPTIONS with `Origin` and
+    /// `Access-Control-Request-Method` costs no point. Of those ten times as many pass as there are points, counted
+    /// by themselves. A limit that names OPTIONS counts them like any request, and one that names other methods never.
     #[must_use]
     pub fn methods<T: Into<String>>(mut self, methods: impl IntoIterator<Item = T>) -> Self {
         self.methods = methods.into_iter().map(Into::into).collect();
@@ -289,6 +292,11 @@ impl LimitConfig {
         };
         let methods: Result<Vec<Method>, Error> = self.methods.iter().map(method).collect();
         let exempt = exempt(&self.exempt)?;
+        let preflights = Rule::new(
+            format!("{name}/preflight"),
+            self.points.saturating_mul(FOR_EACH_POINT),
+            self.window.0,
+        );
         let rule = Rule::new(name, self.points, self.window.0);
         Ok(Limit {
             below: self.path.ends_with('/'),
@@ -296,6 +304,7 @@ impl LimitConfig {
             methods: methods?,
             policy: super::headers::policy_of(&rule),
             rule,
+            preflights,
             keys,
             cost: self.cost,
             algorithm: self.algorithm,

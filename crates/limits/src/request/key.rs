@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use http::Request;
-use panoply_core::{ClientAddress, CounterKey};
+use panoply_core::{ClientAddress, CounterKey, Rule};
 use smallvec::SmallVec;
 
 use super::layer::{Key, Limit, LimitLayer, LimitedUser};
@@ -19,10 +19,10 @@ impl Part {
     }
 }
 
-/// The key by which `limit`, the one with this number, counts a request to `path`.
+/// The key by which `limit`, the one with this number, counts a request to `path`, under one of its rules.
 pub(super) fn key<B>(
     layer: &LimitLayer,
-    limit: &Limit,
+    (limit, rule): (&Limit, &Rule),
     number: usize,
     request: &Request<B>,
     path: &str,
@@ -54,5 +54,5 @@ pub(super) fn key<B>(
     let number = number.to_le_bytes();
     let mut parts: SmallVec<[&[u8]; 3]> = SmallVec::from_slice(&[number.as_slice()]);
     parts.extend(values.iter().map(|part| part.0.as_slice()));
-    layer.keys().key(limit.rule.name(), &parts)
+    layer.keys().key(rule.name(), &parts)
 }

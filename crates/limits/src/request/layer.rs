@@ -19,6 +19,7 @@ use super::config::{Algorithm, LimitConfig, ShowHeaders};
 use super::future::LimitFuture;
 use super::headers::Standing;
 use super::key::key;
+use super::preflight::is_preflight;
 use crate::Error;
 use crate::login::canonical;
 use crate::original::original;
@@ -70,6 +71,8 @@ pub(super) struct Limit {
     pub(super) below: bool,
     pub(super) methods: Vec<Method>,
     pub(super) rule: Rule,
+    /// How many preflights pass, which are counted by themselves.
+    pub(super) preflights: Rule,
     pub(super) keys: Vec<Key>,
     pub(super) cost: u32,
     pub(super) algorithm: Algorithm,
@@ -91,8 +94,16 @@ pub(super) enum Key {
     Header(HeaderName),
 }
 
-/// The limits of one request, by number, with their keys.
-pub(super) type Asked = SmallVec<[(usize, CounterKey); 2]>;
+/// The limits of one request.
+pub(super) type Asked = SmallVec<[Counted; 2]>;
+
+/// One of them, by number, with the key under which the request is counted, as a preflight or as any other.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Counted {
+    number: usize,
+    key: CounterKey,
+    preflight: bool,
+}
 
 /// What is to become of a request.
 pub(super) enum Verdict {
@@ -151,36 +162,41 @@ impl LimitLayer {
         let path = canonical(whole.path());
         // Within a router that is nested a limit is for a path as it stands there, or as the client wrote it.
         let cut = (whole.path() != uri.path()).then(|| canonical(uri.path()));
+        let preflight = is_preflight(request);
         for read in [Some(&path), cut.as_ref()].into_iter().flatten() {
             for (number, whole) in self.0.index.above(without_root(read)) {
                 if let Some(limit) = self.0.limits.get(number)
                     && limit.covers(request.method(), whole)
                     && !limit.spares(request)
-                    && !asked.iter().any(|(asked, _)| *asked == number)
+                    && !asked.iter().any(|asked| asked.number == number)
                 {
-                    asked.push((number, key(self, limit, number, request, &path)));
+                    // One that names OPTIONS means them.
+                    let preflight = preflight && limit.methods.is_empty();
+                    let rule = limit.rule(preflight);
+                    asked.push(Counted {
+                        number,
+                        key: key(self, (limit, rule), number, request, &path),
+                        preflight,
+                    });
                 }
             }
         }
-        asked.sort_unstable_by_key(|(number, _)| *number);
+        asked.sort_unstable_by_key(|asked| asked.number);
         asked
     }
 
     /// What is asked of limits that hold (`dry` is false) or are only tried out.
     fn ops(&self, asked: &Asked, subject: Subject, dry: bool) -> SmallVec<[Op<'_>; 2]> {
-        let op = |(number, key): &(usize, CounterKey)| {
-            let limit = self
-                .0
-                .limits
-                .get(*number)
-                .filter(|limit| limit.dry_run == dry)?;
+        let op = |asked: &Counted| {
+            let limit = self.0.limits.get(asked.number);
+            let limit = limit.filter(|limit| limit.dry_run == dry)?;
             let cost = limit.cost;
             let action = match limit.algorithm {
                 Algorithm::Window => Action::Reserve { cost, member: None },
                 Algorithm::Gcra => Action::Gcra { cost },
             };
             Some(
-                Op::new(*key, &limit.rule, action)
+                Op::new(asked.key, limit.rule(asked.preflight), action)
                     .about(subject)
                     .write_behind(),
             )
@@ -233,7 +249,12 @@ impl LimitLayer {
             }
         };
         let limits = self.limits(asked, false);
-        let standing = Standing::new(&limits, &decision);
+        // What a preflight is answered nobody reads but the browser.
+        let standing = if asked.iter().any(|asked| asked.preflight) {
+            Standing::default()
+        } else {
+            Standing::new(&limits, &decision)
+        };
         match refusal(&limits, &decision) {
             Some(refusal) => {
                 let mut answer = refusal.answer_to(request);
@@ -246,7 +267,7 @@ impl LimitLayer {
 
     /// The limits that hold (`dry` is false) or are only tried out, in the order of the decision's states.
     fn limits(&self, asked: &Asked, dry: bool) -> SmallVec<[&Limit; 2]> {
-        let limit = |(number, _): &(usize, CounterKey)| self.0.limits.get(*number);
+        let limit = |asked: &Counted| self.0.limits.get(asked.number);
         let holds = asked
             .iter()
             .filter_map(limit)
@@ -279,6 +300,15 @@ fn without_root(path: &str) -> &str {
 }
 
 impl Limit {
+    /// What a request is counted by.
+    const fn rule(&self, preflight: bool) -> &Rule {
+        if preflight {
+            &self.preflights
+        } else {
+            &self.rule
+        }
+    }
+
     /// Whether it is for a request to its path (`whole`) or below it.
     fn covers(&self, method: &Method, whole: bool) -> bool {
         (whole || self.below) && (self.methods.is_empty() || self.methods.contains(method))

@@ -5,6 +5,7 @@ mod future;
 mod headers;
 mod key;
 mod layer;
+mod preflight;
 
 #[cfg(test)]
 mod tests;

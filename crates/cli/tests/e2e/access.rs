@@ -1,0 +1,114 @@
+//! Paths that are there for some addresses only.
+
+use super::support;
+
+use support::siege::refusals;
+use support::{Gateway, Recorder, Verdicts, curl, panoply, raw, text};
+
+const NULL: &str = "/dev/null";
+
+const CONFIG: &str = "[tls]\nmode = \"off\"\n[client]\ntrusted_proxies = [\"loopback\"]\n\
+    [[access]]\npath = \"/admin/\"\nallow = [\"10.0.0.0/8\", \"203.0.113.7\"]\n";
+
+/// What a client behind the proxy is answered, and whether the app saw it.
+fn asked(gateway: &Gateway, app: &Recorder, target: &str, client: &str) -> (u16, bool) {
+    let request = format!(
+        "GET {target} HTTP/1.1\r\nHost: a.test\r\nX-Forwarded-For: {client}\r\nConnection: close\r\n\r\n"
+    );
+    let status = raw(gateway.address(), request.as_bytes()).status();
+    (status, !app.take().is_empty())
+}
+
+#[test]
+fn what_is_there_for_some_is_not_there_for_others() {
+    let app = Recorder::start();
+    let limited = format!("{CONFIG}[[limit]]\npath = \"/admin/\"\npoints = 1\nwindow = \"1h\"\n");
+    let gateway = Gateway::before(&app.origin(), &limited);
+    let mut wrong = Verdicts::default();
+    let spellings = [
+        "/admin",
+        "/admin/users?x=1",
+        "/ADMIN",
+        "/%61dmin/",
+        "/%2561dmin/",
+        "//admin/",
+        "/./admin",
+        "/x/../admin/",
+        "/x/%2e%2e/admin",
+        "/x/..;/admin",
+        "/x\\..\\admin",
+        "/admin;a=b",
+        "/admin%00",
+        "/admin.json",
+        "/admin/../x",
+        "/index.php/admin",
+        "http://a.test/admin",
+    ];
+    for target in spellings {
+        let told = asked(&gateway, &app, target, "198.51.100.9");
+        wrong.equal(target, told, (404, false));
+    }
+    // What is not there costs no points; whoever may look has all of them.
+    let inside = asked(&gateway, &app, "/admin/", "203.0.113.7");
+    wrong.equal("from where it may", inside, (200, true));
+    let again = asked(&gateway, &app, "/admin/", "203.0.113.7");
+    wrong.equal("a second time", again, (429, false));
+    let other = asked(&gateway, &app, "/admin/", "10.9.8.7");
+    wrong.equal("from the network", other, (200, true));
+    for target in ["/", "/administration", "/blog/admin"] {
+        let told = asked(&gateway, &app, target, "198.51.100.9");
+        wrong.equal(target, told, (200, true));
+    }
+    let counted = refusals(&gateway, "access/path");
+    wrong.equal("counted", counted, spellings.len() as u64);
+    // This machine is none of those that are named: what it says by itself is the proxy's own address.
+    let page = curl(
+        NULL.as_ref(),
+        &["-H", "Accept: text/html", &gateway.url("/admin/")],
+    );
+    wrong.equal("loopback", page.status, 404);
+    let said = page.text();
+    wrong.check(said.contains("There is nothing at this address."), || {
+        said.clone()
+    });
+    wrong.settle();
+}
+
+#[test]
+fn a_reload_puts_it_in_force_and_check_lists_it() {
+    let app = Recorder::start();
+    let mut gateway = Gateway::before(&app.origin(), "[tls]\nmode = \"off\"\n");
+    let (url, path) = (gateway.url("/admin/x"), gateway.config_path());
+    let status = || curl(NULL.as_ref(), &[&url]).status;
+    assert_eq!(status(), 200);
+    let config = |allow: &str| {
+        let text =
+            format!("[tls]\nmode = \"off\"\n[[access]]\npath = \"/admin/\"\nallow = [{allow}]\n");
+        std::fs::write(&path, text).unwrap();
+    };
+    let state = gateway.dir.path().join("state");
+    let reload = || {
+        let mut command = panoply();
+        let reloaded = command.arg("reload").arg("--state").arg(&state).output();
+        let reloaded = reloaded.unwrap();
+        assert!(reloaded.status.success(), "{}", text(&reloaded.stderr));
+    };
+    config("");
+    reload();
+    assert_eq!(status(), 404);
+    let line = ["\"status\":404", "access/path", "/admin/x"];
+    gateway
+        .process
+        .line_with(&line, std::time::Duration::from_secs(10));
+    config("\"loopback\"");
+    reload();
+    assert_eq!(status(), 200);
+    let mut command = panoply();
+    let checked = command.arg("check").arg("--config");
+    let checked = checked.arg(&path).output().unwrap();
+    let said = text(&checked.stdout);
+    assert!(
+        said.contains("others are told 404:\n  /admin/…: loopback"),
+        "{said}"
+    );
+}

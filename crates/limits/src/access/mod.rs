@@ -1,0 +1,11 @@
+//! Paths that are there for some addresses only.
+
+mod config;
+mod layer;
+mod path;
+
+#[cfg(test)]
+mod tests;
+
+pub use config::AccessConfig;
+pub use layer::{AccessFuture, AccessLayer, AccessService};

@@ -1,0 +1,162 @@
+//! Whether a path lies below another, in any way in which some app reads it.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+use smallvec::SmallVec;
+use unicode_normalization::UnicodeNormalization as _;
+
+use crate::login::{is_canonical, is_program};
+
+/// A path with all that lies below it, by its segments.
+#[derive(Debug)]
+pub(super) struct Below(Vec<String>);
+
+/// A path that was asked for.
+#[derive(Debug)]
+pub(super) struct Reading<'a> {
+    /// Decoded, without case, parameters, and what says nothing; split by single slashes.
+    text: Cow<'a, str>,
+    trust: Trust,
+}
+
+/// How far a reading says what every app reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trust {
+    /// All apps read the same segments, or say that there is no such path.
+    Plain,
+    /// Some take steps, cut parts off, or do neither: any of the segments may be left, in their order.
+    Doubtful,
+    /// What an app makes of it nobody can say.
+    None,
+}
+
+/// No app undoes more percent-encodings than these.
+const ROUNDS: usize = 4;
+
+impl Below {
+    /// Nothing if apps could read the path in more than one way.
+    pub(super) fn new(path: &str) -> Option<Self> {
+        let reading = Reading::of(path);
+        let segments = reading.segments().map(str::to_owned).collect();
+        (reading.trust == Trust::Plain).then_some(Self(segments))
+    }
+
+    /// Whether the path, or some app's reading of it, is this one or lies below it.
+    pub(super) fn covers(&self, asked: &Reading<'_>) -> bool {
+        let segments: SmallVec<[&str; 16]> = asked.segments().collect();
+        // What follows a program (`/index.php/admin`) is a path as well, to the program.
+        let has_program = { segments.split_last() }
+            .is_some_and(|(_, before)| before.iter().any(|segment| is_program(segment)));
+        match asked.trust {
+            Trust::None => true,
+            Trust::Plain if !has_program => self.begins(&segments),
+            _ => self.is_left_of(&segments),
+        }
+    }
+
+    fn begins(&self, segments: &[&str]) -> bool {
+        let own = self.0.iter().enumerate();
+        segments.len() >= self.0.len()
+            && own
+                .zip(segments)
+                .all(|((at, own), segment)| self.is(at, own, segment))
+    }
+
+    /// Whether leaving some of the segments out makes it: whatever steps an app takes, it does no more.
+    fn is_left_of(&self, segments: &[&str]) -> bool {
+        let mut segments = segments.iter();
+        { self.0.iter().enumerate() }
+            .all(|(at, own)| segments.any(|segment| self.is(at, own, segment)))
+    }
+
+    /// Whether a segment is the own one at this place; the last may have a format (`/admin.json`), and to Windows
+    /// dots at an end are nothing.
+    fn is(&self, at: usize, own: &str, segment: &str) -> bool {
+        let rest = segment.strip_prefix(own);
+        rest.is_some_and(|rest| match rest.strip_prefix('.') {
+            Some(format) => at + 1 == self.0.len() || format.bytes().all(|byte| byte == b'.'),
+            None => rest.is_empty(),
+        })
+    }
+}
+
+impl<'a> Reading<'a> {
+    pub(super) fn of(path: &'a str) -> Self {
+        if is_canonical(path) {
+            return Self {
+                text: path.into(),
+                trust: Trust::Plain,
+            };
+        }
+        let (decoded, trust) = decoded(path);
+        if trust == Trust::None {
+            return Self {
+                text: "".into(),
+                trust,
+            };
+        }
+        let folded = fold(&decoded);
+        // To Windows what stands at an end is nothing, in any order.
+        let is_nothing = |c: char| c == '.' || c.is_whitespace();
+        let is_step = |segment: &str| segment.contains("..") && segment.chars().all(is_nothing);
+        let doubtful = trust == Trust::Doubtful
+            || folded.contains(['\\', ';', '?', '#'])
+            || folded.contains("//")
+            || folded.split('/').any(is_step);
+        let mut text = String::with_capacity(folded.len());
+        for segment in folded.split(['/', '\\']) {
+            let segment = segment.split([';', '?', '#']).next().unwrap_or("").trim();
+            // Nothing is left of a step.
+            text.push('/');
+            text.push_str(segment.trim_end_matches(is_nothing));
+        }
+        // What was cut off may have hidden a step.
+        let trust = if doubtful {
+            Trust::Doubtful
+        } else {
+            Trust::Plain
+        };
+        Self {
+            text: text.into(),
+            trust,
+        }
+    }
+
+    fn segments(&self) -> impl Iterator<Item = &str> {
+        let segments = self.text.split('/');
+        segments.filter(|segment| !segment.is_empty())
+    }
+}
+
+/// A path without percent-encodings, however often it has them.
+fn decoded(path: &str) -> (String, Trust) {
+    let mut text = path.to_owned();
+    let mut trust = Trust::Plain;
+    for round in 0..ROUNDS {
+        let bytes: Cow<'_, [u8]> = percent_decode_str(&text).into();
+        let overlong = |pair: &[u8]| matches!(pair, [0xC0 | 0xC1, 0x80..=0xBF]);
+        // Some cut at the zero, some take control characters out, some take `%c0%af` for a slash.
+        if bytes.windows(2).any(overlong) || bytes.iter().any(u8::is_ascii_control) {
+            return (String::new(), Trust::None);
+        }
+        let next = String::from_utf8_lossy(&bytes).into_owned();
+        if next == text {
+            break;
+        }
+        if round > 0 {
+            trust = Trust::Doubtful;
+        }
+        text = next;
+    }
+    (text, trust)
+}
+
+/// Without case, and with letters of the same meaning made one.
+fn fold(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    let text: String = text.nfkc().collect();
+    text.to_uppercase().to_lowercase()
+}

@@ -1,0 +1,318 @@
+//! No spelling gets past.
+
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use panoply_core::{ClientAddress, Refusal, Scheme};
+use percent_encoding::percent_decode_str;
+use proptest::prelude::*;
+use tower::{Layer as _, ServiceExt as _, service_fn};
+
+use super::path::{Below, Reading};
+use super::*;
+use crate::said::said;
+
+fn is_covered(below: &str, path: &str) -> bool {
+    Below::new(below).unwrap().covers(&Reading::of(path))
+}
+
+#[test]
+fn however_it_is_written_it_is_there() {
+    for path in [
+        "/admin",
+        "/admin/",
+        "/admin/users?x",
+        "/ADMIN/x",
+        "/%61dmin",
+        "/%2561dmin/x",
+        "//admin",
+        "/./admin",
+        "/x/../admin",
+        "/x/%2e%2e/admin",
+        "/x/..%2fadmin",
+        "/x/%252e%252e%252fadmin",
+        "/x/..;/admin",
+        "/x\\..\\admin",
+        "/%5cadmin",
+        "/admin;a=b/x",
+        "/;a/admin",
+        "/admin%00",
+        "/admin%20",
+        "/admin%09x",
+        "/admin./x",
+        "/admin%20../x",
+        "/admin.json",
+        "/admin%3fx",
+        "/admin%23x",
+        "/admin/../x",
+        "/x/%2e%2e/admin/%252e%252e",
+        "//host/admin",
+        "/\\host/admin",
+        "/index.php/admin",
+        "/shop/index.php/x/../admin",
+        "/%ef%bd%81dmin",
+        "/\u{ff41}dmin",
+        "/%c0%afadmin",
+        "/x%c0%af..%c0%afadmin",
+        "/%61%64%6d%69%6e",
+    ] {
+        assert!(is_covered("/admin/", path), "{path}");
+        assert!(is_covered("/Admin", path), "{path}");
+    }
+    for path in [
+        "/",
+        "/administration",
+        "/superadmin",
+        "/admin-x",
+        "/blog/admin",
+        "/blog/about%20admin",
+        "/blog/caf%c3%a9/admin",
+        "/blog/a%2fadmin",
+        "/caf%e9",
+        "/x;y",
+        "/a/../b",
+        "/index.php/blog",
+        "/admi",
+    ] {
+        assert!(!is_covered("/admin/", path), "{path}");
+        assert!(is_covered("/", path), "{path}");
+    }
+    assert!(is_covered("/a/b/", "/A/x/..//b.json"));
+    assert!(is_covered("/a/b/", "/a./b"));
+    assert!(!is_covered("/a/b/", "/a.json/b"));
+    assert!(!is_covered("/a/b/", "/a"));
+    assert!(is_covered("/wp-login.php", "/blog/../wp-login.php/x"));
+    assert!(is_covered("/caf%C3%A9", "/CAF%c3%89/x"));
+}
+
+/// How frameworks come from a target to the segments that they route by.
+const APPS: [(&str, fn(&str) -> Vec<String>); 9] = [
+    // Express, Hono: by the letters that came, in any case.
+    ("raw", |path| segments(&path.to_lowercase())),
+    // Flask, Django, Go's mux with UseEncodedPath off: decoded once.
+    ("decoded", |path| segments(&decode(path))),
+    // Rack, Caddy, nginx: decoded, slashes merged, steps taken.
+    ("taken", |path| taken(&decode(path))),
+    // Behind another proxy that decodes.
+    ("twice", |path| taken(&decode(&decode(path)))),
+    // Tomcat, Jetty, Spring: parameters go before anything else.
+    ("parameters", |path| {
+        let bare: Vec<&str> = path
+            .split('/')
+            .map(|one| one.split(';').next().unwrap())
+            .collect();
+        taken(&decode(&bare.join("/")).replace('\\', "/"))
+    }),
+    // `new URL(req.url, base)`: what begins with two slashes has a host.
+    ("url", |path| {
+        let path = path
+            .replace('\\', "/")
+            .replace("%2e", ".")
+            .replace("%2E", ".");
+        let path = match path.strip_prefix("//") {
+            Some(rest) => rest.split_once('/').map_or("", |(_, path)| path),
+            None => &path,
+        };
+        taken(path)
+    }),
+    // Windows: dots and spaces at an end are nothing, in any case.
+    ("windows", |path| {
+        let path = taken(&decode(path).replace('\\', "/").to_lowercase());
+        let bare = |one: &String| one.trim_end_matches(['.', ' ']).to_owned();
+        path.iter().map(bare).collect()
+    }),
+    // Rails, Phoenix: a format at the end.
+    ("format", |path| {
+        let mut path = taken(&decode(path));
+        if let Some(last) = path.last_mut()
+            && let Some((bare, _)) = last.clone().rsplit_once('.')
+        {
+            bare.clone_into(last);
+        }
+        path
+    }),
+    // PHP: what stands behind the program, and what C cuts off.
+    ("program", |path| {
+        let path = decode(path);
+        let path = path.split('\0').next().unwrap();
+        let path = path
+            .split_once("/index.php/")
+            .map_or(path, |(_, rest)| rest);
+        taken(path)
+    }),
+];
+
+fn decode(path: &str) -> String {
+    percent_decode_str(path).decode_utf8_lossy().into_owned()
+}
+
+fn segments(path: &str) -> Vec<String> {
+    let segments = path.split('/').filter(|one| !one.is_empty());
+    segments.map(str::to_owned).collect()
+}
+
+fn taken(path: &str) -> Vec<String> {
+    let mut stack = Vec::new();
+    for segment in segments(path) {
+        match segment.as_str() {
+            "." => {}
+            ".." => drop(stack.pop()),
+            _ => stack.push(segment),
+        }
+    }
+    stack
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4000))]
+
+    #[test]
+    fn what_an_app_routes_there_is_covered(
+        parts in prop::collection::vec(
+            prop::sample::select(vec![
+                "/", "/", "/", "admin", "admin", "ADMIN", "%61dmin", "a%64min", "%2561dmin", "users", "Users",
+                "user%73", "x", "..", "..", ".", "%2e", "%2E%2e", "%252e%252e", "%2f", "%252f", ";", ";a=b", "\\",
+                "%5c", "%00", "%20", ".json", "index.php", "%3b", "%3f", "%c3%a9", "%e9",
+            ]),
+            0..12,
+        ),
+    ) {
+        let path = format!("/{}", parts.concat());
+        for below in [&["admin"][..], &["admin", "users"]] {
+            let written = format!("/{}/", below.join("/"));
+            for (app, route) in APPS {
+                let routed = route(&path);
+                let same = |(own, one): (&&str, &String)| one.as_str() == *own;
+                if routed.len() >= below.len() && below.iter().zip(&routed).all(same) {
+                    prop_assert!(is_covered(&written, &path), "{} routes {} below {}", app, path, written);
+                }
+            }
+        }
+    }
+}
+
+fn request(path: &str, client: Option<&str>) -> Request<()> {
+    let mut request = Request::get(path).body(()).unwrap();
+    if let Some(client) = client {
+        let client = ClientAddress::direct(client.parse().unwrap(), Scheme::Http);
+        request.extensions_mut().insert(client);
+    }
+    request
+}
+
+fn ask(layer: &AccessLayer, request: Request<()>) -> Response<Bytes> {
+    let app = service_fn(|_| async { Ok::<_, Infallible>(Response::new(Bytes::new())) });
+    futures_executor::block_on(layer.layer(app).oneshot(request)).unwrap()
+}
+
+fn layer(text: &[&str]) -> AccessLayer {
+    let rules = text
+        .iter()
+        .map(|text| toml::from_str::<AccessConfig>(text).unwrap());
+    AccessLayer::new(rules).unwrap()
+}
+
+#[test]
+fn it_is_there_for_those_who_are_named() {
+    let layer = layer(&[
+        "path = \"/admin/\"\nallow = [\"10.0.0.0/8\", \"203.0.113.7\", \"2001:db8::/32\"]",
+        "path = \"/admin/keys\"\nallow = [\"203.0.113.7\"]",
+        "path = \"/never\"\nallow = []",
+    ]);
+    for (path, client, status) in [
+        ("/admin/x", "10.9.9.9:1", 200),
+        ("/admin/x", "[::ffff:10.9.9.9]:1", 200),
+        ("/admin/x", "[2001:db8:7::1]:1", 200),
+        ("/admin/x", "203.0.113.8:1", 404),
+        ("/admin/x", "127.0.0.1:1", 404),
+        // Where two tables speak of it, both have to let him through.
+        ("/admin/keys/x", "10.9.9.9:1", 404),
+        ("/admin/x/../keys", "10.9.9.9:1", 404),
+        ("/admin/keys/x", "203.0.113.7:1", 200),
+        ("/never", "127.0.0.1:1", 404),
+        ("/never", "203.0.113.7:1", 404),
+        ("/", "198.51.100.1:1", 200),
+    ] {
+        let answer = ask(&layer, request(path, Some(client)));
+        assert_eq!(answer.status(), status, "{path} {client}");
+        let rule = answer.extensions().get().map(Refusal::rule);
+        assert_eq!(rule, (status == 404).then_some("access/path"));
+    }
+}
+
+#[test]
+fn a_header_in_which_another_path_is_meant_is_read() {
+    let layer = layer(&["path = \"/admin/\"\nallow = []"]);
+    for (name, value, status) in [
+        ("x-original-url", "/admin/x", 404),
+        ("x-rewrite-url", "/%61dmin?x", 404),
+        ("x-original-url", "http://a.example/admin", 404),
+        ("x-original-url", "/other", 200),
+        ("x-forwarded-for", "/admin", 200),
+    ] {
+        let mut request = request("/", Some("10.0.0.1:1"));
+        request.headers_mut().insert(name, value.parse().unwrap());
+        assert_eq!(ask(&layer, request).status(), status, "{name}: {value}");
+    }
+}
+
+#[test]
+fn whom_nobody_knows_nothing_is_there_for() {
+    let told = said(|| {
+        let layer = layer(&["path = \"/admin/\"\nallow = [\"10.0.0.0/8\"]"]);
+        for _ in 0..2 {
+            assert_eq!(ask(&layer, request("/admin", None)).status(), 404);
+        }
+        assert_eq!(ask(&layer, request("/", None)).status(), 200);
+    });
+    assert_eq!(told.matches("no client address").count(), 1, "{told}");
+}
+
+#[test]
+fn who_would_be_refused_can_be_looked_at_first() {
+    let told = said(|| {
+        let layer = layer(&["path = \"/admin/\"\nallow = []\ndry_run = true"]);
+        for _ in 0..2 {
+            let asked = request("/admin", Some("10.0.0.1:1"));
+            assert_eq!(ask(&layer, asked).status(), 200);
+        }
+    });
+    assert_eq!(told.matches("but dry_run is on").count(), 1, "{told}");
+}
+
+#[test]
+fn a_table_that_is_wrong_says_what_to_write() {
+    for (text, expected) in [
+        ("path = \"/a\"", "`allow` is missing: write `allow = ["),
+        ("allow = []", "`path` is missing"),
+        (
+            "path = \"admin\"\nallow = []",
+            "is `admin`, which is no path",
+        ),
+        (
+            "path = \"/admin/*\"\nallow = []",
+            "which means all below it",
+        ),
+        ("path = \"/a/../b\"\nallow = []", "which is no path"),
+        ("path = \"/a;b\"\nallow = []", "which is no path"),
+        (
+            "path = \"/a\"\nallow = [\"0.0.0.0/0\"]",
+            "`allow` lets everybody",
+        ),
+        (
+            "path = \"/a\"\nallow = [\"lopback\"]",
+            "did you mean `loopback`?",
+        ),
+    ] {
+        let config: AccessConfig = toml::from_str(text).unwrap();
+        let error = AccessLayer::new([config]).unwrap_err().to_string();
+        assert!(error.contains(expected), "{text}: {error}");
+    }
+    let shown = |text| toml::from_str::<AccessConfig>(text).unwrap().to_string();
+    assert_eq!(
+        shown("path = \"/admin/\"\nallow = [\"10.0.0.0/8\", \"loopback\"]"),
+        "/admin/…: 10.0.0.0/8, loopback"
+    );
+    assert_eq!(shown("path = \"/\"\nallow = []"), "/…: nobody");
+}
