@@ -48,6 +48,12 @@ impl Settings {
         let run = |key: &Option<String>, own: &str| key.clone().unwrap_or_else(|| own.to_owned());
         let known = [
             app,
+            (
+                "app.health",
+                { config.app.health.clone() }
+                    .unwrap_or_else(|| "(it accepts connections)".to_owned()),
+            ),
+            ("app.patience", config.app.patience.to_string()),
             ("run.user", run(&config.run.user, "(whoever starts it)")),
             ("listen.http", address(http)),
             ("listen.https", address(https)),

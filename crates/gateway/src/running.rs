@@ -22,7 +22,7 @@ use crate::metrics::Metrics;
 use crate::reload::apply;
 use crate::reports::Received;
 use crate::settings::{App, Settings};
-use crate::shared::{AppState, Shared};
+use crate::shared::Shared;
 use crate::signals::{Asked, Signals};
 use crate::surroundings::Surroundings;
 use crate::upgrade::{self, Succeeded};
@@ -284,7 +284,7 @@ impl<'a> Running<'a> {
                     break Departure::Fallen("every worker, as often as it was begun,");
                 }
                 _ = looks.tick(), if ready.is_some() => {
-                    if matches!(**self.shared.app.load(), AppState::Up(_))
+                    if self.shared.app.load().is_known()
                         && let Some(ready) = ready.take()
                     {
                         self.begin(ready).await?;

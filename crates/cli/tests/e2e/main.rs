@@ -14,6 +14,8 @@
 mod acme;
 mod acme_nodes;
 mod admin;
+mod app_health;
+mod app_patience;
 mod audit;
 mod audit_sites;
 mod browser;

@@ -15,10 +15,11 @@ use tokio::sync::watch;
 use super::exposed;
 use super::port;
 use super::process::Process;
+use super::standing::AppState;
 use crate::handover::AppLeft;
 use crate::privilege::Account;
 use crate::proxy::AppAddress;
-use crate::shared::{AppState, Shared};
+use crate::shared::Shared;
 
 /// The pause before the first restart; it doubles with each one.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -153,8 +154,7 @@ pub(super) async fn supervise(
         // `npm start` may have died without what it started.
         process.signal(Signal::TERM);
         shared.set_process(None);
-        shared.app.store(Arc::new(AppState::Starting));
-        shared.metrics.app(false);
+        shared.app.set(AppState::Starting);
         let in_order = matches!(&status, Ok(Some(status)) if status.success());
         let status = match status {
             Ok(Some(status)) if !has_been_up => {
@@ -243,10 +243,10 @@ async fn watch(
         status = process.wait() => return status,
     };
     *has_been_up = true;
-    shared
-        .app
-        .store(Arc::new(AppState::Up(AppAddress::Tcp(address))));
-    shared.metrics.app(true);
+    shared.app.found(
+        AppAddress::Tcp(address),
+        shared.live.load().health.is_none(),
+    );
     tracing::info!(%address, "the app accepts connections");
     exposed::warn(port);
     process.wait().await

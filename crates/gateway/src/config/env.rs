@@ -101,7 +101,7 @@ pub(super) fn lies_by_a_secret(path: &str) -> bool {
 }
 
 /// The dotted paths of the settings that an environment variable can name.
-pub(super) const SETTINGS: [&str; 70] = [
+pub(super) const SETTINGS: [&str; 72] = [
     "acme.challenges",
     "acme.contact",
     "acme.directories",
@@ -120,7 +120,9 @@ pub(super) const SETTINGS: [&str; 70] = [
     "admin.token",
     "app.command",
     "app.h2c",
+    "app.health",
     "app.origin",
+    "app.patience",
     "app.start_timeout",
     "app.upstream",
     "audit.advisories",

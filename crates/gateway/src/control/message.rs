@@ -102,7 +102,7 @@ pub struct Status {
     /// Its process.
     #[serde(default)]
     pub process: u32,
-    /// The app: `up at ADDRESS`, or `starting, or starting again`.
+    /// The app: `up at ADDRESS`, `down at ADDRESS:` and why, or `starting, or starting again`.
     pub app: String,
     /// The store: `answers`, `answers, but` what somebody must act on, or `does not answer`,
     /// with what is wrong where that is known.
