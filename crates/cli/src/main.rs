@@ -11,6 +11,7 @@ mod demo;
 mod init;
 mod keys;
 mod reload;
+mod restart;
 mod run;
 mod source;
 mod status;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         Command::Health(args) => status::health(&args),
         Command::Upgrade(args) => upgrade::run(&args),
         Command::Reload(args) => reload::run(&args),
+        Command::Restart(args) => restart::run(&args),
         Command::Completions(args) => completions::run(&args),
     }
 }

@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, watch};
 
 use self::census::Census;
 use crate::access::AccessLog;
-use crate::app::{Falls, Standing};
+use crate::app::{Falls, Restarts, Standing};
 use crate::balance::Place;
 use crate::descriptors::{self, Descriptors};
 use crate::intake::Ports;
@@ -32,6 +32,7 @@ pub(crate) struct Shared {
     pub(crate) live: ArcSwap<Live>,
     pub(crate) app: Standing,
     pub(crate) falls: Falls,
+    pub(crate) restarts: Restarts,
     /// What was changed and is not in force.
     pub(crate) waits: ArcSwap<Waits>,
     /// What others on this machine can read that is secret, or replace.
@@ -88,6 +89,7 @@ impl Shared {
             live: ArcSwap::from_pointee(live),
             app: Standing::new(Arc::clone(&metrics)),
             falls: Falls::default(),
+            restarts: Restarts::default(),
             waits: ArcSwap::default(),
             open_secrets: ArcSwap::default(),
             store_trouble: ArcSwapOption::empty(),

@@ -3,10 +3,13 @@
 use super::support;
 
 use std::net::{SocketAddr, TcpListener};
+use std::process::Command;
 use std::time::Duration;
 
 use rustix::process::Signal;
-use support::{Gateway, Raw, Recorder, Verdicts, curl, raw, statuses, test_app};
+use support::{
+    Gateway, Process, Raw, Recorder, Verdicts, curl, free_port, raw, statuses, test_app, wait_for,
+};
 
 const NULL: &str = "/dev/null";
 const LONG: Duration = Duration::from_secs(30);
@@ -99,4 +102,27 @@ fn a_request_waits_for_an_app_of_ours_that_is_started_again() {
         wrong.check(after.text() != before, || before);
     }
     wrong.settle();
+}
+
+#[test]
+fn an_app_that_speaks_http2_is_waited_for_as_well() {
+    let port = free_port();
+    let config = config("10m").replace("[app]\n", "[app]\nh2c = true\nhealth = \"/healthz\"\n");
+    let gateway = Gateway::before(&format!("http://127.0.0.1:{port}"), &config);
+    let mut waits: Vec<Raw> = (0..3).map(|_| Raw::open(gateway.address())).collect();
+    for one in &mut waits {
+        one.send(POST);
+    }
+    waits[0].read_for(Duration::from_millis(300));
+    let app = test_app("h2c.mjs");
+    let mut command = Command::new(&app[0]);
+    let _app = Process::start(command.args(&app[1..]).env("PORT", port.to_string()));
+    for one in &mut waits {
+        let answer = one.read_until("\"body\":\"body\"}");
+        assert_eq!(statuses(&answer), [200]);
+    }
+    wait_for("it to be well", LONG, || {
+        let health = curl(NULL.as_ref(), &[&format!("{}/health", gateway.admin)]);
+        (health.status == 200).then_some(())
+    });
 }

@@ -16,6 +16,7 @@ mod acme_nodes;
 mod admin;
 mod app_health;
 mod app_patience;
+mod app_restart;
 mod audit;
 mod audit_sites;
 mod browser;

@@ -137,7 +137,7 @@ impl Looker {
             }
             Ok(Ok(status)) => {
                 shared.app.accepts();
-                if status.is_success() || status.is_redirection() {
+                if says_well(status) {
                     Ok(())
                 } else {
                     Err(format!("it answers `app.health` with {}", status.as_u16()))
@@ -174,6 +174,17 @@ impl Looker {
             }
         }
     }
+}
+
+/// Whether the app at which `pool` is answers as it should.
+pub(super) async fn is_well(shared: &Shared, pool: &Rc<Pool>) -> bool {
+    let live = shared.live.load_full();
+    let answer = timeout(WITHIN, ask(pool, &live)).await;
+    matches!(answer, Ok(Ok(status)) if says_well(status))
+}
+
+fn says_well(status: StatusCode) -> bool {
+    status.is_success() || status.is_redirection()
 }
 
 /// What the app answers, which is that all is well where it only has to accept a connection.

@@ -52,6 +52,7 @@ pub(crate) async fn run(
                 let follow = follow(shared, upstream);
                 tokio::select! {
                     _ = decided(&mut fate) => {}
+                    () = refuse_restarts(&watched) => {}
                     () = async {
                         follow.await;
                         pending::<()>().await;
@@ -64,5 +65,17 @@ pub(crate) async fn run(
     tokio::select! {
         ended = runs => ended,
         () = health::watch(&watched) => Ended::Stopped,
+    }
+}
+
+/// An app that somebody else starts is not the gateway's to start anew.
+async fn refuse_restarts(shared: &Shared) {
+    loop {
+        let asked = shared.restarts.wanted().await;
+        drop(asked.answer(Err(
+            "the gateway has not started the app (`app.upstream`), and cannot start it anew: restart it where it was \
+             started; requests wait for it meanwhile (`app.patience`)"
+                .to_owned(),
+        )));
     }
 }

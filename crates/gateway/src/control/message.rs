@@ -191,6 +191,8 @@ pub(super) enum Ask {
     PassOn { reports: Vec<Received> },
     /// To read the configuration again.
     Reload,
+    /// To start the app anew.
+    Restart,
 }
 
 /// What is answered.
@@ -217,6 +219,9 @@ pub(super) enum Said {
     Forgotten,
     Noted,
     Reloaded,
+    Restarted {
+        process: u32,
+    },
     Failed {
         why: String,
     },
