@@ -143,9 +143,7 @@ fn running(upkeep: &Upkeep, settings: &Settings) -> Option<(AppLeft, OwnedFd)> {
         return None;
     };
     let (process, port) = upkeep.shared.process()?;
-    if upkeep.shared.app.load().address().is_none() {
-        return None;
-    }
+    upkeep.shared.app.load().address()?;
     let user = settings.account.as_ref().map(ToString::to_string);
     let told = settings.tells_of_nonces(&upkeep.around);
     AppLeft::of(process, port, command, user, told).ok()

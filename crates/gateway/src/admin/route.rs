@@ -115,9 +115,10 @@ async fn route(desk: &Desk, head: &Parts, body: Incoming, peer: IpAddr) -> Answe
 
 fn health(desk: &Desk) -> Answer {
     let app = desk.shared.app.load();
-    let status = match app.is_up() {
-        true => StatusCode::OK,
-        false => StatusCode::SERVICE_UNAVAILABLE,
+    let status = if app.is_up() {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
     };
     let word = app.word();
     plain(status, JSON, format!("{{\"status\":\"{word}\"}}\n"))

@@ -145,25 +145,20 @@ pub(super) async fn supervise(
         };
         shared.set_process(process.id().map(|id| (id, process.port())));
         let status = tokio::select! {
-            up = come_up(&shared, &mut process, plan.start_timeout) => match up {
-                Some(status) => Ok(status),
-                None => {
+            up = come_up(&shared, &mut process, plan.start_timeout) => {
+                if let Some(status) = up {
+                    Ok(status)
+                } else {
                     has_been_up = true;
                     after.tell(Ok(process.number()));
                     restart::serve(&shared, &plan, &mut process, &mut fate, &mut after).await
                 }
-            },
+            }
             fate = decided(&mut fate) => Err(fate),
         };
         let status = match status {
             Ok(status) => status,
-            Err(fate) => {
-                match fate {
-                    Fate::GoesOn => process.let_go(),
-                    _ => process.end(plan.grace).await,
-                }
-                return Ended::Stopped;
-            }
+            Err(fate) => return leave(&mut process, fate, plan.grace).await,
         };
         // `npm start` may have died without what it started.
         process.signal(Signal::TERM);
@@ -214,6 +209,15 @@ pub(super) async fn supervise(
         }
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
+}
+
+/// What becomes of an app that is not to run, or not here.
+async fn leave(process: &mut Process, fate: Fate, grace: Duration) -> Ended {
+    match fate {
+        Fate::GoesOn => process.let_go(),
+        _ => process.end(grace).await,
+    }
+    Ended::Stopped
 }
 
 /// Resolves once the app is not to run, or not here.

@@ -20,7 +20,7 @@ use crate::shared::Shared;
 const TURN: Duration = Duration::from_secs(20);
 
 /// How long whoever asks is kept waiting, in all; the start itself goes on.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// How often an app is looked at that comes up, or that finishes what it has.
 const LOOK: Duration = Duration::from_millis(100);
