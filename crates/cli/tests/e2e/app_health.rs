@@ -122,9 +122,9 @@ fn an_app_that_says_it_is_not_well_is_believed_and_goes_on_being_asked() {
             thread::spawn(move || {
                 let mut block = [0; 4096];
                 while let Ok(read @ 1..) = stream.read(&mut block) {
-                    let head = String::from_utf8_lossy(&block[..read]).into_owned();
-                    let status = if head.starts_with("GET /ready?x=1 ") {
-                        *heard.lock().unwrap() = head;
+                    let request = String::from_utf8_lossy(&block[..read]).into_owned();
+                    let status = if request.starts_with("GET /ready?x=1 ") {
+                        *heard.lock().unwrap() = request;
                         says.load(Ordering::Relaxed)
                     } else {
                         200
