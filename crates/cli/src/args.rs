@@ -57,6 +57,8 @@ pub(crate) enum Command {
     Upgrade(UpgradeArgs),
     /// Have the gateway that runs read its configuration again, as SIGHUP does
     Reload(ReloadArgs),
+    /// Have the gateway that runs start its app anew, such as another version of it, without a request that fails
+    Restart(RestartArgs),
     /// See, release and add blocks of the gateway that runs
     #[command(after_help = BLOCKS_EXAMPLES)]
     Blocks(BlocksArgs),
@@ -152,6 +154,13 @@ pub(crate) struct HealthArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct UpgradeArgs {
+    /// The directory of the gateway that runs, as given to `panoply run`
+    #[arg(long, value_name = "DIR", env = "PANOPLY_STATE")]
+    pub(crate) state: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RestartArgs {
     /// The directory of the gateway that runs, as given to `panoply run`
     #[arg(long, value_name = "DIR", env = "PANOPLY_STATE")]
     pub(crate) state: Option<PathBuf>,

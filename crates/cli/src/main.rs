@@ -12,6 +12,7 @@ mod init;
 mod keys;
 mod maintenance;
 mod reload;
+mod restart;
 mod run;
 mod source;
 mod status;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         Command::Health(args) => status::health(&args),
         Command::Upgrade(args) => upgrade::run(&args),
         Command::Reload(args) => reload::run(&args),
+        Command::Restart(args) => restart::run(&args),
         Command::Completions(args) => completions::run(&args),
     }
 }

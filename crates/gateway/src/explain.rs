@@ -10,6 +10,12 @@ use crate::config::{Config, FrameworkErrors, Loaded, Origin, StoreUrl, is_secret
 use crate::privilege::{self, Account};
 use crate::settings::{App, Settings};
 
+/// What the app is asked for.
+fn health(config: &Config) -> String {
+    let path = config.app.health.clone();
+    path.unwrap_or_else(|| "(it accepts connections)".to_owned())
+}
+
 /// Why it is to be said, where it is, that the clients themselves are among the proxies that are counted.
 pub(crate) fn counts_clients(config: &Config) -> Option<&'static str> {
     let weak = config.client.weakenings();
@@ -48,6 +54,8 @@ impl Settings {
         let run = |key: &Option<String>, own: &str| key.clone().unwrap_or_else(|| own.to_owned());
         let known = [
             app,
+            ("app.health", health(config)),
+            ("app.patience", config.app.patience.to_string()),
             ("run.user", run(&config.run.user, "(whoever starts it)")),
             ("listen.http", address(http)),
             ("listen.https", address(https)),

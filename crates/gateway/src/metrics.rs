@@ -285,7 +285,7 @@ fn describe(recorder: &PrometheusRecorder) {
         ("panoply_connections", "Connections open now"),
         (
             "panoply_app_up",
-            "Whether the app accepts connections (1) or not (0)",
+            "Whether the app accepts connections, and answers `app.health` where that is set (1) or not (0)",
         ),
         (
             "panoply_store_up",

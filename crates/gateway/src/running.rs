@@ -1,7 +1,5 @@
 //! A gateway from its first request to its last.
 
-use std::future::{Future, pending};
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,8 +7,9 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle as Task;
 
+use self::upgrading::{Upgrading, finished, refuse, told};
 use crate::access::AccessLog;
-use crate::app::{self, Ended, Fate};
+use crate::app::{self, Alone, Ended, Fate};
 use crate::background::steady;
 use crate::config::{ConfigError, Loaded};
 use crate::control::Asker;
@@ -22,7 +21,7 @@ use crate::metrics::Metrics;
 use crate::reload::apply;
 use crate::reports::Received;
 use crate::settings::{App, Settings};
-use crate::shared::{AppState, Shared};
+use crate::shared::Shared;
 use crate::signals::{Asked, Signals};
 use crate::surroundings::Surroundings;
 use crate::upgrade::{self, Succeeded};
@@ -31,6 +30,7 @@ use crate::workers::{self, Worker};
 use crate::{admin, background, log, orphans, reports};
 
 mod standby;
+mod upgrading;
 
 /// Reports that wait to be explained; more are dropped.
 const REPORTS: usize = 256;
@@ -48,14 +48,6 @@ enum Departure {
     Succeeded(Succeeded),
     /// Something of it has fallen over, and cannot be begun anew.
     Fallen(&'static str),
-}
-
-/// An upgrade that is under way.
-struct Upgrading<'a> {
-    steps: Pin<Box<dyn Future<Output = Result<Succeeded, String>> + 'a>>,
-    /// Who is told how it ends.
-    asker: Option<Asker>,
-    stop: oneshot::Sender<()>,
 }
 
 /// What a gateway is busy with between its start and its end.
@@ -284,7 +276,7 @@ impl<'a> Running<'a> {
                     break Departure::Fallen("every worker, as often as it was begun,");
                 }
                 _ = looks.tick(), if ready.is_some() => {
-                    if matches!(**self.shared.app.load(), AppState::Up(_))
+                    if self.shared.app.load().is_known()
                         && let Some(ready) = ready.take()
                     {
                         self.begin(ready).await?;
@@ -326,13 +318,23 @@ impl<'a> Running<'a> {
                         answer_to,
                     );
                 }
-                (Asked::Upgrade, answer_to) => {
-                    outdated = false;
-                    upgrading = Some(self.upgrade(answer_to));
-                }
+                (Asked::Upgrade, answer_to) => match self.shared.restarts.keep_out() {
+                    Some(alone) => {
+                        outdated = false;
+                        upgrading = Some(self.upgrade(answer_to, alone));
+                    }
+                    None => refuse(
+                        "the app is being restarted, or the one before still finishes what it has: ask again once \
+                         that is over",
+                        answer_to,
+                    ),
+                },
             }
         };
-        if let Some(Upgrading { steps, asker, stop }) = upgrading {
+        if let Some(Upgrading {
+            steps, asker, stop, ..
+        }) = upgrading
+        {
             // What was begun is taken back: what is in flight needs the store.
             let _ = stop.send(());
             let done = steps.await.map(|done| done.successor.process());
@@ -341,7 +343,7 @@ impl<'a> Running<'a> {
         Ok(departure)
     }
 
-    fn upgrade(&self, asker: Option<Asker>) -> Upgrading<'a> {
+    fn upgrade(&self, asker: Option<Asker>, alone: Alone) -> Upgrading<'a> {
         let (upkeep, settings) = (self.upkeep, self.settings);
         let listeners = Rc::clone(&self.listeners);
         let (stop, stopped) = oneshot::channel();
@@ -349,35 +351,8 @@ impl<'a> Running<'a> {
             steps: Box::pin(upgrade::hand_over(upkeep, settings, listeners, stopped)),
             asker,
             stop,
+            _alone: alone,
         }
-    }
-}
-
-/// Tells whoever asked for an upgrade, and the log, what came of it.
-fn told(done: Result<Succeeded, String>, asker: Option<Asker>) -> Option<Succeeded> {
-    if let Some(asker) = asker {
-        // Who asked may have gone.
-        let process = done.as_ref().map(|done| done.successor.process());
-        let _ = asker.send(process.map_err(Clone::clone));
-    }
-    if let Err(why) = &done {
-        tracing::error!(why, "the upgrade has failed; this gateway goes on");
-    }
-    done.ok()
-}
-
-/// Tells that no upgrade is begun.
-fn refuse(why: &str, asker: Option<Asker>) {
-    tracing::warn!("{why}");
-    // Who asked may have gone.
-    let _ = asker.map(|asker| asker.send(Err(why.to_owned())));
-}
-
-/// What comes of an upgrade, if one is under way.
-async fn finished(upgrading: Option<&mut Upgrading<'_>>) -> Result<Succeeded, String> {
-    match upgrading {
-        Some(upgrading) => upgrading.steps.as_mut().await,
-        None => pending().await,
     }
 }
 

@@ -6,9 +6,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, Request, Response};
 use panoply::limits::{GuardedBody, LoginVerdict};
 use panoply_core::Refusal;
 use tower_service::Service;
@@ -16,9 +15,9 @@ use tower_service::Service;
 use crate::body::{RequestBody, ResponseBody};
 use crate::config::{AppOrigin, FrameworkErrors};
 use crate::intake::Asked;
-use crate::proxy::{self, Failure, Forwarding, Pool, Upstream, scheme};
+use crate::proxy::{self, Failure, Forwarding, Pool, Reach, Upstream, scheme};
 use crate::settings::Live;
-use crate::shared::{AppState, Shared};
+use crate::shared::Shared;
 use crate::unguarded::Suspect;
 
 /// Takes a request to the app.
@@ -46,6 +45,7 @@ impl AppService {
             h2c: live.h2c,
             placeholder: live.placeholder.as_deref().map(Rc::from),
             headers: live.suit.headers().clone(),
+            reach: Reach::new(Arc::clone(&shared), live.app_patience),
         };
         Self(Rc::new(Inner {
             shared,
@@ -99,18 +99,9 @@ impl Service<Request<GuardedBody<RequestBody>>> for AppService {
 }
 
 impl Inner {
-    /// Sends a request on, if the app is there.
+    /// Sends a request on.
     fn forward(&self, request: Request<RequestBody>) -> Result<Forwarding, Refusal> {
-        match &**self.shared.app.load() {
-            AppState::Up(address) => self.pool.move_to(address),
-            AppState::Starting => {
-                let detail = "The application behind this address is starting. Try again shortly.";
-                return Err(
-                    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "app/starting", detail)
-                        .with_retry_after(Duration::from_secs(1)),
-                );
-            }
-        }
+        self.pool.move_to(self.shared.app.load().address());
         proxy::forward(&self.pool, &self.upstream, request)
             .map_err(|failure| self.refusal(&failure))
     }

@@ -9,6 +9,7 @@ use panoply::{KeyRing, Panoply, Secret, Suit};
 use panoply_acme::Acme;
 use panoply_tls::{Lasting, Tls};
 
+use crate::app::Health;
 use crate::certificates;
 use crate::config::{
     Address, AppOrigin, ConfigError, FrameworkErrors, Loaded, LogConfig, Origin, SECRET_SETTINGS,
@@ -56,6 +57,10 @@ pub(crate) struct Live {
     pub(crate) limits: Limits,
     pub(crate) proxy_protocol: Arc<Senders>,
     pub(crate) response_timeout: Duration,
+    /// What the app is asked for to know that it is well.
+    pub(crate) health: Option<Health>,
+    /// How long a request waits for an app that is away.
+    pub(crate) app_patience: Duration,
     pub(crate) h2c: bool,
     pub(crate) origin: AppOrigin,
     pub(crate) placeholder: Option<Arc<str>>,
@@ -151,6 +156,7 @@ impl Settings {
         let admin_token = listeners::admin_token(loaded, admin)?;
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let placeholder = placeholder(&suit, &app, around);
+        let health = health(loaded, tls.is_some())?;
         Ok(Self {
             app,
             http,
@@ -169,6 +175,8 @@ impl Settings {
                 acme,
                 lasting: around.lasting.clone(),
                 response_timeout: config.limits.response_timeout.get(),
+                health,
+                app_patience: config.app.patience.get(),
                 h2c: config.app.h2c,
                 origin: config.app.origin,
                 reports: config.reports.enabled,
@@ -336,6 +344,22 @@ fn store_plan(loaded: &Loaded, around: &Surroundings) -> Result<Plan, ConfigErro
         deadline: bounds::store_deadline(loaded)?,
         asked: config.url.is_some(),
     })
+}
+
+/// What the app is asked for to know that it is well.
+fn health(loaded: &Loaded, by_https: bool) -> Result<Option<Health>, ConfigError> {
+    let config = &loaded.config;
+    let Some(written) = &config.app.health else {
+        return Ok(None);
+    };
+    let path = { written.starts_with('/') }.then(|| written.parse().ok());
+    let Some(path) = path.flatten() else {
+        let message = format!("app.health: `{written}` is not a path");
+        return Err(loaded
+            .error("app.health", message)
+            .with_help("write a path of the app, such as `/healthz`"));
+    };
+    Ok(Some(Health::new(path, config.tls.domain_names(), by_https)))
 }
 
 fn app(loaded: &Loaded) -> Result<App, ConfigError> {

@@ -15,13 +15,13 @@ use tokio::sync::{mpsc, watch};
 
 use self::census::Census;
 use crate::access::AccessLog;
-use crate::app::Falls;
+use crate::app::{Falls, Restarts, Standing};
 use crate::balance::Place;
 use crate::descriptors::{self, Descriptors};
 use crate::intake::Ports;
 use crate::metrics::Metrics;
+use crate::proxy::Troubles;
 use crate::proxy::scheme::Settled;
-use crate::proxy::{AppAddress, Troubles};
 use crate::reload::Waits;
 use crate::reports::Received;
 use crate::settings::Live;
@@ -30,8 +30,9 @@ use crate::settings::Live;
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) live: ArcSwap<Live>,
-    pub(crate) app: ArcSwap<AppState>,
+    pub(crate) app: Standing,
     pub(crate) falls: Falls,
+    pub(crate) restarts: Restarts,
     /// What was changed and is not in force.
     pub(crate) waits: ArcSwap<Waits>,
     /// What others on this machine can read that is secret, or replace.
@@ -86,8 +87,9 @@ impl Shared {
         descriptors::raise(live.limits.connections);
         Self {
             live: ArcSwap::from_pointee(live),
-            app: ArcSwap::from_pointee(AppState::Starting),
+            app: Standing::new(Arc::clone(&metrics)),
             falls: Falls::default(),
+            restarts: Restarts::default(),
             waits: ArcSwap::default(),
             open_secrets: ArcSwap::default(),
             store_trouble: ArcSwapOption::empty(),
@@ -228,15 +230,6 @@ impl Shared {
             _place: place,
         })
     }
-}
-
-/// Whether the app can be reached, and where.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum AppState {
-    /// It has been started and does not accept connections yet, for the first time or again.
-    Starting,
-    /// It accepts connections here.
-    Up(AppAddress),
 }
 
 /// How reloads went, for whoever has asked for one.

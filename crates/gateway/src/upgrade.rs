@@ -10,7 +10,6 @@ use tokio::sync::oneshot;
 use crate::handover::{AppLeft, Entrance, Estate, Successor, Taken, TicketKeys};
 use crate::listen::Listeners;
 use crate::settings::{App, Settings};
-use crate::shared::AppState;
 use crate::upkeep::Upkeep;
 
 /// Longest for the new program to be ready to serve, its app included where that has changed.
@@ -144,9 +143,7 @@ fn running(upkeep: &Upkeep, settings: &Settings) -> Option<(AppLeft, OwnedFd)> {
         return None;
     };
     let (process, port) = upkeep.shared.process()?;
-    if !matches!(**upkeep.shared.app.load(), AppState::Up(_)) {
-        return None;
-    }
+    upkeep.shared.app.load().address()?;
     let user = settings.account.as_ref().map(ToString::to_string);
     let told = settings.tells_of_nonces(&upkeep.around);
     AppLeft::of(process, port, command, user, told).ok()

@@ -269,6 +269,8 @@ impl Worker {
             self.sweeper
                 .make_room(crowd, || self.metrics().refused("limits/crowded"));
         }
+        // Whoever is idle is not to keep an app that another has taken the place of.
+        self.pool.move_to(self.shared.app.load().address());
         self.pool.sweep();
         self.set_date();
         self.log.flush();

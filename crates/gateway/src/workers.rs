@@ -238,7 +238,7 @@ mod tests {
             });
             let dir = tempfile::tempdir().unwrap();
             let around = Surroundings::new(dir.path(), Arc::clone(&clock) as Arc<dyn Clock>);
-            let written = "[app]\nupstream = \"http://127.0.0.1:9\"\n[tls]\nmode = \"off\"\n[listen]\nworkers = 2\n";
+            let written = "[app]\nupstream = \"http://127.0.0.1:9\"\npatience = \"0s\"\n[tls]\nmode = \"off\"\n[listen]\nworkers = 2\n";
             let loaded = Source::new().text("panoply.toml", written).load().unwrap();
             let settings = Settings::build(&loaded, &around).unwrap();
             let metrics = Arc::new(Metrics::new());

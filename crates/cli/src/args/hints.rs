@@ -135,11 +135,6 @@ const COMMANDS: &[(&[&str], &str)] = &[
         "SIGTERM to the process that `panoply status` names ends it, and so does `systemctl stop panoply`",
     ),
     (
-        &["restart"],
-        "`panoply reload` reads the configuration again, and `panoply upgrade` has another process take over; neither \
-         refuses a connection",
-    ),
-    (
         &["validate", "verify", "test", "configtest", "config", "lint"],
         "`panoply check` checks a configuration",
     ),

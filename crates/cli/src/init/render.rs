@@ -76,6 +76,10 @@ fn app_table(page: &mut Page, app: &App) {
             page.line("#upstream = \"http://127.0.0.1:3000\"");
         }
     }
+    page.prose("A path that it answers with 2xx or 3xx while it is well; asked for every 2 s.");
+    page.line("#health = \"/healthz\"");
+    page.prose("How long a request waits while the app is started again.");
+    page.line("#patience = \"5s\"");
     origin(page, app);
 }
 

@@ -266,7 +266,8 @@ fn a_slow_boot_is_waited_for() {
 #[test]
 fn no_upstream_is_502_at_once_with_a_page() {
     let port = free_port();
-    let gateway = Gateway::before(&format!("http://127.0.0.1:{port}"), "");
+    let config = "[app]\npatience = \"0s\"\n";
+    let gateway = Gateway::before(&format!("http://127.0.0.1:{port}"), config);
     let mut wrong = Verdicts::default();
     for version in ["--http1.1", "--http2"] {
         let started = Instant::now();

@@ -138,7 +138,11 @@ impl Recorder {
 
     /// With an answer of one's own, sent once a request head and its body were read.
     pub(crate) fn answering(answer: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::at(TcpListener::bind("127.0.0.1:0").unwrap(), answer)
+    }
+
+    /// Where somebody has been before, or is to be.
+    pub(crate) fn at(listener: TcpListener, answer: &str) -> Self {
         let port = listener.local_addr().unwrap().port();
         let seen = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&seen);

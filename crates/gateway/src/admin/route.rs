@@ -14,7 +14,6 @@ use panoply_core::{BlockId, Nonce, Release, Secret};
 use super::desk::Desk;
 use super::door::{Door, Stopped};
 use super::{assets, page};
-use crate::shared::AppState;
 
 type Answer = Response<Full<Bytes>>;
 
@@ -115,12 +114,13 @@ async fn route(desk: &Desk, head: &Parts, body: Incoming, peer: IpAddr) -> Answe
 }
 
 fn health(desk: &Desk) -> Answer {
-    let up = matches!(**desk.shared.app.load(), AppState::Up(_));
-    let (status, word) = if up {
-        (StatusCode::OK, "up")
+    let app = desk.shared.app.load();
+    let status = if app.is_up() {
+        StatusCode::OK
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "starting")
+        StatusCode::SERVICE_UNAVAILABLE
     };
+    let word = app.word();
     plain(status, JSON, format!("{{\"status\":\"{word}\"}}\n"))
 }
 

@@ -15,10 +15,12 @@ use tokio::sync::watch;
 use super::exposed;
 use super::port;
 use super::process::Process;
+use super::restart::{self, After};
+use super::standing::AppState;
 use crate::handover::AppLeft;
 use crate::privilege::Account;
 use crate::proxy::AppAddress;
-use crate::shared::{AppState, Shared};
+use crate::shared::Shared;
 
 /// The pause before the first restart; it doubles with each one.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -114,11 +116,13 @@ pub(super) async fn supervise(
     let mut pause = FIRST_PAUSE;
     let mut has_been_up = adopted.is_some();
     let mut robbed = 0;
+    let mut after = After::default();
     loop {
         let started = shared.clock.monotonic();
-        let process = match adopted.take() {
-            Some((app, process)) => Process::adopt(&app, process),
-            None => Process::start(&plan),
+        let process = match (after.next.take(), adopted.take()) {
+            (Some(process), _) => Ok(process),
+            (None, Some((app, process))) => Process::adopt(&app, process),
+            (None, None) => Process::start(&plan),
         };
         let mut process = match process {
             Ok(process) => process,
@@ -130,9 +134,9 @@ pub(super) async fn supervise(
                     again_in_ms = pause.as_millis(),
                     "the app cannot be started"
                 );
-                tokio::select! {
-                    () = tokio::time::sleep(pause) => {}
-                    _ = decided(&mut fate) => return Ended::Stopped,
+                after.tell(Err(format!("it cannot be started: {error}")));
+                if !after.rest(&shared, pause, &mut fate).await {
+                    return Ended::Stopped;
                 }
                 pause = (pause * 2).min(LONGEST_PAUSE);
                 continue;
@@ -141,20 +145,25 @@ pub(super) async fn supervise(
         };
         shared.set_process(process.id().map(|id| (id, process.port())));
         let status = tokio::select! {
-            status = watch(&shared, &mut process, plan.start_timeout, &mut has_been_up) => status,
-            fate = decided(&mut fate) => {
-                match fate {
-                    Fate::GoesOn => process.let_go(),
-                    _ => process.end(plan.grace).await,
+            up = come_up(&shared, &mut process, plan.start_timeout) => {
+                if let Some(status) = up {
+                    Ok(status)
+                } else {
+                    has_been_up = true;
+                    after.tell(Ok(process.number()));
+                    restart::serve(&shared, &plan, &mut process, &mut fate, &mut after).await
                 }
-                return Ended::Stopped;
             }
+            fate = decided(&mut fate) => Err(fate),
+        };
+        let status = match status {
+            Ok(status) => status,
+            Err(fate) => return leave(&mut process, fate, plan.grace).await,
         };
         // `npm start` may have died without what it started.
         process.signal(Signal::TERM);
         shared.set_process(None);
-        shared.app.store(Arc::new(AppState::Starting));
-        shared.metrics.app(false);
+        shared.app.set(AppState::Starting);
         let in_order = matches!(&status, Ok(Some(status)) if status.success());
         let status = match status {
             Ok(Some(status)) if !has_been_up => {
@@ -184,9 +193,11 @@ pub(super) async fn supervise(
             restart_in_ms = pause.as_millis(),
             "the app has ended"
         );
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            _ = decided(&mut fate) => return Ended::Stopped,
+        if after.next.is_none() {
+            after.tell(Err(format!("it has ended before it was up ({said})")));
+        }
+        if !after.rest(&shared, pause, &mut fate).await {
+            return Ended::Stopped;
         }
         // What ends with it has had the pause to do so.
         if in_order && port::is_taken(process.port()) {
@@ -200,6 +211,15 @@ pub(super) async fn supervise(
     }
 }
 
+/// What becomes of an app that is not to run, or not here.
+async fn leave(process: &mut Process, fate: Fate, grace: Duration) -> Ended {
+    match fate {
+        Fate::GoesOn => process.let_go(),
+        _ => process.end(grace).await,
+    }
+    Ended::Stopped
+}
+
 /// Resolves once the app is not to run, or not here.
 pub(super) async fn decided(fate: &mut watch::Receiver<Fate>) -> Fate {
     let settled = |fate: &Fate| matches!(fate, Fate::Ends | Fate::GoesOn);
@@ -210,13 +230,12 @@ pub(super) async fn decided(fate: &mut watch::Receiver<Fate>) -> Fate {
     fate.borrow().with_its_gateway()
 }
 
-/// Waits until the app accepts connections, says so, and then until it ends.
-async fn watch(
+/// Waits until the app accepts connections, and says so; gives how it has ended if it ends before that.
+async fn come_up(
     shared: &Shared,
     process: &mut Process,
     start_timeout: Duration,
-    has_been_up: &mut bool,
-) -> io::Result<Option<ExitStatus>> {
+) -> Option<io::Result<Option<ExitStatus>>> {
     let (app, port) = (process.id(), process.port());
     let up = async {
         let soon = start_timeout.min(SOON);
@@ -240,20 +259,19 @@ async fn watch(
     };
     let address = tokio::select! {
         address = up => address,
-        status = process.wait() => return status,
+        status = process.wait() => return Some(status),
     };
-    *has_been_up = true;
-    shared
-        .app
-        .store(Arc::new(AppState::Up(AppAddress::Tcp(address))));
-    shared.metrics.app(true);
+    shared.app.found(
+        AppAddress::Tcp(address),
+        shared.live.load().health.is_none(),
+    );
     tracing::info!(%address, "the app accepts connections");
     exposed::warn(port);
-    process.wait().await
+    None
 }
 
 /// The loopback address on which somebody accepts connections on `port`, sooner or later.
-async fn accepting(port: u16) -> SocketAddr {
+pub(super) async fn accepting(port: u16) -> SocketAddr {
     let loopback: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
     loop {
         for ip in loopback {

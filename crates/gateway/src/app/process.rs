@@ -106,6 +106,12 @@ impl Process {
         self.port
     }
 
+    /// What the system calls it; 0 where that is not known any more.
+    pub(super) fn number(&self) -> u32 {
+        let group = self.group.map(|group| group.as_raw_nonzero().get());
+        group.and_then(|number| number.try_into().ok()).unwrap_or(0)
+    }
+
     pub(super) const fn id(&self) -> Option<Pid> {
         self.group
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::command::{Ended, Fate, Plan, decided, supervise};
+use super::health;
 use super::upstream::follow;
 use crate::handover::AppLeft;
 use crate::settings::{App, Settings};
@@ -30,31 +31,51 @@ pub(crate) async fn run(
     left: Option<(AppLeft, OwnedFd)>,
     mut fate: watch::Receiver<Fate>,
 ) -> Ended {
-    match settings.app {
-        App::Command {
-            command,
-            start_timeout,
-        } => {
-            let plan = Plan {
+    let watched = Arc::clone(&shared);
+    let runs = async {
+        match settings.app {
+            App::Command {
                 command,
                 start_timeout,
-                placeholder: settings.live.placeholder,
-                account: settings.account,
-                grace: settings.drain,
-            };
-            supervise(shared, plan, left, fate).await
-        }
-        App::Upstream(upstream) => {
-            // A name is followed for as long as the gateway runs, an address until it is known.
-            let follow = follow(shared, upstream);
-            tokio::select! {
-                _ = decided(&mut fate) => {}
-                () = async {
-                    follow.await;
-                    pending::<()>().await;
-                } => {}
+            } => {
+                let plan = Plan {
+                    command,
+                    start_timeout,
+                    placeholder: settings.live.placeholder,
+                    account: settings.account,
+                    grace: settings.drain,
+                };
+                supervise(shared, plan, left, fate).await
             }
-            Ended::Stopped
+            App::Upstream(upstream) => {
+                // A name is followed for as long as the gateway runs, an address until it is known.
+                let follow = follow(shared, upstream);
+                tokio::select! {
+                    _ = decided(&mut fate) => {}
+                    () = refuse_restarts(&watched) => {}
+                    () = async {
+                        follow.await;
+                        pending::<()>().await;
+                    } => {}
+                }
+                Ended::Stopped
+            }
         }
+    };
+    tokio::select! {
+        ended = runs => ended,
+        () = health::watch(&watched) => Ended::Stopped,
+    }
+}
+
+/// An app that somebody else starts is not the gateway's to start anew.
+async fn refuse_restarts(shared: &Shared) {
+    loop {
+        let asked = shared.restarts.wanted().await;
+        drop(asked.answer(Err(
+            "the gateway has not started the app (`app.upstream`), and cannot start it anew: restart it where it was \
+             started; requests wait for it meanwhile (`app.patience`)"
+                .to_owned(),
+        )));
     }
 }

@@ -11,6 +11,9 @@ use crate::proc_stat;
 /// `TCP_LISTEN` in Linux's tables of sockets.
 const LISTENS: &str = "0A";
 
+/// A connection that is being made, that stands, or of which the other side has ended its part.
+const CONNECTED: [&str; 3] = ["02", "01", "08"];
+
 /// A socket that listens, and what it is called among the files of its process.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Listener {
@@ -20,12 +23,32 @@ pub(super) struct Listener {
 
 /// All that listen, in no order; none where the kernel does not say.
 pub(super) fn listeners() -> Vec<Listener> {
+    tables().flat_map(|table| in_table(&table)).collect()
+}
+
+/// Whether anybody on this machine is connected to a port of its loopback.
+pub(super) fn are_connected_to(port: u16) -> bool {
+    tables().any(|table| is_connected(&table, port))
+}
+
+fn tables() -> impl Iterator<Item = String> {
     // By this name also where a unit leaves of /proc only what is of processes (`ProcSubset=pid`).
     let tables = ["/proc/self/net/tcp", "/proc/self/net/tcp6"];
-    let tables = tables
-        .iter()
-        .filter_map(|path| fs::read_to_string(path).ok());
-    tables.flat_map(|table| in_table(&table)).collect()
+    let texts = tables.into_iter().map(fs::read_to_string);
+    texts.filter_map(Result::ok)
+}
+
+fn is_connected(table: &str, port: u16) -> bool {
+    let is_to = |line: &str| {
+        let mut columns = line.split_whitespace().skip(2);
+        let (remote, state) = (columns.next()?, columns.next()?);
+        let (ip, at) = remote
+            .split_once(':')
+            .filter(|_| CONNECTED.contains(&state))?;
+        let is_there = u16::from_str_radix(at, 16) == Ok(port);
+        Some(is_there && read(ip)?.is_loopback())
+    };
+    table.lines().skip(1).any(|line| is_to(line) == Some(true))
 }
 
 fn in_table(table: &str) -> Vec<Listener> {
@@ -115,6 +138,21 @@ mod tests {
             // The first process has a group of its own, here or in a container.
             assert!(!of_group(Pid::INIT).contains(&address), "{address}");
         }
+    }
+
+    #[test]
+    fn a_connection_is_seen_until_it_ends() {
+        let socket = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let address = socket.local_addr().unwrap();
+        assert!(!are_connected_to(address.port()));
+        let client = std::net::TcpStream::connect(address).unwrap();
+        let (server, _) = socket.accept().unwrap();
+        assert!(are_connected_to(address.port()));
+        // It may have been answered, and not have read that yet.
+        drop(server);
+        assert!(are_connected_to(address.port()));
+        drop(client);
+        assert!(!are_connected_to(address.port()));
     }
 
     #[test]

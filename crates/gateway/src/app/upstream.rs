@@ -7,12 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{fs, io};
 
-use tokio::net::UnixStream;
-
 use super::exposed;
 use crate::config::Upstream;
 use crate::proxy::AppAddress;
-use crate::shared::{AppState, Shared};
+use crate::shared::Shared;
 
 /// How often a name is looked up again: containers move.
 const AGAIN: Duration = Duration::from_secs(10);
@@ -23,7 +21,6 @@ pub(crate) async fn follow(shared: Arc<Shared>, upstream: Upstream) {
         Upstream::Tcp { host, port } => follow_name(&shared, &upstream, (host, *port)).await,
         Upstream::Unix(path) => {
             is_at(&shared, &upstream, AppAddress::Unix(Arc::clone(path)));
-            look_at_socket(path).await;
         }
     }
 }
@@ -52,22 +49,11 @@ async fn follow_name(shared: &Shared, upstream: &Upstream, (host, port): (&str, 
 
 fn is_at(shared: &Shared, upstream: &Upstream, address: AppAddress) {
     tracing::info!(%upstream, %address, "the app is at");
-    shared.app.store(Arc::new(AppState::Up(address)));
-    shared.metrics.app(true);
-}
-
-/// Says what is wrong with a socket that the gateway cannot use: an app that is not there yet will come.
-async fn look_at_socket(path: &Path) {
-    let Err(error) = UnixStream::connect(path).await else {
-        return;
-    };
-    if let Some(advice) = advice(path, error.kind()) {
-        tracing::warn!(path = %path.display(), %error, "the app's socket does not answer: {advice}");
-    }
+    shared.app.moved(address);
 }
 
 /// What is to be done about a socket that could not be used; nothing if it is there, and has much to do.
-fn advice(path: &Path, kind: io::ErrorKind) -> Option<&'static str> {
+pub(super) fn advice(path: &Path, kind: io::ErrorKind) -> Option<&'static str> {
     let is_another = fs::metadata(path).is_ok_and(|about| !about.file_type().is_socket());
     Some(match kind {
         io::ErrorKind::WouldBlock => return None,
@@ -107,6 +93,8 @@ async fn find(name: (&str, u16), known: Option<SocketAddr>) -> io::Result<Socket
 
 #[cfg(test)]
 mod tests {
+    use tokio::net::UnixStream;
+
     use super::*;
 
     #[tokio::test]

@@ -26,6 +26,12 @@ pub struct AppConfig {
     pub origin: AppOrigin,
     /// How long a command may take until it accepts connections; 60 s by default.
     pub start_timeout: Span,
+    /// A path such as `/healthz` that the app answers with 2xx or 3xx while it is well; none by default, and then it
+    /// is well while it accepts connections. It is asked for every two seconds.
+    pub health: Option<String>,
+    /// How long a request waits for an app that accepts no connections at the moment, because it is started again;
+    /// 5 s by default, `0s` is not at all.
+    pub patience: Span,
 }
 
 /// What the app takes its own origin to begin with.
@@ -85,6 +91,8 @@ impl Default for AppConfig {
             h2c: false,
             origin: AppOrigin::default(),
             start_timeout: Span::seconds(60),
+            health: None,
+            patience: Span::seconds(5),
         }
     }
 }

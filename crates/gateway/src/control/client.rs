@@ -220,6 +220,20 @@ impl Control {
         }
     }
 
+    /// Has the app that the gateway has started be started anew, without a request that fails; gives the process that
+    /// serves from now on.
+    ///
+    /// # Errors
+    ///
+    /// When no gateway answers, the app is not its own to start, or the new one does not come up: then the old one
+    /// goes on.
+    pub fn restart(&self) -> Result<u32, ControlError> {
+        match self.ask(&Ask::Restart)? {
+            Said::Restarted { process } => Ok(process),
+            said => Err(unexpected(said)),
+        }
+    }
+
     /// What browsers have reported, and the policies in force.
     ///
     /// # Errors

@@ -108,7 +108,7 @@ pub struct Status {
     /// Its process.
     #[serde(default)]
     pub process: u32,
-    /// The app: `up at ADDRESS`, or `starting, or starting again`.
+    /// The app: `up at ADDRESS`, `down at ADDRESS:` and why, or `starting, or starting again`.
     pub app: String,
     /// The store: `answers`, `answers, but` what somebody must act on, or `does not answer`,
     /// with what is wrong where that is known.
@@ -201,6 +201,8 @@ pub(super) enum Ask {
     PassOn { reports: Vec<Received> },
     /// To read the configuration again.
     Reload,
+    /// To start the app anew.
+    Restart,
 }
 
 /// What is answered.
@@ -227,6 +229,9 @@ pub(super) enum Said {
     Forgotten,
     Noted,
     Reloaded,
+    Restarted {
+        process: u32,
+    },
     Failed {
         why: String,
     },

@@ -85,7 +85,7 @@ async fn exchange(mut stream: UnixStream, desk: &Desk, waited: bool) -> io::Resu
         .await?;
     let said = match serde_json::from_str(&line) {
         // That was said to another gateway, and may have come about.
-        Ok(Ask::Upgrade) if waited => Said::Failed {
+        Ok(Ask::Upgrade | Ask::Restart) if waited => Said::Failed {
             why:
                 "one gateway was just taking over from another: `panoply status` says which serves"
                     .to_owned(),
@@ -172,6 +172,12 @@ async fn answer(ask: Ask, desk: &Desk) -> Said {
         Ask::Reload => {
             return match shared.reloads.ask().await {
                 Ok(()) => Said::Reloaded,
+                Err(why) => Said::Failed { why },
+            };
+        }
+        Ask::Restart => {
+            return match shared.restarts.ask().await {
+                Ok(process) => Said::Restarted { process },
                 Err(why) => Said::Failed { why },
             };
         }

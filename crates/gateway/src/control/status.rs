@@ -8,7 +8,7 @@ use panoply_tls::{CertificateInfo, Date};
 use super::message::{CertificateEntry, PAGE, Status};
 use crate::config::Span;
 use crate::settings::Live;
-use crate::shared::{AppState, Shared};
+use crate::shared::Shared;
 use crate::store::Deferred;
 
 /// Until when a certificate is valid.
@@ -46,10 +46,7 @@ fn maintenance(live: &Live) -> Option<String> {
 
 pub(crate) async fn status(shared: &Shared, store: &Deferred) -> Status {
     let live = shared.live.load_full();
-    let mut app = match &**shared.app.load() {
-        AppState::Up(address) => format!("up at {address}"),
-        AppState::Starting => "starting, or starting again".to_owned(),
-    };
+    let mut app = shared.app.load().to_string();
     app.extend(shared.falls.told());
     let blocks = store.blocks(None, PAGE).await;
     let answers = match (blocks.is_ok(), &*shared.store_trouble.load()) {

@@ -15,7 +15,7 @@ use panoply_headers::Headers;
 use super::deadlines::Deadline;
 use super::http1::{self, Ahead, Begun, Ended, Exchange, Head, Line, Upload};
 use super::pool::Pool;
-use super::{Failure, headers, shared};
+use super::{Failure, Reach, headers, shared};
 use crate::body::{AppBody, Fault, Progress, RequestBody, ResponseBody};
 use crate::http1::Malformed;
 use crate::nonce::Stamped;
@@ -34,6 +34,8 @@ pub(crate) struct Upstream {
     pub(crate) placeholder: Option<Rc<str>>,
     /// What answers' headers are held to.
     pub(crate) headers: Headers,
+    /// How long is waited for one that is not there.
+    pub(crate) reach: Reach,
 }
 
 /// Sends `request` on; the answer is there as soon as its head is.
@@ -68,7 +70,7 @@ pub(crate) fn forward(
                 used: true,
                 wait: Wait::new(pool, upstream, &progress),
             },
-            None => State::dialling(pool, upload, method),
+            None => State::dialling(pool, upstream, upload, method),
         }
     };
     Ok(Forwarding {
@@ -110,10 +112,11 @@ enum State {
 }
 
 impl State {
-    fn dialling(pool: &Rc<Pool>, upload: Upload, method: Method) -> Self {
-        let pool = Rc::clone(pool);
+    fn dialling(pool: &Rc<Pool>, upstream: &Upstream, upload: Upload, method: Method) -> Self {
+        let (pool, reach) = (Rc::clone(pool), upstream.reach.clone());
+        let dialled = async move { reach.patiently(&pool, async || pool.connect().await).await };
         Self::Dialling {
-            dialled: Box::pin(async move { pool.connect().await }),
+            dialled: Box::pin(dialled),
             upload,
             method,
         }
@@ -172,7 +175,7 @@ impl Forwarding {
                     let lost = used && matches!(answer, Err(Ended::Broken(_)));
                     if lost && exchange.may_go_again() {
                         let (upload, method) = exchange.again();
-                        self.state = State::dialling(pool, upload, method);
+                        self.state = State::dialling(pool, upstream, upload, method);
                         continue;
                     }
                     let head = answer.map_err(|ended| self.failure(ended))?;

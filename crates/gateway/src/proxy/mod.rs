@@ -7,6 +7,7 @@ mod headers;
 pub(crate) mod http1;
 mod multiplexed;
 mod pool;
+mod reach;
 pub(crate) mod scheme;
 mod shared;
 mod stream;
@@ -27,12 +28,16 @@ pub(crate) use headers::named;
 pub(crate) use http1::Interims;
 pub(crate) use multiplexed::Turn;
 pub(crate) use pool::Pool;
+pub(crate) use reach::Reach;
 pub(crate) use stream::{AppAddress, AppStream};
 pub(crate) use trouble::Troubles;
 
 /// Why the app gave no answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
+    /// It has been started, and nobody knows yet where it listens.
+    #[error("the app is starting")]
+    Starting,
     /// Nobody listens at its address.
     #[error("the app does not accept connections")]
     Away(#[source] io::Error),
@@ -83,10 +88,27 @@ impl Failure {
         }
     }
 
+    /// Whether nothing was sent to anybody, and somebody may listen in a moment.
+    pub(crate) fn may_pass(&self) -> bool {
+        use io::ErrorKind::{ConnectionRefused, HostUnreachable, NotFound};
+        match self {
+            Self::Starting => true,
+            Self::Away(error) => {
+                matches!(error.kind(), ConnectionRefused | HostUnreachable | NotFound)
+            }
+            _ => false,
+        }
+    }
+
     /// What the client is told.
     pub(crate) fn refusal(&self) -> Refusal {
         use crate::body::Fault;
         let (status, rule, detail) = match self {
+            Self::Starting => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "app/starting",
+                "The application behind this address is starting. Try again shortly.",
+            ),
             Self::Away(_) | Self::ConnectTimeout => (
                 StatusCode::BAD_GATEWAY,
                 "app/away",
@@ -125,7 +147,9 @@ impl Failure {
         };
         let refusal = Refusal::new(status, rule, detail);
         match self {
-            Self::Descriptors(_) => refusal.with_retry_after(Duration::from_secs(1)),
+            Self::Starting | Self::Descriptors(_) => {
+                refusal.with_retry_after(Duration::from_secs(1))
+            }
             _ => refusal,
         }
     }

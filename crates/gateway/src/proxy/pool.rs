@@ -77,11 +77,11 @@ impl Pool {
         pool
     }
 
-    /// Sends to `address` from now on.
-    pub(crate) fn move_to(&self, address: &AppAddress) {
-        let is_there = self.address.borrow().as_ref() == Some(address);
+    /// Sends to `address` from now on; to nobody without one.
+    pub(crate) fn move_to(&self, address: Option<&AppAddress>) {
+        let is_there = self.address.borrow().as_ref() == address;
         if !is_there {
-            self.address.replace(Some(address.clone()));
+            self.address.replace(address.cloned());
             self.moves.set(self.moves.get() + 1);
             self.idle.borrow_mut().clear();
             self.shared.clear();
@@ -209,12 +209,17 @@ impl Pool {
         }
     }
 
+    /// Whether the app accepts connections; this one is closed at once.
+    pub(crate) async fn knock(&self) -> Result<(), Failure> {
+        self.new_or_free(drop, || None).await
+    }
+
     async fn dial(&self) -> Result<AppStream, Failure> {
         let address = self.address.borrow().clone();
         match address {
             Some(AppAddress::Tcp(address)) => self.dial_tcp(address).await.map(AppStream::Tcp),
             Some(AppAddress::Unix(path)) => self.dial_unix(&path).await.map(AppStream::Unix),
-            None => Err(Failure::Away(io::ErrorKind::NotConnected.into())),
+            None => Err(Failure::Starting),
         }
     }
 
@@ -289,13 +294,13 @@ mod tests {
             TcpListener::bind("127.0.0.1:0").await.unwrap(),
         ];
         let [before, after] = listeners.each_ref().map(|one| one.local_addr().unwrap());
-        pool.move_to(&AppAddress::Tcp(before));
+        pool.move_to(Some(&AppAddress::Tcp(before)));
         let (stays, _) = pool.connect().await.unwrap();
         let (moves, _) = pool.connect().await.unwrap();
         pool.give_back(stays, &pool.home(true, None));
         assert!(pool.reuse().is_some());
         // The answer that it was waiting for begins only now.
-        pool.move_to(&AppAddress::Tcp(after));
+        pool.move_to(Some(&AppAddress::Tcp(after)));
         pool.give_back(moves, &pool.home(true, None));
         assert!(pool.reuse().is_none());
     }
@@ -313,7 +318,7 @@ mod tests {
         socket.set_nonblocking(true).unwrap();
         let listener = tokio::net::UnixListener::from_std(socket.into()).unwrap();
         let pool = Pool::new(Rc::new(ManualClock::new()), Descriptors::default());
-        pool.move_to(&AppAddress::Unix(path.as_path().into()));
+        pool.move_to(Some(&AppAddress::Unix(path.as_path().into())));
         let app = async {
             // As long as an app may be busy with something else.
             tokio::time::sleep(CONNECT / 2).await;
@@ -336,7 +341,7 @@ mod tests {
         let descriptors = Descriptors::default();
         let pool = Rc::new(Pool::new(Rc::new(ManualClock::new()), descriptors.clone()));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        pool.move_to(&AppAddress::Tcp(listener.local_addr().unwrap()));
+        pool.move_to(Some(&AppAddress::Tcp(listener.local_addr().unwrap())));
         let app = async {
             let (stream, _) = listener.accept().await.unwrap();
             let mut server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());

@@ -122,7 +122,8 @@ async fn share(
 ) -> Result<(Response<Incoming>, Turn), Failure> {
     let lines = pool.multiplexed();
     let patience = || pool.patience(upstream.stall_timeout);
-    let (mut sender, mut turn) = lines.open(pool.dial_shared()).await?;
+    let open = async || lines.open(pool.dial_shared()).await;
+    let (mut sender, mut turn) = upstream.reach.patiently(pool, open).await?;
     let again = Again::of(&request);
     let send = request.map(|body| lines.outgoing(body, &mut turn, patience()));
     let send = sender.try_send_request(send);
@@ -135,7 +136,7 @@ async fn share(
     };
     lines.retire(&turn);
     drop(turn);
-    let (mut sender, mut turn) = lines.open(pool.dial_shared()).await?;
+    let (mut sender, mut turn) = upstream.reach.patiently(pool, open).await?;
     let send = request.map(|body| lines.outgoing(body, &mut turn, patience()));
     let send = sender.try_send_request(send);
     let answered = answer(pool, upstream, progress, send).await;

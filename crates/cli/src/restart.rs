@@ -1,0 +1,22 @@
+//! `panoply restart`.
+
+use std::process::ExitCode;
+
+use panoply_gateway::Control;
+
+use crate::args::RestartArgs;
+use crate::{blocks, say, source};
+
+/// Has the gateway that runs on the state directory start its app anew.
+pub(crate) fn run(args: &RestartArgs) -> ExitCode {
+    let control = Control::of(&source::state(args.state.as_deref()));
+    match control.restart() {
+        Ok(process) => {
+            say(format_args!(
+                "process {process} serves; the app before finishes what it has and ends"
+            ));
+            ExitCode::SUCCESS
+        }
+        Err(error) => blocks::failed(&error),
+    }
+}

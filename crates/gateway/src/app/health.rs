@@ -1,0 +1,266 @@
+//! Whether the app answers, looked at every two seconds; and whether it accepts connections again, while requests
+//! wait for that.
+
+use std::future::poll_fn;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{HOST, USER_AGENT};
+use http::uri::PathAndQuery;
+use http::{HeaderValue, Request, StatusCode, Uri};
+use panoply::Clock;
+use panoply_core::{ClientAddress, Scheme};
+use tokio::time::{sleep, timeout};
+
+use super::standing::{AppState, Standing};
+use super::upstream;
+use crate::body::RequestBody;
+use crate::proxy::{self, AppAddress, Failure, Pool, Reach, Upstream};
+use crate::settings::Live;
+use crate::shared::Shared;
+
+/// How often it is looked at: one connection, which is used again where the app keeps it.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// How long it may take to answer.
+const WITHIN: Duration = Duration::from_secs(2);
+
+/// How many misses in a row make an app that was up one that is down.
+const MISSES: u32 = 2;
+
+/// How often it is tried, for all who wait, whether it accepts connections again.
+const SOON: Duration = Duration::from_millis(100);
+
+/// What the app is asked for to know that it is well, as a client would.
+#[derive(Debug, Clone)]
+pub(crate) struct Health {
+    path: PathAndQuery,
+    host: HeaderValue,
+    scheme: Scheme,
+}
+
+impl Health {
+    /// Asks for `path` of the site that has the first of `domains` for a name.
+    pub(crate) fn new(path: PathAndQuery, domains: &[String], by_https: bool) -> Self {
+        let mut named = domains.iter().filter(|name| !name.starts_with('*'));
+        let host = named.next().and_then(|name| name.parse().ok());
+        Self {
+            path,
+            host: host.unwrap_or(HeaderValue::from_static("localhost")),
+            scheme: if by_https {
+                Scheme::Https
+            } else {
+                Scheme::Http
+            },
+        }
+    }
+
+    fn request(&self) -> Request<RequestBody> {
+        let mut request = Request::new(RequestBody::empty());
+        *request.uri_mut() = Uri::from(self.path.clone());
+        let agent = HeaderValue::from_static("panoply-health");
+        request.headers_mut().insert(USER_AGENT, agent);
+        request.headers_mut().insert(HOST, self.host.clone());
+        let own = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let client = ClientAddress::direct(own, self.scheme);
+        request.extensions_mut().insert(client);
+        request
+    }
+}
+
+/// Looks at the app for as long as this is polled, and tells it to whoever asks; once each way to the log.
+pub(super) async fn watch(shared: &Shared) {
+    let clock: Rc<dyn Clock> = Rc::new(Arc::clone(&shared.clock));
+    let pool = Rc::new(Pool::new(clock, shared.descriptors.clone()));
+    tokio::join!(look_again(shared, &pool), knock_again(shared, &pool));
+}
+
+async fn look_again(shared: &Shared, pool: &Rc<Pool>) {
+    let mut looker = Looker::default();
+    loop {
+        // What comes to its end has nothing more to say.
+        if !shared.is_draining(shared.generation()) {
+            looker.look(shared, pool).await;
+        }
+        tokio::select! {
+            () = sleep(EVERY) => {}
+            () = shared.app.is_elsewhere() => looker.misses = 0,
+        }
+    }
+}
+
+/// As often as that is wanted, which is while requests wait.
+async fn knock_again(shared: &Shared, pool: &Pool) {
+    loop {
+        shared.app.wanted().await;
+        let address = shared.app.load().address().cloned();
+        // Who starts it says when it is there.
+        if address.is_some() {
+            pool.move_to(address.as_ref());
+            if matches!(timeout(WITHIN, pool.knock()).await, Ok(Ok(()))) {
+                shared.app.accepts();
+            }
+        }
+        sleep(SOON).await;
+    }
+}
+
+#[derive(Debug, Default)]
+struct Looker {
+    /// How many there were in a row.
+    misses: u32,
+    /// Whether the log has it that the app is down.
+    told: bool,
+}
+
+impl Looker {
+    async fn look(&mut self, shared: &Shared, pool: &Rc<Pool>) {
+        let Some(address) = shared.app.load().address().cloned() else {
+            self.misses = 0;
+            return;
+        };
+        pool.sweep();
+        pool.move_to(Some(&address));
+        let live = shared.live.load_full();
+        let seen = timeout(WITHIN, ask(pool, &live)).await;
+        let seen = match seen {
+            Err(_) => Err(format!("it does not answer within {WITHIN:?}")),
+            // That is nothing that the app could help.
+            Ok(Err(Failure::Descriptors(_))) => return,
+            Ok(Err(failure)) => {
+                if failure.may_pass() {
+                    shared.app.is_away();
+                }
+                Err(why(&failure, &address))
+            }
+            Ok(Ok(status)) => {
+                shared.app.accepts();
+                if says_well(status) {
+                    Ok(())
+                } else {
+                    Err(format!("it answers `app.health` with {}", status.as_u16()))
+                }
+            }
+        };
+        // It may have gone elsewhere meanwhile.
+        if shared.app.load().address() == Some(&address) {
+            self.note(&shared.app, address, seen);
+        }
+    }
+
+    fn note(&mut self, app: &Standing, address: AppAddress, seen: Result<(), String>) {
+        let is_up = app.load().is_up();
+        match seen {
+            Ok(()) => {
+                self.misses = 0;
+                if !is_up {
+                    app.set(AppState::Up(address.clone()));
+                }
+                if std::mem::take(&mut self.told) {
+                    tracing::info!(%address, "the app answers again");
+                }
+            }
+            Err(why) => {
+                self.misses = self.misses.saturating_add(1);
+                let is_down = self.misses >= MISSES;
+                if is_down && !std::mem::replace(&mut self.told, true) {
+                    tracing::warn!(%address, "the app is down: {why}");
+                }
+                if is_down || !is_up {
+                    app.set(AppState::Down(address, Some(why.into())));
+                }
+            }
+        }
+    }
+}
+
+/// Whether the app at which `pool` is answers as it should.
+pub(super) async fn is_well(shared: &Shared, pool: &Rc<Pool>) -> bool {
+    let live = shared.live.load_full();
+    let answer = timeout(WITHIN, ask(pool, &live)).await;
+    matches!(answer, Ok(Ok(status)) if says_well(status))
+}
+
+fn says_well(status: StatusCode) -> bool {
+    status.is_success() || status.is_redirection()
+}
+
+/// What the app answers, which is that all is well where it only has to accept a connection.
+async fn ask(pool: &Rc<Pool>, live: &Live) -> Result<StatusCode, Failure> {
+    let Some(health) = &live.health else {
+        return pool.knock().await.map(|()| StatusCode::OK);
+    };
+    let upstream = Upstream {
+        response_timeout: WITHIN,
+        stall_timeout: WITHIN,
+        h2c: live.h2c,
+        placeholder: None,
+        headers: live.suit.headers().clone(),
+        reach: Reach::at_once(),
+    };
+    let mut asked = proxy::forward(pool, &upstream, health.request())?;
+    let answer = poll_fn(|cx| asked.poll(cx, pool, &upstream)).await?;
+    Ok(answer.status())
+}
+
+/// What is wrong with it, and with its socket what to do about it.
+fn why(failure: &Failure, address: &AppAddress) -> String {
+    match (failure, address) {
+        (Failure::Away(error), AppAddress::Unix(path)) => {
+            let advice = upstream::advice(path, error.kind());
+            advice.map_or_else(|| error.to_string(), str::to_owned)
+        }
+        (Failure::Away(error), AppAddress::Tcp(_)) => {
+            format!("it does not accept connections: {error}")
+        }
+        (failure, _) => failure.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::Metrics;
+
+    fn at(port: u16) -> AppAddress {
+        AppAddress::Tcp(([127, 0, 0, 1], port).into())
+    }
+
+    #[test]
+    fn two_misses_make_it_down_and_one_answer_up() {
+        let app = Standing::new(Arc::new(Metrics::new()));
+        let mut looker = Looker::default();
+        let mut note = |seen: Result<(), &str>| {
+            looker.note(&app, at(1), seen.map_err(str::to_owned));
+            (app.load().word(), looker.told)
+        };
+        // Of one that was never up nobody says so.
+        assert_eq!(note(Err("away")), ("down", false));
+        assert_eq!(note(Err("away")), ("down", true));
+        assert_eq!(note(Ok(())), ("up", false));
+        assert_eq!(note(Err("away")), ("up", false));
+        assert_eq!(note(Ok(())), ("up", false));
+        assert_eq!(note(Err("away")), ("up", false));
+        assert_eq!(note(Err("hangs")), ("down", true));
+        let told = app.load().to_string();
+        assert_eq!(told, "down at 127.0.0.1:1: hangs");
+    }
+
+    #[test]
+    fn it_is_asked_as_a_client_of_the_site_would() {
+        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let asked = |domains: &[&str], by_https| {
+            let path = PathAndQuery::from_static("/healthz?deep=1");
+            let request = Health::new(path, &names(domains), by_https).request();
+            let client: &ClientAddress = request.extensions().get().unwrap();
+            assert_eq!(request.uri(), "/healthz?deep=1");
+            let host = request.headers()[HOST].to_str().unwrap().to_owned();
+            (host, client.is_https())
+        };
+        let shop = asked(&["*.shop.example", "shop.example"], true);
+        assert_eq!(shop, ("shop.example".to_owned(), true));
+        assert_eq!(asked(&[], false), ("localhost".to_owned(), false));
+    }
+}

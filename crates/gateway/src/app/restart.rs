@@ -1,0 +1,291 @@
+//! Another start of the app beside the one that runs, which goes once the new one has taken its place.
+
+use std::io;
+use std::process::ExitStatus;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use panoply::Clock;
+use tokio::sync::{Notify, OwnedMutexGuard, oneshot, watch};
+use tokio::time::{sleep, timeout};
+
+use super::command::{Fate, Plan, accepting, decided};
+use super::process::Process;
+use super::{health, sockets};
+use crate::proxy::{AppAddress, Pool};
+use crate::shared::Shared;
+
+/// How long one restart waits for another to be over.
+const TURN: Duration = Duration::from_secs(20);
+
+/// How long whoever asks is kept waiting, in all; the start itself goes on.
+const LONGEST: Duration = Duration::from_mins(1);
+
+/// How often an app is looked at that comes up, or that finishes what it has.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// What has been asked for, one at a time: an upgrade is another that would have the app.
+#[derive(Debug, Default)]
+pub(crate) struct Restarts {
+    alone: Arc<tokio::sync::Mutex<()>>,
+    asked: Mutex<Option<Wish>>,
+    wanted: Notify,
+}
+
+/// That nobody else starts, ends or hands over the app as long as this is there.
+#[derive(Debug)]
+pub(crate) struct Alone(#[expect(dead_code, reason = "held")] OwnedMutexGuard<()>);
+
+/// Who has asked for a restart.
+#[derive(Debug)]
+pub(super) struct Wish {
+    asker: oneshot::Sender<Result<u32, String>>,
+    alone: Alone,
+}
+
+impl Wish {
+    /// Tells whoever has asked how it went; nobody else's turn has come yet.
+    pub(super) fn answer(self, how: Result<u32, String>) -> Alone {
+        if let Err(why) = &how {
+            tracing::error!(why, "the app has not been restarted");
+        }
+        // Who asked may have gone.
+        let _ = self.asker.send(how);
+        self.alone
+    }
+}
+
+impl Restarts {
+    /// Has the app started anew; gives the process that serves then, or says why none does.
+    pub(crate) async fn ask(&self) -> Result<u32, String> {
+        let turn = Arc::clone(&self.alone).lock_owned();
+        let Ok(alone) = timeout(TURN, turn).await else {
+            return Err(
+                "the app is being restarted or handed over already, or the one before still finishes what it has: \
+                 ask again once that is over"
+                    .to_owned(),
+            );
+        };
+        let (asker, answer) = oneshot::channel();
+        let wish = Wish {
+            asker,
+            alone: Alone(alone),
+        };
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(wish);
+        self.wanted.notify_one();
+        match timeout(LONGEST, answer).await {
+            Ok(Ok(how)) => how,
+            Ok(Err(_)) => Err("the app ends, or the gateway that looks after it".to_owned()),
+            Err(_) => {
+                Err("the app takes long to be up; the gateway's log says how it ends".to_owned())
+            }
+        }
+    }
+
+    /// Keeps restarts out, unless one is under way.
+    pub(crate) fn keep_out(&self) -> Option<Alone> {
+        Arc::clone(&self.alone).try_lock_owned().ok().map(Alone)
+    }
+
+    /// Resolves once somebody asks for one.
+    pub(super) async fn wanted(&self) -> Wish {
+        loop {
+            let asked = { self.asked.lock() }
+                .unwrap_or_else(PoisonError::into_inner)
+                .take();
+            if let Some(wish) = asked {
+                return wish;
+            }
+            self.wanted.notified().await;
+        }
+    }
+}
+
+/// What comes of an app that is started beside another.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// It accepts connections here, and is well.
+    Serves(Process, AppAddress),
+    /// The other one has ended meanwhile, as this says.
+    Alone(Process, io::Result<Option<ExitStatus>>),
+    /// It does not come up, as this says, and has been ended.
+    Failed(String),
+}
+
+/// Starts the app once more, and waits until it is well, for as long as a start may take.
+pub(super) async fn next(shared: &Shared, plan: &Plan, runs: &mut Process) -> Next {
+    let mut process = match Process::start(plan) {
+        Ok(process) => process,
+        Err(error) => return Next::Failed(format!("it cannot be started: {error}")),
+    };
+    let port = process.port();
+    let failed = tokio::select! {
+        up = timeout(plan.start_timeout, well(shared, port)) => match up {
+            Ok(address) => return Next::Serves(process, address),
+            Err(_) => format!(
+                "the new one is not up after {:?}: it does not accept connections on PORT, or does not answer \
+                 `app.health`. The old one goes on",
+                plan.start_timeout
+            ),
+        },
+        status = process.wait() => format!(
+            "the new one has ended before it was up ({}). The old one goes on; what the new one has said is where \
+             the gateway's own log is",
+            told(&status)
+        ),
+        status = runs.wait() => return Next::Alone(process, status),
+    };
+    process.end(plan.grace.min(SHORT)).await;
+    Next::Failed(failed)
+}
+
+/// How long an app may take to end that nobody has been sent to.
+const SHORT: Duration = Duration::from_secs(5);
+
+fn told(status: &io::Result<Option<ExitStatus>>) -> String {
+    match status {
+        Ok(Some(status)) => status.to_string(),
+        Ok(None) => "nobody knows how".to_owned(),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// Where an app answers as it should on `port`, sooner or later.
+async fn well(shared: &Shared, port: u16) -> AppAddress {
+    let address = AppAddress::Tcp(accepting(port).await);
+    let clock: Rc<dyn Clock> = Rc::new(Arc::clone(&shared.clock));
+    let pool = Rc::new(Pool::new(clock, shared.descriptors.clone()));
+    pool.move_to(Some(&address));
+    while !health::is_well(shared, &pool).await {
+        sleep(LOOK).await;
+    }
+    address
+}
+
+/// Looks after an app that is up until it ends, or is not to run here any more; one that is wanted in its place serves
+/// once it is well.
+pub(super) async fn serve(
+    shared: &Arc<Shared>,
+    plan: &Plan,
+    process: &mut Process,
+    fate: &mut watch::Receiver<Fate>,
+    after: &mut After,
+) -> Result<io::Result<Option<ExitStatus>>, Fate> {
+    loop {
+        let asked = tokio::select! {
+            status = process.wait() => return Ok(status),
+            fate = decided(fate) => return Err(fate),
+            asked = shared.restarts.wanted() => asked,
+        };
+        tracing::info!("the app is started anew, beside the one that runs");
+        let next = tokio::select! {
+            next = next(shared, plan, process) => next,
+            // With it ends what has been started.
+            fate = decided(fate) => return Err(fate),
+        };
+        match next {
+            Next::Serves(new, address) => {
+                let before = std::mem::replace(process, new).ends_with_us();
+                tracing::info!(%address, "the new app serves");
+                shared.set_process(process.id().map(|id| (id, process.port())));
+                shared.app.found(address, true);
+                let alone = asked.answer(Ok(process.number()));
+                let end = wind_down(Arc::clone(shared), before, plan.grace, alone);
+                tokio::task::spawn_local(end);
+            }
+            Next::Failed(why) => drop(asked.answer(Err(why))),
+            Next::Alone(new, status) => {
+                after.next = Some(new);
+                after.wish = Some(asked);
+                return Ok(status);
+            }
+        }
+    }
+}
+
+/// What follows once an app has ended.
+#[derive(Debug, Default)]
+pub(super) struct After {
+    /// Who waits for the next to be up.
+    wish: Option<Wish>,
+    /// What has been started already.
+    pub(super) next: Option<Process>,
+}
+
+impl After {
+    /// It is up, with this number, or will not be, as this says.
+    pub(super) fn tell(&mut self, how: Result<u32, String>) {
+        drop(self.wish.take().map(|wish| wish.answer(how)));
+    }
+
+    /// Waits before the next start, unless one is asked for; whether there is to be one.
+    pub(super) async fn rest(
+        &mut self,
+        shared: &Shared,
+        pause: Duration,
+        fate: &mut watch::Receiver<Fate>,
+    ) -> bool {
+        if self.next.is_some() {
+            return true;
+        }
+        tokio::select! {
+            () = sleep(pause) => true,
+            asked = shared.restarts.wanted(), if self.wish.is_none() => {
+                self.wish = Some(asked);
+                true
+            }
+            _ = decided(fate) => false,
+        }
+    }
+}
+
+/// Ends an app in whose place another serves, once nobody of ours is at it any more, or after `grace`.
+pub(super) async fn wind_down(
+    shared: Arc<Shared>,
+    mut process: Process,
+    grace: Duration,
+    alone: Alone,
+) {
+    let port = process.port();
+    let emptied = async {
+        // Each worker has seen by then where the app is.
+        while !shared.round().await {}
+        while sockets::are_connected_to(port) {
+            sleep(LOOK).await;
+        }
+    };
+    if timeout(grace, emptied).await.is_err() {
+        tracing::warn!("the app before has not finished all that it had; it is ended");
+    }
+    process.end(grace).await;
+    tracing::info!("the app before has ended");
+    drop(alone);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn one_restart_waits_for_another_and_keeps_out_whoever_would_have_the_app() {
+        let restarts = Restarts::default();
+        let mut two = Box::pin(async { tokio::join!(restarts.ask(), restarts.ask()) });
+        let first = tokio::select! {
+            _ = &mut two => panic!("nobody has answered"),
+            wish = restarts.wanted() => wish,
+        };
+        assert!(restarts.keep_out().is_none());
+        // The other comes to nothing as long as this one is not over.
+        let alone = first.answer(Ok(7));
+        let (one, other) = two.await;
+        assert_eq!(one, Ok(7));
+        assert!(other.unwrap_err().contains("ask again"));
+        drop(alone);
+        let third = async { restarts.wanted().await.answer(Err("no".to_owned())) };
+        let (third, alone) = tokio::join!(restarts.ask(), third);
+        assert_eq!(third, Err("no".to_owned()));
+        drop(alone);
+        assert!(restarts.keep_out().is_some());
+    }
+}
