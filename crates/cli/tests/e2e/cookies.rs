@@ -387,3 +387,24 @@ fn keys_rotate_and_nobody_is_logged_out() {
         "{told}"
     );
 }
+
+#[test]
+fn as_many_as_a_browser_keeps_are_not_too_many_headers() {
+    let app = Recorder::start();
+    let gateway = Gateway::before(&app.origin(), "");
+    let cookies: Vec<String> = (0..180).map(|n| format!("cookie: c{n}=v")).collect();
+    let mut arguments = vec!["--http2"];
+    // Over HTTP/2 browsers send a field for each.
+    for cookie in &cookies {
+        arguments.extend(["-H", cookie]);
+    }
+    let url = gateway.url("/");
+    arguments.push(&url);
+    let answer = curl(&gateway.ca(), &arguments);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let seen = app.seen();
+    assert!(
+        seen.contains("c0=v; c1=v;") && seen.contains("; c179=v\r\n"),
+        "{seen}"
+    );
+}

@@ -240,3 +240,22 @@ fn the_way_to_https() {
     let location = https_location(&request, ports).unwrap();
     assert_eq!(location, "https://a.test/a%2f..%2fb?x=1");
 }
+
+#[test]
+fn the_cookies_of_a_browser_are_one_header() {
+    let request = |version: Version| {
+        let mut request = Request::builder().version(version).header(HOST, "a.test");
+        for number in 0..150 {
+            request = request.header(COOKIE, format!("name{number}=value"));
+        }
+        request.body(()).unwrap()
+    };
+    assert_eq!(fields(&request(Version::HTTP_2)), 2);
+    // There nobody has a reason to.
+    assert_eq!(fields(&request(Version::HTTP_11)), 151);
+    let none = Request::builder()
+        .version(Version::HTTP_2)
+        .body(())
+        .unwrap();
+    assert_eq!(fields(&none), 0);
+}
