@@ -15,6 +15,7 @@ use panoply_core::Refusal;
 
 pub(crate) use astray::Astray;
 pub(crate) use origin::own as own_origin;
+pub(crate) use sanitize::is_plain;
 pub(crate) use service::{Asked, Intake};
 
 /// Makes sure of one method, one host and one target, and removes headers that only mislead.
