@@ -262,6 +262,13 @@ fn what_another_site_causes() {
         curl(&gateway.ca(), &without).status,
         200,
     );
+    let kept = ["--http1.1", "-u", "ada:right"];
+    let kept = [&kept[..], &without].concat();
+    wrong.equal(
+        "with a password that the browser keeps",
+        curl(&gateway.ca(), &kept).status,
+        403,
+    );
     let told = gateway.process.line_with(
         &["https://evil.example", "cross_site.origins"],
         Duration::from_secs(5),
