@@ -350,3 +350,33 @@ fn what_stands_for_a_nonce_goes_out_nowhere() {
     let mark: String = page.header("x-backwards").unwrap().chars().rev().collect();
     assert!(!page.text().contains(&mark), "{}", page.text());
 }
+
+#[test]
+fn beside_a_nonce_films_are_to_be_had_in_parts_and_pages_are_not() {
+    let server = r#"
+        require('node:http').createServer((request, response) => {
+            const { range } = request.headers;
+            const type = request.url === '/film' ? 'video/mp4' : 'text/html';
+            response.writeHead(range ? 206 : 200, { 'content-type': type });
+            response.end(range ?? 'all of it');
+        }).listen(process.env.PORT, '127.0.0.1');
+    "#;
+    let config = "[headers]\npreset = \"strict\"\n";
+    let gateway = Gateway::setup()
+        .config(config)
+        .command(&["node", "-e", server].map(str::to_owned))
+        .start();
+    let part = |path: &str, dest: &str| {
+        let dest = format!("sec-fetch-dest: {dest}");
+        let url = gateway.url(path);
+        let answer = curl(&gateway.ca(), &["-r", "0-1", "-H", &dest, &url]);
+        (answer.status, answer.text())
+    };
+    assert_eq!(part("/film", "video"), (206, "bytes=0-1".to_owned()));
+    assert_eq!(part("/page", "document"), (200, "all of it".to_owned()));
+    // Whoever calls a page a film has none of it.
+    let (status, text) = part("/page", "video");
+    assert_eq!(status, 416, "{text}");
+    let (status, text) = part("/page.mp4", "document");
+    assert_eq!(status, 416, "{text}");
+}

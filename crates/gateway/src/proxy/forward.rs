@@ -48,6 +48,8 @@ pub(crate) fn forward(
     let progress = request.body().progress();
     let upgrade = headers::upgrade(request.headers(), request.version());
     let asked = upgrade.is_some();
+    let in_parts = upstream.placeholder.is_some()
+        && stamping::may_be_in_parts(request.uri().path(), request.headers());
     let state = if upstream.h2c {
         let (pool, upstream) = (Rc::clone(pool), upstream.clone());
         State::Shared(Box::pin(async move {
@@ -74,6 +76,7 @@ pub(crate) fn forward(
         state,
         progress,
         nonce,
+        in_parts,
         asked,
     })
 }
@@ -84,6 +87,8 @@ pub(crate) struct Forwarding {
     state: State,
     progress: Rc<Progress>,
     nonce: Option<Nonce>,
+    /// Whether the app is asked for a part of what it answers with.
+    in_parts: bool,
     /// Whether it asks for another protocol.
     asked: bool,
 }
@@ -210,7 +215,9 @@ impl Forwarding {
         upstream: &Upstream,
     ) -> Result<Response<ResponseBody>, Failure> {
         match &upstream.placeholder {
-            Some(placeholder) => stamping::stamped(answer, placeholder, self.nonce.take()),
+            Some(placeholder) => {
+                stamping::stamped(answer, placeholder, self.nonce.take(), self.in_parts)
+            }
             None => Ok(answer.map(ResponseBody::Plain)),
         }
     }

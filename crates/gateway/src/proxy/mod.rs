@@ -61,6 +61,9 @@ pub(crate) enum Failure {
     /// There were no random bytes for what goes out in place of the placeholder.
     #[error("the operating system has no random bytes")]
     Random,
+    /// It answered with a part of what the placeholder may stand in.
+    #[error("the app answered with a part of a page")]
+    Part,
     /// The client's own request broke off or was refused on the way.
     #[error("the request's body could not be passed on")]
     Body(crate::body::Fault),
@@ -110,6 +113,11 @@ impl Failure {
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "headers/nonce",
                 "This server cannot answer safely at the moment.",
+            ),
+            Self::Part => (
+                StatusCode::RANGE_NOT_SATISFIABLE,
+                "headers/part",
+                "This is to be had as a whole only.",
             ),
             Self::Timeout => (
                 StatusCode::GATEWAY_TIMEOUT,

@@ -5,8 +5,8 @@
 //! of its own). Whoever sees it there may write scripts that run on every page with a nonce. So it leaves in
 //! nothing that can be looked into; where the policy has no nonce, one that nobody asked for takes its place.
 
-use http::header::{ACCEPT_RANGES, CONTENT_TYPE, ETAG, LAST_MODIFIED};
-use http::{HeaderMap, HeaderValue, Response};
+use http::header::{ACCEPT_RANGES, CONTENT_TYPE, ETAG, HeaderName, LAST_MODIFIED, RANGE};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use memchr::memmem;
 use panoply_core::Nonce;
 
@@ -14,14 +14,49 @@ use super::Failure;
 use crate::body::{AppBody, ResponseBody};
 use crate::nonce::Stamped;
 
-/// The app's answer with `nonce` in place of the placeholder, or with any, if its policy has none.
+const FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+
+/// What the names of films, music and large files end in.
+const LARGE: [&str; 24] = [
+    "7z", "aac", "apk", "deb", "dmg", "exe", "flac", "gz", "iso", "m4a", "m4s", "m4v", "mkv",
+    "mov", "mp3", "mp4", "msi", "ogg", "opus", "pdf", "wav", "webm", "xz", "zip",
+];
+
+/// Whether the app may be asked for the part that a client wants: not of a page, of which half a placeholder would go
+/// out, but iOS plays no film that is not to be had in parts.
+///
+/// The client may say what it likes: no part of a text goes out ([`stamped`]).
+pub(super) fn may_be_in_parts(path: &str, headers: &HeaderMap) -> bool {
+    let Some(range) = headers.get(RANGE) else {
+        return false;
+    };
+    let is_played = || {
+        let dest = headers.get(FETCH_DEST).map(HeaderValue::as_bytes);
+        matches!(dest, Some(b"video" | b"audio"))
+    };
+    let is_large = || {
+        let end = path
+            .rsplit_once('.')
+            .map(|(_, end)| end.to_ascii_lowercase());
+        end.is_some_and(|end| LARGE.contains(&end.as_str()))
+    };
+    // Several come as a text of their own.
+    !range.as_bytes().contains(&b',') && (is_large() || is_played())
+}
+
+/// The app's answer with `nonce` in place of the placeholder, or with any, if its policy has none. `in_parts` says
+/// whether the client has chosen a part of it.
 pub(super) fn stamped(
     answer: Response<AppBody>,
     placeholder: &str,
     nonce: Option<Nonce>,
+    in_parts: bool,
 ) -> Result<Response<ResponseBody>, Failure> {
     let (mut parts, body) = answer.into_parts();
     let kind = Kind::of(&parts.headers);
+    if in_parts && parts.status == StatusCode::PARTIAL_CONTENT && kind != Kind::Bytes {
+        return Err(Failure::Part);
+    }
     let is_told = tells(&parts.headers, placeholder);
     if kind == Kind::Bytes && !is_told {
         return Ok(Response::from_parts(parts, ResponseBody::Plain(body)));
@@ -123,7 +158,7 @@ mod tests {
         }
         let text = Bytes::from(format!("<script nonce={PLACEHOLDER}>"));
         let answer = answer.body(AppBody::Whole(Full::new(text))).unwrap();
-        let (parts, body) = stamped(answer, PLACEHOLDER, nonce.cloned())
+        let (parts, body) = stamped(answer, PLACEHOLDER, nonce.cloned(), false)
             .unwrap()
             .into_parts();
         let runtime = tokio::runtime::Builder::new_current_thread().build();
@@ -204,6 +239,51 @@ mod tests {
         assert_eq!(headers["etag"], "\"1\"");
         let (headers, _) = passed(&pairs, None);
         assert!(!format!("{headers:?}").contains(PLACEHOLDER), "{headers:?}");
+    }
+
+    #[test]
+    fn parts_are_of_films_and_large_files_alone() {
+        let asks = |path: &str, pairs: &[(&'static str, &'static str)]| {
+            let pairs = pairs.iter();
+            let pairs = pairs.map(|(name, value)| {
+                let name = HeaderName::from_static(name);
+                (name, HeaderValue::from_static(value))
+            });
+            may_be_in_parts(path, &pairs.collect())
+        };
+        let range = ("range", "bytes=0-1");
+        assert!(asks("/film.MP4", &[range]) && asks("/a/b.tar.gz", &[range]));
+        assert!(asks("/film", &[range, ("sec-fetch-dest", "video")]));
+        assert!(!asks("/film.mp4", &[]), "without a range");
+        assert!(!asks("/film.mp4", &[("range", "bytes=0-1, 3-4")]));
+        for page in ["/", "/page.html", "/mp4", "/data.json", "/film.mp4/"] {
+            assert!(!asks(page, &[range]), "{page}");
+        }
+        // Whatever was asked for, no part of a text goes out.
+        for (media, goes) in [
+            ("video/mp4", true),
+            ("application/pdf", true),
+            ("text/html", false),
+            ("application/json", false),
+            ("multipart/byteranges", false),
+        ] {
+            let answer = || {
+                let answer = Response::builder()
+                    .status(206)
+                    .header("content-type", media);
+                answer.body(AppBody::default()).unwrap()
+            };
+            assert_eq!(
+                stamped(answer(), PLACEHOLDER, None, true).is_ok(),
+                goes,
+                "{media}"
+            );
+            // One that the app has chosen.
+            assert!(
+                stamped(answer(), PLACEHOLDER, None, false).is_ok(),
+                "{media}"
+            );
+        }
     }
 
     #[test]
