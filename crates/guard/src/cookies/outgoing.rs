@@ -94,7 +94,7 @@ impl CookieGuard {
             cookie = cookie.path("/");
         }
         let outside = outside.map(|names| if host { &*names.host } else { &*names.secure });
-        if outside.is_some() && cookie.domains() > 0 {
+        if outside.is_some() && !host && cookie.domains() > 0 {
             self.tell_of_domain(&name);
         }
         let goes_as = outside.unwrap_or(&name);
