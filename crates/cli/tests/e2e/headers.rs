@@ -353,14 +353,14 @@ fn what_stands_for_a_nonce_goes_out_nowhere() {
 
 #[test]
 fn beside_a_nonce_films_are_to_be_had_in_parts_and_pages_are_not() {
-    let server = r#"
+    let server = r"
         require('node:http').createServer((request, response) => {
             const { range } = request.headers;
             const type = request.url === '/film' ? 'video/mp4' : 'text/html';
             response.writeHead(range ? 206 : 200, { 'content-type': type });
             response.end(range ?? 'all of it');
         }).listen(process.env.PORT, '127.0.0.1');
-    "#;
+    ";
     let config = "[headers]\npreset = \"strict\"\n";
     let gateway = Gateway::setup()
         .config(config)
