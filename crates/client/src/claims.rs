@@ -4,7 +4,9 @@ use http::{HeaderMap, HeaderName};
 
 /// Headers that some proxy, CDN or framework is known to read a client's address, certificate, host,
 /// scheme or target from, apart from those that begin with one of [`FAMILIES`].
-const CLAIMS: [&str; 37] = [
+const CLAIMS: [&str; 43] = [
+    "ali-cdn-real-ip",
+    "cdn-src-ip",
     "cf-connecting-ip",
     "cf-connecting-ipv6",
     "cf-pseudo-ipv4",
@@ -17,6 +19,7 @@ const CLAIMS: [&str; 37] = [
     "forwarded",
     "forwarded-for",
     "front-end-https",
+    "incap-client-ip",
     "proxy-client-ip",
     "true-client-ip",
     "wl-proxy-client-ip",
@@ -29,6 +32,8 @@ const CLAIMS: [&str; 37] = [
     "x-envoy-external-address",
     "x-forwarded",
     "x-host",
+    "x-http-host-override",
+    "x-nf-client-connection-ip",
     "x-original-forwarded-for",
     "x-original-host",
     "x-original-url",
@@ -39,6 +44,7 @@ const CLAIMS: [&str; 37] = [
     "x-rewrite-url",
     "x-scheme",
     "x-ssl-cert",
+    "x-sucuri-clientip",
     "x-url-scheme",
     "x-vercel-forwarded-for",
     "x-vercel-proxied-for",
@@ -62,7 +68,7 @@ pub fn is_claim(name: &HeaderName) -> bool {
     let first = name.as_bytes().first();
     let may_be = matches!(
         first,
-        Some(b'c' | b'd' | b'f' | b'p' | b's' | b't' | b'w' | b'x')
+        Some(b'a' | b'c' | b'd' | b'f' | b'i' | b'p' | b's' | b't' | b'w' | b'x')
     );
     let in_family = || FAMILIES.iter().any(|start| name.starts_with(start));
     may_be && (in_family() || CLAIMS.binary_search(&name).is_ok())

@@ -5,6 +5,7 @@ mod clock;
 mod connection;
 mod counters;
 mod host;
+mod keep_private;
 mod networks;
 mod nonce;
 mod path_index;
@@ -24,6 +25,7 @@ pub use counters::{
     Receipt, Record, Release, Reply, Rule, State, StoreError, Subject,
 };
 pub use host::{is_host, parse_host};
+pub use keep_private::keep_private;
 pub use networks::{Network, Networks, UnknownNetwork};
 pub use nonce::Nonce;
 pub use path_index::PathIndex;

@@ -31,7 +31,7 @@ pin_project! {
 }
 
 impl<B> Stamped<B> {
-    pub(crate) fn new(inner: B, placeholder: &str, nonce: &Nonce) -> Self {
+    pub(crate) fn new(inner: B, placeholder: &str, nonce: Nonce) -> Self {
         Self {
             inner,
             stamp: Box::new(Stamp::new(placeholder, nonce)),
@@ -61,7 +61,7 @@ impl<B: Body<Data = Bytes>> Body for Stamped<B> {
             match ready!(this.inner.as_mut().poll_frame(cx)) {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) => {
-                        let data = this.stamp.pass(&data);
+                        let data = this.stamp.pass(data);
                         if !data.is_empty() {
                             return Poll::Ready(Some(Ok(Frame::data(data))));
                         }
@@ -108,18 +108,24 @@ struct Stamp {
 }
 
 impl Stamp {
-    fn new(placeholder: &str, nonce: &Nonce) -> Self {
+    fn new(placeholder: &str, nonce: Nonce) -> Self {
         let finder = Finder::new(placeholder).into_owned();
         Self {
             finder,
-            nonce: nonce.clone(),
+            nonce,
             held: BytesMut::new(),
         }
     }
 
     /// Takes `data` and gives what can be passed on: all but an end that may be a beginning.
-    fn pass(&mut self, data: &[u8]) -> Bytes {
-        self.held.extend_from_slice(data);
+    fn pass(&mut self, mut data: Bytes) -> Bytes {
+        // Most pieces have nothing of it, and need not be copied.
+        if self.held.is_empty() && self.finder.find(&data).is_none() {
+            let end = data.split_off(self.unsettled(&data, 0));
+            self.held.extend_from_slice(&end);
+            return data;
+        }
+        self.held.extend_from_slice(&data);
         let needle = self.finder.needle();
         let found: Vec<usize> = self.finder.find_iter(&self.held).collect();
         for start in &found {
@@ -128,20 +134,19 @@ impl Stamp {
             }
         }
         let settled = found.last().map_or(0, |start| start + needle.len());
-        let tail = self
-            .held
-            .len()
-            .saturating_sub(needle.len() - 1)
-            .max(settled);
+        let keep_from = self.unsettled(&self.held, settled);
+        self.held.split_to(keep_from).freeze()
+    }
+
+    /// Where what may be a beginning begins, behind what is `settled`.
+    fn unsettled(&self, text: &[u8], settled: usize) -> usize {
+        let needle = self.finder.needle();
+        let tail = text.len().saturating_sub(needle.len() - 1).max(settled);
         let begins = |start: &usize| {
-            self.held
-                .get(*start..)
+            text.get(*start..)
                 .is_some_and(|end| needle.starts_with(end))
         };
-        let keep_from = (tail..self.held.len())
-            .find(begins)
-            .unwrap_or(self.held.len());
-        self.held.split_to(keep_from).freeze()
+        (tail..text.len()).find(begins).unwrap_or(text.len())
     }
 
     /// What was held back, at the end.
@@ -164,7 +169,7 @@ mod tests {
             .into_iter()
             .map(|p| Ok::<_, std::io::Error>(Frame::data(p.into())));
         let body = StreamBody::new(futures_util::stream::iter(frames));
-        let all = Stamped::new(body, PLACEHOLDER, nonce).collect();
+        let all = Stamped::new(body, PLACEHOLDER, nonce.clone()).collect();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap();

@@ -131,11 +131,22 @@ fn build(
     }
     let secret = &running.store.secret;
     if settings.store.secret == *secret {
-        return Ok((settings, false));
+        return Ok((without_placeholder(settings, running), false));
     }
     // It was text where it comes from.
     loaded.config.store.secret = Some(String::from_utf8_lossy(secret.expose()).into_owned());
-    Ok((Settings::build(&loaded, around)?, true))
+    let settings = Settings::build(&loaded, around)?;
+    Ok((without_placeholder(settings, running), true))
+}
+
+/// The settings under which what the app writes for a nonce goes out nowhere: until a restart it writes that,
+/// whatever the policy says by now.
+fn without_placeholder(mut settings: Settings, running: &Settings) -> Settings {
+    let placeholder = &mut settings.live.placeholder;
+    *placeholder = placeholder
+        .take()
+        .or_else(|| running.live.placeholder.clone());
+    settings
 }
 
 #[cfg(test)]
@@ -144,6 +155,25 @@ mod tests {
 
     use super::*;
     use crate::config::Source;
+
+    #[test]
+    fn a_policy_that_loses_its_nonce_does_not_tell_what_stood_for_it() {
+        let state = tempfile::tempdir().unwrap();
+        let around = Surroundings::new(state.path(), Arc::new(ManualClock::new()));
+        let loaded = |written: &str| {
+            let app = "[app]\ncommand = [\"node\"]\n[tls]\nmode = \"off\"\n";
+            let text = format!("{app}{written}");
+            Source::new().text("panoply.toml", &text).load().unwrap()
+        };
+        let nonce = "[headers.content-security-policy]\nappend = { script-src = [\"'nonce'\"] }\n";
+        let running = Settings::build(&loaded(nonce), &around).unwrap();
+        assert!(running.live.placeholder.is_some());
+        let (settings, _) = build(loaded(""), &running, &around).unwrap();
+        assert_eq!(settings.live.placeholder, running.live.placeholder);
+        let never = Settings::build(&loaded(""), &around).unwrap();
+        let (settings, _) = build(loaded(""), &never, &around).unwrap();
+        assert_eq!(settings.live.placeholder, None);
+    }
 
     #[test]
     fn what_waits_for_a_restart_is_named() {

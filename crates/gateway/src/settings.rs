@@ -15,6 +15,7 @@ use crate::config::{
     Address, AppOrigin, ConfigError, FrameworkErrors, Loaded, LogConfig, Origin, SECRET_SETTINGS,
     StoreUrl, Upstream,
 };
+use crate::handover::Heir;
 use crate::permissions::Secrets;
 use crate::privilege::Account;
 use crate::proxy_protocol::Senders;
@@ -257,7 +258,9 @@ fn secrets(loaded: &Loaded, around: &Surroundings) -> Secrets {
 /// What the app writes where the nonce belongs: as configured, else one that only the app is told.
 fn placeholder(suit: &Suit, app: &App, around: &Surroundings) -> Option<Arc<str>> {
     let headers = suit.headers();
-    let told = headers.uses_nonce() && matches!(app, App::Command { .. });
+    // An app that was told by the gateway before this one writes it whatever the policy is by now.
+    let was_told = || around.heir.as_ref().is_some_and(Heir::app_was_told);
+    let told = matches!(app, App::Command { .. }) && (headers.uses_nonce() || was_told());
     let made = || around.placeholder.clone().filter(|_| told);
     headers.nonce_placeholder().map(Arc::from).or_else(made)
 }

@@ -46,7 +46,7 @@ impl Surroundings {
     /// State in `state`, time from `clock`.
     pub fn new(state: &Path, clock: Arc<dyn Clock>) -> Self {
         // Without random bytes no policy with a nonce can be sent either.
-        let placeholder = Nonce::random().ok().map(|nonce| Arc::from(nonce.as_str()));
+        let placeholder = placeholder();
         Self {
             state: state.to_owned(),
             clock,
@@ -102,5 +102,27 @@ impl Surroundings {
     /// What an app of ours is told to write where a nonce belongs.
     pub(crate) fn placeholder(&self) -> Option<&str> {
         self.placeholder.as_deref()
+    }
+}
+
+/// Of letters and digits alone: templates write `+` and `/` as entities (Go's `html/template`, Mustache), and JSON of
+/// PHP has a backslash before each `/`, so that nobody would know it again.
+fn placeholder() -> Option<Arc<str>> {
+    let nonce = Nonce::random().ok()?;
+    Some(nonce.as_str().replace('+', "A").replace('/', "B").into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_template_writes_the_placeholder_otherwise() {
+        for _ in 0..100 {
+            let placeholder = placeholder().unwrap();
+            assert_eq!(placeholder.len(), Nonce::LEN);
+            let plain = placeholder.bytes().all(|byte| byte.is_ascii_alphanumeric());
+            assert!(plain, "{placeholder}");
+        }
     }
 }

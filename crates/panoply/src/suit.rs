@@ -60,7 +60,7 @@ impl Cookies {
 impl Panoply {
     /// Everything at its default: Helmet's headers, no proxy trusted, the usual login paths guarded
     /// and counted in this process's memory, nothing changed that another site causes and that
-    /// carries a cookie, exchanges told of as events at level `debug`. The service's own cookies are
+    /// carries a cookie or credentials that browsers keep, exchanges told of as events at level `debug`. The service's own cookies are
     /// left alone.
     pub fn recommended() -> Self {
         Self {

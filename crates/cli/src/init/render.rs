@@ -240,7 +240,7 @@ const LOGINS: &str = r#"
 #plain_until = "2027-01-31"
 
 [cross_site]
-# What another site's page sends with a cookie is refused, but for these paths and sites:
+# What another site's page sends with a cookie or a kept password is refused, but for these:
 #paths = ["/webhooks/"]
 #origins = ["https://checkout.example"]
 

@@ -262,6 +262,13 @@ fn what_another_site_causes() {
         curl(&gateway.ca(), &without).status,
         200,
     );
+    let kept = ["--http1.1", "-u", "ada:right"];
+    let kept = [&kept[..], &without].concat();
+    wrong.equal(
+        "with a password that the browser keeps",
+        curl(&gateway.ca(), &kept).status,
+        403,
+    );
     let told = gateway.process.line_with(
         &["https://evil.example", "cross_site.origins"],
         Duration::from_secs(5),
@@ -385,5 +392,26 @@ fn keys_rotate_and_nobody_is_logged_out() {
     assert!(
         !missing.status.success() && told.contains("`panoply keys rotate` makes it"),
         "{told}"
+    );
+}
+
+#[test]
+fn as_many_as_a_browser_keeps_are_not_too_many_headers() {
+    let app = Recorder::start();
+    let gateway = Gateway::before(&app.origin(), "");
+    let cookies: Vec<String> = (0..180).map(|n| format!("cookie: c{n}=v")).collect();
+    let mut arguments = vec!["--http2"];
+    // Over HTTP/2 browsers send a field for each.
+    for cookie in &cookies {
+        arguments.extend(["-H", cookie]);
+    }
+    let url = gateway.url("/");
+    arguments.push(&url);
+    let answer = curl(&gateway.ca(), &arguments);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let seen = app.seen();
+    assert!(
+        seen.contains("c0=v; c1=v;") && seen.contains("; c179=v\r\n"),
+        "{seen}"
     );
 }

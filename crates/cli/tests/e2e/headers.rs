@@ -295,3 +295,88 @@ fn mdn_observatory_gives_0_naked_120_guarded_140_strict() {
     );
     wrong.settle();
 }
+
+#[test]
+fn what_stands_for_a_nonce_goes_out_nowhere() {
+    // As templates are: they write it whatever they are for; and backwards, so that it can be told here.
+    let server = r#"
+        const mark = process.env.PANOPLY_NONCE;
+        const http = require('node:http');
+        http.createServer((request, response) => {
+            const type = new URL(request.url, 'http://app').searchParams.get('type');
+            response.setHeader('content-type', type);
+            response.setHeader('link', `</a.js>; rel=preload; as=script; nonce="${mark}"`);
+            response.setHeader('x-backwards', [...mark].reverse().join(''));
+            response.end(`<script nonce="${mark}">1</script>`);
+        }).listen(process.env.PORT, '127.0.0.1');
+    "#;
+    let nonce = "[headers.content-security-policy]\nappend = { script-src = [\"'nonce'\"] }\n";
+    let without = "[[headers.path]]\nprefix = \"/legacy\"\ncontent-security-policy = false\n";
+    let mut gateway = Gateway::setup()
+        .config(&format!("{nonce}{without}"))
+        .command(&["node", "-e", server].map(str::to_owned))
+        .start();
+    let ask = |path: &str| {
+        let answer = curl(&gateway.ca(), &[&gateway.url(path)]);
+        let backwards = answer.header("x-backwards").unwrap();
+        let mark: String = backwards.chars().rev().collect();
+        let said = format!("{:?} {}", answer.all("link"), answer.text());
+        assert!(!said.contains(&mark), "{path}: {said}");
+        answer
+    };
+    let page = ask("/?type=text/html");
+    let policy = page.header("content-security-policy").unwrap();
+    let (_, nonce) = policy.split_once("'nonce-").unwrap();
+    let (nonce, _) = nonce.split_once('\'').unwrap();
+    assert!(page.text().contains(nonce), "{policy} {}", page.text());
+    assert!(page.header("link").unwrap().contains(nonce), "{policy}");
+    for path in [
+        "/legacy/?type=text/html",
+        "/?type=text/x-component",
+        "/?type=application/json",
+        "/?type=image/svg%2Bxml",
+    ] {
+        ask(path);
+    }
+    // Nor once no policy has one any more: the app still writes it.
+    std::fs::write(gateway.config_path(), "").unwrap();
+    gateway.process.signal(rustix::process::Signal::HUP);
+    gateway
+        .process
+        .line_with(&["has been reloaded"], std::time::Duration::from_secs(10));
+    let page = curl(&gateway.ca(), &[&gateway.url("/?type=text/html")]);
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(!policy.contains("nonce-"), "{policy}");
+    let mark: String = page.header("x-backwards").unwrap().chars().rev().collect();
+    assert!(!page.text().contains(&mark), "{}", page.text());
+}
+
+#[test]
+fn beside_a_nonce_films_are_to_be_had_in_parts_and_pages_are_not() {
+    let server = r"
+        require('node:http').createServer((request, response) => {
+            const { range } = request.headers;
+            const type = request.url === '/film' ? 'video/mp4' : 'text/html';
+            response.writeHead(range ? 206 : 200, { 'content-type': type });
+            response.end(range ?? 'all of it');
+        }).listen(process.env.PORT, '127.0.0.1');
+    ";
+    let config = "[headers]\npreset = \"strict\"\n";
+    let gateway = Gateway::setup()
+        .config(config)
+        .command(&["node", "-e", server].map(str::to_owned))
+        .start();
+    let part = |path: &str, dest: &str| {
+        let dest = format!("sec-fetch-dest: {dest}");
+        let url = gateway.url(path);
+        let answer = curl(&gateway.ca(), &["-r", "0-1", "-H", &dest, &url]);
+        (answer.status, answer.text())
+    };
+    assert_eq!(part("/film", "video"), (206, "bytes=0-1".to_owned()));
+    assert_eq!(part("/page", "document"), (200, "all of it".to_owned()));
+    // Whoever calls a page a film has none of it.
+    let (status, text) = part("/page", "video");
+    assert_eq!(status, 416, "{text}");
+    let (status, text) = part("/page.mp4", "document");
+    assert_eq!(status, 416, "{text}");
+}

@@ -479,3 +479,27 @@ fn an_app_that_knows_of_no_nonce_is_not_asked_for_one() {
         page.text()
     );
 }
+
+#[test]
+fn what_an_app_was_told_to_write_for_a_nonce_goes_out_under_no_policy() {
+    let config = format!("{}[headers]\npreset = \"strict\"\n", app(""));
+    let gateway = Gateway::setup().config(&config).command(&[]).start();
+    let last = Last::of(&gateway);
+    std::fs::write(gateway.config_path(), app("")).unwrap();
+    let (done, said) = last.upgrade();
+    assert!(done, "{said}");
+    // The app is the same, and still writes it: were it not replaced, both would have the same.
+    let own = || {
+        let page = curl(&gateway.ca(), &[&gateway.url("/nonce?guess=x")]);
+        let policy = page.header("content-security-policy").unwrap();
+        assert!(!policy.contains("nonce-"), "{policy}");
+        let text = page.text();
+        let nonces = text.split("nonce=\"").skip(1);
+        let nonces = nonces.filter_map(|rest| rest.split('"').next());
+        nonces
+            .map(str::to_owned)
+            .find(|nonce| nonce.len() == 24)
+            .expect(&text)
+    };
+    assert_ne!(own(), own());
+}

@@ -98,6 +98,12 @@ impl Heir {
         self.0.placeholder.clone()
     }
 
+    /// Whether an app runs that was told it.
+    pub(crate) fn app_was_told(&self) -> bool {
+        let left = self.0.left.lock().unwrap_or_else(PoisonError::into_inner);
+        left.app.as_ref().is_some_and(|(app, _)| app.told)
+    }
+
     /// The keys of session tickets that clients of the gateway that runs have.
     pub(crate) fn tickets(&self) -> &[Secret] {
         &self.0.tickets

@@ -8,13 +8,14 @@ mod origin;
 mod sanitize;
 mod service;
 
-use http::header::{CONNECTION, CONTENT_LENGTH, HOST};
+use http::header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST};
 use http::uri::{Authority, Parts, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version};
 use panoply_core::Refusal;
 
 pub(crate) use astray::Astray;
 pub(crate) use origin::own as own_origin;
+pub(crate) use sanitize::is_plain;
 pub(crate) use service::{Asked, Intake};
 
 /// Makes sure of one method, one host and one target, and removes headers that only mislead.
@@ -72,6 +73,17 @@ pub(crate) fn close<B>(response: &mut http::Response<B>, version: Version) {
             .headers_mut()
             .insert(CONNECTION, HeaderValue::from_static("close"));
     }
+}
+
+/// How many headers a request has. Over HTTP/2 browsers send each cookie in a field of its own (RFC 9113 §8.2.3):
+/// together those are the one header that they are to the app.
+fn fields<B>(request: &Request<B>) -> usize {
+    let headers = request.headers();
+    let crumbs = match request.version() {
+        Version::HTTP_2 => headers.get_all(COOKIE).iter().count(),
+        _ => 0,
+    };
+    headers.len() - crumbs.saturating_sub(1)
 }
 
 /// Whether there is at most one length, and it is a plain number; on HTTP/1 the framing sees to it.

@@ -4,8 +4,8 @@ use http::{HeaderMap, HeaderName};
 
 use crate::proxy::named;
 
-/// Removes names with `_`, since CGI and WSGI read `X_Forwarded_For` as `X-Forwarded-For`; what would have
-/// an app do another's bidding; and what `Connection` names, which every layer must miss as the app does:
+/// Removes names with anything but letters, digits and `-`, since CGI, WSGI and PHP read `X_Forwarded_For` or
+/// `X.Real.IP` as `X-Forwarded-For` and `X-Real-IP`; what would have an app do another's bidding; and what `Connection` names, which every layer must miss as the app does:
 /// else one of them would go by a `Content-Encoding` of which the app knows nothing.
 pub(super) fn headers(headers: &mut HeaderMap) {
     for name in named(headers) {
@@ -34,5 +34,12 @@ const MISLEADING: [&str; 2] = ["proxy", "x-middleware-subrequest"];
 
 fn misleads(name: &HeaderName) -> bool {
     let name = name.as_str();
-    name.as_bytes().contains(&b'_') || MISLEADING.contains(&name)
+    !is_plain(name) || MISLEADING.contains(&name)
+}
+
+/// Whether nobody takes a header's name for another, as nginx sees it as well: PHP makes `_` of a point, lighttpd
+/// of whatever is no letter or digit.
+pub(crate) fn is_plain(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }

@@ -52,8 +52,8 @@ impl<S> Intake<S> {
             // A head that hyper could not read has no host; why it was refused comes with it.
             return Some(Err(request.extensions_mut().remove().unwrap_or(refusal)));
         }
-        if request.headers().len() > self.live.limits.header_count {
-            // HTTP/1 heads are counted by hyper, HTTP/2 ones only by their size.
+        // HTTP/1 heads are counted as they are read, HTTP/2 ones until here only by their size.
+        if super::fields(request) > self.live.limits.header_count {
             let detail = "The request has more headers than this server accepts.";
             let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
             return Some(Err(Refusal::new(status, "limits/header-count", detail)));

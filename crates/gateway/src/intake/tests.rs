@@ -146,15 +146,17 @@ fn methods_that_open_tunnels_or_echo_are_refused() {
 }
 
 #[test]
-fn underscores_do_not_reach_the_app() {
-    let mut request = get()
-        .header(HOST, "a")
-        .header("x_forwarded_for", "6.6.6.6")
-        .header("x-a", "1")
-        .body(())
-        .unwrap();
-    admit(&mut request).unwrap();
-    assert_eq!(request.headers().len(), 2);
+fn what_some_read_as_another_name_does_not_reach_the_app() {
+    for name in ["x_forwarded_for", "x.real.ip", "client.cert", "x!real~ip"] {
+        let mut request = get()
+            .header(HOST, "a")
+            .header(name, "6.6.6.6")
+            .header("x-a1", "1")
+            .body(())
+            .unwrap();
+        admit(&mut request).unwrap();
+        assert_eq!(request.headers().len(), 2, "{name}");
+    }
 }
 
 #[test]
@@ -239,4 +241,23 @@ fn the_way_to_https() {
     };
     let location = https_location(&request, ports).unwrap();
     assert_eq!(location, "https://a.test/a%2f..%2fb?x=1");
+}
+
+#[test]
+fn the_cookies_of_a_browser_are_one_header() {
+    let request = |version: Version| {
+        let mut request = Request::builder().version(version).header(HOST, "a.test");
+        for number in 0..150 {
+            request = request.header(COOKIE, format!("name{number}=value"));
+        }
+        request.body(()).unwrap()
+    };
+    assert_eq!(fields(&request(Version::HTTP_2)), 2);
+    // There nobody has a reason to.
+    assert_eq!(fields(&request(Version::HTTP_11)), 151);
+    let none = Request::builder()
+        .version(Version::HTTP_2)
+        .body(())
+        .unwrap();
+    assert_eq!(fields(&none), 0);
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::expect_used, reason = "what fails is found")]
 
+use bytes::Bytes;
 use panoply_core::Nonce;
 
 use super::Stamp;
@@ -25,14 +26,14 @@ pub fn stamp(data: &[u8]) {
         .copied()
         .collect();
     let nonce = Nonce::random().expect("random bytes");
-    let mut stamp = Stamp::new(PLACEHOLDER, &nonce);
+    let mut stamp = Stamp::new(PLACEHOLDER, nonce.clone());
     let mut streamed = Vec::new();
     let mut sizes = sizes.iter().map(|size| usize::from(*size).max(1)).cycle();
     let mut rest = page.as_slice();
     while !rest.is_empty() {
         let size = sizes.next().unwrap_or(7).min(rest.len());
         let (piece, after) = rest.split_at(size);
-        streamed.extend_from_slice(&stamp.pass(piece));
+        streamed.extend_from_slice(&stamp.pass(Bytes::copy_from_slice(piece)));
         assert!(
             stamp.held.len() < PLACEHOLDER.len(),
             "too much is held back"

@@ -7,18 +7,17 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use http::header::{ACCEPT_RANGES, CONNECTION, CONTENT_TYPE, ETAG, LAST_MODIFIED};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::header::CONNECTION;
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use panoply_core::Nonce;
 use panoply_headers::Headers;
 
 use super::deadlines::Deadline;
 use super::http1::{self, Ahead, Begun, Ended, Exchange, Head, Line, Upload};
 use super::pool::Pool;
-use super::{Failure, Reach, headers, shared};
+use super::{Failure, Reach, headers, shared, stamping};
 use crate::body::{AppBody, Fault, Progress, RequestBody, ResponseBody};
 use crate::http1::Malformed;
-use crate::nonce::Stamped;
 use crate::wire::Tunnel;
 
 /// How the app is spoken to.
@@ -51,6 +50,8 @@ pub(crate) fn forward(
     let progress = request.body().progress();
     let upgrade = headers::upgrade(request.headers(), request.version());
     let asked = upgrade.is_some();
+    let in_parts = upstream.placeholder.is_some()
+        && stamping::may_be_in_parts(request.uri().path(), request.headers());
     let state = if upstream.h2c {
         let (pool, upstream) = (Rc::clone(pool), upstream.clone());
         State::Shared(Box::pin(async move {
@@ -77,6 +78,7 @@ pub(crate) fn forward(
         state,
         progress,
         nonce,
+        in_parts,
         asked,
     })
 }
@@ -87,6 +89,8 @@ pub(crate) struct Forwarding {
     state: State,
     progress: Rc<Progress>,
     nonce: Option<Nonce>,
+    /// Whether the app is asked for a part of what it answers with.
+    in_parts: bool,
     /// Whether it asks for another protocol.
     asked: bool,
 }
@@ -180,12 +184,12 @@ impl Forwarding {
                     }
                     let head = answer.map_err(|ended| self.failure(ended))?;
                     let answer = answered(pool, upstream, exchange, head, self.asked)?;
-                    return Poll::Ready(Ok(self.passed(answer, upstream)));
+                    return Poll::Ready(self.passed(answer, upstream));
                 }
                 State::Shared(shared) => {
                     let answer = ready!(shared.as_mut().poll(cx));
                     self.take();
-                    return Poll::Ready(answer.map(|answer| self.passed(answer, upstream)));
+                    return Poll::Ready(answer.and_then(|answer| self.passed(answer, upstream)));
                 }
                 // Polled again after its end, which a future may answer as it likes.
                 State::Over => return Poll::Pending,
@@ -207,12 +211,17 @@ impl Forwarding {
         }
     }
 
-    /// The answer, with the nonce in it where that belongs.
-    fn passed(&mut self, answer: Response<AppBody>, upstream: &Upstream) -> Response<ResponseBody> {
-        let stamp = upstream.placeholder.as_ref().zip(self.nonce.take());
-        match stamp.filter(|_| is_html(answer.headers())) {
-            Some((placeholder, nonce)) => stamped(answer, placeholder, &nonce),
-            None => answer.map(ResponseBody::Plain),
+    /// The answer, with a nonce wherever the app has written the placeholder.
+    fn passed(
+        &mut self,
+        answer: Response<AppBody>,
+        upstream: &Upstream,
+    ) -> Result<Response<ResponseBody>, Failure> {
+        match &upstream.placeholder {
+            Some(placeholder) => {
+                stamping::stamped(answer, placeholder, self.nonce.take(), self.in_parts)
+            }
+            None => Ok(answer.map(ResponseBody::Plain)),
         }
     }
 }
@@ -312,24 +321,4 @@ impl Wait {
         self.deadline.has_passed(cx.waker());
         Poll::Pending
     }
-}
-
-/// The app's page with the nonce in it.
-fn stamped(answer: Response<AppBody>, placeholder: &str, nonce: &Nonce) -> Response<ResponseBody> {
-    let (mut parts, body) = answer.into_parts();
-    // A page with a nonce is another page each time: it must not be revalidated as the same.
-    for name in [ETAG, LAST_MODIFIED, ACCEPT_RANGES] {
-        parts.headers.remove(name);
-    }
-    let body = Box::new(Stamped::new(body, placeholder, nonce));
-    Response::from_parts(parts, ResponseBody::Stamped(body))
-}
-
-fn is_html(headers: &HeaderMap) -> bool {
-    let media = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or("");
-    let media = media.split(';').next().unwrap_or("").trim();
-    media.eq_ignore_ascii_case("text/html") || media.eq_ignore_ascii_case("application/xhtml+xml")
 }

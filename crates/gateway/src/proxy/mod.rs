@@ -10,6 +10,7 @@ mod pool;
 mod reach;
 pub(crate) mod scheme;
 mod shared;
+mod stamping;
 mod stream;
 mod trouble;
 mod uploads;
@@ -62,6 +63,12 @@ pub(crate) enum Failure {
     /// Its body is in a transfer coding that nobody asked for.
     #[error("the app's answer has a transfer coding other than chunked")]
     Coded,
+    /// There were no random bytes for what goes out in place of the placeholder.
+    #[error("the operating system has no random bytes")]
+    Random,
+    /// It answered with a part of what the placeholder may stand in.
+    #[error("the app answered with a part of a page")]
+    Part,
     /// The client's own request broke off or was refused on the way.
     #[error("the request's body could not be passed on")]
     Body(crate::body::Fault),
@@ -81,7 +88,7 @@ impl Failure {
     /// Whether nobody else knows of it, or why: to the app all was well, or it was never asked.
     pub(crate) fn is_news(&self) -> bool {
         match self {
-            Self::Broken(_) | Self::NotHttp2 | Self::Unasked | Self::Coded => true,
+            Self::Broken(_) | Self::NotHttp2 | Self::Unasked | Self::Coded | Self::Random => true,
             // The mode of a Unix socket, or a firewall of this machine.
             Self::Away(error) => error.kind() == io::ErrorKind::PermissionDenied,
             _ => false,
@@ -123,6 +130,16 @@ impl Failure {
                 StatusCode::BAD_GATEWAY,
                 "app/broken-answer",
                 "The application behind this address broke off its answer.",
+            ),
+            Self::Random => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "headers/nonce",
+                "This server cannot answer safely at the moment.",
+            ),
+            Self::Part => (
+                StatusCode::RANGE_NOT_SATISFIABLE,
+                "headers/part",
+                "This is to be had as a whole only.",
             ),
             Self::Timeout => (
                 StatusCode::GATEWAY_TIMEOUT,

@@ -16,6 +16,7 @@ use panoply_core::{ClientAddress, Connection, RequestId};
 use super::forward::{Upstream, Wait};
 use super::multiplexed::Turn;
 use super::pool::Pool;
+use super::stamping::may_be_in_parts;
 use super::uploads::Outgoing;
 use super::{Failure, headers};
 use crate::body::{AppBody, Progress, RequestBody};
@@ -62,8 +63,11 @@ fn prepare(request: &mut Request<RequestBody>, stamped: bool) {
     }
     if stamped {
         // A compressed page cannot be stamped, nor part of one.
-        for name in [ACCEPT_ENCODING, RANGE, IF_RANGE] {
-            map.remove(name);
+        map.remove(ACCEPT_ENCODING);
+        let path = target.as_ref().map_or("", PathAndQuery::path);
+        if !may_be_in_parts(path, map) {
+            map.remove(RANGE);
+            map.remove(IF_RANGE);
         }
     }
     let target = target.unwrap_or_else(|| PathAndQuery::from_static("/"));

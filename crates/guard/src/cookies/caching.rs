@@ -2,6 +2,7 @@
 
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, EXPIRES, HeaderName, PRAGMA};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use panoply_core::keep_private;
 
 use super::CookieGuard;
 
@@ -11,18 +12,27 @@ const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 const EVERYTHING: HeaderValue = HeaderValue::from_static("\"cache\", \"cookies\", \"storage\"");
 
 impl CookieGuard {
-    /// Forbids to keep an answer of a session, where the app says nothing of keeping.
-    pub(super) fn forbid_caching(&self, status: StatusCode, headers: &mut HeaderMap) {
+    /// Forbids to keep an answer of a session, where the app says nothing of keeping; where it `sets` the
+    /// session's cookie, all but the client, whatever the app says.
+    pub(super) fn forbid_caching(&self, status: StatusCode, headers: &mut HeaderMap, sets: bool) {
+        if sets {
+            keep_private(headers);
+        }
         let told = [CACHE_CONTROL, EXPIRES, PRAGMA];
         if !self.config().sets_no_store()
             || told.iter().any(|name| headers.contains_key(name))
             || status.is_informational()
             || status == StatusCode::NOT_MODIFIED
-            || is_part_of_a_page(headers)
         {
             return;
         }
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        let keeping = match (is_part_of_a_page(headers), sets) {
+            (false, _) => "no-store",
+            // The browser may have it again without asking, and nobody else.
+            (true, true) => "private",
+            (true, false) => return,
+        };
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static(keeping));
     }
 
     /// Has the browser forget everything of the site.

@@ -73,7 +73,7 @@ impl CookieGuard {
             }
             as_it_came &= all.next().is_none();
             let before = passed.len();
-            drop_repeated(&mut passed);
+            self.drop_repeated(&mut passed);
             as_it_came &= passed.len() == before;
             seen.session = passed.iter().any(|pair| pair.session);
             (!as_it_came).then(|| join(&passed))
@@ -103,6 +103,9 @@ impl CookieGuard {
         let plain = https && inside.is_none() && is_other();
         let hides = || https && inside.is_none() && self.holds_another(pair);
         if (plain || hides()) && !self.takes_plain() {
+            if plain {
+                self.tell_of_plain(name);
+            }
             return None;
         }
         let value = self.unsealed(name, pair.value, &treatment)?;
@@ -173,6 +176,61 @@ impl CookieGuard {
             && !pair.is_odd()
     }
 
+    /// Of those that count once the one stays that the fewest can have set, and of those the first.
+    fn drop_repeated(&self, passed: &mut SmallVec<[Passed<'_>; 8]>) {
+        if passed.iter().filter(|pair| pair.once).count() < 2 {
+            return;
+        }
+        let mut best: HashMap<&[u8], (Trust, usize)> = HashMap::new();
+        for (at, pair) in passed.iter().enumerate().filter(|(_, pair)| pair.once) {
+            let known = best.entry(pair.name).or_insert((pair.trust, at));
+            if pair.trust > known.0 {
+                *known = (pair.trust, at);
+            }
+        }
+        let mut at = 0;
+        passed.retain(|pair| {
+            let kept = best.get(pair.name).filter(|_| pair.once);
+            let stays = kept.is_none_or(|(_, place)| *place == at);
+            at += 1;
+            if !stays
+                && pair.trust == Trust::Domain
+                && kept.is_some_and(|kept| kept.0 == Trust::Host)
+            {
+                self.tell_of_two(pair.name);
+            }
+            stays
+        });
+    }
+
+    /// Whoever is sent back to log in again and again is, where another host of the domain has set it.
+    fn tell_of_plain(&self, name: &[u8]) {
+        if self.aliases().outside(name).is_some() && self.first_told(&[name, b", plain"].concat()) {
+            let name = String::from_utf8_lossy(name);
+            tracing::info!(
+                cookie = %name,
+                "a client has sent it by its plain name, which a neighbouring host can set, and the app does not \
+                 get it: who had it before the cookie guard was there logs in again (or set \
+                 `cookies.plain_until`). If another host of this domain sets it for this app, set \
+                 `cookies.names.\"{name}\".rename = false`"
+            );
+        }
+    }
+
+    /// Two apps that share a host may both mean theirs; a neighbouring host may mean to slip one in.
+    fn tell_of_two(&self, name: &[u8]) {
+        if self.first_told(&[name, b", two"].concat()) {
+            let name = String::from_utf8_lossy(name);
+            tracing::warn!(
+                cookie = %name,
+                "a client has sent two of this name, one for all of the site and one for a path or a domain, and \
+                 the app gets the first alone. If two apps share this host, and users of one are logged out \
+                 again and again, have its session go by another name, or set \
+                 `cookies.names.\"{name}\".rename = false`"
+            );
+        }
+    }
+
     /// The value as the app has set it; none where it must not see what is there.
     fn unsealed<'v>(
         &self,
@@ -215,26 +273,6 @@ impl<'a> Passed<'a> {
             as_it_came: true,
         }
     }
-}
-
-/// Of those that count once the one stays that the fewest can have set, and of those the first.
-fn drop_repeated(passed: &mut SmallVec<[Passed<'_>; 8]>) {
-    if passed.iter().filter(|pair| pair.once).count() < 2 {
-        return;
-    }
-    let mut best: HashMap<&[u8], (Trust, usize)> = HashMap::new();
-    for (at, pair) in passed.iter().enumerate().filter(|(_, pair)| pair.once) {
-        let known = best.entry(pair.name).or_insert((pair.trust, at));
-        if pair.trust > known.0 {
-            *known = (pair.trust, at);
-        }
-    }
-    let mut at = 0;
-    passed.retain(|pair| {
-        let stays = !pair.once || best.get(pair.name).is_some_and(|(_, place)| *place == at);
-        at += 1;
-        stays
-    });
 }
 
 fn join(passed: &[Passed<'_>]) -> Vec<u8> {

@@ -94,6 +94,9 @@ impl CookieGuard {
             cookie = cookie.path("/");
         }
         let outside = outside.map(|names| if host { &*names.host } else { &*names.secure });
+        if outside.is_some() && !host && cookie.domains() > 0 {
+            self.tell_of_domain(&name);
+        }
         let goes_as = outside.unwrap_or(&name);
         if treatment.sealed
             && let Some(value) = self.closed(&cookie, &name, goes_as)
@@ -169,6 +172,18 @@ impl CookieGuard {
                 bytes = cookie.bytes(),
                 "too large for a longer name: it goes out under its own, and will not be taken back. \
                  Keep less in it, or set `cookies.names.\"{name}\".rename = false`"
+            );
+        }
+    }
+
+    /// The other hosts of the domain know nothing of the name that it has outside.
+    fn tell_of_domain(&self, name: &[u8]) {
+        if self.first_told(&[name, b", domain"].concat()) {
+            let name = String::from_utf8_lossy(name);
+            tracing::info!(
+                cookie = %name,
+                "the app sets it for a whole domain, and it goes by another name outside: if another host of the \
+                 domain reads it, set `cookies.names.\"{name}\".rename = false`"
             );
         }
     }

@@ -152,7 +152,7 @@ where
         let (https, at_root) = (*this.https, *this.at_root);
         let set = guard.outgoing_from(answer.headers_mut(), https, at_root);
         if set || this.seen.session {
-            guard.forbid_caching(status, answer.headers_mut());
+            guard.forbid_caching(status, answer.headers_mut(), set);
         }
         if *this.leaves {
             CookieGuard::clear(status, answer.headers_mut());

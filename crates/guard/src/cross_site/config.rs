@@ -40,7 +40,8 @@ impl Default for CrossSiteConfig {
 }
 
 impl CrossSiteConfig {
-    /// Requests that carry a cookie are looked at, with no exceptions.
+    /// Requests that carry a cookie, credentials that browsers keep (`Basic` and the like) or a client's
+    /// certificate are looked at, with no exceptions.
     pub fn new() -> Self {
         Self::default()
     }
@@ -67,7 +68,7 @@ impl CrossSiteConfig {
         self
     }
 
-    /// Whether requests are looked at that carry no cookie, such as a login that another site sends;
+    /// Whether requests are looked at that carry none of these, such as a login that another site sends;
     /// they are not by default, since to an open API every site may speak.
     #[must_use]
     pub const fn without_cookie(mut self, without_cookie: bool) -> Self {

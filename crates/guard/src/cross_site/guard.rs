@@ -3,12 +3,15 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use http::header::{CONNECTION, COOKIE, HOST, HeaderName, ORIGIN, UPGRADE};
+use http::header::{AUTHORIZATION, CONNECTION, COOKIE, HOST, HeaderName, ORIGIN, UPGRADE};
 use http::uri::Authority;
 use http::{Extensions, HeaderMap, HeaderValue, Method, Request};
-use panoply_core::{ClientAddress, parse_host};
+use panoply_core::{ClientAddress, Connection, parse_host};
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// A client's certificate (RFC 9440).
+const CLIENT_CERT: HeaderName = HeaderName::from_static("client-cert");
 
 /// Tells requests that another site's page has caused, as Go's `CrossOriginProtection` does.
 ///
@@ -84,7 +87,7 @@ impl CrossSiteGuard {
         );
         if !self.0.enabled
             || safe && !is_websocket(headers)
-            || !self.0.without_cookie && !headers.contains_key(COOKIE)
+            || !self.0.without_cookie && !brings_rights(request)
         {
             return Verdict::Passes;
         }
@@ -136,6 +139,28 @@ impl CrossSiteGuard {
         let mut told = self.0.told.lock().unwrap_or_else(PoisonError::into_inner);
         told.len() < MOST_TOLD && told.insert(origin.chars().take(200).collect())
     }
+}
+
+/// Whether a browser has added by itself what an app may know its user by, whoever's page it was: a cookie,
+/// credentials that it has asked the user for once, or a certificate. Others, such as a `Bearer`, only a script
+/// adds that has them, and only where the app has let it (CORS).
+fn brings_rights<B>(request: &Request<B>) -> bool {
+    let headers = request.headers();
+    let connection = request.extensions().get::<Connection>();
+    let tls = connection.and_then(|connection| connection.tls.as_ref());
+    headers.contains_key(COOKIE)
+        || headers.get_all(AUTHORIZATION).iter().any(is_the_browsers)
+        || tls.is_some_and(|tls| tls.client.is_some())
+        // By a trusted proxy's word: from others it is gone by now.
+        || headers.contains_key(CLIENT_CERT)
+}
+
+/// Whether credentials are of a kind that browsers keep.
+fn is_the_browsers(credentials: &HeaderValue) -> bool {
+    const SCHEMES: [&[u8]; 4] = [b"basic", b"digest", b"negotiate", b"ntlm"];
+    let text = credentials.as_bytes().trim_ascii_start();
+    let scheme = text.split(|byte| !byte.is_ascii_alphanumeric()).next();
+    scheme.is_some_and(|scheme| SCHEMES.iter().any(|one| one.eq_ignore_ascii_case(scheme)))
 }
 
 /// Whether an origin is that of the host that the request is for, by whatever scheme: behind a

@@ -1,5 +1,6 @@
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
+use panoply_core::{CertificateSource, ClientCertificate, Connection, TlsSession};
 use proptest::prelude::*;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
@@ -109,6 +110,49 @@ fn web_sockets_are_no_reading() {
         let link = [COOKIE, "sec-fetch-site: cross-site", no_handshake];
         assert!(passes(&guard, "GET", "/ws", &link), "{no_handshake}");
     }
+}
+
+#[test]
+fn a_cookie_is_not_all_that_a_browser_adds() {
+    let guard = guard("");
+    let evil = "sec-fetch-site: cross-site";
+    for (added, passed) in [
+        ("authorization: Basic YWRhOnJpZ2h0", false),
+        ("authorization:  bAsIc YWRhOnJpZ2h0", false),
+        ("authorization: Digest username=\"ada\"", false),
+        ("authorization: Negotiate YII=", false),
+        ("authorization: NTLM TlRM", false),
+        ("client-cert: :MAMCAQU=:", false),
+        // A script has these, and the app's leave to send them.
+        ("authorization: Bearer abc", true),
+        ("authorization: Basically nothing", true),
+        ("authorization: ", true),
+    ] {
+        assert_eq!(
+            passes(&guard, "POST", "/", &[added, evil]),
+            passed,
+            "{added}"
+        );
+        assert!(
+            passes(&guard, "POST", "/", &[added]),
+            "{added} of no browser"
+        );
+        assert!(
+            passes(&guard, "GET", "/", &[added, evil]),
+            "{added} by a link"
+        );
+        let asks = ["connection: Upgrade", "upgrade: websocket", added, evil];
+        assert_eq!(passes(&guard, "GET", "/ws", &asks), passed, "{added}");
+    }
+    let mut request = request("POST", "/", &[evil]);
+    let peer = "192.0.2.1:9".parse().unwrap();
+    let by = |session: TlsSession| Connection::new(peer, Some(session));
+    let session = TlsSession::new(CertificateSource::Files, None);
+    request.extensions_mut().insert(by(session.clone()));
+    assert_eq!(guard.verdict(&request), Verdict::Passes);
+    let known = session.with_client(ClientCertificate::new(vec![0x30]));
+    request.extensions_mut().insert(by(known));
+    assert_eq!(guard.verdict(&request), Verdict::CrossSite);
 }
 
 #[test]

@@ -6,8 +6,8 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CACHE_CONTROL, EXPIRES, PRAGMA, SET_COOKIE};
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
-use panoply_core::{Refusal, RequestId};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use panoply_core::{Refusal, RequestId, keep_private};
 use pin_project_lite::pin_project;
 
 use crate::Session;
@@ -142,57 +142,12 @@ fn close<R: From<Bytes>>(
     let line = finished.cookie.as_deref().map(HeaderValue::try_from);
     if let Some(Ok(line)) = line {
         headers.append(SET_COOKIE, line);
-        leave_caches(headers);
-        if said {
-            keep_private(headers);
-        }
+        keep_private(headers);
     }
     if no_store && finished.involved && !said {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     response
-}
-
-/// Takes out what caches are told by themselves, whatever `Cache-Control` says (RFC 9213, and before it).
-fn leave_caches(headers: &mut HeaderMap) {
-    let for_caches = |name: &&HeaderName| {
-        let name = name.as_str();
-        name.ends_with("cdn-cache-control")
-            || matches!(name, "surrogate-control" | "x-accel-expires")
-    };
-    // Empty, and so without an allocation, but for few answers.
-    let told: Vec<HeaderName> = headers.keys().filter(for_caches).cloned().collect();
-    for name in told {
-        headers.remove(name);
-    }
-}
-
-/// Takes an answer that sets the cookie out of the caches that many share: one that keeps `Set-Cookie` with
-/// it (RFC 9111 §7.3) would give one client's session to all others.
-fn keep_private(headers: &mut HeaderMap) {
-    let lines = headers.get_all(CACHE_CONTROL).iter();
-    let lines: Vec<&str> = lines.filter_map(|line| line.to_str().ok()).collect();
-    let directives = || lines.iter().flat_map(|line| line.split(',')).map(str::trim);
-    let is = |directive: &str, name: &str| {
-        let own = directive.split('=').next().unwrap_or(directive);
-        own.eq_ignore_ascii_case(name)
-    };
-    // With the names of headers behind it, `private` is for those alone.
-    let is_private = |one: &str| one.eq_ignore_ascii_case("private") || is(one, "no-store");
-    if directives().any(is_private) {
-        return;
-    }
-    let mut kept = String::from("private");
-    for directive in directives() {
-        let shared = is(directive, "public") || is(directive, "s-maxage");
-        if !shared && !directive.is_empty() {
-            kept.push_str(", ");
-            kept.push_str(directive);
-        }
-    }
-    if let Ok(kept) = HeaderValue::try_from(kept) {
-        headers.insert(CACHE_CONTROL, kept);
-    }
 }
 
 /// When to try again while the store is away.

@@ -9,6 +9,7 @@ use super::Upload;
 use crate::body::RequestBody;
 use crate::http1::field;
 use crate::proxy::headers::{CLIENT_CERT, ends_with_the_request, named, write_ip};
+use crate::proxy::stamping::may_be_in_parts;
 use crate::wire::trailers_welcome;
 
 /// What is to be sent for `request`; `text` is room for its head. Nothing when its length is no number.
@@ -75,6 +76,7 @@ fn write(
     let named = named(headers);
     let forwarded = client.and_then(ClientAddress::forwarded_host);
     let forwarded = forwarded.map(|host| host.as_str().as_bytes()).or(host);
+    let in_parts = stamped && may_be_in_parts(uri.path(), headers);
     let mut cookies = 0;
     for (name, value) in headers {
         let ours = match name.as_str() {
@@ -82,7 +84,8 @@ fn write(
             "x-forwarded-for" | "x-forwarded-proto" => client.is_some(),
             "x-forwarded-host" => forwarded.is_some(),
             "x-request-id" => id.is_some(),
-            "accept-encoding" | "range" | "if-range" => stamped,
+            "accept-encoding" => stamped,
+            "range" | "if-range" => stamped && !in_parts,
             "cookie" => {
                 cookies += 1;
                 cookies > 1

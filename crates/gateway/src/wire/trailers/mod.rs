@@ -6,6 +6,8 @@ use http::{HeaderMap, HeaderName};
 use http_body::Frame;
 use panoply_client::is_claim;
 
+use crate::intake::is_plain;
+
 /// Whether a request's `TE` says that trailers are welcome (RFC 9110 §10.1.4).
 pub(crate) fn welcome(headers: &HeaderMap) -> bool {
     let names = |te: &str| {
@@ -40,13 +42,13 @@ pub(super) fn permit(fields: &mut HeaderMap) {
 }
 
 /// What frames, routes, authenticates, modifies or describes a message must be known before its
-/// content (RFC 9110 §6.5.1); what says who is calling is ours to say; for `_` see the intake.
+/// content (RFC 9110 §6.5.1); what says who is calling is ours to say; for names that are not plain see the intake.
 fn is_forbidden(name: &HeaderName) -> bool {
     if is_claim(name) {
         return true;
     }
     let name = name.as_str();
-    name.contains('_')
+    !is_plain(name)
         || ["proxy-", "if-", "access-control-"]
             .iter()
             .any(|prefix| name.starts_with(prefix))

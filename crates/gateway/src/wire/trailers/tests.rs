@@ -25,6 +25,7 @@ fn what_a_trailer_may_not_say_is_dropped() {
         ("authorization", "Basic x"),
         ("x-forwarded-for", "6.6.6.6"),
         ("x_forwarded_for", "6.6.6.6"),
+        ("x.real.ip", "6.6.6.6"),
         ("if-match", "*"),
         ("content-security-policy", "default-src *"),
     ]);

@@ -326,3 +326,52 @@ async fn one_within_another_leaves_all_to_it() {
     let sent = answer.headers()[SET_COOKIE].to_str().unwrap();
     assert_eq!(sent, out(&guard, "PHPSESSID=new; Path=/", true));
 }
+
+#[tokio::test]
+async fn a_session_that_is_given_is_in_no_cache_that_many_share() {
+    let public = "public, max-age=3600";
+    let set = "connect.sid=1; Path=/";
+    for (config, cookie, media, said, expected) in [
+        ("", set, "text/html", public, Some("private, max-age=3600")),
+        ("", set, "text/css", "s-maxage=60", Some("private")),
+        ("", set, "text/css", "", Some("private")),
+        ("", set, "text/html", "", Some("no-store")),
+        ("", set, "text/html", "no-cache", Some("private, no-cache")),
+        // Whoever wants nothing said of keeping did not mean this.
+        (
+            "no_store = false",
+            set,
+            "text/css",
+            public,
+            Some("private, max-age=3600"),
+        ),
+        ("no_store = false", set, "text/css", "", None),
+        // One that is no session's, and an answer that sets none.
+        ("", "theme=dark", "text/css", public, Some(public)),
+        ("", "", "text/css", public, Some(public)),
+    ] {
+        let guard = guard(config);
+        let session = pair(&guard, "connect.sid=1");
+        for asked in ["", &session] {
+            let mut app = Response::builder()
+                .header("content-type", media)
+                .header("cdn-cache-control", "max-age=60");
+            for (name, value) in [("set-cookie", cookie), ("cache-control", said)] {
+                if !value.is_empty() {
+                    app = app.header(name, value);
+                }
+            }
+            let headers = answer(&guard, "/a", asked, app.body(()).unwrap()).await;
+            let kept = headers
+                .get(CACHE_CONTROL)
+                .map(|value| value.to_str().unwrap());
+            assert_eq!(kept, expected, "{config} {cookie} {media} {said}");
+            let for_caches = headers.contains_key("cdn-cache-control");
+            assert_eq!(
+                for_caches,
+                cookie != set,
+                "{config} {cookie} {media} {said}"
+            );
+        }
+    }
+}

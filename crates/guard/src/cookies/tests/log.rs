@@ -52,3 +52,63 @@ fn what_has_no_room_is_told_once() {
         assert!(told.contains(why) && !told.contains("xxx"), "{told}");
     }
 }
+
+#[test]
+fn of_two_sessions_of_one_name_the_log_is_told_once() {
+    let guard = guard("");
+    let site = pair(&guard, "JSESSIONID=secret1");
+    let below = out(&guard, "JSESSIONID=secret2; Path=/shop", true);
+    let below = below.split_once(';').unwrap().0;
+    let ask = |cookies: &str| {
+        let mut headers = HeaderMap::new();
+        headers.insert(COOKIE, HeaderValue::from_str(cookies).unwrap());
+        guard.incoming(&mut headers, true);
+        headers
+    };
+    let told = said(|| {
+        for _ in 0..2 {
+            let headers = ask(&format!("{below}; {site}"));
+            assert_eq!(headers[COOKIE], "JSESSIONID=secret1");
+        }
+    });
+    assert_eq!(told.lines().count(), 1, "{told}");
+    let advice = "cookies.names.\"JSESSIONID\".rename = false";
+    assert!(told.contains(advice) && !told.contains("secret"), "{told}");
+    // One twice, or a name that nobody protects.
+    let told = said(|| {
+        ask(&format!("{site}; {site}"));
+        ask(&format!("{below}; {below}"));
+        ask("a=1; a=2");
+    });
+    assert_eq!(told, "");
+}
+
+#[test]
+fn of_a_session_that_other_hosts_share_the_log_is_told_once() {
+    let told = |config: &str| {
+        let guard = guard(config);
+        said(|| {
+            for _ in 0..2 {
+                let set = "connect.sid=secret; Domain=a.example; Path=/; HttpOnly";
+                out(&guard, set, true);
+                incoming(&guard, &["connect.sid=secret"], true);
+            }
+            // Over plain HTTP no name is another.
+            let set = "PHPSESSID=secret; Domain=a.example; HttpOnly";
+            out(&guard, set, false);
+            incoming(&guard, &["PHPSESSID=secret"], false);
+        })
+    };
+    let rename = "names.'connect.sid'.rename = false";
+    assert_eq!(told(rename), "");
+    let told = told("");
+    assert_eq!(told.lines().count(), 2, "{told}");
+    for why in ["for a whole domain", "by its plain name"] {
+        assert!(told.contains(why), "{told}");
+    }
+    assert!(
+        told.contains(&format!("cookies.{}", rename.replace('\'', "\""))),
+        "{told}"
+    );
+    assert!(!told.contains("secret"), "{told}");
+}
