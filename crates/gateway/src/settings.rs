@@ -14,6 +14,7 @@ use crate::config::{
     Address, AppOrigin, ConfigError, FrameworkErrors, Loaded, LogConfig, Origin, SECRET_SETTINGS,
     StoreUrl, Upstream,
 };
+use crate::intake::Hosts;
 use crate::permissions::Secrets;
 use crate::privilege::Account;
 use crate::proxy_protocol::Senders;
@@ -22,6 +23,7 @@ use crate::surroundings::Surroundings;
 use crate::wire::Patience;
 
 mod bounds;
+mod hosts;
 mod listeners;
 
 /// Where browsers are asked to send reports.
@@ -54,6 +56,7 @@ pub(crate) struct Live {
     pub(crate) lasting: Lasting,
     pub(crate) limits: Limits,
     pub(crate) proxy_protocol: Arc<Senders>,
+    pub(crate) hosts: Hosts,
     pub(crate) response_timeout: Duration,
     pub(crate) h2c: bool,
     pub(crate) origin: AppOrigin,
@@ -160,6 +163,7 @@ impl Settings {
             live: Live {
                 limits: bounds::limits(loaded)?,
                 proxy_protocol: listeners::senders(loaded)?,
+                hosts: hosts::hosts(loaded, tls.as_ref())?,
                 placeholder,
                 suit,
                 tls,

@@ -2,7 +2,8 @@
 
 use super::support;
 
-use std::process::{Command, Stdio};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,42 @@ use serde_json::{Value, json};
 use support::acme::{certified, fingerprint, refused, status, visit};
 use support::upgrade::Last;
 use support::{Gateway, Pebble, Recorder, curl, curl_fails, panoply, text, wait_for};
+
+/// A connection that is asked by more than once.
+struct Kept {
+    client: Child,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Kept {
+    fn open(port: u16, name: &str) -> Self {
+        let mut client = Command::new("timeout")
+            .args(["60", "openssl", "s_client", "-quiet", "-servername", name])
+            .args(["-connect", &format!("127.0.0.1:{port}")])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let answers = BufReader::new(client.stdout.take().unwrap());
+        Self { client, answers }
+    }
+
+    /// The first line of the answer.
+    fn ask(&mut self, host: &str) -> String {
+        let stdin = self.client.stdin.as_mut().unwrap();
+        write!(stdin, "GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").unwrap();
+        let mut lines = (&mut self.answers).lines().map(Result::unwrap);
+        lines.find(|line| line.starts_with("HTTP/1.1 ")).unwrap()
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let _ = self.client.kill();
+        let _ = self.client.wait();
+    }
+}
 
 #[test]
 fn nothing_but_a_domain_and_the_same_certificate_after_a_restart() {
@@ -394,7 +431,7 @@ fn names_that_handshakes_ask_for() {
         "[acme.on_demand]\nallow = \"{}/ours\"\norders_per_hour = 2\n",
         app.origin()
     );
-    let gateway = Gateway::before(&app.origin(), &pebble.config("[\"shop.example\"]", &table));
+    let mut gateway = Gateway::before(&app.origin(), &pebble.config("[\"shop.example\"]", &table));
     certified(&gateway);
     let root = pebble.root();
     // The first handshake waits for it, also when many come at once.
@@ -419,6 +456,19 @@ fn names_that_handshakes_ask_for() {
             .count(),
         1
     );
+    // Who comes by HTTP first is led to the handshake that makes the name one of the site's, and no further.
+    let foreign = |url: &str| curl(&root, &["-H", "Host: three.customer.example", url]).status;
+    assert_eq!(foreign(&format!("http://127.0.0.1:{}/", pebble.http)), 308);
+    let https = format!("https://one.customer.example:{}/", pebble.https);
+    let to = format!("one.customer.example:{}:127.0.0.1", pebble.https);
+    let asked = [
+        "--resolve",
+        &to,
+        "-H",
+        "Host: three.customer.example",
+        &https,
+    ];
+    assert_eq!(curl(&root, &asked).status, 421);
     assert_eq!(visit(&root, &pebble, "two.customer.example").status, 200);
     // That was the hour's.
     let port = pebble.https;
@@ -429,6 +479,14 @@ fn names_that_handshakes_ask_for() {
     let said = status(&gateway);
     let standing = said["certificates"][3]["standing"].as_str().unwrap();
     assert!(standing.contains("orders_per_hour"), "{said}");
+    // Whoever has a connection keeps it over a reload.
+    let mut kept = Kept::open(pebble.https, "one.customer.example");
+    assert!(kept.ask("one.customer.example").contains("200"));
+    gateway.process.signal(Signal::HUP);
+    let patience = Duration::from_secs(20);
+    gateway.process.line_with(&["has been reloaded"], patience);
+    assert!(kept.ask("one.customer.example").contains("200"));
+    assert!(kept.ask("three.customer.example").contains("421"));
     drop(gateway);
 
     let refusing = Recorder::answering("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");

@@ -101,7 +101,7 @@ pub(super) fn lies_by_a_secret(path: &str) -> bool {
 }
 
 /// The dotted paths of the settings that an environment variable can name.
-pub(super) const SETTINGS: [&str; 70] = [
+pub(super) const SETTINGS: [&str; 72] = [
     "acme.challenges",
     "acme.contact",
     "acme.directories",
@@ -148,6 +148,8 @@ pub(super) const SETTINGS: [&str; 70] = [
     "limits.response_timeout",
     "limits.stall_timeout",
     "limits.streams",
+    "listen.canonical",
+    "listen.hosts",
     "listen.http",
     "listen.https",
     "listen.proxy_protocol",

@@ -82,12 +82,13 @@ fn plain(word: &str) -> String {
 }
 
 /// What nginx, haproxy, Caddy, Express and its middleware call what can be set here.
-const ELSEWHERE: [(&str, &str); 103] = [
+const ELSEWHERE: [(&str, &str); 105] = [
     ("accept_proxy", "`listen.proxy_protocol`"),
     ("access_log", "`log.access`"),
     ("acme_ca", "`acme.directories`"),
     ("acme_email", "`acme.contact`"),
     ("add_header", "a key of `[headers]`"),
+    ("allowed_hosts", "`listen.hosts`"),
     ("auto_https", "`tls.mode`"),
     ("backend", "`app.upstream`"),
     ("bind", "`listen.http` and `listen.https`"),
@@ -175,6 +176,7 @@ const ELSEWHERE: [(&str, &str); 103] = [
     ("read_header", "`limits.head_timeout`"),
     ("read_timeout", "`limits.stall_timeout`"),
     ("real_ip_header", "`client.header`"),
+    ("redir", "`listen.canonical`, for another name of the site"),
     ("redis", "`store.url`"),
     ("redis_url", "`store.url`"),
     ("request_body", "`limits.body_bytes`"),
