@@ -52,10 +52,7 @@ impl Settings {
             ("listen.http", address(http)),
             ("listen.https", address(https)),
             ("listen.hosts", self.hosts(loaded)),
-            (
-                "listen.canonical",
-                run(&config.listen.canonical, "(none: each name for itself)"),
-            ),
+            ("listen.canonical", run(&config.listen.canonical, "(none)")),
             ("listen.proxy_protocol", config.listen.senders()),
             ("tls.mode", tls),
             (

@@ -227,12 +227,11 @@ fn asked<B>(request: &Request<B>) -> Option<&str> {
 
 /// The name alone, or the address without its brackets, lower-case.
 fn bare(host: &str) -> Cow<'_, str> {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or(rest),
-        None => {
-            let name = host.split(':').next().unwrap_or(host);
-            name.strip_suffix('.').unwrap_or(name)
-        }
+    let name = if let Some(rest) = host.strip_prefix('[') {
+        rest.split(']').next().unwrap_or(rest)
+    } else {
+        let name = host.split(':').next().unwrap_or(host);
+        name.strip_suffix('.').unwrap_or(name)
     };
     if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
         Cow::Owned(name.to_ascii_lowercase())

@@ -40,8 +40,7 @@ pub(super) fn hosts(loaded: &Loaded, tls: Option<&Arc<Tls>>) -> Result<Hosts, Co
 
 fn has_names(tls: &Tls) -> bool {
     let certificates = tls.certificates();
-    let names = certificates.iter().map(|certificate| certificate.names());
-    names.into_iter().any(|names| !names.is_empty())
+    certificates.iter().any(|one| !one.names().is_empty())
 }
 
 /// The name that all others lead to, where it is one of them.
