@@ -2,8 +2,7 @@
 
 use super::support;
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,45 +11,9 @@ use panoply_core::{Clock, ManualClock};
 use panoply_tls::{Lasting, Mode, TlsConfig};
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use support::acme::{certified, fingerprint, refused, status, visit};
+use support::acme::{Kept, certified, fingerprint, refused, status, visit};
 use support::upgrade::Last;
 use support::{Gateway, Pebble, Recorder, curl, curl_fails, panoply, text, wait_for};
-
-/// A connection that is asked by more than once.
-struct Kept {
-    client: Child,
-    answers: BufReader<ChildStdout>,
-}
-
-impl Kept {
-    fn open(port: u16, name: &str) -> Self {
-        let mut client = Command::new("timeout")
-            .args(["60", "openssl", "s_client", "-quiet", "-servername", name])
-            .args(["-connect", &format!("127.0.0.1:{port}")])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let answers = BufReader::new(client.stdout.take().unwrap());
-        Self { client, answers }
-    }
-
-    /// The first line of the answer.
-    fn ask(&mut self, host: &str) -> String {
-        let stdin = self.client.stdin.as_mut().unwrap();
-        write!(stdin, "GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").unwrap();
-        let mut lines = (&mut self.answers).lines().map(Result::unwrap);
-        lines.find(|line| line.starts_with("HTTP/1.1 ")).unwrap()
-    }
-}
-
-impl Drop for Kept {
-    fn drop(&mut self) {
-        let _ = self.client.kill();
-        let _ = self.client.wait();
-    }
-}
 
 #[test]
 fn nothing_but_a_domain_and_the_same_certificate_after_a_restart() {
