@@ -129,6 +129,10 @@ refused! {
     a_prefix_without_a_slash: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[[headers.path]]\nprefix = \"/a\"\n[[headers.path]]\nprefix = \"embed\"\n", ["panoply.toml:6", "\"/embed\""];
     admin_where_clients_come: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[admin]\nlisten = \"127.0.0.1:8443\"\n", ["panoply.toml:4", "admin.listen", "listen.https"];
     an_admin_page_for_everybody: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[admin]\nlisten = \"0.0.0.0:9100\"\n", ["panoply.toml:4", "admin.token", "openssl rand", "127.0.0.1:9100"];
+    a_host_with_a_port: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[listen]\nhosts = [\"shop.example\", \"Shop.internal:8443\"]\n", ["panoply.toml:4", "write `shop.internal`"];
+    a_host_that_is_no_list: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[listen]\nhosts = \"shop.example\"\n", ["panoply.toml:4", "[\"shop.example\"", "\"any\""];
+    a_canonical_name_of_somebody_else: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[listen]\ncanonical = \"shop.example\"\n[tls]\ndomains = [\"www.shop.example\"]\n", ["panoply.toml:4", "tls.domains", "hosts = [\"shop.example\"]"];
+    a_canonical_name_that_is_many: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[listen]\ncanonical = \"*.shop.example\"\nhosts = [\"*.shop.example\"]\n", ["panoply.toml:4", "`shop.example`"];
     a_drain_of_ages: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[limits]\ndrain = \"99999999999d\"\n", ["panoply.toml:4", "3650d"];
     advice_that_was_followed_twice: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[headers.content-security-policy]\nappend = { script-src = [\"https://js.stripe.com\"] }\nappend = { img-src = [\"https://js.stripe.com\"] }\n", ["panoply.toml:5", "write it once"];
     not_toml: "[app\nupstream = \"x\"\n", ["panoply.toml:1"];

@@ -104,6 +104,11 @@ impl ClientConfig {
         self
     }
 
+    /// Whether any proxy is believed.
+    pub fn trusts_anybody(&self) -> bool {
+        !self.trusted_proxies.is_empty() || self.hops.is_some_and(|hops| hops > 0)
+    }
+
     /// What makes this weaker than the default, as the key and the reason.
     pub fn weakenings(&self) -> Vec<(&'static str, String)> {
         self.hops

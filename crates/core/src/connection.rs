@@ -1,7 +1,7 @@
 //! What the listener knows of a connection.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -115,11 +115,24 @@ pub struct Connection {
     pub peer: SocketAddr,
     /// The TLS session, or nothing on plain HTTP.
     pub tls: Option<TlsSession>,
+    /// The address at this end, if it is known.
+    pub local: Option<IpAddr>,
 }
 
 impl Connection {
     /// A connection from `peer`, over `tls` if there is a session.
     pub const fn new(peer: SocketAddr, tls: Option<TlsSession>) -> Self {
-        Self { peer, tls }
+        Self {
+            peer,
+            tls,
+            local: None,
+        }
+    }
+
+    /// Adds the address at this end, by which the other one has found it.
+    #[must_use]
+    pub const fn with_local(mut self, local: Option<IpAddr>) -> Self {
+        self.local = local;
+        self
     }
 }

@@ -59,6 +59,8 @@ impl Settings {
             ("run.user", run(&config.run.user, "(whoever starts it)")),
             ("listen.http", address(http)),
             ("listen.https", address(https)),
+            ("listen.hosts", self.hosts(loaded)),
+            ("listen.canonical", run(&config.listen.canonical, "(none)")),
             ("listen.proxy_protocol", config.listen.senders()),
             ("tls.mode", tls),
             (
@@ -188,6 +190,11 @@ impl Settings {
             let why = "a crash leaves keys and passwords on the disk, and others of the same user can \
                        read them while it runs";
             found.push(("run.danger_core_dumps".to_owned(), why.to_owned()));
+        }
+        if self.lets_any_host_in(loaded) {
+            let why = "whoever sends a request chooses the host that the app makes links of, in mails that reset a \
+                       password too";
+            found.push(("listen.hosts".to_owned(), why.to_owned()));
         }
         let client = config.client.weakenings().into_iter();
         found.extend(client.map(|(key, why)| (format!("client.{key}"), why)));

@@ -41,6 +41,7 @@ mod shared;
 mod signals;
 mod store;
 mod surroundings;
+mod told;
 mod unguarded;
 mod upgrade;
 mod upkeep;

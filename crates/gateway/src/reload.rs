@@ -35,6 +35,7 @@ pub(crate) async fn apply(
                 let live = shared.live.load();
                 (settings.live.tls, settings.live.acme) = (live.tls.clone(), live.acme.clone());
             }
+            settings.live.hosts.follow(&shared.live.load().hosts);
             // Whoever is blocked stays so, also where the store is away, or between two gateways.
             let blocks = settings.live.suit.blocklist();
             blocks.begin_with(shared.live.load().suit.blocklist());
@@ -49,6 +50,7 @@ pub(crate) async fn apply(
             }
             shared.live.store(Arc::new(settings.live));
             shared.settled.begin_anew();
+            shared.foreign_hosts.begin_anew();
             shared.metrics.reloaded();
             tracing::info!("the configuration has been reloaded");
             shared.reloads.ended(number, Ok(()));

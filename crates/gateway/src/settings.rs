@@ -16,6 +16,7 @@ use crate::config::{
     StoreUrl, Upstream,
 };
 use crate::handover::Heir;
+use crate::intake::Hosts;
 use crate::permissions::Secrets;
 use crate::privilege::Account;
 use crate::proxy_protocol::Senders;
@@ -24,6 +25,7 @@ use crate::surroundings::Surroundings;
 use crate::wire::Patience;
 
 mod bounds;
+mod hosts;
 mod listeners;
 
 /// Where browsers are asked to send reports.
@@ -57,6 +59,7 @@ pub(crate) struct Live {
     pub(crate) lasting: Lasting,
     pub(crate) limits: Limits,
     pub(crate) proxy_protocol: Arc<Senders>,
+    pub(crate) hosts: Hosts,
     pub(crate) response_timeout: Duration,
     /// What the app is asked for to know that it is well.
     pub(crate) health: Option<Health>,
@@ -170,6 +173,7 @@ impl Settings {
             live: Live {
                 limits: bounds::limits(loaded)?,
                 proxy_protocol: listeners::senders(loaded)?,
+                hosts: hosts::hosts(loaded, tls.as_ref())?,
                 placeholder,
                 suit,
                 tls,

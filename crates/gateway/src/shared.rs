@@ -68,6 +68,8 @@ pub(crate) struct Shared {
     pub(crate) settled: Settled,
     /// Where logins are that nobody guards.
     pub(crate) unguarded: crate::unguarded::Told,
+    /// The hosts that requests were refused for.
+    pub(crate) foreign_hosts: crate::intake::Told,
     /// What is wrong with its answers.
     pub(crate) troubles: Troubles,
     pub(crate) reloads: Reloads,
@@ -110,6 +112,7 @@ impl Shared {
             ports,
             settled: Settled::default(),
             unguarded: crate::unguarded::Told::default(),
+            foreign_hosts: crate::intake::Told::default(),
             troubles: Troubles::default(),
             reloads: Reloads::default(),
             descriptors: Descriptors::default(),

@@ -3,10 +3,7 @@
 //! What is guessed there is not counted, and nothing else would show it. That a password was sent shows in the
 //! names of the fields; nothing is gathered for it, and what stands in them is not looked at.
 
-use std::collections::HashSet;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, Method, Request, StatusCode};
@@ -14,7 +11,7 @@ use panoply::limits::{LoginVerdict, sends_a_password};
 
 use crate::body::{Progress, RequestBody};
 
-/// More paths than these are not told of: whoever likes can make up any number.
+/// More paths than these are not told of.
 const MOST: usize = 8;
 
 /// A path that is longer is not worth a line.
@@ -24,11 +21,7 @@ const LONGEST: usize = 120;
 const BEGINNING: usize = 4096;
 
 /// The paths that have been told of.
-#[derive(Debug, Default)]
-pub(crate) struct Told {
-    paths: Mutex<HashSet<Box<str>>>,
-    is_full: AtomicBool,
-}
+pub(crate) type Told = crate::told::Told<MOST>;
 
 /// A request that may turn out to be such a login.
 #[derive(Debug)]
@@ -49,9 +42,7 @@ impl Suspect {
     /// What is to be looked at once the app has answered.
     pub(crate) fn of(request: &Request<RequestBody>, told: &Told) -> Option<Self> {
         // The guard gives one to each login that it lets through.
-        if told.is_full.load(Ordering::Relaxed)
-            || request.extensions().get::<LoginVerdict>().is_some()
-        {
+        if told.is_full() || request.extensions().get::<LoginVerdict>().is_some() {
             return None;
         }
         let by = if *request.method() == Method::POST && has_fields(request.headers()) {
@@ -100,15 +91,6 @@ impl Suspect {
             }
             _ => {}
         }
-    }
-}
-
-impl Told {
-    fn first(&self, path: &str) -> bool {
-        let mut known = self.paths.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_first = known.len() < MOST && known.insert(path.into());
-        self.is_full.store(known.len() >= MOST, Ordering::Relaxed);
-        is_first
     }
 }
 
@@ -206,13 +188,5 @@ mod tests {
             let headers = HeaderMap::from_iter([(CONTENT_TYPE, kind.parse().unwrap())]);
             assert_eq!(has_fields(&headers), has, "{kind}");
         }
-    }
-
-    #[test]
-    fn a_path_is_told_of_once_and_not_without_end() {
-        let told = Told::default();
-        assert!(told.first("/enter") && !told.first("/enter"));
-        let more = (0..100).filter(|number| told.first(&format!("/{number}")));
-        assert_eq!(more.count(), MOST - 1);
     }
 }

@@ -25,6 +25,23 @@ pub(crate) fn check(text: &str) -> Result<(), Error> {
     })
 }
 
+/// What is wrong with `text` as a name of a site, and what to write; nothing where it is one, in the form in which
+/// certificates hold it.
+///
+/// ```
+/// use panoply_tls::complaint_about_name;
+///
+/// assert_eq!(complaint_about_name("*.shop.example"), None);
+/// let complaint = complaint_about_name("Shop.example:443");
+/// assert_eq!(complaint.as_deref(), Some("`Shop.example:443` has a port; write `shop.example`"));
+/// ```
+pub fn complaint_about_name(text: &str) -> Option<String> {
+    match check(text) {
+        Err(Error::Domain { why, instead, .. }) => Some(format!("`{text}` {why}; write {instead}")),
+        _ => None,
+    }
+}
+
 /// Whether a public authority may issue for it.
 pub(crate) fn is_public(name: &str) -> bool {
     /// What is nobody's by RFC 6761, 2606, 6762, 7686, 8375 and ICANN's word on `internal`.

@@ -64,6 +64,19 @@ impl Table {
         all.any(|entry| entry.info.not_after() > now)
     }
 
+    /// Where a certificate for `name` comes from that somebody else has issued, whether it is in its time or not.
+    pub(crate) fn issued(&self, name: &str) -> Option<CertificateSource> {
+        let exact = self.exact.get(name);
+        let wildcard = || self.wildcard.get(parent(name)?);
+        let sources = |entries: &Vec<Arc<Entry>>| {
+            let mut sources = entries.iter().map(|entry| entry.info.source());
+            sources.find(|source| *source != CertificateSource::Local)
+        };
+        exact
+            .and_then(sources)
+            .or_else(|| wildcard().and_then(sources))
+    }
+
     /// The certificates for `name`, best first: those with the name itself, else those with a
     /// wildcard for it, else all.
     pub(crate) fn find(&self, name: Option<&str>) -> &[Arc<Entry>] {
@@ -130,6 +143,11 @@ impl Resolver {
 
     pub(crate) fn replace(&self, table: Table) {
         self.table.store(Arc::new(table));
+    }
+
+    /// Where a certificate for `name` comes from that somebody else has issued.
+    pub(crate) fn issued(&self, name: &str) -> Option<CertificateSource> {
+        self.table.load().issued(name)
     }
 
     /// Where the certificate for `name` comes from.

@@ -109,6 +109,12 @@ impl Tls {
         self.resolver.table().covers(name, now)
     }
 
+    /// Where a certificate for `name`, lower-case, comes from that is in force, whether it has expired or not; those
+    /// of the local authority do not count.
+    pub fn issued_for(&self, name: &str) -> Option<CertificateSource> {
+        self.resolver.issued(name)
+    }
+
     /// Where the default certificate comes from.
     pub fn source(&self) -> CertificateSource {
         self.source

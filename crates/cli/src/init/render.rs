@@ -168,6 +168,11 @@ const LISTEN: &str = r#"
 #https = "127.0.0.1:8443"
 # Load balancers that pass on TCP and say whose connections they are, by the PROXY protocol:
 #proxy_protocol = ["10.0.0.5"]
+# A request for a host that is none of the site's names does not reach the app, once those are
+# known: `domains` below, and the names in certificates. More by which it is reached, or "any":
+#hosts = ["shop.internal"]
+# The name that the site goes by; requests for its other names are sent there.
+#canonical = "shop.example"
 
 # Started by root, as ports 80 and 443 may need, it becomes this user before it reads a certificate
 # or hears a client; the app runs as the same user.

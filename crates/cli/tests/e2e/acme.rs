@@ -11,7 +11,7 @@ use panoply_core::{Clock, ManualClock};
 use panoply_tls::{Lasting, Mode, TlsConfig};
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use support::acme::{certified, fingerprint, refused, status, visit};
+use support::acme::{Kept, certified, fingerprint, refused, status, visit};
 use support::upgrade::Last;
 use support::{Gateway, Pebble, Recorder, curl, curl_fails, panoply, text, wait_for};
 
@@ -394,7 +394,7 @@ fn names_that_handshakes_ask_for() {
         "[acme.on_demand]\nallow = \"{}/ours\"\norders_per_hour = 2\n",
         app.origin()
     );
-    let gateway = Gateway::before(&app.origin(), &pebble.config("[\"shop.example\"]", &table));
+    let mut gateway = Gateway::before(&app.origin(), &pebble.config("[\"shop.example\"]", &table));
     certified(&gateway);
     let root = pebble.root();
     // The first handshake waits for it, also when many come at once.
@@ -419,6 +419,19 @@ fn names_that_handshakes_ask_for() {
             .count(),
         1
     );
+    // Who comes by HTTP first is led to the handshake that makes the name one of the site's, and no further.
+    let foreign = |url: &str| curl(&root, &["-H", "Host: three.customer.example", url]).status;
+    assert_eq!(foreign(&format!("http://127.0.0.1:{}/", pebble.http)), 308);
+    let https = format!("https://one.customer.example:{}/", pebble.https);
+    let to = format!("one.customer.example:{}:127.0.0.1", pebble.https);
+    let asked = [
+        "--resolve",
+        &to,
+        "-H",
+        "Host: three.customer.example",
+        &https,
+    ];
+    assert_eq!(curl(&root, &asked).status, 421);
     assert_eq!(visit(&root, &pebble, "two.customer.example").status, 200);
     // That was the hour's.
     let port = pebble.https;
@@ -429,6 +442,14 @@ fn names_that_handshakes_ask_for() {
     let said = status(&gateway);
     let standing = said["certificates"][3]["standing"].as_str().unwrap();
     assert!(standing.contains("orders_per_hour"), "{said}");
+    // Whoever has a connection keeps it over a reload.
+    let mut kept = Kept::open(pebble.https, "one.customer.example");
+    assert!(kept.ask("one.customer.example").contains("200"));
+    gateway.process.signal(Signal::HUP);
+    let patience = Duration::from_secs(20);
+    gateway.process.line_with(&["has been reloaded"], patience);
+    assert!(kept.ask("one.customer.example").contains("200"));
+    assert!(kept.ask("three.customer.example").contains("421"));
     drop(gateway);
 
     let refusing = Recorder::answering("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");

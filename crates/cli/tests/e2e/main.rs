@@ -35,6 +35,7 @@ mod faults_killed;
 mod guides;
 mod h2c;
 mod headers;
+mod hosts;
 mod http2;
 mod interim;
 mod limits;

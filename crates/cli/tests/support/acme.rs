@@ -1,7 +1,8 @@
 //! How certificates that are ordered stand, seen from outside.
 
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -76,4 +77,41 @@ pub(crate) fn shown_at(port: u16, name: &str) -> String {
         .nth(1)
         .unwrap_or_default()
         .to_owned()
+}
+
+/// A connection by which more than one request is sent.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    client: Child,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Kept {
+    pub(crate) fn open(port: u16, name: &str) -> Self {
+        let mut client = Command::new("timeout")
+            .args(["60", "openssl", "s_client", "-quiet", "-servername", name])
+            .args(["-connect", &format!("127.0.0.1:{port}")])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let answers = BufReader::new(client.stdout.take().unwrap());
+        Self { client, answers }
+    }
+
+    /// The first line of the answer.
+    pub(crate) fn ask(&mut self, host: &str) -> String {
+        let stdin = self.client.stdin.as_mut().unwrap();
+        write!(stdin, "GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").unwrap();
+        let mut lines = (&mut self.answers).lines().map(Result::unwrap);
+        lines.find(|line| line.starts_with("HTTP/1.1 ")).unwrap()
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let _ = self.client.kill();
+        let _ = self.client.wait();
+    }
 }

@@ -166,6 +166,11 @@ const RULES: &[(&str, &str, Option<&str>)] = &[
         None,
     ),
     (
+        "intake/foreign-host",
+        "The request is for a host that is none of the site's names; the log has what to write if it is one.",
+        Some("listen.hosts"),
+    ),
+    (
         "intake/plain-http",
         "Plain HTTP came to the port of HTTPS, and did not say for which host, or from a proxy that is trusted.",
         None,

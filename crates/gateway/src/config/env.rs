@@ -173,6 +173,8 @@ pub(super) const SETTINGS: &[&str] = &[
     "limits.stall_timeout",
     "limits.stream_resets",
     "limits.streams",
+    "listen.canonical",
+    "listen.hosts",
     "listen.http",
     "listen.https",
     "listen.proxy_protocol",

@@ -26,6 +26,73 @@ pub struct ListenConfig {
     /// addresses, networks, or the names `loopback`, `linklocal`, `uniquelocal`. What they pass on has to begin so.
     #[serde(deserialize_with = "senders")]
     pub proxy_protocol: Vec<String>,
+    /// The names by which the app is reached, beside those of the certificates; or `"any"`.
+    pub hosts: HostsConfig,
+    /// The one of its names that the site goes by: from the others, clients are sent there.
+    pub canonical: Option<String>,
+}
+
+/// Which hosts a request may be for, beside the names that are known from elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HostsConfig {
+    /// Whichever the client likes.
+    Any,
+    /// These: names, `*.shop.example` for all one label below, addresses.
+    Listed(Vec<String>),
+}
+
+impl Default for HostsConfig {
+    fn default() -> Self {
+        Self::Listed(Vec::new())
+    }
+}
+
+impl HostsConfig {
+    /// The names that were written.
+    pub fn listed(&self) -> &[String] {
+        match self {
+            Self::Any => &[],
+            Self::Listed(names) => names,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for HostsConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Hosts;
+
+        impl<'de> de::Visitor<'de> for Hosts {
+            type Value = HostsConfig;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(
+                    "a list of the names by which the app is reached, such as [\"shop.example\", \
+                     \"*.shop.example\"], or \"any\" for whichever the client likes",
+                )
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<HostsConfig, E> {
+                match text {
+                    "any" => Ok(HostsConfig::Any),
+                    _ => Err(E::invalid_value(de::Unexpected::Str(text), &self)),
+                }
+            }
+
+            fn visit_seq<A: de::SeqAccess<'de>>(
+                self,
+                mut list: A,
+            ) -> Result<HostsConfig, A::Error> {
+                let mut names = Vec::new();
+                while let Some(name) = list.next_element()? {
+                    names.push(name);
+                }
+                Ok(HostsConfig::Listed(names))
+            }
+        }
+
+        deserializer.deserialize_any(Hosts)
+    }
 }
 
 impl ListenConfig {

@@ -32,7 +32,7 @@ pub use diagnose::ConfigError;
 pub(crate) use env::{SECRET_SETTINGS, is_secret, secret_variables};
 pub use layers::{Loaded, Origin, Source};
 pub use limits::LimitsConfig;
-pub use listen::{Address, ListenConfig};
+pub use listen::{Address, HostsConfig, ListenConfig};
 pub use pages::{FrameworkErrors, PagesConfig};
 pub use run::RunConfig;
 pub use store::{StoreConfig, StoreUrl};

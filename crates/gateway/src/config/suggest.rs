@@ -49,7 +49,11 @@ const SLIP: f64 = 0.92;
 
 /// The settings that are meant, if they are not too many to be told.
 fn settings(meant: impl Fn(&str) -> bool) -> Option<String> {
-    let meant: Vec<&str> = SETTINGS.iter().copied().filter(|path| meant(path)).collect();
+    let meant: Vec<&str> = SETTINGS
+        .iter()
+        .copied()
+        .filter(|path| meant(path))
+        .collect();
     either(&meant)
 }
 
@@ -82,7 +86,7 @@ fn plain(word: &str) -> String {
 }
 
 /// What nginx, haproxy, Caddy, Express and its middleware call what can be set here.
-const ELSEWHERE: [(&str, &str); 106] = [
+const ELSEWHERE: &[(&str, &str)] = &[
     ("accept_proxy", "`listen.proxy_protocol`"),
     ("access_log", "`log.access`"),
     ("acme_ca", "`acme.directories`"),
@@ -90,6 +94,7 @@ const ELSEWHERE: [(&str, &str); 106] = [
     ("add_header", "a key of `[headers]`"),
     ("allow", "`allow` of a table `[[access]]`"),
     ("allow_from", "`allow` of a table `[[access]]`"),
+    ("allowed_hosts", "`listen.hosts`"),
     ("auto_https", "`tls.mode`"),
     ("backend", "`app.upstream`"),
     ("bind", "`listen.http` and `listen.https`"),
@@ -180,6 +185,7 @@ const ELSEWHERE: [(&str, &str); 106] = [
     ("read_header", "`limits.head_timeout`"),
     ("read_timeout", "`limits.stall_timeout`"),
     ("real_ip_header", "`client.header`"),
+    ("redir", "`listen.canonical`, for another name of the site"),
     ("redis", "`store.url`"),
     ("redis_url", "`store.url`"),
     ("request_body", "`limits.body_bytes`"),

@@ -4,6 +4,7 @@ mod astray;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod host;
+mod hosts;
 mod origin;
 mod sanitize;
 mod service;
@@ -14,6 +15,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version};
 use panoply_core::Refusal;
 
 pub(crate) use astray::Astray;
+pub(crate) use hosts::{Hosts, Names, Told};
 pub(crate) use origin::own as own_origin;
 pub(crate) use sanitize::is_plain;
 pub(crate) use service::{Asked, Intake};
@@ -144,22 +146,45 @@ impl Ports {
     }
 }
 
-/// The same target under `https`, for the host the client asked for.
-pub(crate) fn https_location<B>(request: &Request<B>, ports: Ports) -> Option<HeaderValue> {
+/// The same target under `https`, for the host the client asked for, or for the name that it leads to.
+pub(crate) fn https_location<B>(
+    request: &Request<B>,
+    ports: Ports,
+    moved: Option<&str>,
+) -> Option<HeaderValue> {
     let host = origin::asked_host(request)?;
-    let name = host.host();
     let port = if astray::is(request) {
         host.port_u16().unwrap_or(443)
     } else {
         ports.of_https(&host)
     };
-    let authority = if port == 443 {
-        name.to_owned()
+    let name = moved.unwrap_or(host.host());
+    location(request, Scheme::HTTPS, name, (port != 443).then_some(port))
+}
+
+/// The same target for the name that the client's host leads to, by the scheme and the port that it came by.
+fn moved_location<B>(request: &Request<B>, moved: &str, by_https: bool) -> Option<HeaderValue> {
+    let port = origin::asked_host(request)?.port_u16();
+    let scheme = if by_https {
+        Scheme::HTTPS
     } else {
-        format!("{name}:{port}")
+        Scheme::HTTP
+    };
+    location(request, scheme, moved, port)
+}
+
+fn location<B>(
+    request: &Request<B>,
+    scheme: Scheme,
+    name: &str,
+    port: Option<u16>,
+) -> Option<HeaderValue> {
+    let authority = match port {
+        Some(port) => format!("{name}:{port}"),
+        None => name.to_owned(),
     };
     let mut target = Parts::default();
-    target.scheme = Some(Scheme::HTTPS);
+    target.scheme = Some(scheme);
     target.authority = Some(authority.parse().ok()?);
     target.path_and_query = origin_form(request.uri()).into_parts().path_and_query;
     HeaderValue::try_from(Uri::from_parts(target).ok()?.to_string()).ok()

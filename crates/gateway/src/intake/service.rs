@@ -1,4 +1,4 @@
-//! The way in: what a request must be, the way to HTTPS, and reports, before anything counts it.
+//! The way in: what a request must be, and for whom, the way to HTTPS, and reports, before anything counts it.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -15,7 +15,8 @@ use panoply_core::{ClientAddress, Connection, Refusal, RequestId};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::{admit, astray, close, closes, https_location, origin};
+use super::hosts::{self, Standing};
+use super::{Ports, admit, astray, close, closes, https_location, moved_location, origin};
 use crate::body::{Fault, RequestBody, ResponseBody};
 use crate::proxy::Failure;
 use crate::reports;
@@ -61,7 +62,19 @@ impl<S> Intake<S> {
         if let Some(answer) = self.challenge(request) {
             return Some(Ok(answer));
         }
-        if let Some(redirect) = self.redirect(request) {
+        let moved = match self.live.hosts.standing(request) {
+            Standing::Own => None,
+            Standing::Moved(name) => Some(name),
+            // The handshake that it is sent to is what makes it one of the site's.
+            Standing::Foreign if self.live.hosts.on_demand && self.to_https(request).is_some() => {
+                None
+            }
+            Standing::Foreign => {
+                self.live.hosts.tell(request, &self.shared.foreign_hosts);
+                return Some(Err(hosts::refusal()));
+            }
+        };
+        if let Some(redirect) = self.redirect(request, moved) {
             return Some(redirect);
         }
         let limit = self.live.limits.body_bytes;
@@ -88,20 +101,26 @@ impl<S> Intake<S> {
         Some(response)
     }
 
-    /// On plain HTTP, the way to HTTPS, unless a trusted proxy says the client came by it.
-    fn redirect(&self, request: &Request<RequestBody>) -> Option<Result<Answer, Refusal>> {
-        let ports = self.shared.ports?;
+    /// Where HTTPS is, for a request that came by plain HTTP, unless a trusted proxy says that the client did not.
+    fn to_https(&self, request: &Request<RequestBody>) -> Option<Ports> {
         let plain = request.extensions().get::<Connection>()?.tls.is_none();
-        let by_https = request
-            .extensions()
-            .get()
-            .is_some_and(ClientAddress::is_https);
-        let astray = plain && astray::is(request);
-        if !plain || by_https && !astray {
-            return None;
-        }
-        let location = https_location(request, ports);
-        if astray && (by_https || location.is_none()) {
+        let leads = plain && (!is_by_https(request) || astray::is(request));
+        self.shared.ports.filter(|_| leads)
+    }
+
+    /// The way to HTTPS, and to the name that the site goes by.
+    fn redirect(
+        &self,
+        request: &Request<RequestBody>,
+        moved: Option<&str>,
+    ) -> Option<Result<Answer, Refusal>> {
+        let by_https = is_by_https(request);
+        let location = match (self.to_https(request), moved) {
+            (Some(ports), moved) => https_location(request, ports, moved),
+            (None, Some(name)) => moved_location(request, name, by_https),
+            (None, None) => return None,
+        };
+        if astray::is(request) && (by_https || location.is_none()) {
             return Some(Err(astray::refusal()));
         }
         let Some(location) = location else {
@@ -115,6 +134,12 @@ impl<S> Intake<S> {
         response.headers_mut().insert(LOCATION, location);
         Some(Ok(response))
     }
+}
+
+/// Whether the client's own request came by HTTPS.
+fn is_by_https(request: &Request<RequestBody>) -> bool {
+    let client = request.extensions().get();
+    client.is_some_and(ClientAddress::is_https)
 }
 
 impl<S> Service<Request<RequestBody>> for Intake<S>
@@ -151,6 +176,7 @@ where
                 }
             }
             None => {
+                self.live.hosts.settle(&mut request);
                 origin::restore(&mut request);
                 Way::Passed {
                     call: self.inner.call(request),

@@ -209,7 +209,7 @@ fn the_way_to_https() {
             http: Some(http),
             https,
         };
-        https_location(&request, ports).map(|value| value.to_str().unwrap().to_owned())
+        https_location(&request, ports, None).map(|value| value.to_str().unwrap().to_owned())
     };
     let to = |host: &str, https| asked(host, if https == 443 { 80 } else { 8080 }, https);
     assert_eq!(to("a.test", 443).unwrap(), "https://a.test/a%2f..%2fb?x=1");
@@ -239,7 +239,7 @@ fn the_way_to_https() {
         http: Some(8080),
         https: 8443,
     };
-    let location = https_location(&request, ports).unwrap();
+    let location = https_location(&request, ports, None).unwrap();
     assert_eq!(location, "https://a.test/a%2f..%2fb?x=1");
 }
 

@@ -66,8 +66,10 @@ pub(crate) async fn serve(
             caller
         }
     };
+    let local = { stream.local_addr() }.map(|address| address.ip().to_canonical());
+    let local = local.ok();
     let line = |tls, is_astray| {
-        let connection = Connection::new(peer, tls);
+        let connection = Connection::new(peer, tls).with_local(local);
         Rc::new(Line {
             worker: Rc::clone(&worker),
             connection,
