@@ -357,7 +357,7 @@ mod tests {
         names.sort();
         names.dedup();
         assert_eq!(names.len(), ELSEWHERE.len(), "one is there twice");
-        for key in top().iter().chain(&SETTINGS) {
+        for key in top().iter().chain(SETTINGS) {
             let is_ours = ELSEWHERE.iter().any(|(name, _)| name == key);
             assert!(!is_ours, "{key} is a key");
         }
