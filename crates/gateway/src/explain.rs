@@ -6,7 +6,7 @@ use std::time::Duration;
 use panoply::LoginConfig;
 use panoply::guard::CookieFate;
 
-use crate::config::{Config, FrameworkErrors, Loaded, Origin, StoreUrl, is_secret};
+use crate::config::{Config, FrameworkErrors, LimitsConfig, Loaded, Origin, StoreUrl, is_secret};
 use crate::privilege::{self, Account};
 use crate::settings::{App, Settings};
 
@@ -14,6 +14,38 @@ use crate::settings::{App, Settings};
 fn health(config: &Config) -> String {
     let path = config.app.health.clone();
     path.unwrap_or_else(|| "(it accepts connections)".to_owned())
+}
+
+/// Who is named, in a few words.
+fn listed(names: &[String]) -> String {
+    match names {
+        [] => "nobody".to_owned(),
+        names => names.join(", "),
+    }
+}
+
+/// What bounds requests and connections.
+fn bounds(limits: &LimitsConfig) -> [(&'static str, String); 12] {
+    [
+        ("limits.header_bytes", limits.header_bytes.to_string()),
+        ("limits.header_count", limits.header_count.to_string()),
+        ("limits.body_bytes", limits.body_bytes.to_string()),
+        ("limits.head_timeout", limits.head_timeout.to_string()),
+        ("limits.idle_timeout", limits.idle_timeout.to_string()),
+        ("limits.stall_timeout", limits.stall_timeout.to_string()),
+        (
+            "limits.response_timeout",
+            limits.response_timeout.to_string(),
+        ),
+        ("limits.connections", limits.connections.to_string()),
+        (
+            "limits.connections_per_client",
+            limits.connections_per_client.to_string(),
+        ),
+        ("limits.streams", limits.streams.to_string()),
+        ("limits.stream_resets", limits.stream_resets.to_string()),
+        ("limits.drain", limits.drain.to_string()),
+    ]
 }
 
 /// Why it is to be said, where it is, that the clients themselves are among the proxies that are counted.
@@ -30,7 +62,6 @@ impl Settings {
     /// Each setting with its value and where that came from, in the order of the documentation.
     pub fn explain(&self, loaded: &Loaded) -> Vec<(String, String, Origin)> {
         let config = &loaded.config;
-        let limits = &config.limits;
         let address = |address: Option<std::net::SocketAddr>| {
             address.map_or_else(|| "off".to_owned(), |address| address.to_string())
         };
@@ -52,7 +83,7 @@ impl Settings {
         // What they are, is nobody's business.
         let secret = |is_set, otherwise: &str| if is_set { "(set)" } else { otherwise }.to_owned();
         let run = |key: &Option<String>, own: &str| key.clone().unwrap_or_else(|| own.to_owned());
-        let known = [
+        let first = [
             app,
             ("app.health", health(config)),
             ("app.patience", config.app.patience.to_string()),
@@ -61,7 +92,10 @@ impl Settings {
             ("listen.https", address(https)),
             ("listen.hosts", self.hosts(loaded)),
             ("listen.canonical", run(&config.listen.canonical, "(none)")),
-            ("listen.proxy_protocol", config.listen.senders()),
+            (
+                "listen.proxy_protocol",
+                listed(&config.listen.proxy_protocol),
+            ),
             ("tls.mode", tls),
             (
                 "headers.preset",
@@ -75,24 +109,8 @@ impl Settings {
                 },
                 config.client.to_string(),
             ),
-            ("limits.header_bytes", limits.header_bytes.to_string()),
-            ("limits.header_count", limits.header_count.to_string()),
-            ("limits.body_bytes", limits.body_bytes.to_string()),
-            ("limits.head_timeout", limits.head_timeout.to_string()),
-            ("limits.idle_timeout", limits.idle_timeout.to_string()),
-            ("limits.stall_timeout", limits.stall_timeout.to_string()),
-            (
-                "limits.response_timeout",
-                limits.response_timeout.to_string(),
-            ),
-            ("limits.connections", limits.connections.to_string()),
-            (
-                "limits.connections_per_client",
-                limits.connections_per_client.to_string(),
-            ),
-            ("limits.streams", limits.streams.to_string()),
-            ("limits.stream_resets", limits.stream_resets.to_string()),
-            ("limits.drain", limits.drain.to_string()),
+        ];
+        let rest = [
             (
                 "log.format",
                 loaded.text("log.format").unwrap_or("auto").to_owned(),
@@ -102,13 +120,7 @@ impl Settings {
                 loaded.text("log.level").unwrap_or("info").to_owned(),
             ),
             ("log.access", config.log.access.to_string()),
-            (
-                "maintenance.allow",
-                match &*config.maintenance.allow {
-                    [] => "nobody".to_owned(),
-                    allowed => allowed.join(", "),
-                },
-            ),
+            ("maintenance.allow", listed(&config.maintenance.allow)),
             ("keys.file", keys),
             ("admin.listen", address(admin)),
             (
@@ -126,7 +138,10 @@ impl Settings {
         ];
         let explained =
             |(path, value): (&str, String)| (path.to_owned(), value, loaded.origin(path));
-        let mut all: Vec<_> = known.into_iter().map(explained).collect();
+        let known = { first.into_iter() }
+            .chain(bounds(&config.limits))
+            .chain(rest);
+        let mut all: Vec<_> = known.map(explained).collect();
         // What else was written, with the text of it.
         for (path, origin) in loaded.set() {
             let has_own_part = matches!(path, "login" | "limit" | "access");

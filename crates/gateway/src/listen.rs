@@ -274,7 +274,7 @@ mod tests {
         );
         let over_ipv4 = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
         let mut from = Vec::new();
-        for _ in 0..1 + usize::from(over_ipv6.is_ok()) {
+        for _ in 0..=usize::from(over_ipv6.is_ok()) {
             from.push(listener.accept().unwrap().1.ip().to_canonical());
         }
         assert!(from.contains(&over_ipv4.local_addr().unwrap().ip()));
