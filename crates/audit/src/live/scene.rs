@@ -1,6 +1,6 @@
 //! Everything that was asked and answered, before it is judged.
 
-use http::header::{ACCESS_CONTROL_REQUEST_METHOD, CONTENT_TYPE, ORIGIN};
+use http::header::{ACCESS_CONTROL_REQUEST_METHOD, CONTENT_TYPE, HOST, ORIGIN};
 use http::{HeaderValue, Method};
 use url::Url;
 
@@ -34,11 +34,16 @@ pub(crate) struct Scene<'a> {
     pub(crate) undecodable: Result<Answer, Failure>,
     /// What a body is answered that is no JSON.
     pub(crate) unparsable: Result<Answer, Failure>,
+    /// What is answered for a host that is somebody else's.
+    pub(crate) misdirected: Result<Answer, Failure>,
     preload: &'a Preload,
 }
 
 /// The site in whose name it is asked, as the Observatory does.
 const ELSEWHERE: &str = "https://http-observatory.security.mozilla.org";
+
+/// A host that no site goes by.
+pub(crate) const FOREIGN_HOST: &str = "host.panoply-audit.example";
 
 impl<'a> Scene<'a> {
     /// Asks all of it.
@@ -82,6 +87,9 @@ impl<'a> Scene<'a> {
         let broken = Question::new(Method::POST, &at(&url, &path));
         let broken = broken.header(CONTENT_TYPE, "application/json").body("{\"");
         let unparsable = client.ask(broken).await;
+        say("asking for another host");
+        let misdirected = Question::page(&url).header(HOST, FOREIGN_HOST);
+        let misdirected = client.ask(misdirected).await;
         Ok(Self {
             target,
             http,
@@ -93,6 +101,7 @@ impl<'a> Scene<'a> {
             unknown,
             undecodable,
             unparsable,
+            misdirected,
             preload,
         })
     }

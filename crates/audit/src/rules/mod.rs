@@ -7,6 +7,7 @@ pub(crate) mod deps;
 pub(crate) mod errors;
 pub(crate) mod fingerprint;
 pub(crate) mod headers;
+pub(crate) mod host;
 pub(crate) mod proxy;
 pub(crate) mod redirect;
 pub(crate) mod runtime;
@@ -66,6 +67,7 @@ pub static RULES: &[&Rule] = &[
     &auth::SPOOFABLE_KEY,
     &auth::IP_ONLY,
     &redirect::OPEN,
+    &host::REFLECTED,
     &audit::NO_REASON,
     &audit::STALE_SUPPRESSION,
     &audit::EXPIRED_SUPPRESSION,

@@ -290,6 +290,54 @@ async fn who_may_read_is_asked_in_three_names() {
 }
 
 #[tokio::test]
+async fn a_host_that_is_nobodys_is_not_to_be_led_to() {
+    type Led = fn(&str) -> Reply;
+    let cases: [(Led, Option<&str>); 6] = [
+        (
+            |host| Reply::redirect(302, format!("https://{host}/home")),
+            Some("Location: https://"),
+        ),
+        (
+            |host| guarded(&format!("<a href='//{host}/reset'>")),
+            Some("links"),
+        ),
+        (
+            |host| guarded(&format!("{{\"next\":\"https:\\/\\/{host}\\/2\"}}")),
+            Some("links"),
+        ),
+        // It is said, and leads nowhere.
+        (|host| guarded(&format!("<p>no site {host}")), None),
+        (|_| guarded("<a href='https://shop.test/'>"), None),
+        (|_| guarded("").status(421), None),
+    ];
+    let pki = Pki::new();
+    for (number, (led, expected)) in cases.into_iter().enumerate() {
+        let acceptor = pki.good(&["localhost"]).acceptor();
+        let site = Site::serve(Some(acceptor), move |asked| {
+            let host = asked.header("host").unwrap_or_default();
+            let is_own = host.starts_with("localhost");
+            Some(if is_own {
+                or_404(asked, guarded(""))
+            } else {
+                led(host)
+            })
+        })
+        .await;
+        let options = LiveOptions::new().authority(pki.file());
+        let report = live(&site.https("/"), &options).await.unwrap();
+        let found = of(&report, "host/reflected");
+        let said = found.first().map(|one| one.message.as_str());
+        match expected {
+            None => assert_eq!(said, None, "{number}"),
+            Some(words) => assert!(
+                said.unwrap_or_default().contains(words),
+                "{number}: {said:?}"
+            ),
+        }
+    }
+}
+
+#[tokio::test]
 async fn scripts_of_others_need_a_hash() {
     let page = guarded(
         "<script src=/own.js></script><script src=https://cdn.test/a.js></script>

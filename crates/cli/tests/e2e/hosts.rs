@@ -215,13 +215,13 @@ fn the_other_names_lead_to_the_canonical_one_at_once() {
             wrong.equal(&format!("{host} {version}"), &get, &answer);
         }
     }
-    let post = asked(
+    let sent = asked(
         &gateway,
         &https,
         "www.shop.test",
         &["--http1.1", "-d", "a=b"],
     );
-    wrong.equal("POST", post, to("https://shop.test/x?y=1".to_owned()));
+    wrong.equal("POST", sent, to("https://shop.test/x?y=1".to_owned()));
     for host in ["www.shop.test", "shop.test"] {
         let host = format!("{host}:{plain_port}");
         let place = to(format!("https://shop.test:{port}/x?y=1"));

@@ -95,16 +95,6 @@ impl<'de> Deserialize<'de> for HostsConfig {
     }
 }
 
-impl ListenConfig {
-    /// Who speaks the PROXY protocol, in a few words.
-    pub(crate) fn senders(&self) -> String {
-        match &*self.proxy_protocol {
-            [] => "nobody".to_owned(),
-            senders => senders.join(", "),
-        }
-    }
-}
-
 /// An address to listen on: `127.0.0.1:8443`, `[::1]:443`, `:8080` for every address of IPv4 and
 /// IPv6, or `off`. Port 0 takes a free one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

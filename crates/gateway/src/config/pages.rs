@@ -36,7 +36,9 @@ pub enum FrameworkErrors {
 }
 
 /// The statuses that refusals of the gateway have, beside 404 where there is an `[[access]]`.
-const REFUSED: [u16; 12] = [400, 403, 405, 408, 413, 414, 415, 429, 431, 502, 503, 504];
+const REFUSED: [u16; 13] = [
+    400, 403, 405, 408, 413, 414, 415, 421, 429, 431, 502, 503, 504,
+];
 
 /// Nobody's page is larger, and each is kept in memory.
 const MOST: u64 = 256 << 10;

@@ -6,6 +6,7 @@ mod cors;
 mod errors;
 mod fingerprint;
 mod headers;
+mod host;
 mod protocols;
 mod scripts;
 mod transport;
@@ -17,7 +18,9 @@ use super::target::Target;
 use crate::error::Error;
 use crate::finding::Place;
 use crate::report::Report;
-use crate::rules::{cookie, errors as error_pages, fingerprint as prints, headers as header, tls};
+use crate::rules::{
+    cookie, errors as error_pages, fingerprint as prints, headers as header, host as hosts, tls,
+};
 
 /// Looks at everything that was answered.
 pub(crate) fn run(scene: &Scene<'_>, scan: Option<&Scan>, report: &mut Report) {
@@ -30,6 +33,7 @@ pub(crate) fn run(scene: &Scene<'_>, scan: Option<&Scan>, report: &mut Report) {
     cookies::check(scene, report);
     fingerprint::check(scene, report);
     errors::check(scene, report);
+    host::check(scene, report);
 }
 
 /// Says of a server that speaks nothing but old protocols what that allows to say.
@@ -54,6 +58,7 @@ pub(crate) fn old_alone(target: &Target, scan: &Scan, error: &Error, report: &mu
         &cookie::NO_SECURE,
         &cookie::NO_HTTP_ONLY,
         &cookie::NO_SAME_SITE,
+        &hosts::REFLECTED,
     ];
     for rule in unseen {
         report.not_checked(rule, error.to_string());
