@@ -1,6 +1,7 @@
 //! The doors that the fuzzers enter by, and that the tests take with what the fuzzers have kept; in no
 //! other build. `fuzz/README.md` says what each is for.
 
+pub use crate::access::fuzzing::access;
 pub use crate::login::fuzzing::{coding, device, login, path};
 
 #[cfg(test)]
@@ -15,5 +16,6 @@ fn what_the_fuzzers_kept_passes() {
         ("coding", coding),
         ("device", device),
         ("path", path),
+        ("access", access),
     ]);
 }

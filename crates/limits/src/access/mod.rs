@@ -1,6 +1,8 @@
 //! Paths that are there for some addresses only.
 
 mod config;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod layer;
 mod path;
 

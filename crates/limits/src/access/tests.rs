@@ -5,10 +5,10 @@ use std::convert::Infallible;
 use bytes::Bytes;
 use http::{Request, Response};
 use panoply_core::{ClientAddress, Refusal, Scheme};
-use percent_encoding::percent_decode_str;
 use proptest::prelude::*;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
+use super::fuzzing::APPS;
 use super::path::{Below, Reading};
 use super::*;
 use crate::said::said;
@@ -84,84 +84,6 @@ fn however_it_is_written_it_is_there() {
     assert!(!is_covered("/a/b/", "/a"));
     assert!(is_covered("/wp-login.php", "/blog/../wp-login.php/x"));
     assert!(is_covered("/caf%C3%A9", "/CAF%c3%89/x"));
-}
-
-/// How frameworks come from a target to the segments that they route by.
-const APPS: [(&str, fn(&str) -> Vec<String>); 9] = [
-    // Express, Hono: by the letters that came, in any case.
-    ("raw", |path| segments(&path.to_lowercase())),
-    // Flask, Django, Go's mux with UseEncodedPath off: decoded once.
-    ("decoded", |path| segments(&decode(path))),
-    // Rack, Caddy, nginx: decoded, slashes merged, steps taken.
-    ("taken", |path| taken(&decode(path))),
-    // Behind another proxy that decodes.
-    ("twice", |path| taken(&decode(&decode(path)))),
-    // Tomcat, Jetty, Spring: parameters go before anything else.
-    ("parameters", |path| {
-        let bare: Vec<&str> = path
-            .split('/')
-            .map(|one| one.split(';').next().unwrap())
-            .collect();
-        taken(&decode(&bare.join("/")).replace('\\', "/"))
-    }),
-    // `new URL(req.url, base)`: what begins with two slashes has a host.
-    ("url", |path| {
-        let path = path
-            .replace('\\', "/")
-            .replace("%2e", ".")
-            .replace("%2E", ".");
-        let path = match path.strip_prefix("//") {
-            Some(rest) => rest.split_once('/').map_or("", |(_, path)| path),
-            None => &path,
-        };
-        taken(path)
-    }),
-    // Windows: dots and spaces at an end are nothing, in any case.
-    ("windows", |path| {
-        let path = taken(&decode(path).replace('\\', "/").to_lowercase());
-        let bare = |one: &String| one.trim_end_matches(['.', ' ']).to_owned();
-        path.iter().map(bare).collect()
-    }),
-    // Rails, Phoenix: a format at the end.
-    ("format", |path| {
-        let mut path = taken(&decode(path));
-        if let Some(last) = path.last_mut()
-            && let Some((bare, _)) = last.clone().rsplit_once('.')
-        {
-            bare.clone_into(last);
-        }
-        path
-    }),
-    // PHP: what stands behind the program, and what C cuts off.
-    ("program", |path| {
-        let path = decode(path);
-        let path = path.split('\0').next().unwrap();
-        let path = path
-            .split_once("/index.php/")
-            .map_or(path, |(_, rest)| rest);
-        taken(path)
-    }),
-];
-
-fn decode(path: &str) -> String {
-    percent_decode_str(path).decode_utf8_lossy().into_owned()
-}
-
-fn segments(path: &str) -> Vec<String> {
-    let segments = path.split('/').filter(|one| !one.is_empty());
-    segments.map(str::to_owned).collect()
-}
-
-fn taken(path: &str) -> Vec<String> {
-    let mut stack = Vec::new();
-    for segment in segments(path) {
-        match segment.as_str() {
-            "." => {}
-            ".." => drop(stack.pop()),
-            _ => stack.push(segment),
-        }
-    }
-    stack
 }
 
 proptest! {

@@ -1,0 +1,106 @@
+//! What must hold for a path that is there for some addresses only, however it is written.
+
+#![allow(clippy::expect_used, reason = "what fails is found")]
+
+use percent_encoding::percent_decode_str;
+
+use super::path::{Below, Reading};
+
+/// An app by its name, and the segments by which it routes a path.
+type App = (&'static str, fn(&str) -> Vec<String>);
+
+/// A path: where some app routes it below `/admin` or `/admin/users`, it is covered.
+pub fn access(data: &[u8]) {
+    let path = format!("/{}", String::from_utf8_lossy(data));
+    let reading = Reading::of(&path);
+    for below in [&["admin"][..], &["admin", "users"]] {
+        let written = format!("/{}/", below.join("/"));
+        let covers = { Below::new(&written).expect("a plain path") }.covers(&reading);
+        for (app, route) in APPS {
+            let routed = route(&path);
+            let is_below = below
+                .iter()
+                .enumerate()
+                .all(|(at, own)| routed.get(at).is_some_and(|one| one == own));
+            assert!(covers || !is_below, "{app} routes {path:?} below {written}");
+        }
+    }
+}
+
+/// How frameworks come from a target to the segments that they route by.
+pub(super) const APPS: [App; 9] = [
+    // Express, Hono: by the letters that came, in any case.
+    ("raw", |path| segments(&path.to_lowercase())),
+    // Flask, Django, Go's mux with UseEncodedPath off: decoded once.
+    ("decoded", |path| segments(&decode(path))),
+    // Rack, Caddy, nginx: decoded, slashes merged, steps taken.
+    ("taken", |path| taken(&decode(path))),
+    // Behind another proxy that decodes.
+    ("twice", |path| taken(&decode(&decode(path)))),
+    // Tomcat, Jetty, Spring: parameters go before anything else.
+    ("parameters", |path| {
+        let bare: Vec<&str> = path
+            .split('/')
+            .map(|one| one.split(';').next().unwrap_or_default())
+            .collect();
+        taken(&decode(&bare.join("/")).replace('\\', "/"))
+    }),
+    // `new URL(req.url, base)`: what begins with two slashes has a host.
+    ("url", |path| {
+        let path = path
+            .replace('\\', "/")
+            .replace("%2e", ".")
+            .replace("%2E", ".");
+        let path = match path.strip_prefix("//") {
+            Some(rest) => rest.split_once('/').map_or("", |(_, path)| path),
+            None => &path,
+        };
+        taken(path)
+    }),
+    // Windows: dots and spaces at an end are nothing, in any case.
+    ("windows", |path| {
+        let path = taken(&decode(path).replace('\\', "/").to_lowercase());
+        let bare = |one: &String| one.trim_end_matches(['.', ' ']).to_owned();
+        path.iter().map(bare).collect()
+    }),
+    // Rails, Phoenix: a format at the end.
+    ("format", |path| {
+        let mut path = taken(&decode(path));
+        if let Some(last) = path.last_mut()
+            && let Some((bare, _)) = last.clone().rsplit_once('.')
+        {
+            bare.clone_into(last);
+        }
+        path
+    }),
+    // PHP: what stands behind the program, and what C cuts off.
+    ("program", |path| {
+        let path = decode(path);
+        let path = path.split('\0').next().unwrap_or_default();
+        let path = path
+            .split_once("/index.php/")
+            .map_or(path, |(_, rest)| rest);
+        taken(path)
+    }),
+];
+
+fn decode(path: &str) -> String {
+    percent_decode_str(path).decode_utf8_lossy().into_owned()
+}
+
+fn segments(path: &str) -> Vec<String> {
+    let segments = path.split('/').filter(|one| !one.is_empty());
+    segments.map(str::to_owned).collect()
+}
+
+fn taken(path: &str) -> Vec<String> {
+    let mut stack = Vec::new();
+    for segment in segments(path) {
+        match segment.as_str() {
+            "." => {}
+            ".." => drop(stack.pop()),
+            _ => stack.push(segment),
+        }
+    }
+    stack
+}
