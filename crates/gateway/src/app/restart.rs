@@ -124,14 +124,14 @@ pub(super) async fn next(shared: &Shared, plan: &Plan, runs: &mut Process) -> Ne
         up = timeout(plan.start_timeout, well(shared, port)) => match up {
             Ok(address) => return Next::Serves(process, address),
             Err(_) => format!(
-                "the new one is not up after {:?}: it does not accept connections on PORT, or does not answer \
+                "the new app is not up after {:?}: it does not accept connections on PORT, or does not answer \
                  `app.health`. The old one goes on",
                 plan.start_timeout
             ),
         },
         status = process.wait() => format!(
-            "the new one has ended before it was up ({}). The old one goes on; what the new one has said is where \
-             the gateway's own log is",
+            "the new app ended before it was up ({}). The old one goes on; what the new one said is where the \
+             gateway's own log is",
             told(&status)
         ),
         status = runs.wait() => return Next::Alone(process, status),
