@@ -65,11 +65,13 @@ const FAMILIES: [&str; 6] = [
 /// `X-Forwarded-For` or `CF-Connecting-IP`. Only what a trusted proxy says so may be believed.
 pub fn is_claim(name: &HeaderName) -> bool {
     let name = name.as_str();
-    let first = name.as_bytes().first();
-    let may_be = matches!(
-        first,
-        Some(b'a' | b'c' | b'd' | b'f' | b'i' | b'p' | b's' | b't' | b'w' | b'x')
-    );
+    // Most names begin otherwise: `accept` and its like, `if-…`.
+    let may_be = match name.as_bytes() {
+        [b'a', second, ..] => *second == b'l',
+        [b'i', second, ..] => *second == b'n',
+        [b'c' | b'd' | b'f' | b'p' | b's' | b't' | b'w' | b'x', ..] => true,
+        _ => false,
+    };
     let in_family = || FAMILIES.iter().any(|start| name.starts_with(start));
     may_be && (in_family() || CLAIMS.binary_search(&name).is_ok())
 }
