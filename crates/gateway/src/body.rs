@@ -15,7 +15,7 @@ use panoply::limits::GuardedBody;
 
 use crate::proxy::{Turn, http1};
 use crate::unguarded::Glance;
-use crate::wire::{Feed, InFlight, pass_trailers};
+use crate::wire::{Feed, Upload, pass_trailers};
 
 mod response;
 
@@ -86,16 +86,10 @@ pub(crate) enum Source {
     /// Its HTTP/1 connection.
     Http1(Fed),
     /// Its HTTP/2 stream, on a connection that is in use for as long.
-    Http2(Incoming, Option<InFlight>),
+    Http2(Upload),
 }
 
 impl Source {
-    /// The body of a request over HTTP/2.
-    pub(crate) fn http2(body: Incoming, in_flight: InFlight) -> Self {
-        let in_flight = Some(in_flight).filter(|_| !body.is_end_stream());
-        Self::Http2(body, in_flight)
-    }
-
     /// The body of the request with this `number` on a connection.
     pub(crate) fn http1(feed: Rc<dyn Feed>, number: u64) -> Self {
         Self::Http1(Fed(feed, number))
@@ -123,19 +117,7 @@ impl Body for Source {
         match self.get_mut() {
             Self::None => Poll::Ready(None),
             Self::Http1(Fed(feed, number)) => feed.poll(*number, cx).map_err(|_| Refused),
-            Self::Http2(body, in_flight) => {
-                let polled = Pin::new(&mut *body).poll_frame(cx).map_err(|_| Refused);
-                let ended = body.is_end_stream();
-                if ended || matches!(polled, Poll::Ready(None)) {
-                    in_flight.take();
-                }
-                match polled {
-                    // A stream that is reset with NO_ERROR ends here as if it were whole, which only an
-                    // answer may (RFC 9113 §8.1).
-                    Poll::Ready(None) if !ended => Poll::Ready(Some(Err(Refused))),
-                    polled => polled,
-                }
-            }
+            Self::Http2(upload) => upload.poll_frame(cx).map_err(|_| Refused),
         }
     }
 
@@ -143,7 +125,7 @@ impl Body for Source {
         match self {
             Self::None => true,
             Self::Http1(Fed(feed, number)) => feed.is_end(*number),
-            Self::Http2(body, _) => body.is_end_stream(),
+            Self::Http2(upload) => upload.is_end_stream(),
         }
     }
 
@@ -151,7 +133,7 @@ impl Body for Source {
         match self {
             Self::None => SizeHint::with_exact(0),
             Self::Http1(Fed(feed, number)) => feed.size_hint(*number),
-            Self::Http2(body, _) => body.size_hint(),
+            Self::Http2(upload) => upload.size_hint(),
         }
     }
 }

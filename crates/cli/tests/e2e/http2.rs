@@ -7,6 +7,25 @@ use std::time::{Duration, Instant};
 use support::{Gateway, H2, Recorder, Verdicts, curl, frame, wait_for};
 
 #[test]
+fn who_is_refused_while_he_sends_hears_why() {
+    let app = Recorder::start();
+    let gateway = Gateway::before(
+        &app.origin(),
+        "[[access]]\npath = \"/hidden/\"\nallow = []\n",
+    );
+    let form = gateway.dir.path().join("form");
+    std::fs::write(&form, "a".repeat(20_000)).unwrap();
+    let form = format!("@{}", form.display());
+    // curl takes a stream that is reset before all has come for one that has failed, as it happens to be read.
+    let said = (0..60).map(|_| {
+        let (ca, url) = (gateway.ca(), gateway.url("/hidden/form"));
+        curl(&ca, &["--http2", &url, "--data-binary", &form]).status
+    });
+    let said: Vec<u16> = said.collect();
+    assert_eq!(said, [404; 60]);
+}
+
+#[test]
 fn http2_frames_that_no_client_sends() {
     let app = Recorder::start();
     let gateway = Gateway::before(&app.origin(), "");

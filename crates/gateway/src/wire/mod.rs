@@ -6,6 +6,7 @@ mod gather;
 mod held;
 mod http1;
 mod io;
+mod leftover;
 mod opening;
 mod refusal;
 mod serve;
@@ -20,6 +21,7 @@ pub(crate) use http1::{BLOCK, Block, Feed};
 #[cfg(any(test, fuzzing))]
 pub(crate) use http1::{Stop, replay};
 pub(crate) use io::bound_unsent;
+pub(crate) use leftover::Upload;
 pub(crate) use serve::serve;
 pub(crate) use streams::Streams;
 pub(crate) use texts::Texts;

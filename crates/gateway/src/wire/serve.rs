@@ -262,8 +262,13 @@ async fn answer(
     let in_flight = line.watch.begin();
     request.extensions_mut().insert(line.connection.clone());
     // A request may go on behind its answer.
-    let body_in_flight = line.watch.begin();
-    let request = request.map(|body| Source::http2(body, body_in_flight));
+    let request = request.map(|body| {
+        if hyper::body::Body::is_end_stream(&body) {
+            return Source::None;
+        }
+        let in_flight = line.watch.begin();
+        Source::Http2(line.worker.streams().upload(body, in_flight))
+    });
     let response = line.worker.call(request).await?;
     let taking = line.worker.streams().taking();
     Ok(response.map(|inner| Held::new(inner, in_flight, taking)))

@@ -12,11 +12,13 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
+use hyper::body::Incoming;
 use hyper::rt::Executor;
 use pin_project_lite::pin_project;
 use slab::Slab;
 
-use super::watch::TICK;
+use super::leftover::{Leftover, Rest, Upload};
+use super::watch::{InFlight, TICK};
 
 /// All streams of one worker.
 #[derive(Debug, Default)]
@@ -33,6 +35,7 @@ struct Slot {
     since: Option<u32>,
     over: bool,
     waker: Option<Waker>,
+    leftover: Option<Rc<Leftover>>,
 }
 
 impl Streams {
@@ -43,6 +46,24 @@ impl Streams {
             of: Rc::clone(self),
             key,
         })
+    }
+
+    /// The body of the request that is being answered, of which a little is taken also when nobody wants it.
+    pub(super) fn upload(&self, body: Incoming, in_flight: InFlight) -> Upload {
+        let leftover = Rc::<Leftover>::default();
+        let upload = Upload::new(body, in_flight, &leftover);
+        if let Some(key) = self.current.get()
+            && let Some(slot) = self.slots.borrow_mut().get_mut(key)
+        {
+            slot.leftover = Some(leftover);
+        }
+        upload
+    }
+
+    /// What is left of the body that the stream's request had.
+    fn rest(&self, key: usize) -> Option<Rest> {
+        let leftover = self.slots.borrow().get(key)?.leftover.clone();
+        leftover?.rest()
     }
 
     /// One tick has passed: ends the streams that have waited longer than `patience`.
@@ -79,7 +100,8 @@ impl<F: Future + 'static> Executor<F> for OneByOne {
             of: Rc::clone(&self.0),
             key,
         };
-        tokio::task::spawn_local(Stream { task, place });
+        let (task, rest) = (Some(task), None);
+        tokio::task::spawn_local(Stream { task, rest, place });
     }
 }
 
@@ -87,7 +109,9 @@ pin_project! {
     /// A stream's task; dropped before its end, hyper resets the stream.
     struct Stream<F> {
         #[pin]
-        task: F,
+        task: Option<F>,
+        // What still comes of the request after its answer.
+        rest: Option<Rest>,
         place: Place,
     }
 }
@@ -96,7 +120,7 @@ impl<F: Future> Future for Stream<F> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = self.project();
+        let mut this = self.project();
         let Place { of, key } = this.place;
         if let Some(slot) = of.slots.borrow_mut().get_mut(*key) {
             if slot.over {
@@ -106,10 +130,20 @@ impl<F: Future> Future for Stream<F> {
                 slot.waker = Some(cx.waker().clone());
             }
         }
-        of.current.set(Some(*key));
-        let polled = this.task.poll(cx);
-        of.current.set(None);
-        polled.map(drop)
+        if let Some(task) = this.task.as_mut().as_pin_mut() {
+            of.current.set(Some(*key));
+            let polled = task.poll(cx);
+            of.current.set(None);
+            if polled.is_pending() {
+                return Poll::Pending;
+            }
+            this.task.set(None);
+            *this.rest = of.rest(*key);
+        }
+        match this.rest {
+            Some(rest) => rest.poll(cx),
+            None => Poll::Ready(()),
+        }
     }
 }
 
