@@ -16,6 +16,7 @@ mod page;
 /// What of the gateway keeps a finding from being of use to anybody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Cover {
+    Hosts,
     Tls,
     Headers,
     Banners,
@@ -50,6 +51,7 @@ fn cover(rule: &str) -> Cover {
             "behind the gateway the app has to believe it: `app.set('trust proxy', 'loopback')`",
         ),
         _ => match group {
+            "host" => Cover::Hosts,
             "tls" => Cover::Tls,
             "headers" => Cover::Headers,
             "fingerprint" => Cover::Banners,
@@ -84,6 +86,7 @@ pub(super) fn config(reports: &[Report], targets: &[String]) -> String {
         one_line(&targets.join(" "))
     ));
     app(&mut page, targets);
+    hosts(&mut page, covers.get(&Cover::Hosts), targets);
     tls(&mut page, covers.get(&Cover::Tls), targets);
     headers(&mut page, &covers);
     if let Some(covered) = covers.get(&Cover::Client) {
@@ -142,6 +145,33 @@ fn app(page: &mut Page, targets: &[String]) {
     }
 }
 
+/// The names of the sites that were looked at.
+fn names(targets: &[String]) -> Vec<String> {
+    let hosts = targets.iter().filter_map(|target| host(target));
+    let names = hosts.filter(|(host, _)| is_name(host));
+    let mut names: Vec<String> = names.map(|(host, _)| host).collect();
+    names.dedup();
+    names
+}
+
+fn hosts(page: &mut Page, covered: Option<&Covered>, targets: &[String]) {
+    let Some(covered) = covered else {
+        return;
+    };
+    page.table("listen");
+    page.covers(
+        covered,
+        "A request for a host that is none of these is answered 421, and never reaches the app",
+    );
+    let names = names(targets);
+    if names.is_empty() {
+        page.prose("The names of the site; without them every host is let in:");
+        page.line("#hosts = [\"shop.example\"]");
+    } else {
+        page.line(&format!("hosts = {}", array(&names)));
+    }
+}
+
 fn tls(page: &mut Page, covered: Option<&Covered>, targets: &[String]) {
     let Some(covered) = covered else {
         return;
@@ -151,13 +181,7 @@ fn tls(page: &mut Page, covered: Option<&Covered>, targets: &[String]) {
         covered,
         "HTTPS with TLS 1.2 and 1.3 alone; plain HTTP leads there; certificates are ordered and renewed",
     );
-    let mut names: Vec<String> = targets
-        .iter()
-        .filter_map(|target| host(target))
-        .filter(|(host, _)| is_name(host))
-        .map(|(host, _)| host)
-        .collect();
-    names.dedup();
+    let names = names(targets);
     if names.is_empty() {
         page.prose(
             "The names of the site; without them the certificate is a local one, to try it.",

@@ -101,6 +101,12 @@ fn a_request_waits_for_an_app_of_ours_that_is_started_again() {
         wrong.equal("right after", after.status, 200);
         wrong.check(after.text() != before, || before);
     }
+    // What an app may have ended of is not sent to the next.
+    let said = gateway.process.said();
+    let starts = said
+        .iter()
+        .filter(|line| line.contains("the app accepts connections"));
+    wrong.equal("how often it was started", starts.count(), 4);
     wrong.settle();
 }
 

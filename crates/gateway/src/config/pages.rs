@@ -145,7 +145,7 @@ mod tests {
             why.contains("in place of error pages that Express"),
             "{why}"
         );
-        assert!(why.contains("415, 429, 431"), "{why}");
+        assert!(why.contains("415, 421, 429, 431"), "{why}");
         let config = PagesConfig {
             framework_errors: FrameworkErrors::Pass,
             ..config

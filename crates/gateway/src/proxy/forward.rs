@@ -71,7 +71,7 @@ pub(crate) fn forward(
                 used: true,
                 wait: Wait::new(pool, upstream, &progress),
             },
-            None => State::dialling(pool, upstream, upload, method),
+            None => State::dialling(pool, upstream.reach.clone(), upload, method),
         }
     };
     Ok(Forwarding {
@@ -116,8 +116,8 @@ enum State {
 }
 
 impl State {
-    fn dialling(pool: &Rc<Pool>, upstream: &Upstream, upload: Upload, method: Method) -> Self {
-        let (pool, reach) = (Rc::clone(pool), upstream.reach.clone());
+    fn dialling(pool: &Rc<Pool>, reach: Reach, upload: Upload, method: Method) -> Self {
+        let pool = Rc::clone(pool);
         let dialled = async move { reach.patiently(&pool, async || pool.connect().await).await };
         Self::Dialling {
             dialled: Box::pin(dialled),
@@ -178,8 +178,13 @@ impl Forwarding {
                     };
                     let lost = used && matches!(answer, Err(Ended::Broken(_)));
                     if lost && exchange.may_go_again() {
+                        // The app may have ended because of it: the next one is not to be ended as well.
+                        let reach = match exchange.has_begun() {
+                            true => Reach::at_once(),
+                            false => upstream.reach.clone(),
+                        };
                         let (upload, method) = exchange.again();
-                        self.state = State::dialling(pool, upstream, upload, method);
+                        self.state = State::dialling(pool, reach, upload, method);
                         continue;
                     }
                     let head = answer.map_err(|ended| self.failure(ended))?;

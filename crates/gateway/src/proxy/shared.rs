@@ -18,7 +18,7 @@ use super::multiplexed::Turn;
 use super::pool::Pool;
 use super::stamping::may_be_in_parts;
 use super::uploads::Outgoing;
-use super::{Failure, headers};
+use super::{Failure, Reach, headers};
 use crate::body::{AppBody, Progress, RequestBody};
 
 /// Sends `request` on and gives the answer as soon as its head is there.
@@ -131,16 +131,17 @@ async fn share(
     let again = Again::of(&request);
     let send = request.map(|body| lines.outgoing(body, &mut turn, patience()));
     let send = sender.try_send_request(send);
-    let request = match (answer(pool, upstream, progress, send).await, again) {
+    let (request, reach) = match (answer(pool, upstream, progress, send).await, again) {
         (Ok(answer), _) => return Ok((answer, turn)),
-        (Err(Unanswered::Unsent(unsent)), _) => *unsent,
-        // Refused unseen, or lost with its connection: hyper does not tell one from the other.
-        (Err(Unanswered::Broken(_)), Some(again)) => again.request(),
+        (Err(Unanswered::Unsent(unsent)), _) => (*unsent, upstream.reach.clone()),
+        // Refused unseen, or lost with its connection: hyper does not tell one from the other. An app that may have
+        // ended because of it is not waited for.
+        (Err(Unanswered::Broken(_)), Some(again)) => (again.request(), Reach::at_once()),
         (Err(error), _) => return Err(error.failure(progress)),
     };
     lines.retire(&turn);
     drop(turn);
-    let (mut sender, mut turn) = upstream.reach.patiently(pool, open).await?;
+    let (mut sender, mut turn) = reach.patiently(pool, open).await?;
     let send = request.map(|body| lines.outgoing(body, &mut turn, patience()));
     let send = sender.try_send_request(send);
     let answered = answer(pool, upstream, progress, send).await;

@@ -56,6 +56,11 @@ impl Exchange {
         !self.upload.has_begun() || (harmless && !self.heard)
     }
 
+    /// Whether the app may have seen any of the request.
+    pub(in crate::proxy) const fn has_begun(&self) -> bool {
+        self.upload.has_begun()
+    }
+
     /// Whether all of the request is out.
     pub(in crate::proxy) fn is_sent(&self) -> bool {
         self.upload.is_done()
