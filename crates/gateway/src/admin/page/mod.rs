@@ -78,6 +78,11 @@ pub(super) async fn desk(
     );
     html.text(&view.marks).raw("\">");
     html.raw("<p id=\"stale\" class=\"notice\" role=\"status\" hidden></p>");
+    for warning in &view.status.warnings {
+        html.raw("<p class=\"notice bad\">")
+            .text(warning)
+            .raw("</p>");
+    }
     view.traffic.show(&mut html);
     refusals::show(&mut html, &view);
     blocks::show(&mut html, &view, after.is_some(), done);

@@ -4,11 +4,6 @@ use super::{Html, View, cell, code, table};
 
 pub(super) fn show(html: &mut Html, view: &View) {
     html.raw("<section id=\"certificates\" aria-labelledby=\"h-certificates\"><h2 id=\"h-certificates\">Certificates</h2>");
-    for warning in &view.status.warnings {
-        html.raw("<p class=\"notice bad\">")
-            .text(warning)
-            .raw("</p>");
-    }
     let certificates = &view.status.certificates;
     if certificates.is_empty() {
         html.raw("<p>None: TLS is off.</p>");
