@@ -366,7 +366,10 @@ fn health(loaded: &Loaded, by_https: bool) -> Result<Option<Health>, ConfigError
             .error("app.health", message)
             .with_help("write a path of the app, such as `/healthz`"));
     };
-    Ok(Some(Health::new(path, config.tls.domain_names(), by_https)))
+    let domains = config.tls.domain_names().iter();
+    let names = { config.listen.canonical.iter() }.chain(domains);
+    let names: Vec<String> = names.chain(config.listen.hosts.listed()).cloned().collect();
+    Ok(Some(Health::new(path, &names, by_https)))
 }
 
 fn app(loaded: &Loaded) -> Result<App, ConfigError> {

@@ -181,3 +181,57 @@ fn an_app_of_somebody_elses_is_not_restarted() {
         "{said}"
     );
 }
+
+#[test]
+fn what_hangs_in_its_start_is_started_anew() {
+    let gateway = before_a_copy("[app]\nstart_timeout = \"2s\"\n");
+    let state = gateway.dir.path().join("state");
+    let [app, new] = ["app.mjs", "new"].map(|name| gateway.dir.path().join(name));
+    let good = fs::read(&app).unwrap();
+    let hangs = "import fs from 'fs'; fs.writeFileSync('new', String(process.pid)); setInterval(() => {}, 1e6)";
+    fs::write(&app, hangs).unwrap();
+    curl(NULL.as_ref(), &[&gateway.url("/die")]);
+    let hung = wait_for("the next start", LONG, || {
+        fs::read_to_string(&new).ok()?.parse::<i32>().ok()
+    });
+    let mut wrong = Verdicts::default();
+    // Nor does another of the same come up, and whoever asks again is heard.
+    let output = restart(&state);
+    let said = text(&output.stderr);
+    let told = said.contains("not up after 2s");
+    wrong.check(!output.status.success() && told, || said);
+    wrong.check(!lives(hung), || "it goes on".to_owned());
+    fs::write(&app, good).unwrap();
+    let output = restart(&state);
+    wrong.check(output.status.success(), || text(&output.stderr));
+    wrong.check(lives(process(&gateway)), || "nobody serves".to_owned());
+    wrong.settle();
+}
+
+#[test]
+fn what_one_app_was_given_is_not_given_to_the_next() {
+    let gateway = before_a_copy("[limits]\ndrain = \"1s\"\n");
+    let state = gateway.dir.path().join("state");
+    let [app, seen] = ["app.mjs", "seen"].map(|name| gateway.dir.path().join(name));
+    let notes = "import fs from 'fs';
+        import { createServer } from 'http';
+        createServer((asked, answer) => {
+            fs.appendFileSync('seen', `${asked.url}\\n`);
+            if (asked.url === '/') answer.end(`pid ${process.pid}`);
+        }).listen(process.env.PORT, '127.0.0.1');";
+    fs::write(app, notes).unwrap();
+    assert!(restart(&state).status.success());
+    // There is a connection that can be used again, so that the request could be sent again.
+    process(&gateway);
+    let mut client = Raw::open(gateway.address());
+    client.send(b"GET /hangs HTTP/1.1\r\nHost: a.test\r\n\r\n");
+    let times = || {
+        let seen = fs::read_to_string(&seen).unwrap_or_default();
+        seen.matches("/hangs").count()
+    };
+    wait_for("the request", LONG, || (times() == 1).then_some(()));
+    assert!(restart(&state).status.success());
+    let answer = client.read_until("\r\n\r\n");
+    assert_eq!(statuses(&answer), [502], "{answer}");
+    assert_eq!(times(), 1);
+}

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use super::exposed;
 use super::port;
 use super::process::Process;
-use super::restart::{self, After};
+use super::restart::{self, After, SHORT, Wish};
 use super::standing::AppState;
 use crate::handover::AppLeft;
 use crate::privilege::Account;
@@ -144,17 +144,21 @@ pub(super) async fn supervise(
             Err(error) => return Ended::NotStarted(error),
         };
         shared.set_process(process.id().map(|id| (id, process.port())));
-        let status = tokio::select! {
-            up = come_up(&shared, &mut process, plan.start_timeout) => {
-                if let Some(status) = up {
-                    Ok(status)
-                } else {
-                    has_been_up = true;
-                    after.tell(Ok(process.number()));
-                    restart::serve(&shared, &plan, &mut process, &mut fate, &mut after).await
-                }
+        let status = match begin(&shared, &plan, &mut process, &mut fate, &mut after).await {
+            Begun::Up => {
+                has_been_up = true;
+                after.tell(Ok(process.number()));
+                restart::serve(&shared, &plan, &mut process, &mut fate, &mut after).await
             }
-            fate = decided(&mut fate) => Err(fate),
+            Begun::Anew(wish) => {
+                tracing::info!("the app is started anew, in place of one that has not come up");
+                process.end(plan.grace.min(SHORT)).await;
+                shared.set_process(None);
+                after.wish(wish);
+                continue;
+            }
+            Begun::Ended(status) => Ok(status),
+            Begun::Decided(fate) => Err(fate),
         };
         let status = match status {
             Ok(status) => status,
@@ -208,6 +212,41 @@ pub(super) async fn supervise(
             );
         }
         pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// How a start goes.
+enum Begun {
+    /// The app accepts connections.
+    Up,
+    /// It has ended before that.
+    Ended(io::Result<Option<ExitStatus>>),
+    /// It has not come up yet, and somebody asks for another start.
+    Anew(Wish),
+    /// It is not to run, or not here.
+    Decided(Fate),
+}
+
+/// Waits until the app accepts connections, for as long as nobody wants something else.
+async fn begin(
+    shared: &Shared,
+    plan: &Plan,
+    process: &mut Process,
+    fate: &mut watch::Receiver<Fate>,
+    after: &mut After,
+) -> Begun {
+    let mut up = std::pin::pin!(come_up(shared, process, plan.start_timeout));
+    loop {
+        let is_wished = after.is_wished();
+        tokio::select! {
+            up = up.as_mut() => return up.map_or(Begun::Up, Begun::Ended),
+            wish = shared.restarts.wanted(), if !is_wished => return Begun::Anew(wish),
+            () = tokio::time::sleep(plan.start_timeout), if is_wished => after.tell(Err(format!(
+                "the app is not up after {:?}, and goes on starting: mend it, and ask again",
+                plan.start_timeout
+            ))),
+            fate = decided(fate) => return Begun::Decided(fate),
+        }
     }
 }
 

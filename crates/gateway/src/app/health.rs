@@ -42,10 +42,10 @@ pub(crate) struct Health {
 }
 
 impl Health {
-    /// Asks for `path` of the site that has the first of `domains` for a name.
-    pub(crate) fn new(path: PathAndQuery, domains: &[String], by_https: bool) -> Self {
-        let mut named = domains.iter().filter(|name| !name.starts_with('*'));
-        let host = named.next().and_then(|name| name.parse().ok());
+    /// Asks for `path` of the site that goes by the first of `names`.
+    pub(crate) fn new(path: PathAndQuery, names: &[String], by_https: bool) -> Self {
+        let mut exact = names.iter().filter(|name| !name.starts_with('*'));
+        let host = exact.next().and_then(|name| name.parse().ok());
         Self {
             path,
             host: host.unwrap_or(HeaderValue::from_static("localhost")),

@@ -141,7 +141,7 @@ pub(super) async fn next(shared: &Shared, plan: &Plan, runs: &mut Process) -> Ne
 }
 
 /// How long an app may take to end that nobody has been sent to.
-const SHORT: Duration = Duration::from_secs(5);
+pub(super) const SHORT: Duration = Duration::from_secs(5);
 
 fn told(status: &io::Result<Option<ExitStatus>>) -> String {
     match status {
@@ -214,6 +214,16 @@ pub(super) struct After {
 }
 
 impl After {
+    /// Whether somebody waits for it.
+    pub(super) const fn is_wished(&self) -> bool {
+        self.wish.is_some()
+    }
+
+    /// Somebody waits for the next.
+    pub(super) fn wish(&mut self, wish: Wish) {
+        self.wish = Some(wish);
+    }
+
     /// It is up, with this number, or will not be, as this says.
     pub(super) fn tell(&mut self, how: Result<u32, String>) {
         drop(self.wish.take().map(|wish| wish.answer(how)));

@@ -107,7 +107,7 @@ impl Control {
     ///
     /// When no gateway answers, or its store fails.
     pub fn add(&self, client: IpAddr, time: Option<Duration>) -> Result<String, ControlError> {
-        let seconds = time.map(|time| time.as_secs());
+        let seconds = time.map(whole_seconds);
         match self.ask(&Ask::Add { client, seconds })? {
             Said::Added { id } => Ok(id),
             said => Err(unexpected(said)),
@@ -124,7 +124,7 @@ impl Control {
         network: Network,
         time: Option<Duration>,
     ) -> Result<String, ControlError> {
-        let (network, seconds) = (network.to_string(), time.map(|time| time.as_secs()));
+        let (network, seconds) = (network.to_string(), time.map(whole_seconds));
         match self.ask(&Ask::AddNetwork { network, seconds })? {
             Said::Added { id } => Ok(id),
             said => Err(unexpected(said)),
@@ -174,7 +174,7 @@ impl Control {
     ///
     /// When no gateway answers, or its store fails.
     pub fn begin_maintenance(&self, time: Option<Duration>) -> Result<String, ControlError> {
-        let seconds = time.map(|time| time.as_secs());
+        let seconds = time.map(whole_seconds);
         match self.ask(&Ask::BeginMaintenance { seconds })? {
             Said::Added { id } => Ok(id),
             said => Err(unexpected(said)),
@@ -306,6 +306,12 @@ impl Control {
         })?;
         Ok(serde_json::from_str(&line).map_err(io::Error::other)?)
     }
+}
+
+/// No time at all would be what nobody asks for.
+const fn whole_seconds(time: Duration) -> u64 {
+    let begun = time.subsec_nanos() > 0;
+    time.as_secs().saturating_add(begun as u64)
 }
 
 fn unexpected(said: Said) -> ControlError {

@@ -177,11 +177,15 @@ impl Forwarding {
                         return Poll::Pending;
                     };
                     let lost = used && matches!(answer, Err(Ended::Broken(_)));
-                    if lost && exchange.may_go_again() {
+                    // What one app was given and has not done is not for another in its place.
+                    let seen = exchange.has_begun();
+                    let was_there = seen && exchange.is_behind(pool.moves());
+                    if lost && !was_there && exchange.may_go_again() {
                         // The app may have ended because of it: the next one is not to be ended as well.
-                        let reach = match exchange.has_begun() {
-                            true => Reach::at_once(),
-                            false => upstream.reach.clone(),
+                        let reach = if seen {
+                            Reach::at_once()
+                        } else {
+                            upstream.reach.clone()
                         };
                         let (upload, method) = exchange.again();
                         self.state = State::dialling(pool, reach, upload, method);

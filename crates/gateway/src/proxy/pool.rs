@@ -88,6 +88,11 @@ impl Pool {
         }
     }
 
+    /// How often the app has moved.
+    pub(super) const fn moves(&self) -> u64 {
+        self.moves.get()
+    }
+
     /// Closes what has been idle for too long, and ends waits that have lasted too long.
     pub(crate) fn sweep(&self) {
         let now = self.clock.monotonic();

@@ -129,14 +129,17 @@ async fn share(
     let open = async || lines.open(pool.dial_shared()).await;
     let (mut sender, mut turn) = upstream.reach.patiently(pool, open).await?;
     let again = Again::of(&request);
+    let moves = pool.moves();
     let send = request.map(|body| lines.outgoing(body, &mut turn, patience()));
     let send = sender.try_send_request(send);
     let (request, reach) = match (answer(pool, upstream, progress, send).await, again) {
         (Ok(answer), _) => return Ok((answer, turn)),
         (Err(Unanswered::Unsent(unsent)), _) => (*unsent, upstream.reach.clone()),
         // Refused unseen, or lost with its connection: hyper does not tell one from the other. An app that may have
-        // ended because of it is not waited for.
-        (Err(Unanswered::Broken(_)), Some(again)) => (again.request(), Reach::at_once()),
+        // ended because of it is not waited for, and one in its place not asked.
+        (Err(Unanswered::Broken(_)), Some(again)) if pool.moves() == moves => {
+            (again.request(), Reach::at_once())
+        }
         (Err(error), _) => return Err(error.failure(progress)),
     };
     lines.retire(&turn);

@@ -56,6 +56,11 @@ impl Exchange {
         !self.upload.has_begun() || (harmless && !self.heard)
     }
 
+    /// Whether the app is elsewhere by now than where this goes, as `moves` says.
+    pub(in crate::proxy) const fn is_behind(&self, moves: u64) -> bool {
+        self.line.move_number != moves
+    }
+
     /// Whether the app may have seen any of the request.
     pub(in crate::proxy) const fn has_begun(&self) -> bool {
         self.upload.has_begun()
