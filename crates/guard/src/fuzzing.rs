@@ -14,7 +14,6 @@ use http::{HeaderMap, HeaderValue};
 use panoply_cookies::{KeyRing, SetCookie, pairs};
 use panoply_core::CounterKeys;
 
-use crate::names::OF_DOT_NET;
 use crate::{CookieGuard, CookieGuardConfig};
 
 static GUARD: LazyLock<CookieGuard> = LazyLock::new(|| {
@@ -105,9 +104,8 @@ pub fn set_cookie(line: &[u8]) {
     let both = set.name().iter().chain(set.value());
     let odd = odd || both.into_iter().any(|byte| b" ,\"".contains(byte));
     let odd = odd || set.name().to_ascii_lowercase() != set.name();
-    // To .NET it is another's, which goes by a name of its own outside.
-    let is_same = |own: &&str| own.as_bytes().eq_ignore_ascii_case(set.name());
-    let odd = odd || OF_DOT_NET.iter().any(is_same);
+    // To PHP or .NET it is another's, which goes by a name of its own outside.
+    let odd = odd || GUARD.is_read_as_another(set.name());
     let too_large = set.bytes() > 4096 - 64;
     let is_deletion = set.max_age_attribute().is_some_and(|age| age <= 0);
     // An app does not know the names outside; the fuzzer finds them.

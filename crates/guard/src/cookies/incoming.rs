@@ -151,7 +151,7 @@ impl CookieGuard {
 
     /// Whether PHP or .NET takes a name for another that goes by an alias: to the one points, spaces and
     /// brackets are `_`, to the other capitals are small letters.
-    fn is_read_as_another(&self, name: &[u8]) -> bool {
+    pub(crate) fn is_read_as_another(&self, name: &[u8]) -> bool {
         let is =
             |own: u8, byte: u8| own == byte || own == b'_' && matches!(byte, b'.' | b' ' | b'[');
         let reads = |own: &&&str| {
