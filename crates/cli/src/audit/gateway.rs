@@ -145,13 +145,18 @@ fn app(page: &mut Page, targets: &[String]) {
     }
 }
 
-/// The names of the sites that were looked at.
-fn names(targets: &[String]) -> Vec<String> {
+/// The names of the sites that were looked at, below `key`; `without` says what becomes of a site that has none.
+fn names(page: &mut Page, key: &str, targets: &[String], without: &str) {
     let hosts = targets.iter().filter_map(|target| host(target));
     let names = hosts.filter(|(host, _)| is_name(host));
     let mut names: Vec<String> = names.map(|(host, _)| host).collect();
     names.dedup();
-    names
+    if names.is_empty() {
+        page.prose(&format!("The names of the site; without them {without}"));
+        page.line(&format!("#{key} = [\"shop.example\"]"));
+    } else {
+        page.line(&format!("{key} = {}", array(&names)));
+    }
 }
 
 fn hosts(page: &mut Page, covered: Option<&Covered>, targets: &[String]) {
@@ -163,13 +168,8 @@ fn hosts(page: &mut Page, covered: Option<&Covered>, targets: &[String]) {
         covered,
         "A request for a host that is none of these is answered 421, and never reaches the app",
     );
-    let names = names(targets);
-    if names.is_empty() {
-        page.prose("The names of the site; without them every host is let in:");
-        page.line("#hosts = [\"shop.example\"]");
-    } else {
-        page.line(&format!("hosts = {}", array(&names)));
-    }
+    let without = "every host is let in:";
+    names(page, "hosts", targets, without);
 }
 
 fn tls(page: &mut Page, covered: Option<&Covered>, targets: &[String]) {
@@ -181,15 +181,8 @@ fn tls(page: &mut Page, covered: Option<&Covered>, targets: &[String]) {
         covered,
         "HTTPS with TLS 1.2 and 1.3 alone; plain HTTP leads there; certificates are ordered and renewed",
     );
-    let names = names(targets);
-    if names.is_empty() {
-        page.prose(
-            "The names of the site; without them the certificate is a local one, to try it.",
-        );
-        page.line("#domains = [\"shop.example\"]");
-    } else {
-        page.line(&format!("domains = {}", array(&names)));
-    }
+    let without = "the certificate is a local one, to try it.";
+    names(page, "domains", targets, without);
 }
 
 fn headers(page: &mut Page, covers: &BTreeMap<Cover, Covered>) {
