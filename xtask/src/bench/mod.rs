@@ -103,6 +103,8 @@ struct Sample {
     requests: f64,
     p99: f64,
     memory: f64,
+    /// Microseconds of the processor that a request takes in the proxy itself.
+    micros: f64,
 }
 
 /// The medians of one proxy.
@@ -212,11 +214,8 @@ fn proxies(options: Options, program: &Path) -> Result<()> {
                 eprintln!("round {}, tls {tls}: {}", round + 1, peer.name());
                 let duty = Duty { tls, full: false };
                 let running = peers::start(peer, program, app, duty, scratch.path())?;
-                // The first second is for warming up.
-                load(&running.url, 1)?;
-                let mut sample = load(&running.url, options.seconds)?;
-                sample.memory = running.memory();
-                samples.push(sample);
+                samples
+                    .push(running.sample(options.seconds, |seconds| load(&running.url, seconds))?);
             }
         }
         let rows = Peer::ALL.into_iter().zip(samples);
@@ -293,6 +292,7 @@ fn wrk(url: &str, connections: u32, more: &[&str], seconds: u32) -> Result<Sampl
         requests,
         p99: number.parse::<f64>()? * factor,
         memory: 0.0,
+        micros: 0.0,
     })
 }
 
@@ -302,6 +302,7 @@ fn median(samples: &[Sample]) -> Sample {
         requests: middle(|sample| sample.requests),
         p99: middle(|sample| sample.p99),
         memory: middle(|sample| sample.memory),
+        micros: middle(|sample| sample.micros),
     }
 }
 

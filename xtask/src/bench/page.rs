@@ -43,14 +43,15 @@ pub(super) fn figures(bare: Sample, tables: &[(bool, Vec<Row>)]) -> String {
         let nginx = nginx.map_or(1.0, |row| row.median.requests);
         let _ = writeln!(
             text,
-            "## {title}\n\n| | req/s | to nginx | p99 ms | RSS MB |\n|---|---|---|---|---|"
+            "## {title}\n\n| | req/s | to nginx | p99 ms | RSS MB | µs each in the proxy |\n\
+             |---|---|---|---|---|---|"
         );
         if !tls {
             let ratio = bare.requests / nginx;
             let (requests, p99) = (bare.requests, bare.p99);
             let _ = writeln!(
                 text,
-                "| straight to the app | {requests:.0} | {ratio:.2} | {p99:.1} | |"
+                "| straight to the app | {requests:.0} | {ratio:.2} | {p99:.1} | | |"
             );
         }
         for row in rows {
@@ -58,11 +59,12 @@ pub(super) fn figures(bare: Sample, tables: &[(bool, Vec<Row>)]) -> String {
                 requests,
                 p99,
                 memory,
+                micros,
             } = row.median;
             let (name, ratio) = (&row.name, requests / nginx);
             let _ = writeln!(
                 text,
-                "| {name} | {requests:.0} | {ratio:.2} | {p99:.1} | {memory:.0} |"
+                "| {name} | {requests:.0} | {ratio:.2} | {p99:.1} | {memory:.0} | {micros:.1} |"
             );
         }
         text.push('\n');

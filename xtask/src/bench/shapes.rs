@@ -92,11 +92,8 @@ pub(super) fn run(options: Options, program: &Path) -> Result<()> {
                 eprintln!("round {}, {}: {}", round + 1, shape.name, peer.name());
                 let running = peers::start(peer, program, app, duty, scratch.path())?;
                 let url = format!("{}{}", running.url, shape.path);
-                // The first second is for warming up.
-                load(shape, &url, 1)?;
-                let mut sample = load(shape, &url, options.seconds)?;
-                sample.memory = running.memory();
-                samples.push(sample);
+                samples
+                    .push(running.sample(options.seconds, |seconds| load(shape, &url, seconds))?);
             }
         }
         rows.push((shape, samples.map(|samples| median(&samples))));
@@ -123,7 +120,7 @@ fn load(shape: &Shape, url: &str, seconds: u32) -> Result<Sample> {
 /// not asked for.
 fn h2load(url: &str, connections: u32, seconds: u32) -> Result<Sample> {
     let output = Command::new("h2load")
-        .args(["-t2", "-m10", "--warm-up-time=1"])
+        .args(["-t2", "-m10"])
         .arg(format!("-c{connections}"))
         .arg(format!("-D{seconds}"))
         .arg(url)
@@ -145,6 +142,7 @@ fn h2load(url: &str, connections: u32, seconds: u32) -> Result<Sample> {
         requests,
         p99: f64::NAN,
         memory: 0.0,
+        micros: 0.0,
     })
 }
 
@@ -175,6 +173,32 @@ fn section(options: Options, rows: &[(&Shape, [Sample; 4])]) -> String {
         let [ours, peers @ ..] = samples;
         for peer in peers {
             let _ = write!(text, "| {:.2} ", ours.requests / peer.requests);
+        }
+        text.push_str("|\n");
+    }
+    text.push_str(&processor(rows));
+    text
+}
+
+/// What a request takes of the processor in each proxy: wrk and h2load share its cores, and the app does,
+/// so that requests a second tell of all of them.
+fn processor(rows: &[(&Shape, [Sample; 4])]) -> String {
+    let mut text = "\nMicroseconds of the processor that a request takes in the proxy itself, in the same run: what \
+         it would be on cores of its own, where the load and the app are elsewhere; a ratio above 1 is in favour \
+         of Panoply.\n\n\
+         | | panoply | nginx | haproxy | caddy | nginx to it | haproxy to it | caddy to it |\n\
+         |---|---|---|---|---|---|---|---|\n"
+        .to_owned();
+    for (shape, samples) in rows {
+        let _ = write!(text, "| {} ", shape.name);
+        for sample in samples {
+            let micros = sample.micros;
+            let digits = usize::from(micros < 1e3);
+            let _ = write!(text, "| {micros:.digits$} ");
+        }
+        let [ours, peers @ ..] = samples;
+        for peer in peers {
+            let _ = write!(text, "| {:.2} ", peer.micros / ours.micros);
         }
         text.push_str("|\n");
     }
