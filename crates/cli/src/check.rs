@@ -38,7 +38,9 @@ fn report(loaded: Loaded, around: &Surroundings) -> Result<String, ConfigError> 
     // A file may leave the app to the command line, as `panoply run -- …` does.
     let app_is_missing = loaded.config.app.is_missing();
     let loaded = if app_is_missing {
-        loaded.with_flag("check", "app.upstream", "http://127.0.0.1:1")?
+        let speaks_tls = loaded.config.tls.app_tls().is_some();
+        let scheme = if speaks_tls { "https" } else { "http" };
+        loaded.with_flag("check", "app.upstream", format!("{scheme}://127.0.0.1:1"))?
     } else {
         loaded
     };

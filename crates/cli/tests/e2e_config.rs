@@ -108,6 +108,12 @@ refused! {
     on_demand_for_everybody: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[tls]\ndomains = [\"shop.dev\"]\n[acme.on_demand]\nmost = 5\n", ["panoply.toml:5", "allow"];
     a_hook_that_is_none: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[acme.on_demand]\nallow = \"https://hook/ours\"\n", ["panoply.toml:4", "http://127.0.0.1:3000/domains"];
     a_shared_certificate_for_a_stranger: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[tls]\ndomains = [\"shop.dev\"]\n[acme]\ntogether = [[\"shop.dev\", \"shop.test\"]]\n", ["panoply.toml:6", "shop.test"];
+    the_gateway_itself: "[listen]\nhttp = \":8080\"\n[app]\nupstream = \"http://localhost:8080\"\n", ["panoply.toml:4", "listen.http"];
+    an_app_without_tls: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[tls.app]\nca = \"ca.pem\"\n", ["panoply.toml:3", "https://"];
+    an_app_without_an_authority: "[app]\nupstream = \"https://127.0.0.1:3000\"\n[tls.app]\nca = \"ca.pem\"\n", ["panoply.toml:4", "ca.pem"];
+    an_app_by_no_name: "[app]\nupstream = \"https://127.0.0.1:3000\"\n[tls.app]\nname = \"https://app\"\n", ["panoply.toml:4", "app.internal"];
+    an_app_that_nobody_checks: "[app]\nupstream = \"https://127.0.0.1:3000\"\n[tls.app]\ninsecure = true\n", ["panoply.toml:4", "ca"];
+    half_a_certificate_for_the_app: "[app]\nupstream = \"https://127.0.0.1:3000\"\n[tls.app]\nkey = \"key.pem\"\n", ["panoply.toml:4", "certificate"];
     clients_without_tls: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[tls]\nmode = \"off\"\n[tls.clients]\nca = \"clients.pem\"\n", ["panoply.toml:5", "tls.clients"];
     clients_without_an_authority: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[tls.clients]\nca = \"clients.pem\"\n", ["panoply.toml:4", "clients.pem"];
     an_unknown_presence: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[tls.clients]\nca = \"clients.pem\"\ncertificate = \"maybe\"\n", ["panoply.toml:5", "required"];

@@ -68,7 +68,7 @@ impl Settings {
         let [http, https, admin] = self.listeners();
         let app = match &self.app {
             App::Command { command, .. } => ("app.command", command.join(" ")),
-            App::Upstream(upstream) => ("app.upstream", upstream.to_string()),
+            App::Upstream(upstream, _) => ("app.upstream", upstream.to_string()),
         };
         let tls = self.tls().map_or_else(
             || "off".to_owned(),

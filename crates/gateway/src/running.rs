@@ -364,7 +364,7 @@ fn came_to(ended: Ended, settings: &Settings) -> Result<Outcome, Error> {
         Ended::NotStarted(source) => {
             let program = match &settings.app {
                 App::Command { command, .. } => command.first().cloned().unwrap_or_default(),
-                App::Upstream(upstream) => upstream.to_string(),
+                App::Upstream(upstream, _) => upstream.to_string(),
             };
             Err(Error::App { program, source })
         }

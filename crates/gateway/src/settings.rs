@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use panoply::{KeyRing, Panoply, Secret, Suit};
 use panoply_acme::Acme;
-use panoply_tls::{Lasting, Tls};
+use panoply_tls::{AppTls, Lasting, Tls};
 
 use crate::app::Health;
 use crate::certificates;
@@ -24,6 +24,7 @@ use crate::store::Plan;
 use crate::surroundings::Surroundings;
 use crate::wire::Patience;
 
+mod app;
 mod bounds;
 mod hosts;
 mod listeners;
@@ -101,8 +102,8 @@ pub(crate) enum App {
         command: Vec<String>,
         start_timeout: Duration,
     },
-    /// Somebody else's.
-    Upstream(Upstream),
+    /// Somebody else's, and how it is known where it speaks TLS.
+    Upstream(Upstream, Option<Arc<AppTls>>),
 }
 
 impl Settings {
@@ -120,7 +121,7 @@ impl Settings {
         let store = store_plan(loaded, around)?;
         let keys = { config.keys.file.clone() }.unwrap_or_else(|| around.state.join("keys"));
         let suit = suit(loaded, around, &store, &keys)?;
-        let app = app(loaded)?;
+        let app = app::app(loaded, around)?;
         let domains = config.tls.domain_names();
         let twice = |(at, name): &(usize, &String)| domains.iter().take(*at).any(|d| d == *name);
         if let Some((_, name)) = domains.iter().enumerate().find(twice) {
@@ -149,14 +150,13 @@ impl Settings {
                 .with_help("give `listen.http` or `listen.https` an address"));
         }
         let admin = config.admin.listen.and_then(Address::socket);
-        listeners::apart(
-            loaded,
-            [
-                ("listen.http", http),
-                ("listen.https", https),
-                ("admin.listen", admin),
-            ],
-        )?;
+        let listeners = [
+            ("listen.http", http),
+            ("listen.https", https),
+            ("admin.listen", admin),
+        ];
+        listeners::apart(loaded, listeners)?;
+        app::not_ourselves(loaded, &app, listeners)?;
         let admin_token = listeners::admin_token(loaded, admin)?;
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let placeholder = placeholder(&suit, &app, around);
@@ -370,31 +370,4 @@ fn health(loaded: &Loaded, by_https: bool) -> Result<Option<Health>, ConfigError
     let names = { config.listen.canonical.iter() }.chain(domains);
     let names: Vec<String> = names.chain(config.listen.hosts.listed()).cloned().collect();
     Ok(Some(Health::new(path, &names, by_https)))
-}
-
-fn app(loaded: &Loaded) -> Result<App, ConfigError> {
-    let app = &loaded.config.app;
-    match (&app.command, &app.upstream) {
-        (Some(_), Some(_)) => Err(loaded
-            .error("app", "`app.command` and `app.upstream` exclude each other")
-            .with_help("keep `command` to have the app started, or `upstream` if it runs already")),
-        (Some(command), None)
-            if command
-                .first()
-                .is_none_or(|program| program.trim().is_empty()) =>
-        {
-            Err(loaded
-                .error("app.command", "`app.command` is empty")
-                .with_help("write the program and its arguments: `[\"node\", \"server.js\"]`"))
-        }
-        (Some(command), None) => Ok(App::Command {
-            command: command.clone(),
-            start_timeout: app.start_timeout.get(),
-        }),
-        (None, Some(upstream)) => Ok(App::Upstream(upstream.clone())),
-        (None, None) => Err(loaded.error("app", "there is no app to guard").with_help(
-            "say how to start it, `panoply run -- node server.js`, or where it runs, \
-                 `panoply run --upstream http://127.0.0.1:3000`",
-        )),
-    }
 }

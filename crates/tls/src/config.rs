@@ -6,6 +6,7 @@ use std::sync::Arc;
 use panoply_core::Clock;
 use serde::Deserialize;
 
+use crate::app::AppTlsConfig;
 use crate::clients::{Clients, ClientsConfig};
 use crate::domain;
 use crate::error::{At, Error};
@@ -38,6 +39,7 @@ pub struct TlsConfig {
     domains: Vec<String>,
     profile: Profile,
     clients: Option<ClientsConfig>,
+    app: Option<AppTlsConfig>,
 }
 
 /// A certificate chain and its key, each a PEM file.
@@ -112,6 +114,18 @@ impl TlsConfig {
         self
     }
 
+    /// How an app at `https://…` is known. Default: by an authority that the system trusts.
+    #[must_use]
+    pub fn app(mut self, app: AppTlsConfig) -> Self {
+        self.app = Some(app);
+        self
+    }
+
+    /// The `[tls.app]` table, if it was written.
+    pub const fn app_tls(&self) -> Option<&AppTlsConfig> {
+        self.app.as_ref()
+    }
+
     /// The mode that is in force.
     pub fn effective_mode(&self) -> Mode {
         match self.mode {
@@ -142,7 +156,8 @@ impl TlsConfig {
     /// The files that have the keys of certificates.
     pub fn key_files(&self) -> impl Iterator<Item = &Path> {
         let listed = self.certificates.iter().map(|files| &files.key);
-        self.key.iter().chain(listed).map(PathBuf::as_path)
+        let own = self.key.iter().chain(listed).map(PathBuf::as_path);
+        own.chain(self.app.iter().filter_map(AppTlsConfig::key_file))
     }
 
     /// Puts `directory` before every path that is relative.
@@ -157,6 +172,9 @@ impl TlsConfig {
             .for_each(|path| *path = directory.join(&*path));
         if let Some(clients) = &mut self.clients {
             clients.relative_to(directory);
+        }
+        if let Some(app) = &mut self.app {
+            app.relative_to(directory);
         }
         self
     }

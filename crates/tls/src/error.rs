@@ -200,6 +200,22 @@ pub enum Error {
          take the table away"
     )]
     ClientsWithoutTls,
+    /// The app is to be known by what is no name.
+    #[error(
+        "tls.app.name: `{name}` is not a name that a certificate has; write the one in the app's, such as \
+         `app.internal`, or its address"
+    )]
+    #[non_exhaustive]
+    AppName {
+        /// What was written, or the host of the app's address.
+        name: String,
+    },
+    /// Nobody is trusted to vouch for the app.
+    #[error(
+        "tls.app.ca: this system trusts no authority; name the app's, `ca = \"…\"`, or install the \
+         package `ca-certificates`"
+    )]
+    NoAuthority,
     /// Key and certificate do not belong together.
     #[error(
         "{at}: does not belong to the certificate in {}; the first certificate of the file must \
@@ -274,6 +290,8 @@ impl Error {
             Self::HalfPair { given, .. } => given,
             Self::Domain { .. } => "domains",
             Self::ClientsWithoutTls => "clients",
+            Self::AppName { .. } => "app.name",
+            Self::NoAuthority => "app.ca",
             Self::Io { at, .. }
             | Self::NotAFile { at }
             | Self::TooLarge { at }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod app;
 mod challenges;
 mod clients;
 mod config;
@@ -22,6 +23,7 @@ mod tickets;
 mod tls;
 mod warning;
 
+pub use app::{AppTls, AppTlsConfig};
 pub use challenges::{Challenges, Standing};
 pub use clients::{ClientsConfig, Presence};
 pub use config::{CertificateFiles, TlsConfig};

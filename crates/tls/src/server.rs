@@ -85,15 +85,16 @@ pub(crate) fn for_challenges(
     Ok(config)
 }
 
-fn versions(profile: Profile) -> &'static [&'static SupportedProtocolVersion] {
+pub(crate) fn versions(profile: Profile) -> &'static [&'static SupportedProtocolVersion] {
     match profile {
         Profile::Intermediate => &INTERMEDIATE,
         Profile::Modern => &MODERN,
     }
 }
 
+/// The time by the gateway's clock.
 #[derive(Debug)]
-struct Time(Arc<dyn Clock>);
+pub(crate) struct Time(pub(crate) Arc<dyn Clock>);
 
 impl TimeProvider for Time {
     fn current_time(&self) -> Option<UnixTime> {

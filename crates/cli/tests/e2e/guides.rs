@@ -93,6 +93,10 @@ fn each_panoply_toml_of_the_guides_is_accepted() {
             let certificates = format!("{}/", folder.path().display());
             let block = block
                 .replace("/etc/letsencrypt/live/shop.example/", &certificates)
+                .replace(
+                    "/etc/shop/inner-ca.pem",
+                    &format!("{certificates}fullchain.pem"),
+                )
                 .replace("/usr/local/bin/dns-hook", "/bin/true");
             fs::write(folder.path().join("panoply.toml"), &block).unwrap();
             let output = panoply()

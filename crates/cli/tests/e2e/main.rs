@@ -18,6 +18,7 @@ mod admin;
 mod app_health;
 mod app_patience;
 mod app_restart;
+mod app_tls;
 mod audit;
 mod audit_sites;
 mod browser;

@@ -196,6 +196,11 @@ const RULES: &[(&str, &str, Option<&str>)] = &[
         "The framework's own error page, replaced because it tells what runs.",
         Some("pages.framework_errors"),
     ),
+    (
+        "app/tls",
+        "The app could not be spoken to by TLS, or its certificate is not believed.",
+        Some("tls.app"),
+    ),
     ("app/", "The app's answer was no HTTP, or broke off.", None),
     (
         "reports/malformed",

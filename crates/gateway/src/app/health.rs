@@ -212,7 +212,7 @@ fn why(failure: &Failure, address: &AppAddress) -> String {
             let advice = upstream::advice(path, error.kind());
             advice.map_or_else(|| error.to_string(), str::to_owned)
         }
-        (Failure::Away(error), AppAddress::Tcp(_)) => {
+        (Failure::Away(error), AppAddress::Tcp(_) | AppAddress::Tls(..)) => {
             format!("it does not accept connections: {error}")
         }
         (failure, _) => failure.to_string(),

@@ -47,9 +47,9 @@ pub(crate) async fn run(
                 };
                 supervise(shared, plan, left, fate).await
             }
-            App::Upstream(upstream) => {
+            App::Upstream(upstream, tls) => {
                 // A name is followed for as long as the gateway runs, an address until it is known.
-                let follow = follow(shared, upstream);
+                let follow = follow(shared, upstream, tls);
                 tokio::select! {
                     _ = decided(&mut fate) => {}
                     () = refuse_restarts(&watched) => {}

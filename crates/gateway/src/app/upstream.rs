@@ -8,6 +8,8 @@ use std::time::Duration;
 use std::{fs, io};
 
 use super::exposed;
+use panoply_tls::AppTls;
+
 use crate::config::Upstream;
 use crate::proxy::AppAddress;
 use crate::shared::Shared;
@@ -16,23 +18,38 @@ use crate::shared::Shared;
 const AGAIN: Duration = Duration::from_secs(10);
 
 /// Finds the app's address and keeps it up to date, for as long as the gateway runs.
-pub(crate) async fn follow(shared: Arc<Shared>, upstream: Upstream) {
+pub(crate) async fn follow(shared: Arc<Shared>, upstream: Upstream, tls: Option<Arc<AppTls>>) {
     match &upstream {
-        Upstream::Tcp { host, port } => follow_name(&shared, &upstream, (host, *port)).await,
+        Upstream::Tcp { host, port, .. } => {
+            follow_name(&shared, &upstream, (host, *port), tls).await;
+        }
         Upstream::Unix(path) => {
             is_at(&shared, &upstream, AppAddress::Unix(Arc::clone(path)));
         }
     }
 }
 
-async fn follow_name(shared: &Shared, upstream: &Upstream, (host, port): (&str, u16)) {
+async fn follow_name(
+    shared: &Shared,
+    upstream: &Upstream,
+    (host, port): (&str, u16),
+    tls: Option<Arc<AppTls>>,
+) {
     let fixed = host.parse::<std::net::IpAddr>().is_ok();
     let mut known: Option<SocketAddr> = None;
     loop {
-        match find((host, port), known).await {
+        let found = match known.filter(|_| fixed) {
+            Some(known) => Ok(known),
+            None => find((host, port), known).await,
+        };
+        match found {
             Ok(address) => {
                 if known.replace(address) != Some(address) {
-                    is_at(shared, upstream, AppAddress::Tcp(address));
+                    let at = match &tls {
+                        Some(tls) => AppAddress::Tls(address, Arc::clone(tls)),
+                        None => AppAddress::Tcp(address),
+                    };
+                    is_at(shared, upstream, at);
                     if address.ip().is_loopback() {
                         exposed::warn(address.port());
                     }
@@ -40,10 +57,22 @@ async fn follow_name(shared: &Shared, upstream: &Upstream, (host, port): (&str, 
             }
             Err(error) => tracing::warn!(%upstream, %error, "the app's name cannot be resolved"),
         }
-        if fixed && known.is_some() {
+        if fixed && known.is_some() && tls.is_none() {
             return;
         }
         tokio::time::sleep(AGAIN).await;
+        if let Some(tls) = &tls {
+            look_again(tls);
+        }
+    }
+}
+
+/// At the files by which the app is known, and the gateway by it.
+fn look_again(tls: &AppTls) {
+    match tls.refresh() {
+        Ok(true) => tracing::info!("the app is known by what its files have now (`tls.app`)"),
+        Ok(false) => {}
+        Err(error) => tracing::error!(%error, "the app is known by what its files had before"),
     }
 }
 

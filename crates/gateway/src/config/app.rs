@@ -17,9 +17,10 @@ pub struct AppConfig {
     /// The command and its arguments; it is started with `PORT` set and restarted when it ends.
     #[serde(deserialize_with = "words")]
     pub command: Option<Vec<String>>,
-    /// The address of an app that runs already, such as `http://127.0.0.1:3000` or `unix:/run/app.sock`.
+    /// The address of an app that runs already, such as `http://127.0.0.1:3000`, `unix:/run/app.sock` or
+    /// `https://10.0.0.5:8443`: by TLS, as `[tls.app]` says.
     pub upstream: Option<Upstream>,
-    /// Whether the app speaks HTTP/2 without TLS; no by default.
+    /// Whether the app speaks HTTP/2: without TLS, or at `https://` by TLS; no by default.
     pub h2c: bool,
     /// By which scheme the app is told the origin of its own pages. `http` is for one that does not believe
     /// `X-Forwarded-Proto`, and takes its own forms for another site's; `https`, the truth, by default.
@@ -105,8 +106,10 @@ pub enum Upstream {
     Tcp {
         /// The name or address, without brackets.
         host: String,
-        /// The port, 80 when none was written.
+        /// The port; when none was written 80, with TLS 443.
         port: u16,
+        /// Whether it speaks TLS: `https://`.
+        tls: bool,
     },
     /// At a Unix socket.
     Unix(Arc<Path>),
@@ -120,12 +123,6 @@ impl FromStr for Upstream {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let bad = |hint: &str| format!("`{text}` is not the address of an app: {hint}");
-        if text.starts_with("https://") {
-            return Err(bad(
-                "the app is spoken to without TLS: write `http://…`, and keep it on \
-                            this machine or a private network",
-            ));
-        }
         // As it is said to nginx.
         if let Some(path) = ["unix:", "http://unix:"]
             .iter()
@@ -133,7 +130,11 @@ impl FromStr for Upstream {
         {
             return socket(path).map_err(|hint| bad(&hint));
         }
-        let Some(rest) = text.strip_prefix("http://") else {
+        let (tls, rest) = match text.strip_prefix("https://") {
+            Some(rest) => (true, Some(rest)),
+            None => (false, text.strip_prefix("http://")),
+        };
+        let Some(rest) = rest else {
             // As it is said to Caddy and haproxy.
             let path = ["unix/", "unix@"]
                 .iter()
@@ -160,7 +161,8 @@ impl FromStr for Upstream {
             .to_owned();
         Ok(Self::Tcp {
             host,
-            port: authority.port_u16().unwrap_or(80),
+            port: authority.port_u16().unwrap_or(if tls { 443 } else { 80 }),
+            tls,
         })
     }
 }
@@ -191,8 +193,14 @@ fn socket(path: &str) -> Result<Upstream, String> {
 impl fmt::Display for Upstream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tcp { host, port } if host.contains(':') => write!(f, "http://[{host}]:{port}"),
-            Self::Tcp { host, port } => write!(f, "http://{host}:{port}"),
+            Self::Tcp { host, port, tls } => {
+                let scheme = if *tls { "https" } else { "http" };
+                if host.contains(':') {
+                    write!(f, "{scheme}://[{host}]:{port}")
+                } else {
+                    write!(f, "{scheme}://{host}:{port}")
+                }
+            }
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
         }
     }
@@ -227,6 +235,8 @@ mod tests {
         );
         assert_eq!(parse("http://[::1]:3000").unwrap(), "http://[::1]:3000");
         assert_eq!(parse("http://app").unwrap(), "http://app:80");
+        assert_eq!(parse("https://app").unwrap(), "https://app:443");
+        assert_eq!(parse("https://[::1]:8443/").unwrap(), "https://[::1]:8443");
         for written in [
             "unix:/run/a.sock",
             "http://unix:/run/a.sock",
@@ -239,7 +249,7 @@ mod tests {
             assert!(error.ends_with("write `unix:/run/a.sock`"), "{error}");
         }
         for bad in [
-            "https://a",
+            "https://a/b",
             "127.0.0.1:3000",
             "http://a/b",
             "http://u@a",

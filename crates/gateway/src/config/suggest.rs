@@ -177,6 +177,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ),
     ("proxy_connect_timeout", "`limits.response_timeout`"),
     ("proxy_cookie_flags", "`[cookies]`"),
+    ("proxy_ssl_certificate", "`tls.app.certificate`"),
+    ("proxy_ssl_certificate_key", "`tls.app.key`"),
+    ("proxy_ssl_name", "`tls.app.name`"),
+    ("proxy_ssl_trusted_certificate", "`tls.app.ca`"),
     ("proxy_pass", "`app.upstream`"),
     ("proxy_read_timeout", "`limits.response_timeout`"),
     ("rate_limit", "`[[limit]]`"),
@@ -277,7 +281,7 @@ mod tests {
             ("http", "did you mean `listen.http`?"),
             (
                 "certificate",
-                "did you mean `tls.certificate` or `tls.clients.certificate`?",
+                "did you mean `tls.certificate`, `tls.app.certificate` or `tls.clients.certificate`?",
             ),
             // What others call it.
             ("proxy_pass", "here that is `app.upstream`"),

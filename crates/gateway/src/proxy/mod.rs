@@ -9,6 +9,7 @@ mod multiplexed;
 mod pool;
 mod reach;
 pub(crate) mod scheme;
+mod secured;
 mod shared;
 mod stamping;
 mod stream;
@@ -54,6 +55,9 @@ pub(crate) enum Failure {
     /// It closed the connection before it had said anything in HTTP/2.
     #[error("the app said nothing in HTTP/2: leave out `app.h2c` if it does not speak that")]
     NotHttp2,
+    /// It cannot be spoken to by TLS, or is not known to be the app.
+    #[error("there is no TLS with the app: {0}")]
+    Tls(String),
     /// It did not begin to answer in time.
     #[error("the app did not begin to answer in time")]
     Timeout,
@@ -88,7 +92,12 @@ impl Failure {
     /// Whether nobody else knows of it, or why: to the app all was well, or it was never asked.
     pub(crate) fn is_news(&self) -> bool {
         match self {
-            Self::Broken(_) | Self::NotHttp2 | Self::Unasked | Self::Coded | Self::Random => true,
+            Self::Broken(_)
+            | Self::NotHttp2
+            | Self::Tls(_)
+            | Self::Unasked
+            | Self::Coded
+            | Self::Random => true,
             // The mode of a Unix socket, or a firewall of this machine.
             Self::Away(error) => error.kind() == io::ErrorKind::PermissionDenied,
             _ => false,
@@ -130,6 +139,11 @@ impl Failure {
                 StatusCode::BAD_GATEWAY,
                 "app/broken-answer",
                 "The application behind this address broke off its answer.",
+            ),
+            Self::Tls(_) => (
+                StatusCode::BAD_GATEWAY,
+                "app/tls",
+                "The application behind this address cannot be reached safely at the moment.",
             ),
             Self::Random => (
                 StatusCode::INTERNAL_SERVER_ERROR,

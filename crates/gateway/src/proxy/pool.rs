@@ -8,7 +8,7 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
-use panoply_core::Clock;
+use panoply_core::{Clock, Scheme};
 use rustix::io::Errno;
 use tokio::net::{TcpSocket, TcpStream, UnixStream};
 
@@ -16,6 +16,7 @@ use super::Failure;
 use super::deadlines::{Deadline, Deadlines};
 use super::http1::{Home, Interims, Line, Patience, Room};
 use super::multiplexed::{Dialled, Multiplexed};
+use super::secured;
 use super::stream::{AppAddress, AppStream};
 use crate::descriptors::{Descriptors, LOOK, Use, have_run_out};
 use crate::listen::miss_the_vanished;
@@ -85,6 +86,14 @@ impl Pool {
             self.moves.set(self.moves.get() + 1);
             self.idle.borrow_mut().clear();
             self.shared.clear();
+        }
+    }
+
+    /// By what the app is asked.
+    pub(super) fn scheme(&self) -> Scheme {
+        match *self.address.borrow() {
+            Some(AppAddress::Tls(..)) => Scheme::Https,
+            _ => Scheme::Http,
         }
     }
 
@@ -223,6 +232,12 @@ impl Pool {
         let address = self.address.borrow().clone();
         match address {
             Some(AppAddress::Tcp(address)) => self.dial_tcp(address).await.map(AppStream::Tcp),
+            Some(AppAddress::Tls(address, tls)) => {
+                let stream = self.dial_tcp(address).await?;
+                // What it takes meanwhile is not to be room in each request that goes without.
+                let shaken = Box::pin(secured::shake(stream, &tls)).await;
+                shaken.map(AppStream::Tls)
+            }
             Some(AppAddress::Unix(path)) => self.dial_unix(&path).await.map(AppStream::Unix),
             None => Err(Failure::Starting),
         }

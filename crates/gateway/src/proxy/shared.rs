@@ -11,7 +11,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
-use panoply_core::{ClientAddress, Connection, RequestId};
+use panoply_core::{ClientAddress, Connection, RequestId, Scheme};
 
 use super::forward::{Upstream, Wait};
 use super::multiplexed::Turn;
@@ -27,7 +27,7 @@ pub(super) async fn exchange(
     upstream: &Upstream,
     mut request: Request<RequestBody>,
 ) -> Result<Response<AppBody>, Failure> {
-    prepare(&mut request, upstream.placeholder.is_some());
+    prepare(&mut request, upstream.placeholder.is_some(), pool.scheme());
     let progress = request.body().progress();
     let (mut answer, turn) = share(pool, upstream, request, &progress).await?;
     if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
@@ -41,7 +41,7 @@ pub(super) async fn exchange(
 }
 
 /// Makes the request what the app is to see.
-fn prepare(request: &mut Request<RequestBody>, stamped: bool) {
+fn prepare(request: &mut Request<RequestBody>, stamped: bool, scheme: Scheme) {
     let target = request.uri().path_and_query().cloned();
     let authority = request
         .uri()
@@ -77,7 +77,7 @@ fn prepare(request: &mut Request<RequestBody>, stamped: bool) {
         .and_then(|host| host.to_str().ok());
     *request.uri_mut() = match host {
         Some(host) => Uri::builder()
-            .scheme("http")
+            .scheme(scheme.as_str())
             .authority(host)
             .path_and_query(target.clone())
             .build()

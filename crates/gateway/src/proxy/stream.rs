@@ -1,28 +1,33 @@
-//! A connection to the app: by TCP, or by a Unix socket on the same machine.
+//! A connection to the app: by TCP, with TLS or without, or by a Unix socket on the same machine.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr};
 use std::path::Path;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
+use panoply_tls::AppTls;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream, tcp, unix};
+use tokio_rustls::client::TlsStream;
 
 /// Where the app listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum AppAddress {
     Tcp(SocketAddr),
+    Tls(SocketAddr, Arc<AppTls>),
     Unix(Arc<Path>),
 }
 
 impl fmt::Display for AppAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tcp(address) => address.fmt(f),
+            Self::Tcp(address) | Self::Tls(address, _) => address.fmt(f),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
         }
     }
@@ -32,13 +37,18 @@ impl fmt::Display for AppAddress {
 #[derive(Debug)]
 pub(crate) enum AppStream {
     Tcp(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
     Unix(UnixStream),
 }
+
+/// One that both halves use, each for a moment.
+type Shared = Rc<RefCell<Box<TlsStream<TcpStream>>>>;
 
 /// Its way in.
 #[derive(Debug)]
 pub(super) enum ReadHalf {
     Tcp(tcp::OwnedReadHalf),
+    Tls(Shared),
     Unix(unix::OwnedReadHalf),
 }
 
@@ -46,6 +56,7 @@ pub(super) enum ReadHalf {
 #[derive(Debug)]
 pub(super) enum WriteHalf {
     Tcp(tcp::OwnedWriteHalf),
+    Tls(Shared),
     Unix(unix::OwnedWriteHalf),
 }
 
@@ -55,6 +66,10 @@ impl AppStream {
             Self::Tcp(stream) => {
                 let (from, to) = stream.into_split();
                 (ReadHalf::Tcp(from), WriteHalf::Tcp(to))
+            }
+            Self::Tls(stream) => {
+                let stream = Rc::new(RefCell::new(stream));
+                (ReadHalf::Tls(Rc::clone(&stream)), WriteHalf::Tls(stream))
             }
             Self::Unix(stream) => {
                 let (from, to) = stream.into_split();
@@ -69,6 +84,16 @@ impl ReadHalf {
     pub(super) fn try_read(&self, into: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(from) => from.try_read(into),
+            Self::Tls(stream) => {
+                let mut stream = stream.borrow_mut();
+                let mut into = ReadBuf::new(into);
+                // Nobody waits for it meanwhile. What TLS itself has to say, such as tickets, is nothing.
+                let mut cx = Context::from_waker(Waker::noop());
+                match Pin::new(&mut **stream).poll_read(&mut cx, &mut into) {
+                    Poll::Ready(read) => read.map(|()| into.filled().len()),
+                    Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+                }
+            }
             Self::Unix(from) => from.try_read(into),
         }
     }
@@ -78,6 +103,7 @@ impl ReadHalf {
     pub(super) async fn readable(&self) -> io::Result<()> {
         match self {
             Self::Tcp(from) => from.readable().await,
+            Self::Tls(_) => std::future::pending().await,
             Self::Unix(from) => from.readable().await,
         }
     }
@@ -86,6 +112,10 @@ impl ReadHalf {
     pub(super) fn reunite(self, to: WriteHalf) -> Option<AppStream> {
         match (self, to) {
             (Self::Tcp(from), WriteHalf::Tcp(to)) => from.reunite(to).ok().map(AppStream::Tcp),
+            (Self::Tls(stream), WriteHalf::Tls(same)) => {
+                drop(same);
+                Some(AppStream::Tls(Rc::into_inner(stream)?.into_inner()))
+            }
             (Self::Unix(from), WriteHalf::Unix(to)) => from.reunite(to).ok().map(AppStream::Unix),
             _ => None,
         }
@@ -93,17 +123,31 @@ impl ReadHalf {
 }
 
 impl WriteHalf {
-    /// The connection's socket.
-    pub(super) fn socket(&self) -> SockRef<'_> {
-        match self {
-            Self::Tcp(to) => SockRef::from(to.as_ref()),
-            Self::Unix(to) => SockRef::from(to.as_ref()),
-        }
+    /// Closes the connection both ways, whatever is on it.
+    pub(super) fn close(&self) {
+        // Who is not there any more has no need of it.
+        let _ = match self {
+            Self::Tcp(to) => SockRef::from(to.as_ref()).shutdown(Shutdown::Both),
+            Self::Tls(stream) => {
+                SockRef::from(stream.borrow().get_ref().0).shutdown(Shutdown::Both)
+            }
+            Self::Unix(to) => SockRef::from(to.as_ref()).shutdown(Shutdown::Both),
+        };
     }
 }
 
+/// The TLS connection of a half, or the whole of it.
+macro_rules! tls {
+    (whole $stream:ident, $call:expr) => {
+        $call(Pin::new(&mut **$stream))
+    };
+    (half $stream:ident, $call:expr) => {
+        $call(Pin::new(&mut **$stream.borrow_mut()))
+    };
+}
+
 macro_rules! reads {
-    ($of:ty) => {
+    ($of:ty, $kind:ident) => {
         impl AsyncRead for $of {
             fn poll_read(
                 self: Pin<&mut Self>,
@@ -112,6 +156,7 @@ macro_rules! reads {
             ) -> Poll<io::Result<()>> {
                 match self.get_mut() {
                     Self::Tcp(from) => Pin::new(from).poll_read(cx, buf),
+                    Self::Tls(stream) => tls!($kind stream, |stream: Pin<&mut TlsStream<TcpStream>>| stream.poll_read(cx, buf)),
                     Self::Unix(from) => Pin::new(from).poll_read(cx, buf),
                 }
             }
@@ -120,7 +165,7 @@ macro_rules! reads {
 }
 
 macro_rules! writes {
-    ($of:ty) => {
+    ($of:ty, $kind:ident) => {
         impl AsyncWrite for $of {
             fn poll_write(
                 self: Pin<&mut Self>,
@@ -129,6 +174,7 @@ macro_rules! writes {
             ) -> Poll<io::Result<usize>> {
                 match self.get_mut() {
                     Self::Tcp(to) => Pin::new(to).poll_write(cx, bytes),
+                    Self::Tls(stream) => tls!($kind stream, |stream: Pin<&mut TlsStream<TcpStream>>| stream.poll_write(cx, bytes)),
                     Self::Unix(to) => Pin::new(to).poll_write(cx, bytes),
                 }
             }
@@ -140,6 +186,7 @@ macro_rules! writes {
             ) -> Poll<io::Result<usize>> {
                 match self.get_mut() {
                     Self::Tcp(to) => Pin::new(to).poll_write_vectored(cx, bytes),
+                    Self::Tls(stream) => tls!($kind stream, |stream: Pin<&mut TlsStream<TcpStream>>| stream.poll_write_vectored(cx, bytes)),
                     Self::Unix(to) => Pin::new(to).poll_write_vectored(cx, bytes),
                 }
             }
@@ -151,6 +198,7 @@ macro_rules! writes {
             fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
                 match self.get_mut() {
                     Self::Tcp(to) => Pin::new(to).poll_flush(cx),
+                    Self::Tls(stream) => tls!($kind stream, |stream: Pin<&mut TlsStream<TcpStream>>| stream.poll_flush(cx)),
                     Self::Unix(to) => Pin::new(to).poll_flush(cx),
                 }
             }
@@ -158,6 +206,7 @@ macro_rules! writes {
             fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
                 match self.get_mut() {
                     Self::Tcp(to) => Pin::new(to).poll_shutdown(cx),
+                    Self::Tls(stream) => tls!($kind stream, |stream: Pin<&mut TlsStream<TcpStream>>| stream.poll_shutdown(cx)),
                     Self::Unix(to) => Pin::new(to).poll_shutdown(cx),
                 }
             }
@@ -165,7 +214,7 @@ macro_rules! writes {
     };
 }
 
-reads!(AppStream);
-reads!(ReadHalf);
-writes!(AppStream);
-writes!(WriteHalf);
+reads!(AppStream, whole);
+reads!(ReadHalf, half);
+writes!(AppStream, whole);
+writes!(WriteHalf, half);

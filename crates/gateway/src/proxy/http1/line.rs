@@ -2,7 +2,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
-use std::net::Shutdown;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -183,7 +182,7 @@ impl Sending {
                 // An answer to half of a request must not pass for one to all of it.
                 Some(Err(Stopped::Body)) => {
                     out.broken.set(true);
-                    let _ = to.socket().shutdown(Shutdown::Both);
+                    to.close();
                 }
                 // The app wants no more, and may have said so.
                 Some(Err(Stopped::Io(error))) => tracing::trace!(%error, "the app takes no more"),

@@ -35,6 +35,8 @@ enum State {
     Chunked,
     /// Nothing more is to come.
     Ended,
+    /// All of it is on its way.
+    Out,
 }
 
 /// Why a request did not go out whole.
@@ -81,13 +83,16 @@ impl Upload {
 
     /// Whether all of it is out.
     pub(super) fn is_done(&self) -> bool {
-        self.state == State::Ended && self.queue.is_written()
+        self.state == State::Out
     }
 
     /// Makes a request without a body as if none of it had been written.
     pub(super) const fn again(&mut self) {
         self.queue.again();
         self.begun = false;
+        if matches!(self.state, State::Out) {
+            self.state = State::Ended;
+        }
     }
 
     /// What can be used for the next head.
@@ -103,23 +108,28 @@ impl Upload {
     ) -> Poll<Result<(), Stopped>> {
         // A body that is at hand goes out with its head.
         if !std::mem::replace(&mut self.looked, true)
-            && self.state != State::Ended
+            && !matches!(self.state, State::Ended | State::Out)
             && let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx)
         {
             self.take(frame)?;
         }
-        loop {
+        while self.state != State::Out {
             let left = self.queue.left();
             let written = self.queue.poll(cx, to);
             self.moved += u64::from(self.queue.left() < left);
             self.begun |= self.queue.has_begun();
             ready!(written).map_err(Stopped::Io)?;
+            let flushed = Pin::new(&mut *to).poll_flush(cx).map_err(Stopped::Io)?;
             if self.state == State::Ended {
-                return Poll::Ready(Ok(()));
+                // TLS keeps what the connection does not take.
+                ready!(flushed);
+                self.state = State::Out;
+                break;
             }
             let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
             self.take(frame)?;
         }
+        Poll::Ready(Ok(()))
     }
 
     /// Makes the next piece ready.
@@ -148,7 +158,7 @@ impl Upload {
             (Some(Err(trailers)), State::Chunked) => {
                 self.end(&trailers.into_trailers().unwrap_or_default());
             }
-            (_, State::Ended) | (Some(Ok(_)), State::Chunked) => {}
+            (_, State::Ended | State::Out) | (Some(Ok(_)), State::Chunked) => {}
         }
         Ok(())
     }

@@ -1,0 +1,116 @@
+//! What stands behind the gateway.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use panoply_tls::AppTls;
+
+use super::App;
+use crate::config::{ConfigError, Loaded, Upstream};
+use crate::surroundings::Surroundings;
+
+/// What stands behind the gateway, and by what it is known.
+pub(super) fn app(loaded: &Loaded, around: &Surroundings) -> Result<App, ConfigError> {
+    let app = &loaded.config.app;
+    match (&app.command, &app.upstream) {
+        (Some(_), Some(_)) => Err(loaded
+            .error("app", "`app.command` and `app.upstream` exclude each other")
+            .with_help("keep `command` to have the app started, or `upstream` if it runs already")),
+        (Some(command), None)
+            if command
+                .first()
+                .is_none_or(|program| program.trim().is_empty()) =>
+        {
+            Err(loaded
+                .error("app.command", "`app.command` is empty")
+                .with_help("write the program and its arguments: `[\"node\", \"server.js\"]`"))
+        }
+        (Some(command), None) => Ok(App::Command {
+            command: command.clone(),
+            start_timeout: app.start_timeout.get(),
+        }),
+        (None, Some(upstream)) => {
+            let tls = tls(loaded, around, upstream)?;
+            Ok(App::Upstream(upstream.clone(), tls))
+        }
+        (None, None) => Err(loaded.error("app", "there is no app to guard").with_help(
+            "say how to start it, `panoply run -- node server.js`, or where it runs, \
+                 `panoply run --upstream http://127.0.0.1:3000`",
+        )),
+    }
+}
+
+/// Requests to a gateway before itself would go in a circle until nothing is left of it.
+///
+/// # Errors
+///
+/// When the app is where one of the `listeners` is.
+pub(super) fn not_ourselves(
+    loaded: &Loaded,
+    app: &App,
+    listeners: [(&'static str, Option<SocketAddr>); 3],
+) -> Result<(), ConfigError> {
+    let App::Upstream(Upstream::Tcp { host, port, .. }, _) = app else {
+        return Ok(());
+    };
+    let here = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+    let hosts: Vec<IpAddr> = match host.parse() {
+        Ok(host) => vec![host],
+        Err(_) if host == "localhost" => here.to_vec(),
+        Err(_) => return Ok(()),
+    };
+    let is_here = |host: &IpAddr| host.is_loopback() || host.is_unspecified();
+    let meets = |at: SocketAddr| {
+        let same = |host: &IpAddr| {
+            *host == at.ip()
+                || (at.ip().is_unspecified() && is_here(host))
+                || (host.is_unspecified() && is_here(&at.ip()))
+        };
+        at.port() == *port && hosts.iter().any(same)
+    };
+    let of =
+        |(key, at): (&'static str, Option<SocketAddr>)| at.filter(|at| meets(*at)).map(|_| key);
+    let Some(key) = listeners.into_iter().find_map(of) else {
+        return Ok(());
+    };
+    let message =
+        format!("app.upstream: `{host}:{port}` is where the gateway itself listens (`{key}`)");
+    let error = loaded.error("app.upstream", message);
+    Err(error.with_help(
+        "write the address at which the app listens, or another one for the gateway: both cannot have the same port",
+    ))
+}
+
+/// How an app is known that speaks TLS itself.
+fn tls(
+    loaded: &Loaded,
+    around: &Surroundings,
+    upstream: &Upstream,
+) -> Result<Option<Arc<AppTls>>, ConfigError> {
+    let config = loaded.config.tls.app_tls();
+    let Upstream::Tcp {
+        host, tls: true, ..
+    } = upstream
+    else {
+        return match config {
+            Some(_) => Err(no_tls(loaded)),
+            None => Ok(None),
+        };
+    };
+    let http2 = loaded.config.app.h2c;
+    let config = config.cloned().unwrap_or_default();
+    let tls = config.open(host, http2, Arc::clone(&around.clock));
+    let tls = tls.map_err(|error| {
+        let key = format!("tls.{}", error.key());
+        loaded.error(&key, error.to_string())
+    })?;
+    Ok(Some(Arc::new(tls)))
+}
+
+fn no_tls(loaded: &Loaded) -> ConfigError {
+    let message = "tls.app: the app is not spoken to by TLS";
+    let error = loaded.error("tls.app", message);
+    error.with_help(
+        "write `upstream = \"https://…\"` below `[app]` if it speaks it, or take the table away",
+    )
+}
