@@ -187,6 +187,9 @@ impl Panoply {
         };
         let keys = counter_keys(&secret).map_err(Error::Store)?;
         let open_to = Networks::parse(&self.open_to).map_err(Error::Maintenance)?;
+        if open_to.are_all() {
+            return Err(Error::MaintenanceOfNothing);
+        }
         let list = Blocklist::with_clock(Arc::clone(&store), keys.clone(), self.clock.clone());
         for (number, limit) in self.limits.iter().enumerate() {
             limit
@@ -268,6 +271,11 @@ pub enum Error {
     /// Of `[maintenance]`.
     #[error(transparent)]
     Maintenance(UnknownNetwork),
+    /// Of `[maintenance]`: it would hold for nobody.
+    #[error(
+        "lets everybody through: write the addresses or networks of those who may see the site meanwhile"
+    )]
+    MaintenanceOfNothing,
     /// Of `[store]`.
     #[error(transparent)]
     Store(panoply_limits::Error),
@@ -287,7 +295,7 @@ impl Error {
             Self::Access(number, error) => join(&format!("access[{number}]"), error.key()),
             Self::Limit(number, error) => join(&format!("limit[{number}]"), error.key()),
             Self::Login(number, error) => join(&format!("login[{number}]"), error.key()),
-            Self::Maintenance(_) => "maintenance.allow".to_owned(),
+            Self::Maintenance(_) | Self::MaintenanceOfNothing => "maintenance.allow".to_owned(),
             Self::Store(error) => join("store", error.key()),
         }
     }

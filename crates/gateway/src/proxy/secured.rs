@@ -34,38 +34,53 @@ pub(super) async fn shake(
 /// What is wrong, and what to write.
 fn told(error: &io::Error, tls: &AppTls) -> String {
     let cause = { error.get_ref() }.and_then(|cause| cause.downcast_ref::<Error>());
-    let advice = match cause {
-        Some(Error::InvalidCertificate(cause)) => certificate(cause, tls),
-        Some(Error::InvalidMessage(InvalidMessage::InvalidContentType)) => {
-            Some("it speaks none there: write `http://` in `app.upstream`".to_owned())
-        }
-        Some(Error::NoApplicationProtocol | Error::AlertReceived(_)) => {
-            Some("it ended the handshake: the log of the app may say why".to_owned())
+    let words = match cause {
+        Some(Error::InvalidCertificate(cause)) => certificate(cause, &tls.name().to_str()),
+        Some(Error::InvalidMessage(InvalidMessage::InvalidContentType)) => Some(
+            "it speaks something else: write `http://` in `app.upstream` if it has none".to_owned(),
+        ),
+        Some(Error::AlertReceived(_)) => {
+            Some(format!("it said no ({error}): its own log may say why"))
         }
         _ => None,
     };
-    match advice {
-        Some(advice) => format!("{error}; {advice}"),
-        None => error.to_string(),
-    }
+    words.unwrap_or_else(|| error.to_string())
 }
 
-fn certificate(cause: &CertificateError, tls: &AppTls) -> Option<String> {
+/// What is wrong with its certificate, if that is one of what happens.
+fn certificate(cause: &CertificateError, name: &str) -> Option<String> {
     use CertificateError as Wrong;
-    let name = tls.name();
-    let name = name.to_str();
     Some(match cause {
+        // The last is one that signed itself, and says that it is an authority.
         Wrong::UnknownIssuer | Wrong::BadSignature | Wrong::Other(_) => {
-            "name the file of its authority, or of its certificate itself: `ca` below `[tls.app]`"
+            "its certificate is by nobody who is believed: name the file of its authority, or of the certificate \
+             itself, `ca` below `[tls.app]`"
                 .to_owned()
         }
         Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => format!(
             "its certificate is not for {name}: write the name that it is for, `name` below `[tls.app]`"
         ),
         Wrong::Expired | Wrong::ExpiredContext { .. } => {
-            "its certificate has ended: renew it, or name the file of it, `ca` below `[tls.app]`"
-                .to_owned()
+            "its certificate has ended: renew it, or name the file of it, `ca` below `[tls.app]`".to_owned()
         }
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_is_told_with_what_to_write() {
+        for (cause, words) in [
+            (CertificateError::UnknownIssuer, "`ca` below `[tls.app]`"),
+            (CertificateError::NotValidForName, "not for app.internal"),
+            (CertificateError::Expired, "renew it"),
+        ] {
+            let told = certificate(&cause, "app.internal").unwrap();
+            assert!(told.contains(words), "{told}");
+        }
+        assert_eq!(certificate(&CertificateError::Revoked, "a"), None);
+    }
 }
