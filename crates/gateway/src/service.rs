@@ -15,6 +15,7 @@ use tower_service::Service;
 use crate::body::{RequestBody, ResponseBody};
 use crate::config::{AppOrigin, FrameworkErrors};
 use crate::intake::Asked;
+use crate::proxy::told::{self, Back};
 use crate::proxy::{self, Failure, Forwarding, Pool, Reach, Upstream, scheme};
 use crate::settings::Live;
 use crate::shared::Shared;
@@ -43,6 +44,7 @@ impl AppService {
             response_timeout: live.response_timeout,
             stall_timeout: live.limits.patience.stall,
             h2c: live.h2c,
+            host: live.app_host.clone(),
             placeholder: live.placeholder.as_deref().map(Rc::from),
             headers: live.suit.headers().clone(),
             reach: Reach::new(Arc::clone(&shared), live.app_patience),
@@ -76,6 +78,11 @@ impl Service<Request<GuardedBody<RequestBody>>> for AppService {
         if inner.tells_http {
             scheme::tell_by_http(&mut request);
         }
+        let told = inner.upstream.host.as_ref();
+        let back = told.and_then(|told| Back::of(&request, told).map(Box::new));
+        if let Some(told) = told {
+            told::tell(&mut request, told, inner.tells_http);
+        }
         let method = request.method().clone();
         let suspect = { inner.minds_logins }
             .then(|| Suspect::of(&request, &inner.shared.unguarded))
@@ -90,6 +97,7 @@ impl Service<Request<GuardedBody<RequestBody>>> for AppService {
             inner,
             asked: Some(asked),
             by_https,
+            back,
             method,
             awaits_login: is_login,
             suspect,
@@ -128,6 +136,8 @@ pub(crate) struct AppFuture {
     inner: Rc<Inner>,
     asked: Option<Asked>,
     by_https: Option<scheme::Asked>,
+    /// By what is led back who is led to the host that the app was told.
+    back: Option<Box<Back>>,
     method: Method,
     /// Whether it is a login, and not answered yet.
     awaits_login: bool,
@@ -194,6 +204,9 @@ impl AppFuture {
             return Poll::Pending;
         };
         let answer = answer.map(|mut answer| {
+            if let Some(back) = &self.back {
+                back.lead(answer.headers_mut());
+            }
             if let Some(by_https) = &self.by_https {
                 by_https.lead_by_https(answer.headers_mut());
                 by_https.tell(

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderValue;
 use panoply::{KeyRing, Panoply, Secret, Suit};
 use panoply_acme::Acme;
 use panoply_tls::{AppTls, Lasting, Tls};
@@ -67,6 +68,8 @@ pub(crate) struct Live {
     /// How long a request waits for an app that is away.
     pub(crate) app_patience: Duration,
     pub(crate) h2c: bool,
+    /// The host that the app is told, in place of the client's.
+    pub(crate) app_host: Option<HeaderValue>,
     pub(crate) origin: AppOrigin,
     pub(crate) placeholder: Option<Arc<str>>,
     pub(crate) reports: bool,
@@ -183,6 +186,7 @@ impl Settings {
                 health,
                 app_patience: config.app.patience.get(),
                 h2c: config.app.h2c,
+                app_host: app::host(loaded)?,
                 origin: config.app.origin,
                 reports: config.reports.enabled,
                 framework_errors: config.pages.framework_errors,

@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 
-use crate::error::{Error, Nearest};
+use crate::error::Error;
+use crate::nearest::Nearest;
 
 /// Where certificates come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

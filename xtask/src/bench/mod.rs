@@ -21,7 +21,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, bail, ensure};
 
 use self::build::Build;
-use self::peers::{Duty, Peer};
+use self::peers::{Duty, Peer, Running};
 use crate::install::{self, Tool};
 use crate::{docs, root};
 
@@ -214,8 +214,9 @@ fn proxies(options: Options, program: &Path) -> Result<()> {
                 eprintln!("round {}, tls {tls}: {}", round + 1, peer.name());
                 let duty = Duty { tls, full: false };
                 let running = peers::start(peer, program, app, duty, scratch.path())?;
-                samples
-                    .push(running.sample(options.seconds, |seconds| load(&running.url, seconds))?);
+                samples.push(sample(&running, options.seconds, |seconds| {
+                    load(&running.url, seconds)
+                })?);
             }
         }
         let rows = Peer::ALL.into_iter().zip(samples);
@@ -238,6 +239,19 @@ fn proxies(options: Options, program: &Path) -> Result<()> {
     };
     std::fs::write(path, page)?;
     Ok(())
+}
+
+/// What a load shows of a proxy, after a second of the same that warms up; `load` is told for how many seconds.
+fn sample(running: &Running, seconds: u32, load: impl Fn(u32) -> Result<Sample>) -> Result<Sample> {
+    load(1)?;
+    let before = running.cpu();
+    let sample = load(seconds)?;
+    let spent = running.cpu() - before;
+    Ok(Sample {
+        memory: running.memory(),
+        micros: spent * 1e6 / (sample.requests * f64::from(seconds)),
+        ..sample
+    })
 }
 
 /// Puts a section of the page in its place.

@@ -9,8 +9,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
-use super::Sample;
-
 /// The headers that each of them adds, as Helmet does.
 pub(super) const HEADERS: [(&str, &str); 10] = [
     (
@@ -98,23 +96,6 @@ impl Running {
     pub(super) fn address(&self) -> Result<SocketAddr> {
         let rest = self.url.split("//").nth(1).unwrap_or_default();
         Ok(rest.trim_end_matches('/').parse()?)
-    }
-
-    /// What a load shows of it, after a second of the same that warms up; `load` is told for how many seconds.
-    pub(super) fn sample(
-        &self,
-        seconds: u32,
-        load: impl Fn(u32) -> Result<Sample>,
-    ) -> Result<Sample> {
-        load(1)?;
-        let before = self.cpu();
-        let sample = load(seconds)?;
-        let spent = self.cpu() - before;
-        Ok(Sample {
-            memory: self.memory(),
-            micros: spent * 1e6 / (sample.requests * f64::from(seconds)),
-            ..sample
-        })
     }
 
     /// Seconds of the processor that it and its children have taken.

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, ensure};
 
 use super::peers::{self, Duty, Peer};
-use super::{Options, Sample, backend, certificate, median, replace_section, wrk};
+use super::{Options, Sample, backend, certificate, median, replace_section, sample, wrk};
 
 /// The section's title.
 const TITLE: &str = "## With everything on, in many shapes";
@@ -92,8 +92,9 @@ pub(super) fn run(options: Options, program: &Path) -> Result<()> {
                 eprintln!("round {}, {}: {}", round + 1, shape.name, peer.name());
                 let running = peers::start(peer, program, app, duty, scratch.path())?;
                 let url = format!("{}{}", running.url, shape.path);
-                samples
-                    .push(running.sample(options.seconds, |seconds| load(shape, &url, seconds))?);
+                samples.push(sample(&running, options.seconds, |seconds| {
+                    load(shape, &url, seconds)
+                })?);
             }
         }
         rows.push((shape, samples.map(|samples| median(&samples))));

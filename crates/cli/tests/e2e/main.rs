@@ -16,6 +16,7 @@ mod acme;
 mod acme_nodes;
 mod admin;
 mod app_health;
+mod app_host;
 mod app_patience;
 mod app_restart;
 mod app_tls;

@@ -196,6 +196,7 @@ async fn ask(pool: &Rc<Pool>, live: &Live) -> Result<StatusCode, Failure> {
         response_timeout: WITHIN,
         stall_timeout: WITHIN,
         h2c: live.h2c,
+        host: live.app_host.clone(),
         placeholder: None,
         headers: live.suit.headers().clone(),
         reach: Reach::at_once(),

@@ -22,6 +22,9 @@ pub struct AppConfig {
     pub upstream: Option<Upstream>,
     /// Whether the app speaks HTTP/2: without TLS, or at `https://` by TLS; no by default.
     pub h2c: bool,
+    /// The host that the app is told, in place of the one that its clients ask for, which `X-Forwarded-Host` then tells
+    /// it alone; for an app that is found by its name among others.
+    pub host: Option<String>,
     /// By which scheme the app is told the origin of its own pages. `http` is for one that does not believe
     /// `X-Forwarded-Proto`, and takes its own forms for another site's; `https`, the truth, by default.
     pub origin: AppOrigin,
@@ -90,6 +93,7 @@ impl Default for AppConfig {
             command: None,
             upstream: None,
             h2c: false,
+            host: None,
             origin: AppOrigin::default(),
             start_timeout: Span::seconds(60),
             health: None,

@@ -122,6 +122,7 @@ pub(super) const SETTINGS: &[&str] = &[
     "app.command",
     "app.h2c",
     "app.health",
+    "app.host",
     "app.origin",
     "app.patience",
     "app.start_timeout",

@@ -29,6 +29,8 @@ pub(crate) struct Upstream {
     pub(crate) stall_timeout: Duration,
     /// Whether the app speaks HTTP/2 without TLS.
     pub(crate) h2c: bool,
+    /// The host that the app is told, in place of the client's.
+    pub(crate) host: Option<HeaderValue>,
     /// What the app writes where the nonce belongs.
     pub(crate) placeholder: Option<Rc<str>>,
     /// What answers' headers are held to.
@@ -62,7 +64,13 @@ pub(crate) fn forward(
         let mut line = pool.reuse();
         let text = line.as_mut().map(Line::take_text).unwrap_or_default();
         let stamped = upstream.placeholder.is_some();
-        let upload = http1::upload(request, upgrade.as_ref(), stamped, text);
+        let upload = http1::upload(
+            request,
+            upgrade.as_ref(),
+            upstream.host.as_ref(),
+            stamped,
+            text,
+        );
         // Nobody lets a request with such a length come this far.
         let upload = upload.ok_or(Failure::Body(Fault::Broken))?;
         match line {

@@ -13,6 +13,7 @@ mod secured;
 mod shared;
 mod stamping;
 mod stream;
+pub(crate) mod told;
 mod trouble;
 mod uploads;
 

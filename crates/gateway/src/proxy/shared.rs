@@ -18,7 +18,7 @@ use super::multiplexed::Turn;
 use super::pool::Pool;
 use super::stamping::may_be_in_parts;
 use super::uploads::Outgoing;
-use super::{Failure, Reach, headers};
+use super::{Failure, Reach, headers, told};
 use crate::body::{AppBody, Progress, RequestBody};
 
 /// Sends `request` on and gives the answer as soon as its head is there.
@@ -27,7 +27,12 @@ pub(super) async fn exchange(
     upstream: &Upstream,
     mut request: Request<RequestBody>,
 ) -> Result<Response<AppBody>, Failure> {
-    prepare(&mut request, upstream.placeholder.is_some(), pool.scheme());
+    prepare(
+        &mut request,
+        upstream.placeholder.is_some(),
+        pool.scheme(),
+        upstream.host.as_ref(),
+    );
     let progress = request.body().progress();
     let (mut answer, turn) = share(pool, upstream, request, &progress).await?;
     if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
@@ -41,7 +46,12 @@ pub(super) async fn exchange(
 }
 
 /// Makes the request what the app is to see.
-fn prepare(request: &mut Request<RequestBody>, stamped: bool, scheme: Scheme) {
+fn prepare(
+    request: &mut Request<RequestBody>,
+    stamped: bool,
+    scheme: Scheme,
+    told: Option<&HeaderValue>,
+) {
     let target = request.uri().path_and_query().cloned();
     let authority = request
         .uri()
@@ -57,6 +67,7 @@ fn prepare(request: &mut Request<RequestBody>, stamped: bool, scheme: Scheme) {
         .cloned()
         .or_else(|| authority.and_then(Result::ok));
     headers::to_app(map, client.as_ref(), id.as_ref(), host);
+    told::replace(map, told);
     let certificate = connection.and_then(|connection| connection.tls?.client);
     if let Some(certificate) = certificate {
         headers::with_certificate(map, &certificate);

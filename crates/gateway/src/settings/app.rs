@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
+use http::HeaderValue;
 use panoply_tls::AppTls;
 
 use super::App;
@@ -38,6 +39,20 @@ pub(super) fn app(loaded: &Loaded, around: &Surroundings) -> Result<App, ConfigE
                  `panoply run --upstream http://127.0.0.1:3000`",
         )),
     }
+}
+
+/// The host that the app is told, in place of the client's.
+pub(super) fn host(loaded: &Loaded) -> Result<Option<HeaderValue>, ConfigError> {
+    let Some(written) = &loaded.config.app.host else {
+        return Ok(None);
+    };
+    let host = panoply_core::parse_host(written.as_bytes());
+    let host = host.and_then(|_| HeaderValue::from_str(written).ok());
+    host.map(Some).ok_or_else(|| {
+        let message = format!("app.host: `{written}` is not a host");
+        let error = loaded.error("app.host", message);
+        error.with_help("write it as the app knows it, `app.internal` or `app.internal:8080`")
+    })
 }
 
 /// Requests to a gateway before itself would go in a circle until nothing is left of it.

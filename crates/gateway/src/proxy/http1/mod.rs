@@ -45,9 +45,7 @@ pub(crate) enum Error {
     #[error("the app speaks HTTP/2 alone: below [app] write h2c = true")]
     Http2,
     /// It answered as to a handshake that is none.
-    #[error(
-        "the app speaks TLS: have it speak HTTP on a loopback address, where nobody else reaches it"
-    )]
+    #[error("the app speaks TLS: write `https://` in `app.upstream`, or have it speak HTTP")]
     Tls,
     /// The head is longer than 256 KiB or has more than 100 fields.
     #[error("the head of the app's answer is longer than 256 KiB or has more than 100 headers")]

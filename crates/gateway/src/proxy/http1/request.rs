@@ -14,17 +14,19 @@ use crate::wire::trailers_welcome;
 
 /// What is to be sent for `request`; `text` is room for its head. Nothing when its length is no number.
 ///
-/// `upgrade` is what the client asks to change to. The app's pages that are to be `stamped` may come neither
+/// `upgrade` is what the client asks to change to, and `told` the host that the app is told in place of the
+/// client's. The app's pages that are to be `stamped` may come neither
 /// compressed nor in parts.
 pub(in crate::proxy) fn upload(
     request: Request<RequestBody>,
     upgrade: Option<&HeaderValue>,
+    told: Option<&HeaderValue>,
     stamped: bool,
     mut text: Vec<u8>,
 ) -> Option<Upload> {
     let extent = Extent::of(&request)?;
     text.clear();
-    write(&mut text, &request, extent, upgrade, stamped);
+    write(&mut text, &request, extent, (upgrade, told), stamped);
     Some(Upload::new(text, request.into_body(), extent))
 }
 
@@ -55,7 +57,7 @@ fn write(
     text: &mut Vec<u8>,
     request: &Request<RequestBody>,
     extent: Extent,
-    upgrade: Option<&HeaderValue>,
+    (upgrade, told): (Option<&HeaderValue>, Option<&HeaderValue>),
     stamped: bool,
 ) {
     let (headers, uri) = (request.headers(), request.uri());
@@ -70,7 +72,7 @@ fn write(
     // HTTP/2 has the host in `:authority` (RFC 9113 §8.3.1).
     let host = headers.get(HOST).map(HeaderValue::as_bytes);
     let host = host.or_else(|| Some(uri.authority()?.as_str().as_bytes()));
-    if let Some(host) = host {
+    if let Some(host) = told.map(HeaderValue::as_bytes).or(host) {
         field(text, b"host", host);
     }
     let named = named(headers);

@@ -253,7 +253,7 @@ proptest! {
 
 /// What goes out for a request without a body.
 fn sent(request: Request<RequestBody>) -> Vec<u8> {
-    let mut upload = upload(request, None, false, Vec::new()).unwrap();
+    let mut upload = upload(request, None, None, false, Vec::new()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
@@ -331,7 +331,14 @@ async fn begun(said: &[u8]) -> Box<super::Answer> {
     let (line, mut app) = pair().await;
     app.write_all(said).await.unwrap();
     app.shutdown().await.unwrap();
-    let upload = upload(Request::new(RequestBody::empty()), None, false, Vec::new()).unwrap();
+    let upload = upload(
+        Request::new(RequestBody::empty()),
+        None,
+        None,
+        false,
+        Vec::new(),
+    )
+    .unwrap();
     let mut exchange = super::Exchange::new(line, upload, Method::GET);
     let (interims, headers) = (
         super::Interims::default(),
