@@ -1,5 +1,5 @@
 //! The same app of axum's, bare and dressed: a page that reads a value of its session where there is
-//! one, and a login.
+//! one, and a login. All that dresses it is one layer to axum, which boxes the service once for each.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use panoply::{
     ClientConfig, CookieGuardConfig, KeyRing, LimitConfig, LoginConfig, Panoply, Session, Sessions,
 };
 use panoply_store_memory::MemorySessionStore;
-use tower::Service as _;
+use tower::{Service as _, ServiceBuilder};
 use tower_governor::GovernorLayer;
 use tower_governor::governor::GovernorConfigBuilder;
 use tower_governor::key_extractor::SmartIpKeyExtractor;
@@ -126,12 +126,12 @@ pub(crate) fn suit(points: Points) -> Result<Router> {
         .logins([LoginConfig::route("/login").username("username")])
         .cookies(CookieGuardConfig::new(), KeyRing::random()?, "shop.example")
         .build()?;
-    let app = with_session(&sessions);
-    Ok(app.route("/login", post(login)).layer(suit))
+    let layers = ServiceBuilder::new().layer(suit).layer(sessions.layer());
+    Ok(reading().layer(layers))
 }
 
-/// The page that reads its session, and one that makes it.
-fn with_session(sessions: &Sessions) -> Router {
+/// A page that reads its session, one that makes it, and a login.
+fn reading() -> Router {
     let page = async |session: Session| match session.get::<u64>("views").await {
         Ok(Some(_)) => Ok(PAGE),
         _ => Err(StatusCode::IM_A_TEAPOT),
@@ -143,18 +143,19 @@ fn with_session(sessions: &Sessions) -> Router {
     Router::new()
         .route("/", get(page))
         .route("/make", get(make))
-        .layer(sessions.layer())
+        .route("/login", post(login))
 }
 
 fn parts() -> Result<Router> {
     let sessions = Sessions::server_side(Arc::new(MemorySessionStore::default()))?;
     let client = ClientConfig::new().trusted_proxies(["loopback"]);
     let headers = Headers::helmet().build()?;
-    Ok(with_session(&sessions)
-        .route("/login", post(login))
-        .layer(limits_of(1)?)
+    let layers = ServiceBuilder::new()
+        .layer(headers.layer())
         .layer(ClientLayer::new(client.build()?))
-        .layer(headers.layer()))
+        .layer(limits_of(1)?)
+        .layer(sessions.layer());
+    Ok(reading().layer(layers))
 }
 
 fn peers() -> Result<Router> {
@@ -182,13 +183,15 @@ fn peers() -> Result<Router> {
         .use_headers()
         .finish();
     let headers = Helmet::default().into_layer().context("axum-helmet")?;
+    let layers = ServiceBuilder::new()
+        .layer(headers)
+        .layer(GovernorLayer::new(limit.context("tower_governor")?))
+        .layer(sessions);
     Ok(Router::new()
         .route("/", get(page))
         .route("/make", get(make))
-        .layer(sessions)
         .route("/login", post(login))
-        .layer(GovernorLayer::new(limit.context("tower_governor")?))
-        .layer(headers))
+        .layer(layers))
 }
 
 /// The service as it is served, with the client's address.

@@ -3,8 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 
 use http::uri::Authority;
-use http::{HeaderMap, HeaderName, header};
+use http::{HeaderMap, HeaderValue, header};
 use panoply_core::{Scheme, parse_host};
+use smallvec::SmallVec;
 
 /// Entries that are looked at; a longer list is not a chain of proxies but an attack.
 pub(crate) const MOST_HOPS: usize = 64;
@@ -20,44 +21,93 @@ pub(crate) struct Hop {
     pub(crate) host: Option<Authority>,
 }
 
+/// The lines of one header, which is seldom more than one.
+pub(crate) type Lines<'a> = SmallVec<[&'a HeaderValue; 1]>;
+
+/// What proxies wrote of a request in headers of one meaning each, in the order of its lines.
+#[derive(Debug, Default)]
+pub(crate) struct XForwarded<'a> {
+    /// `X-Forwarded-For`.
+    pub(crate) clients: Lines<'a>,
+    /// `X-Forwarded-Proto`.
+    pub(crate) schemes: Lines<'a>,
+    /// `X-Forwarded-Host`.
+    pub(crate) hosts: Lines<'a>,
+}
+
+impl<'a> XForwarded<'a> {
+    /// All of them by one walk: hashing three long names takes longer than looking at the few headers that
+    /// a request has.
+    pub(crate) fn of(headers: &'a HeaderMap) -> Self {
+        let mut all = Self::default();
+        for (name, value) in headers {
+            match name.as_str() {
+                "x-forwarded-for" => all.clients.push(value),
+                "x-forwarded-proto" => all.schemes.push(value),
+                "x-forwarded-host" => all.hosts.push(value),
+                _ => {}
+            }
+        }
+        all
+    }
+}
+
 /// The entries of `X-Forwarded-For`, the nearest first; several lines are one list.
-pub(crate) fn x_forwarded_for(headers: &HeaderMap) -> impl Iterator<Item = Option<IpAddr>> {
-    const NAME: HeaderName = HeaderName::from_static("x-forwarded-for");
-    let lines = headers.get_all(NAME).iter().rev();
-    let entries = lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
+pub(crate) fn addresses(lines: &Lines<'_>) -> impl Iterator<Item = Option<IpAddr>> {
+    let entries = Pieces { lines, rest: None };
     // proxy-addr leaves empty entries out too.
     entries
-        .map(<[u8]>::trim_ascii)
         .filter(|entry| !entry.is_empty())
         .map(address)
         .take(MOST_HOPS)
 }
 
-/// The values of `X-Forwarded-Proto` or `-Host`, the nearest first.
-pub(crate) fn list<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
-    let lines = headers
-        .get_all(name)
-        .iter()
-        .rev()
-        .filter_map(|line| line.to_str().ok());
-    lines
-        .flat_map(|line| line.rsplit(','))
-        .map(str::trim)
-        .take(MOST_HOPS)
+/// The values of `X-Forwarded-Proto` or `-Host`, the nearest first; none of a line with other letters than ASCII's.
+pub(crate) fn list<'a>(lines: &mut Lines<'a>) -> impl Iterator<Item = &'a [u8]> {
+    lines.retain(|line| line.to_str().is_ok());
+    Pieces { lines, rest: None }.take(MOST_HOPS)
+}
+
+/// What stands between the commas of some lines, the last first, without the spaces around it.
+struct Pieces<'l, 'a> {
+    lines: &'l [&'a HeaderValue],
+    /// What is left of the line at hand.
+    rest: Option<&'a [u8]>,
+}
+
+impl<'a> Iterator for Pieces<'_, 'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let line = if let Some(rest) = self.rest.take() {
+            rest
+        } else {
+            let (last, before) = self.lines.split_last()?;
+            self.lines = before;
+            last.as_bytes()
+        };
+        let comma = line.iter().rposition(|byte| *byte == b',');
+        self.rest = comma.and_then(|at| line.get(..at));
+        let piece = comma.and_then(|at| line.get(at + 1..));
+        Some(piece.unwrap_or(line).trim_ascii())
+    }
 }
 
 /// `http` or `https`, in any case; `ws` and `wss` are what they run over.
-pub(crate) fn scheme(text: &str) -> Option<Scheme> {
-    match text.to_ascii_lowercase().as_str() {
-        "http" | "ws" => Some(Scheme::Http),
-        "https" | "wss" => Some(Scheme::Https),
-        _ => None,
+pub(crate) fn scheme(text: &[u8]) -> Option<Scheme> {
+    let is = |names: [&[u8]; 2]| names.iter().any(|name| text.eq_ignore_ascii_case(name));
+    if is([b"https", b"wss"]) {
+        Some(Scheme::Https)
+    } else if is([b"http", b"ws"]) {
+        Some(Scheme::Http)
+    } else {
+        None
     }
 }
 
 /// A host with an optional port, and nothing else.
-pub(crate) fn host(text: &str) -> Option<Authority> {
-    parse_host(text.as_bytes())
+pub(crate) fn host(text: &[u8]) -> Option<Authority> {
+    parse_host(text)
 }
 
 /// An address with or without a port, IPv6 with or without brackets (RFC 7239 §6).
@@ -100,8 +150,8 @@ fn hop(element: &[u8]) -> Option<Hop> {
         }
         match name.as_str() {
             "for" => hop.address = address(&value),
-            "proto" => hop.scheme = scheme(std::str::from_utf8(&value).ok()?),
-            "host" => hop.host = host(std::str::from_utf8(&value).ok()?),
+            "proto" => hop.scheme = scheme(std::str::from_utf8(&value).ok()?.as_bytes()),
+            "host" => hop.host = host(std::str::from_utf8(&value).ok()?.as_bytes()),
             _ => {}
         }
         seen.push(name);
@@ -156,7 +206,6 @@ fn unquote(value: &[u8]) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
     use proptest::prelude::*;
 
     use super::*;
@@ -214,7 +263,7 @@ mod tests {
         assert_eq!(hops("for=unknown")[0].address, None);
         assert_eq!(hops("for=1.2.3.4;host=\"a.test:65536\"")[0].host, None);
         assert_eq!(
-            host("a.test:65535").and_then(|host| host.port_u16()),
+            host(b"a.test:65535").and_then(|host| host.port_u16()),
             Some(65535)
         );
         let separators = r#"for=192.0.2.1, for=192.0.2.2;host="a,b;c\"";proto=https"#;

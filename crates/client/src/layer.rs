@@ -21,14 +21,13 @@ use crate::{Client, claims};
 /// Where several stand one within another, as in a router within a router, what the outermost has found
 /// stays.
 #[derive(Debug, Clone)]
-pub struct ClientLayer {
-    client: Arc<Client>,
-    told: Arc<Told>,
-}
+pub struct ClientLayer(Arc<Shared>);
 
-/// What is said once.
+/// What all clones share: one count of references, since a service is cloned for each request.
 #[derive(Debug)]
-struct Told {
+struct Shared {
+    client: Client,
+    // What is said once:
     no_peer: AtomicBool,
     unnamed: AtomicBool,
     cdn: AtomicBool,
@@ -39,20 +38,18 @@ struct Told {
 impl ClientLayer {
     /// A layer that believes whom `client` believes.
     pub fn new(client: Client) -> Self {
-        Self {
-            client: Arc::new(client),
-            told: Arc::new(Told {
-                no_peer: AtomicBool::new(false),
-                unnamed: AtomicBool::new(false),
-                cdn: AtomicBool::new(false),
-                near: Networks::near(),
-            }),
-        }
+        Self(Arc::new(Shared {
+            client,
+            no_peer: AtomicBool::new(false),
+            unnamed: AtomicBool::new(false),
+            cdn: AtomicBool::new(false),
+            near: Networks::near(),
+        }))
     }
 
     /// What the layer believes.
     pub fn client(&self) -> &Client {
-        &self.client
+        &self.0.client
     }
 
     fn note<B>(&self, request: &mut Request<B>) {
@@ -62,7 +59,7 @@ impl ClientLayer {
             return;
         }
         let Some(connection) = self.connection(request) else {
-            if !self.told.no_peer.swap(true, Ordering::Relaxed) {
+            if !self.0.no_peer.swap(true, Ordering::Relaxed) {
                 tracing::error!(
                     "requests carry no peer address, so no client can be told from another; serve \
                      with into_make_service_with_connect_info::<SocketAddr>()"
@@ -72,13 +69,15 @@ impl ClientLayer {
             return;
         };
         let (peer, scheme) = connection;
-        let address = self.client.resolve(peer, scheme, request.headers());
-        if !self.client.trusts(peer.ip()) {
+        let (address, trusted) = self
+            .0
+            .client
+            .resolve_with_trust(peer, scheme, request.headers());
+        if !trusted {
             let removed = claims::remove(request.headers_mut());
             if !removed.is_empty() {
-                self.told.tell_of_unnamed(peer.ip(), &removed);
-                self.told
-                    .tell_of_cdn(peer.ip(), &removed, request.headers());
+                self.0.tell_of_unnamed(peer.ip(), &removed);
+                self.0.tell_of_cdn(peer.ip(), &removed, request.headers());
             }
         }
         request.extensions_mut().insert(address);
@@ -110,7 +109,7 @@ impl ClientLayer {
             };
             if let Some(peer) = served().or_else(mocked) {
                 let said = request.uri().scheme() == Some(&http::uri::Scheme::HTTPS);
-                return Some((peer, scheme(said || self.client.tls_ends_here)));
+                return Some((peer, scheme(said || self.client().tls_ends_here)));
             }
         }
         None
@@ -132,7 +131,7 @@ static OF_CDNS: [HeaderName; 2] = [
     HeaderName::from_static("cf-ray"),
 ];
 
-impl Told {
+impl Shared {
     /// Says in the log, once, that a proxy that nobody has named has said whose request this is.
     #[cold]
     fn tell_of_unnamed(&self, peer: IpAddr, removed: &[HeaderName]) {
@@ -339,7 +338,7 @@ mod tests {
             let layer = ClientLayer::new(ClientConfig::new().build().unwrap());
             let tell = || {
                 let removed = [HeaderName::from_static(name)];
-                let header = layer.told.unnamed(peer.parse().unwrap(), &removed);
+                let header = layer.0.unnamed(peer.parse().unwrap(), &removed);
                 header.map(str::to_owned)
             };
             let first = tell();
@@ -372,8 +371,8 @@ mod tests {
             )]);
             let removed = [HeaderName::from_static(removed)];
             let peer = peer.parse().unwrap();
-            let first = layer.told.of_cdn(peer, &removed, &headers);
-            assert_eq!(layer.told.of_cdn(peer, &removed, &headers), None);
+            let first = layer.0.of_cdn(peer, &removed, &headers);
+            assert_eq!(layer.0.of_cdn(peer, &removed, &headers), None);
             first
         };
         for name in ["cdn-loop", "cf-ray"] {

@@ -2,16 +2,13 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use http::HeaderMap;
 use http::uri::Authority;
-use http::{HeaderMap, HeaderName};
 use panoply_core::{ClientAddress, Network, Scheme};
 
 use crate::config::Header;
-use crate::forwarded::{self, Hop};
+use crate::forwarded::{self, Hop, XForwarded};
 use crate::proxies::Trust;
-
-const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// Knows whom to believe; made by [`ClientConfig::build`](crate::ClientConfig::build).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,14 +62,25 @@ impl Client {
     /// those that the proxy at the same place in its list wrote; a proxy that wrote only one
     /// value, as most do, wrote it for the client.
     pub fn resolve(&self, peer: SocketAddr, direct: Scheme, headers: &HeaderMap) -> ClientAddress {
+        self.resolve_with_trust(peer, direct, headers).0
+    }
+
+    /// The same, and whether the peer is a proxy whose headers are believed.
+    pub(crate) fn resolve_with_trust(
+        &self,
+        peer: SocketAddr,
+        direct: Scheme,
+        headers: &HeaderMap,
+    ) -> (ClientAddress, bool) {
         let from = peer.ip().to_canonical();
         if !self.trust.covers(from, 0) {
-            return self.client(from, peer, direct, None);
+            return (self.client(from, peer, direct, None), false);
         }
-        match self.header {
+        let client = match self.header {
             Header::XForwardedFor => self.x_forwarded(from, peer, direct, headers),
             Header::Forwarded => self.rfc_7239(from, peer, direct, headers),
-        }
+        };
+        (client, true)
     }
 
     fn client(
@@ -93,10 +101,11 @@ impl Client {
         direct: Scheme,
         headers: &HeaderMap,
     ) -> ClientAddress {
-        let (ip, hops) = self.walk(from, forwarded::x_forwarded_for(headers));
-        let scheme = nth_or_first(forwarded::list(headers, &PROTO), hops);
+        let mut said = XForwarded::of(headers);
+        let (ip, hops) = self.walk(from, forwarded::addresses(&said.clients));
+        let scheme = nth_or_first(forwarded::list(&mut said.schemes), hops);
         let scheme = scheme.and_then(forwarded::scheme).unwrap_or(direct);
-        let host = nth_or_first(forwarded::list(headers, &HOST), hops).and_then(forwarded::host);
+        let host = nth_or_first(forwarded::list(&mut said.hosts), hops).and_then(forwarded::host);
         self.client(ip, peer, scheme, host)
     }
 
@@ -139,7 +148,7 @@ impl Client {
 }
 
 /// The value that the proxy `hops` steps away wrote, or the only one there is.
-fn nth_or_first<'a>(mut values: impl Iterator<Item = &'a str>, hops: usize) -> Option<&'a str> {
+fn nth_or_first<'a>(mut values: impl Iterator<Item = &'a [u8]>, hops: usize) -> Option<&'a [u8]> {
     let nearest = values.next()?;
     let mut value = nearest;
     for _ in 1..hops {

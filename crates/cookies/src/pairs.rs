@@ -1,5 +1,7 @@
 //! The `Cookie` header.
 
+use memchr::memchr;
+
 /// A name and its value as they stand in a `Cookie` header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -15,7 +17,12 @@ impl Pair<'_> {
     /// begins with `$` as in RFC 2965, holds a control character, or begins a quoted value that does not
     /// end: to Tomcat and Python all that follows is part of that, other cookies too.
     pub fn is_odd(&self) -> bool {
-        let control = |bytes: &[u8]| bytes.iter().any(|byte| *byte < b' ' || *byte == 0x7f);
+        // All of them are looked at, many at once, rather than one by one up to the first.
+        let is_control = |byte: &u8| *byte < b' ' || *byte == 0x7f;
+        let control = |bytes: &[u8]| {
+            let bytes = bytes.iter();
+            bytes.fold(false, |any, byte| any | is_control(byte))
+        };
         self.name.is_empty()
             || self.name.starts_with(b"$")
             || control(self.name)
@@ -49,22 +56,34 @@ fn is_open(value: &[u8]) -> bool {
 /// assert_eq!(found, [(&b"a"[..], &b"1"[..]), (b"b", b"x=y"), (b"", b"theme")]);
 /// ```
 pub fn pairs(header: &[u8]) -> impl Iterator<Item = Pair<'_>> {
-    let pieces = header.split(|byte| *byte == b';').map(trim);
-    pieces.filter(|piece| !piece.is_empty()).map(|piece| {
-        match piece.iter().position(|byte| *byte == b'=') {
-            Some(at) => {
-                let (name, value) = piece.split_at(at);
-                Pair {
-                    name: trim(name),
-                    value: trim(value.get(1..).unwrap_or_default()),
-                }
+    let mut rest = Some(header);
+    std::iter::from_fn(move || {
+        loop {
+            let header = rest?;
+            let end = memchr(b';', header);
+            rest = end.and_then(|end| header.get(end + 1..));
+            let piece = trim(end.and_then(|end| header.get(..end)).unwrap_or(header));
+            if !piece.is_empty() {
+                return Some(pair(piece));
             }
-            None => Pair {
-                name: b"",
-                value: piece,
-            },
         }
     })
+}
+
+fn pair(piece: &[u8]) -> Pair<'_> {
+    match piece.iter().position(|byte| *byte == b'=') {
+        Some(at) => {
+            let (name, value) = piece.split_at(at);
+            Pair {
+                name: trim(name),
+                value: trim(value.get(1..).unwrap_or_default()),
+            }
+        }
+        None => Pair {
+            name: b"",
+            value: piece,
+        },
+    }
 }
 
 /// Without the spaces and tabs around it.

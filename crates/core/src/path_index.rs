@@ -39,28 +39,67 @@ impl PathIndex {
     /// The numbers of those that are `path` itself (`true`) or stand above it (`false`): the shortest
     /// first, those that are the same in the order of their numbers.
     pub fn above<'a>(&'a self, path: &'a str) -> impl Iterator<Item = (usize, bool)> + 'a {
-        let ends = ends(path).take_while(|end| *end <= self.longest);
-        ends.flat_map(move |end| {
-            let prefix = path.get(..end).unwrap_or_default();
-            let whole = end == path.len();
-            self.same(prefix).map(move |number| (number, whole))
-        })
+        Above {
+            index: self,
+            path,
+            prefix: "",
+            same: &[],
+            next: Some(0),
+        }
     }
 
-    /// The numbers of those that are `prefix`.
-    fn same<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = usize> + 'a {
+    /// Those that are `prefix`, and what comes behind them.
+    fn at(&self, prefix: &str) -> &[(Box<str>, usize)] {
         let start = self.paths.partition_point(|(path, _)| &**path < prefix);
-        let from = self.paths.get(start..).unwrap_or_default().iter();
-        from.take_while(move |(path, _)| &**path == prefix)
-            .map(|(_, number)| *number)
+        self.paths.get(start..).unwrap_or_default()
     }
 }
 
-/// Where the segments of a path end, the root's first.
-fn ends(path: &str) -> impl Iterator<Item = usize> + '_ {
-    let slashes = path.bytes().enumerate().filter(|(_, byte)| *byte == b'/');
-    let last = Some(path.len()).filter(|_| !path.ends_with('/') || path.is_empty());
-    slashes.map(|(at, _)| at).chain(last)
+/// A walk down a path. By hand, since each request takes one for every index that there is.
+struct Above<'a> {
+    index: &'a PathIndex,
+    path: &'a str,
+    /// The path down to a segment's end.
+    prefix: &'a str,
+    /// The rules that are left from where those of the prefix begin.
+    same: &'a [(Box<str>, usize)],
+    /// From where the next slash is looked for, until the last has been found.
+    next: Option<usize>,
+}
+
+impl Above<'_> {
+    /// Where the next segment ends, the root's first; none where no rule can be as long.
+    fn next_end(&mut self) -> Option<usize> {
+        let from = self.next?;
+        let whole = self.path.len();
+        let most = whole.min(self.index.longest.saturating_add(1));
+        let within = self.path.as_bytes().get(from..most).unwrap_or_default();
+        if let Some(at) = within.iter().position(|byte| *byte == b'/') {
+            self.next = Some(from + at + 1);
+            return Some(from + at);
+        }
+        self.next = None;
+        let ends = !self.path.ends_with('/') || self.path.is_empty();
+        (ends && whole <= self.index.longest).then_some(whole)
+    }
+}
+
+impl Iterator for Above<'_> {
+    type Item = (usize, bool);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let [(path, number), rest @ ..] = self.same
+                && **path == *self.prefix
+            {
+                self.same = rest;
+                return Some((*number, self.prefix.len() == self.path.len()));
+            }
+            let end = self.next_end()?;
+            self.prefix = self.path.get(..end).unwrap_or_default();
+            self.same = self.index.at(self.prefix);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -39,14 +39,18 @@ impl Removal {
     }
 
     pub(crate) fn takes(&self, name: &HeaderName) -> bool {
+        self.takes_at(Self::place(name.as_str()), name)
+    }
+
+    /// The same where its [`place`](Self::place) is known.
+    pub(crate) fn takes_at(&self, (word, bit): (usize, u64), name: &HeaderName) -> bool {
         let name = name.as_str();
-        let (word, bit) = Self::place(name);
         self.bits.get(word).is_some_and(|word| word & bit != 0)
             && self.names.binary_search_by(|one| (**one).cmp(name)).is_ok()
     }
 
     /// Length, last and middle letter tell most names apart.
-    fn place(name: &str) -> (usize, u64) {
+    pub(crate) fn place(name: &str) -> (usize, u64) {
         let bytes = name.as_bytes();
         let letter = |at: usize| usize::from(bytes.get(at).copied().unwrap_or(0));
         let mixed = bytes.len() * 149

@@ -58,6 +58,16 @@ impl Prefixes {
         }
     }
 
+    /// The one that `path` belongs to, and those that an application might read in it besides.
+    pub(crate) fn of(&self, path: &str) -> (Option<usize>, Vec<usize>) {
+        if self.lengths.is_empty() {
+            return (None, Vec::new());
+        }
+        let ambiguous = is_ambiguous(path);
+        let longest = (!ambiguous).then(|| self.longest(path)).flatten();
+        (longest, self.doubted(path, ambiguous, longest))
+    }
+
     /// The longest that `path` is or lies below.
     pub(crate) fn longest(&self, path: &str) -> Option<usize> {
         let longest = self.index.above(path).last();
@@ -69,9 +79,6 @@ impl Prefixes {
     ///
     /// One that is chosen is more to the point than shorter ones.
     pub(crate) fn doubted(&self, path: &str, ambiguous: bool, chosen: Option<usize>) -> Vec<usize> {
-        if self.lengths.is_empty() {
-            return Vec::new();
-        }
         let length = |number: usize| self.lengths.get(number).copied().unwrap_or_default();
         let least = chosen.map_or(0, length);
         let counts = |number: &usize| Some(*number) != chosen && length(*number) >= least;

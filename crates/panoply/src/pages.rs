@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
@@ -188,14 +188,15 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let mut response = ready!(this.call.poll(cx))?;
-        let text = this.pages.as_ref().and_then(|pages| pages.text(&response));
-        if let Some(text) = text {
+        let mut polled = this.call.poll(cx);
+        if let (Poll::Ready(Ok(response)), Some(pages)) = (&mut polled, this.pages)
+            && let Some(text) = pages.text(response)
+        {
             let length = HeaderValue::from(text.len());
             response.headers_mut().insert(CONTENT_LENGTH, length);
             *response.body_mut() = R::from(Bytes::from(text));
         }
-        Poll::Ready(Ok(response))
+        polled
     }
 }
 

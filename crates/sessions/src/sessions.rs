@@ -126,10 +126,10 @@ impl Shared {
     }
 
     /// What a cookie's value names, if it can be the cookie of a session.
-    pub(crate) fn parse(&self, value: &str) -> Option<SessionId> {
+    pub(crate) fn parse(&self, value: &[u8]) -> Option<SessionId> {
         match &self.kind {
             Kind::Stored(_) => self.settings.parse(value),
-            Kind::Sealed(_) => SessionId::parse_sealed(value),
+            Kind::Sealed(_) => SessionId::parse_sealed(std::str::from_utf8(value).ok()?),
         }
     }
 

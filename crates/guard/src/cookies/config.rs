@@ -237,6 +237,9 @@ impl CookieGuardConfig {
     }
 
     pub(super) fn rule(&self, name: &[u8]) -> Option<&CookieRule> {
+        if self.names.is_empty() {
+            return None;
+        }
         self.names.get(std::str::from_utf8(name).ok()?)
     }
 

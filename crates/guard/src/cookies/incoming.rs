@@ -54,24 +54,29 @@ impl CookieGuard {
     /// `https` says whether the client came by HTTPS: only then names are others outside.
     pub fn incoming(&self, headers: &mut HeaderMap, https: bool) -> CookiesSeen {
         let mut seen = CookiesSeen::default();
-        if !self.is_enabled() || !headers.contains_key(COOKIE) {
+        if !self.is_enabled() {
             return seen;
         }
         let rebuilt = {
             let mut passed: SmallVec<[Passed<'_>; 8]> = SmallVec::new();
             let mut as_it_came = true;
-            let lines = headers.get_all(COOKIE).iter();
-            let mut all = lines.flat_map(|line| pairs(line.as_bytes()));
-            for pair in all.by_ref().take(MOST) {
-                if let Some(pair) = self.admit(pair, https) {
-                    as_it_came &= pair.as_it_came;
-                    passed.push(pair);
-                } else {
-                    as_it_came = false;
-                    seen.blocked |= self.blocks(pair, https);
+            let mut looked_at = 0;
+            'all: for line in headers.get_all(COOKIE) {
+                for pair in pairs(line.as_bytes()) {
+                    if looked_at == MOST {
+                        as_it_came = false;
+                        break 'all;
+                    }
+                    looked_at += 1;
+                    if let Some(pair) = self.admit(pair, https) {
+                        as_it_came &= pair.as_it_came;
+                        passed.push(pair);
+                    } else {
+                        as_it_came = false;
+                        seen.blocked |= self.blocks(pair, https);
+                    }
                 }
             }
-            as_it_came &= all.next().is_none();
             let before = passed.len();
             self.drop_repeated(&mut passed);
             as_it_came &= passed.len() == before;
@@ -134,6 +139,10 @@ impl CookieGuard {
         let behind = pair.name.rsplit(begins).next().unwrap_or_default();
         if behind.len() < pair.name.len() && is_other(behind) {
             return true;
+        }
+        // Nearly none has one, which is told sooner than where it would be.
+        if !pair.value.iter().fold(false, |any, byte| any | begins(byte)) {
+            return false;
         }
         let pieces = pair.value.split(begins).skip(1);
         let mut pieces = pieces.filter(|piece| !piece.is_empty()).peekable();

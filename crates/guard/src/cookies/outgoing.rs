@@ -33,7 +33,8 @@ impl CookieGuard {
         https: bool,
         at_root: bool,
     ) -> bool {
-        if !self.is_enabled() {
+        // Most answers set none, and an entry costs more than a look.
+        if !self.is_enabled() || !headers.contains_key(SET_COOKIE) {
             return false;
         }
         let Entry::Occupied(mut set) = headers.entry(SET_COOKIE) else {

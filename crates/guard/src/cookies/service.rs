@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -144,19 +144,19 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let mut answer = ready!(this.call.poll(cx))?;
-        let Some(guard) = this.guard else {
-            return Poll::Ready(Ok(answer));
-        };
-        let status = answer.status();
-        let (https, at_root) = (*this.https, *this.at_root);
-        let set = guard.outgoing_from(answer.headers_mut(), https, at_root);
-        if set || this.seen.session {
-            guard.forbid_caching(status, answer.headers_mut(), set);
+        // Changed where it lies: an answer is large to be moved.
+        let mut polled = this.call.poll(cx);
+        if let (Poll::Ready(Ok(answer)), Some(guard)) = (&mut polled, this.guard) {
+            let status = answer.status();
+            let (https, at_root) = (*this.https, *this.at_root);
+            let set = guard.outgoing_from(answer.headers_mut(), https, at_root);
+            if set || this.seen.session {
+                guard.forbid_caching(status, answer.headers_mut(), set);
+            }
+            if *this.leaves {
+                CookieGuard::clear(status, answer.headers_mut());
+            }
         }
-        if *this.leaves {
-            CookieGuard::clear(status, answer.headers_mut());
-        }
-        Poll::Ready(Ok(answer))
+        polled
     }
 }

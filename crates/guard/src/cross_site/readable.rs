@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS,
@@ -88,13 +88,14 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let mut response = ready!(this.call.poll(cx))?;
-        if let Some(origin) = this.origin.take()
+        let mut polled = this.call.poll(cx);
+        if let Poll::Ready(Ok(response)) = &mut polled
+            && let Some(origin) = this.origin.take()
             && response.extensions().get::<Refusal>().is_some()
         {
             tell(response.headers_mut(), origin);
         }
-        Poll::Ready(Ok(response))
+        polled
     }
 }
 

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use http::Response;
 use pin_project_lite::pin_project;
@@ -41,13 +41,15 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let mut response = ready!(this.inner.poll(cx))?;
-        if *this.apart && this.rendered.set_apart(this.plan, &mut response) {
-            return Poll::Ready(Ok(response));
+        // Changed where it lies: a response is large to be moved.
+        let mut polled = this.inner.poll(cx);
+        if let Poll::Ready(Ok(response)) = &mut polled
+            && !(*this.apart && this.rendered.set_apart(this.plan, response))
+        {
+            let status = response.status();
+            this.rendered
+                .apply(this.plan, status, response.headers_mut());
         }
-        let status = response.status();
-        this.rendered
-            .apply(this.plan, status, response.headers_mut());
-        Poll::Ready(Ok(response))
+        polled
     }
 }

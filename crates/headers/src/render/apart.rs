@@ -39,6 +39,11 @@ impl Apart {
         }))
     }
 
+    /// The names of the headers.
+    pub(super) fn names(&self) -> &Removal {
+        &self.0.names
+    }
+
     /// The headers as HTTP/1 has them, each line with its end (RFC 9112 §5).
     pub fn lines(&self) -> &[u8] {
         &self.0.lines

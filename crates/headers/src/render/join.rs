@@ -13,21 +13,39 @@ pub(super) type Contested = (HeaderName, Vec<HeaderValue>);
 ///
 /// Ours are a copy of a map that is hashed already, so that only the application's few names are
 /// hashed for each response.
-pub(super) fn join(app: HeaderMap, ours: &mut HeaderMap, removal: &Removal) -> Vec<Contested> {
+///
+/// `known` are the names of ours: what is none of them goes in without a look at what is there.
+pub(super) fn join(
+    app: HeaderMap,
+    ours: &mut HeaderMap,
+    known: &Removal,
+    removal: &Removal,
+) -> Vec<Contested> {
     if app.len() == app.keys_len() {
-        join_singles(app, ours, removal)
+        join_singles(app, ours, known, removal)
     } else {
         join_lists(app, ours, removal)
     }
 }
 
 /// No name comes twice, so that none has to be remembered.
-fn join_singles(app: HeaderMap, ours: &mut HeaderMap, removal: &Removal) -> Vec<Contested> {
+fn join_singles(
+    app: HeaderMap,
+    ours: &mut HeaderMap,
+    known: &Removal,
+    removal: &Removal,
+) -> Vec<Contested> {
     let mut contested = Vec::new();
     for (name, value) in app {
-        let Some(name) = name.filter(|name| !removal.takes(name)) else {
+        let Some(name) = name else { continue };
+        let place = Removal::place(name.as_str());
+        if removal.takes_at(place, &name) {
             continue;
-        };
+        }
+        if !known.takes_at(place, &name) {
+            ours.insert(name, value);
+            continue;
+        }
         match ours.entry(name) {
             Entry::Vacant(place) => {
                 place.insert(value);

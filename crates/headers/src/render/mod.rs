@@ -17,7 +17,7 @@ use self::plan::{Channel, nonce_of};
 use self::variant::Scope;
 use crate::Error;
 use crate::removal::Removal;
-use crate::scope::{Prefix, Prefixes, is_ambiguous};
+use crate::scope::{Prefix, Prefixes};
 use crate::setting::Resolved;
 
 /// Everything that is sent, for the site and for each path.
@@ -82,9 +82,7 @@ impl Rendered {
     /// Decides what the answer to `request` gets, and puts a nonce into it when one is asked for.
     pub(crate) fn plan<B>(&self, request: &mut Request<B>) -> Plan {
         let path = request.uri().path();
-        let ambiguous = is_ambiguous(path);
-        let number = (!ambiguous).then(|| self.prefixes.longest(path)).flatten();
-        let doubted = self.prefixes.doubted(path, ambiguous, number);
+        let (number, doubted) = self.prefixes.of(path);
         let clear = self.clear_on.iter().any(|one| one.is(path));
         let channel = Channel::of(request);
         let headers = request.headers();
@@ -116,7 +114,7 @@ impl Rendered {
                 headers.insert(name, pieces.render(nonce));
             }
         }
-        let contested = join(app, headers, &self.removal);
+        let contested = join(app, headers, variant.apart.names(), &self.removal);
         for (name, values) in contested.into_iter().filter(|_| !self.always) {
             variant.settle(name, values, headers);
         }

@@ -303,6 +303,7 @@ impl LimitConfig {
             path: canonical(&self.path).into_owned(),
             methods: methods?,
             policy: super::headers::policy_of(&rule),
+            standing: super::headers::standing_of(&rule),
             rule,
             preflights,
             keys,

@@ -106,9 +106,12 @@ where
                     (ready!(decided.as_mut().poll(cx)), waiting.take())
                 }
                 StateProjection::Calling { call } => {
-                    let mut response = ready!(call.poll(cx))?;
-                    std::mem::take(this.standing).tell(response.headers_mut());
-                    return Poll::Ready(Ok(response));
+                    // Changed where it lies: a response is large to be moved.
+                    let mut polled = call.poll(cx);
+                    if let Poll::Ready(Ok(response)) = &mut polled {
+                        this.standing.tell(response.headers_mut());
+                    }
+                    return polled;
                 }
             };
             // Polled again after the end, which a future may answer as it likes.

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use panoply_core::{Decision, Rule, State, unindexed};
-use smallvec::SmallVec;
 
 use super::config::{Algorithm, ShowHeaders};
 use super::layer::Limit;
@@ -25,8 +24,47 @@ pub(super) struct Standing {
     legacy: Option<Box<[HeaderValue; 3]>>,
 }
 
-/// The text of a header, which seldom needs an allocation.
-type Text = SmallVec<[u8; 96]>;
+/// The text of a header, which seldom needs an allocation: what is written for each request.
+struct Text {
+    room: [u8; Self::ROOM],
+    length: usize,
+    /// All of it, once there is no more room.
+    long: Vec<u8>,
+}
+
+impl Text {
+    const ROOM: usize = 96;
+
+    const fn new() -> Self {
+        Self {
+            room: [0; Self::ROOM],
+            length: 0,
+            long: Vec::new(),
+        }
+    }
+
+    fn push(&mut self, part: &[u8]) {
+        let end = self.length.saturating_add(part.len());
+        if let Some(place) = self.room.get_mut(self.length..end) {
+            place.copy_from_slice(part);
+        } else {
+            if self.length <= Self::ROOM {
+                let begun = self.room.get(..self.length);
+                self.long.extend_from_slice(begun.unwrap_or_default());
+            }
+            self.long.extend_from_slice(part);
+        }
+        self.length = end;
+    }
+
+    fn number(&mut self, number: impl itoa::Integer) {
+        self.push(itoa::Buffer::new().format(number).as_bytes());
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        self.room.get(..self.length).unwrap_or(&self.long)
+    }
+}
 
 impl Standing {
     /// How a client stands after a decision about these limits.
@@ -37,14 +75,15 @@ impl Standing {
         let mut text = Text::new();
         for (limit, state) in told().filter(|(limit, _)| standard(limit)) {
             let reset = seconds(decision.wait(state).unwrap_or_default());
-            if !text.is_empty() {
-                text.extend_from_slice(b", ");
+            if text.length > 0 {
+                text.push(b", ");
             }
-            name(&mut text, limit.rule.name());
-            number(&mut text, b";r=", remaining(limit, state));
-            number(&mut text, b";t=", reset);
+            text.push(&limit.standing);
+            text.number(remaining(limit, state));
+            text.push(b";t=");
+            text.number(reset);
         }
-        let standing = HeaderValue::from_bytes(&text).ok();
+        let standing = HeaderValue::from_bytes(text.as_bytes()).ok();
         Self {
             policy: policy(limits.iter().copied().filter(|limit| standard(limit))),
             limits: standing
@@ -54,33 +93,43 @@ impl Standing {
         }
     }
 
-    /// Tells it.
-    pub(super) fn tell(self, headers: &mut HeaderMap) {
-        for (name, value) in [(POLICY, self.policy), (STANDING, self.limits)] {
-            if let Some(value) = value {
-                headers.append(name, value);
-            }
+    /// Tells it, once.
+    pub(super) fn tell(&mut self, headers: &mut HeaderMap) {
+        if let Some(policy) = self.policy.take() {
+            headers.append(POLICY, policy);
         }
-        for (name, value) in LEGACY
-            .into_iter()
-            .zip(self.legacy.into_iter().flat_map(|all| *all))
-        {
-            headers.insert(name, value);
+        if let Some(limits) = self.limits.take() {
+            headers.append(STANDING, limits);
+        }
+        if let Some(legacy) = self.legacy.take() {
+            for (name, value) in LEGACY.into_iter().zip(*legacy) {
+                headers.insert(name, value);
+            }
         }
     }
 }
 
 /// What `RateLimit-Policy` says of a rule; none where its name cannot stand in a header.
 pub(super) fn policy_of(rule: &Rule) -> HeaderValue {
+    let mut text = begun(rule, b";q=");
+    text.number(rule.points());
+    text.push(b";w=");
+    text.number(seconds(rule.window().unwrap_or_default()));
+    HeaderValue::from_bytes(text.as_bytes()).unwrap_or(HeaderValue::from_static(""))
+}
+
+/// How `RateLimit` begins with a rule, up to the number that is left.
+pub(super) fn standing_of(rule: &Rule) -> Box<[u8]> {
+    begun(rule, b";r=").as_bytes().into()
+}
+
+/// The name of a rule, and what comes behind it.
+fn begun(rule: &Rule, next: &[u8]) -> Text {
     let mut text = Text::new();
-    name(&mut text, rule.name());
-    number(&mut text, b";q=", rule.points());
-    number(
-        &mut text,
-        b";w=",
-        seconds(rule.window().unwrap_or_default()),
-    );
-    HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static(""))
+    for part in [&b"\""[..], rule.name().as_bytes(), b"\"", next] {
+        text.push(part);
+    }
+    text
 }
 
 /// The policies of these limits, as one.
@@ -89,12 +138,13 @@ fn policy<'a>(mut limits: impl Iterator<Item = &'a Limit>) -> Option<HeaderValue
     let Some(second) = limits.next() else {
         return Some(first);
     };
-    let mut text = Text::from_slice(first.as_bytes());
+    let mut text = Text::new();
+    text.push(first.as_bytes());
     for limit in std::iter::once(second).chain(limits) {
-        text.extend_from_slice(b", ");
-        text.extend_from_slice(limit.policy.as_bytes());
+        text.push(b", ");
+        text.push(limit.policy.as_bytes());
     }
-    HeaderValue::from_bytes(&text).ok()
+    HeaderValue::from_bytes(text.as_bytes()).ok()
 }
 
 fn legacy<'a>(
@@ -111,17 +161,6 @@ fn legacy<'a>(
     Some(Box::new([points, unindexed(remaining), unindexed(reset)]))
 }
 
-fn name(text: &mut Text, name: &str) {
-    text.push(b'"');
-    text.extend_from_slice(name.as_bytes());
-    text.push(b'"');
-}
-
-fn number(text: &mut Text, key: &[u8], number: impl itoa::Integer) {
-    text.extend_from_slice(key);
-    text.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
-}
-
 fn remaining(limit: &Limit, state: &State) -> i64 {
     let left = limit.rule.points().saturating_sub(state.count).max(0);
     match limit.algorithm {
@@ -133,4 +172,23 @@ fn remaining(limit: &Limit, state: &State) -> i64 {
 
 fn seconds(time: Duration) -> u64 {
     time.as_secs() + u64::from(time.subsec_nanos() > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_what_was_pushed_however_long() {
+        for size in 0..=Text::ROOM {
+            let (mut text, mut all) = (Text::new(), Vec::new());
+            for part in [vec![b'a'; size], vec![b'b'; 3], Vec::new(), vec![b'c'; 94]] {
+                text.push(&part);
+                all.extend_from_slice(&part);
+                assert_eq!(text.as_bytes(), all);
+            }
+            text.number(u64::MAX);
+            assert!(text.as_bytes().ends_with(b"18446744073709551615"));
+        }
+    }
 }

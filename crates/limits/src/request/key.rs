@@ -27,17 +27,13 @@ pub(super) fn key<B>(
     request: &Request<B>,
     path: &str,
 ) -> CounterKey {
-    let of_client = || {
-        let client = request.extensions().get().map(ClientAddress::network);
-        match client {
-            Some(IpAddr::V4(client)) => Part::new(b'c', &client.octets()),
-            Some(IpAddr::V6(client)) => Part::new(b'c', &client.octets()),
-            None => {
-                layer.tell_of_nobody();
-                Part::new(b'c', b"")
-            }
-        }
-    };
+    let number = number.to_le_bytes();
+    if let [Key::Client] = limit.keys.as_slice() {
+        // As nearly all are.
+        let client = of_client(layer, request);
+        return layer.keys().key(rule.name(), &[&number, &client.0]);
+    }
+    let of_client = || of_client(layer, request);
     let part = |key: &Key| match key {
         Key::Client => of_client(),
         Key::Path => Part::new(b'p', path.as_bytes()),
@@ -51,8 +47,19 @@ pub(super) fn key<B>(
         },
     };
     let values: SmallVec<[Part; 1]> = limit.keys.iter().map(part).collect();
-    let number = number.to_le_bytes();
     let mut parts: SmallVec<[&[u8]; 3]> = SmallVec::from_slice(&[number.as_slice()]);
     parts.extend(values.iter().map(|part| part.0.as_slice()));
     layer.keys().key(rule.name(), &parts)
+}
+
+fn of_client<B>(layer: &LimitLayer, request: &Request<B>) -> Part {
+    let client = request.extensions().get().map(ClientAddress::network);
+    match client {
+        Some(IpAddr::V4(client)) => Part::new(b'c', &client.octets()),
+        Some(IpAddr::V6(client)) => Part::new(b'c', &client.octets()),
+        None => {
+            layer.tell_of_nobody();
+            Part::new(b'c', b"")
+        }
+    }
 }

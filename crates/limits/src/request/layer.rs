@@ -83,6 +83,8 @@ pub(super) struct Limit {
     pub(super) tried: Tried,
     /// What `RateLimit-Policy` says of it.
     pub(super) policy: HeaderValue,
+    /// How `RateLimit` begins with it, up to the number that is left.
+    pub(super) standing: Box<[u8]>,
 }
 
 /// What requests are told apart by.
@@ -185,22 +187,21 @@ impl LimitLayer {
         asked
     }
 
-    /// What is asked of limits that hold (`dry` is false) or are only tried out.
-    fn ops(&self, asked: &Asked, subject: Subject, dry: bool) -> SmallVec<[Op<'_>; 2]> {
-        let op = |asked: &Counted| {
-            let limit = self.0.limits.get(asked.number);
-            let limit = limit.filter(|limit| limit.dry_run == dry)?;
-            let cost = limit.cost;
-            let action = match limit.algorithm {
-                Algorithm::Window => Action::Reserve { cost, member: None },
-                Algorithm::Gcra => Action::Gcra { cost },
-            };
-            Some(
-                Op::new(asked.key, limit.rule(asked.preflight), action)
-                    .about(subject)
-                    .write_behind(),
-            )
+    /// What is asked of a limit, if it is one that holds (`dry` is false) or is only tried out.
+    fn op(&self, asked: &Counted, subject: Subject, dry: bool) -> Option<Op<'_>> {
+        let limit = self.0.limits.get(asked.number);
+        let limit = limit.filter(|limit| limit.dry_run == dry)?;
+        let cost = limit.cost;
+        let action = match limit.algorithm {
+            Algorithm::Window => Action::Reserve { cost, member: None },
+            Algorithm::Gcra => Action::Gcra { cost },
         };
+        let op = Op::new(asked.key, limit.rule(asked.preflight), action);
+        Some(op.about(subject).write_behind())
+    }
+
+    fn ops(&self, asked: &Asked, subject: Subject, dry: bool) -> SmallVec<[Op<'_>; 2]> {
+        let op = |asked: &Counted| self.op(asked, subject, dry);
         asked.iter().filter_map(op).collect()
     }
 
@@ -208,6 +209,9 @@ impl LimitLayer {
     fn decide_now(&self, asked: &Asked, subject: Subject) -> Option<Result<Decision, StoreError>> {
         if self.0.tries_out {
             return None;
+        }
+        if let [one] = asked.as_slice() {
+            return self.0.store.decide_now(&[self.op(one, subject, false)?]);
         }
         self.0.store.decide_now(&self.ops(asked, subject, false))
     }
@@ -250,7 +254,7 @@ impl LimitLayer {
         };
         let limits = self.limits(asked, false);
         // What a preflight is answered nobody reads but the browser.
-        let standing = if asked.iter().any(|asked| asked.preflight) {
+        let mut standing = if asked.iter().any(|asked| asked.preflight) {
             Standing::default()
         } else {
             Standing::new(&limits, &decision)

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Buf as _;
-use http::{Method, StatusCode};
+use http::StatusCode;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
@@ -76,7 +76,7 @@ pin_project! {
             if let Some(record) = this.record.take() {
                 // Whoever knows the length stops asking once it has it all.
                 let complete = this.inner.is_end_stream()
-                    || record.exchange.method == Method::HEAD
+                    || *this.none
                     || this.inner.size_hint().exact() == Some(0);
                 record.finish(!complete);
             }
@@ -85,9 +85,8 @@ pin_project! {
 }
 
 impl<B: Body> TracedBody<B> {
-    pub(super) fn new(inner: B, record: Option<Box<Record>>) -> Self {
-        let head = |record: &Record| record.exchange.method == Method::HEAD;
-        let none = record.as_deref().is_some_and(head);
+    /// A body of an answer to HEAD (`none`) or any other method; nobody is told where there is no record.
+    pub(super) const fn new(inner: B, record: Option<Box<Record>>, none: bool) -> Self {
         Self {
             inner,
             record,

@@ -48,15 +48,25 @@ pub struct Exchange {
 pub trait Observer: fmt::Debug + Send + Sync {
     /// Takes note of one exchange.
     fn answered(&self, exchange: &Exchange);
+
+    /// Whether it wants to be told of the exchange that begins now; by default always. Where it does not, nothing is
+    /// noted down of it, and no time is read.
+    fn is_listening(&self) -> bool {
+        true
+    }
 }
 
 /// The observer for services of their own: an event a request at level `debug`, target
-/// `panoply::access`; nothing is computed when nobody listens.
+/// `panoply::access`; nothing is noted down of a request that begins while nobody listens.
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct Events;
 
 impl Observer for Events {
+    fn is_listening(&self) -> bool {
+        tracing::enabled!(target: "panoply::access", tracing::Level::DEBUG)
+    }
+
     fn answered(&self, exchange: &Exchange) {
         tracing::debug!(
             target: "panoply::access",

@@ -7,9 +7,9 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http::header::{HOST, USER_AGENT};
-use http::{HeaderName, Request, Response, StatusCode};
+use http::{HeaderName, Method, Request, Response, StatusCode};
 use http_body::Body;
-use panoply_core::{ClientAddress, Refusal};
+use panoply_core::{ClientAddress, Refusal, RequestId};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
@@ -39,35 +39,44 @@ where
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let id = ids::next();
-        let started = self.shared.clock.monotonic();
-        let exchange = Exchange {
-            id,
-            client: request.extensions().get().map(ClientAddress::ip),
-            method: request.method().clone(),
-            uri: request.uri().clone(),
-            host: request.headers().get(HOST).cloned(),
-            user_agent: request.headers().get(USER_AGENT).cloned(),
-            version: request.version(),
-            status: StatusCode::OK,
-            bytes: 0,
-            duration: Duration::ZERO,
-            first_byte: Duration::ZERO,
-            rule: None,
-            block: None,
-            aborted: false,
-        };
+        let listening = self.shared.observer.is_listening();
+        let record = listening.then(|| record(id, &request, &self.shared));
+        let head = *request.method() == Method::HEAD;
         request.extensions_mut().insert(id);
-        // Boxed, since it is handed on with the answer through all that stands outside.
-        let record = Box::new(Record {
-            exchange,
-            started,
-            shared: Arc::clone(&self.shared),
-        });
         ResponseFuture {
             inner: self.inner.call(request),
-            record: Some(record),
+            record,
+            id,
+            head,
         }
     }
+}
+
+/// What is known of an exchange that begins. Boxed, since it is handed on with the answer through all that stands
+/// outside.
+fn record<B>(id: RequestId, request: &Request<B>, shared: &Arc<Shared>) -> Box<Record> {
+    let started = shared.clock.monotonic();
+    let exchange = Exchange {
+        id,
+        client: request.extensions().get().map(ClientAddress::ip),
+        method: request.method().clone(),
+        uri: request.uri().clone(),
+        host: request.headers().get(HOST).cloned(),
+        user_agent: request.headers().get(USER_AGENT).cloned(),
+        version: request.version(),
+        status: StatusCode::OK,
+        bytes: 0,
+        duration: Duration::ZERO,
+        first_byte: Duration::ZERO,
+        rule: None,
+        block: None,
+        aborted: false,
+    };
+    Box::new(Record {
+        exchange,
+        started,
+        shared: Arc::clone(shared),
+    })
 }
 
 pin_project! {
@@ -76,8 +85,11 @@ pin_project! {
     pub struct ResponseFuture<F> {
         #[pin]
         inner: F,
-        // Until there is an answer.
+        // Until there is an answer; none where nobody is to be told.
         record: Option<Box<Record>>,
+        id: RequestId,
+        // Whether it is HEAD that is answered.
+        head: bool,
     }
 
     impl<F> PinnedDrop for ResponseFuture<F> {
@@ -115,9 +127,11 @@ where
             let refusal = response.extensions().get::<Refusal>();
             record.exchange.rule = refusal.map(Refusal::rule);
             record.exchange.block = refusal.and_then(Refusal::block);
-            response.headers_mut().insert(ID, record.exchange.id.into());
             record
         });
-        Poll::Ready(Ok(response.map(|body| TracedBody::new(body, record))))
+        response.headers_mut().insert(ID, (*this.id).into());
+        let none = *this.head;
+        let body = |body| TracedBody::new(body, record, none);
+        Poll::Ready(Ok(response.map(body)))
     }
 }

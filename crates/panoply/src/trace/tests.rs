@@ -148,3 +148,32 @@ async fn an_observer_that_panics_over_a_handler_that_did_ends_no_process() {
     let body = answer.into_body().collect().await.unwrap().to_bytes();
     assert_eq!(body, "hello");
 }
+
+#[derive(Debug)]
+struct Deaf;
+
+impl Observer for Deaf {
+    fn answered(&self, _: &Exchange) {
+        panic!("told of what it did not want to hear");
+    }
+
+    fn is_listening(&self) -> bool {
+        false
+    }
+}
+
+#[tokio::test]
+async fn who_does_not_listen_is_not_told_and_the_answer_is_the_same() {
+    for (method, sent) in [(Method::GET, "hello"), (Method::HEAD, "")] {
+        let app = service_fn(async |_: Request<()>| {
+            Ok::<_, Infallible>(Response::new(Full::<Bytes>::from("hello")))
+        });
+        let layer = TraceLayer::new(Arc::new(Deaf), Arc::new(ManualClock::new()));
+        let service = ServiceBuilder::new().layer(layer).service(app);
+        let request = Request::builder().method(method).body(()).unwrap();
+        let answer = service.oneshot(request).await.unwrap();
+        assert_eq!(answer.headers()["x-request-id"].len(), 24);
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(body, sent);
+    }
+}

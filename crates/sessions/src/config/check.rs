@@ -169,9 +169,9 @@ impl Settings {
     }
 
     /// The id that a cookie's value is, if it can be one.
-    pub(crate) fn parse(&self, value: &str) -> Option<SessionId> {
+    pub(crate) fn parse(&self, value: &[u8]) -> Option<SessionId> {
         match &self.express {
-            Some(express) => express.parse(value),
+            Some(express) => express.parse(std::str::from_utf8(value).ok()?),
             None => SessionId::parse(value, self.genid.is_some()),
         }
     }

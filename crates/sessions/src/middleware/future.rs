@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CACHE_CONTROL, EXPIRES, PRAGMA, SET_COOKIE};
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use panoply_core::{Refusal, RequestId, keep_private};
 use pin_project_lite::pin_project;
 
@@ -73,31 +73,37 @@ where
         loop {
             match this.state.as_mut().project() {
                 StateProjection::Calling { call } => {
-                    let response = ready!(call.poll(cx))?;
+                    // Changed where it lies: a response is large to be moved.
+                    let mut polled = call.poll(cx);
                     let session = this.session.as_ref();
-                    let Some(session) = session.filter(|session| !session.is_untouched()) else {
-                        return Poll::Ready(Ok(response));
+                    let session = session.filter(|session| !session.is_untouched());
+                    let (Poll::Ready(Ok(response)), Some(session)) = (&mut polled, session) else {
+                        return polled;
                     };
                     if let Some(finished) = session.finish_at_once() {
                         let no_store = session.forbids_caching();
                         let accept = this.accept.take();
-                        let closed = close(response, &finished, no_store, accept, *this.id);
-                        return Poll::Ready(Ok(closed));
+                        close(response, &finished, no_store, accept, *this.id);
+                        return polled;
                     }
                     let session = session.clone();
+                    let Poll::Ready(response) = polled else {
+                        return polled;
+                    };
                     this.state.set(State::Finishing {
                         finish: Box::pin(async move { session.finish().await }),
-                        response: Some(Ok(response)),
+                        response: Some(response),
                     });
                 }
                 StateProjection::Finishing { finish, response } => {
                     let finished = ready!(finish.as_mut().poll(cx));
                     return match response.take() {
-                        Some(Ok(response)) => {
+                        Some(Ok(mut response)) => {
                             let session = this.session.as_ref();
                             let no_store = session.is_some_and(Session::forbids_caching);
                             let accept = this.accept.take();
-                            Poll::Ready(Ok(close(response, &finished, no_store, accept, *this.id)))
+                            close(&mut response, &finished, no_store, accept, *this.id);
+                            Poll::Ready(Ok(response))
                         }
                         Some(error) => Poll::Ready(error),
                         // Polled again after the end, which a future may answer as it likes.
@@ -109,14 +115,14 @@ where
     }
 }
 
-/// The answer as it goes out.
+/// Makes of an answer what goes out.
 fn close<R: From<Bytes>>(
-    mut response: Response<R>,
+    response: &mut Response<R>,
     finished: &Finished,
     no_store: bool,
     accept: Option<HeaderValue>,
     id: Option<RequestId>,
-) -> Response<R> {
+) {
     if let Some(refused) = finished.refused {
         let refusal = match refused {
             Refused::Outage => Refusal::new(
@@ -133,21 +139,24 @@ fn close<R: From<Bytes>>(
         };
         let refusal = id.into_iter().fold(refusal, Refusal::with_id);
         let asked: HeaderMap = accept.into_iter().map(|accept| (ACCEPT, accept)).collect();
-        response = refusal.into_response(&asked).map(R::from);
+        *response = refusal.into_response(&asked).map(R::from);
     }
     let headers = response.headers_mut();
-    let said = [CACHE_CONTROL, EXPIRES, PRAGMA]
-        .iter()
-        .any(|name| headers.contains_key(name));
+    let keeps_out = no_store && finished.involved && !says_of_keeping(headers);
     let line = finished.cookie.as_deref().map(HeaderValue::try_from);
     if let Some(Ok(line)) = line {
         headers.append(SET_COOKIE, line);
         keep_private(headers);
     }
-    if no_store && finished.involved && !said {
+    if keeps_out {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
-    response
+}
+
+/// Whether the app says itself whether an answer may be kept. By a walk: an answer has few headers within.
+fn says_of_keeping(headers: &HeaderMap) -> bool {
+    let says = |name: &HeaderName| *name == CACHE_CONTROL || *name == EXPIRES || *name == PRAGMA;
+    headers.keys().any(says)
 }
 
 /// When to try again while the store is away.

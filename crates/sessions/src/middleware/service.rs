@@ -45,7 +45,7 @@ where
             return SessionFuture::passed(self.inner.call(request));
         }
         let settings = &self.sessions.0.settings;
-        let id = find_cookie(request.headers(), settings.cookie.name());
+        let id = find_cookie_bytes(request.headers(), settings.cookie.name());
         let id = id.and_then(|value| self.sessions.0.parse(value));
         let session = Session::new(self.sessions.0.clone(), id, is_https(&request));
         let accept = request.headers().get(ACCEPT).cloned();
@@ -58,30 +58,34 @@ where
 /// The value of the first cookie of that name; what comes behind it does not count, be it good or
 /// bad. Quotes around it are no part of it.
 pub(crate) fn find_cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    let lines = headers.get_all(COOKIE).into_iter();
-    // Byte by byte: what others have put beside it need not be text.
-    let pairs = lines.flat_map(|line| pieces(line.as_bytes()));
-    let mut named = pairs.filter_map(|pair| {
-        let equals = memchr(b'=', pair)?;
-        let (found, value) = pair.split_at_checked(equals)?;
-        (found.trim_ascii() == name.as_bytes()).then(|| value.get(1..))?
-    });
-    let value = std::str::from_utf8(named.next()?.trim_ascii()).ok()?;
-    let unquoted = value
-        .strip_prefix('"')
-        .and_then(|value| value.strip_suffix('"'));
-    Some(unquoted.unwrap_or(value))
+    std::str::from_utf8(find_cookie_bytes(headers, name)?).ok()
 }
 
-/// What stands between semicolons.
-fn pieces(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+/// The same, whether it is text or not.
+fn find_cookie_bytes<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
+    // Byte by byte: what others have put beside it need not be text.
+    let mut lines = headers.get_all(COOKIE).iter();
+    let value = lines.find_map(|line| value_of(name.as_bytes(), line.as_bytes()))?;
+    Some(match value.trim_ascii() {
+        [b'"', unquoted @ .., b'"'] => unquoted,
+        value => value,
+    })
+}
+
+/// What stands behind the first such name of a line and its `=`.
+fn value_of<'a>(name: &[u8], line: &'a [u8]) -> Option<&'a [u8]> {
     let mut rest = Some(line);
-    std::iter::from_fn(move || {
-        let line = rest?;
+    while let Some(line) = rest {
         let end = memchr(b';', line);
         rest = end.and_then(|end| line.get(end + 1..));
-        end.map_or(Some(line), |end| line.get(..end))
-    })
+        let pair = end.and_then(|end| line.get(..end)).unwrap_or(line);
+        let behind = pair.trim_ascii_start().strip_prefix(name);
+        let value = behind.and_then(|behind| behind.trim_ascii_start().strip_prefix(b"="));
+        if value.is_some() {
+            return value;
+        }
+    }
+    None
 }
 
 fn is_https<B>(request: &Request<B>) -> Option<bool> {
