@@ -1,8 +1,9 @@
 //! The client's address in an axum handler.
 
+use std::convert::Infallible;
 use std::ops::Deref;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::request::Parts;
@@ -48,5 +49,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Client {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, NoClient> {
         parts.extensions.get().cloned().map(Self).ok_or(NoClient)
+    }
+}
+
+/// `Option<ClientExtractor>` for handlers that are also reached without an address, as in tests.
+impl<S: Send + Sync> OptionalFromRequestParts<S> for Client {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
+        Ok(parts.extensions.get().cloned().map(Self))
     }
 }

@@ -6,6 +6,7 @@ mod error;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod hosts;
 mod names;
 #[cfg(test)]
 mod said;
@@ -19,4 +20,5 @@ pub use cross_site::{
     ReadableFuture, ReadableLayer, ReadableService, Verdict,
 };
 pub use error::Error;
+pub use hosts::{HostsFuture, HostsLayer, HostsService, SiteHost};
 pub use names::{Kind, kind_of};

@@ -1,6 +1,8 @@
 //! The nonce in an axum handler.
 
-use axum_core::extract::FromRequestParts;
+use std::convert::Infallible;
+
+use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum_core::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::request::Parts;
@@ -30,6 +32,15 @@ impl<S: Send + Sync> FromRequestParts<S> for CspNonce {
     }
 }
 
+/// `Option<CspNonce>` for what is shown under policies without a nonce as well, and in tests without the layer.
+impl<S: Send + Sync> OptionalFromRequestParts<S> for CspNonce {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
+        Ok(parts.extensions.get().cloned().map(Self))
+    }
+}
+
 /// There is no nonce: no [`HeadersLayer`](crate::HeadersLayer) stands around the handler, or its
 /// policy asks for none. Answered with 500, since the page would not work.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,8 +62,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_handler_gets_the_nonce_or_500() {
+        type Optional = Option<CspNonce>;
         let (mut parts, ()) = Request::new(()).into_parts();
-        let refused = CspNonce::from_request_parts(&mut parts, &())
+        let none = <Optional as FromRequestParts<()>>::from_request_parts(&mut parts, &());
+        assert_eq!(none.await, Ok(None));
+        let refused = <CspNonce as FromRequestParts<()>>::from_request_parts(&mut parts, &())
             .await
             .unwrap_err();
         let status = refused.into_response().status();
@@ -60,7 +74,9 @@ mod tests {
 
         let nonce = Nonce::random().unwrap();
         parts.extensions.insert(nonce.clone());
-        let found = CspNonce::from_request_parts(&mut parts, &()).await;
-        assert_eq!(found, Ok(CspNonce(nonce)));
+        let found = <CspNonce as FromRequestParts<()>>::from_request_parts(&mut parts, &()).await;
+        assert_eq!(found, Ok(CspNonce(nonce.clone())));
+        let found = <Optional as FromRequestParts<()>>::from_request_parts(&mut parts, &()).await;
+        assert_eq!(found, Ok(Some(CspNonce(nonce))));
     }
 }

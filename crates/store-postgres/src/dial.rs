@@ -202,10 +202,24 @@ impl Dialler {
         let name = &self.schema;
         let noted =
             format!("delete from {name}.format; insert into {name}.format values ({FORMAT})");
+        // Who may fill a schema may not make one, and `if not exists` asks for the right to make it all the same.
+        let made = if self.has_schema(client).await? {
+            String::new()
+        } else {
+            format!("create schema {name};")
+        };
         client
-            .batch_execute(&format!("{schema}; {noted}; commit"))
+            .batch_execute(&format!("{made} {schema}; {noted}; commit"))
             .await
             .map_err(self.cannot())
+    }
+
+    async fn has_schema(&self, client: &Client) -> Result<bool, Error> {
+        let there = client
+            .query_one("select to_regnamespace($1) is not null", &[&self.schema])
+            .await
+            .map_err(self.cannot())?;
+        Ok(there.get(0))
     }
 
     /// The format of the schema, if there is one.

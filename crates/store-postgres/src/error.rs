@@ -70,7 +70,8 @@ pub enum Error {
     /// The role may not do what is needed.
     #[error(
         "postgres at {address} does not permit it ({source}): `grant create on database … to …` for \
-         the first start, or `grant usage on schema {schema}` and the rights on all in it"
+         the first start (or make the schema yourself, and `grant usage, create on schema {schema} to …`); once it \
+         is filled, `grant usage on schema {schema}` and the rights on all in it are enough"
     )]
     Permission {
         /// Where it runs.

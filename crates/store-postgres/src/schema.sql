@@ -1,5 +1,3 @@
-create schema if not exists @;
-
 create table if not exists @.format (version int not null);
 
 create @unlogged table if not exists @.counters (

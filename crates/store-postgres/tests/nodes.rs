@@ -205,6 +205,18 @@ async fn errors_say_what_to_do_and_no_password() {
 }
 
 #[tokio::test]
+async fn a_schema_that_somebody_else_has_made_is_filled() {
+    let own = server::start().await;
+    own.sql("create role filler login");
+    own.sql("create schema shop");
+    own.sql("grant usage, create on schema shop to filler");
+    let host = own.folder().display();
+    let url = format!("postgres:///postgres?user=filler&host={host}");
+    let store = PostgresStore::builder(url).schema("shop").connect().await;
+    assert_eq!(granted(&[store.unwrap()], 12, "ada").await, 10);
+}
+
+#[tokio::test]
 async fn an_unlogged_store_counts_as_well() {
     let own = server::start().await;
     let store = PostgresStore::builder(own.url())

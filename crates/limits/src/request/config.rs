@@ -6,6 +6,7 @@ use http::{HeaderName, Method};
 use panoply_core::Rule;
 use serde::Deserialize;
 
+use super::key::sign;
 use super::layer::{Key, Limit};
 use super::preflight::FOR_EACH_POINT;
 use crate::Error;
@@ -124,6 +125,10 @@ impl LimitConfig {
     }
 
     /// The name in the headers and the log; the path by default.
+    ///
+    /// It is also what the limit counts under. Without one that is its place among the limits of its layer, its path,
+    /// methods, points and window: two layers whose limits are alike in all of these, as one on each of two routes, count
+    /// together where they share a store. With names of their own they do not.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
@@ -261,6 +266,7 @@ impl LimitConfig {
                 "a path from the root, such as `/api/`",
             ));
         }
+        let is_named = self.name.is_some();
         let name = self.name.unwrap_or_else(|| self.path.clone());
         let plain = |c: char| matches!(c, ' '..='~') && !matches!(c, '"' | '\\');
         if name.is_empty() || name.len() > 64 || !name.chars().all(plain) {
@@ -291,6 +297,12 @@ impl LimitConfig {
             })
         };
         let methods: Result<Vec<Method>, Error> = self.methods.iter().map(method).collect();
+        let methods = methods?;
+        let sign = if is_named {
+            0
+        } else {
+            sign(self.points, self.window.0, &methods)
+        };
         let exempt = exempt(&self.exempt)?;
         let preflights = Rule::new(
             format!("{name}/preflight"),
@@ -301,7 +313,8 @@ impl LimitConfig {
         Ok(Limit {
             below: self.path.ends_with('/'),
             path: canonical(&self.path).into_owned(),
-            methods: methods?,
+            methods,
+            sign,
             policy: super::headers::policy_of(&rule),
             standing: super::headers::standing_of(&rule),
             rule,

@@ -1,8 +1,9 @@
 //! The key under which a request is counted.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
-use http::Request;
+use http::{Method, Request};
 use panoply_core::{ClientAddress, CounterKey, Rule};
 use smallvec::SmallVec;
 
@@ -27,11 +28,17 @@ pub(super) fn key<B>(
     request: &Request<B>,
     path: &str,
 ) -> CounterKey {
-    let number = number.to_le_bytes();
+    let mut place = [0; 16];
+    let (first, second) = place.split_at_mut(8);
+    first.copy_from_slice(&(number as u64).to_le_bytes());
+    second.copy_from_slice(&limit.sign.to_le_bytes());
+    // One with a name counts where it always did.
+    let length = if limit.sign == 0 { 8 } else { 16 };
+    let place = place.get(..length).unwrap_or(&place);
     if let [Key::Client] = limit.keys.as_slice() {
         // As nearly all are.
         let client = of_client(layer, request);
-        return layer.keys().key(rule.name(), &[&number, &client.0]);
+        return layer.keys().key(rule.name(), &[place, &client.0]);
     }
     let of_client = || of_client(layer, request);
     let part = |key: &Key| match key {
@@ -47,7 +54,7 @@ pub(super) fn key<B>(
         },
     };
     let values: SmallVec<[Part; 1]> = limit.keys.iter().map(part).collect();
-    let mut parts: SmallVec<[&[u8]; 3]> = SmallVec::from_slice(&[number.as_slice()]);
+    let mut parts: SmallVec<[&[u8]; 3]> = SmallVec::from_slice(&[place]);
     parts.extend(values.iter().map(|part| part.0.as_slice()));
     layer.keys().key(rule.name(), &parts)
 }
@@ -62,4 +69,20 @@ fn of_client<B>(layer: &LimitLayer, request: &Request<B>) -> Part {
             Part::new(b'c', b"")
         }
     }
+}
+
+/// What tells a limit without a name from others without one: FNV-1a, the same on every node.
+pub(super) fn sign(points: i64, window: Duration, methods: &[Method]) -> u64 {
+    let numbers = [
+        points.to_le_bytes().as_slice(),
+        &window.as_nanos().to_le_bytes(),
+    ]
+    .concat();
+    let names = methods
+        .iter()
+        .flat_map(|method| [method.as_str().as_bytes(), b" "]);
+    let bytes = numbers.iter().chain(names.flatten());
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }

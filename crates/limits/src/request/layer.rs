@@ -70,6 +70,8 @@ pub(super) struct Limit {
     pub(super) path: String,
     pub(super) below: bool,
     pub(super) methods: Vec<Method>,
+    /// What tells it from limits of the same path in other layers, unless it has a name.
+    pub(super) sign: u64,
     pub(super) rule: Rule,
     /// How many preflights pass, which are counted by themselves.
     pub(super) preflights: Rule,

@@ -134,3 +134,43 @@ fn that_logins_are_not_counted_is_told_once_until_they_are_again() {
         assert_eq!(warned.count(), 2, "{told}");
     }
 }
+
+#[test]
+fn limits_of_two_layers_count_together_only_where_they_are_the_same() {
+    use panoply_core::{ClientAddress, Scheme};
+
+    const MINUTE: Duration = Duration::from_mins(1);
+    let plain = || LimitConfig::new(2, MINUTE);
+    // What the second layer answers whoever has spent all points of the first.
+    let left = |first: LimitConfig, second: LimitConfig| {
+        let store: Arc<dyn CounterStore> = Arc::new(MemoryStore::default());
+        let layer = |limit| {
+            let keys = CounterKeys::new([7; 16]);
+            LimitLayer::new([limit], Arc::clone(&store), keys).unwrap()
+        };
+        let ask = |layer: &LimitLayer| {
+            let app = service_fn(async |_: Request<()>| {
+                Ok::<_, std::convert::Infallible>(Response::new(Bytes::new()))
+            });
+            let client = ClientAddress::direct("203.0.113.9:1".parse().unwrap(), Scheme::Https);
+            let mut request = Request::new(());
+            request.extensions_mut().insert(client);
+            let answer = layer.layer(app).oneshot(request);
+            futures_executor::block_on(answer).unwrap().status()
+        };
+        let (first, second) = (layer(first), layer(second));
+        while ask(&first) == 200 {}
+        ask(&second) == 200
+    };
+    assert!(left(plain(), LimitConfig::new(3, MINUTE)));
+    assert!(left(plain(), LimitConfig::new(2, 2 * MINUTE)));
+    assert!(left(plain(), plain().methods(["GET"])));
+    assert!(left(plain(), plain().name("second")));
+    assert!(left(plain().name("first"), plain().name("second")));
+    // On two nodes, and before and after a reload.
+    assert!(!left(plain(), plain()));
+    assert!(!left(
+        plain().name("one"),
+        LimitConfig::new(1, MINUTE).name("one")
+    ));
+}

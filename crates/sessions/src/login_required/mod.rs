@@ -15,6 +15,7 @@ use tower_service::Service;
 
 use crate::{Error, Session};
 
+mod htmx;
 mod next;
 
 pub use next::local_path;
@@ -51,6 +52,10 @@ impl LoginRequiredLayer {
     /// wanted to go as `next`, which [`local_path`] checks afterwards, unless that takes more than 4 KiB. All else
     /// is answered 401.
     ///
+    /// htmx is led there as well, whatever it asks for: a browser follows a redirect by itself, and htmx would put
+    /// the login into the middle of the page. It gets `HX-Redirect` beside the 401, and the page that it is on, not
+    /// the part of it that was asked for, is `next`.
+    ///
     /// # Errors
     ///
     /// When `path` is no path of this site.
@@ -75,7 +80,22 @@ impl LoginRequiredLayer {
         let html = html.flat_map(|value| value.split(','));
         let mut html = html.map(|range| range.split(';').next().unwrap_or("").trim());
         let html = html.any(|range| range.eq_ignore_ascii_case("text/html"));
-        let login = self.login.as_deref().filter(|_| asks && html);
+        let login = self.login.as_deref();
+        if let Some(login) = login
+            && htmx::is_asking(request.headers())
+        {
+            let page = htmx::page(request).or_else(|| asks.then(|| target(request)));
+            let mut answer = unauthorized().answer_to(request);
+            let is_there = page.as_deref().map(path) == Some(path(login));
+            let location = page.map_or_else(|| login.to_owned(), |page| way(login, &page));
+            if let Ok(location) = HeaderValue::try_from(location)
+                && !is_there
+            {
+                answer.headers_mut().insert(htmx::REDIRECT, location);
+            }
+            return answer;
+        }
+        let login = login.filter(|_| asks && html);
         let target = target(request);
         if login.is_some_and(|login| path(login) == path(&target)) {
             tracing::error!(
@@ -85,9 +105,13 @@ impl LoginRequiredLayer {
         } else if let Some(answer) = login.and_then(|login| lead(login, &target)) {
             return answer;
         }
-        let detail = "Log in first.";
-        Refusal::new(StatusCode::UNAUTHORIZED, "session/login", detail).answer_to(request)
+        unauthorized().answer_to(request)
     }
+}
+
+fn unauthorized() -> Refusal {
+    let detail = "Log in first.";
+    Refusal::new(StatusCode::UNAUTHORIZED, "session/login", detail)
 }
 
 fn path(target: &str) -> &str {
@@ -98,15 +122,18 @@ fn path(target: &str) -> &str {
 const LONGEST: usize = 4096;
 
 /// The way to the login, and back.
-fn lead(login: &str, to: &str) -> Option<Response<Bytes>> {
+fn way(login: &str, to: &str) -> String {
     let joint = if login.contains('?') { '&' } else { '?' };
     let to = encoded(to);
-    let location = if to.len() > LONGEST {
+    if to.len() > LONGEST {
         login.to_owned()
     } else {
         format!("{login}{joint}next={to}")
-    };
-    let location = HeaderValue::try_from(location).ok()?;
+    }
+}
+
+fn lead(login: &str, to: &str) -> Option<Response<Bytes>> {
+    let location = HeaderValue::try_from(way(login, to)).ok()?;
     let mut answer = Response::new(Bytes::new());
     *answer.status_mut() = StatusCode::SEE_OTHER;
     let headers = answer.headers_mut();

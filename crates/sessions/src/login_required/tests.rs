@@ -144,3 +144,52 @@ fn a_login_is_a_path_of_this_site() {
         assert_eq!(local_path(next).is_some(), there, "{next}");
     }
 }
+
+#[tokio::test]
+async fn htmx_takes_the_whole_page_to_the_login_and_back_to_where_it_was() {
+    let sessions = sessions();
+    let layer = LoginRequiredLayer::redirect_to("/login").unwrap();
+    let asked = async |method: &str, headers: &[(&'static str, &str)]| {
+        let mut request = request(method, "/cart/part", "*/*");
+        for (name, value) in headers {
+            let value = HeaderValue::from_str(value).unwrap();
+            request.headers_mut().insert(*name, value);
+        }
+        let answer = ask(&sessions, &layer, request).await;
+        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+        assert_eq!(answer.headers()[CACHE_CONTROL], "no-store");
+        let to = answer.headers().get("hx-redirect");
+        to.map(|to| to.to_str().unwrap().to_owned())
+    };
+    let (htmx, page) = (("hx-request", "true"), "https://shop.example/shop?tab=2#a");
+    let current = ("hx-current-url", page);
+    let to_page = Some("/login?next=%2Fshop%3Ftab%3D2".to_owned());
+    let to_part = Some("/login?next=%2Fcart%2Fpart".to_owned());
+    assert_eq!(asked("GET", &[htmx, current]).await, to_page);
+    assert_eq!(asked("POST", &[htmx, current]).await, to_page);
+    assert_eq!(asked("GET", &[htmx]).await, to_part);
+    let boosted = ("hx-boosted", "true");
+    assert_eq!(asked("GET", &[htmx, current, boosted]).await, to_part);
+    assert_eq!(asked("POST", &[htmx, current, boosted]).await, to_page);
+    let to_login = Some("/login".to_owned());
+    assert_eq!(asked("POST", &[htmx]).await, to_login);
+    for odd in [
+        "//evil.example",
+        "https://a.example//evil.example",
+        "no url",
+    ] {
+        let odd = ("hx-current-url", odd);
+        assert_eq!(asked("GET", &[htmx, odd]).await, to_part, "{odd:?}");
+    }
+    // Who is at the login already is led in no circle.
+    let login = ("hx-current-url", "https://shop.example/login?next=%2F");
+    assert_eq!(asked("GET", &[htmx, login]).await, None);
+    assert_eq!(asked("GET", &[current]).await, None);
+    let plain = LoginRequiredLayer::new();
+    let mut request = request("GET", "/cart/part", "*/*");
+    request
+        .headers_mut()
+        .insert("hx-request", HeaderValue::from_static("true"));
+    let answer = ask(&sessions, &plain, request).await;
+    assert!(!answer.headers().contains_key("hx-redirect"));
+}
