@@ -250,6 +250,7 @@ mod tests {
             "keys",
             "access",
             "limit",
+            "probes",
             "store",
             "pages",
             "maintenance",
