@@ -65,7 +65,7 @@ fn is_name(name: &str) -> bool {
 }
 
 /// Names with a point in front, beside those that begin like `.env` and `.git`. Not all there are: apps keep files so
-/// named, as WebDAV does for its clients.
+/// named, as the backups of phones are.
 const HIDDEN: &[&str] = &[
     ".aws",
     ".bash_history",

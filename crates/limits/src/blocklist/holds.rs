@@ -222,8 +222,8 @@ impl Found {
             // Whatever was released since is known to be so by the next reading.
             turn: 0,
         };
-        let held = self.clients.get(&client);
-        if held.is_none_or(|held| hold.outlasts(held)) {
+        let known = self.clients.get(&client);
+        if known.is_none_or(|known| hold.outlasts(known)) {
             self.clients.insert(client, hold);
         }
     }
@@ -316,4 +316,63 @@ fn locked(part: &RwLock<HashMap<IpAddr, Hold>>) -> RwLockWriteGuard<'_, HashMap<
 
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn no_more_are_known_than_there_is_room_for() {
+        let holds = Holds::default();
+        let client = |number: usize| IpAddr::from(u32::try_from(number).unwrap().to_be_bytes());
+        let hold = |number, now| {
+            let hold = Hold {
+                id: BlockId::of(CounterKey::from_bits(7)),
+                rule: "scan/x".into(),
+                until: Some(now + at(60)),
+                turn: 0,
+            };
+            holds.insert(client(number), hold, now)
+        };
+        assert!((0..MOST).all(|number| hold(number, at(1))));
+        assert!(!hold(MOST, at(1)));
+        assert!(holds.find(client(0), at(60)).is_some());
+        assert!(holds.find(client(MOST), at(60)).is_none());
+        // Those that are over make room.
+        assert!(hold(MOST, at(61)));
+        assert!(holds.find(client(0), at(61)).is_none());
+        assert_eq!(holds.count.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn a_store_that_takes_long_to_read_is_left_alone_for_longer() {
+        let holds = Holds::default();
+        assert!(holds.are_news(0, at(1)));
+        holds.learn(holds.begin(), 0, (at(1), at(3)));
+        assert!(!holds.are_news(0, at(100)));
+        assert!(!holds.are_news(1, at(42)) && holds.are_news(1, at(43)));
+    }
+
+    #[test]
+    fn who_is_held_while_the_store_is_read_stays_known() {
+        let holds = Holds::default();
+        let hold = |turn| Hold {
+            id: BlockId::of(CounterKey::from_bits(7)),
+            rule: "scan/x".into(),
+            until: None,
+            turn,
+        };
+        let [before, meanwhile]: [IpAddr; 2] = [[203, 0, 113, 9].into(), [203, 0, 113, 10].into()];
+        holds.insert(before, hold(0), at(1));
+        let found = holds.begin();
+        holds.insert(meanwhile, hold(1), at(1));
+        holds.learn(found, 0, (at(1), at(1)));
+        assert!(holds.find(before, at(1)).is_none());
+        assert!(holds.find(meanwhile, at(1)).is_some());
+    }
 }

@@ -569,37 +569,3 @@ async fn a_store_that_counts_anew_and_comes_to_the_same_is_not_the_same() {
     assert!(list.find(first).is_some() && list.find(second).is_some());
     assert_eq!(kept(&store).await.len(), 2);
 }
-
-#[test]
-fn of_those_held_out_no_more_are_known_than_there_is_room_for() {
-    let clock = ManualClock::new();
-    let (_, node) = nodes(&clock);
-    let list = node();
-    let client = |number: usize| IpAddr::from(u32::try_from(number).unwrap().to_be_bytes());
-    let (rule, minute) = (Arc::from("scan/x"), Duration::from_mins(1));
-    let id = |number: usize| BlockId::of(CounterKey::from_bits((number as u128) << 64));
-    let hold = |number| list.hold(client(number), id(number), &rule, Some(minute), list.turn());
-    let knows = |number| {
-        let peer = std::net::SocketAddr::new(client(number), 1);
-        let client = ClientAddress::direct(peer, panoply_core::Scheme::Http);
-        list.find_client(&client) == Some(id(number))
-    };
-    for number in 0..MOST + 5 {
-        hold(number);
-    }
-    assert!(knows(0) && knows(MOST - 1) && !knows(MOST));
-    clock.advance(minute);
-    assert!(!knows(0));
-    hold(MOST);
-    assert!(knows(MOST), "those that are over make room");
-}
-
-#[test]
-fn a_store_that_takes_long_to_read_is_left_alone_for_longer() {
-    let holds = Holds::default();
-    let at = Duration::from_secs;
-    assert!(holds.are_news(0, at(1)));
-    holds.learn(holds.begin(), 0, (at(1), at(3)));
-    assert!(!holds.are_news(0, at(100)));
-    assert!(!holds.are_news(1, at(42)) && holds.are_news(1, at(43)));
-}
