@@ -311,6 +311,34 @@ async fn a_node_that_has_not_learnt_of_it_does_with_the_first_answer_that_counts
 }
 
 #[tokio::test]
+async fn who_is_released_from_one_limit_is_held_by_another() {
+    let clock = ManualClock::new();
+    let store = memory(&clock);
+    let longer = scanners().name("longer").path("/longer/").lock(HOUR * 2);
+    let limits = [scanners().path("/scan/"), longer];
+    let nodes = [(); 2].map(|()| Node::new(store.clone(), &clock, &limits));
+    let [one, other] = &nodes;
+    one.list.refresh().await.unwrap();
+    one.scan(BAD, 3).await;
+    for number in 0..3 {
+        assert_eq!(other.get(BAD, &format!("/longer/{number}")).await, 404);
+    }
+    other.list.refresh().await.unwrap();
+    one.list.refresh().await.unwrap();
+    let blocks = store.blocks(None, 10).await.unwrap();
+    assert_eq!(blocks.len(), 2);
+    let longer = blocks
+        .iter()
+        .find(|block| block.rule == "scan/longer")
+        .unwrap();
+    one.list.release(Release::Id(longer.id())).await.unwrap();
+    one.status.store(200, Ordering::Relaxed);
+    let answer = one.ask(request(BAD, "/")).await;
+    assert_eq!(answer.status(), 429);
+    assert_eq!(answer.headers()["retry-after"], "3600");
+}
+
+#[tokio::test]
 async fn what_is_counted_while_somebody_is_released_holds_nobody() {
     let clock = ManualClock::new();
     let node = node(&clock, &[scanners()]);
@@ -335,6 +363,7 @@ async fn a_new_configuration_holds_who_was_held() {
     earlier.scan(BAD, 3).await;
     let next = Node::new(store.clone(), &clock, &[scanners()]);
     next.list.begin_with(&earlier.list);
+    next.status.store(200, Ordering::Relaxed);
     assert_eq!(next.get(BAD, "/").await, 429);
     next.list.refresh().await.unwrap();
     assert_eq!(next.get(BAD, "/").await, 429);
