@@ -149,6 +149,10 @@ fn guarded(text: &mut String, settings: &Settings, loaded: &Loaded) {
     for limit in limits {
         wrapped(text, &limit);
     }
+    text.push_str("\nClients that are held out for what the app answers them:\n");
+    for limit in settings.answer_limits(loaded) {
+        wrapped(text, &limit);
+    }
 }
 
 fn cookies(text: &mut String, settings: &Settings) {

@@ -35,6 +35,14 @@ impl Client {
         self.trust.covers(peer.to_canonical(), 0)
     }
 
+    /// Whether a request is a trusted proxy's own, as one by which it asks whether the service is well: where proxies
+    /// are counted, every request that names no client is.
+    pub fn is_proxy(&self, client: &ClientAddress) -> bool {
+        let is_nearest = client.ip() == client.peer().ip().to_canonical();
+        let is_named = matches!(self.trust, Trust::Named(_));
+        self.trusts(client.ip()) && (is_named || is_nearest)
+    }
+
     /// The first proxy that is trusted by its address, or network of such, of which `outer` holds every address.
     pub fn first_proxy_within(&self, outer: Network) -> Option<Network> {
         self.trust.first_within(outer)

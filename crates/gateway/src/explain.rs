@@ -179,8 +179,23 @@ impl Settings {
 
     /// The limits of requests, a line each.
     pub fn request_limits(&self, loaded: &Loaded) -> Vec<String> {
-        let limits = loaded.config.limit.iter();
+        let limits = loaded
+            .config
+            .limit
+            .iter()
+            .filter(|limit| !limit.counts_answers());
         limits.map(ToString::to_string).collect()
+    }
+
+    /// Whom what he asks for holds out, a line each.
+    pub fn answer_limits(&self, loaded: &Loaded) -> Vec<String> {
+        let limits = loaded
+            .config
+            .limit
+            .iter()
+            .filter(|limit| limit.counts_answers());
+        let probes = std::iter::once(loaded.config.probes.to_string());
+        probes.chain(limits.map(ToString::to_string)).collect()
     }
 
     /// What of [`weakenings`](Self::weakenings) the log is to say at each start, beside what the headers' say.
@@ -243,6 +258,8 @@ impl Settings {
                 found.push((format!("limit[{number}].key"), why.to_owned()));
             }
         }
+        let probes = config.probes.weakenings().into_iter();
+        found.extend(probes.map(|(key, why)| (format!("probes.{key}"), why)));
         if self.store.url == StoreUrl::Memory {
             let why = "locks and counters end with the process";
             found.push(("store.url".to_owned(), why.to_owned()));

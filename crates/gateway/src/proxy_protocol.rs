@@ -39,6 +39,11 @@ impl Senders {
         }
     }
 
+    /// All of them.
+    pub(crate) const fn networks(&self) -> &Networks {
+        &self.networks
+    }
+
     /// Whether connections from `peer` begin with a header.
     pub(crate) fn include(&self, peer: IpAddr) -> bool {
         !self.networks.is_empty() && self.networks.contains(peer)

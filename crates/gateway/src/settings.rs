@@ -300,14 +300,15 @@ fn suit(
     }
     let pages = config.pages.read();
     let pages = pages.map_err(|(key, problem)| loaded.error(&key, format!("{key}: {problem}")))?;
-    let store = Arc::clone(&around.store);
     let mut suit = Panoply::recommended()
         .headers(headers)
         .client(config.client.clone())
         .pages(pages)
         .access(config.access.iter().cloned())
         .limits(config.limit.iter().cloned())
-        .store(store, plan.secret.clone())
+        .probes(config.probes.clone())
+        .other_proxies(listeners::senders(loaded)?.networks().clone())
+        .store(around.store.clone(), plan.secret.clone())
         .cross_site(config.cross_site.clone())
         .open_in_maintenance(config.maintenance.allow.iter().cloned())
         .cookies(config.cookies.clone(), keys, site)
@@ -315,8 +316,7 @@ fn suit(
     if let Some(logins) = &config.login {
         suit = suit.logins(logins.iter().cloned());
     }
-    let suit = suit.build();
-    suit.map_err(|error| {
+    suit.build().map_err(|error| {
         let path = error.key();
         // Those of headers begin with the key and end with the advice.
         let message = match &error {

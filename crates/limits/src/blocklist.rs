@@ -1,4 +1,4 @@
-//! Clients and networks that are blocked by hand, for every request.
+//! Clients and networks that are blocked by hand, and clients that are held out, for every request.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -12,9 +12,11 @@ use panoply_core::{
 };
 use tokio::sync::Mutex;
 
+use self::holds::Holds;
 use self::known::{Entry, Known, Whom};
 
 mod error;
+mod holds;
 mod known;
 mod layer;
 mod learn;
@@ -22,6 +24,7 @@ mod loss;
 mod maintenance;
 
 pub use error::BlockError;
+pub(crate) use holds::PREFIX;
 pub use layer::{BlockFuture, BlockLayer, BlockService};
 pub use loss::Loss;
 pub use maintenance::Maintenance;
@@ -40,6 +43,7 @@ struct Inner {
     keys: CounterKeys,
     clock: Arc<dyn Clock>,
     known: ArcSwap<Known>,
+    holds: Holds,
     generation: AtomicI64,
     loss: ArcSwapOption<Loss>,
     /// Whose change it is: what one has read or done must be known here before another goes on, or a client
@@ -104,6 +108,7 @@ impl Blocklist {
             keys,
             clock: Arc::new(clock),
             known: ArcSwap::default(),
+            holds: Holds::default(),
             generation: AtomicI64::new(i64::MIN),
             loss: ArcSwapOption::empty(),
             turn: Mutex::new(()),
@@ -111,10 +116,19 @@ impl Blocklist {
         }))
     }
 
+    pub(crate) fn store(&self) -> &dyn CounterStore {
+        &*self.0.store
+    }
+
+    pub(crate) fn keys(&self) -> &CounterKeys {
+        &self.0.keys
+    }
+
     /// Knows what `earlier` does, until it is [refreshed](Self::refresh): for a list in place of another, by
     /// the same clock, so that nobody is let in while the store cannot be asked.
     pub fn begin_with(&self, earlier: &Self) {
         self.0.known.store(earlier.0.known.load_full());
+        self.0.holds.begin_with(&earlier.0.holds);
         self.0.loss.store(earlier.0.loss.load_full());
         self.0.generation.store(i64::MIN, Ordering::Release);
     }
@@ -247,6 +261,7 @@ impl Blocklist {
     pub async fn release(&self, which: Release) -> Result<usize, StoreError> {
         let turn = self.0.turn.lock().await;
         let released = self.0.store.release(which).await?;
+        let was_held = self.0.holds.release(which);
         let decided = self.0.store.decide(&[self.change()]).await?;
         let generation = decided.state().count;
         let (id, client) = match which {
@@ -260,6 +275,8 @@ impl Blocklist {
         };
         // Where more are blocked than are known, one of those takes the place.
         let is_known = (id.is_some() || client.is_some()) && self.0.known.load().len() <= MOST;
+        // Another rule may hold the same client.
+        let is_known = is_known && !was_held;
         if !(is_known && self.note(generation, note)) {
             // Or it would be put back, had the store lost what was written to it.
             self.change_known(note);
@@ -305,9 +322,10 @@ impl Blocklist {
             .map(|held| held.id)
     }
 
-    /// The block of whoever sent a request, if there is one.
+    /// The block of whoever sent a request, if there is one, by hand or of an [`AnswerLayer`](crate::AnswerLayer).
     pub fn find_client(&self, client: &ClientAddress) -> Option<BlockId> {
-        self.held(client).map(|held| held.id)
+        let by_hand = self.held(client).map(|held| held.id);
+        by_hand.or_else(|| self.found_held(client).map(|(hold, _)| hold.id))
     }
 
     /// The narrowest network that is blocked and holds the address, if there is one.

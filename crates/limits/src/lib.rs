@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod access;
+mod answers;
 mod blocklist;
 mod error;
 mod exempt;
@@ -20,6 +21,7 @@ mod time;
 mod tried;
 
 pub use access::{AccessConfig, AccessFuture, AccessLayer, AccessService};
+pub use answers::{AnswerFuture, AnswerLayer, AnswerService, Count, ProbesConfig, Spares};
 pub use blocklist::{
     BlockError, BlockFuture, BlockLayer, BlockService, Blocklist, Loss, Maintenance,
 };

@@ -20,7 +20,7 @@ pub use panoply_headers as headers;
 pub use panoply_headers::{Directive, HeadersConfig};
 
 pub use panoply_limits as limits;
-pub use panoply_limits::{AccessConfig, LimitConfig, LoginConfig};
+pub use panoply_limits::{AccessConfig, LimitConfig, LoginConfig, ProbesConfig};
 pub use panoply_sessions as sessions;
 pub use panoply_sessions::{Session, SessionConfig, Sessions};
 pub use stack::{Dressed, Guarded, Inside, Outside, Suit, Worn};

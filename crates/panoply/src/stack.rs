@@ -10,8 +10,8 @@ use panoply_guard::{
 };
 use panoply_headers::{Headers, HeadersService};
 use panoply_limits::{
-    AccessLayer, AccessService, BlockLayer, BlockService, LimitLayer, LimitService, LoginLayer,
-    LoginService,
+    AccessLayer, AccessService, AnswerLayer, AnswerService, BlockLayer, BlockService, LimitLayer,
+    LimitService, LoginLayer, LoginService,
 };
 use tower::ServiceBuilder;
 use tower_layer::Layer;
@@ -34,7 +34,9 @@ pub type Dressed<S> = ClientService<TraceService<HeadersService<PagesService<Rea
 
 /// A service inside the layers that may refuse a request.
 pub type Guarded<S> = BlockService<
-    AccessService<LimitService<CrossSiteService<CookieGuardService<LoginService<S>>>>>,
+    AccessService<
+        LimitService<AnswerService<CrossSiteService<CookieGuardService<LoginService<S>>>>>,
+    >,
 >;
 
 /// The layers that refuse nothing and see every answer.
@@ -54,6 +56,7 @@ pub struct Inside {
     pub(crate) blocks: BlockLayer,
     pub(crate) access: AccessLayer,
     pub(crate) limits: LimitLayer,
+    pub(crate) answers: AnswerLayer,
     pub(crate) cross_site: CrossSiteLayer,
     pub(crate) cookies: CookieGuardLayer,
     pub(crate) login: LoginLayer,
@@ -86,9 +89,10 @@ impl<S> Layer<S> for Inside {
 
     fn layer(&self, app: S) -> Guarded<S> {
         ServiceBuilder::new()
-            .layer(&self.blocks) // down: 403; first, since it costs nothing
+            .layer(&self.blocks) // down: 403, or 429 to who is held out; first, since it costs nothing
             .layer(&self.access) // down: 404; before limits, since what is not there costs no points
             .layer(&self.limits) // down: 429; before logins, whose bodies have to be read
+            .layer(&self.answers) // up: what the app, and nobody else, has answered is counted, 429
             .layer(&self.cross_site) // down: 403; before logins, since it is no guess of the one who is used
             .layer(&self.cookies) // down: the app's own names and values; up: hardened, no-store
             .layer(&self.login) // down: the attempt is reserved, 429; up: it is settled
@@ -128,7 +132,7 @@ impl Suit {
         &self.outside.headers
     }
 
-    /// The clients that are blocked by hand, and the way to release any block. What was blocked before the
+    /// The clients that are blocked by hand or held out, and the way to release any block. What was blocked before the
     /// start, or by another process, is known once it has been
     /// [refreshed](panoply_limits::Blocklist::refresh): spawn its
     /// [`follow`](panoply_limits::Blocklist::follow) where there is a [`store`](crate::Panoply::store).

@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use panoply_client::{ClientConfig, ClientLayer};
 use panoply_cookies::KeyRing;
-use panoply_core::{Clock, CounterStore, Networks, Secret, SystemClock, UnknownNetwork};
+use panoply_core::{
+    ClientAddress, Clock, CounterStore, Networks, Secret, SystemClock, UnknownNetwork,
+};
 use panoply_guard::{
     CookieGuardConfig, CookieGuardLayer, CrossSiteConfig, CrossSiteLayer, ReadableLayer,
 };
 use panoply_headers::HeadersConfig;
 use panoply_limits::{
-    AccessConfig, AccessLayer, BlockLayer, Blocklist, LimitConfig, LimitLayer, LoginConfig,
-    LoginLayer, counter_keys,
+    AccessConfig, AccessLayer, AnswerLayer, BlockLayer, Blocklist, LimitConfig, LimitLayer,
+    LoginConfig, LoginLayer, ProbesConfig, counter_keys,
 };
 use panoply_store_memory::MemoryStore;
 
@@ -28,6 +30,8 @@ pub struct Panoply {
     pages: Pages,
     access: Vec<AccessConfig>,
     limits: Vec<LimitConfig>,
+    probes: ProbesConfig,
+    proxies: Networks,
     logins: Vec<LoginConfig>,
     store: Option<(Arc<dyn CounterStore>, Secret)>,
     cross_site: CrossSiteConfig,
@@ -69,6 +73,8 @@ impl Panoply {
             pages: Pages::new(),
             access: Vec::new(),
             limits: Vec::new(),
+            probes: ProbesConfig::new(),
+            proxies: Networks::default(),
             logins: vec![LoginConfig::usual()],
             store: None,
             cross_site: CrossSiteConfig::new(),
@@ -107,10 +113,25 @@ impl Panoply {
         self
     }
 
-    /// Limits of requests, none by default.
+    /// Limits of requests, and of [answers](LimitConfig::answers), none by default.
     #[must_use]
     pub fn limits(mut self, limits: impl IntoIterator<Item = LimitConfig>) -> Self {
         self.limits = limits.into_iter().collect();
+        self
+    }
+
+    /// Who is held out for asking for what only scanners ask for; on by default.
+    #[must_use]
+    pub fn probes(mut self, probes: ProbesConfig) -> Self {
+        self.probes = probes;
+        self
+    }
+
+    /// Proxies beside those that [`client`](Self::client) trusts, which nobody's answers hold out either: those that
+    /// say whose connections they pass on by the PROXY protocol.
+    #[must_use]
+    pub fn other_proxies(mut self, proxies: Networks) -> Self {
+        self.proxies = proxies;
         self
     }
 
@@ -196,6 +217,7 @@ impl Panoply {
                 .validate()
                 .map_err(|error| Error::Limit(number, error))?;
         }
+        self.probes.validate().map_err(Error::Probes)?;
         for (number, access) in self.access.iter().enumerate() {
             access
                 .validate()
@@ -211,7 +233,15 @@ impl Panoply {
             site,
         } = cookies;
         let cookies = config.build(&ring, &keys, &site)?;
-        let limits = LimitLayer::new(self.limits, Arc::clone(&store), keys);
+        let client = self.client.build()?;
+        let (answers, limits): (Vec<_>, Vec<_>) =
+            { self.limits.into_iter() }.partition(LimitConfig::counts_answers);
+        let limits = LimitLayer::new(limits, Arc::clone(&store), keys);
+        let answers = AnswerLayer::new(answers, self.probes, list.clone());
+        let (trusting, others) = (client.clone(), self.proxies);
+        let is_proxy =
+            move |client: &ClientAddress| trusting.is_proxy(client) || others.contains(client.ip());
+        let answers = answers.map_err(Error::Store)?.sparing(is_proxy);
         let login = |(number, login): (usize, LoginConfig)| {
             let layer = login.build(Arc::clone(&store), &secret);
             layer.map_err(|error| Error::Login(number, error))
@@ -220,7 +250,7 @@ impl Panoply {
         let cross_site = self.cross_site.build()?;
         Ok(Suit {
             outside: Outside {
-                client: ClientLayer::new(self.client.build()?),
+                client: ClientLayer::new(client),
                 trace: TraceLayer::new(self.observer, self.clock),
                 headers: self.headers.build()?,
                 pages: PagesLayer::new(self.pages),
@@ -228,9 +258,12 @@ impl Panoply {
                 apart: false,
             },
             inside: Inside {
-                blocks: BlockLayer::new(list).open_to(open_to),
+                blocks: BlockLayer::new(list)
+                    .open_to(open_to)
+                    .sparing(answers.spares().clone()),
                 access: AccessLayer::new(self.access).map_err(Error::Store)?,
                 limits: limits.map_err(Error::Store)?,
+                answers,
                 cross_site: CrossSiteLayer::new(cross_site),
                 cookies: CookieGuardLayer::new(cookies),
                 login: LoginLayer::all(logins?),
@@ -265,6 +298,9 @@ pub enum Error {
     /// Of the `[[limit]]` with this number, from zero.
     #[error("{1}")]
     Limit(usize, panoply_limits::Error),
+    /// Of `[probes]`.
+    #[error("{0}")]
+    Probes(panoply_limits::Error),
     /// Of the `[[login]]` with this number, from zero.
     #[error("{1}")]
     Login(usize, panoply_limits::Error),
@@ -295,6 +331,7 @@ impl Error {
             Self::Access(number, error) => join(&format!("access[{number}]"), error.key()),
             Self::Limit(number, error) => join(&format!("limit[{number}]"), error.key()),
             Self::Login(number, error) => join(&format!("login[{number}]"), error.key()),
+            Self::Probes(error) => join("probes", error.key()),
             Self::Maintenance(_) | Self::MaintenanceOfNothing => "maintenance.allow".to_owned(),
             Self::Store(error) => join("store", error.key()),
         }

@@ -260,6 +260,14 @@ const LOGINS: &str = r#"
 #points = 100
 #window = "1m"
 
+# Or how many paths with such answers, before the client is held out.
+#[[limit]]
+#name = "scanners"
+#answers = [400, 401, 403, 404]
+#points = 50
+#window = "1m"
+#lock = "1h"
+
 [store]
 # Where failures, limits and blocks are counted. A file in the state directory unless said; several
 # nodes share Redis or PostgreSQL, and a secret.

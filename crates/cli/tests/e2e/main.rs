@@ -15,6 +15,7 @@ mod access;
 mod acme;
 mod acme_nodes;
 mod admin;
+mod answers;
 mod app_health;
 mod app_host;
 mod app_patience;

@@ -184,6 +184,36 @@ fn an_unnamed_client_keeps_the_words_of_the_proxy_before_it() {
     );
 }
 
+#[test]
+fn what_a_proxy_asks_for_itself_is_told_from_what_it_passes_on() {
+    for (config, peer, forwarded, expected) in [
+        (trusting("10.0.0.0/8"), "10.0.0.7", None, true),
+        (
+            trusting("10.0.0.0/8"),
+            "10.0.0.7",
+            Some("203.0.113.9"),
+            false,
+        ),
+        (trusting("10.0.0.0/8"), "10.0.0.7", Some("10.0.0.8"), true),
+        (trusting("10.0.0.0/8"), "203.0.113.9", None, false),
+        (ClientConfig::new().hops(1), "203.0.113.9", None, true),
+        (
+            ClientConfig::new().hops(1),
+            "203.0.113.9",
+            Some("198.51.100.7"),
+            false,
+        ),
+        (ClientConfig::new(), "203.0.113.9", None, false),
+    ] {
+        let headers: Vec<_> = { forwarded.iter() }
+            .map(|list| ("x-forwarded-for", *list))
+            .collect();
+        let address = resolve(config.clone(), peer, &headers);
+        let client = config.build().unwrap();
+        assert_eq!(client.is_proxy(&address), expected, "{peer} {forwarded:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn the_client_is_the_peer_or_stands_in_the_list(list in "[0-9a-f:., \\[\\]x]{0,80}", hops in 0_u8..5) {

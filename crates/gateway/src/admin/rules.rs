@@ -91,6 +91,11 @@ const RULES: &[(&str, &str, Option<&str>)] = &[
         Some("limit"),
     ),
     (
+        "limits/answers",
+        "A client that is held out for asking on and on for what is not there, or not for it.",
+        Some("probes"),
+    ),
+    (
         "limits/connections",
         "All places for connections were taken.",
         Some("limits.connections"),
@@ -225,6 +230,7 @@ mod tests {
             "maintenance",
             "cross-site",
             "limits/request",
+            "limits/answers",
             "access/path",
         ] {
             assert_ne!(why(rule).0, "", "{rule}");

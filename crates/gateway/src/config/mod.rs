@@ -19,7 +19,9 @@ mod suggest;
 mod units;
 mod veil;
 
-use panoply::{AccessConfig, CookieGuardConfig, CrossSiteConfig, LimitConfig, LoginConfig};
+use panoply::{
+    AccessConfig, CookieGuardConfig, CrossSiteConfig, LimitConfig, LoginConfig, ProbesConfig,
+};
 use panoply_acme::AcmeConfig;
 use panoply_client::ClientConfig;
 use panoply_headers::HeadersConfig;
@@ -69,8 +71,10 @@ pub struct Config {
     pub keys: KeysConfig,
     /// Paths that are there for some addresses only.
     pub access: Vec<AccessConfig>,
-    /// How many requests are let through, by path and client.
+    /// How many requests are let through, by path and client, or answers.
     pub limit: Vec<LimitConfig>,
+    /// Who is held out for asking for what only scanners ask for.
+    pub probes: ProbesConfig,
     /// Where is counted.
     pub store: StoreConfig,
     /// Who is let in while the site is closed.

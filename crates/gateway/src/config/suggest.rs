@@ -256,6 +256,7 @@ mod tests {
             "keys",
             "access",
             "limit",
+            "probes",
             "store",
             "pages",
             "maintenance",

@@ -11,16 +11,18 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{Blocklist, MAINTENANCE, Maintenance};
+use crate::answers::{Spares, refusal};
 
 /// How soon to come again where nobody has said for how long the site is closed.
 const AGAIN: Duration = Duration::from_mins(1);
 
-/// Refuses clients that are on a [`Blocklist`], with 403, and during
-/// [maintenance](Blocklist::begin_maintenance) everybody, with 503.
+/// Refuses clients that are on a [`Blocklist`], with 403, those that an [`AnswerLayer`](crate::AnswerLayer) holds
+/// out, with 429, and during [maintenance](Blocklist::begin_maintenance) everybody, with 503.
 #[derive(Debug, Clone)]
 pub struct BlockLayer {
     list: Blocklist,
     open_to: Arc<Networks>,
+    spares: Spares,
 }
 
 impl BlockLayer {
@@ -29,7 +31,16 @@ impl BlockLayer {
         Self {
             list,
             open_to: Arc::default(),
+            spares: Spares::default(),
         }
+    }
+
+    /// Whom no answer holds out, though others of his network may be: what an
+    /// [`AnswerLayer`](crate::AnswerLayer::spares) spares.
+    #[must_use]
+    pub fn sparing(mut self, spares: Spares) -> Self {
+        self.spares = spares;
+        self
     }
 
     /// Whom maintenance does not hold for: those who look whether the app is well again.
@@ -53,6 +64,7 @@ impl<S> Layer<S> for BlockLayer {
             inner,
             list: self.list.clone(),
             open_to: Arc::clone(&self.open_to),
+            spares: self.spares.clone(),
         }
     }
 }
@@ -63,6 +75,7 @@ pub struct BlockService<S> {
     inner: S,
     list: Blocklist,
     open_to: Arc<Networks>,
+    spares: Spares,
 }
 
 impl<S> BlockService<S> {
@@ -71,6 +84,12 @@ impl<S> BlockService<S> {
             let detail = "Requests from your address are not accepted.";
             let refusal = Refusal::new(StatusCode::FORBIDDEN, held.rule, detail);
             return Some(refusal.with_block(held.id));
+        }
+        if let Some((client, (hold, left))) =
+            client.and_then(|client| Some((client, self.list.found_held(client)?)))
+            && !self.spares.include(&hold.rule, client)
+        {
+            return Some(refusal(hold.id, left));
         }
         let Maintenance { block, left } = self.list.maintenance()?;
         if client.is_some_and(|client| self.open_to.contains(client.ip())) {

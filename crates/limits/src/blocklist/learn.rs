@@ -19,6 +19,7 @@ impl Blocklist {
     /// When the store fails; what was known stays.
     pub async fn refresh(&self) -> Result<(), StoreError> {
         let turn = self.0.turn.lock().await;
+        self.tell_of_held(&turn).await?;
         self.read(&turn).await
     }
 
@@ -50,12 +51,16 @@ impl Blocklist {
 
     pub(super) async fn read(&self, _turn: &MutexGuard<'_, ()>) -> Result<(), StoreError> {
         let look = Op::new(self.changes(), &CHANGES, Action::Get);
-        let mut generation = self.0.store.decide(&[look]).await?.state().count;
+        let decided = self.0.store.decide(&[look, self.look_at_held()]).await?;
+        let mut generation = decided.state().count;
+        let held = decided.states().get(1).map_or(0, |state| state.count);
         let before = self.0.generation.load(Ordering::Acquire);
-        if before == generation {
+        let began = self.0.clock.monotonic();
+        if before == generation && !self.0.holds.are_news(held, began) {
             return Ok(());
         }
         let mut known = Known::default();
+        let mut found = self.0.holds.begin();
         let mut after = None;
         loop {
             let now = self.0.clock.monotonic();
@@ -63,6 +68,7 @@ impl Blocklist {
             let last = page.len() < PAGE;
             after = page.last().map(panoply_core::Block::id);
             for block in &page {
+                found.note(block, now);
                 let whom = match (block.rule.as_str(), block.subject) {
                     (RULE, Subject::Client(client)) => Whom::Client(client),
                     (NETWORK, Subject::Network(network)) => Whom::Network(network),
@@ -81,6 +87,8 @@ impl Blocklist {
                 break;
             }
             if last {
+                let now = self.0.clock.monotonic();
+                self.0.holds.learn(found, held, (began, now));
                 break;
             }
         }

@@ -2,16 +2,16 @@
 
 use std::fmt;
 
-use http::{HeaderName, Method};
+use http::HeaderName;
 use panoply_core::Rule;
 use serde::Deserialize;
 
 use super::key::sign;
 use super::layer::{Key, Limit};
+use super::place::Common;
 use super::preflight::FOR_EACH_POINT;
 use crate::Error;
-use crate::exempt::exempt;
-use crate::login::canonical;
+use crate::answers::Count;
 use crate::time::Time;
 use crate::tried::Tried;
 
@@ -34,25 +34,30 @@ use crate::tried::Tried;
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct LimitConfig {
-    name: Option<String>,
+    pub(crate) name: Option<String>,
     #[serde(default = "root")]
-    path: String,
+    pub(crate) path: String,
     #[serde(default)]
-    methods: Vec<String>,
-    points: i64,
-    window: Time,
+    pub(crate) methods: Vec<String>,
+    pub(crate) points: i64,
+    pub(crate) window: Time,
     #[serde(default = "client")]
     key: Keys,
     #[serde(default = "one")]
-    cost: u32,
+    pub(crate) cost: u32,
     #[serde(default)]
-    algorithm: Algorithm,
+    pub(crate) algorithm: Algorithm,
     #[serde(default)]
-    headers: ShowHeaders,
+    pub(crate) headers: ShowHeaders,
     #[serde(default)]
-    exempt: Vec<String>,
+    pub(crate) exempt: Vec<String>,
     #[serde(default)]
-    dry_run: bool,
+    pub(crate) dry_run: bool,
+    #[serde(default)]
+    pub(crate) answers: Vec<u16>,
+    pub(crate) lock: Option<Time>,
+    pub(crate) longest: Option<Time>,
+    pub(crate) count: Option<Count>,
 }
 
 /// How points come back.
@@ -121,6 +126,10 @@ impl LimitConfig {
             headers: ShowHeaders::default(),
             exempt: Vec::new(),
             dry_run: false,
+            answers: Vec::new(),
+            lock: None,
+            longest: None,
+            count: None,
         }
     }
 
@@ -224,55 +233,41 @@ impl LimitConfig {
         weak
     }
 
-    fn words(&self) -> &[String] {
+    pub(crate) fn words(&self) -> &[String] {
         match &self.key {
             Keys::One(word) => std::slice::from_ref(word),
             Keys::More(words) => words,
         }
     }
 
-    /// Checks the settings, as [`LimitLayer::new`](super::LimitLayer::new) does.
+    /// Checks the settings, as [`LimitLayer::new`](super::LimitLayer::new) does, or
+    /// [`AnswerLayer::new`](crate::AnswerLayer::new).
     ///
     /// # Errors
     ///
     /// When a value would let nobody through, or everybody, or names nothing.
     pub fn validate(&self) -> Result<(), Error> {
+        if self.counts_answers() {
+            return self.validate_answers();
+        }
         self.clone().check().map(drop)
     }
 
     pub(super) fn check(self) -> Result<Limit, Error> {
-        let wrong = |key, problem: String, example| Error::Value {
-            key,
-            problem,
-            example,
-        };
-        if self.points < 1 {
-            let problem = format!("is {}, which lets nobody through", self.points);
-            return Err(wrong("points", problem, "`points = 100`"));
+        if self.counts_answers() {
+            return Err(Error::Value {
+                key: "answers",
+                problem: "are not seen by a limit of requests".to_owned(),
+                example: "the limit into an `AnswerLayer`",
+            });
         }
-        if self.window.0 < std::time::Duration::from_millis(1) {
-            let problem = "is no time at all".to_owned();
-            return Err(wrong("window", problem, "`window = \"1m\"`"));
-        }
-        if self.cost == 0 || i64::from(self.cost) > self.points {
-            let problem = format!("is {} of {} points", self.cost, self.points);
-            return Err(wrong("cost", problem, "`cost = 1`, or at most the points"));
-        }
-        if !self.path.starts_with('/') {
-            let problem = format!("is `{}`, which is no path", self.path);
-            return Err(wrong(
-                "path",
-                problem,
-                "a path from the root, such as `/api/`",
-            ));
-        }
+        self.without_what_needs_answers()?;
         let is_named = self.name.is_some();
-        let name = self.name.unwrap_or_else(|| self.path.clone());
-        let plain = |c: char| matches!(c, ' '..='~') && !matches!(c, '"' | '\\');
-        if name.is_empty() || name.len() > 64 || !name.chars().all(plain) {
-            let problem = "must be one to 64 printable characters, without quotes".to_owned();
-            return Err(wrong("name", problem, "`name = \"api\"`"));
-        }
+        let Common {
+            place,
+            name,
+            exempt,
+        } = self.common()?;
         let words = match self.key {
             Keys::One(word) => vec![word],
             Keys::More(words) => words,
@@ -281,29 +276,17 @@ impl LimitConfig {
         let keys = keys?;
         if keys.is_empty() {
             let problem = "names nothing".to_owned();
-            return Err(wrong(
-                "key",
+            return Err(Error::Value {
+                key: "key",
                 problem,
-                "`client`, `user`, `path` or `header:NAME`",
-            ));
+                example: "`client`, `user`, `path` or `header:NAME`",
+            });
         }
-        let method = |name: &String| {
-            Method::from_bytes(name.to_ascii_uppercase().as_bytes()).map_err(|_| {
-                wrong(
-                    "methods",
-                    format!("has `{name}`, which is none"),
-                    "`[\"POST\"]`",
-                )
-            })
-        };
-        let methods: Result<Vec<Method>, Error> = self.methods.iter().map(method).collect();
-        let methods = methods?;
         let sign = if is_named {
             0
         } else {
-            sign(self.points, self.window.0, &methods)
+            sign(self.points, self.window.0, &place.methods)
         };
-        let exempt = exempt(&self.exempt)?;
         let preflights = Rule::new(
             format!("{name}/preflight"),
             self.points.saturating_mul(FOR_EACH_POINT),
@@ -311,9 +294,9 @@ impl LimitConfig {
         );
         let rule = Rule::new(name, self.points, self.window.0);
         Ok(Limit {
-            below: self.path.ends_with('/'),
-            path: canonical(&self.path).into_owned(),
-            methods,
+            below: place.below,
+            path: place.path,
+            methods: place.methods,
             sign,
             policy: super::headers::policy_of(&rule),
             standing: super::headers::standing_of(&rule),
@@ -341,6 +324,10 @@ impl fmt::Display for LimitConfig {
         let below = if self.path.ends_with('/') { "…" } else { "" };
         if !methods.is_empty() {
             write!(f, "{methods} ")?;
+        }
+        if self.counts_answers() {
+            write!(f, "{}{below}: ", self.path)?;
+            return self.tell_of_answers(f);
         }
         let Self { path, points, .. } = self;
         write!(

@@ -5,6 +5,7 @@ mod future;
 mod headers;
 mod key;
 mod layer;
+mod place;
 mod preflight;
 
 #[cfg(test)]
@@ -13,3 +14,6 @@ mod tests;
 pub use config::{Algorithm, LimitConfig, ShowHeaders};
 pub use future::LimitFuture;
 pub use layer::{LimitLayer, LimitService, LimitedUser};
+
+pub(crate) use place::{Common, Place};
+pub(crate) use preflight::is_preflight;

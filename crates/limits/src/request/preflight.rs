@@ -23,7 +23,7 @@ const NEVER: [HeaderName; 6] = [
 ];
 
 /// Whether a request is a preflight, and nothing that a client made up for one.
-pub(super) fn is_preflight<B>(request: &Request<B>) -> bool {
+pub(crate) fn is_preflight<B>(request: &Request<B>) -> bool {
     let headers = request.headers();
     let overridden = || {
         let query = request.uri().query().unwrap_or("");

@@ -1,0 +1,95 @@
+//! Which requests a limit is for.
+
+use http::Method;
+use panoply_core::Networks;
+
+use super::config::LimitConfig;
+use crate::Error;
+use crate::exempt::exempt;
+use crate::login::canonical;
+
+/// A path, what may lie below it, and methods.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    pub(super) path: String,
+    pub(super) below: bool,
+    pub(super) methods: Vec<Method>,
+}
+
+impl Place {
+    /// Whether a request to `path`, in its canonical form, is meant.
+    pub(crate) fn covers(&self, method: &Method, path: &str) -> bool {
+        let rest = path.strip_prefix(self.path.trim_end_matches('/'));
+        let lies = rest.is_some_and(|rest| match rest {
+            "" => true,
+            rest => self.below && rest.starts_with('/'),
+        });
+        lies && (self.methods.is_empty() || self.methods.contains(method))
+    }
+
+    pub(crate) const fn is_for_all_methods(&self) -> bool {
+        self.methods.is_empty()
+    }
+}
+
+/// What every limit has, checked.
+pub(crate) struct Common {
+    pub(crate) place: Place,
+    pub(crate) name: String,
+    pub(crate) exempt: Networks,
+}
+
+impl LimitConfig {
+    pub(crate) fn common(&self) -> Result<Common, Error> {
+        let wrong = |key, problem: String, example| Error::Value {
+            key,
+            problem,
+            example,
+        };
+        if self.points < 1 {
+            let problem = format!("is {}, which lets nobody through", self.points);
+            return Err(wrong("points", problem, "`points = 100`"));
+        }
+        if self.window.0 < std::time::Duration::from_millis(1) {
+            let problem = "is no time at all".to_owned();
+            return Err(wrong("window", problem, "`window = \"1m\"`"));
+        }
+        if self.cost == 0 || i64::from(self.cost) > self.points {
+            let problem = format!("is {} of {} points", self.cost, self.points);
+            return Err(wrong("cost", problem, "`cost = 1`, or at most the points"));
+        }
+        if !self.path.starts_with('/') {
+            let problem = format!("is `{}`, which is no path", self.path);
+            return Err(wrong(
+                "path",
+                problem,
+                "a path from the root, such as `/api/`",
+            ));
+        }
+        let name = self.name.clone().unwrap_or_else(|| self.path.clone());
+        let plain = |c: char| matches!(c, ' '..='~') && !matches!(c, '"' | '\\');
+        if name.is_empty() || name.len() > 64 || !name.chars().all(plain) {
+            let problem = "must be one to 64 printable characters, without quotes".to_owned();
+            return Err(wrong("name", problem, "`name = \"api\"`"));
+        }
+        let method = |name: &String| {
+            Method::from_bytes(name.to_ascii_uppercase().as_bytes()).map_err(|_| {
+                wrong(
+                    "methods",
+                    format!("has `{name}`, which is none"),
+                    "`[\"POST\"]`",
+                )
+            })
+        };
+        let methods: Result<Vec<Method>, Error> = self.methods.iter().map(method).collect();
+        Ok(Common {
+            name,
+            exempt: exempt(&self.exempt)?,
+            place: Place {
+                below: self.path.ends_with('/'),
+                path: canonical(&self.path).into_owned(),
+                methods: methods?,
+            },
+        })
+    }
+}
