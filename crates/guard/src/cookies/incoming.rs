@@ -141,7 +141,11 @@ impl CookieGuard {
             return true;
         }
         // Nearly none has one, which is told sooner than where it would be.
-        if !pair.value.iter().fold(false, |any, byte| any | begins(byte)) {
+        if !pair
+            .value
+            .iter()
+            .fold(false, |any, byte| any | begins(byte))
+        {
             return false;
         }
         let pieces = pair.value.split(begins).skip(1);
