@@ -126,7 +126,7 @@ impl fmt::Debug for SessionId {
 
 /// Whether it is a letter of an id of ours: base64url.
 const fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() | (byte == b'-') | (byte == b'_')
+    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
 }
 
 /// The characters of an id of ours.
