@@ -64,8 +64,8 @@ mod tests {
     async fn a_handler_gets_the_nonce_or_500() {
         type Optional = Option<CspNonce>;
         let (mut parts, ()) = Request::new(()).into_parts();
-        let none = <Optional as FromRequestParts<()>>::from_request_parts(&mut parts, &());
-        assert_eq!(none.await, Ok(None));
+        let without = <Optional as FromRequestParts<()>>::from_request_parts(&mut parts, &());
+        assert_eq!(without.await, Ok(None));
         let refused = <CspNonce as FromRequestParts<()>>::from_request_parts(&mut parts, &())
             .await
             .unwrap_err();

@@ -75,8 +75,8 @@ impl HostsLayer {
 }
 
 impl Hosts {
-    /// Refuses what is for another host, and has the service told no other than the one that it is for.
-    fn admit<B>(&self, request: &mut Request<B>) -> Result<(), Response<Bytes>> {
+    /// The refusal of what is for another host; of all else the service is told no host but the one that it is for.
+    fn refusal<B>(&self, request: &mut Request<B>) -> Option<Response<Bytes>> {
         let client = request.extensions().get::<ClientAddress>();
         let here = client.is_some_and(|client| {
             client.ip().is_loopback() && client.peer().ip().to_canonical().is_loopback()
@@ -86,7 +86,7 @@ impl Hosts {
         if let Some(forwarded) = client.and_then(ClientAddress::forwarded_host) {
             let named = Named::of(forwarded);
             if !is_own(&named) {
-                return Err(self.refuse(forwarded.as_str().as_bytes(), request));
+                return Some(self.refuse(forwarded.as_str().as_bytes(), request));
             }
             let same = |host: &HeaderValue| Named::parse(host.as_bytes()).as_ref() == Some(&named);
             let is_told = headers.iter().count() == 1 && headers.iter().all(same);
@@ -94,7 +94,7 @@ impl Hosts {
                 request.headers_mut().insert(HOST, forwarded);
             }
             request.extensions_mut().insert(SiteHost::from(named));
-            return Ok(());
+            return None;
         }
         let target = request.uri().authority();
         let target = target.map(|authority| authority.as_str().as_bytes());
@@ -104,14 +104,14 @@ impl Hosts {
             let named = Named::parse(host).filter(is_own);
             let differs = only.is_some() && only != named;
             let Some(named) = named.filter(|_| !differs) else {
-                return Err(self.refuse(host, request));
+                return Some(self.refuse(host, request));
             };
             only = Some(named);
         }
         if let Some(named) = only {
             request.extensions_mut().insert(SiteHost::from(named));
         }
-        Ok(())
+        None
     }
 
     fn refuse<B>(&self, host: &[u8], request: &Request<B>) -> Response<Bytes> {
@@ -171,9 +171,9 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        match self.hosts.admit(&mut request) {
-            Ok(()) => RefusedOr::passed(self.inner.call(request)),
-            Err(answer) => RefusedOr::refused(answer),
+        match self.hosts.refusal(&mut request) {
+            None => RefusedOr::passed(self.inner.call(request)),
+            Some(answer) => RefusedOr::refused(answer),
         }
     }
 }
