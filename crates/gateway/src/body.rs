@@ -160,6 +160,11 @@ impl RequestBody {
         }
     }
 
+    /// Whether it says by itself that it is longer than the limit.
+    pub(crate) fn is_too_large(&self) -> bool {
+        self.size_hint().lower() > self.left
+    }
+
     /// No body at all.
     pub(crate) fn empty() -> Self {
         let progress = Rc::<Progress>::default();

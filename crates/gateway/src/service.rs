@@ -40,8 +40,8 @@ struct Inner {
 impl AppService {
     pub(crate) fn new(shared: Arc<Shared>, live: &Live, pool: Rc<Pool>) -> Self {
         let upstream = Upstream {
-            response_timeout: live.response_timeout,
-            stall_timeout: live.limits.patience.stall,
+            times: live.times,
+            by_path: !live.path_limits.is_empty(),
             h2c: live.h2c,
             placeholder: live.placeholder.as_deref().map(Rc::from),
             headers: live.suit.headers().clone(),

@@ -24,9 +24,13 @@ use crate::store::Plan;
 use crate::surroundings::Surroundings;
 use crate::wire::Patience;
 
+mod app;
 mod bounds;
 mod hosts;
 mod listeners;
+mod paths;
+
+pub(crate) use paths::{Allowance, PathLimits, Times};
 
 /// Where browsers are asked to send reports.
 pub const REPORTS_PATH: &str = "/.well-known/panoply/reports";
@@ -58,9 +62,12 @@ pub(crate) struct Live {
     pub(crate) acme: Option<Arc<Acme>>,
     pub(crate) lasting: Lasting,
     pub(crate) limits: Limits,
+    /// What of them is different below some paths.
+    pub(crate) path_limits: Arc<PathLimits>,
     pub(crate) proxy_protocol: Arc<Senders>,
     pub(crate) hosts: Hosts,
-    pub(crate) response_timeout: Duration,
+    /// How long is waited for the app and for clients, where no path says otherwise.
+    pub(crate) times: Times,
     /// What the app is asked for to know that it is well.
     pub(crate) health: Option<Health>,
     /// How long a request waits for an app that is away.
@@ -120,7 +127,7 @@ impl Settings {
         let store = store_plan(loaded, around)?;
         let keys = { config.keys.file.clone() }.unwrap_or_else(|| around.state.join("keys"));
         let suit = suit(loaded, around, &store, &keys)?;
-        let app = app(loaded)?;
+        let app = app::app(loaded)?;
         let domains = config.tls.domain_names();
         let twice = |(at, name): &(usize, &String)| domains.iter().take(*at).any(|d| d == *name);
         if let Some((_, name)) = domains.iter().enumerate().find(twice) {
@@ -160,7 +167,7 @@ impl Settings {
         let admin_token = listeners::admin_token(loaded, admin)?;
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let placeholder = placeholder(&suit, &app, around);
-        let health = health(loaded, tls.is_some())?;
+        let health = app::health(loaded, tls.is_some())?;
         Ok(Self {
             app,
             http,
@@ -171,6 +178,7 @@ impl Settings {
                 .workers
                 .map_or_else(cores, std::num::NonZero::get),
             live: Live {
+                path_limits: Arc::new(paths::limits(loaded)?),
                 limits: bounds::limits(loaded)?,
                 proxy_protocol: listeners::senders(loaded)?,
                 hosts: hosts::hosts(loaded, tls.as_ref())?,
@@ -179,7 +187,7 @@ impl Settings {
                 tls,
                 acme,
                 lasting: around.lasting.clone(),
-                response_timeout: config.limits.response_timeout.get(),
+                times: Times::of(&config.limits),
                 health,
                 app_patience: config.app.patience.get(),
                 h2c: config.app.h2c,
@@ -351,50 +359,4 @@ fn store_plan(loaded: &Loaded, around: &Surroundings) -> Result<Plan, ConfigErro
         deadline: bounds::store_deadline(loaded)?,
         asked: config.url.is_some(),
     })
-}
-
-/// What the app is asked for to know that it is well.
-fn health(loaded: &Loaded, by_https: bool) -> Result<Option<Health>, ConfigError> {
-    let config = &loaded.config;
-    let Some(written) = &config.app.health else {
-        return Ok(None);
-    };
-    let path = { written.starts_with('/') }.then(|| written.parse().ok());
-    let Some(path) = path.flatten() else {
-        let message = format!("app.health: `{written}` is not a path");
-        return Err(loaded
-            .error("app.health", message)
-            .with_help("write a path of the app, such as `/healthz`"));
-    };
-    let domains = config.tls.domain_names().iter();
-    let names = { config.listen.canonical.iter() }.chain(domains);
-    let names: Vec<String> = names.chain(config.listen.hosts.listed()).cloned().collect();
-    Ok(Some(Health::new(path, &names, by_https)))
-}
-
-fn app(loaded: &Loaded) -> Result<App, ConfigError> {
-    let app = &loaded.config.app;
-    match (&app.command, &app.upstream) {
-        (Some(_), Some(_)) => Err(loaded
-            .error("app", "`app.command` and `app.upstream` exclude each other")
-            .with_help("keep `command` to have the app started, or `upstream` if it runs already")),
-        (Some(command), None)
-            if command
-                .first()
-                .is_none_or(|program| program.trim().is_empty()) =>
-        {
-            Err(loaded
-                .error("app.command", "`app.command` is empty")
-                .with_help("write the program and its arguments: `[\"node\", \"server.js\"]`"))
-        }
-        (Some(command), None) => Ok(App::Command {
-            command: command.clone(),
-            start_timeout: app.start_timeout.get(),
-        }),
-        (None, Some(upstream)) => Ok(App::Upstream(upstream.clone())),
-        (None, None) => Err(loaded.error("app", "there is no app to guard").with_help(
-            "say how to start it, `panoply run -- node server.js`, or where it runs, \
-                 `panoply run --upstream http://127.0.0.1:3000`",
-        )),
-    }
 }

@@ -284,6 +284,11 @@ const LIMITS: &str = r#"
 # How long a stop waits for what is in flight.
 #drain = "30s"
 
+# More below one path, or less: body_bytes, stall_timeout, response_timeout.
+#[[limits.path]]
+#prefix = "/upload"
+#body_bytes = "200MiB"
+
 # `panoply maintenance on` answers everybody with 503; these are let in all the same.
 #[maintenance]
 #allow = ["203.0.113.0/24"]

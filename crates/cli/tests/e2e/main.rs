@@ -39,6 +39,7 @@ mod hosts;
 mod http2;
 mod interim;
 mod limits;
+mod limits_path;
 mod log;
 mod logins;
 mod maintenance;

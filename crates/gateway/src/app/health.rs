@@ -18,7 +18,7 @@ use super::standing::{AppState, Standing};
 use super::upstream;
 use crate::body::RequestBody;
 use crate::proxy::{self, AppAddress, Failure, Pool, Reach, Upstream};
-use crate::settings::Live;
+use crate::settings::{Live, Times};
 use crate::shared::Shared;
 
 /// How often it is looked at: one connection, which is used again where the app keeps it.
@@ -193,8 +193,11 @@ async fn ask(pool: &Rc<Pool>, live: &Live) -> Result<StatusCode, Failure> {
         return pool.knock().await.map(|()| StatusCode::OK);
     };
     let upstream = Upstream {
-        response_timeout: WITHIN,
-        stall_timeout: WITHIN,
+        times: Times {
+            response: WITHIN,
+            stall: WITHIN,
+        },
+        by_path: false,
         h2c: live.h2c,
         placeholder: None,
         headers: live.suit.headers().clone(),

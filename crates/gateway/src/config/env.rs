@@ -210,10 +210,11 @@ mod tests {
     use crate::config::Config;
 
     /// Tables, lists of tables, and what has names that are somebody's to choose: they are for the file.
-    const FOR_THE_FILE: [&str; 7] = [
+    const FOR_THE_FILE: [&str; 8] = [
         "access",
         "cookies.names",
         "limit",
+        "limits.path",
         "login",
         "pages.html",
         "pages.problem",

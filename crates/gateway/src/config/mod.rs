@@ -31,7 +31,7 @@ pub use audit::{AuditConfidence, AuditConfig, AuditLevel};
 pub use diagnose::ConfigError;
 pub(crate) use env::{SECRET_SETTINGS, is_secret, secret_variables};
 pub use layers::{Loaded, Origin, Source};
-pub use limits::LimitsConfig;
+pub use limits::{LimitsConfig, PathLimitsConfig};
 pub use listen::{Address, HostsConfig, ListenConfig};
 pub use pages::{FrameworkErrors, PagesConfig};
 pub use run::RunConfig;

@@ -14,6 +14,7 @@ mod stamping;
 mod stream;
 mod trouble;
 mod uploads;
+mod wait;
 
 use std::io;
 use std::time::Duration;
