@@ -105,6 +105,7 @@ pub(super) fn lies_by_a_secret(path: &str) -> bool {
 pub(super) const SETTINGS: &[&str] = &[
     "acme.challenges",
     "acme.contact",
+    "acme.deploy_hook",
     "acme.directories",
     "acme.dns_hook",
     "acme.external_account.id",
