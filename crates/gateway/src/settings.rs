@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use panoply::limits::PathRules;
 use panoply::{KeyRing, Panoply, Secret, Suit};
 use panoply_acme::Acme;
 use panoply_tls::{Lasting, Tls};
@@ -78,6 +79,8 @@ pub(crate) struct Live {
     pub(crate) reports: bool,
     pub(crate) framework_errors: FrameworkErrors,
     pub(crate) access_log: bool,
+    /// The paths that are left out of it.
+    pub(crate) log_skip: Arc<PathRules>,
     /// The file of the keys that seal cookies.
     pub(crate) keys: PathBuf,
     pub(crate) admin_token: Option<Secret>,
@@ -195,6 +198,7 @@ impl Settings {
                 reports: config.reports.enabled,
                 framework_errors: config.pages.framework_errors,
                 access_log: config.log.access,
+                log_skip: Arc::new(paths::skipped(loaded)?),
                 keys,
                 admin_token,
                 store: store.url.to_string(),

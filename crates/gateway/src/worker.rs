@@ -290,7 +290,7 @@ impl Worker {
 }
 
 fn stack(shared: &Arc<Shared>, live: &Arc<Live>, pool: &Rc<Pool>, log: &Arc<WorkerLog>) -> Stack {
-    let observer = Arc::new(log.observer(live.access_log));
+    let observer = Arc::new(log.observer(live.access_log, &live.log_skip));
     let suit = live
         .suit
         .clone()

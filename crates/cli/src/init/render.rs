@@ -197,6 +197,8 @@ const LISTEN: &str = r#"
 #directories = ["letsencrypt"]
 # A command that puts a TXT record into the DNS: for wildcards, and where no port is open.
 #dns_hook = ["/usr/local/bin/dns-hook"]
+# A command that hands each certificate on to a mail server, say.
+#deploy_hook = ["/usr/local/bin/deploy-hook"]
 "#;
 
 const HEADERS: &str = r#"
@@ -298,6 +300,8 @@ const LIMITS: &str = r#"
 #format = "auto"
 # One line for each request.
 #access = true
+# But for these paths, unless a request is refused or fails.
+#skip = ["/healthz", "/assets/"]
 
 [admin]
 # A page that says how things stand, metrics and health; nowhere unless said.

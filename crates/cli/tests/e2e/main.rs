@@ -41,6 +41,7 @@ mod interim;
 mod limits;
 mod limits_path;
 mod log;
+mod log_access;
 mod logins;
 mod maintenance;
 mod malformed;

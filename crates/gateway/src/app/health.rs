@@ -204,8 +204,8 @@ async fn ask(pool: &Rc<Pool>, live: &Live) -> Result<StatusCode, Failure> {
         reach: Reach::at_once(),
     };
     let mut asked = proxy::forward(pool, &upstream, health.request())?;
-    let answer = poll_fn(|cx| asked.poll(cx, pool, &upstream)).await?;
-    Ok(answer.status())
+    let (answer, _) = poll_fn(|cx| asked.poll(cx, pool, &upstream)).await;
+    Ok(answer?.status())
 }
 
 /// What is wrong with it, and with its socket what to do about it.

@@ -183,6 +183,7 @@ pub(super) const SETTINGS: &[&str] = &[
     "log.access",
     "log.format",
     "log.level",
+    "log.skip",
     "maintenance.allow",
     "pages.framework_errors",
     "reports.enabled",

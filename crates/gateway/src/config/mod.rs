@@ -116,6 +116,9 @@ pub struct LogConfig {
     pub format: LogFormat,
     /// Whether each request gets a line; yes by default.
     pub access: bool,
+    /// Paths, each with all below it, whose requests get none unless they are refused or fail, such as those of
+    /// health checks and assets. They are counted all the same.
+    pub skip: Vec<String>,
     /// From which level on: `error`, `warn`, `info` (default), `debug` or `trace`.
     pub level: LogLevel,
 }
@@ -125,6 +128,7 @@ impl Default for LogConfig {
         Self {
             format: LogFormat::Auto,
             access: true,
+            skip: Vec::new(),
             level: LogLevel::Info,
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use http::header::CONNECTION;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
-use panoply_core::Nonce;
+use panoply_core::{AppTime, Nonce};
 use panoply_headers::Headers;
 
 use super::http1::{self, Ahead, Begun, Ended, Exchange, Head, Line, Upload};
@@ -74,7 +74,7 @@ pub(crate) fn forward(
                 used: true,
                 wait: Wait::new(pool, times, &progress),
             },
-            None => State::dialling(pool, upstream.reach.clone(), upload, method),
+            None => State::dialling((pool, &progress), upstream.reach.clone(), upload, method),
         }
     };
     Ok(Forwarding {
@@ -121,9 +121,17 @@ enum State {
 }
 
 impl State {
-    fn dialling(pool: &Rc<Pool>, reach: Reach, upload: Upload, method: Method) -> Self {
-        let pool = Rc::clone(pool);
-        let dialled = async move { reach.patiently(&pool, async || pool.connect().await).await };
+    fn dialling(
+        (pool, progress): (&Rc<Pool>, &Rc<Progress>),
+        reach: Reach,
+        upload: Upload,
+        method: Method,
+    ) -> Self {
+        let (pool, progress) = (Rc::clone(pool), Rc::clone(progress));
+        let dialled = async move {
+            let connect = async || pool.connect().await;
+            reach.patiently((&pool, &progress), connect).await
+        };
         Self::Dialling {
             dialled: Box::pin(dialled),
             upload,
@@ -144,8 +152,20 @@ impl fmt::Debug for State {
 }
 
 impl Forwarding {
-    /// The app's answer.
+    /// The app's answer, and how long that took.
     pub(crate) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        pool: &Rc<Pool>,
+        upstream: &Upstream,
+    ) -> Poll<(Result<Response<ResponseBody>, Failure>, AppTime)> {
+        let answer = ready!(self.poll_answer(cx, pool, upstream));
+        let sent = self.progress.sent();
+        let took = sent.map(|since| pool.moment().saturating_sub(since));
+        Poll::Ready((answer, AppTime::new(took, self.progress.waited())))
+    }
+
+    fn poll_answer(
         &mut self,
         cx: &mut Context<'_>,
         pool: &Rc<Pool>,
@@ -171,9 +191,11 @@ impl Forwarding {
                         headers: &upstream.headers,
                         placeholder: upstream.placeholder.as_deref(),
                     };
+                    self.progress.goes_out(|| pool.moment());
                     let answer = match exchange.poll(cx, ahead) {
                         Poll::Ready(answer) => answer,
                         Poll::Pending => {
+                            self.progress.goes_out(|| pool.moment());
                             ready!(wait.poll(cx, &self.progress));
                             Err(Ended::Late)
                         }
@@ -193,7 +215,9 @@ impl Forwarding {
                             upstream.reach.clone()
                         };
                         let (upload, method) = exchange.again();
-                        self.state = State::dialling(pool, reach, upload, method);
+                        self.progress.begin_anew();
+                        let whose = (pool, &self.progress);
+                        self.state = State::dialling(whose, reach, upload, method);
                         continue;
                     }
                     let head = answer.map_err(|ended| self.failure(ended))?;

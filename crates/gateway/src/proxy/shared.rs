@@ -131,7 +131,7 @@ async fn share(
     let lines = pool.multiplexed();
     let patience = || pool.patience(times.stall);
     let open = async || lines.open(pool.dial_shared()).await;
-    let (mut sender, mut turn) = upstream.reach.patiently(pool, open).await?;
+    let (mut sender, mut turn) = upstream.reach.patiently((pool, progress), open).await?;
     let again = Again::of(&request);
     let moves = pool.moves();
     let send = request.map(|body| lines.outgoing(body, &mut turn, patience()));
@@ -148,7 +148,8 @@ async fn share(
     };
     lines.retire(&turn);
     drop(turn);
-    let (mut sender, mut turn) = reach.patiently(pool, open).await?;
+    let (mut sender, mut turn) = reach.patiently((pool, progress), open).await?;
+    progress.begin_anew();
     let send = request.map(|body| lines.outgoing(body, &mut turn, patience()));
     let send = sender.try_send_request(send);
     let answered = answer(pool, times, progress, send).await;
@@ -184,9 +185,15 @@ async fn answer(
 ) -> Result<Response<Incoming>, Unanswered> {
     let mut sent = pin!(sent);
     let mut wait = Wait::new(pool, times, progress);
-    let within = poll_fn(|cx| match sent.as_mut().poll(cx) {
-        Poll::Ready(sent) => Poll::Ready(Some(sent)),
-        Poll::Pending => wait.poll(cx, progress).map(|()| None),
+    let within = poll_fn(|cx| {
+        progress.goes_out(|| pool.moment());
+        match sent.as_mut().poll(cx) {
+            Poll::Ready(sent) => Poll::Ready(Some(sent)),
+            Poll::Pending => {
+                progress.goes_out(|| pool.moment());
+                wait.poll(cx, progress).map(|()| None)
+            }
+        }
     });
     match within.await {
         Some(Ok(answer)) => Ok(answer),

@@ -142,6 +142,23 @@ pub(super) fn limits(loaded: &Loaded) -> Result<PathLimits, ConfigError> {
     })
 }
 
+/// The paths of `log.skip`.
+pub(super) fn skipped(loaded: &Loaded) -> Result<PathRules, ConfigError> {
+    let paths = &loaded.config.log.skip;
+    PathRules::new(paths).map_err(|(number, _)| {
+        let path = paths.get(number).map_or("", String::as_str);
+        let problem = if paths.iter().take(number).any(|other| other == path) {
+            "is named twice"
+        } else {
+            "is no path"
+        };
+        let error = loaded.error("log.skip", format!("log.skip: `{path}` {problem}"));
+        error.with_help(
+            "write paths such as `[\"/healthz\", \"/assets/\"]`, each of which means all below it as well",
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

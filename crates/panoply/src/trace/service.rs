@@ -52,6 +52,7 @@ where
             bytes: 0,
             duration: Duration::ZERO,
             first_byte: Duration::ZERO,
+            app: None,
             rule: None,
             block: None,
             aborted: false,
@@ -112,6 +113,7 @@ where
         let record = this.record.take().map(|mut record| {
             record.exchange.first_byte = record.elapsed();
             record.exchange.status = response.status();
+            record.exchange.app = response.extensions().get().copied();
             let refusal = response.extensions().get::<Refusal>();
             record.exchange.rule = refusal.map(Refusal::rule);
             record.exchange.block = refusal.and_then(Refusal::block);
