@@ -214,6 +214,17 @@ impl Group {
         &self.file
     }
 
+    /// The directory in which other programs find its files: the same when names are added to it.
+    pub(crate) fn handed_on(&self) -> String {
+        let name = { self.file.rsplit_once('-') }.map_or(&*self.file, |(first, _)| first);
+        format!("live/{name}")
+    }
+
+    /// The file that says which certificate was handed on.
+    pub(crate) fn handed(&self) -> String {
+        format!("{}.handed", self.file)
+    }
+
     /// The file of the key and the chain.
     pub(crate) fn pem(&self) -> String {
         format!("{}.pem", self.file)

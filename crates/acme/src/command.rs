@@ -1,12 +1,13 @@
 //! Commands of the operator's, which may hang, say more than anybody reads, and leave children behind.
 
+use std::ffi::OsStr;
 use std::io;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::io::AsyncReadExt as _;
-use tokio::process::{Child, ChildStderr, Command};
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::process::{Child, Command};
 
 use crate::printable::printable;
 
@@ -34,6 +35,15 @@ pub(crate) struct Ended {
     pub(crate) status: ExitStatus,
     /// The last line that it wrote to standard error.
     pub(crate) said: String,
+    /// The last lines of all that it wrote, where they were asked for.
+    pub(crate) lines: Vec<String>,
+}
+
+/// What a command is given beside its arguments, and whether all that it writes is wanted.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Told<'a> {
+    pub(crate) environment: &'a [(&'a str, &'a OsStr)],
+    pub(crate) lines: bool,
 }
 
 /// How commands are started: what the process has changed for itself alone is theirs too, unless it is set back for
@@ -71,13 +81,29 @@ pub(crate) async fn run(
     patience: Duration,
     starting: Starting,
 ) -> Result<Ended, Unrun> {
+    run_with(command, more, Told::default(), patience, starting).await
+}
+
+/// As [`run`], with what it is `told` in its environment.
+pub(crate) async fn run_with(
+    command: &[String],
+    more: &[&str],
+    told: Told<'_>,
+    patience: Duration,
+    starting: Starting,
+) -> Result<Ended, Unrun> {
     let (program, arguments) = command.split_first().ok_or(Unrun::Nothing)?;
     let mut calls = Command::new(program);
     calls
         .args(arguments)
         .args(more)
+        .envs(told.environment.iter().copied())
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
+        .stdout(if told.lines {
+            Stdio::piped()
+        } else {
+            Stdio::null()
+        })
         .stderr(Stdio::piped())
         .process_group(0)
         .kill_on_drop(true);
@@ -87,15 +113,16 @@ pub(crate) async fn run(
         source,
     };
     let mut group = Group(begun.map_err(unstarted)?);
-    let stderr = group.0.stderr.take();
-    let mut said = Vec::new();
+    let (stdout, stderr) = (group.0.stdout.take(), group.0.stderr.take());
+    let (mut printed, mut said) = (Vec::new(), Vec::new());
     let run = async {
-        let mut listening = std::pin::pin!(listen(stderr, &mut said));
+        let both = async { tokio::join!(listen(stdout, &mut printed), listen(stderr, &mut said)) };
+        let mut listening = std::pin::pin!(both);
         let mut has_said_all = false;
         let status = loop {
             tokio::select! {
                 status = group.0.wait() => break status?,
-                () = listening.as_mut(), if !has_said_all => has_said_all = true,
+                _ = listening.as_mut(), if !has_said_all => has_said_all = true,
             }
         };
         if !has_said_all {
@@ -107,6 +134,9 @@ pub(crate) async fn run(
         Ok(Ok(status)) => Ok(Ended {
             status,
             said: last_line(&said),
+            lines: { told.lines }
+                .then(|| [last_lines(&printed), last_lines(&said)].concat())
+                .unwrap_or_default(),
         }),
         Ok(Err(error)) => Err(unstarted(error)),
         Err(_) => Err(Unrun::Late {
@@ -138,10 +168,10 @@ pub(crate) fn begin(command: &[String], more: &[&str], starting: Starting) -> io
 }
 
 /// Keeps the last of what is said, and reads the rest, so that nobody waits for a full pipe.
-async fn listen(stderr: Option<ChildStderr>, said: &mut Vec<u8>) {
-    let Some(mut stderr) = stderr else { return };
+async fn listen(pipe: Option<impl AsyncRead + Unpin>, said: &mut Vec<u8>) {
+    let Some(mut pipe) = pipe else { return };
     let mut part = [0; KEPT];
-    while let Ok(length @ 1..) = stderr.read(&mut part).await {
+    while let Ok(length @ 1..) = pipe.read(&mut part).await {
         said.extend_from_slice(part.get(..length).unwrap_or_default());
         let over = said.len().saturating_sub(KEPT);
         said.drain(..over);
@@ -151,6 +181,18 @@ async fn listen(stderr: Option<ChildStderr>, said: &mut Vec<u8>) {
 fn last_line(said: &[u8]) -> String {
     let said = String::from_utf8_lossy(said);
     printable(said.trim().lines().last().unwrap_or_default(), 300)
+}
+
+/// As many lines as are told of at most, as they can be shown.
+fn last_lines(said: &[u8]) -> Vec<String> {
+    const MOST: usize = 20;
+    let said = String::from_utf8_lossy(said);
+    let lines: Vec<&str> = said
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    let last = lines.iter().skip(lines.len().saturating_sub(MOST));
+    last.map(|line| printable(line, 300)).collect()
 }
 
 fn text(patience: Duration) -> String {

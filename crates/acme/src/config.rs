@@ -57,6 +57,10 @@ pub struct AcmeConfig {
     /// not end before every name server has the record, and is called with `cleanup NAME VALUE`
     /// later.
     pub dns_hook: Vec<String>,
+    /// A command that hands certificates on to another program, such as a mail server: it is called when one has been
+    /// issued or renewed, and is told which in its environment, as by certbot's `--deploy-hook`: `RENEWED_DOMAINS` has
+    /// the names, with spaces between, and in the directory `RENEWED_LINEAGE` are `fullchain.pem` and `privkey.pem`.
+    pub deploy_hook: Vec<String>,
     /// The account with the authority that the ACME account belongs to, where one is needed.
     pub external_account: Option<ExternalAccount>,
     /// Whether to go on in a container whose state directory ends with it. Each start then orders
@@ -154,7 +158,8 @@ impl AcmeConfig {
     pub fn check(&self, names: &[String]) -> Result<(), ConfigError> {
         usable::contact(self.contact.as_deref())?;
         usable::roots(self.roots.as_deref())?;
-        usable::hook(&self.dns_hook)?;
+        usable::hook("dns_hook", &self.dns_hook)?;
+        usable::hook("deploy_hook", &self.deploy_hook)?;
         if self.challenges.contains(&ChallengeKind::Dns01) && self.dns_hook.is_empty() {
             let instead = "write the command that puts a TXT record into your DNS, such as \
                            `dns_hook = [\"/usr/local/bin/dns-hook\"]`";

@@ -263,6 +263,11 @@ impl Managed {
         Some(Kept { pem, info })
     }
 
+    /// The hash of the one that is in force.
+    pub(crate) fn in_force(&self) -> Option<Vec<u8>> {
+        lock(&self.shown).as_ref().map(|(hash, _)| hash.clone())
+    }
+
     /// What a certificate is; nothing is put in force.
     pub(crate) fn inspect(&self, pem: &[u8]) -> Result<CertificateInfo, panoply_tls::Error> {
         let path = self.place.storage.path(&self.group.pem());
@@ -369,7 +374,7 @@ fn source(directory: &str) -> CertificateSource {
     }
 }
 
-fn hash(pem: &[u8]) -> Vec<u8> {
+pub(crate) fn hash(pem: &[u8]) -> Vec<u8> {
     digest(&SHA256, pem).as_ref().to_vec()
 }
 

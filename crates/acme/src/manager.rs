@@ -1,5 +1,6 @@
 //! What orders, keeps and renews.
 
+mod deploy;
 mod on_demand;
 mod order;
 mod running;
@@ -19,6 +20,7 @@ use crate::managed::{Managed, Place, lock};
 use crate::on_demand::Demand;
 use crate::sharing::Sharing;
 use crate::state::CertificateState;
+use deploy::HandedOn;
 use order::Turn;
 use running::Seats;
 
@@ -37,6 +39,8 @@ pub struct Acme {
     /// When there will be orders on demand again; held while they are counted.
     spent: tokio::sync::Mutex<Option<Duration>>,
     seats: Seats,
+    /// What the deploy hook has been called for.
+    handed_on: HandedOn,
     /// Wakes whoever calls [`step`](Self::step).
     wake: Notify,
 }
@@ -59,6 +63,7 @@ impl Acme {
             challenges,
             spent: tokio::sync::Mutex::default(),
             seats: Seats::default(),
+            handed_on: HandedOn::default(),
             wake: Notify::new(),
         }
     }

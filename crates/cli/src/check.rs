@@ -142,6 +142,13 @@ fn guarded(text: &mut String, settings: &Settings, loaded: &Loaded) {
     for access in access {
         wrapped(text, &access);
     }
+    let paths = settings.path_limits(loaded);
+    if !paths.is_empty() {
+        text.push_str("\nLimits that are different below a path:\n");
+    }
+    for path in paths {
+        wrapped(text, &path);
+    }
     let limits = settings.request_limits(loaded);
     if !limits.is_empty() {
         text.push_str("\nLimits of requests:\n");

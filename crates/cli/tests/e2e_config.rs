@@ -142,6 +142,11 @@ refused! {
     a_canonical_name_of_somebody_else: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[listen]\ncanonical = \"shop.example\"\n[tls]\ndomains = [\"www.shop.example\"]\n", ["panoply.toml:4", "tls.domains", "hosts = [\"shop.example\"]"];
     a_canonical_name_that_is_many: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[listen]\ncanonical = \"*.shop.example\"\nhosts = [\"*.shop.example\"]\n", ["panoply.toml:4", "`shop.example`"];
     a_drain_of_ages: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[limits]\ndrain = \"99999999999d\"\n", ["panoply.toml:4", "3650d"];
+    a_path_where_nothing_is_different: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[[limits.path]]\nprefix = \"/upload\"\n", ["panoply.toml:3", "body_bytes = \"200MiB\""];
+    limits_of_a_pattern: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[[limits.path]]\nprefix = \"/upload/*\"\nbody_bytes = \"1GiB\"\n", ["panoply.toml:4", "\"/upload\""];
+    limits_that_no_path_has: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[[limits.path]]\npath = \"/upload\"\nbody_bytes = \"1GiB\"\n", ["panoply.toml:4", "prefix"];
+    a_word_for_a_path: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[log]\nskip = [\"healthz\"]\n", ["panoply.toml:4", "/healthz"];
+    a_deploy_hook_that_is_none: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[tls]\ndomains = [\"shop.dev\"]\n[acme]\ndeploy_hook = [\"/no/such\"]\n", ["panoply.toml:6", "deploy-hook"];
     advice_that_was_followed_twice: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[headers.content-security-policy]\nappend = { script-src = [\"https://js.stripe.com\"] }\nappend = { img-src = [\"https://js.stripe.com\"] }\n", ["panoply.toml:5", "write it once"];
     not_toml: "[app\nupstream = \"x\"\n", ["panoply.toml:1"];
     a_header_with_a_newline: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[headers.content-security-policy]\nappend = { script-src = [\"https://a.example\\nX-Evil: 1\"] }\n", ["panoply.toml:4"];

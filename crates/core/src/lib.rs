@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod app_time;
 mod client_address;
 mod clock;
 mod connection;
@@ -17,6 +18,7 @@ mod secret;
 mod sessions;
 mod unindexed;
 
+pub use app_time::AppTime;
 pub use client_address::{ClientAddress, Scheme};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use connection::{CertificateSource, ClientCertificate, Connection, TlsSession};

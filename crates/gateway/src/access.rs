@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use panoply::Clock;
+use panoply::limits::PathRules;
 use panoply::trace::{Exchange, Observer};
 
 use crate::log::{self, AT_ONCE};
@@ -102,11 +103,12 @@ struct Share {
 }
 
 impl WorkerLog {
-    /// What the stack reports to; `lines` says whether each request gets one.
-    pub(crate) fn observer(&self, lines: bool) -> impl Observer + 'static {
+    /// What the stack reports to; `lines` says whether each request gets one, but for those that it is to `skip`.
+    pub(crate) fn observer(&self, lines: bool, skip: &Arc<PathRules>) -> impl Observer + 'static {
         Watcher {
             share: Arc::clone(&self.0),
             lines,
+            skip: Arc::clone(skip),
         }
     }
 
@@ -161,6 +163,15 @@ impl Drop for Share {
 struct Watcher {
     share: Arc<Share>,
     lines: bool,
+    skip: Arc<PathRules>,
+}
+
+/// Whether nobody wants to read of it: it is for such a path, as it is spelled, and all went well.
+fn is_skipped(skip: &PathRules, exchange: &Exchange) -> bool {
+    !skip.is_empty()
+        && exchange.rule.is_none()
+        && exchange.status.as_u16() < 400
+        && skip.certain(exchange.uri.path()).is_some()
 }
 
 impl Observer for Watcher {
@@ -170,7 +181,7 @@ impl Observer for Watcher {
             let now = self.share.log.clock.wall();
             self.share.metrics.recent.note(exchange, now);
         }
-        if self.lines {
+        if self.lines && !is_skipped(&self.skip, exchange) {
             self.share.note(exchange);
         }
     }

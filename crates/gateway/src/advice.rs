@@ -10,7 +10,7 @@ const ADVICE: [(&str, &str); 7] = [
     (
         "limits/body-bytes",
         "a request's body is larger than limits.body_bytes: if such uploads are to pass, below [limits] write \
-         a larger one, such as body_bytes = \"1GiB\"",
+         a larger one, such as body_bytes = \"1GiB\"; for one path alone, below [[limits.path]] with its prefix",
     ),
     (
         "limits/head",
@@ -25,7 +25,8 @@ const ADVICE: [(&str, &str); 7] = [
     (
         "limits/slow-body",
         "a request's body stopped coming for limits.stall_timeout: if such clients are to be waited for, below \
-         [limits] write a longer one, such as stall_timeout = \"2m\"",
+         [limits] write a longer one, such as stall_timeout = \"2m\"; for one path alone, below [[limits.path]] with \
+         its prefix",
     ),
     (
         "limits/connections-per-client",
@@ -40,7 +41,8 @@ const ADVICE: [(&str, &str); 7] = [
     (
         "app/timeout",
         "the app did not begin its answer within limits.response_timeout, and the client was told 504: if it \
-         needs longer, below [limits] write so, such as response_timeout = \"5m\"",
+         needs longer, below [limits] write so, such as response_timeout = \"5m\"; for one path alone, below \
+         [[limits.path]] with its prefix",
     ),
 ];
 

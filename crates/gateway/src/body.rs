@@ -6,6 +6,7 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -40,6 +41,10 @@ pub(crate) struct Progress {
     ended: Cell<bool>,
     waits: Cell<bool>,
     password: Cell<Glance>,
+    /// When it went to the app: when all of it had, or, as long as that is not so, when it began.
+    sent: Cell<Option<(Duration, bool)>>,
+    /// How long it waited for an app that was away.
+    waited: Cell<Option<Duration>>,
 }
 
 impl Progress {
@@ -60,6 +65,35 @@ impl Progress {
     /// Whether a field for a password has passed.
     pub(crate) fn has_seen_a_password(&self) -> bool {
         self.password.get() == Glance::Seen
+    }
+
+    /// It is on its way to the app, or all of it is there.
+    pub(crate) fn goes_out(&self, now: impl FnOnce() -> Duration) {
+        let ended = self.ended.get();
+        if self.sent.get().is_none_or(|(_, all)| ended && !all) {
+            self.sent.set(Some((now(), ended)));
+        }
+    }
+
+    /// Since when the app has been asked, if it has.
+    pub(crate) fn sent(&self) -> Option<Duration> {
+        self.sent.get().map(|(since, _)| since)
+    }
+
+    /// It goes out once more.
+    pub(crate) fn begin_anew(&self) {
+        self.sent.set(None);
+    }
+
+    /// It has waited for an app that was away.
+    pub(crate) fn has_waited(&self, time: Duration) {
+        let before = self.waited.get().unwrap_or_default();
+        self.waited.set(Some(before.saturating_add(time)));
+    }
+
+    /// How long it has, if at all.
+    pub(crate) fn waited(&self) -> Option<Duration> {
+        self.waited.get()
     }
 
     /// Nobody waits for the client any longer.
@@ -158,6 +192,11 @@ impl RequestBody {
             left: limit,
             progress,
         }
+    }
+
+    /// Whether it says by itself that it is longer than the limit.
+    pub(crate) fn is_too_large(&self) -> bool {
+        self.size_hint().lower() > self.left
     }
 
     /// No body at all.

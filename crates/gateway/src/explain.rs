@@ -144,7 +144,7 @@ impl Settings {
         let mut all: Vec<_> = known.map(explained).collect();
         // What else was written, with the text of it.
         for (path, origin) in loaded.set() {
-            let has_own_part = matches!(path, "login" | "limit" | "access");
+            let has_own_part = matches!(path, "login" | "limit" | "access" | "limits.path");
             if !has_own_part && !all.iter().any(|(known, ..)| known == path) {
                 let value = match (path, &config.acme.on_demand) {
                     (path, _) if is_secret(path) => "(set)".to_owned(),
@@ -175,6 +175,12 @@ impl Settings {
     pub fn access(&self, loaded: &Loaded) -> Vec<String> {
         let access = loaded.config.access.iter();
         access.map(ToString::to_string).collect()
+    }
+
+    /// What of the limits is different below some paths, a line each.
+    pub fn path_limits(&self, loaded: &Loaded) -> Vec<String> {
+        let paths = loaded.config.limits.path.iter();
+        paths.map(ToString::to_string).collect()
     }
 
     /// The limits of requests, a line each.

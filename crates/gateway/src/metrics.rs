@@ -23,6 +23,7 @@ pub(crate) struct Metrics {
     recorder: PrometheusRecorder,
     statuses: [Counter; 5],
     duration: Histogram,
+    app_duration: Histogram,
     bytes: Counter,
     connections: Gauge,
     accepted: Counter,
@@ -58,6 +59,8 @@ const EXPIRY: &str = "panoply_certificate_expiry_timestamp_seconds";
 
 const DURATION: &str = "panoply_request_duration_seconds";
 
+const APP_DURATION: &str = "panoply_app_duration_seconds";
+
 const META: Metadata<'static> = Metadata::new("panoply", Level::INFO, None);
 
 impl Metrics {
@@ -65,7 +68,7 @@ impl Metrics {
         let builder = PrometheusBuilder::new();
         // Ten bounds are never none, which is all that can be refused.
         let builder = builder
-            .set_buckets_for_metric(Matcher::Full(DURATION.to_owned()), &BUCKETS)
+            .set_buckets_for_metric(Matcher::Suffix("_duration_seconds".to_owned()), &BUCKETS)
             .unwrap_or_else(|_| PrometheusBuilder::new());
         let recorder = builder.build_recorder();
         describe(&recorder);
@@ -82,6 +85,7 @@ impl Metrics {
         Self {
             statuses: ["1xx", "2xx", "3xx", "4xx", "5xx"].map(status),
             duration: recorder.register_histogram(&Key::from_name(DURATION), &META),
+            app_duration: recorder.register_histogram(&Key::from_name(APP_DURATION), &META),
             bytes: counter("panoply_sent_bytes_total"),
             connections: gauge("panoply_connections"),
             accepted: counter("panoply_accepted_total"),
@@ -109,6 +113,9 @@ impl Metrics {
     pub(crate) fn answered(&self, exchange: &Exchange) {
         self.status(exchange.status).increment(1);
         self.duration.record(exchange.duration.as_secs_f64());
+        if let Some(took) = exchange.app.and_then(|app| app.took) {
+            self.app_duration.record(took.as_secs_f64());
+        }
         self.bytes.increment(exchange.bytes);
         if let Some(rule) = exchange.rule {
             self.refused(rule);
@@ -236,6 +243,11 @@ fn describe(recorder: &PrometheusRecorder) {
             DURATION,
             Some(Unit::Seconds),
             "From a request's head to the end of its answer",
+        ),
+        (
+            APP_DURATION,
+            Some(Unit::Seconds),
+            "From a request's last byte to the head of the app's answer, for those that went to the app",
         ),
         (
             "panoply_sent_bytes_total",

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 
 use http::{Method, Request, Response};
 use panoply::limits::{GuardedBody, LoginVerdict};
-use panoply_core::Refusal;
+use panoply_core::{AppTime, Refusal};
 use tower_service::Service;
 
 use crate::body::{RequestBody, ResponseBody};
@@ -41,8 +41,8 @@ struct Inner {
 impl AppService {
     pub(crate) fn new(shared: Arc<Shared>, live: &Live, pool: Rc<Pool>) -> Self {
         let upstream = Upstream {
-            response_timeout: live.response_timeout,
-            stall_timeout: live.limits.patience.stall,
+            times: live.times,
+            by_path: !live.path_limits.is_empty(),
             h2c: live.h2c,
             host: live.app_host.clone(),
             placeholder: live.placeholder.as_deref().map(Rc::from),
@@ -101,6 +101,7 @@ impl Service<Request<GuardedBody<RequestBody>>> for AppService {
             method,
             awaits_login: is_login,
             suspect,
+            time: None,
             state,
         })
     }
@@ -143,6 +144,8 @@ pub(crate) struct AppFuture {
     awaits_login: bool,
     /// Whether it may be a login that nobody guards.
     suspect: Option<Suspect>,
+    /// How long the app took, once it has answered.
+    time: Option<AppTime>,
     state: State,
 }
 
@@ -180,8 +183,11 @@ impl Future for AppFuture {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        let answer = ready!(this.poll_answer(cx));
+        let mut answer = ready!(this.poll_answer(cx));
         this.awaits_login = false;
+        if let Some(time) = this.time.take() {
+            answer.extensions_mut().insert(time);
+        }
         Poll::Ready(Ok(answer))
     }
 }
@@ -190,8 +196,10 @@ impl AppFuture {
     fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Response<ResponseBody>> {
         let answer = match &mut self.state {
             State::Forwarding(forwarding) => {
-                ready!(forwarding.poll(cx, &self.inner.pool, &self.inner.upstream))
-                    .map_err(|failure| self.inner.refusal(&failure))
+                let polled = forwarding.poll(cx, &self.inner.pool, &self.inner.upstream);
+                let (answer, time) = ready!(polled);
+                self.time = Some(time);
+                answer.map_err(|failure| self.inner.refusal(&failure))
             }
             State::Refused(refusal) => match refusal.take() {
                 Some(refusal) => Err(*refusal),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
+use panoply::limits::PathRules;
 use panoply::{KeyRing, Panoply, Secret, Suit};
 use panoply_acme::Acme;
 use panoply_tls::{AppTls, Lasting, Tls};
@@ -29,6 +30,9 @@ mod app;
 mod bounds;
 mod hosts;
 mod listeners;
+mod paths;
+
+pub(crate) use paths::{Allowance, PathLimits, Times};
 
 /// Where browsers are asked to send reports.
 pub const REPORTS_PATH: &str = "/.well-known/panoply/reports";
@@ -60,9 +64,12 @@ pub(crate) struct Live {
     pub(crate) acme: Option<Arc<Acme>>,
     pub(crate) lasting: Lasting,
     pub(crate) limits: Limits,
+    /// What of them is different below some paths.
+    pub(crate) path_limits: Arc<PathLimits>,
     pub(crate) proxy_protocol: Arc<Senders>,
     pub(crate) hosts: Hosts,
-    pub(crate) response_timeout: Duration,
+    /// How long is waited for the app and for clients, where no path says otherwise.
+    pub(crate) times: Times,
     /// What the app is asked for to know that it is well.
     pub(crate) health: Option<Health>,
     /// How long a request waits for an app that is away.
@@ -75,6 +82,8 @@ pub(crate) struct Live {
     pub(crate) reports: bool,
     pub(crate) framework_errors: FrameworkErrors,
     pub(crate) access_log: bool,
+    /// The paths that are left out of it.
+    pub(crate) log_skip: Arc<PathRules>,
     /// The file of the keys that seal cookies.
     pub(crate) keys: PathBuf,
     pub(crate) admin_token: Option<Secret>,
@@ -163,7 +172,7 @@ impl Settings {
         let admin_token = listeners::admin_token(loaded, admin)?;
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let placeholder = placeholder(&suit, &app, around);
-        let health = health(loaded, tls.is_some())?;
+        let health = app::health(loaded, tls.is_some())?;
         Ok(Self {
             app,
             http,
@@ -174,6 +183,7 @@ impl Settings {
                 .workers
                 .map_or_else(cores, std::num::NonZero::get),
             live: Live {
+                path_limits: Arc::new(paths::limits(loaded)?),
                 limits: bounds::limits(loaded)?,
                 proxy_protocol: listeners::senders(loaded)?,
                 hosts: hosts::hosts(loaded, tls.as_ref())?,
@@ -182,7 +192,7 @@ impl Settings {
                 tls,
                 acme,
                 lasting: around.lasting.clone(),
-                response_timeout: config.limits.response_timeout.get(),
+                times: Times::of(&config.limits),
                 health,
                 app_patience: config.app.patience.get(),
                 h2c: config.app.h2c,
@@ -191,6 +201,7 @@ impl Settings {
                 reports: config.reports.enabled,
                 framework_errors: config.pages.framework_errors,
                 access_log: config.log.access,
+                log_skip: Arc::new(paths::skipped(loaded)?),
                 keys,
                 admin_token,
                 store: store.url.to_string(),
@@ -355,23 +366,4 @@ fn store_plan(loaded: &Loaded, around: &Surroundings) -> Result<Plan, ConfigErro
         deadline: bounds::store_deadline(loaded)?,
         asked: config.url.is_some(),
     })
-}
-
-/// What the app is asked for to know that it is well.
-fn health(loaded: &Loaded, by_https: bool) -> Result<Option<Health>, ConfigError> {
-    let config = &loaded.config;
-    let Some(written) = &config.app.health else {
-        return Ok(None);
-    };
-    let path = { written.starts_with('/') }.then(|| written.parse().ok());
-    let Some(path) = path.flatten() else {
-        let message = format!("app.health: `{written}` is not a path");
-        return Err(loaded
-            .error("app.health", message)
-            .with_help("write a path of the app, such as `/healthz`"));
-    };
-    let domains = config.tls.domain_names().iter();
-    let names = { config.listen.canonical.iter() }.chain(domains);
-    let names: Vec<String> = names.chain(config.listen.hosts.listed()).cloned().collect();
-    Ok(Some(Health::new(path, &names, by_https)))
 }

@@ -162,10 +162,22 @@ impl Worker {
         }
     }
 
-    /// Hands a request to the stack in force.
-    pub(crate) fn call(&self, request: Request<Source>) -> Answering {
-        self.with_stack(|stack, limits| {
-            stack.call(request.map(|body| RequestBody::new(body, limits.body_bytes)))
+    /// Hands a request to the stack in force, and tells `stalls` how long its client may stall, where that is not
+    /// what holds for all.
+    pub(crate) fn call(
+        &self,
+        mut request: Request<Source>,
+        stalls: impl FnOnce(Option<Duration>),
+    ) -> Answering {
+        self.with_stack(|stack, live| {
+            let allowance = live.path_limits.find(&request);
+            stalls(allowance.map(|allowance| allowance.times.stall));
+            let mut body_bytes = live.limits.body_bytes;
+            if let Some(allowance) = allowance {
+                body_bytes = allowance.body_bytes;
+                request.extensions_mut().insert(allowance);
+            }
+            stack.call(request.map(|body| RequestBody::new(body, body_bytes)))
         })
     }
 
@@ -175,14 +187,14 @@ impl Worker {
     }
 
     /// The stack is made anew after a reload.
-    fn with_stack<T>(&self, call: impl FnOnce(&mut Stack, &Limits) -> T) -> T {
+    fn with_stack<T>(&self, call: impl FnOnce(&mut Stack, &Live) -> T) -> T {
         let live = self.shared.live.load();
         let mut current = self.current.borrow_mut();
         if !Arc::ptr_eq(&current.0, &live) {
             let made = stack(&self.shared, &live, &self.pool, &self.log);
             *current = (Arc::clone(&live), made);
         }
-        call(&mut current.1, &live.limits)
+        call(&mut current.1, &live)
     }
 
     pub(crate) fn limits(&self) -> Limits {
@@ -278,7 +290,7 @@ impl Worker {
 }
 
 fn stack(shared: &Arc<Shared>, live: &Arc<Live>, pool: &Rc<Pool>, log: &Arc<WorkerLog>) -> Stack {
-    let observer = Arc::new(log.observer(live.access_log));
+    let observer = Arc::new(log.observer(live.access_log, &live.log_skip));
     let suit = live
         .suit
         .clone()

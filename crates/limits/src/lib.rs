@@ -13,6 +13,7 @@ mod limiter;
 mod login;
 mod original;
 mod outage;
+mod paths;
 mod request;
 #[cfg(test)]
 #[path = "../../guard/src/said.rs"]
@@ -36,6 +37,7 @@ pub use login::{
     LoginReport, LoginRules, LoginService, LoginVerdict, OnOutage, Otherwise, Outcome, Refused,
     Signs, counter_keys, sends_a_password,
 };
+pub use paths::{PathRules, PathsFound};
 pub use request::{
     Algorithm, LimitConfig, LimitFuture, LimitLayer, LimitService, LimitedUser, ShowHeaders,
 };

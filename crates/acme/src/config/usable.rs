@@ -35,7 +35,7 @@ pub(super) fn roots(path: Option<&Path>) -> Result<(), ConfigError> {
 }
 
 /// Whether the program can be started.
-pub(super) fn hook(command: &[String]) -> Result<(), ConfigError> {
+pub(super) fn hook(key: &'static str, command: &[String]) -> Result<(), ConfigError> {
     let Some(program) = command.first() else {
         return Ok(());
     };
@@ -50,7 +50,15 @@ pub(super) fn hook(command: &[String]) -> Result<(), ConfigError> {
         return Ok(());
     }
     let problem = format!("`{program}` is no program that can be started");
-    let instead = "write the command with each argument by itself, such as \
-                   `[\"/usr/local/bin/dns-hook\", \"--zone\", \"shop.example\"]`";
-    Err(wrong("dns_hook", problem, instead))
+    let instead = match key {
+        "dns_hook" => {
+            "write the command with each argument by itself, such as \
+             `[\"/usr/local/bin/dns-hook\", \"--zone\", \"shop.example\"]`"
+        }
+        _ => {
+            "write the command with each argument by itself, such as \
+             `[\"/usr/local/bin/deploy-hook\", \"--reload\", \"postfix\"]`"
+        }
+    };
+    Err(wrong(key, problem, instead))
 }

@@ -44,7 +44,7 @@ impl Acme {
     /// nor the answers to other nodes' challenges for any of them; dropped, it breaks off the orders
     /// that are under way.
     pub async fn run(&self) {
-        tokio::join!(self.see_to_all(), self.answer_for_others());
+        tokio::join!(self.see_to_all(), self.answer_for_others(), self.hand_on());
     }
 
     /// Does whatever is due, once; says how long nothing will be, if the clock runs as it should.
@@ -55,6 +55,7 @@ impl Acme {
         let free = all.iter().filter_map(free);
         let known = free.map(|(managed, turn)| self.attend(managed, turn));
         let (fresh, known) = tokio::join!(join_all(fresh), join_all(known));
+        self.hand_on_due().await;
         let waits = fresh.into_iter().chain(known);
         let least = waits.min().unwrap_or(Duration::MAX);
         let most = match self.sharing.nodes() {

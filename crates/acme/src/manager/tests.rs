@@ -1,4 +1,5 @@
 mod apart;
+mod deploy;
 mod on_demand;
 mod unwritten;
 mod wrong;

@@ -197,6 +197,8 @@ const LISTEN: &str = r#"
 #directories = ["letsencrypt"]
 # A command that puts a TXT record into the DNS: for wildcards, and where no port is open.
 #dns_hook = ["/usr/local/bin/dns-hook"]
+# A command that hands each certificate on to a mail server, say.
+#deploy_hook = ["/usr/local/bin/deploy-hook"]
 "#;
 
 const HEADERS: &str = r#"
@@ -292,6 +294,11 @@ const LIMITS: &str = r#"
 # How long a stop waits for what is in flight.
 #drain = "30s"
 
+# More below one path, or less: body_bytes, stall_timeout, response_timeout.
+#[[limits.path]]
+#prefix = "/upload"
+#body_bytes = "200MiB"
+
 # `panoply maintenance on` answers everybody with 503; these are let in all the same.
 #[maintenance]
 #allow = ["203.0.113.0/24"]
@@ -301,6 +308,8 @@ const LIMITS: &str = r#"
 #format = "auto"
 # One line for each request.
 #access = true
+# But for these paths, unless a request is refused or fails.
+#skip = ["/healthz", "/assets/"]
 
 [admin]
 # A page that says how things stand, metrics and health; nowhere unless said.

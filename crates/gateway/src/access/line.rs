@@ -49,6 +49,14 @@ impl Lines {
         number(bytes, exchange.bytes);
         bytes.extend_from_slice(b",\"duration_ms\":");
         milliseconds(bytes, exchange.duration);
+        if let Some(took) = exchange.app.and_then(|app| app.took) {
+            bytes.extend_from_slice(b",\"app_ms\":");
+            milliseconds(bytes, took);
+        }
+        if let Some(waited) = exchange.app.and_then(|app| app.waited) {
+            bytes.extend_from_slice(b",\"app_wait_ms\":");
+            milliseconds(bytes, waited);
+        }
         bytes.extend_from_slice(b",\"user_agent\":");
         string(bytes, text(exchange.user_agent.as_ref()));
         bytes.extend_from_slice(b",\"request_id\":\"");
@@ -84,6 +92,13 @@ impl Lines {
             exchange.bytes,
             exchange.id,
         );
+        let ms = |time: Duration| time.as_secs_f64() * 1e3;
+        if let Some(took) = exchange.app.and_then(|app| app.took) {
+            let _ = write!(bytes, " app {:.1} ms", ms(took));
+        }
+        if let Some(waited) = exchange.app.and_then(|app| app.waited) {
+            let _ = write!(bytes, " waited {:.1} ms", ms(waited));
+        }
         if let Some(rule) = exchange.rule {
             let _ = write!(bytes, " refused by {rule}");
         }

@@ -18,7 +18,7 @@ use super::standing::{AppState, Standing};
 use super::upstream;
 use crate::body::RequestBody;
 use crate::proxy::{self, AppAddress, Failure, Pool, Reach, Upstream};
-use crate::settings::Live;
+use crate::settings::{Live, Times};
 use crate::shared::Shared;
 
 /// How often it is looked at: one connection, which is used again where the app keeps it.
@@ -193,8 +193,11 @@ async fn ask(pool: &Rc<Pool>, live: &Live) -> Result<StatusCode, Failure> {
         return pool.knock().await.map(|()| StatusCode::OK);
     };
     let upstream = Upstream {
-        response_timeout: WITHIN,
-        stall_timeout: WITHIN,
+        times: Times {
+            response: WITHIN,
+            stall: WITHIN,
+        },
+        by_path: false,
         h2c: live.h2c,
         host: live.app_host.clone(),
         placeholder: None,
@@ -202,8 +205,8 @@ async fn ask(pool: &Rc<Pool>, live: &Live) -> Result<StatusCode, Failure> {
         reach: Reach::at_once(),
     };
     let mut asked = proxy::forward(pool, &upstream, health.request())?;
-    let answer = poll_fn(|cx| asked.poll(cx, pool, &upstream)).await?;
-    Ok(answer.status())
+    let (answer, _) = poll_fn(|cx| asked.poll(cx, pool, &upstream)).await;
+    Ok(answer?.status())
 }
 
 /// What is wrong with it, and with its socket what to do about it.

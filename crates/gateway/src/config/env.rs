@@ -105,6 +105,7 @@ pub(super) fn lies_by_a_secret(path: &str) -> bool {
 pub(super) const SETTINGS: &[&str] = &[
     "acme.challenges",
     "acme.contact",
+    "acme.deploy_hook",
     "acme.directories",
     "acme.dns_hook",
     "acme.external_account.id",
@@ -183,6 +184,7 @@ pub(super) const SETTINGS: &[&str] = &[
     "log.access",
     "log.format",
     "log.level",
+    "log.skip",
     "maintenance.allow",
     "pages.framework_errors",
     "probes.dry_run",
@@ -222,10 +224,11 @@ mod tests {
     use crate::config::Config;
 
     /// Tables, lists of tables, and what has names that are somebody's to choose: they are for the file.
-    const FOR_THE_FILE: [&str; 7] = [
+    const FOR_THE_FILE: [&str; 8] = [
         "access",
         "cookies.names",
         "limit",
+        "limits.path",
         "login",
         "pages.html",
         "pages.problem",

@@ -1,5 +1,6 @@
 //! `[limits]`: bounds on everything a client may send or make us wait for.
 
+use std::fmt;
 use std::num::NonZeroU32;
 
 use serde::Deserialize;
@@ -35,6 +36,53 @@ pub struct LimitsConfig {
     pub stream_resets: NonZeroU32,
     /// How long a stop waits for what is in flight; 30 s.
     pub drain: Span,
+    /// What is different below some paths.
+    pub path: Vec<PathLimitsConfig>,
+}
+
+/// `[[limits.path]]`: what is different for a prefix of paths and all below it. What it does not say is as in
+/// `[limits]`; of several that fit, the longest is followed.
+///
+/// A path that an app could read as one below it without being spelled so, by its case or as `/a/../upload`, is not
+/// given more by it, but held to whatever of it is stricter.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct PathLimitsConfig {
+    /// Such as `/upload`, for that and `/upload/a`, not for `/uploads`.
+    pub prefix: Option<String>,
+    /// Bytes of a request's body.
+    pub body_bytes: Option<ByteSize>,
+    /// For the next byte of a body that a client sends, or takes.
+    pub stall_timeout: Option<Span>,
+    /// From a request's last byte to the first of the app's answer.
+    pub response_timeout: Option<Span>,
+}
+
+impl fmt::Display for PathLimitsConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let prefix = self.prefix.as_deref().unwrap_or("/");
+        write!(f, "{}/…:", prefix.trim_end_matches('/'))?;
+        let set = [
+            ("body_bytes", self.body_bytes.map(|size| size.to_string())),
+            (
+                "stall_timeout",
+                self.stall_timeout.map(|span| span.to_string()),
+            ),
+            (
+                "response_timeout",
+                self.response_timeout.map(|span| span.to_string()),
+            ),
+        ];
+        let set = set
+            .into_iter()
+            .filter_map(|(key, value)| Some((key, value?)));
+        for (number, (key, value)) in set.enumerate() {
+            let comma = if number > 0 { "," } else { "" };
+            write!(f, "{comma} {key} {value}")?;
+        }
+        Ok(())
+    }
 }
 
 impl Default for LimitsConfig {
@@ -53,6 +101,7 @@ impl Default for LimitsConfig {
             streams: count(100),
             stream_resets: count(50),
             drain: Span::seconds(30),
+            path: Vec::new(),
         }
     }
 }

@@ -33,7 +33,7 @@ pub use audit::{AuditConfidence, AuditConfig, AuditLevel};
 pub use diagnose::ConfigError;
 pub(crate) use env::{SECRET_SETTINGS, is_secret, secret_variables};
 pub use layers::{Loaded, Origin, Source};
-pub use limits::LimitsConfig;
+pub use limits::{LimitsConfig, PathLimitsConfig};
 pub use listen::{Address, HostsConfig, ListenConfig};
 pub use pages::{FrameworkErrors, PagesConfig};
 pub use run::RunConfig;
@@ -120,6 +120,9 @@ pub struct LogConfig {
     pub format: LogFormat,
     /// Whether each request gets a line; yes by default.
     pub access: bool,
+    /// Paths, each with all below it, whose requests get none unless they are refused or fail, such as those of
+    /// health checks and assets. They are counted all the same.
+    pub skip: Vec<String>,
     /// From which level on: `error`, `warn`, `info` (default), `debug` or `trace`.
     pub level: LogLevel,
 }
@@ -129,6 +132,7 @@ impl Default for LogConfig {
         Self {
             format: LogFormat::Auto,
             access: true,
+            skip: Vec::new(),
             level: LogLevel::Info,
         }
     }

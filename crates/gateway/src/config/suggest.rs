@@ -10,6 +10,10 @@ pub(super) fn key(word: &str, here: &[&str]) -> Option<String> {
     if let Some((_, ours)) = ELSEWHERE.iter().find(|(name, _)| plain(name) == foreign) {
         return Some(format!("here that is {ours}"));
     }
+    // A table for some paths says which by a prefix.
+    if matches!(word, "path" | "paths" | "location") && here.contains(&"prefix") {
+        return Some("did you mean `prefix`?".to_owned());
+    }
     let slip = |key: &&str| likeness(&word.to_ascii_lowercase(), key) > SLIP;
     if here.iter().any(slip) {
         return nearest(word, here).map(|key| format!("did you mean `{key}`?"));

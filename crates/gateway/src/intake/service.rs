@@ -77,8 +77,7 @@ impl<S> Intake<S> {
         if let Some(redirect) = self.redirect(request, moved) {
             return Some(redirect);
         }
-        let limit = self.live.limits.body_bytes;
-        if http_body::Body::size_hint(request.body()).lower() > limit {
+        if request.body().is_too_large() {
             return Some(Err(Failure::Body(Fault::TooLarge).refusal()));
         }
         None

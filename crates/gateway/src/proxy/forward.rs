@@ -9,24 +9,25 @@ use std::time::Duration;
 
 use http::header::CONNECTION;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
-use panoply_core::Nonce;
+use panoply_core::{AppTime, Nonce};
 use panoply_headers::Headers;
 
-use super::deadlines::Deadline;
 use super::http1::{self, Ahead, Begun, Ended, Exchange, Head, Line, Upload};
 use super::pool::Pool;
+use super::wait::Wait;
 use super::{Failure, Reach, headers, shared, stamping};
 use crate::body::{AppBody, Fault, Progress, RequestBody, ResponseBody};
 use crate::http1::Malformed;
+use crate::settings::{Allowance, Times};
 use crate::wire::Tunnel;
 
 /// How the app is spoken to.
 #[derive(Debug, Clone)]
 pub(crate) struct Upstream {
-    /// Longest wait for the head of an answer, counted from the last byte of the request.
-    pub(crate) response_timeout: Duration,
-    /// Longest wait for a client that has been asked for more of its request.
-    pub(crate) stall_timeout: Duration,
+    /// How long is waited for the app and for clients, where no path says otherwise.
+    pub(crate) times: Times,
+    /// Whether some path does.
+    pub(crate) by_path: bool,
     /// Whether the app speaks HTTP/2 without TLS.
     pub(crate) h2c: bool,
     /// The host that the app is told, in place of the client's.
@@ -49,6 +50,8 @@ pub(crate) fn forward(
     mut request: Request<RequestBody>,
 ) -> Result<Forwarding, Failure> {
     let nonce = request.extensions_mut().remove::<Nonce>();
+    let allowance = { upstream.by_path }.then(|| request.extensions_mut().remove::<Allowance>());
+    let times = allowance.flatten().map_or(upstream.times, |own| own.times);
     let progress = request.body().progress();
     let upgrade = headers::upgrade(request.headers(), request.version());
     let asked = upgrade.is_some();
@@ -57,7 +60,7 @@ pub(crate) fn forward(
     let state = if upstream.h2c {
         let (pool, upstream) = (Rc::clone(pool), upstream.clone());
         State::Shared(Box::pin(async move {
-            shared::exchange(&pool, &upstream, request).await
+            shared::exchange(&pool, &upstream, times, request).await
         }))
     } else {
         let method = request.method().clone();
@@ -77,13 +80,14 @@ pub(crate) fn forward(
             Some(line) => State::Asking {
                 exchange: Exchange::new(line, upload, method),
                 used: true,
-                wait: Wait::new(pool, upstream, &progress),
+                wait: Wait::new(pool, times, &progress),
             },
-            None => State::dialling(pool, upstream.reach.clone(), upload, method),
+            None => State::dialling((pool, &progress), upstream.reach.clone(), upload, method),
         }
     };
     Ok(Forwarding {
         state,
+        times,
         progress,
         nonce,
         in_parts,
@@ -95,6 +99,7 @@ pub(crate) fn forward(
 #[derive(Debug)]
 pub(crate) struct Forwarding {
     state: State,
+    times: Times,
     progress: Rc<Progress>,
     nonce: Option<Nonce>,
     /// Whether the app is asked for a part of what it answers with.
@@ -124,9 +129,17 @@ enum State {
 }
 
 impl State {
-    fn dialling(pool: &Rc<Pool>, reach: Reach, upload: Upload, method: Method) -> Self {
-        let pool = Rc::clone(pool);
-        let dialled = async move { reach.patiently(&pool, async || pool.connect().await).await };
+    fn dialling(
+        (pool, progress): (&Rc<Pool>, &Rc<Progress>),
+        reach: Reach,
+        upload: Upload,
+        method: Method,
+    ) -> Self {
+        let (pool, progress) = (Rc::clone(pool), Rc::clone(progress));
+        let dialled = async move {
+            let connect = async || pool.connect().await;
+            reach.patiently((&pool, &progress), connect).await
+        };
         Self::Dialling {
             dialled: Box::pin(dialled),
             upload,
@@ -147,8 +160,20 @@ impl fmt::Debug for State {
 }
 
 impl Forwarding {
-    /// The app's answer.
+    /// The app's answer, and how long that took.
     pub(crate) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        pool: &Rc<Pool>,
+        upstream: &Upstream,
+    ) -> Poll<(Result<Response<ResponseBody>, Failure>, AppTime)> {
+        let answer = ready!(self.poll_answer(cx, pool, upstream));
+        let sent = self.progress.sent();
+        let took = sent.map(|since| pool.moment().saturating_sub(since));
+        Poll::Ready((answer, AppTime::new(took, self.progress.waited())))
+    }
+
+    fn poll_answer(
         &mut self,
         cx: &mut Context<'_>,
         pool: &Rc<Pool>,
@@ -165,7 +190,7 @@ impl Forwarding {
                     self.state = State::Asking {
                         exchange: Exchange::new(line, upload, method),
                         used,
-                        wait: Wait::new(pool, upstream, &self.progress),
+                        wait: Wait::new(pool, self.times, &self.progress),
                     };
                 }
                 State::Asking { exchange, wait, .. } => {
@@ -174,10 +199,12 @@ impl Forwarding {
                         headers: &upstream.headers,
                         placeholder: upstream.placeholder.as_deref(),
                     };
+                    self.progress.goes_out(|| pool.moment());
                     let answer = match exchange.poll(cx, ahead) {
                         Poll::Ready(answer) => answer,
                         Poll::Pending => {
-                            ready!(wait.poll(cx, upstream, &self.progress));
+                            self.progress.goes_out(|| pool.moment());
+                            ready!(wait.poll(cx, &self.progress));
                             Err(Ended::Late)
                         }
                     };
@@ -196,11 +223,14 @@ impl Forwarding {
                             upstream.reach.clone()
                         };
                         let (upload, method) = exchange.again();
-                        self.state = State::dialling(pool, reach, upload, method);
+                        self.progress.begin_anew();
+                        let whose = (pool, &self.progress);
+                        self.state = State::dialling(whose, reach, upload, method);
                         continue;
                     }
                     let head = answer.map_err(|ended| self.failure(ended))?;
-                    let answer = answered(pool, upstream, exchange, head, self.asked)?;
+                    let stall = self.times.stall;
+                    let answer = answered(pool, stall, exchange, head, self.asked)?;
                     return Poll::Ready(self.passed(answer, upstream));
                 }
                 State::Shared(shared) => {
@@ -246,7 +276,7 @@ impl Forwarding {
 /// Makes an answer of its head and what has come of its body.
 fn answered(
     pool: &Rc<Pool>,
-    upstream: &Upstream,
+    stall: Duration,
     exchange: Exchange,
     head: Head,
     asked: bool,
@@ -278,64 +308,11 @@ fn answered(
     }
     // An app that declines an upgrade may have given the connection to what would have spoken.
     let home = pool.home(head.lasts && !asked, head.keep);
-    let begun = http1::begin(
-        exchange,
-        head.extent,
-        home,
-        pool.patience(upstream.stall_timeout),
-    );
+    let begun = http1::begin(exchange, head.extent, home, pool.patience(stall));
     Ok(
         match begun.map_err(|error| Failure::Broken(error.into()))? {
             Begun::Whole(bytes) => answer.map(|_| AppBody::Whole(bytes.into())),
             Begun::Rest(body) => answer.map(|_| AppBody::Http1(body)),
         },
     )
-}
-
-/// How long an answer's head is waited for; as long as the request's own body moves, that begins anew.
-#[derive(Debug)]
-pub(super) struct Wait {
-    deadline: Deadline,
-    mark: (u64, bool),
-    stalled: bool,
-}
-
-impl Wait {
-    pub(super) fn new(pool: &Pool, upstream: &Upstream, progress: &Progress) -> Self {
-        Self {
-            deadline: pool.deadline(upstream.response_timeout),
-            mark: progress.mark(),
-            stalled: false,
-        }
-    }
-
-    /// Ready when it has lasted too long.
-    pub(super) fn poll(
-        &mut self,
-        cx: &Context<'_>,
-        upstream: &Upstream,
-        progress: &Progress,
-    ) -> Poll<()> {
-        if !self.deadline.has_passed(cx.waker()) {
-            return Poll::Pending;
-        }
-        // Over HTTP/1.1 a client that stalls has a limit of its own, which is looked at before.
-        let before = std::mem::replace(&mut self.mark, progress.mark());
-        let moved = self.mark != before;
-        if !moved && !progress.waits_for_client() {
-            return Poll::Ready(());
-        }
-        if !moved && std::mem::replace(&mut self.stalled, true) {
-            progress.give_up();
-            return Poll::Ready(());
-        }
-        self.stalled &= !moved;
-        self.deadline.renew(if self.stalled {
-            upstream.stall_timeout
-        } else {
-            upstream.response_timeout
-        });
-        self.deadline.has_passed(cx.waker());
-        Poll::Pending
-    }
 }

@@ -16,6 +16,7 @@ mod stream;
 pub(crate) mod told;
 mod trouble;
 mod uploads;
+mod wait;
 
 use std::io;
 use std::time::Duration;

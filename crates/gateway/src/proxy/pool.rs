@@ -112,6 +112,11 @@ impl Pool {
             .retain(|idle| idle.until > now && idle.line.stands());
     }
 
+    /// The moment, to the nanosecond.
+    pub(super) fn moment(&self) -> Duration {
+        self.clock.monotonic()
+    }
+
     /// A wait of at most `limit`.
     pub(super) fn deadline(&self, limit: Duration) -> Deadline {
         self.deadlines.wait(limit)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Failure, Pool};
+use crate::body::Progress;
 use crate::shared::Shared;
 
 /// How long is waited for an app that is started again.
@@ -33,7 +34,7 @@ impl Reach {
     /// What `attempt` comes to; while nobody accepts connections, once somebody does.
     pub(super) async fn patiently<T>(
         &self,
-        pool: &Pool,
+        (pool, progress): (&Pool, &Progress),
         attempt: impl AsyncFn() -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let mut failure = match attempt().await {
@@ -47,7 +48,8 @@ impl Reach {
         let Some(mut waiting) = shared.app.wait(*patience) else {
             return Err(failure);
         };
-        loop {
+        let begun = pool.moment();
+        let done = loop {
             // A gateway that ends keeps nobody waiting.
             let again = tokio::select! {
                 biased;
@@ -55,13 +57,15 @@ impl Reach {
                 again = waiting.again() => again,
             };
             if !again {
-                return Err(failure);
+                break Err(failure);
             }
             pool.move_to(shared.app.load().address());
             match attempt().await {
                 Err(still) if still.may_pass() => failure = still,
-                done => return done,
+                done => break done,
             }
-        }
+        };
+        progress.has_waited(pool.moment().saturating_sub(begun));
+        done
     }
 }

@@ -13,18 +13,21 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use panoply_core::{ClientAddress, Connection, RequestId, Scheme};
 
-use super::forward::{Upstream, Wait};
+use super::forward::Upstream;
 use super::multiplexed::Turn;
 use super::pool::Pool;
 use super::stamping::may_be_in_parts;
 use super::uploads::Outgoing;
+use super::wait::Wait;
 use super::{Failure, Reach, headers, told};
 use crate::body::{AppBody, Progress, RequestBody};
+use crate::settings::Times;
 
 /// Sends `request` on and gives the answer as soon as its head is there.
 pub(super) async fn exchange(
     pool: &Rc<Pool>,
     upstream: &Upstream,
+    times: Times,
     mut request: Request<RequestBody>,
 ) -> Result<Response<AppBody>, Failure> {
     prepare(
@@ -34,7 +37,7 @@ pub(super) async fn exchange(
         upstream.host.as_ref(),
     );
     let progress = request.body().progress();
-    let (mut answer, turn) = share(pool, upstream, request, &progress).await?;
+    let (mut answer, turn) = share(pool, upstream, times, request, &progress).await?;
     if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
         return Err(Failure::Unasked);
     }
@@ -132,18 +135,19 @@ impl Again {
 async fn share(
     pool: &Pool,
     upstream: &Upstream,
+    times: Times,
     request: Request<RequestBody>,
     progress: &Progress,
 ) -> Result<(Response<Incoming>, Turn), Failure> {
     let lines = pool.multiplexed();
-    let patience = || pool.patience(upstream.stall_timeout);
+    let patience = || pool.patience(times.stall);
     let open = async || lines.open(pool.dial_shared()).await;
-    let (mut sender, mut turn) = upstream.reach.patiently(pool, open).await?;
+    let (mut sender, mut turn) = upstream.reach.patiently((pool, progress), open).await?;
     let again = Again::of(&request);
     let moves = pool.moves();
     let send = request.map(|body| lines.outgoing(body, &mut turn, patience()));
     let send = sender.try_send_request(send);
-    let (request, reach) = match (answer(pool, upstream, progress, send).await, again) {
+    let (request, reach) = match (answer(pool, times, progress, send).await, again) {
         (Ok(answer), _) => return Ok((answer, turn)),
         (Err(Unanswered::Unsent(unsent)), _) => (*unsent, upstream.reach.clone()),
         // Refused unseen, or lost with its connection: hyper does not tell one from the other. An app that may have
@@ -155,10 +159,11 @@ async fn share(
     };
     lines.retire(&turn);
     drop(turn);
-    let (mut sender, mut turn) = reach.patiently(pool, open).await?;
+    let (mut sender, mut turn) = reach.patiently((pool, progress), open).await?;
+    progress.begin_anew();
     let send = request.map(|body| lines.outgoing(body, &mut turn, patience()));
     let send = sender.try_send_request(send);
-    let answered = answer(pool, upstream, progress, send).await;
+    let answered = answer(pool, times, progress, send).await;
     Ok((answered.map_err(|error| error.failure(progress))?, turn))
 }
 
@@ -183,17 +188,23 @@ impl Unanswered {
 /// Waits for an answer's head, and for no longer than the app may take.
 async fn answer(
     pool: &Pool,
-    upstream: &Upstream,
+    times: Times,
     progress: &Progress,
     sent: impl Future<
         Output = Result<Response<Incoming>, hyper::client::conn::TrySendError<Request<Outgoing>>>,
     >,
 ) -> Result<Response<Incoming>, Unanswered> {
     let mut sent = pin!(sent);
-    let mut wait = Wait::new(pool, upstream, progress);
-    let within = poll_fn(|cx| match sent.as_mut().poll(cx) {
-        Poll::Ready(sent) => Poll::Ready(Some(sent)),
-        Poll::Pending => wait.poll(cx, upstream, progress).map(|()| None),
+    let mut wait = Wait::new(pool, times, progress);
+    let within = poll_fn(|cx| {
+        progress.goes_out(|| pool.moment());
+        match sent.as_mut().poll(cx) {
+            Poll::Ready(sent) => Poll::Ready(Some(sent)),
+            Poll::Pending => {
+                progress.goes_out(|| pool.moment());
+                wait.poll(cx, progress).map(|()| None)
+            }
+        }
     });
     match within.await {
         Some(Ok(answer)) => Ok(answer),

@@ -1,4 +1,4 @@
-//! What stands behind the gateway.
+//! What stands behind the gateway, and how it is asked whether it is well.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -7,8 +7,28 @@ use http::HeaderValue;
 use panoply_tls::AppTls;
 
 use super::App;
+use crate::app::Health;
 use crate::config::{ConfigError, Loaded, Upstream};
 use crate::surroundings::Surroundings;
+
+/// What the app is asked for to know that it is well.
+pub(super) fn health(loaded: &Loaded, by_https: bool) -> Result<Option<Health>, ConfigError> {
+    let config = &loaded.config;
+    let Some(written) = &config.app.health else {
+        return Ok(None);
+    };
+    let path = { written.starts_with('/') }.then(|| written.parse().ok());
+    let Some(path) = path.flatten() else {
+        let message = format!("app.health: `{written}` is not a path");
+        return Err(loaded
+            .error("app.health", message)
+            .with_help("write a path of the app, such as `/healthz`"));
+    };
+    let domains = config.tls.domain_names().iter();
+    let names = { config.listen.canonical.iter() }.chain(domains);
+    let names: Vec<String> = names.chain(config.listen.hosts.listed()).cloned().collect();
+    Ok(Some(Health::new(path, &names, by_https)))
+}
 
 /// What stands behind the gateway, and by what it is known.
 pub(super) fn app(loaded: &Loaded, around: &Surroundings) -> Result<App, ConfigError> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use panoply::limits::Insured;
 
 use super::Limits;
-use crate::config::{ConfigError, Loaded};
+use crate::config::{ConfigError, Loaded, Span};
 use crate::wire::Patience;
 
 /// As many as a map of headers has room for, with some to spare for our own.
@@ -33,11 +33,7 @@ pub(super) fn limits(loaded: &Loaded) -> Result<Limits, ConfigError> {
         ("stall_timeout", limits.stall_timeout),
         ("response_timeout", limits.response_timeout),
     ] {
-        if span.get() < Duration::from_secs(1) {
-            let path = format!("limits.{key}");
-            let error = loaded.error(&path, format!("{path}: {span} is too short"));
-            return Err(error.with_help("write at least `1s`"));
-        }
+        check_timeout(loaded, &format!("limits.{key}"), span)?;
     }
     Ok(Limits {
         header_bytes,
@@ -53,6 +49,15 @@ pub(super) fn limits(loaded: &Loaded) -> Result<Limits, ConfigError> {
         streams: limits.streams.get(),
         stream_resets: count(limits.stream_resets),
     })
+}
+
+/// What is waited for is waited for a second at least.
+pub(super) fn check_timeout(loaded: &Loaded, path: &str, span: Span) -> Result<(), ConfigError> {
+    if span.get() >= Duration::from_secs(1) {
+        return Ok(());
+    }
+    let error = loaded.error(path, format!("{path}: {span} is too short"));
+    Err(error.with_help("write at least `1s`"))
 }
 
 /// How long a store in common may be silent.

@@ -269,7 +269,15 @@ async fn answer(
         let in_flight = line.watch.begin();
         Source::Http2(line.worker.streams().upload(body, in_flight))
     });
-    let response = line.worker.call(request).await?;
+    let stalls = |stall: Option<Duration>| {
+        if let Some(stall) = stall {
+            // As long as one of its requests may stall, all of it may.
+            let site = line.worker.limits().patience.stall;
+            line.watch.extend_stall(stall.max(site));
+            line.worker.streams().set_stall(stall);
+        }
+    };
+    let response = line.worker.call(request, stalls).await?;
     let taking = line.worker.streams().taking();
     Ok(response.map(|inner| Held::new(inner, in_flight, taking)))
 }

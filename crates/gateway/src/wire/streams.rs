@@ -18,7 +18,7 @@ use pin_project_lite::pin_project;
 use slab::Slab;
 
 use super::leftover::{Leftover, Rest, Upload};
-use super::watch::{InFlight, TICK};
+use super::watch::{InFlight, TICK, ticks};
 
 /// All streams of one worker.
 #[derive(Debug, Default)]
@@ -33,6 +33,8 @@ pub(crate) struct Streams {
 struct Slot {
     /// Since when the client has a piece of its answer to take.
     since: Option<u32>,
+    /// For how many ticks the client may leave it there, where a path says so.
+    stall: Option<u32>,
     over: bool,
     waker: Option<Waker>,
     leftover: Option<Rc<Leftover>>,
@@ -60,6 +62,15 @@ impl Streams {
         upload
     }
 
+    /// How long the client may leave the answer to the request that is being answered.
+    pub(super) fn set_stall(&self, stall: Duration) {
+        if let Some(key) = self.current.get()
+            && let Some(slot) = self.slots.borrow_mut().get_mut(key)
+        {
+            slot.stall = Some(ticks(stall));
+        }
+    }
+
     /// What is left of the body that the stream's request had.
     fn rest(&self, key: usize) -> Option<Rest> {
         let leftover = self.slots.borrow().get(key)?.leftover.clone();
@@ -71,7 +82,8 @@ impl Streams {
         self.now.set(self.now.get().wrapping_add(1));
         for (_, slot) in self.slots.borrow_mut().iter_mut() {
             let waited = |since: u32| TICK * self.now.get().wrapping_sub(since);
-            if slot.over || slot.since.is_none_or(|since| waited(since) <= patience) {
+            let most = slot.stall.map_or(patience, |ticks| TICK * ticks);
+            if slot.over || slot.since.is_none_or(|since| waited(since) <= most) {
                 continue;
             }
             slot.over = true;

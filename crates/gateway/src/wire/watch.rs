@@ -62,6 +62,8 @@ pub(crate) struct Watch {
     writer: Mutex<Option<Waker>>,
     looks: AtomicBool,
     unread: Stall,
+    /// For how many ticks it may stall, where a path says so; otherwise zero.
+    own_stall: AtomicU32,
 }
 
 impl Watch {
@@ -194,6 +196,16 @@ impl Watch {
         self.unread.renew(self.now());
     }
 
+    /// How long it may stall from now on: as a path says, or as all may.
+    pub(crate) fn set_stall(&self, stall: Option<Duration>) {
+        self.own_stall.store(stall.map_or(0, ticks), Relaxed);
+    }
+
+    /// It may stall as long as `stall`, or as it might before if that is longer.
+    pub(crate) fn extend_stall(&self, stall: Duration) {
+        self.own_stall.fetch_max(ticks(stall), Relaxed);
+    }
+
     fn now(&self) -> u32 {
         self.now.load(Relaxed)
     }
@@ -201,7 +213,11 @@ impl Watch {
     /// The limit that has been passed, if one has.
     fn overdue(&self, patience: Patience) -> Option<&'static str> {
         let waited = |since: u32| TICK * self.now().wrapping_sub(since);
-        let stalled = |stall: &Stall| stall.since().is_some_and(|at| waited(at) > patience.stall);
+        let most = match self.own_stall.load(Relaxed) {
+            0 => patience.stall,
+            own => TICK * own,
+        };
+        let stalled = |stall: &Stall| stall.since().is_some_and(|at| waited(at) > most);
         if self.is_tunnel() {
             // What the app is still to take is nothing that the client could hasten.
             let quiet = self.half_open.load(Relaxed)
@@ -228,6 +244,12 @@ impl Watch {
             None
         }
     }
+}
+
+/// As many ticks as a time has, one at least.
+pub(super) fn ticks(time: Duration) -> u32 {
+    let ticks = time.as_millis().div_ceil(TICK.as_millis());
+    u32::try_from(ticks).unwrap_or(u32::MAX).max(1)
 }
 
 /// Since when something has not moved; zero while it does.

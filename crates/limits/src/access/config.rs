@@ -87,8 +87,7 @@ impl AccessConfig {
         let missing = |key, example| Error::Missing { key, example };
         let path = { self.path.as_deref() }.ok_or_else(|| missing("path", PATH))?;
         let allow = { self.allow.as_deref() }.ok_or_else(|| missing("allow", ALLOW))?;
-        let is_path = path.starts_with('/') && !path.contains(['*', '?', '#']);
-        let below = is_path.then(|| Below::new(path)).flatten();
+        let below = is_path(path).then(|| Below::new(path)).flatten();
         let below = below.ok_or_else(|| Error::Value {
             key: "path",
             problem: format!("is `{path}`, which is no path"),
@@ -101,6 +100,11 @@ impl AccessConfig {
             tried: Tried::default(),
         })
     }
+}
+
+/// Whether it is written as a path, and not as a pattern or with a query.
+pub(crate) fn is_path(path: &str) -> bool {
+    path.starts_with('/') && !path.contains(['*', '?', '#'])
 }
 
 impl fmt::Display for AccessConfig {

@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 use super::path::{Below, Reading};
 
 /// An app by its name, and the segments by which it routes a path.
-type App = (&'static str, fn(&str) -> Vec<String>);
+pub(crate) type App = (&'static str, fn(&str) -> Vec<String>);
 
 /// A path: where some app routes it below `/admin` or `/admin/users`, it is covered.
 pub fn access(data: &[u8]) {
@@ -28,7 +28,7 @@ pub fn access(data: &[u8]) {
 }
 
 /// How frameworks come from a target to the segments that they route by.
-pub(super) const APPS: [App; 9] = [
+pub(crate) const APPS: [App; 9] = [
     // Express, Hono: by the letters that came, in any case.
     ("raw", |path| segments(&path.to_lowercase())),
     // Flask, Django, Go's mux with UseEncodedPath off: decoded once.

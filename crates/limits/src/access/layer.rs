@@ -34,7 +34,7 @@ struct Inner {
 
 /// Where IIS and what follows it, Symfony among it, say that another path is meant. They are dropped from whom nobody
 /// trusts; a proxy that is trusted may pass on what its client wrote.
-static MEANT: [HeaderName; 2] = [
+pub(crate) static MEANT: [HeaderName; 2] = [
     HeaderName::from_static("x-original-url"),
     HeaderName::from_static("x-rewrite-url"),
 ];

@@ -10,11 +10,11 @@ use crate::login::{is_canonical, is_program};
 
 /// A path with all that lies below it, by its segments.
 #[derive(Debug)]
-pub(super) struct Below(Vec<String>);
+pub(crate) struct Below(Vec<String>);
 
 /// A path that was asked for.
 #[derive(Debug)]
-pub(super) struct Reading<'a> {
+pub(crate) struct Reading<'a> {
     /// Decoded, without case, parameters, and what says nothing; split by single slashes.
     text: Cow<'a, str>,
     trust: Trust,
@@ -36,14 +36,19 @@ const ROUNDS: usize = 4;
 
 impl Below {
     /// Nothing if apps could read the path in more than one way.
-    pub(super) fn new(path: &str) -> Option<Self> {
+    pub(crate) fn new(path: &str) -> Option<Self> {
         let reading = Reading::of(path);
         let segments = reading.segments().map(str::to_owned).collect();
         (reading.trust == Trust::Plain).then_some(Self(segments))
     }
 
+    /// How many segments it has.
+    pub(crate) const fn depth(&self) -> usize {
+        self.0.len()
+    }
+
     /// Whether the path, or some app's reading of it, is this one or lies below it.
-    pub(super) fn covers(&self, asked: &Reading<'_>) -> bool {
+    pub(crate) fn covers(&self, asked: &Reading<'_>) -> bool {
         let segments: SmallVec<[&str; 16]> = asked.segments().collect();
         // What follows a program (`/index.php/admin`) is a path as well, to the program.
         let has_program = { segments.split_last() }
@@ -82,7 +87,7 @@ impl Below {
 }
 
 impl<'a> Reading<'a> {
-    pub(super) fn of(path: &'a str) -> Self {
+    pub(crate) fn of(path: &'a str) -> Self {
         if is_canonical(path) {
             return Self {
                 text: path.into(),
@@ -121,6 +126,17 @@ impl<'a> Reading<'a> {
             text: text.into(),
             trust,
         }
+    }
+
+    /// Whether all apps read the same segments, or say that there is no such path.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.trust == Trust::Plain
+    }
+
+    /// Whether a program stands behind so many segments, and a path of its own behind that.
+    pub(crate) fn has_program_behind(&self, segments: usize) -> bool {
+        let mut rest = self.segments().skip(segments).peekable();
+        std::iter::from_fn(|| rest.next().filter(|_| rest.peek().is_some())).any(is_program)
     }
 
     fn segments(&self) -> impl Iterator<Item = &str> {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use http::{HeaderValue, Method, StatusCode, Uri, Version};
-use panoply_core::{BlockId, RequestId};
+use panoply_core::{AppTime, BlockId, RequestId};
 
 /// One request and its answer, complete.
 #[derive(Debug, Clone)]
@@ -34,6 +34,8 @@ pub struct Exchange {
     pub duration: Duration,
     /// From the request's head to the answer's head.
     pub first_byte: Duration,
+    /// How long the app took, where whoever asked it has said so.
+    pub app: Option<AppTime>,
     /// The rule that refused the request, if one did.
     pub rule: Option<&'static str>,
     /// The block that refused it, if one did.

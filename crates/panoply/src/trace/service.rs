@@ -68,6 +68,7 @@ fn record<B>(id: RequestId, request: &Request<B>, shared: &Arc<Shared>) -> Box<R
         bytes: 0,
         duration: Duration::ZERO,
         first_byte: Duration::ZERO,
+        app: None,
         rule: None,
         block: None,
         aborted: false,
@@ -124,6 +125,7 @@ where
         let record = this.record.take().map(|mut record| {
             record.exchange.first_byte = record.elapsed();
             record.exchange.status = response.status();
+            record.exchange.app = response.extensions().get().copied();
             let refusal = response.extensions().get::<Refusal>();
             record.exchange.rule = refusal.map(Refusal::rule);
             record.exchange.block = refusal.and_then(Refusal::block);

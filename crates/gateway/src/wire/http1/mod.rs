@@ -163,7 +163,8 @@ where
         Some(number) => Source::http1(Rc::clone(inlet) as Rc<dyn Feed>, number),
         None => Source::None,
     };
-    let mut answering = pin!(line.worker.call(request.map(|()| body)));
+    let stalls = |stall| line.watch.set_stall(stall);
+    let mut answering = pin!(line.worker.call(request.map(|()| body), stalls));
     let interims = line.worker.interims();
     // Whoever speaks HTTP/1.0 is not sent any (RFC 9110 §15.2).
     let welcome = asked.version == Version::HTTP_11;

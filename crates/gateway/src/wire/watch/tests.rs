@@ -43,6 +43,36 @@ fn who_is_idle_for_longest_makes_room() {
     });
 }
 
+#[test]
+fn who_may_stall_longer_or_less_is_held_to_that() {
+    let sweeper = Sweeper::default();
+    let watch = sweeper.watch();
+    let _request = watch.begin();
+    sweeper.now.fetch_add(4, Relaxed);
+    let second = Duration::from_secs(1);
+    for (own, ticks) in [(None, 8), (Some(second), 4), (Some(second * 10), 40)] {
+        watch.set_stall(own);
+        watch.set_read_stalled(true);
+        assert_eq!(after(&watch, &sweeper, ticks), None, "{own:?}");
+        assert_eq!(
+            after(&watch, &sweeper, 1),
+            Some("limits/slow-body"),
+            "{own:?}"
+        );
+        watch.set_read_stalled(false);
+    }
+    // Of several requests on one connection the longest counts.
+    watch.set_stall(None);
+    for own in [second * 3, second * 10, second * 5] {
+        watch.extend_stall(own);
+    }
+    watch.set_write_stalled(true);
+    assert_eq!(after(&watch, &sweeper, 40), None);
+    assert_eq!(after(&watch, &sweeper, 1), Some(SLOW_READER));
+    assert_eq!(ticks(Duration::from_millis(251)), 2);
+    assert_eq!(ticks(Duration::ZERO), 1);
+}
+
 fn after(watch: &Watch, sweeper: &Sweeper, ticks: u32) -> Option<&'static str> {
     sweeper.now.fetch_add(ticks, Relaxed);
     watch.overdue(PATIENCE)

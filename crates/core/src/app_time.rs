@@ -1,0 +1,32 @@
+//! How long an app that is asked for an answer takes for it.
+
+use std::time::Duration;
+
+/// What an answer has cost whoever waited for the app; in a response's extensions, for whoever records the exchange.
+///
+/// ```
+/// use http::Response;
+/// use panoply_core::AppTime;
+/// use std::time::Duration;
+///
+/// let mut answer = Response::new(());
+/// let time = AppTime::new(Some(Duration::from_millis(12)), None);
+/// answer.extensions_mut().insert(time);
+/// assert_eq!(answer.extensions().get::<AppTime>().unwrap().took, Some(Duration::from_millis(12)));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AppTime {
+    /// From the request's last byte to the head of the answer, or until that was given up; from the request's
+    /// first byte where the answer came before its last. Nothing if the app was never sent the request.
+    pub took: Option<Duration>,
+    /// How long the request waited for an app that was away, if it did.
+    pub waited: Option<Duration>,
+}
+
+impl AppTime {
+    /// Of an app that `took` so long, and was `waited` for before.
+    pub const fn new(took: Option<Duration>, waited: Option<Duration>) -> Self {
+        Self { took, waited }
+    }
+}
