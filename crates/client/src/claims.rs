@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderName};
 
 /// Headers that some proxy, CDN or framework is known to read a client's address, certificate, host,
 /// scheme or target from, apart from those that begin with one of [`FAMILIES`].
-const CLAIMS: [&str; 43] = [
+const CLAIMS: [&str; 46] = [
     "ali-cdn-real-ip",
     "cdn-src-ip",
     "cf-connecting-ip",
@@ -22,12 +22,13 @@ const CLAIMS: [&str; 43] = [
     "incap-client-ip",
     "proxy-client-ip",
     "true-client-ip",
-    "wl-proxy-client-ip",
     "x-appengine-user-ip",
     "x-arr-clientcert",
     "x-azure-clientip",
     "x-azure-socketip",
+    "x-client-dn",
     "x-client-ip",
+    "x-client-verify",
     "x-cluster-client-ip",
     "x-envoy-external-address",
     "x-forwarded",
@@ -44,21 +45,26 @@ const CLAIMS: [&str; 43] = [
     "x-rewrite-url",
     "x-scheme",
     "x-ssl-cert",
+    "x-ssl-issuer",
+    "x-ssl-subject",
     "x-sucuri-clientip",
     "x-url-scheme",
     "x-vercel-forwarded-for",
     "x-vercel-proxied-for",
 ];
 
-/// What the names of a whole family of them begin with: AWS, Google, ingress-nginx and what is copied from
-/// their guides name a certificate's parts each by itself.
-const FAMILIES: [&str; 6] = [
+/// What the names of a whole family of them begin with: AWS, Cloudflare, Google, ingress-nginx and what is copied from
+/// their guides name a certificate's parts each by itself, and WebLogic all that its own proxy says.
+const FAMILIES: [&str; 9] = [
     "cf-cert-",
+    "cf-client-cert-",
     "ssl-client-",
+    "wl-proxy-",
     "x-amzn-mtls-",
     "x-client-cert",
     "x-forwarded-",
     "x-ssl-client-",
+    "x-tls-client-",
 ];
 
 /// Whether a header says on whose behalf, or how, a request was first made, such as
@@ -116,6 +122,10 @@ mod tests {
                 "x-client-cert",
                 "x-client-cert-present",
                 "x-ssl-client-s-dn",
+                "x-tls-client-subject",
+                "cf-client-cert-der-base64",
+                "wl-proxy-client-cert",
+                "wl-proxy-client-ip",
             ])
             .chain(&others)
         {

@@ -105,7 +105,10 @@ pub fn set_cookie(line: &[u8]) {
     let odd = odd || both.into_iter().any(|byte| b" ,\"".contains(byte));
     let odd = odd || set.name().to_ascii_lowercase() != set.name();
     // To PHP or .NET it is another's, which goes by a name of its own outside.
-    let odd = odd || GUARD.is_read_as_another(set.name());
+    let odd = odd
+        || GUARD.is_read_as_another(set.name())
+        || GUARD.is_read_as_sealed(set.name())
+        || GUARD.is_another_in_blanks(set.name());
     let too_large = set.bytes() > 4096 - 64;
     let is_deletion = set.max_age_attribute().is_some_and(|age| age <= 0);
     // An app does not know the names outside; the fuzzer finds them.

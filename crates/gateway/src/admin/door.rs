@@ -12,7 +12,7 @@ use http::{HeaderValue, Method};
 use panoply_core::{ClientAddress, Nonce, Scheme, Secret, parse_host};
 
 /// The cookie of whoever has shown the token.
-const COOKIE_NAME: &str = "panoply_admin";
+pub(crate) const COOKIE_NAME: &str = "panoply_admin";
 
 /// How long a session lasts.
 const SESSION: Duration = Duration::from_hours(12);

@@ -34,7 +34,7 @@ use crate::shared::Shared;
 use crate::surroundings::Surroundings;
 
 use desk::Desk;
-pub(crate) use door::is_loopback;
+pub(crate) use door::{COOKIE_NAME as SESSION_COOKIE, is_loopback};
 pub(crate) use recent::Recent;
 
 /// Connections at once; scrapers need one, a browser six. Beyond them the oldest makes room.

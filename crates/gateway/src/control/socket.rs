@@ -3,11 +3,12 @@
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::fs::{FlockOperation, Mode, chmod, fchmod, flock};
+use rustix::fs::{FlockOperation, Mode, OFlags, chmod, fchmod, flock};
 use socket2::{Domain, SockAddr, Type};
 
 use super::SOCKET;
@@ -119,12 +120,23 @@ pub(crate) fn bind(state: &Path) -> io::Result<Option<Socket>> {
 
 /// The turn of whoever looks at the socket and takes its place: of two that wait for a third to end, the later would
 /// take it from the earlier, which had it a moment ago and does not listen yet.
+///
+/// It is a file of its own that nobody else can open: who may read the directory may lock that, for as long as he likes.
 fn turn(state: &Path) -> Option<fs::File> {
-    let state = fs::File::open(state).ok()?;
+    let file = fs::OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
+        .open(state.join(LOCK))
+        .ok()?;
     // Not every file system has that; then it is as it was.
-    flock(&state, FlockOperation::LockExclusive).ok()?;
-    Some(state)
+    flock(&file, FlockOperation::LockExclusive).ok()?;
+    Some(file)
 }
+
+const LOCK: &str = "control.lock";
 
 /// Listens at a path where nobody but the owner may come in.
 fn of_its_owner(path: &Path) -> io::Result<UnixListener> {
@@ -170,6 +182,20 @@ mod tests {
         fs::remove_file(&path).unwrap();
         let _listener = of_its_owner(&path).unwrap();
         UnixStream::connect(&path).unwrap();
+    }
+
+    #[test]
+    fn nobody_who_may_read_the_directory_keeps_it_from_being_made() {
+        let state = tempfile::tempdir().unwrap();
+        let others = fs::File::open(state.path()).unwrap();
+        flock(&others, FlockOperation::LockExclusive).unwrap();
+        let (bound, is_bound) = std::sync::mpsc::channel();
+        let path = state.path().to_owned();
+        std::thread::spawn(move || bound.send(bind(&path).unwrap().is_some()));
+        let in_time = is_bound.recv_timeout(std::time::Duration::from_secs(20));
+        assert_eq!(in_time, Ok(true), "it waits for who locks the directory");
+        let lock = fs::metadata(state.path().join(LOCK)).unwrap();
+        assert_eq!(lock.mode() & 0o777, 0o600);
     }
 
     #[test]

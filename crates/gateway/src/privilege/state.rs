@@ -12,7 +12,7 @@ use rustix::fs::{Access, access};
 use super::Account;
 
 /// What a state directory has in it.
-const OURS: [&str; 9] = [
+const OURS: [&str; 10] = [
     "secret",
     "keys",
     "ca.pem",
@@ -22,6 +22,7 @@ const OURS: [&str; 9] = [
     "tls.lock",
     "acme",
     "control.sock",
+    "control.lock",
 ];
 
 /// How the rest of it begins: files of the store, and what was being written.
@@ -280,6 +281,7 @@ mod tests {
             ".leaf.pem.new",
             "panoply.db-wal",
             "panoply.db-lock",
+            "control.lock",
             "csp-reports.json",
             ".csp-reports.json.123",
             "acme",

@@ -18,11 +18,12 @@ use std::net::IpAddr;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::BodyExt as _;
 use panoply::limits::GuardedBody;
 use panoply_core::{ClientAddress, Refusal};
 use serde::{Deserialize, Serialize};
@@ -76,12 +77,22 @@ pub(crate) struct Received {
 /// The largest body of reports that is read, in bytes.
 const MAX_BODY: usize = 64 << 10;
 
+/// How long one may take to come: a browser has all of it before it begins.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+fn refuse(status: StatusCode, detail: &'static str) -> Refusal {
+    Refusal::new(status, "reports/malformed", detail)
+}
+
+fn too_large() -> Refusal {
+    refuse(StatusCode::PAYLOAD_TOO_LARGE, "The report is too large.")
+}
+
 /// Takes the reports in a request; the answer says nothing of what became of them.
 pub(crate) async fn receive(
     request: Request<RequestBody>,
     reports: &mpsc::Sender<Received>,
 ) -> Result<Response<GuardedBody<ResponseBody>>, Refusal> {
-    let refuse = |status, detail: &'static str| Refusal::new(status, "reports/malformed", detail);
     if request.method() != Method::POST {
         return Err(refuse(
             StatusCode::METHOD_NOT_ALLOWED,
@@ -100,17 +111,14 @@ pub(crate) async fn receive(
         .trim()
         .to_ascii_lowercase();
     let client = request.extensions().get().map(ClientAddress::network);
-    let too_large = || refuse(StatusCode::PAYLOAD_TOO_LARGE, "The report is too large.");
     if http_body::Body::size_hint(request.body()).lower() > MAX_BODY as u64 {
         return Err(too_large());
     }
-    let body = match Limited::new(request.into_body(), MAX_BODY).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(error) if error.is::<LengthLimitError>() => {
-            return Err(too_large());
-        }
-        Err(_) => return Err(refuse(StatusCode::BAD_REQUEST, "The report broke off.")),
-    };
+    let read = tokio::time::timeout(PATIENCE, read(request.into_body())).await;
+    let body = read.unwrap_or_else(|_| {
+        let late = "The report did not come in time.";
+        Err(refuse(StatusCode::REQUEST_TIMEOUT, late))
+    })?;
     let parsed = parse::parse(&media, &body).ok_or_else(|| {
         refuse(
             StatusCode::BAD_REQUEST,
@@ -124,4 +132,70 @@ pub(crate) async fn receive(
     let mut response = Response::new(GuardedBody::from(Bytes::new()));
     *response.status_mut() = StatusCode::NO_CONTENT;
     Ok(response)
+}
+
+/// The whole body, in one piece, however small the pieces are that it comes in.
+async fn read(mut body: RequestBody) -> Result<Vec<u8>, Refusal> {
+    let mut all = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let broke_off = |_| refuse(StatusCode::BAD_REQUEST, "The report broke off.");
+        let Ok(data) = frame.map_err(broke_off)?.into_data() else {
+            continue;
+        };
+        if all.len() + data.len() > MAX_BODY {
+            return Err(too_large());
+        }
+        all.extend_from_slice(&data);
+    }
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::io;
+    use std::rc::Rc;
+    use std::task::{Context, Poll};
+
+    use http_body::{Frame, SizeHint};
+
+    use super::*;
+    use crate::body::Source;
+    use crate::wire::Feed;
+
+    /// A client that begins a report and sends no more of it.
+    #[derive(Debug, Default)]
+    struct Stalls(Cell<bool>);
+
+    impl Feed for Stalls {
+        fn poll(&self, _: u64, _: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+            if self.0.replace(true) {
+                return Poll::Pending;
+            }
+            Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"{")))))
+        }
+
+        fn is_end(&self, _: u64) -> bool {
+            false
+        }
+
+        fn size_hint(&self, _: u64) -> SizeHint {
+            SizeHint::new()
+        }
+
+        fn let_go(&self, _: u64) {}
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_report_that_does_not_come_is_not_waited_for() {
+        let body = RequestBody::new(Source::http1(Rc::<Stalls>::default(), 1), 1 << 20);
+        let request = Request::post("/").header(CONTENT_TYPE, "application/csp-report");
+        let (reports, _taken) = mpsc::channel(1);
+        let begun = tokio::time::Instant::now();
+        let received = receive(request.body(body).unwrap(), &reports);
+        let received = tokio::time::timeout(10 * PATIENCE, received).await;
+        let refusal = received.expect("it waits for ever").unwrap_err();
+        assert_eq!(refusal.status(), StatusCode::REQUEST_TIMEOUT);
+        assert_eq!(begun.elapsed(), PATIENCE);
+    }
 }

@@ -247,6 +247,21 @@ impl CookieGuardConfig {
         &self.seal
     }
 
+    /// The names whose values somebody has asked to be sealed.
+    pub(super) fn sealed_names(&self) -> impl Iterator<Item = &str> {
+        let by_rule = self
+            .names
+            .iter()
+            .filter(|(_, rule)| rule.seal == Some(true));
+        let by_rule = by_rule.map(|(name, _)| name);
+        self.seal.iter().chain(by_rule).map(String::as_str)
+    }
+
+    /// Whether there is any such name.
+    pub(super) fn seals_any(&self) -> bool {
+        self.sealed_names().next().is_some()
+    }
+
     pub(super) fn leaves(&self, name: &[u8]) -> bool {
         is_listed(&self.leave, name)
     }

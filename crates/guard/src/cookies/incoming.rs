@@ -11,7 +11,6 @@ use smallvec::SmallVec;
 use super::CookieGuard;
 use super::config::Unsealable;
 use super::guard::Treatment;
-use crate::names::{OF_DOT_NET, OF_PHP};
 
 /// What a request's cookies told.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -101,13 +100,17 @@ impl CookieGuard {
         if treatment.left {
             return Some(Passed::as_it_came(pair, treatment.is_session()));
         }
-        if pair.is_odd() {
+        if pair.is_odd() || self.is_another_in_blanks(pair.name) {
             return None;
         }
         let is_other = || treatment.outside.is_some() || self.is_read_as_another(name);
         let plain = https && inside.is_none() && is_other();
-        let hides = || https && inside.is_none() && self.holds_another(pair);
-        if (plain || hides()) && !self.takes_plain() {
+        let aliased = https && inside.is_none();
+        let holds = || {
+            (aliased || self.config().seals_any()) && self.holds_another(pair, aliased)
+                || self.is_read_as_sealed(name)
+        };
+        if (plain || holds()) && !self.takes_plain() {
             if plain {
                 self.tell_of_plain(name);
             }
@@ -127,54 +130,6 @@ impl CookieGuard {
             as_it_came: inside.is_none() && !unsealed,
             value,
         })
-    }
-
-    /// Whether a name that goes by an alias stands where some parsers begin another pair, in the value or
-    /// at the end of a name: Python's `SimpleCookie` at a space, those that still know RFC 2109 at a comma,
-    /// either behind a quoted value.
-    fn holds_another(&self, pair: Pair<'_>) -> bool {
-        let begins = |byte: &u8| matches!(byte, b' ' | b'\t' | b',' | b'"');
-        let is_other =
-            |name: &[u8]| self.aliases().outside(name).is_some() || self.is_read_as_another(name);
-        let behind = pair.name.rsplit(begins).next().unwrap_or_default();
-        if behind.len() < pair.name.len() && is_other(behind) {
-            return true;
-        }
-        // Nearly none has one, which is told sooner than where it would be.
-        if !pair
-            .value
-            .iter()
-            .fold(false, |any, byte| any | begins(byte))
-        {
-            return false;
-        }
-        let pieces = pair.value.split(begins).skip(1);
-        let mut pieces = pieces.filter(|piece| !piece.is_empty()).peekable();
-        while let Some(piece) = pieces.next() {
-            let mut parts = piece.splitn(2, |byte| *byte == b'=');
-            let name = parts.next().unwrap_or_default();
-            let has_value =
-                parts.next().is_some() || pieces.peek().is_some_and(|next| next.starts_with(b"="));
-            if has_value && is_other(name) {
-                return true;
-            }
-        }
-        false
-    }
-
-    /// Whether PHP or .NET takes a name for another that goes by an alias: to the one points, spaces and
-    /// brackets are `_`, to the other capitals are small letters.
-    pub(crate) fn is_read_as_another(&self, name: &[u8]) -> bool {
-        let is =
-            |own: u8, byte: u8| own == byte || own == b'_' && matches!(byte, b'.' | b' ' | b'[');
-        let reads = |own: &&&str| {
-            let mut pairs = own.bytes().zip(name);
-            own.len() == name.len() && pairs.all(|(own, byte)| is(own, *byte))
-        };
-        let is_same = |own: &&&str| own.as_bytes().eq_ignore_ascii_case(name);
-        let read = OF_PHP.iter().find(reads);
-        let read = read.or_else(|| OF_DOT_NET.iter().find(is_same));
-        read.is_some_and(|own| self.aliases().outside(own.as_bytes()).is_some())
     }
 
     /// Whether a pair that was not admitted is one that does not open, and blocks.

@@ -8,6 +8,7 @@ mod explain;
 mod guard;
 mod incoming;
 mod outgoing;
+mod read_as;
 mod service;
 #[cfg(test)]
 mod tests;

@@ -5,15 +5,15 @@ use std::io::Read;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf as _, Bytes};
+use bytes::{Buf as _, Bytes, BytesMut};
 use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 pin_project! {
-    /// A body of which the guard has read the beginning, or all, or nothing: frame by frame what
-    /// came, then whatever is still to come.
+    /// A body of which the guard has read the beginning, or all, or nothing: what came, then whatever is still to
+    /// come, frame by frame.
     #[derive(Debug)]
     pub struct GuardedBody<B>
     where
@@ -39,7 +39,7 @@ impl<B: Body> GuardedBody<B> {
         }
     }
 
-    /// The frames that were read, and the body that they came from, which may have more.
+    /// What was read, and the body that it came from, which may have more.
     pub fn into_parts(self) -> (VecDeque<Frame<Bytes>>, Option<B>) {
         (self.read, self.rest)
     }
@@ -102,18 +102,62 @@ fn length(frame: &Frame<Bytes>) -> u64 {
 }
 
 pin_project! {
-    /// Reads a body up to a bound, keeping every frame.
+    /// Reads a body up to a bound, and keeps it.
     #[derive(Debug)]
     pub(super) struct Reading<B>
     where
         B: Body,
     {
-        frames: VecDeque<Frame<Bytes>>,
+        data: Gathered,
+        trailers: Option<Frame<Bytes>>,
         length: u64,
+        pieces: usize,
         bound: u64,
         #[pin]
         rest: Option<B>,
         error: Option<Box<B::Error>>,
+    }
+}
+
+/// What has come, in one piece: of a body that comes byte by byte, the pieces would take up a hundred times what is
+/// in them.
+#[derive(Debug, Default)]
+struct Gathered {
+    /// All of it, as long as one piece is.
+    first: Bytes,
+    all: BytesMut,
+}
+
+impl Gathered {
+    fn push(&mut self, data: Bytes) {
+        if self.is_empty() {
+            self.first = data;
+            return;
+        }
+        if self.all.is_empty() {
+            self.all.extend_from_slice(&std::mem::take(&mut self.first));
+        }
+        self.all.extend_from_slice(&data);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.first.is_empty() && self.all.is_empty()
+    }
+
+    fn as_slice(&self) -> &[u8] {
+        if self.all.is_empty() {
+            &self.first
+        } else {
+            &self.all
+        }
+    }
+
+    fn into_bytes(self) -> Bytes {
+        if self.all.is_empty() {
+            self.first
+        } else {
+            self.all.freeze()
+        }
     }
 }
 
@@ -131,8 +175,10 @@ pub(super) enum End {
 impl<B: Body<Data = Bytes>> Reading<B> {
     pub(super) fn new(body: B, bound: u64) -> Self {
         Self {
-            frames: VecDeque::new(),
+            data: Gathered::default(),
+            trailers: None,
             length: 0,
+            pieces: 0,
             bound,
             rest: Some(body),
             error: None,
@@ -152,9 +198,13 @@ impl<B: Body<Data = Bytes>> Reading<B> {
             match ready!(body.as_mut().poll_frame(cx)) {
                 Some(Ok(frame)) => {
                     *this.length += length(&frame);
-                    this.frames.push_back(frame);
+                    *this.pieces += 1;
+                    match frame.into_data() {
+                        Ok(data) => this.data.push(data),
+                        Err(trailers) => *this.trailers = Some(trailers),
+                    }
                     // Many empty frames are as much as a long body.
-                    if *this.length > *this.bound || this.frames.len() > MOST_FRAMES {
+                    if *this.length > *this.bound || *this.pieces > MOST_FRAMES {
                         return Poll::Ready(End::TooLong);
                     }
                 }
@@ -170,8 +220,10 @@ impl<B: Body<Data = Bytes>> Reading<B> {
     /// What is left when a body has been taken out.
     pub(super) fn new_empty() -> Self {
         Self {
-            frames: VecDeque::new(),
+            data: Gathered::default(),
+            trailers: None,
             length: 0,
+            pieces: 0,
             bound: 0,
             rest: None,
             error: None,
@@ -185,8 +237,7 @@ impl<B: Body<Data = Bytes>> Reading<B> {
 
     /// The bytes that were read.
     pub(super) fn bytes(&self) -> Vec<u8> {
-        let data = self.frames.iter().filter_map(Frame::data_ref);
-        data.flatten().copied().collect()
+        self.data.as_slice().to_vec()
     }
 }
 
@@ -195,8 +246,10 @@ const MOST_FRAMES: usize = 16_384;
 impl<B: Body<Data = Bytes> + Unpin> Reading<B> {
     /// The body again, as it came.
     pub(super) fn into_body(self, end: End) -> GuardedBody<B> {
+        let data = self.data.into_bytes();
+        let data = (!data.is_empty()).then(|| Frame::data(data));
         GuardedBody {
-            read: self.frames,
+            read: data.into_iter().chain(self.trailers).collect(),
             rest: self.rest,
             // Polled again, some bodies that have failed come to an end.
             ended: end != End::TooLong,
@@ -262,6 +315,43 @@ mod tests {
         let coding = HeaderValue::from_static(coding);
         let headers = HeaderMap::from_iter([(CONTENT_ENCODING, coding)]);
         decoded(&headers, body, bound as u64)
+    }
+
+    /// A body that comes in these pieces.
+    struct Pieces(VecDeque<Frame<Bytes>>);
+
+    impl Body for Pieces {
+        type Data = Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+            Poll::Ready(self.0.pop_front().map(Ok))
+        }
+    }
+
+    #[test]
+    fn many_small_pieces_are_kept_as_one() {
+        let text: Vec<u8> = (0..10_000_u32).map(|at| b'a' + (at % 26) as u8).collect();
+        let piece = |bytes: &[u8]| Frame::data(Bytes::copy_from_slice(bytes));
+        for size in [1, 7, 10_000] {
+            let mut pieces: VecDeque<_> = text.chunks(size).map(piece).collect();
+            pieces.push_front(piece(b""));
+            pieces.push_back(piece(b""));
+            pieces.push_back(Frame::trailers(HeaderMap::new()));
+            let mut reading = Box::pin(Reading::new(Pieces(pieces), 10_000));
+            let mut cx = Context::from_waker(std::task::Waker::noop());
+            assert_eq!(reading.as_mut().poll(&mut cx), Poll::Ready(End::Whole));
+            assert_eq!(reading.bytes(), text);
+            let body = Pin::into_inner(reading).into_body(End::Whole);
+            let (read, _) = body.into_parts();
+            let data = read.front().and_then(Frame::data_ref);
+            assert_eq!(data.map(|data| &data[..]), Some(&text[..]), "{size}");
+            assert_eq!(read.len(), 2, "{size}");
+            assert!(read.back().is_some_and(Frame::is_trailers));
+        }
     }
 
     proptest! {

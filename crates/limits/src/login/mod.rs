@@ -33,9 +33,9 @@ pub use layer::{LoginLayer, LoginService};
 pub use outcome::{Outcome, Signs};
 pub use password::sends_a_password;
 pub use report::LoginReport;
-pub(crate) use route::{canonical, is_canonical, path_of};
+pub(crate) use route::{canonical, is_canonical, path_of, without_steps};
 pub use rules::LoginRules;
-pub(crate) use usual::is_program;
+pub(crate) use usual::{behind_program, is_program};
 pub use verdict::LoginVerdict;
 
 #[cfg(test)]

@@ -92,7 +92,7 @@ impl Route {
     fn fits<B: Body>(&self, request: &Request<B>, path: &str) -> Option<By> {
         let starts = |known: &String| path.starts_with(known.as_str());
         let may_start = || letter(path).is_none_or(|letter| self.letters & letter != 0);
-        let may_end = || self.below && usual::ends_as_login(path);
+        let may_end = || self.below && (usual::ends_as_login(path) || usual::is_behind_login(path));
         if is_canonical(path) && !(may_start() && self.paths.iter().any(starts) || may_end()) {
             return None;
         }
@@ -122,7 +122,23 @@ impl Route {
     fn is_below<B>(&self, request: &Request<B>, path: &str) -> bool {
         // Who puts a file where he likes may call it so; no client puts a login but as a form or JSON.
         let stores = || *request.method() == Method::PUT && !is_form_or_json(request.headers());
-        self.below && usual::ends_as_login(&canonical(path)) && !stores()
+        let ends = || self.below && usual::ends_as_login(&canonical(path));
+        (ends() || self.is_behind(path)) && !stores()
+    }
+
+    /// Whether a path has more behind that of a login, be it steps: what goes by the beginning of a path, or by some
+    /// of its segments, takes the rest for nothing.
+    fn is_behind(&self, path: &str) -> bool {
+        let all = without_steps(path);
+        let begins = |known: &String| {
+            let rest = all.strip_prefix(known.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        if self.below {
+            usual::ends_as_login(&all) || usual::is_behind_login(&all)
+        } else {
+            self.paths.iter().any(begins)
+        }
     }
 
     /// Whether `location`, where an answer redirects to, is the login again.
@@ -243,10 +259,20 @@ pub(crate) fn canonical(path: &str) -> Cow<'_, str> {
             path => path.into(),
         };
     }
-    folded(path).into()
+    folded(path, true).into()
 }
 
-fn folded(path: &str) -> String {
+/// A path as [`canonical`] has it, but for steps up, of which none is taken: as one that takes `..%2f` for a name
+/// finds its beginning.
+pub(crate) fn without_steps(path: &str) -> Cow<'_, str> {
+    if is_canonical(path) {
+        canonical(path)
+    } else {
+        folded(path, false).into()
+    }
+}
+
+fn folded(path: &str, steps: bool) -> String {
     let mut decoded = path.to_owned();
     // Twice, since a proxy behind us might decode once more.
     for _ in 0..2 {
@@ -264,7 +290,8 @@ fn folded(path: &str) -> String {
             .trim();
         match segment {
             "" | "." => {}
-            ".." => drop(segments.pop()),
+            ".." if steps => drop(segments.pop()),
+            ".." => {}
             segment => segments.push(segment),
         }
     }

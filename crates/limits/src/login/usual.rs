@@ -86,6 +86,33 @@ const PROGRAMS: [&str; 8] = [
     ".php", ".phtml", ".php5", ".asp", ".aspx", ".cgi", ".cfm", ".pl",
 ];
 
+/// Where NextAuth and Auth.js take a name and a password, for a provider that may be called anything.
+const CALLBACK: &str = "/auth/callback/";
+
+/// Whether a path, in its canonical form, has more behind what a login is called, or is one of NextAuth's, which
+/// looks at its first two segments alone.
+pub(super) fn is_behind_login(path: &str) -> bool {
+    let mut segments = path.split('/').skip(1).peekable();
+    while let (Some(segment), Some(_)) = (segments.next(), segments.peek()) {
+        // Most begin otherwise.
+        let may_be = matches!(
+            segment.as_bytes().first(),
+            Some(b'a' | b'j' | b'l' | b's' | b'w')
+        );
+        let bare = || segment.split_once('.').map_or(segment, |(bare, _)| bare);
+        if may_be && (ENDS.contains(&bare()) || segment == "auth" && path.contains(CALLBACK)) {
+            return true;
+        }
+    }
+    false
+}
+
+/// What follows a program in a path, in its canonical form, which is a path to the program.
+pub(crate) fn behind_program(path: &str) -> Option<&str> {
+    path.get(program(path).len()..)
+        .filter(|rest| !rest.is_empty())
+}
+
 /// A path, in its canonical form, without what follows a program in it.
 pub(super) fn program(path: &str) -> &str {
     let mut at = 0;

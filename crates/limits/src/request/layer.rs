@@ -18,13 +18,11 @@ use tower_service::Service;
 use super::config::{Algorithm, LimitConfig, ShowHeaders};
 use super::future::LimitFuture;
 use super::headers::Standing;
-use super::key::key;
-use super::preflight::is_preflight;
 use crate::Error;
-use crate::login::canonical;
-use crate::original::original;
 use crate::outage::Outage;
 use crate::tried::{Told, Tried};
+
+mod asked;
 
 /// Who is logged in, for limits with the key `user`; put into the request's extensions by whoever
 /// knows.
@@ -157,38 +155,6 @@ impl LimitLayer {
         }
     }
 
-    fn asked<B>(&self, request: &Request<B>) -> Asked {
-        let mut asked = Asked::new();
-        if self.0.limits.is_empty() {
-            return asked;
-        }
-        let (uri, whole) = (request.uri(), original(request.extensions(), request.uri()));
-        let path = canonical(whole.path());
-        // Within a router that is nested a limit is for a path as it stands there, or as the client wrote it.
-        let cut = (whole.path() != uri.path()).then(|| canonical(uri.path()));
-        let preflight = is_preflight(request);
-        for read in [Some(&path), cut.as_ref()].into_iter().flatten() {
-            for (number, whole) in self.0.index.above(without_root(read)) {
-                if let Some(limit) = self.0.limits.get(number)
-                    && limit.covers(request.method(), whole)
-                    && !limit.spares(request)
-                    && !asked.iter().any(|asked| asked.number == number)
-                {
-                    // One that names OPTIONS means them.
-                    let preflight = preflight && limit.methods.is_empty();
-                    let rule = limit.rule(preflight);
-                    asked.push(Counted {
-                        number,
-                        key: key(self, (limit, rule), number, request, &path),
-                        preflight,
-                    });
-                }
-            }
-        }
-        asked.sort_unstable_by_key(|asked| asked.number);
-        asked
-    }
-
     /// What is asked of a limit, if it is one that holds (`dry` is false) or is only tried out.
     fn op(&self, asked: &Counted, subject: Subject, dry: bool) -> Option<Op<'_>> {
         let limit = self.0.limits.get(asked.number);
@@ -317,7 +283,9 @@ impl Limit {
 
     /// Whether it is for a request to its path (`whole`) or below it.
     fn covers(&self, method: &Method, whole: bool) -> bool {
-        (whole || self.below) && (self.methods.is_empty() || self.methods.contains(method))
+        // An app does for a HEAD what it does for a GET (RFC 9110 §9.3.2).
+        let is = |own: &Method| own == method || *own == Method::GET && *method == Method::HEAD;
+        (whole || self.below) && (self.methods.is_empty() || self.methods.iter().any(is))
     }
 
     /// Whether it does not hold for whom the request is from.

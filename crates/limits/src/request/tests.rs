@@ -174,3 +174,81 @@ fn limits_of_two_layers_count_together_only_where_they_are_the_same() {
         LimitConfig::new(1, MINUTE).name("one")
     ));
 }
+
+/// How many of the requests go on.
+fn passed(
+    limit: LimitConfig,
+    requests: impl IntoIterator<Item = (&'static str, &'static str)>,
+) -> usize {
+    let store = Arc::new(MemoryStore::default());
+    let layer = LimitLayer::new([limit], store, CounterKeys::new([7; 16])).unwrap();
+    let ask = |(method, path): (&str, &str)| {
+        let app = service_fn(async |_: Request<()>| {
+            Ok::<_, std::convert::Infallible>(Response::new(Bytes::new()))
+        });
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .body(())
+            .unwrap();
+        let answer = futures_executor::block_on(layer.layer(app).oneshot(request));
+        answer.unwrap().status().is_success()
+    };
+    requests
+        .into_iter()
+        .map(ask)
+        .filter(|passes| *passes)
+        .count()
+}
+
+#[test]
+fn no_way_of_writing_a_path_leads_past_its_limit() {
+    let limit = |path: &str| LimitConfig::new(1, Duration::from_mins(1)).path(path);
+    for path in [
+        "/api/items/..%2f..%2f..%2fq",
+        "/api/../x",
+        "/api/%2e%2e/x",
+        "/api/..;/x",
+        "/api/x%5c..%5c..%5cz",
+        "/x/../api/items/..%2f..%2f..%2fq",
+        "/x/..%2fapi/items",
+        "/index.php/api/x",
+        "/a/index.php/api/x",
+        "/INDEX.php/..%2f/API;a/x",
+    ] {
+        for method in ["GET", "POST"] {
+            let passed = passed(limit("/api/"), [("GET", "/api/x"), (method, path)]);
+            assert_eq!(passed, 1, "{method} {path}");
+        }
+    }
+    for path in [
+        "/x/..%2fq",
+        "/apis/..%2fq",
+        "/index.php/apis",
+        "/index.php",
+        "/api.json",
+    ] {
+        assert_eq!(
+            passed(limit("/api/"), [("GET", "/api/x"), ("GET", path)]),
+            2,
+            "{path}"
+        );
+    }
+    // An exact path.
+    for path in ["/otp/..%2fx", "/otp.json", "/otp.a.b", "/index.php/otp"] {
+        let passed = passed(limit("/otp"), [("POST", "/otp"), ("POST", path)]);
+        assert_eq!(passed, 1, "{path}");
+    }
+    for (method, path) in [("POST", "/otp/x"), ("POST", "/.otp"), ("GET", "/otp.js")] {
+        let passed = passed(limit("/otp"), [("POST", "/otp"), (method, path)]);
+        assert_eq!(passed, 2, "{method} {path}");
+    }
+}
+
+#[test]
+fn a_limit_of_get_is_one_of_head() {
+    let limit = |method| LimitConfig::new(1, Duration::from_mins(1)).methods([method]);
+    let asked = [("GET", "/"), ("HEAD", "/"), ("HEAD", "/"), ("POST", "/")];
+    assert_eq!(passed(limit("GET"), asked), 2);
+    assert_eq!(passed(limit("HEAD"), asked), 3);
+}

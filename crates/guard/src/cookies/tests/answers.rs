@@ -220,6 +220,84 @@ fn a_seal_ends_with_its_cookie() {
 }
 
 /// PHP has `_` for what no variable's name may have.
+/// What a client's line of cookies is to the app, byte by byte.
+fn seen(guard: &CookieGuard, line: &[u8], https: bool) -> Vec<u8> {
+    let mut headers = HeaderMap::new();
+    headers.insert(COOKIE, HeaderValue::from_bytes(line).unwrap());
+    guard.incoming(&mut headers, https);
+    let seen = headers.get(COOKIE).map(HeaderValue::as_bytes);
+    seen.unwrap_or_default().to_vec()
+}
+
+#[test]
+fn names_with_blanks_around_them_that_apps_take_off_are_dropped() {
+    let guard = guard("seal = ['basket']");
+    // As UTF-8 for Django, and for what reads ISO 8859-1, as Starlette and Node do.
+    let blanks = [
+        &b"\xc2\xa0"[..],
+        b"\xc2\x85",
+        b"\xe2\x80\x80",
+        b"\xe2\x80\xa8",
+        b"\xe3\x80\x80",
+        b"\xef\xbb\xbf",
+        b"\xa0",
+        b"\x85",
+        b"\xa0 \x85",
+    ];
+    let names = [
+        "connect.sid",
+        "sessionid",
+        "basket",
+        "_shop_session",
+        "ci.session",
+    ];
+    for (blank, name) in blanks
+        .iter()
+        .flat_map(|blank| names.map(|name| (*blank, name)))
+    {
+        let name = name.as_bytes();
+        for cookie in [
+            [blank, name].concat(),
+            [name, blank].concat(),
+            [blank, name, blank].concat(),
+        ] {
+            let line = [&b"a=1; "[..], &cookie, b"=planted"].concat();
+            assert_eq!(seen(&guard, &line, true), b"a=1", "{}", line.escape_ascii());
+        }
+    }
+    // Others may be called so, and letters of other languages end in the same bytes.
+    for line in [&b"\xc2\xa0theme=1"[..], b"session\xc3\xa0=1", b"\xa0=1"] {
+        assert_eq!(seen(&guard, line, true), line);
+    }
+    assert_eq!(seen(&guard, b"\xa0basket=forged", false), b"");
+}
+
+#[test]
+fn nothing_is_shown_under_a_sealed_name_by_another_spelling() {
+    let sealing = guard("seal = ['my_cart', 'role']");
+    for line in [
+        // PHP's.
+        "my.cart=1",
+        "my[cart=1",
+        "my_cart[admin]=1",
+        "role[admin]=1",
+        // Python's, and that of RFC 2109.
+        "a=1 role=admin",
+        "a=\"1\"role=admin",
+        "a=1,role=admin",
+        "a role=admin",
+    ] {
+        for https in [true, false] {
+            assert_eq!(seen(&sealing, line.as_bytes(), https), b"", "{line}");
+        }
+    }
+    for line in ["my-cart=1", "roles[1]=1", "a=1 roles=2", "a=the role"] {
+        assert_eq!(seen(&sealing, line.as_bytes(), true), line.as_bytes());
+    }
+    let lenient = guard("seal = ['role']\nunsealable = 'pass'");
+    assert_eq!(seen(&lenient, b"a=1 role=admin", true), b"a=1 role=admin");
+}
+
 #[test]
 fn names_that_php_takes_for_another_are_dropped() {
     let guard = guard("");

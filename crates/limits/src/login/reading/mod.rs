@@ -30,6 +30,10 @@ pub(super) enum Unreadable {
 /// More names than this in one request are no mistake.
 const MOST_NAMES: usize = 16;
 
+/// More fields than a form may have to most apps. Each is looked at in every way in which some app reads it, and a few
+/// hundred bytes of gzip are as many fields as a body has room for.
+const MOST_FIELDS: usize = 1000;
+
 /// What a text in UTF-16 or UTF-32 begins with, in either order.
 const WIDE_MARKS: [&[u8]; 3] = [b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff"];
 
@@ -43,6 +47,7 @@ pub(super) fn names(
 ) -> Result<Vec<String>, Unreadable> {
     let mut names = Vec::new();
     if let Some(query) = parts.uri.query() {
+        bounded(query.as_bytes(), true)?;
         form::names(query.as_bytes(), field, false, &mut names);
         form::names_by_semicolon(query.as_bytes(), field, false, &mut names);
     }
@@ -70,6 +75,7 @@ pub(super) fn names(
         multipart::names(body, &kind, field, &mut names)?;
     }
     // Whatever it is called and looks like, an app may split it as a form: `{"x":"&user=alice&"}`.
+    bounded(body, !is_json && !is_multipart)?;
     form::names(body, field, kind.charset.latin, &mut names);
     if !is_json && !is_multipart {
         form::names_by_semicolon(body, field, kind.charset.latin, &mut names);
@@ -80,6 +86,7 @@ pub(super) fn names(
         if is_multipart || matches!(first_letter(as_sent), Some('{' | '[')) {
             return Err(Unreadable::Malformed);
         }
+        bounded(as_sent, true)?;
         form::names(as_sent, field, kind.charset.latin, &mut names);
         form::names_by_semicolon(as_sent, field, kind.charset.latin, &mut names);
     }
@@ -89,6 +96,16 @@ pub(super) fn names(
         return Err(Unreadable::TooMany);
     }
     Ok(names)
+}
+
+/// Makes sure that a text has no more fields than are looked at, if it is a form, whose fields semicolons may part too.
+fn bounded(text: &[u8], by_semicolons: bool) -> Result<(), Unreadable> {
+    let parts = |byte: &&u8| **byte == b'&' || by_semicolons && **byte == b';';
+    if text.iter().filter(parts).count() < MOST_FIELDS {
+        Ok(())
+    } else {
+        Err(Unreadable::Malformed)
+    }
 }
 
 /// The first letter that is no space to anybody; apps trim what they parse themselves.

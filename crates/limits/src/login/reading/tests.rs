@@ -222,6 +222,24 @@ fn multipart_forms() {
 }
 
 #[test]
+fn no_more_fields_are_looked_at_than_apps_read() {
+    let form =
+        |separator: &str, fields: usize| vec!["a"; fields].join(separator) + "&username=alice";
+    for separator in ["&", ";", "&b;"] {
+        let each = separator.matches(['&', ';']).count();
+        let most = MOST_FIELDS / each;
+        let read = |fields| read("/", FORM, form(separator, fields).as_bytes());
+        assert!(read(most - 1).unwrap().contains(&"alice".to_owned()));
+        assert_eq!(read(most + 1), Err(Unreadable::Malformed), "{separator}");
+    }
+    let query = format!("/?{}", form("&", MOST_FIELDS + 1));
+    assert_eq!(read(&query, FORM, b""), Err(Unreadable::Malformed));
+    // To JSON, and to parts, a semicolon is a letter.
+    let text = format!("{{\"x\":\"{}\"}}", ";".repeat(2 * MOST_FIELDS));
+    assert!(read("/", "application/json", text.as_bytes()).is_ok());
+}
+
+#[test]
 fn charsets_in_which_a_name_could_hide_are_refused() {
     for charset in ["utf-8", "UTF-8", "\"utf-8\"", "iso-8859-1"] {
         let content_type = format!("application/json; charset={charset}");

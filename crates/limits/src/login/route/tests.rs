@@ -43,7 +43,7 @@ fn however_a_path_is_written_it_is_the_login() {
     ] {
         assert!(is_login("POST", path, None), "{path}");
     }
-    for path in ["/", "/login/help", "/logins", "/api/login", "/x/login"] {
+    for path in ["/", "/login-help", "/logins", "/api/login", "/x/login"] {
         assert!(!is_login("POST", path, None), "{path}");
     }
 }
@@ -72,7 +72,7 @@ fn below_a_path_a_login_is_told_by_its_end_where_that_is_meant() {
         }
         assert!(!is_login("POST", path, None) || path == "/login", "{path}");
     }
-    for path in ["/hub/login/help", "/hub", "/hub/x"] {
+    for path in ["/hub/login-help", "/hub", "/hub/x"] {
         assert!(!asked("POST", path, form), "{path}");
     }
     assert!(asked("PUT", "/api/login", "Application/JSON"));
@@ -80,6 +80,56 @@ fn below_a_path_a_login_is_told_by_its_end_where_that_is_meant() {
     assert!(asked("PUT", "/login", "application/octet-stream"));
     assert!(route.is_login_page("/hub/login?next=%2F"));
     assert!(!route.is_login_page("/accounts/2fa/authenticate/"));
+}
+
+#[test]
+fn what_stands_behind_a_login_does_not_hide_it() {
+    let by = |route: &Route, method: &str, path: &str| {
+        let request = Request::builder().method(method).uri(path);
+        route.known_by(&request.body(Empty::<Bytes>::new()).unwrap())
+    };
+    let usual = Route::new(&["/login".to_owned()], Vec::new()).or_below(true);
+    for path in [
+        "/login/x",
+        "/login/..%2f..%2fx",
+        "/login/../x",
+        "/x/..%2f/login/..%2f..%2f",
+        "/hub/login/..%2f..%2f",
+        "/wp-login.php/..%2f..%2fx",
+        "/hub/LogIn/help",
+        "/hub/signin.json/x",
+        // NextAuth 4 looks at no more than two segments, and a provider may have any name.
+        "/api/auth/callback/credentials/x",
+        "/api/auth/callback/ldap",
+        "/app/api/auth/callback/staff/",
+        "/api/auth/callback/credentials/..%2f..%2fx",
+    ] {
+        assert_eq!(by(&usual, "POST", path), Some(By::End), "{path}");
+        assert_eq!(by(&usual, "GET", path), None, "{path}");
+    }
+    for path in [
+        "/logins/x",
+        "/blog/login-2/x",
+        "/auth/x",
+        "/api/auth/callback",
+        "/auth/callbacks/x",
+    ] {
+        assert_eq!(by(&usual, "POST", path), None, "{path}");
+    }
+    let own = Route::new(&["/sso/enter".to_owned()], Vec::new());
+    for path in [
+        "/sso/enter/x",
+        "/sso/enter/..",
+        "/sso/enter/..%2fx",
+        "/SSO/enter//..;/..;/x",
+    ] {
+        assert_eq!(by(&own, "POST", path), Some(By::End), "{path}");
+    }
+    for path in ["/sso/entered", "/sso", "/login/x"] {
+        assert_eq!(by(&own, "POST", path), None, "{path}");
+    }
+    let all = Route::new(&["/".to_owned()], Vec::new());
+    assert_eq!(by(&all, "POST", "/x"), None);
 }
 
 #[test]
@@ -108,7 +158,7 @@ proptest! {
     #[test]
     fn what_is_canonical_stays(path in "[/.a-cA-C%;_-]{0,12}") {
         if is_canonical(&path) && path != "/" {
-            prop_assert_eq!(folded(&path), path.trim_end_matches('/'));
+            prop_assert_eq!(folded(&path, true), path.trim_end_matches('/'));
         }
     }
 
@@ -117,7 +167,7 @@ proptest! {
         let route = Route::new(&["/login".to_owned()], Vec::new());
         let request = Request::post(path.as_str()).body(Empty::<Bytes>::new());
         if let Ok(request) = request {
-            prop_assert_eq!(route.known_by(&request).is_some(), route.leads_to(request.uri().path()));
+            prop_assert_eq!(route.known_by(&request) == Some(By::Path), route.leads_to(request.uri().path()));
         }
     }
 }
