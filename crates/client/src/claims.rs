@@ -54,7 +54,7 @@ const CLAIMS: [&str; 46] = [
 ];
 
 /// What the names of a whole family of them begin with: AWS, Cloudflare, Google, ingress-nginx and what is copied from
-/// their guides name a certificate's parts each by itself, and WebLogic all that its own proxy says.
+/// their guides name a certificate's parts each by itself, and `WebLogic` all that its own proxy says.
 const FAMILIES: [&str; 9] = [
     "cf-cert-",
     "cf-client-cert-",

@@ -289,9 +289,8 @@ fn folded(path: &str, steps: bool) -> String {
             .unwrap_or("")
             .trim();
         match segment {
-            "" | "." => {}
             ".." if steps => drop(segments.pop()),
-            ".." => {}
+            "" | "." | ".." => {}
             segment => segments.push(segment),
         }
     }

@@ -86,10 +86,10 @@ const PROGRAMS: [&str; 8] = [
     ".php", ".phtml", ".php5", ".asp", ".aspx", ".cgi", ".cfm", ".pl",
 ];
 
-/// Where NextAuth and Auth.js take a name and a password, for a provider that may be called anything.
+/// Where `NextAuth` and Auth.js take a name and a password, for a provider that may be called anything.
 const CALLBACK: &str = "/auth/callback/";
 
-/// Whether a path, in its canonical form, has more behind what a login is called, or is one of NextAuth's, which
+/// Whether a path, in its canonical form, has more behind what a login is called, or is one of `NextAuth`'s, which
 /// looks at its first two segments alone.
 pub(super) fn is_behind_login(path: &str) -> bool {
     let mut segments = path.split('/').skip(1).peekable();
