@@ -6,7 +6,7 @@ use http::Request;
 use panoply::limits::PathRules;
 
 use super::bounds::check_timeout;
-use crate::config::{ConfigError, LimitsConfig, Loaded, PathLimitsConfig};
+use crate::config::{ByteSize, ConfigError, LimitsConfig, Loaded, PathLimitsConfig, Span};
 
 /// How long is waited for the app, and for a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,10 +46,10 @@ impl Allowance {
     fn with(self, path: &PathLimitsConfig) -> Self {
         let Times { response, stall } = self.times;
         Self {
-            body_bytes: path.body_bytes.map_or(self.body_bytes, |size| size.get()),
+            body_bytes: path.body_bytes.map_or(self.body_bytes, ByteSize::get),
             times: Times {
-                response: path.response_timeout.map_or(response, |span| span.get()),
-                stall: path.stall_timeout.map_or(stall, |span| span.get()),
+                response: path.response_timeout.map_or(response, Span::get),
+                stall: path.stall_timeout.map_or(stall, Span::get),
             },
         }
     }
