@@ -164,7 +164,6 @@ impl LimitConfig {
 /// there (404 or 410); on by default.
 ///
 /// ```
-/// use std::time::Duration;
 /// use panoply_limits::ProbesConfig;
 ///
 /// let probes = ProbesConfig::new().points(5).exempt(["203.0.113.9"]);
