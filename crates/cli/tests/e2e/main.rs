@@ -13,6 +13,7 @@
 
 mod access;
 mod acme;
+mod acme_deploy;
 mod acme_nodes;
 mod admin;
 mod answers;
