@@ -134,9 +134,11 @@ pub(crate) async fn run_with(
         Ok(Ok(status)) => Ok(Ended {
             status,
             said: last_line(&said),
-            lines: { told.lines }
-                .then(|| [last_lines(&printed), last_lines(&said)].concat())
-                .unwrap_or_default(),
+            lines: if told.lines {
+                [last_lines(&printed), last_lines(&said)].concat()
+            } else {
+                Vec::new()
+            },
         }),
         Ok(Err(error)) => Err(unstarted(error)),
         Err(_) => Err(Unrun::Late {
