@@ -102,6 +102,10 @@ pub(crate) struct Forwarding {
 
 type Later<T> = Pin<Box<dyn Future<Output = Result<T, Failure>>>>;
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all become the large one, and the whole is boxed"
+)]
 enum State {
     /// A connection is made for it, or one that has been used before becomes free.
     Dialling {
