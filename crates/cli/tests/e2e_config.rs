@@ -116,6 +116,7 @@ refused! {
     half_a_certificate_for_the_app: "[app]\nupstream = \"https://127.0.0.1:3000\"\n[tls.app]\nkey = \"key.pem\"\n", ["panoply.toml:4", "certificate"];
     maintenance_for_nobody: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[maintenance]\nallow = [\"0.0.0.0/0\", \"::/0\"]\n", ["panoply.toml:4", "everybody"];
     a_host_that_is_none: "[app]\nupstream = \"http://127.0.0.1:3000\"\nhost = \"https://app\"\n", ["panoply.toml:3", "app.internal"];
+    two_limits_of_answers_without_a_name: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[[limit]]\nanswers = [401]\npoints = 3\nwindow = \"1m\"\nlock = \"1h\"\n[[limit]]\nanswers = [404]\npoints = 3\nwindow = \"1m\"\nlock = \"1h\"\n", ["panoply.toml:8", "one of its own"];
     clients_without_tls: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[tls]\nmode = \"off\"\n[tls.clients]\nca = \"clients.pem\"\n", ["panoply.toml:5", "tls.clients"];
     clients_without_an_authority: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[tls.clients]\nca = \"clients.pem\"\n", ["panoply.toml:4", "clients.pem"];
     an_unknown_presence: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[tls.clients]\nca = \"clients.pem\"\ncertificate = \"maybe\"\n", ["panoply.toml:5", "required"];

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::HOST;
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::header::{FORWARDED, HOST};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use panoply_core::{ClientAddress, Refusal, RefusedOr};
 use tower_layer::Layer;
 use tower_service::Service;
@@ -44,6 +44,8 @@ struct Hosts {
     names: Names,
     told: Mutex<HashSet<String>>,
 }
+
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// How many hosts are told of: scanners make up any number.
 const MOST_TOLD: usize = 32;
@@ -93,6 +95,7 @@ impl Hosts {
             if !is_told && let Ok(forwarded) = HeaderValue::from_str(forwarded.as_str()) {
                 request.headers_mut().insert(HOST, forwarded);
             }
+            leave_one(request.headers_mut());
             request.extensions_mut().insert(SiteHost::from(named));
             return None;
         }
@@ -108,6 +111,7 @@ impl Hosts {
             };
             only = Some(named);
         }
+        leave_one(request.headers_mut());
         if let Some(named) = only {
             request.extensions_mut().insert(SiteHost::from(named));
         }
@@ -133,6 +137,17 @@ impl Hosts {
                  give it to `HostsLayer::new`"
             );
         }
+    }
+}
+
+/// Leaves no other host than the one that was looked at: extractors read what a proxy passed on first, and a proxy
+/// that knows nothing of such a header passes on its client's.
+fn leave_one(headers: &mut HeaderMap) {
+    headers.remove(FORWARDED);
+    if headers.remove(FORWARDED_HOST).is_some()
+        && let Some(host) = headers.get(HOST).cloned()
+    {
+        headers.insert(FORWARDED_HOST, host);
     }
 }
 

@@ -175,3 +175,49 @@ proptest! {
         prop_assert!(known || status(&site, &host) == 421, "{}", host);
     }
 }
+
+#[test]
+fn no_other_host_is_left_for_an_extractor() {
+    let site = HostsLayer::new(SITE).unwrap();
+    let left = |forwarded: Option<&str>, more: &[(&str, &str)]| {
+        let app = service_fn(async |request: Request<()>| {
+            let of = |name: &str| {
+                let values = request.headers().get_all(name).iter();
+                values
+                    .map(|value| value.to_str().unwrap())
+                    .collect::<Vec<_>>()
+                    .join("|")
+            };
+            let told = [of("host"), of("x-forwarded-host"), of("forwarded")].join(" ");
+            Ok::<_, Infallible>(Response::new(Bytes::from(told)))
+        });
+        let mut request = from("203.0.113.9", "10.0.0.1", "shop.example", forwarded);
+        for (name, value) in more {
+            let name = http::HeaderName::from_bytes(name.as_bytes()).unwrap();
+            request.headers_mut().append(name, value.parse().unwrap());
+        }
+        let answer = futures_executor::block_on(site.layer(app).oneshot(request)).unwrap();
+        String::from_utf8(answer.body().to_vec()).unwrap()
+    };
+    // What a proxy has passed on of its client.
+    for claims in [
+        &[("forwarded", "host=evil.example")][..],
+        &[("x-forwarded-host", "evil.example/")],
+        &[("x-forwarded-host", "evil.example, shop.example")],
+        &[
+            ("x-forwarded-host", "evil.example"),
+            ("forwarded", "host=evil.example;proto=https"),
+        ],
+    ] {
+        for forwarded in [None, Some("shop.example")] {
+            let left = left(forwarded, claims);
+            assert!(!left.contains("evil"), "{left}");
+            assert!(left.starts_with("shop.example "), "{left}");
+        }
+    }
+    let own = left(
+        Some("www.shop.example"),
+        &[("x-forwarded-host", "www.shop.example")],
+    );
+    assert_eq!(own, "www.shop.example www.shop.example ");
+}

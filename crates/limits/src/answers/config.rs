@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 use super::layer::{Limit, What};
 use crate::blocklist::PREFIX;
 use crate::exempt::networks;
-use crate::request::Common;
+use crate::request::{Common, sign};
 use crate::time::{Counter, Time};
 use crate::tried::Tried;
 use crate::{Algorithm, Error, LimitConfig, ShowHeaders};
@@ -63,6 +63,11 @@ impl LimitConfig {
         self
     }
 
+    /// By which name it goes: its own, or else its path.
+    pub fn called(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.path)
+    }
+
     /// Whether it counts answers.
     pub const fn counts_answers(&self) -> bool {
         !self.answers.is_empty()
@@ -102,6 +107,8 @@ impl LimitConfig {
             name,
             exempt,
         } = self.common()?;
+        let signed = || sign(self.points, self.window.0, place.methods());
+        let sign = self.name.is_none().then(signed).unwrap_or_default();
         if self.answers.is_empty() {
             return wrong("answers", "names none".to_owned(), "`answers = [403, 404]`");
         }
@@ -141,6 +148,7 @@ impl LimitConfig {
             name: rule.name().into(),
             answers,
             each: self.count.unwrap_or_default() == Count::Requests,
+            sign,
             rule: tried_out(rule, self.dry_run),
             exempt,
             dry_run: self.dry_run,
@@ -288,6 +296,7 @@ impl ProbesConfig {
             name: Arc::from(rule.name()),
             answers: SmallVec::from_slice(&[StatusCode::NOT_FOUND, StatusCode::GONE]),
             each: false,
+            sign: 0,
             rule: tried_out(rule, self.dry_run),
             exempt,
             dry_run: self.dry_run,

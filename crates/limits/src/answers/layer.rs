@@ -6,7 +6,9 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header::ACCEPT};
-use panoply_core::{ClientAddress, CounterKeys, CounterStore, Networks, Rule, StoreError};
+use panoply_core::{
+    ClientAddress, CounterKeys, CounterStore, Networks, PathIndex, Rule, StoreError,
+};
 use smallvec::SmallVec;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -17,10 +19,11 @@ use super::future::AnswerFuture;
 use super::noted::Noted;
 use super::probes::is_probe;
 use super::spares::Spares;
+use crate::blocklist::PREFIX;
 use crate::login::canonical;
 use crate::original::original;
 use crate::outage::Outage;
-use crate::request::{Place, is_preflight};
+use crate::request::{Place, above, is_preflight, without_root};
 use crate::tried::{Told, Tried};
 use crate::{Blocklist, Error, LimitConfig};
 
@@ -63,6 +66,8 @@ pub struct AnswerLayer {
 struct Inner {
     list: Blocklist,
     limits: Vec<Limit>,
+    /// Of those that are for paths of the site.
+    index: PathIndex,
     /// Whether one of them is for paths of the site, and not only for probes.
     has_places: bool,
     tries_out: bool,
@@ -80,6 +85,8 @@ pub(super) struct Limit {
     pub(super) answers: SmallVec<[StatusCode; 8]>,
     /// Whether each request counts, and not each path.
     pub(super) each: bool,
+    /// What tells it from limits without a name in other layers.
+    pub(super) sign: u64,
     pub(super) rule: Rule,
     pub(super) exempt: Networks,
     pub(super) dry_run: bool,
@@ -98,6 +105,14 @@ pub(super) enum What {
 }
 
 impl Limit {
+    /// Where it is for; those that are for a place come first.
+    fn path(&self) -> Option<&str> {
+        match &self.what {
+            What::At(place) => Some(place.path()),
+            What::Probes => None,
+        }
+    }
+
     /// Says that it would have held a client out, or how often since it was said.
     pub(super) fn tell(&self) {
         let limit = self.rule.name();
@@ -135,6 +150,18 @@ impl AnswerLayer {
         }
         // The last, so that with it or without it others are counted under the same numbers.
         checked.extend(probes.check()?);
+        let mut names: Vec<&str> = checked.iter().map(|limit| limit.rule.name()).collect();
+        names.sort_unstable();
+        if let Some([twice, ..]) = names.windows(2).find(|pair| pair.first() == pair.last()) {
+            return Err(Error::Value {
+                key: "name",
+                problem: format!(
+                    "is `{}`, as that of another limit of answers",
+                    twice.strip_prefix(PREFIX).unwrap_or(twice)
+                ),
+                example: "one of its own: it is what `panoply blocks` shows, and what `exempt` goes by",
+            });
+        }
         let exempt =
             { checked.iter() }.map(|limit| (Arc::clone(&limit.name), limit.exempt.clone()));
         let spares = Spares::of(exempt);
@@ -146,6 +173,7 @@ impl AnswerLayer {
                     .iter()
                     .any(|limit| matches!(limit.what, What::At(_))),
                 tries_out: checked.iter().any(|limit| limit.dry_run),
+                index: PathIndex::new(checked.iter().filter_map(Limit::path).map(without_root)),
                 limits: checked,
                 told: AtomicBool::new(false),
                 away: Outage::default(),
@@ -210,19 +238,8 @@ impl AnswerLayer {
         if !probe && !inner.has_places {
             return None;
         }
-        let path = canonical(uri.path());
         let preflight = is_preflight(request);
-        let covers = |limit: &Limit| match &limit.what {
-            What::Probes => probe && !preflight,
-            // One that names OPTIONS means them.
-            What::At(place) => {
-                place.covers(request.method(), &path) && !(preflight && place.is_for_all_methods())
-            }
-        };
-        let limits = inner.limits.iter().enumerate();
-        let limits: SmallVec<[usize; 4]> = { limits.filter(|(_, limit)| covers(limit)) }
-            .map(|(number, _)| number)
-            .collect();
+        let limits = self.found(request, preflight, probe && !preflight);
         if limits.is_empty() || is_caused(request) {
             return None;
         }
@@ -233,11 +250,45 @@ impl AnswerLayer {
         Some(Box::new(Noted {
             layer: self.clone(),
             client: client.clone(),
-            path: path.into_owned(),
+            path: canonical(uri.path()).into_owned(),
             limits,
             id: request.extensions().get().copied(),
             accept: request.headers().get(ACCEPT).cloned(),
         }))
+    }
+
+    /// The limits that a request falls under however its app reads the path, by number.
+    fn found<B>(&self, request: &Request<B>, preflight: bool, probe: bool) -> SmallVec<[usize; 4]> {
+        let mut found: SmallVec<[usize; 4]> = SmallVec::new();
+        let limits = &self.inner.limits;
+        if self.inner.has_places {
+            let method = request.method();
+            let mut count = |number: usize, whole: bool| {
+                if let Some(What::At(place)) = limits.get(number).map(|limit| &limit.what)
+                    && place.covers(method, whole)
+                    // One that names OPTIONS means them.
+                    && !(preflight && place.is_for_all_methods())
+                    && !found.contains(&number)
+                {
+                    found.push(number);
+                }
+            };
+            let paths = || limits.iter().filter_map(Limit::path);
+            let whole = original(request.extensions(), request.uri()).path();
+            let index = &self.inner.index;
+            above(index, paths(), (method, whole), &mut count);
+            // Within a router that is nested, as in limits of requests.
+            let cut = request.uri().path();
+            if cut != whole {
+                above(index, paths(), (method, cut), &mut count);
+            }
+        }
+        if probe {
+            let probes = |limit: &Limit| matches!(limit.what, What::Probes);
+            found.extend(limits.iter().position(probes));
+        }
+        found.sort_unstable();
+        found
     }
 
     /// Says in the log, once, that nobody would be held out.

@@ -79,8 +79,8 @@ impl Noted {
         let limits = self.limits.iter();
         let counted = limits.filter_map(|&number| {
             let limit = self.layer.limit(number)?;
-            let own = number.to_le_bytes();
-            let parts: [&[u8]; 3] = [&own, client.as_bytes(), self.path.as_bytes()];
+            let own = [number as u64, limit.sign].map(u64::to_le_bytes);
+            let parts: [&[u8]; 3] = [own.as_flattened(), client.as_bytes(), self.path.as_bytes()];
             let path = || keys.key("scan/path", &parts);
             (limit.dry_run == dry).then(|| Counted {
                 number,

@@ -19,6 +19,8 @@ use super::*;
 use crate::said::said;
 use crate::{BlockLayer, Blocklist, LimitConfig, LimitLayer};
 
+mod places;
+
 type Body = Full<Bytes>;
 
 const MINUTE: Duration = Duration::from_mins(1);

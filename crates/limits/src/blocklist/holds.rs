@@ -26,6 +26,9 @@ const PARTS: usize = 16;
 /// long as that took: of a million locks each time all would be read.
 const REST: u32 = 20;
 
+/// How often, in milliseconds, room is made by what is over.
+const SWEEPS: u64 = 1000;
+
 /// Counts how often clients were held, so that other nodes look.
 static HELD: LazyLock<Rule> =
     LazyLock::new(|| Rule::new("scan/changes", i64::MAX, Duration::ZERO).without_window());
@@ -66,6 +69,8 @@ pub(super) struct Holds {
     generation: AtomicI64,
     /// Until when the store is left alone, in milliseconds.
     rests: AtomicU64,
+    /// When those that are over are looked for again, in milliseconds.
+    swept: AtomicU64,
 }
 
 impl Default for Holds {
@@ -77,6 +82,7 @@ impl Default for Holds {
             news: AtomicBool::new(false),
             generation: AtomicI64::new(i64::MIN),
             rests: AtomicU64::new(0),
+            swept: AtomicU64::new(0),
         }
     }
 }
@@ -115,7 +121,13 @@ impl Holds {
         stays: impl Fn(&Hold, &Hold) -> bool,
     ) -> bool {
         if self.count.load(Ordering::Acquire) >= MOST {
-            self.retain(|_, hold| !hold.is_over(now));
+            // All parts are locked for it, which each answer of a flood must not do.
+            let swept = self.swept.load(Ordering::Acquire);
+            if millis(now) >= swept {
+                let next = millis(now).saturating_add(SWEEPS);
+                self.swept.store(next, Ordering::Release);
+                self.retain(|_, hold| !hold.is_over(now));
+            }
             if self.count.load(Ordering::Acquire) >= MOST {
                 return false;
             }

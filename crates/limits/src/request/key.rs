@@ -72,7 +72,7 @@ fn of_client<B>(layer: &LimitLayer, request: &Request<B>) -> Part {
 }
 
 /// What tells a limit without a name from others without one: FNV-1a, the same on every node.
-pub(super) fn sign(points: i64, window: Duration, methods: &[Method]) -> u64 {
+pub(crate) fn sign(points: i64, window: Duration, methods: &[Method]) -> u64 {
     let numbers = [
         points.to_le_bytes().as_slice(),
         &window.as_nanos().to_le_bytes(),

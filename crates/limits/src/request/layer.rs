@@ -18,11 +18,12 @@ use tower_service::Service;
 use super::config::{Algorithm, LimitConfig, ShowHeaders};
 use super::future::LimitFuture;
 use super::headers::Standing;
+use super::place::have;
 use crate::Error;
 use crate::outage::Outage;
 use crate::tried::{Told, Tried};
 
-mod asked;
+pub(crate) mod asked;
 
 /// Who is logged in, for limits with the key `user`; put into the request's extensions by whoever
 /// knows.
@@ -267,7 +268,7 @@ fn refusal(limits: &[&Limit], decision: &Decision) -> Option<Refusal> {
 }
 
 /// A path without the slash of the root, as it stands in an index.
-fn without_root(path: &str) -> &str {
+pub(crate) fn without_root(path: &str) -> &str {
     if path == "/" { "" } else { path }
 }
 
@@ -283,9 +284,7 @@ impl Limit {
 
     /// Whether it is for a request to its path (`whole`) or below it.
     fn covers(&self, method: &Method, whole: bool) -> bool {
-        // An app does for a HEAD what it does for a GET (RFC 9110 §9.3.2).
-        let is = |own: &Method| own == method || *own == Method::GET && *method == Method::HEAD;
-        (whole || self.below) && (self.methods.is_empty() || self.methods.iter().any(is))
+        (whole || self.below) && have(&self.methods, method)
     }
 
     /// Whether it does not hold for whom the request is from.

@@ -17,19 +17,29 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Whether a request to `path`, in its canonical form, is meant.
-    pub(crate) fn covers(&self, method: &Method, path: &str) -> bool {
-        let rest = path.strip_prefix(self.path.trim_end_matches('/'));
-        let lies = rest.is_some_and(|rest| match rest {
-            "" => true,
-            rest => self.below && rest.starts_with('/'),
-        });
-        lies && (self.methods.is_empty() || self.methods.contains(method))
+    /// Whether a request to its path (`whole`) or below it is meant.
+    pub(crate) fn covers(&self, method: &Method, whole: bool) -> bool {
+        (whole || self.below) && have(&self.methods, method)
+    }
+
+    pub(crate) fn methods(&self) -> &[Method] {
+        &self.methods
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        &self.path
     }
 
     pub(crate) const fn is_for_all_methods(&self) -> bool {
         self.methods.is_empty()
     }
+}
+
+/// Whether a limit of these methods, or of all if there are none, is one of `method`.
+pub(super) fn have(methods: &[Method], method: &Method) -> bool {
+    // An app does for a HEAD what it does for a GET (RFC 9110 §9.3.2).
+    let is = |own: &Method| own == method || *own == Method::GET && *method == Method::HEAD;
+    methods.is_empty() || methods.iter().any(is)
 }
 
 /// What every limit has, checked.
