@@ -214,7 +214,8 @@ impl Group {
         &self.file
     }
 
-    /// The directory in which other programs find its files: the same when names are added to it.
+    /// The directory in which other programs find its files: the same when names are added to it, unless one of them comes
+    /// before all others in the alphabet.
     pub(crate) fn handed_on(&self) -> String {
         let name = { self.file.rsplit_once('-') }.map_or(&*self.file, |(first, _)| first);
         format!("live/{name}")

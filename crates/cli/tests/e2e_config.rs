@@ -109,6 +109,7 @@ refused! {
     a_hook_that_is_none: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[acme.on_demand]\nallow = \"https://hook/ours\"\n", ["panoply.toml:4", "http://127.0.0.1:3000/domains"];
     a_shared_certificate_for_a_stranger: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[tls]\ndomains = [\"shop.dev\"]\n[acme]\ntogether = [[\"shop.dev\", \"shop.test\"]]\n", ["panoply.toml:6", "shop.test"];
     the_gateway_itself: "[listen]\nhttp = \":8080\"\n[app]\nupstream = \"http://localhost:8080\"\n", ["panoply.toml:4", "listen.http"];
+    the_gateway_itself_by_another_name: "[listen]\nhttp = \":8080\"\n[app]\nupstream = \"http://LOCALHOST.:8080\"\n", ["panoply.toml:4", "listen.http"];
     an_app_without_tls: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[tls.app]\nca = \"ca.pem\"\n", ["panoply.toml:3", "https://"];
     an_app_without_an_authority: "[app]\nupstream = \"https://127.0.0.1:3000\"\n[tls.app]\nca = \"ca.pem\"\n", ["panoply.toml:4", "ca.pem"];
     an_app_by_no_name: "[app]\nupstream = \"https://127.0.0.1:3000\"\n[tls.app]\nname = \"https://app\"\n", ["panoply.toml:4", "app.internal"];

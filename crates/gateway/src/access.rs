@@ -171,6 +171,7 @@ fn is_skipped(skip: &PathRules, exchange: &Exchange) -> bool {
     !skip.is_empty()
         && exchange.rule.is_none()
         && exchange.status.as_u16() < 400
+        && !exchange.aborted
         && skip.certain(exchange.uri.path()).is_some()
 }
 

@@ -15,7 +15,7 @@ use tower_service::Service;
 use crate::body::{RequestBody, ResponseBody};
 use crate::config::{AppOrigin, FrameworkErrors};
 use crate::intake::Asked;
-use crate::proxy::told::{self, Back};
+use crate::proxy::told::Back;
 use crate::proxy::{self, Failure, Forwarding, Pool, Reach, Upstream, scheme};
 use crate::settings::Live;
 use crate::shared::Shared;
@@ -80,9 +80,6 @@ impl Service<Request<GuardedBody<RequestBody>>> for AppService {
         }
         let told = inner.upstream.host.as_ref();
         let back = told.and_then(|told| Back::of(&request, told).map(Box::new));
-        if let Some(told) = told {
-            told::tell(&mut request, told, inner.tells_http);
-        }
         let method = request.method().clone();
         let suspect = { inner.minds_logins }
             .then(|| Suspect::of(&request, &inner.shared.unguarded))

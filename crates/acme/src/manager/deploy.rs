@@ -123,6 +123,8 @@ impl Acme {
         }
         let lineage = storage.path(&group.handed_on());
         publish(&lineage, &pem)?;
+        // A hook may go elsewhere before it looks.
+        let lineage = std::path::absolute(&lineage).unwrap_or(lineage);
         Ok(Begun::Now(turn, lineage))
     }
 }

@@ -142,6 +142,14 @@ fn who_is_not_the_app_is_sent_nothing() {
         let answer = curl(&gateway.ca(), &[&gateway.url("/")]);
         (answer.status == 200).then_some(())
     });
+    // What was believed is not, and nothing more goes over the connections that there are.
+    std::fs::copy(pki.ca(), &ca).unwrap();
+    wait_for("the app to be believed no more", PATIENCE, || {
+        let answer = curl(&gateway.ca(), &[&gateway.url("/")]);
+        (answer.status == 502).then_some(())
+    });
+    let after = curl(&gateway.ca(), &[&gateway.url("/")]);
+    assert_eq!(after.status, 502);
 }
 
 #[test]
@@ -169,6 +177,10 @@ fn the_app_knows_the_gateway_by_its_certificate() {
     without
         .process
         .line_with(&["CertificateRequired"], PATIENCE);
+    // It said so once the handshake was over.
+    without
+        .process
+        .line_with(&["the app is down", "it said no"], PATIENCE);
 }
 
 #[test]

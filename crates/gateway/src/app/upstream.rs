@@ -37,6 +37,7 @@ async fn follow_name(
 ) {
     let fixed = host.parse::<std::net::IpAddr>().is_ok();
     let mut known: Option<SocketAddr> = None;
+    let mut changes = 0;
     loop {
         let found = match known.filter(|_| fixed) {
             Some(known) => Ok(known),
@@ -46,7 +47,7 @@ async fn follow_name(
             Ok(address) => {
                 if known.replace(address) != Some(address) {
                     let at = match &tls {
-                        Some(tls) => AppAddress::Tls(address, Arc::clone(tls)),
+                        Some(tls) => AppAddress::Tls(address, Arc::clone(tls), changes),
                         None => AppAddress::Tcp(address),
                     };
                     is_at(shared, upstream, at);
@@ -61,18 +62,32 @@ async fn follow_name(
             return;
         }
         tokio::time::sleep(AGAIN).await;
-        if let Some(tls) = &tls {
-            look_again(tls);
+        if tls.as_deref().is_some_and(look_again) {
+            changes += 1;
+            // As if it had moved: connections that were made by other files are given up.
+            if let (Some(address), Some(tls)) = (known, &tls) {
+                is_at(
+                    shared,
+                    upstream,
+                    AppAddress::Tls(address, Arc::clone(tls), changes),
+                );
+            }
         }
     }
 }
 
-/// At the files by which the app is known, and the gateway by it.
-fn look_again(tls: &AppTls) {
+/// At the files by which the app is known, and the gateway by it; whether they have changed.
+fn look_again(tls: &AppTls) -> bool {
     match tls.refresh() {
-        Ok(true) => tracing::info!("the app is known by what its files have now (`tls.app`)"),
-        Ok(false) => {}
-        Err(error) => tracing::error!(%error, "the app is known by what its files had before"),
+        Ok(true) => {
+            tracing::info!("the app is known by what its files have now (`tls.app`)");
+            true
+        }
+        Ok(false) => false,
+        Err(error) => {
+            tracing::error!(%error, "the app is known by what its files had before");
+            false
+        }
     }
 }
 

@@ -230,14 +230,17 @@ impl Pool {
 
     /// Whether the app accepts connections; this one is closed at once.
     pub(crate) async fn knock(&self) -> Result<(), Failure> {
-        self.new_or_free(drop, || None).await
+        match self.new_or_free(Some, || None).await? {
+            Some(AppStream::Tls(stream)) => secured::is_taken(stream).await,
+            _ => Ok(()),
+        }
     }
 
     async fn dial(&self) -> Result<AppStream, Failure> {
         let address = self.address.borrow().clone();
         match address {
             Some(AppAddress::Tcp(address)) => self.dial_tcp(address).await.map(AppStream::Tcp),
-            Some(AppAddress::Tls(address, tls)) => {
+            Some(AppAddress::Tls(address, tls, _)) => {
                 let stream = self.dial_tcp(address).await?;
                 // What it takes meanwhile is not to be room in each request that goes without.
                 let shaken = Box::pin(secured::shake(stream, &tls)).await;

@@ -1,8 +1,10 @@
 //! TLS with the app, on a connection that is there.
 
 use std::io;
+use std::time::Duration;
 
 use panoply_tls::AppTls;
+use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -11,6 +13,9 @@ use tokio_rustls::rustls::{CertificateError, Error, InvalidMessage};
 
 use super::Failure;
 use super::pool::CONNECT;
+
+/// How long an app that was reached may take to say that it does not want to be.
+const LAST_WORD: Duration = Duration::from_millis(100);
 
 /// Shakes hands with the app, which has to be who `tls` says it is.
 pub(super) async fn shake(
@@ -31,6 +36,23 @@ pub(super) async fn shake(
     Ok(Box::new(stream))
 }
 
+/// Whether the app takes the gateway: one that misses a certificate says so once the handshake is over for whoever
+/// began it (RFC 8446 §4.4.2.4).
+pub(super) async fn is_taken(mut stream: Box<TlsStream<TcpStream>>) -> Result<(), Failure> {
+    match timeout(LAST_WORD, stream.read(&mut [0])).await {
+        Ok(Err(error)) => Err(Failure::Tls(said_no(&error))),
+        // It waits to be asked, or has ended the connection as any other.
+        Ok(Ok(_)) | Err(_) => Ok(()),
+    }
+}
+
+fn said_no(error: &io::Error) -> String {
+    format!(
+        "it said no ({error}): its own log may say why; if it asks for a certificate, name one, `certificate` and \
+         `key` below `[tls.app]`"
+    )
+}
+
 /// What is wrong, and what to write.
 fn told(error: &io::Error, tls: &AppTls) -> String {
     let cause = { error.get_ref() }.and_then(|cause| cause.downcast_ref::<Error>());
@@ -39,9 +61,7 @@ fn told(error: &io::Error, tls: &AppTls) -> String {
         Some(Error::InvalidMessage(InvalidMessage::InvalidContentType)) => Some(
             "it speaks something else: write `http://` in `app.upstream` if it has none".to_owned(),
         ),
-        Some(Error::AlertReceived(_)) => {
-            Some(format!("it said no ({error}): its own log may say why"))
-        }
+        Some(Error::AlertReceived(_)) => Some(said_no(error)),
         _ => None,
     };
     words.unwrap_or_else(|| error.to_string())

@@ -89,15 +89,15 @@ fn prepare(
         .headers()
         .get(header::HOST)
         .and_then(|host| host.to_str().ok());
-    *request.uri_mut() = match host {
-        Some(host) => Uri::builder()
-            .scheme(scheme.as_str())
-            .authority(host)
-            .path_and_query(target.clone())
-            .build()
-            .unwrap_or_else(|_| Uri::from(target)),
-        None => Uri::from(target),
-    };
+    let whole = host.and_then(|host| {
+        let uri = Uri::builder().scheme(scheme.as_str()).authority(host);
+        uri.path_and_query(target.clone()).build().ok()
+    });
+    if whole.is_some() {
+        // It is in `:authority`, and nginx refuses a request with both (RFC 9113 §8.3.1).
+        request.headers_mut().remove(header::HOST);
+    }
+    *request.uri_mut() = whole.unwrap_or_else(|| Uri::from(target));
     *request.version_mut() = Version::HTTP_2;
 }
 

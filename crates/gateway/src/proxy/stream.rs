@@ -20,14 +20,16 @@ use tokio_rustls::client::TlsStream;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum AppAddress {
     Tcp(SocketAddr),
-    Tls(SocketAddr, Arc<AppTls>),
+    /// The last is how often the files have changed by which the app is known: what was believed by others is not
+    /// used again.
+    Tls(SocketAddr, Arc<AppTls>, u64),
     Unix(Arc<Path>),
 }
 
 impl fmt::Display for AppAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tcp(address) | Self::Tls(address, _) => address.fmt(f),
+            Self::Tcp(address) | Self::Tls(address, ..) => address.fmt(f),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
         }
     }

@@ -1,10 +1,11 @@
 //! An app that is told another host than its clients ask for: `app.host`.
 //!
 //! One that is found by its name among others, as on a platform, answers for that name alone. What it says of its
-//! own place, in `Location` and in the `Domain` of cookies, is that name then, and leads back to where the client is;
-//! the origin of its own pages is told as if they were there.
+//! own place, in `Location` and in the `Domain` of cookies, is that name then, and leads back to where the client is.
+//! `Origin` stays what it is: apps that compare it do so with `X-Forwarded-Host`, which has the client's host (Rails,
+//! Next.js), or are told that they may (Django).
 
-use http::header::{Entry, HOST, LOCATION, ORIGIN, REFERER, SET_COOKIE};
+use http::header::{Entry, HOST, LOCATION, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Request};
 
 use crate::intake::own_origin;
@@ -78,49 +79,6 @@ impl Back {
     }
 }
 
-/// Tells the app the origin of its own pages, and which of them has led to it, by the host that it is told, and by the scheme that it is told with
-/// (`by_http`). Who has that one in truth is another, and must not be taken for it.
-pub(crate) fn tell<B>(request: &mut Request<B>, told: &HeaderValue, by_http: bool) {
-    let headers = request.headers();
-    if !headers.contains_key(ORIGIN) && !headers.contains_key(REFERER) {
-        return;
-    }
-    let Some(own) = own_origin(request) else {
-        return;
-    };
-    let Some(host) = after_scheme(own.as_bytes()) else {
-        return;
-    };
-    let is_https = own.as_bytes().starts_with(b"https") && !by_http;
-    let scheme: &[u8] = if is_https { b"https://" } else { b"http://" };
-    let shown = [scheme, host].concat();
-    let there = [scheme, told.as_bytes()].concat();
-    if shown.eq_ignore_ascii_case(&there) {
-        return;
-    }
-    if let Some(referrer) = request.headers_mut().get_mut(REFERER)
-        && let Some(place) = referrer.as_bytes().strip_prefix(own.as_bytes())
-        && place.first().is_none_or(|byte| *byte == b'/')
-        && let Ok(led) = HeaderValue::from_bytes(&[&there, place].concat())
-    {
-        *referrer = led;
-    }
-    let Entry::Occupied(mut origins) = request.headers_mut().entry(ORIGIN) else {
-        return;
-    };
-    for origin in origins.iter_mut() {
-        if origin.as_bytes() == shown {
-            if let Ok(there) = HeaderValue::from_bytes(&there) {
-                *origin = there;
-            }
-        } else if after_scheme(origin.as_bytes())
-            .is_some_and(|host| host.eq_ignore_ascii_case(told.as_bytes()))
-        {
-            *origin = HeaderValue::from_static("null");
-        }
-    }
-}
-
 /// Has `host` of a request be what the app is told, beside the others that name it.
 pub(super) fn replace(headers: &mut HeaderMap, told: Option<&HeaderValue>) {
     if let Some(told) = told {
@@ -155,11 +113,8 @@ mod tests {
 
     const TOLD: HeaderValue = HeaderValue::from_static("app.internal:8080");
 
-    fn request(scheme: Scheme, origin: Option<&str>) -> Request<()> {
-        let mut request = Request::post("/form").header(HOST, "shop.example");
-        if let Some(origin) = origin {
-            request = request.header(ORIGIN, origin);
-        }
+    fn request(scheme: Scheme) -> Request<()> {
+        let request = Request::post("/form").header(HOST, "shop.example");
         let mut request = request.body(()).unwrap();
         let client = ClientAddress::direct("192.0.2.1:9".parse().unwrap(), scheme);
         request.extensions_mut().insert(client);
@@ -167,7 +122,7 @@ mod tests {
     }
 
     fn led(name: http::HeaderName, value: &str) -> String {
-        let back = Back::of(&request(Scheme::Https, None), &TOLD).unwrap();
+        let back = Back::of(&request(Scheme::Https), &TOLD).unwrap();
         let mut headers = HeaderMap::new();
         headers.insert(&name, HeaderValue::from_str(value).unwrap());
         back.lead(&mut headers);
@@ -216,58 +171,8 @@ mod tests {
     }
 
     #[test]
-    fn the_app_is_told_the_origin_of_its_own_pages() {
-        let told = |scheme, origin, by_http| {
-            let mut request = request(scheme, Some(origin));
-            tell(&mut request, &TOLD, by_http);
-            request.headers()[ORIGIN].to_str().unwrap().to_owned()
-        };
-        let own = "https://shop.example";
-        assert_eq!(told(Scheme::Https, own, false), "https://app.internal:8080");
-        // What `scheme::tell_by_http` has made of it.
-        let by_http = told(Scheme::Https, "http://shop.example", true);
-        assert_eq!(by_http, "http://app.internal:8080");
-        assert_eq!(
-            told(Scheme::Http, "http://shop.example", false),
-            "http://app.internal:8080"
-        );
-        // Others stay others.
-        for (origin, is) in [
-            ("https://evil.example", "https://evil.example"),
-            ("http://shop.example", "http://shop.example"),
-            ("https://app.internal:8080", "null"),
-            ("http://APP.internal:8080", "null"),
-            ("null", "null"),
-        ] {
-            assert_eq!(told(Scheme::Https, origin, false), is);
-        }
-    }
-
-    #[test]
-    fn its_own_pages_are_told_as_pages_of_that_host() {
-        let told = |referrer: &str| {
-            let mut request = request(Scheme::Https, None);
-            let referrer = HeaderValue::from_str(referrer).unwrap();
-            request.headers_mut().insert(REFERER, referrer);
-            tell(&mut request, &TOLD, false);
-            request.headers()[REFERER].to_str().unwrap().to_owned()
-        };
-        assert_eq!(
-            told("https://shop.example/a?b"),
-            "https://app.internal:8080/a?b"
-        );
-        assert_eq!(told("https://shop.example"), "https://app.internal:8080");
-        for other in ["https://shop.example.evil/", "https://evil.example/"] {
-            assert_eq!(told(other), other);
-        }
-    }
-
-    #[test]
     fn the_same_host_is_left_alone() {
         let told = HeaderValue::from_static("shop.example");
-        assert!(Back::of(&request(Scheme::Https, None), &told).is_none());
-        let mut request = request(Scheme::Https, Some("https://shop.example"));
-        tell(&mut request, &told, false);
-        assert_eq!(request.headers()[ORIGIN], "https://shop.example");
+        assert!(Back::of(&request(Scheme::Https), &told).is_none());
     }
 }

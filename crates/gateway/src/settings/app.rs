@@ -89,9 +89,10 @@ pub(super) fn not_ourselves(
         return Ok(());
     };
     let here = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
-    let hosts: Vec<IpAddr> = match host.parse() {
-        Ok(host) => vec![host],
-        Err(_) if host == "localhost" => here.to_vec(),
+    let name = host.trim_end_matches('.').to_ascii_lowercase();
+    let hosts: Vec<IpAddr> = match host.parse::<IpAddr>() {
+        Ok(host) => vec![host.to_canonical()],
+        Err(_) if matches!(&*name, "localhost" | "ip6-localhost") => here.to_vec(),
         Err(_) => return Ok(()),
     };
     let is_here = |host: &IpAddr| host.is_loopback() || host.is_unspecified();

@@ -11,6 +11,8 @@ const server = createServer(async (req, res) => {
     version: req.httpVersion,
     path: req.url,
     authority: req.authority || req.headers.host,
+    // Beside `:authority` it is once too often for some.
+    host: req.headers.host,
     for: req.headers['x-forwarded-for'],
     body,
   }));
