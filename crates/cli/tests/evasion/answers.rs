@@ -61,7 +61,7 @@ pub(crate) fn app() -> App {
 pub(crate) fn chosen_by_the_client(app: &App) {
     let mut wrong = Verdicts::default();
     // Five times as much when it stands in the page.
-    let long = format!("/login?{}", "&".repeat(14_000));
+    let long = format!("/login?{}", "'".repeat(14_000));
     let home = [("Referer", "http://shop.test/home")];
     for (app_of, method, target, headers) in [
         ("file", "POST", "/login", &[][..]),
