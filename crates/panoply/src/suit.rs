@@ -73,7 +73,7 @@ impl Panoply {
             pages: Pages::new(),
             access: Vec::new(),
             limits: Vec::new(),
-            probes: ProbesConfig::new(),
+            probes: ProbesConfig::default(),
             proxies: Networks::default(),
             logins: vec![LoginConfig::usual()],
             store: None,
@@ -120,7 +120,7 @@ impl Panoply {
         self
     }
 
-    /// Who is held out for asking for what only scanners ask for; on by default.
+    /// Who is held out for asking for what only scanners ask for, by default nobody: [`ProbesConfig::new`] is on.
     #[must_use]
     pub fn probes(mut self, probes: ProbesConfig) -> Self {
         self.probes = probes;

@@ -270,6 +270,10 @@ const LOGINS: &str = r#"
 #window = "1m"
 #lock = "1h"
 
+# Or who asks for ten paths that only scanners ask for, such as `/.env`, which the app has not got.
+#[probes]
+#points = 10
+
 [store]
 # Where failures, limits and blocks are counted. A file in the state directory unless said; several
 # nodes share Redis or PostgreSQL, and a secret.

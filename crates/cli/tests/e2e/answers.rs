@@ -45,6 +45,17 @@ fn table(gateway: &Gateway) -> String {
     text(&blocks(&gateway.dir.path().join("state"), &["list"]).stdout)
 }
 
+/// Has it read `config`, as the reload of that number.
+fn reload(gateway: &mut Gateway, config: &str, number: usize) {
+    std::fs::write(gateway.config_path(), config).unwrap();
+    gateway.process.signal(Signal::HUP);
+    wait_for("the reload", Duration::from_secs(10), || {
+        let said = gateway.process.said();
+        let done = { said.iter() }.filter(|line| line.contains("has been reloaded"));
+        (done.count() == number).then_some(())
+    });
+}
+
 #[test]
 fn a_scanner_is_held_out_until_he_is_released() {
     let app = app(0);
@@ -84,12 +95,8 @@ fn a_scanner_is_held_out_until_he_is_released() {
         || listed.clone(),
     );
     // What is in force after a reload, and after an end that nobody was told of.
-    gateway.process.signal(Signal::HUP);
-    wait_for("the reload", Duration::from_secs(10), || {
-        let said = gateway.process.said();
-        let done = said.iter().any(|line| line.contains("has been reloaded"));
-        done.then_some(())
-    });
+    let written = std::fs::read_to_string(gateway.config_path()).unwrap();
+    reload(&mut gateway, &written, 1);
     wrong.equal("reloaded", status(&gateway, bad, "/"), 429);
     gateway.process.signal(Signal::KILL);
     gateway.process.status(Duration::from_secs(10));
@@ -133,9 +140,9 @@ fn of_a_flood_no_more_is_seen_than_there_are_points() {
 }
 
 #[test]
-fn who_asks_for_what_only_scanners_ask_for_is_held_out_with_nothing_written() {
+fn who_asks_for_what_only_scanners_ask_for_is_held_out_where_that_is_written() {
     let app = app(0);
-    let gateway = Gateway::before(&app.origin(), CONFIG);
+    let gateway = Gateway::before(&app.origin(), &format!("{CONFIG}[probes]\n"));
     let mut wrong = Verdicts::default();
     for number in 0..60 {
         wrong.equal(
@@ -160,6 +167,28 @@ fn who_asks_for_what_only_scanners_ask_for_is_held_out_with_nothing_written() {
         said.contains("10 paths that only scanners ask for in 10m"),
         || said.clone(),
     );
+    wrong.settle();
+}
+
+#[test]
+fn with_nothing_written_and_after_it_is_taken_back_nobody_is() {
+    let app = app(0);
+    let mut gateway = Gateway::before(&app.origin(), CONFIG);
+    let mut wrong = Verdicts::default();
+    let client = "203.0.113.10";
+    let probe =
+        |gateway: &Gateway, number: usize| status(gateway, client, &format!("/{number}/.env"));
+    for number in 0..30 {
+        wrong.equal("off", probe(&gateway, number), 404);
+    }
+    let written = std::fs::read_to_string(gateway.config_path()).unwrap();
+    reload(&mut gateway, &format!("{written}\n[probes]\n"), 1);
+    for number in 0..12 {
+        let expected = if number < 10 { 404 } else { 429 };
+        wrong.equal("on", probe(&gateway, number), expected);
+    }
+    reload(&mut gateway, &written, 2);
+    wrong.equal("off again", status(&gateway, client, "/there"), 200);
     wrong.settle();
 }
 

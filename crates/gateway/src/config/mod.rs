@@ -73,7 +73,7 @@ pub struct Config {
     pub access: Vec<AccessConfig>,
     /// How many requests are let through, by path and client, or answers.
     pub limit: Vec<LimitConfig>,
-    /// Who is held out for asking for what only scanners ask for.
+    /// Who is held out for asking for what only scanners ask for; nobody, unless the table is written.
     pub probes: ProbesConfig,
     /// Where is counted.
     pub store: StoreConfig,

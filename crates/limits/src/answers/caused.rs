@@ -1,22 +1,82 @@
 //! What a page has a browser ask for, whoever has written the page.
 
-use http::{HeaderName, Request};
+use http::header::{HOST, HeaderMap, ORIGIN, UPGRADE};
+use http::{HeaderName, HeaderValue, Method, Request, uri::Authority};
+use panoply_core::{ClientAddress, parse_host};
 
 const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+const SEC_PURPOSE: HeaderName = HeaderName::from_static("sec-purpose");
+const PURPOSE: HeaderName = HeaderName::from_static("purpose");
+const WEBSOCKET_KEY: HeaderName = HeaderName::from_static("sec-websocket-key");
 
 /// Whether a browser says that it asks for this because another site's page has it do so, or because it is part of a
-/// page: a picture, a script, a frame (Fetch Metadata, sections 2.1 and 2.3).
+/// page: a picture, a script, a frame (Fetch Metadata, sections 2.1 and 2.3); or whether a page may have it do so
+/// without a word of that: a WebSocket's handshake, what has an origin that is not the site's, what is fetched ahead.
 ///
 /// The visitor has not chosen that. A page with fifty pictures that are gone must not cost him the site, nor may
 /// whoever writes one, here or elsewhere, have its readers held out. Whoever is no browser can claim it, and is then
 /// where he was without a limit.
 pub(super) fn is_caused<B>(request: &Request<B>) -> bool {
+    let headers = request.headers();
     let other = |name: HeaderName, own: [&str; 2]| {
-        let value = request.headers().get(name);
+        let value = headers.get(name);
         value.is_some_and(|value| !own.iter().any(|own| value == *own))
     };
-    other(SITE, ["same-origin", "none"]) || other(DEST, ["document", "empty"])
+    let mut origins = headers.get_all(ORIGIN).iter();
+    other(SITE, ["same-origin", "none"])
+        || other(DEST, ["document", "empty"])
+        || origins.any(|origin| !is_own(origin, request))
+        || is_websocket(request)
+        || [SEC_PURPOSE, PURPOSE]
+            .iter()
+            .any(|name| says(headers, name, "prefetch") || says(headers, name, "prerender"))
+}
+
+/// Whether any page may have opened it: by HTTP/2 it is a CONNECT (RFC 8441).
+fn is_websocket<B>(request: &Request<B>) -> bool {
+    let headers = request.headers();
+    *request.method() == Method::CONNECT
+        || headers.contains_key(WEBSOCKET_KEY)
+        || says(headers, &UPGRADE, "websocket")
+}
+
+fn says(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
+    headers.get_all(name).iter().any(|value| {
+        let mut parts = value.as_bytes().windows(word.len());
+        parts.any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
+    })
+}
+
+/// Whether an origin is that of the host that the request is for, by whatever scheme, as for the cross-site guard: a
+/// proxy may have taken TLS away. `null` is nobody's own.
+fn is_own<B>(origin: &HeaderValue, request: &Request<B>) -> bool {
+    let read = |origin: &HeaderValue| {
+        let (scheme, host) = origin.to_str().ok()?.split_once("://")?;
+        let usual = match scheme {
+            "https" => 443,
+            "http" => 80,
+            _ => return None,
+        };
+        Some((usual, parse_host(host.as_bytes())?))
+    };
+    let port = |host: &Authority, usual| host.port_u16().unwrap_or(usual);
+    let (Some((usual, source)), Some(host)) = (read(origin), host(request)) else {
+        return false;
+    };
+    port(&source, usual) == port(&host, usual) && source.host().eq_ignore_ascii_case(host.host())
+}
+
+/// The host that the client meant.
+fn host<B>(request: &Request<B>) -> Option<Authority> {
+    let client = request.extensions().get::<ClientAddress>();
+    if let Some(host) = client.and_then(ClientAddress::forwarded_host) {
+        return Some(host.clone());
+    }
+    match request.uri().authority() {
+        Some(authority) => parse_host(authority.as_str().as_bytes()),
+        None => parse_host(request.headers().get(HOST)?.as_bytes()),
+    }
 }
 
 #[cfg(test)]
@@ -44,5 +104,71 @@ mod tests {
             }
             assert_eq!(is_caused(&request), expected, "{site:?} {dest:?}");
         }
+    }
+
+    #[test]
+    fn what_a_page_may_cause_without_a_word_of_fetch_metadata() {
+        let asks = |method: Method, uri: &str, headers: &[(&'static str, &'static str)]| {
+            let mut request = Request::new(());
+            *request.method_mut() = method;
+            *request.uri_mut() = uri.parse().unwrap();
+            for (name, value) in headers {
+                request.headers_mut().append(*name, value.parse().unwrap());
+            }
+            is_caused(&request)
+        };
+        let host = ("host", "shop.test");
+        for (expected, headers) in [
+            (false, &[host, ("origin", "https://shop.test")][..]),
+            (false, &[host, ("origin", "http://SHOP.test:80")]),
+            (
+                false,
+                &[("host", "[::1]:8080"), ("origin", "http://[::1]:8080")],
+            ),
+            (true, &[host, ("origin", "https://shop.test:8443")]),
+            (true, &[host, ("origin", "https://evil.test")]),
+            (
+                true,
+                &[
+                    host,
+                    ("origin", "https://shop.test"),
+                    ("origin", "https://evil.test"),
+                ],
+            ),
+            (true, &[host, ("origin", "https://shop.test.evil.test")]),
+            (true, &[host, ("origin", "https://shop.test@evil.test")]),
+            (true, &[host, ("origin", "chrome-extension://shop.test")]),
+            (true, &[host, ("origin", "null")]),
+            (true, &[("origin", "https://shop.test")]),
+            (true, &[host, ("upgrade", "WebSocket")]),
+            (true, &[host, ("upgrade", "h2c, websocket")]),
+            (false, &[host, ("upgrade", "h2c")]),
+            (true, &[host, ("sec-websocket-key", "x")]),
+            (true, &[host, ("sec-purpose", "prefetch;prerender")]),
+            (true, &[host, ("sec-purpose", "prerender")]),
+            (true, &[host, ("purpose", "Prefetch")]),
+            (false, &[host, ("purpose", "preview")]),
+        ] {
+            assert_eq!(asks(Method::GET, "/.env", headers), expected, "{headers:?}");
+        }
+        // By HTTP/2 the host is in the URI, and a WebSocket a CONNECT.
+        let own = [("origin", "https://shop.test")];
+        assert!(!asks(Method::GET, "https://shop.test/.env", &own));
+        assert!(asks(Method::GET, "https://other.test/.env", &own));
+        assert!(asks(Method::CONNECT, "https://shop.test/.env", &own));
+    }
+
+    #[test]
+    fn the_host_that_a_proxy_names_is_the_sites() {
+        let mut request = Request::new(());
+        let headers = request.headers_mut();
+        headers.insert(HOST, HeaderValue::from_static("10.0.0.5:3000"));
+        headers.insert(ORIGIN, HeaderValue::from_static("https://shop.test"));
+        assert!(is_caused(&request));
+        let peer = "192.0.2.1:1".parse().unwrap();
+        let client = ClientAddress::direct(peer, panoply_core::Scheme::Http);
+        let named = client.with_host(parse_host(b"shop.test"));
+        request.extensions_mut().insert(named);
+        assert!(!is_caused(&request));
     }
 }

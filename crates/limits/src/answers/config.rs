@@ -169,7 +169,12 @@ impl LimitConfig {
 }
 
 /// Holds out who asks for what only scanners ask for (`/.env`, `/wp-login.php`), where the app says that it is not
-/// there (404 or 410); on by default.
+/// there (404 or 410). [`new`](Self::new), like a table that does not say `enabled = false`, is on; the default, for
+/// where nothing is written, is off.
+///
+/// What is not there can be asked for by others than scanners, if somebody leads them to it: a search engine's crawler by
+/// links, a sender of webhooks by the address it is given. Behind a proxy with a public address that nobody has named
+/// all visitors are one. So whoever turns it on has looked at who asks.
 ///
 /// ```
 /// use panoply_limits::ProbesConfig;
@@ -181,6 +186,8 @@ impl LimitConfig {
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct ProbesConfig {
+    // Whoever writes the table means it.
+    #[serde(default = "yes")]
     enabled: bool,
     points: i64,
     window: Time,
@@ -190,17 +197,24 @@ pub struct ProbesConfig {
     dry_run: bool,
 }
 
+/// What carriers and overlay networks give their own (RFC 6598).
+const CARRIERS: &str = "100.64.0.0/10";
+
 const TEN_MINUTES: Time = Time(Duration::from_mins(10));
+
+const fn yes() -> bool {
+    true
+}
 
 impl Default for ProbesConfig {
     fn default() -> Self {
         Self {
-            enabled: true,
+            enabled: false,
             points: 10,
             window: TEN_MINUTES,
             lock: TEN_MINUTES,
             longest: Time(Duration::from_hours(24)),
-            exempt: ["loopback", "linklocal", "uniquelocal"]
+            exempt: ["loopback", "linklocal", "uniquelocal", CARRIERS]
                 .map(Into::into)
                 .into(),
             dry_run: false,
@@ -210,9 +224,10 @@ impl Default for ProbesConfig {
 
 impl ProbesConfig {
     /// Ten different paths in ten minutes; then the client is held out for ten minutes, doubling to a day. Nobody on
-    /// this machine or a private network, behind whose addresses there may be a proxy that nobody has named.
+    /// this machine, a private network or a carrier's (`100.64.0.0/10`), behind whose addresses there may be a proxy
+    /// that nobody has named.
     pub fn new() -> Self {
-        Self::default()
+        Self::default().enabled(true)
     }
 
     /// Whether anybody is held out for it.
@@ -266,16 +281,12 @@ impl ProbesConfig {
 
     /// What makes this weaker than the defaults, as the key and the reason.
     pub fn weakenings(&self) -> Vec<(&'static str, String)> {
-        let mut weak = Vec::new();
-        if !self.enabled {
-            let why =
-                "who asks for what only scanners ask for may go on until he has seen everything";
-            weak.push(("enabled", why.to_owned()));
-        } else if self.dry_run {
-            let why = "who asks for what only scanners ask for is only logged";
-            weak.push(("dry_run", why.to_owned()));
-        }
-        weak
+        let why = "who asks for what only scanners ask for is only logged";
+        let tried_out = self.enabled && self.dry_run;
+        tried_out
+            .then(|| ("dry_run", why.to_owned()))
+            .into_iter()
+            .collect()
     }
 
     /// Checks the settings, as [`AnswerLayer::new`](crate::AnswerLayer::new) does.
@@ -309,7 +320,7 @@ impl ProbesConfig {
 impl fmt::Display for ProbesConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.enabled {
-            return f.write_str("off");
+            return f.write_str("paths that only scanners ask for: off");
         }
         write!(f, "{} paths that only scanners ask for", self.points)?;
         tell_of_lock(

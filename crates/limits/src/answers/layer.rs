@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, header::ACCEPT};
+use http::{Method, Request, Response, StatusCode, header::ACCEPT};
 use panoply_core::{
     ClientAddress, CounterKeys, CounterStore, Networks, PathIndex, Rule, StoreError,
 };
@@ -18,7 +18,7 @@ use super::config::ProbesConfig;
 use super::future::AnswerFuture;
 use super::noted::Noted;
 use super::probes::is_probe;
-use super::spares::Spares;
+use super::spares::{Of, Spares};
 use crate::blocklist::PREFIX;
 use crate::login::canonical;
 use crate::original::original;
@@ -31,8 +31,8 @@ use crate::{Blocklist, Error, LimitConfig};
 /// list around it then refuses whatever the client asks for, with 429.
 ///
 /// What a limit counts is an answer with one of its statuses, by the app itself, to a path that the client has not
-/// had counted in this window. Not counted are a browser's preflights, what a page has it load, and what another
-/// site's page has it ask for. Where many ask at once no more than the points of such answers are seen, and no more
+/// had counted in this window. Not counted are a browser's preflights, WebSocket handshakes, what a page has it load or
+/// fetch ahead, and what another site's page has it ask for. Of probes only GET and HEAD count. Where many ask at once no more than the points of such answers are seen, and no more
 /// than were under way when the last was given have reached the app.
 ///
 /// While the store is away nothing is counted, as by a [`LimitLayer`](crate::LimitLayer), and who is held stays so.
@@ -162,8 +162,11 @@ impl AnswerLayer {
                 example: "one of its own: it is what `panoply blocks` shows, and what `exempt` goes by",
             });
         }
-        let exempt =
-            { checked.iter() }.map(|limit| (Arc::clone(&limit.name), limit.exempt.clone()));
+        let exempt = { checked.iter() }.map(|limit| Of {
+            rule: Arc::clone(&limit.name),
+            exempt: limit.exempt.clone(),
+            holds: !limit.dry_run,
+        });
         let spares = Spares::of(exempt);
         Ok(Self {
             spares,
@@ -234,12 +237,12 @@ impl AnswerLayer {
         let inner = &*self.inner;
         let uri = original(request.extensions(), request.uri());
         // Nearly all requests end here, where no limit but that of probes was written.
-        let probe = is_probe(uri.path());
+        // By other methods programs ask that look into a folder: a file manager (PROPFIND), git (PUT).
+        let probe = matches!(*request.method(), Method::GET | Method::HEAD) && is_probe(uri.path());
         if !probe && !inner.has_places {
             return None;
         }
-        let preflight = is_preflight(request);
-        let limits = self.found(request, preflight, probe && !preflight);
+        let limits = self.found(request, is_preflight(request), probe);
         if limits.is_empty() || is_caused(request) {
             return None;
         }

@@ -68,7 +68,7 @@ impl Noted {
         let client = &self.client;
         self.limits.retain(|number| {
             let limit = layer.limit(*number);
-            limit.is_some_and(|limit| !layer.spares().include(&limit.name, client))
+            limit.is_some_and(|limit| !layer.spares().exempt(&limit.name, client))
         });
         !self.limits.is_empty()
     }

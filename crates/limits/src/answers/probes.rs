@@ -6,7 +6,8 @@ use crate::login::canonical;
 ///
 /// Each of these names a file or a program by itself, wherever in the path. Names that a browser, a mail program, a
 /// search engine or a phone asks for of its own accord are left out (`/favicon.ico`, `/.well-known/…`,
-/// `/autodiscover/`), and so are those that an app of one's own may lack for a while.
+/// `/autodiscover/`), so are what file managers look for in every folder (`.DS_Store`) and what old pages link to below
+/// `/wp-includes/`, and so are those that an app of one's own may lack for a while.
 pub(super) fn is_probe(path: &str) -> bool {
     if path.contains(['%', '\\']) {
         return names_a_probe(&canonical(path));
@@ -52,7 +53,6 @@ fn is_name(name: &str) -> bool {
                         "web.config",
                         "wlwmanifest.xml",
                         "wp-admin",
-                        "wp-includes",
                         "wp-login.php",
                         "wso.php",
                     ],
@@ -73,7 +73,6 @@ const HIDDEN: &[&str] = &[
     ".bzr",
     ".circleci",
     ".docker",
-    ".ds_store",
     ".hg",
     ".htaccess",
     ".htpasswd",
@@ -123,7 +122,6 @@ mod tests {
             "/HNAP1/",
             "/static/..%2f..%2fetc/passwd",
             "/.aws/credentials",
-            "/.DS_Store",
             "//xmlrpc.php",
         ] {
             assert!(is_probe(path), "{path}");
@@ -149,6 +147,9 @@ mod tests {
             "/assets/index-BxY12.js.map",
             "/wp-content/uploads/2019/05/cat.jpg",
             "/wp-json/wp/v2/posts",
+            "/wp-includes/js/jquery/jquery.js",
+            "/.DS_Store",
+            "/files/.DS_Store",
             "/feed",
             "/login",
             "/admin",

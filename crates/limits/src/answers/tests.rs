@@ -237,7 +237,7 @@ async fn probes_count_by_themselves_and_only_where_the_app_has_them_not() {
     }
     node.status.store(404, Ordering::Relaxed);
     for number in 0..50 {
-        for private in ["127.0.0.1", "10.0.0.7", "192.168.1.2", "fe80::1", "fd00::1"] {
+        for private in PRIVATE {
             assert_eq!(node.get(private, &probe(number)).await, 404, "{private}");
         }
         let expected = if number < 10 { 404 } else { 429 };
@@ -249,6 +249,89 @@ async fn probes_count_by_themselves_and_only_where_the_app_has_them_not() {
     for number in 0..50 {
         assert_eq!(off.get(BAD, &probe(number)).await, 404);
     }
+}
+
+/// Whom probes do not count for.
+const PRIVATE: [&str; 6] = [
+    "127.0.0.1",
+    "10.0.0.7",
+    "192.168.1.2",
+    "100.100.9.9",
+    "fe80::1",
+    "fd00::1",
+];
+
+#[tokio::test]
+async fn of_probes_only_what_is_to_be_read_counts() {
+    let clock = ManualClock::new();
+    let node = node(&clock, &[]);
+    let ask = async |method: &str, number: usize| {
+        let mut request = request(BAD, &format!("/{number}/.git/config"));
+        *request.method_mut() = method.parse().unwrap();
+        node.ask(request).await.status()
+    };
+    for method in ["PROPFIND", "PUT", "POST", "OPTIONS", "MKCOL"] {
+        for number in 0..20 {
+            assert_eq!(ask(method, number).await, 404, "{method}");
+        }
+    }
+    for number in 0..12 {
+        let method = if number % 2 == 0 { "GET" } else { "HEAD" };
+        assert_eq!(
+            ask(method, number).await,
+            if number < 10 { 404 } else { 429 }
+        );
+    }
+}
+
+#[test]
+fn probes_are_off_until_the_table_is_written() {
+    #[derive(Default, serde::Deserialize)]
+    #[serde(default)]
+    struct Whole {
+        probes: ProbesConfig,
+    }
+    let read = |text: &str| toml::from_str::<Whole>(text).unwrap().probes.to_string();
+    let off = "paths that only scanners ask for: off";
+    assert_eq!(read(""), off);
+    assert_eq!(read("[probes]\nenabled = false"), off);
+    assert_eq!(read("[probes]"), ProbesConfig::new().to_string());
+    assert!(read("[probes]\npoints = 5").starts_with("5 paths"));
+    assert_eq!(ProbesConfig::default().to_string(), off);
+}
+
+#[tokio::test]
+async fn whom_a_limit_held_that_is_no_more_is_let_in() {
+    let clock = ManualClock::new();
+    let node = node(&clock, &[scanners()]);
+    node.scan(BAD, 3).await;
+    for limits in [
+        vec![],
+        vec![scanners().name("other")],
+        vec![scanners().danger_dry_run(true)],
+    ] {
+        let next = Node::on(node.list.clone(), &limits, ProbesConfig::default());
+        assert_eq!(next.get(BAD, "/").await, 404, "{limits:?}");
+    }
+    assert_eq!(node.get(BAD, "/").await, 429);
+    // One that has not been told of limits holds whoever is on the list.
+    let app = service_fn(|_| async { Ok::<_, Infallible>(Response::new(Body::default())) });
+    let plain = BlockLayer::new(node.list.clone()).layer(app);
+    let answer = plain.oneshot(request(BAD, "/")).await.unwrap();
+    assert_eq!(answer.status(), 429);
+}
+
+#[test]
+fn what_is_tried_out_counts_whom_it_does_not_exempt() {
+    let clock = ManualClock::new();
+    let limit = scanners().danger_dry_run(true).exempt([GOOD]);
+    let node = node(&clock, &[limit]);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let log = |client| said(|| drop(runtime.block_on(node.scan(client, 20))));
+    assert!(!log(GOOD).contains("dry_run is on"));
+    assert!(log(BAD).contains("dry_run is on"));
 }
 
 #[tokio::test]
