@@ -17,7 +17,7 @@ use super::deadlines::{Deadline, Deadlines};
 use super::http1::{Home, Interims, Line, Patience, Room};
 use super::multiplexed::{Dialled, Multiplexed};
 use super::secured;
-use super::stream::{AppAddress, AppStream};
+use super::stream::{AppAddress, AppStream, connect_unix};
 use crate::descriptors::{Descriptors, LOOK, Use, have_run_out};
 use crate::listen::miss_the_vanished;
 use crate::wire::bound_unsent;
@@ -33,9 +33,6 @@ const LONGEST_KEEP: Duration = Duration::from_hours(1);
 
 /// Longest wait for the app to accept a connection; it is on this machine or near it.
 pub(super) const CONNECT: Duration = Duration::from_secs(5);
-
-/// How soon a Unix socket is tried again whose queue was full.
-const QUEUE_FULL: Duration = Duration::from_millis(5);
 
 /// Keep-alive connections to one address, the last one used first.
 #[derive(Debug)]
@@ -280,18 +277,6 @@ impl Pool {
             return Err(Failure::Away(Errno::MFILE.into()));
         }
         Ok(())
-    }
-}
-
-/// Waits, as TCP does by itself, while the app has as many connections to accept as it lets wait.
-async fn connect_unix(path: &Path) -> io::Result<UnixStream> {
-    loop {
-        match UnixStream::connect(path).await {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                tokio::time::sleep(QUEUE_FULL).await;
-            }
-            connected => return connected,
-        }
     }
 }
 

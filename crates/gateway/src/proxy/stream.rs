@@ -9,12 +9,16 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use panoply_tls::AppTls;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream, tcp, unix};
 use tokio_rustls::client::TlsStream;
+
+/// How soon a Unix socket is tried again whose queue was full.
+const QUEUE_FULL: Duration = Duration::from_millis(5);
 
 /// Where the app listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,6 +139,18 @@ impl WriteHalf {
             }
             Self::Unix(to) => SockRef::from(to.as_ref()).shutdown(Shutdown::Both),
         };
+    }
+}
+
+/// Waits, as TCP does by itself, while the app has as many connections to accept as it lets wait.
+pub(super) async fn connect_unix(path: &Path) -> io::Result<UnixStream> {
+    loop {
+        match UnixStream::connect(path).await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                tokio::time::sleep(QUEUE_FULL).await;
+            }
+            connected => return connected,
+        }
     }
 }
 
