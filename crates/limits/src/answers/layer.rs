@@ -279,11 +279,16 @@ impl AnswerLayer {
             let paths = || limits.iter().filter_map(Limit::path);
             let whole = original(request.extensions(), request.uri()).path();
             let index = &self.inner.index;
-            above(index, paths(), (method, whole), &mut count);
+            above(
+                index,
+                paths(),
+                (method, whole, &canonical(whole)),
+                &mut count,
+            );
             // Within a router that is nested, as in limits of requests.
             let cut = request.uri().path();
             if cut != whole {
-                above(index, paths(), (method, cut), &mut count);
+                above(index, paths(), (method, cut, &canonical(cut)), &mut count);
             }
         }
         if probe {

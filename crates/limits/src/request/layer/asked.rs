@@ -1,10 +1,12 @@
 //! Which limits a request falls under, however its app reads the path.
 
+use std::borrow::Cow;
+
 use http::{Method, Request};
 use panoply_core::PathIndex;
 
 use super::{Asked, Counted, LimitLayer, without_root};
-use crate::login::{behind_program, canonical, is_canonical, without_steps};
+use crate::login::{behind_program, canonical, without_steps};
 use crate::original::original;
 use crate::request::key::key;
 use crate::request::preflight::is_preflight;
@@ -37,44 +39,46 @@ impl LimitLayer {
         };
         let (index, method) = (&self.0.index, request.method());
         let paths = || self.0.limits.iter().map(|limit| &*limit.path);
-        above(index, paths(), (method, whole.path()), &mut count);
+        above(index, paths(), (method, whole.path(), &path), &mut count);
         // Within a router that is nested a limit is for a path as it stands there, or as the client wrote it.
         if whole.path() != uri.path() {
-            above(index, paths(), (method, uri.path()), &mut count);
+            let cut = canonical(uri.path());
+            above(index, paths(), (method, uri.path(), &cut), &mut count);
         }
         asked.sort_unstable_by_key(|asked| asked.number);
         asked
     }
 }
 
-/// Tells `count` of each of `paths`, which are in the `index`, that this is to some app, or below which it lies.
+/// Tells `count` of each of `paths`, which are in the `index`, that this is to some app, or below which it lies; `path` is
+/// what was `written` in its canonical form.
 pub(crate) fn above<'a>(
     index: &PathIndex,
     paths: impl Iterator<Item = &'a str>,
-    (method, written): (&Method, &str),
+    (method, written, path): (&Method, &str, &Cow<'_, str>),
     count: &mut impl FnMut(usize, bool),
 ) {
-    let path = canonical(written);
-    for (number, whole) in index.above(without_root(&path)) {
+    for (number, whole) in index.above(without_root(path)) {
         count(number, whole);
     }
-    if is_canonical(written) && !path.contains('.') {
+    // It is left as it was written where that is canonical.
+    if matches!(path, Cow::Borrowed(_)) && !path.contains('.') {
         return;
     }
-    if let Some(behind) = behind_program(&path) {
+    if let Some(behind) = behind_program(path) {
         for (number, whole) in index.above(without_root(behind)) {
             count(number, whole);
         }
     }
     // Frameworks take any format behind a name. What is read may be a file that is called so.
     if !matches!(*method, Method::GET | Method::HEAD)
-        && let Some(bare) = without_format(&path)
+        && let Some(bare) = without_format(path)
     {
         let same = index.above(bare).filter(|(_, whole)| *whole);
         same.for_each(|(number, whole)| count(number, whole));
     }
     let all = without_steps(written);
-    if all != path {
+    if all != *path {
         // Some apps take such steps, some a part of them, and some take `..%2f` for a name.
         for (number, own) in paths.enumerate() {
             if is_left_of(own, &all) {
