@@ -38,6 +38,10 @@ async fn follow_name(
     let fixed = host.parse::<std::net::IpAddr>().is_ok();
     let mut known: Option<SocketAddr> = None;
     let mut changes = 0;
+    let at = |address, changes| match &tls {
+        Some(tls) => AppAddress::Tls(address, Arc::clone(tls), changes),
+        None => AppAddress::Tcp(address),
+    };
     loop {
         let found = match known.filter(|_| fixed) {
             Some(known) => Ok(known),
@@ -46,11 +50,7 @@ async fn follow_name(
         match found {
             Ok(address) => {
                 if known.replace(address) != Some(address) {
-                    let at = match &tls {
-                        Some(tls) => AppAddress::Tls(address, Arc::clone(tls), changes),
-                        None => AppAddress::Tcp(address),
-                    };
-                    is_at(shared, upstream, at);
+                    is_at(shared, upstream, at(address, changes));
                     if address.ip().is_loopback() {
                         exposed::warn(address.port());
                     }
@@ -65,12 +65,8 @@ async fn follow_name(
         if tls.as_deref().is_some_and(look_again) {
             changes += 1;
             // As if it had moved: connections that were made by other files are given up.
-            if let (Some(address), Some(tls)) = (known, &tls) {
-                is_at(
-                    shared,
-                    upstream,
-                    AppAddress::Tls(address, Arc::clone(tls), changes),
-                );
+            if let Some(address) = known {
+                is_at(shared, upstream, at(address, changes));
             }
         }
     }

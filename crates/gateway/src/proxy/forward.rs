@@ -28,7 +28,7 @@ pub(crate) struct Upstream {
     pub(crate) times: Times,
     /// Whether some path does.
     pub(crate) by_path: bool,
-    /// Whether the app speaks HTTP/2 without TLS.
+    /// Whether the app speaks HTTP/2.
     pub(crate) h2c: bool,
     /// The host that the app is told, in place of the client's.
     pub(crate) host: Option<HeaderValue>,

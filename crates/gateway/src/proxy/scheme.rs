@@ -175,7 +175,7 @@ fn own_form<B>(request: &Request<B>) -> Option<HeaderValue> {
 }
 
 /// What stands behind a scheme.
-fn after<'a>(scheme: &str, location: &'a [u8]) -> Option<&'a [u8]> {
+pub(super) fn after<'a>(scheme: &str, location: &'a [u8]) -> Option<&'a [u8]> {
     let (found, rest) = location.split_at_checked(scheme.len())?;
     let rest = rest.strip_prefix(b"://")?;
     found
@@ -184,7 +184,7 @@ fn after<'a>(scheme: &str, location: &'a [u8]) -> Option<&'a [u8]> {
 }
 
 /// The host with its port, and what stands behind them.
-fn host(rest: &[u8]) -> (&[u8], &[u8]) {
+pub(super) fn host(rest: &[u8]) -> (&[u8], &[u8]) {
     let mut bytes = rest.iter();
     let end = bytes.position(|byte| matches!(byte, b'/' | b'?' | b'#' | b'\\'));
     rest.split_at(end.unwrap_or(rest.len()))

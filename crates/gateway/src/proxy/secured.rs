@@ -22,9 +22,10 @@ pub(super) async fn shake(
     stream: TcpStream,
     tls: &AppTls,
 ) -> Result<Box<TlsStream<TcpStream>>, Failure> {
-    let connector = TlsConnector::from(tls.client());
-    let wanted = tls.client().alpn_protocols.first().cloned();
-    let shaken = connector.connect(tls.name(), stream);
+    // Once, or its files might change in between.
+    let client = tls.client();
+    let wanted = client.alpn_protocols.first().cloned();
+    let shaken = TlsConnector::from(client).connect(tls.name(), stream);
     let shaken = timeout(CONNECT, shaken).await;
     let stream = shaken.map_err(|_| Failure::ConnectTimeout)?;
     let stream = stream.map_err(|error| Failure::Tls(told(&error, tls)))?;

@@ -19,7 +19,7 @@ use super::pool::Pool;
 use super::stamping::may_be_in_parts;
 use super::uploads::Outgoing;
 use super::wait::Wait;
-use super::{Failure, Reach, headers, told};
+use super::{Failure, Reach, headers};
 use crate::body::{AppBody, Progress, RequestBody};
 use crate::settings::Times;
 
@@ -70,7 +70,9 @@ fn prepare(
         .cloned()
         .or_else(|| authority.and_then(Result::ok));
     headers::to_app(map, client.as_ref(), id.as_ref(), host);
-    told::replace(map, told);
+    if let Some(told) = told {
+        map.insert(header::HOST, told.clone());
+    }
     let certificate = connection.and_then(|connection| connection.tls?.client);
     if let Some(certificate) = certificate {
         headers::with_certificate(map, &certificate);

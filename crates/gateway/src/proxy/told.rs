@@ -5,9 +5,10 @@
 //! `Origin` stays what it is: apps that compare it do so with `X-Forwarded-Host`, which has the client's host (Rails,
 //! Next.js), or are told that they may (Django).
 
-use http::header::{Entry, HOST, LOCATION, SET_COOKIE};
+use http::header::{Entry, LOCATION, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Request};
 
+use super::scheme::{after, host};
 use crate::intake::own_origin;
 
 /// What an answer is led back by.
@@ -47,8 +48,7 @@ impl Back {
 
     fn led(&self, location: &[u8]) -> Option<HeaderValue> {
         let rest = after_scheme(location).or_else(|| location.strip_prefix(b"//"))?;
-        let end = { rest.iter() }.position(|byte| matches!(byte, b'/' | b'?' | b'#' | b'\\'));
-        let (host, place) = rest.split_at(end.unwrap_or(rest.len()));
+        let (host, place) = host(rest);
         if !host.eq_ignore_ascii_case(self.told.as_bytes()) {
             return None;
         }
@@ -79,21 +79,9 @@ impl Back {
     }
 }
 
-/// Has `host` of a request be what the app is told, beside the others that name it.
-pub(super) fn replace(headers: &mut HeaderMap, told: Option<&HeaderValue>) {
-    if let Some(told) = told {
-        headers.insert(HOST, told.clone());
-    }
-}
-
 /// What stands behind `http://` or `https://`.
 fn after_scheme(text: &[u8]) -> Option<&[u8]> {
-    ["https://", "http://"].iter().find_map(|scheme| {
-        let (found, rest) = text.split_at_checked(scheme.len())?;
-        found
-            .eq_ignore_ascii_case(scheme.as_bytes())
-            .then_some(rest)
-    })
+    after("https", text).or_else(|| after("http", text))
 }
 
 /// A host without its port.
@@ -107,6 +95,7 @@ fn name(host: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
+    use http::header::HOST;
     use panoply_core::{ClientAddress, Scheme};
 
     use super::*;
