@@ -5,6 +5,7 @@ use std::io::Read as _;
 use std::net::Ipv4Addr;
 
 use anyhow::{Context as _, Result};
+use panoply_gateway::Server;
 use tokio::net::TcpListener;
 
 use crate::services::{self, Dress};
@@ -12,6 +13,9 @@ use crate::services::{self, Dress};
 /// Serves, and says at which port.
 pub(crate) fn run(name: &str) -> Result<()> {
     let dress = Dress::named(name).with_context(|| format!("there is no service {name}"))?;
+    if dress == Dress::Served {
+        return served();
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -33,4 +37,21 @@ pub(crate) fn run(name: &str) -> Result<()> {
             _ = end => Ok(()),
         }
     })
+}
+
+/// Serves by [`Server`], with what the suit of [`Dress::Suit`] is configured with.
+fn served() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let server = Server::new(Dress::Served.service()?)
+        .config_text(include_str!("served.toml"))
+        .state(folder.path())
+        .on_ready(|addresses| {
+            println!("{}", addresses.http.map_or(0, |http| http.port()));
+            // Until whoever started this has gone.
+            std::thread::spawn(|| {
+                std::io::stdin().read_to_end(&mut Vec::new()).ok();
+                std::process::exit(0);
+            });
+        });
+    Ok(server.run()?)
 }

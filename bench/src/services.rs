@@ -42,6 +42,8 @@ pub(crate) enum Dress {
     /// By those of Panoply's layers that do what the peers do: headers, client address, request limit,
     /// sessions in memory.
     Parts,
+    /// By sessions in memory alone: all else does [`Server`](panoply_gateway::Server).
+    Served,
     /// By crates that each do a part: headers, request limit, sessions in memory.
     Peers,
 }
@@ -53,6 +55,7 @@ impl Dress {
             "bare" => Some(Self::Bare),
             "sent" => Some(Self::Sent),
             "suit" => Some(Self::Suit),
+            "served" => Some(Self::Served),
             "parts" => Some(Self::Parts),
             "peers" => Some(Self::Peers),
             _ => None,
@@ -66,6 +69,10 @@ impl Dress {
             Self::Sent => sent(),
             Self::Suit => suit(Points::Plenty),
             Self::Parts => parts(),
+            Self::Served => {
+                let sessions = Sessions::server_side(Arc::new(MemorySessionStore::default()))?;
+                Ok(reading().layer(sessions.layer()))
+            }
             Self::Peers => peers(),
         }
     }

@@ -18,7 +18,7 @@ pub(crate) fn run(args: &SettingArgs) -> ExitCode {
         Ok(scratch) => scratch,
         Err(error) => return fail(format!("error: no temporary directory: {error}")),
     };
-    let state = source::state(args.state.as_deref());
+    let state = panoply_gateway::state_directory(args.state.as_deref());
     let state = if state.exists() {
         state
     } else {

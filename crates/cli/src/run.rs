@@ -59,7 +59,7 @@ impl From<ConfigError> for Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let said = told(&error);
+        let said = error.told();
         Self {
             shown: format!("error: {said}"),
             plain: said,
@@ -85,17 +85,7 @@ fn serve(args: &SettingArgs, heir: Option<Heir>) -> Result<ExitCode, Failure> {
     }
     let (settings, privilege) = prepare(args, &state, &around)?;
     panoply_gateway::start_log(settings.log());
-    // Said when the configuration was checked, before there was a log.
-    let headers = settings.suit().headers().weakenings().iter();
-    for weakening in headers.filter(|weakening| weakening.is_loud()) {
-        tracing::warn!(key = weakening.key, "{}", weakening.why);
-    }
-    if let Some((key, why)) = settings.loud_weakening() {
-        tracing::warn!(key, "{why}");
-    }
-    for (key, why) in settings.unused_pages() {
-        tracing::warn!(key, "{why}");
-    }
+    settings.tell_of_weakenings();
     let gateway = Gateway::bind(settings.clone(), around)?;
     // Nobody is heard, and no thread started, before this.
     privilege.give_up()?;
@@ -122,58 +112,9 @@ fn prepare(
 
 /// Says where the app is, and what its certificate is.
 fn tell(settings: &Settings, addresses: &Addresses) {
-    say(ready_line(settings, addresses));
-    let ca = settings.tls().and_then(|tls| tls.ca_certificate());
-    if settings.orders_certificates() {
-        let awaited = settings.awaited().join(", ");
-        if !awaited.is_empty() {
-            tracing::info!(
-                names = awaited,
-                "until certificates have come, one of the local authority stands in; `panoply \
-                 status` says how they stand"
-            );
-        }
-    } else if let Some(ca) = ca {
-        tracing::info!(
-            ca = %ca.display(),
-            "the certificate is from a local authority: browsers trust it once they trust ca"
-        );
-    }
-}
-
-/// The one line on standard output: where the app is now.
-fn ready_line(settings: &Settings, addresses: &Addresses) -> String {
-    let name = |address: std::net::SocketAddr| {
-        let own = address.ip().is_loopback() || address.ip().is_unspecified();
-        let domain = settings.domains().first().cloned();
-        let host = if address.is_ipv4() && own {
-            domain
-        } else {
-            None
-        };
-        match host {
-            Some(host) => format!("{host}:{}", address.port()),
-            None if address.ip().is_unspecified() => format!("localhost:{}", address.port()),
-            None => address.to_string(),
-        }
-    };
-    let mut line = match (addresses.https, addresses.http) {
-        (Some(https), Some(http)) => format!(
-            "panoply: ready at https://{} (http://{} redirects there)",
-            name(https),
-            name(http)
-        ),
-        (Some(https), None) => format!("panoply: ready at https://{}", name(https)),
-        (None, Some(http)) => format!("panoply: ready at http://{} (without TLS)", name(http)),
-        (None, None) => "panoply: ready".to_owned(),
-    };
-    if let Some(admin) = addresses.admin {
-        // A page for people; it is also where `/metrics` and `/health` are.
-        line.push_str(", admin page at http://");
-        line.push_str(&admin.to_string());
-        line.push('/');
-    }
-    line
+    let line = settings.ready_line(addresses);
+    say(format!("panoply: {line}"));
+    settings.tell_of_certificates();
 }
 
 /// The status with which a command that runs a gateway ends.
@@ -204,14 +145,4 @@ fn ended(outcome: Result<Outcome, Error>) -> Result<ExitCode, Failure> {
         // An app that ends at once with 0 has not been served either.
         status: status.filter(|status| *status != 0).unwrap_or(1),
     })
-}
-
-/// An error with its cause, unless it says that itself.
-fn told(error: &Error) -> String {
-    let said = error.to_string();
-    let cause = std::error::Error::source(error).map(ToString::to_string);
-    match cause.filter(|cause| !said.contains(cause)) {
-        Some(cause) => format!("{said}: {cause}"),
-        None => said,
-    }
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use panoply_gateway::config::{ConfigError, Loaded, Source};
+pub(crate) use panoply_gateway::state_directory as state;
 
 use crate::args::SettingArgs;
 
@@ -35,10 +36,7 @@ pub(crate) fn load_text(
 
 /// What stands above the file, on top of it.
 fn layered(source: Source, args: &SettingArgs) -> Result<Loaded, ConfigError> {
-    let mut source = source;
-    let text = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    source = source.env(text);
+    let mut source = source.own_env();
     let single = [
         ("--upstream", "app.upstream", &args.upstream),
         ("--listen-http", "listen.http", &args.listen_http),
@@ -68,20 +66,4 @@ fn layered(source: Source, args: &SettingArgs) -> Result<Loaded, ConfigError> {
 pub(crate) fn file(named: Option<&Path>) -> Option<PathBuf> {
     let usual = || Some(PathBuf::from("panoply.toml")).filter(|path| path.exists());
     named.map(Path::to_owned).or_else(usual)
-}
-
-/// The state directory: the one that was named, else the user's own, else one beside us.
-pub(crate) fn state(named: Option<&Path>) -> PathBuf {
-    let variable = |name| {
-        std::env::var_os(name)
-            .filter(|v| !v.is_empty())
-            .map(PathBuf::from)
-    };
-    named
-        .map(Path::to_owned)
-        // systemd's StateDirectory=
-        .or_else(|| variable("STATE_DIRECTORY"))
-        .or_else(|| variable("XDG_STATE_HOME").map(|home| home.join("panoply")))
-        .or_else(|| variable("HOME").map(|home| home.join(".local/state/panoply")))
-        .unwrap_or_else(|| PathBuf::from("panoply-state"))
 }

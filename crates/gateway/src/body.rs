@@ -14,6 +14,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use panoply::limits::GuardedBody;
 
+use crate::own::OwnBody;
 use crate::proxy::{Turn, http1};
 use crate::unguarded::Glance;
 use crate::wire::{Feed, Upload, pass_trailers};
@@ -223,6 +224,12 @@ impl RequestBody {
         Rc::clone(&self.progress)
     }
 
+    /// All of it, if nothing of it is still to come.
+    pub(crate) fn take_whole(&mut self) -> Option<VecDeque<Frame<Bytes>>> {
+        let whole = { self.inner.is_end_stream() }.then(|| std::mem::take(&mut self.read))?;
+        Some(whole.into_iter().filter_map(pass_trailers).collect())
+    }
+
     fn refuse(&self, fault: Fault) -> Poll<Option<Result<Frame<Bytes>, Refused>>> {
         self.progress.fault.set(Some(fault));
         Poll::Ready(Some(Err(Refused)))
@@ -300,6 +307,8 @@ pub(crate) enum AppBody {
     Http1(Box<http1::Answer>),
     /// Over one that others use too, with its place there.
     Http2(Box<Shared>),
+    /// Of a service of this process.
+    Own(Box<OwnBody>),
     /// All of it, come with its head, or a page of ours.
     Whole(Full<Bytes>),
 }
@@ -338,6 +347,9 @@ pub(crate) enum Broken {
     /// Over HTTP/2.
     #[error(transparent)]
     Http2(#[from] hyper::Error),
+    /// In this process.
+    #[error("the service's answer broke off: {0}")]
+    Own(Box<dyn std::error::Error + Send + Sync>),
     /// It had broken off before.
     #[error("the rest of the app's answer had broken off")]
     Early,
@@ -359,6 +371,7 @@ impl Body for AppBody {
         match self.get_mut() {
             Self::Whole(body) => Pin::new(body).poll_frame(cx).map(sound),
             Self::Http1(body) => Pin::new(&mut **body).poll_frame(cx).map_err(Broken::from),
+            Self::Own(body) => Pin::new(&mut **body).poll_frame(cx).map_err(Broken::Own),
             Self::Http2(body) => {
                 let Shared { body, turn, broken } = &mut **body;
                 if *broken {
@@ -381,6 +394,7 @@ impl Body for AppBody {
             Self::Whole(body) => body.is_end_stream(),
             Self::Http1(body) => body.is_end_stream(),
             Self::Http2(shared) => shared.body.is_end_stream() && !shared.broken,
+            Self::Own(body) => body.is_end_stream(),
         }
     }
 
@@ -389,6 +403,7 @@ impl Body for AppBody {
             Self::Whole(body) => body.size_hint(),
             Self::Http1(body) => body.size_hint(),
             Self::Http2(shared) => shared.body.size_hint(),
+            Self::Own(body) => body.size_hint(),
         }
     }
 }

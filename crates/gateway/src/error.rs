@@ -48,6 +48,18 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// It with its cause, unless it says that itself.
+    pub fn told(&self) -> String {
+        let said = self.to_string();
+        let cause = std::error::Error::source(self).map(ToString::to_string);
+        match cause.filter(|cause| !said.contains(cause)) {
+            Some(cause) => format!("{said}: {cause}"),
+            None => said,
+        }
+    }
+}
+
 fn remedy(program: &str, error: &io::Error) -> &'static str {
     match error.kind() {
         _ if program.contains("://") => "; an app that already runs is named by `--upstream`",

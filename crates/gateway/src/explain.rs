@@ -69,6 +69,7 @@ impl Settings {
         let app = match &self.app {
             App::Command { command, .. } => ("app.command", command.join(" ")),
             App::Upstream(upstream, _) => ("app.upstream", upstream.to_string()),
+            App::Own(_) => ("app", "a service of this program".to_owned()),
         };
         let tls = self.tls().map_or_else(
             || "off".to_owned(),

@@ -3,6 +3,7 @@
 mod access;
 mod admin;
 mod advice;
+mod announce;
 mod app;
 mod background;
 mod balance;
@@ -26,6 +27,7 @@ mod log;
 mod metrics;
 mod nonce;
 mod orphans;
+mod own;
 mod pages;
 mod permissions;
 mod privilege;
@@ -35,6 +37,7 @@ mod proxy_protocol;
 mod reload;
 mod reports;
 mod running;
+mod server;
 mod service;
 mod settings;
 mod shared;
@@ -58,6 +61,7 @@ pub fn certificate_warnings(tls: &panoply_tls::Tls) -> Vec<String> {
     others.map(ToString::to_string).collect()
 }
 
+pub use announce::state_directory;
 pub use control::{BlockEntry, CertificateEntry, Control, ControlError, Reports, Status};
 pub use error::Error;
 pub use gateway::{Addresses, Gateway, Outcome};
@@ -65,10 +69,12 @@ pub use handover::{Heir, Program};
 pub use listen::ListenError;
 pub use log::settle as settle_log;
 pub use log::start as start_log;
+pub use own::{Incoming, IncomingError};
 pub use pages::refuse_huge_pages;
 pub use panoply_acme::Reason;
 pub use privilege::Privilege;
 pub use reports::{CspEvidence, CspProposal, CspSource, Report, Sighting};
+pub use server::{Server, ServerError};
 pub use settings::{REPORTS_PATH, Settings};
 pub use store::OpenError;
 pub use surroundings::Surroundings;

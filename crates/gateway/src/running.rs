@@ -272,6 +272,7 @@ impl<'a> Running<'a> {
                     Ok(ended) => Departure::AppEnded(ended),
                     Err(_) => Departure::Fallen("what looks after the app"),
                 },
+                () = self.around.stop.notified() => break Departure::Asked,
                 () = given_up.as_mut() => {
                     break Departure::Fallen("every worker, as often as it was begun,");
                 }
@@ -365,6 +366,7 @@ fn came_to(ended: Ended, settings: &Settings) -> Result<Outcome, Error> {
             let program = match &settings.app {
                 App::Command { command, .. } => command.first().cloned().unwrap_or_default(),
                 App::Upstream(upstream, _) => upstream.to_string(),
+                App::Own(_) => String::new(),
             };
             Err(Error::App { program, source })
         }

@@ -9,15 +9,16 @@ use std::task::{Context, Poll, ready};
 
 use http::{Method, Request, Response};
 use panoply::limits::{GuardedBody, LoginVerdict};
-use panoply_core::{AppTime, Refusal};
+use panoply_core::{AppTime, Nonce, Refusal};
 use tower_service::Service;
 
 use crate::body::{RequestBody, ResponseBody};
 use crate::config::{AppOrigin, FrameworkErrors};
 use crate::intake::Asked;
+use crate::own::{Calling, Resident, switch};
 use crate::proxy::told::Back;
-use crate::proxy::{self, Failure, Forwarding, Pool, Reach, Upstream, scheme};
-use crate::settings::Live;
+use crate::proxy::{self, AppStream, Failure, Forwarding, Pool, Reach, Upstream, scheme, upgrade};
+use crate::settings::{Allowance, Live};
 use crate::shared::Shared;
 use crate::unguarded::Suspect;
 
@@ -30,6 +31,8 @@ struct Inner {
     shared: Arc<Shared>,
     pool: Rc<Pool>,
     upstream: Upstream,
+    /// What answers in the place of an app.
+    own: Option<Resident>,
     /// Whether the framework's own error pages are the site's to replace.
     hides_framework: bool,
     /// Whether the app is told its own origin by HTTP.
@@ -39,7 +42,12 @@ struct Inner {
 }
 
 impl AppService {
-    pub(crate) fn new(shared: Arc<Shared>, live: &Live, pool: Rc<Pool>) -> Self {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        live: &Live,
+        pool: Rc<Pool>,
+        own: Option<Resident>,
+    ) -> Self {
         let upstream = Upstream {
             times: live.times,
             by_path: !live.path_limits.is_empty(),
@@ -53,6 +61,7 @@ impl AppService {
             shared,
             pool,
             upstream,
+            own,
             hides_framework: live.framework_errors == FrameworkErrors::Replace,
             tells_http: live.origin == AppOrigin::Http,
             minds_logins: live.suit.login().guards().next().is_some(),
@@ -86,10 +95,14 @@ impl Service<Request<GuardedBody<RequestBody>>> for AppService {
             .flatten();
         // The guard gives one to each login that it lets through.
         let is_login = request.extensions().get::<LoginVerdict>().is_some();
-        let state = match inner.forward(request) {
-            Ok(forwarding) => State::Forwarding(forwarding),
-            Err(refusal) => State::Refused(Some(Box::new(refusal))),
+        let state = match &inner.own {
+            None => inner.forward(request).map(State::Forwarding),
+            Some(own) if upgrade(request.headers(), request.version()).is_some() => {
+                inner.switch(own, request).map(State::Forwarding)
+            }
+            Some(own) => Ok(State::Calling(inner.call(own, request))),
         };
+        let state = state.unwrap_or_else(|refusal| State::Refused(Some(Box::new(refusal))));
         Box::new(AppFuture {
             inner,
             asked: Some(asked),
@@ -110,6 +123,30 @@ impl Inner {
         self.pool.move_to(self.shared.app.load().address());
         proxy::forward(&self.pool, &self.upstream, request)
             .map_err(|failure| self.refusal(&failure))
+    }
+
+    /// Sends a request that asks for another protocol to a service of this process.
+    fn switch(&self, own: &Resident, request: Request<RequestBody>) -> Result<Forwarding, Refusal> {
+        let stream = switch(own, request.extensions().clone()).map_err(Failure::Descriptors);
+        stream
+            .and_then(|stream| {
+                let stream = AppStream::Unix(stream);
+                proxy::forward_over(stream, &self.pool, &self.upstream, request)
+            })
+            .map_err(|failure| self.refusal(&failure))
+    }
+
+    /// Hands a request to a service of this process.
+    fn call(&self, own: &Resident, mut request: Request<RequestBody>) -> Box<Called> {
+        let allowance = { self.upstream.by_path }.then(|| request.extensions_mut().remove());
+        let times = { allowance.flatten() }.map_or(self.upstream.times, |own: Allowance| own.times);
+        let stamp = self.upstream.placeholder.as_ref().map(|placeholder| Stamp {
+            placeholder: Rc::clone(placeholder),
+            nonce: request.extensions().get().cloned(),
+            in_parts: proxy::may_be_in_parts(request.uri().path(), request.headers()),
+        });
+        let calling = Calling::new(own, request, &self.pool, times);
+        Box::new(Called { calling, stamp })
     }
 
     /// What the client is told of it, and the log.
@@ -154,12 +191,48 @@ impl Drop for AppFuture {
     }
 }
 
+/// A request that a service of this process has, and where a nonce belongs in its answer.
+#[derive(Debug)]
+struct Called {
+    calling: Calling,
+    stamp: Option<Stamp>,
+}
+
+/// What goes out in place of the placeholder that `headers` names.
+#[derive(Debug)]
+struct Stamp {
+    placeholder: Rc<str>,
+    nonce: Option<Nonce>,
+    in_parts: bool,
+}
+
+impl Called {
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        pool: &Pool,
+    ) -> Poll<(Result<Response<ResponseBody>, Failure>, AppTime)> {
+        let (answer, time) = ready!(self.calling.poll(cx, pool));
+        let answer = answer.and_then(|answer| match self.stamp.take() {
+            Some(Stamp {
+                placeholder,
+                nonce,
+                in_parts,
+            }) => proxy::stamped(answer, &placeholder, nonce, in_parts),
+            None => Ok(answer.map(ResponseBody::Plain)),
+        });
+        Poll::Ready((answer, time))
+    }
+}
+
 #[expect(
     clippy::large_enum_variant,
     reason = "nearly all are of the large one, and the whole is boxed"
 )]
 enum State {
     Forwarding(Forwarding),
+    /// To a service of this process.
+    Calling(Box<Called>),
     Refused(Option<Box<Refusal>>),
     /// What may be a page of the framework's own is looked at.
     Hiding(Pin<Box<dyn Future<Output = Response<ResponseBody>>>>),
@@ -169,6 +242,7 @@ impl std::fmt::Debug for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Forwarding(_) => "Forwarding",
+            Self::Calling(_) => "Calling",
             Self::Refused(_) => "Refused",
             Self::Hiding(_) => "Hiding",
         })
@@ -195,6 +269,11 @@ impl AppFuture {
             State::Forwarding(forwarding) => {
                 let polled = forwarding.poll(cx, &self.inner.pool, &self.inner.upstream);
                 let (answer, time) = ready!(polled);
+                self.time = Some(time);
+                answer.map_err(|failure| self.inner.refusal(&failure))
+            }
+            State::Calling(called) => {
+                let (answer, time) = ready!(called.poll(cx, &self.inner.pool));
                 self.time = Some(time);
                 answer.map_err(|failure| self.inner.refusal(&failure))
             }

@@ -19,6 +19,7 @@ use crate::config::{
 };
 use crate::handover::Heir;
 use crate::intake::Hosts;
+use crate::own::Own;
 use crate::permissions::Secrets;
 use crate::privilege::Account;
 use crate::proxy_protocol::Senders;
@@ -116,6 +117,18 @@ pub(crate) enum App {
     },
     /// Somebody else's, and how it is known where it speaks TLS.
     Upstream(Upstream, Option<Arc<AppTls>>),
+    /// A service of this process.
+    Own(Own),
+}
+
+impl App {
+    /// The service of this process, if it is one.
+    pub(crate) const fn own(&self) -> Option<&Own> {
+        match self {
+            Self::Own(own) => Some(own),
+            Self::Command { .. } | Self::Upstream(..) => None,
+        }
+    }
 }
 
 impl Settings {

@@ -3,12 +3,18 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
 use panoply::{Clock, Nonce};
 use panoply_acme::Unwritten;
 use panoply_tls::Lasting;
+use tokio::sync::Notify;
+use tower_service::Service;
 
 use crate::handover::{Heir, Program};
 use crate::keys::Keys;
+use crate::own::{Incoming, Own};
 use crate::reports::{Kept, Report, Watcher};
 use crate::store::Deferred;
 
@@ -40,6 +46,10 @@ pub struct Surroundings {
     pub(crate) watcher: Watcher,
     /// Whether SIGHUP ends it, in place of a reload.
     pub(crate) ends_with_terminal: bool,
+    /// What answers in the place of an app.
+    pub(crate) own: Option<Own>,
+    /// Stops it, as SIGTERM does.
+    pub(crate) stop: Arc<Notify>,
 }
 
 impl Surroundings {
@@ -60,6 +70,8 @@ impl Surroundings {
             reports: Arc::new(Kept::new(state)),
             watcher: Watcher::default(),
             ends_with_terminal: false,
+            own: None,
+            stop: Arc::default(),
         }
     }
 
@@ -67,6 +79,20 @@ impl Surroundings {
     #[must_use]
     pub const fn ends_with_terminal(mut self) -> Self {
         self.ends_with_terminal = true;
+        self
+    }
+
+    /// Has `service` answer, in this process, in the place of an app; [`Server`](crate::Server) is the short way.
+    #[must_use]
+    pub fn around<S, B>(mut self, service: S) -> Self
+    where
+        S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+        S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+        S::Future: 'static,
+        B: Body<Data = Bytes> + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        self.own = Some(Own::new(service));
         self
     }
 

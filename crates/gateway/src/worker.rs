@@ -26,6 +26,7 @@ use crate::balance::{Balance, Inbox};
 use crate::body::{RequestBody, ResponseBody, Source};
 use crate::intake::Intake;
 use crate::metrics::Metrics;
+use crate::own::{Own, Resident};
 use crate::proxy::{Interims, Pool};
 use crate::proxy_protocol::Senders;
 use crate::service::AppService;
@@ -58,6 +59,8 @@ pub(crate) struct Door {
 #[derive(Debug)]
 pub(crate) struct Post {
     pub(crate) shared: Arc<Shared>,
+    /// What answers in the place of an app.
+    pub(crate) own: Option<Own>,
     pub(crate) doors: Vec<Door>,
     pub(crate) balance: Balance,
     pub(crate) inbox: Inbox,
@@ -84,6 +87,7 @@ const ROOM: usize = 16;
 pub(crate) struct Worker {
     shared: Arc<Shared>,
     pool: Rc<Pool>,
+    own: Option<Resident>,
     sweeper: Sweeper,
     balance: Balance,
     log: Arc<WorkerLog>,
@@ -109,12 +113,14 @@ impl Worker {
         let pool = Rc::new(Pool::new(clock, shared.descriptors.clone()));
         let log = Arc::new(shared.access.worker(Arc::clone(&shared.metrics)));
         let live = shared.live.load_full();
-        let stack = stack(&shared, &live, &pool, &log);
+        let own = post.own.as_ref().map(Own::settle);
+        let stack = stack(&shared, &live, (&pool, own.as_ref()), &log);
         let current = RefCell::new((live, stack));
         Rc::new(Self {
             generation: post.generation,
             shared,
             pool,
+            own,
             sweeper: Sweeper::default(),
             balance: post.balance.clone(),
             log,
@@ -191,7 +197,8 @@ impl Worker {
         let live = self.shared.live.load();
         let mut current = self.current.borrow_mut();
         if !Arc::ptr_eq(&current.0, &live) {
-            let made = stack(&self.shared, &live, &self.pool, &self.log);
+            let behind = (&self.pool, self.own.as_ref());
+            let made = stack(&self.shared, &live, behind, &self.log);
             *current = (Arc::clone(&live), made);
         }
         call(&mut current.1, &live)
@@ -289,14 +296,19 @@ impl Worker {
     }
 }
 
-fn stack(shared: &Arc<Shared>, live: &Arc<Live>, pool: &Rc<Pool>, log: &Arc<WorkerLog>) -> Stack {
+fn stack(
+    shared: &Arc<Shared>,
+    live: &Arc<Live>,
+    (pool, own): (&Rc<Pool>, Option<&Resident>),
+    log: &Arc<WorkerLog>,
+) -> Stack {
     let observer = Arc::new(log.observer(live.access_log, &live.log_skip));
     let suit = live
         .suit
         .clone()
         .observed(observer, Arc::clone(&shared.clock))
         .apart();
-    let app = AppService::new(Arc::clone(shared), live, Rc::clone(pool));
+    let app = AppService::new(Arc::clone(shared), live, Rc::clone(pool), own.cloned());
     let guarded = suit.inside().layer(app);
     let intake = Intake::new(guarded, Arc::clone(shared), Arc::clone(live));
     suit.outside().layer(intake)

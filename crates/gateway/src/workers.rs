@@ -41,6 +41,7 @@ pub(crate) fn start(
         let http = http.into_iter().map(door(false));
         let post = Post {
             shared: Arc::clone(shared),
+            own: settings.app.own().cloned(),
             doors: http.chain(https.into_iter().map(door(true))).collect(),
             balance,
             inbox,

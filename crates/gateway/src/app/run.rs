@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::command::{Ended, Fate, Plan, decided, supervise};
 use super::health;
+use super::standing::AppState;
 use super::upstream::follow;
 use crate::handover::AppLeft;
 use crate::settings::{App, Settings};
@@ -31,6 +32,15 @@ pub(crate) async fn run(
     left: Option<(AppLeft, OwnedFd)>,
     mut fate: watch::Receiver<Fate>,
 ) -> Ended {
+    if settings.app.own().is_some() {
+        shared.app.set(AppState::Own);
+        shared.app.accepts();
+        tokio::select! {
+            _ = decided(&mut fate) => {}
+            () = refuse_restarts(&shared, OWN) => {}
+        }
+        return Ended::Stopped;
+    }
     let watched = Arc::clone(&shared);
     let runs = async {
         match settings.app {
@@ -47,12 +57,14 @@ pub(crate) async fn run(
                 };
                 supervise(shared, plan, left, fate).await
             }
+            // Whoever has one of those has returned.
+            App::Own(_) => Ended::Stopped,
             App::Upstream(upstream, tls) => {
                 // A name is followed for as long as the gateway runs, an address until it is known.
                 let follow = follow(shared, upstream, tls);
                 tokio::select! {
                     _ = decided(&mut fate) => {}
-                    () = refuse_restarts(&watched) => {}
+                    () = refuse_restarts(&watched, ELSEWHERE) => {}
                     () = async {
                         follow.await;
                         pending::<()>().await;
@@ -68,14 +80,18 @@ pub(crate) async fn run(
     }
 }
 
-/// An app that somebody else starts is not the gateway's to start anew.
-async fn refuse_restarts(shared: &Shared) {
+/// Why an app is not started anew that somebody else starts.
+const ELSEWHERE: &str = "the gateway has not started the app (`app.upstream`), and cannot start it anew: restart it \
+                         where it was started; requests wait for it meanwhile (`app.patience`)";
+
+/// Why one is not that is a part of this program.
+const OWN: &str = "the app is a service of the very program that serves, and does not restart without it: `panoply \
+                   upgrade` has the program that is installed take over, without a request lost";
+
+/// An app that is not the gateway's to start is not its to start anew.
+async fn refuse_restarts(shared: &Shared, why: &str) {
     loop {
         let asked = shared.restarts.wanted().await;
-        drop(asked.answer(Err(
-            "the gateway has not started the app (`app.upstream`), and cannot start it anew: restart it where it was \
-             started; requests wait for it meanwhile (`app.patience`)"
-                .to_owned(),
-        )));
+        drop(asked.answer(Err(why.to_owned())));
     }
 }

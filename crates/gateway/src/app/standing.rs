@@ -27,13 +27,15 @@ pub(crate) enum AppState {
     ///
     /// Without a reason it has not been looked at yet.
     Down(AppAddress, Option<Arc<str>>),
+    /// It is a service of this process.
+    Own,
 }
 
 impl AppState {
     /// Where requests go.
     pub(crate) const fn address(&self) -> Option<&AppAddress> {
         match self {
-            Self::Starting => None,
+            Self::Starting | Self::Own => None,
             Self::Up(address) | Self::Down(address, _) => Some(address),
         }
     }
@@ -44,14 +46,14 @@ impl AppState {
     }
 
     pub(crate) const fn is_up(&self) -> bool {
-        matches!(self, Self::Up(_))
+        matches!(self, Self::Up(_) | Self::Own)
     }
 
     /// In one word, for programs.
     pub(crate) const fn word(&self) -> &'static str {
         match self {
             Self::Starting => "starting",
-            Self::Up(_) => "up",
+            Self::Up(_) | Self::Own => "up",
             Self::Down(..) => "down",
         }
     }
@@ -62,6 +64,7 @@ impl fmt::Display for AppState {
         match self {
             Self::Starting => f.write_str("starting, or starting again"),
             Self::Up(address) => write!(f, "up at {address}"),
+            Self::Own => f.write_str("up in this process"),
             Self::Down(address, why) => {
                 let why = why.as_deref().unwrap_or("it has not been looked at yet");
                 write!(f, "down at {address}: {why}")
@@ -127,7 +130,7 @@ impl Standing {
         self.set(match &**self.load() {
             AppState::Up(_) => AppState::Up(address),
             AppState::Down(_, why) => AppState::Down(address, why.clone()),
-            AppState::Starting => AppState::Down(address, None),
+            AppState::Starting | AppState::Own => AppState::Down(address, None),
         });
         self.elsewhere.notify_one();
     }

@@ -1,6 +1,7 @@
 //! Flag before environment before file before default, and which of them a value came from.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -98,6 +99,15 @@ impl Source {
         }));
         self.env.sort();
         self
+    }
+
+    /// Takes those of this process, but for what is no text.
+    #[must_use]
+    pub fn own_env(self) -> Self {
+        let text = |(name, value): (OsString, OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        self.env(std::env::vars_os().filter_map(text))
     }
 
     /// Sets the value at the dotted `path`, as the flag `name` says.

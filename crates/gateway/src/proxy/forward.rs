@@ -14,6 +14,7 @@ use panoply_headers::Headers;
 
 use super::http1::{self, Ahead, Begun, Ended, Exchange, Head, Line, Upload};
 use super::pool::Pool;
+use super::stream::AppStream;
 use super::wait::Wait;
 use super::{Failure, Reach, headers, shared, stamping};
 use crate::body::{AppBody, Fault, Progress, RequestBody, ResponseBody};
@@ -47,7 +48,26 @@ pub(crate) struct Upstream {
 pub(crate) fn forward(
     pool: &Rc<Pool>,
     upstream: &Upstream,
+    request: Request<RequestBody>,
+) -> Result<Forwarding, Failure> {
+    sent(pool, upstream, request, None)
+}
+
+/// The same over a connection that is there for it alone.
+pub(crate) fn forward_over(
+    stream: AppStream,
+    pool: &Rc<Pool>,
+    upstream: &Upstream,
+    request: Request<RequestBody>,
+) -> Result<Forwarding, Failure> {
+    sent(pool, upstream, request, Some(pool.line(stream)))
+}
+
+fn sent(
+    pool: &Rc<Pool>,
+    upstream: &Upstream,
     mut request: Request<RequestBody>,
+    own: Option<Line>,
 ) -> Result<Forwarding, Failure> {
     let nonce = request.extensions_mut().remove::<Nonce>();
     let allowance = { upstream.by_path }.then(|| request.extensions_mut().remove::<Allowance>());
@@ -57,14 +77,15 @@ pub(crate) fn forward(
     let asked = upgrade.is_some();
     let in_parts = upstream.placeholder.is_some()
         && stamping::may_be_in_parts(request.uri().path(), request.headers());
-    let state = if upstream.h2c {
+    let state = if upstream.h2c && own.is_none() {
         let (pool, upstream) = (Rc::clone(pool), upstream.clone());
         State::Shared(Box::pin(async move {
             shared::exchange(&pool, &upstream, times, request).await
         }))
     } else {
         let method = request.method().clone();
-        let mut line = pool.reuse();
+        let used = own.is_none();
+        let mut line = own.or_else(|| pool.reuse());
         let text = line.as_mut().map(Line::take_text).unwrap_or_default();
         let stamped = upstream.placeholder.is_some();
         let upload = http1::upload(
@@ -79,7 +100,7 @@ pub(crate) fn forward(
         match line {
             Some(line) => State::Asking {
                 exchange: Exchange::new(line, upload, method),
-                used: true,
+                used,
                 wait: Wait::new(pool, times, &progress),
             },
             None => State::dialling((pool, &progress), upstream.reach.clone(), upload, method),

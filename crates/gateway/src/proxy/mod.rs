@@ -26,15 +26,17 @@ use panoply_core::Refusal;
 
 use crate::body::Broken;
 
-pub(crate) use forward::{Forwarding, Upstream, forward};
+pub(crate) use forward::{Forwarding, Upstream, forward, forward_over};
 pub(crate) use framework::{may_be as may_be_framework_error, replaced as without_framework_error};
-pub(crate) use headers::named;
+pub(crate) use headers::{named, upgrade};
 pub(crate) use http1::Interims;
 pub(crate) use multiplexed::Turn;
 pub(crate) use pool::Pool;
 pub(crate) use reach::Reach;
+pub(crate) use stamping::{may_be_in_parts, stamped};
 pub(crate) use stream::{AppAddress, AppStream};
 pub(crate) use trouble::Troubles;
+pub(crate) use wait::Wait;
 
 /// Why the app gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +71,12 @@ pub(crate) enum Failure {
     /// Its body is in a transfer coding that nobody asked for.
     #[error("the app's answer has a transfer coding other than chunked")]
     Coded,
+    /// A service of this process panicked.
+    #[error("the service panicked")]
+    Panicked,
+    /// A service of this process gave an error in place of an answer.
+    #[error("the service gave an error")]
+    Own(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// There were no random bytes for what goes out in place of the placeholder.
     #[error("the operating system has no random bytes")]
     Random,
@@ -99,6 +107,8 @@ impl Failure {
             | Self::Tls(_)
             | Self::Unasked
             | Self::Coded
+            | Self::Panicked
+            | Self::Own(_)
             | Self::Random => true,
             // The mode of a Unix socket, or a firewall of this machine.
             Self::Away(error) => error.kind() == io::ErrorKind::PermissionDenied,
@@ -141,6 +151,11 @@ impl Failure {
                 StatusCode::BAD_GATEWAY,
                 "app/broken-answer",
                 "The application behind this address broke off its answer.",
+            ),
+            Self::Panicked | Self::Own(_) => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "app/failed",
+                "Something went wrong here. It is not your fault.",
             ),
             Self::Tls(_) => (
                 StatusCode::BAD_GATEWAY,

@@ -110,7 +110,7 @@ impl Pool {
     }
 
     /// The moment, to the nanosecond.
-    pub(super) fn moment(&self) -> Duration {
+    pub(crate) fn moment(&self) -> Duration {
         self.clock.monotonic()
     }
 
@@ -150,6 +150,11 @@ impl Pool {
     /// Closes what is idle: its file descriptors are of more use elsewhere.
     pub(crate) fn make_room(&self) {
         self.idle.borrow_mut().clear();
+    }
+
+    /// `stream` as a connection to the app, which nobody else is to use.
+    pub(super) fn line(&self, stream: AppStream) -> Line {
+        Line::new(stream, self.moves.get(), self.room.clone())
     }
 
     /// A new connection, or one that has been used before and became free while there was no file

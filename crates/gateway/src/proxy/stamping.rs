@@ -26,7 +26,7 @@ const LARGE: [&str; 24] = [
 /// out, but iOS plays no film that is not to be had in parts.
 ///
 /// The client may say what it likes: no part of a text goes out ([`stamped`]).
-pub(super) fn may_be_in_parts(path: &str, headers: &HeaderMap) -> bool {
+pub(crate) fn may_be_in_parts(path: &str, headers: &HeaderMap) -> bool {
     let Some(range) = headers.get(RANGE) else {
         return false;
     };
@@ -46,7 +46,7 @@ pub(super) fn may_be_in_parts(path: &str, headers: &HeaderMap) -> bool {
 
 /// The app's answer with `nonce` in place of the placeholder, or with any, if its policy has none. `in_parts` says
 /// whether the client has chosen a part of it.
-pub(super) fn stamped(
+pub(crate) fn stamped(
     answer: Response<AppBody>,
     placeholder: &str,
     nonce: Option<Nonce>,

@@ -10,13 +10,13 @@ use crate::settings::Times;
 
 /// A wait for an answer's head; as long as the request's own body moves, it begins anew.
 #[derive(Debug)]
-pub(super) struct Wait {
+pub(crate) struct Wait {
     deadline: Deadline,
     lapse: Lapse,
 }
 
 impl Wait {
-    pub(super) fn new(pool: &Pool, times: Times, progress: &Progress) -> Self {
+    pub(crate) fn new(pool: &Pool, times: Times, progress: &Progress) -> Self {
         let lapse = Lapse::new(times, progress.mark());
         Self {
             deadline: pool.deadline(lapse.next),
@@ -25,7 +25,7 @@ impl Wait {
     }
 
     /// Ready when it has lasted too long.
-    pub(super) fn poll(&mut self, cx: &Context<'_>, progress: &Progress) -> Poll<()> {
+    pub(crate) fn poll(&mut self, cx: &Context<'_>, progress: &Progress) -> Poll<()> {
         while self.deadline.has_passed(cx.waker()) {
             let waits = progress.waits_for_client();
             match self.lapse.passed(progress.mark(), waits) {

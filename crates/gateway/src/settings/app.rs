@@ -33,6 +33,9 @@ pub(super) fn health(loaded: &Loaded, by_https: bool) -> Result<Option<Health>, 
 /// What stands behind the gateway, and by what it is known.
 pub(super) fn app(loaded: &Loaded, around: &Surroundings) -> Result<App, ConfigError> {
     let app = &loaded.config.app;
+    if let Some(own) = &around.own {
+        return of_ones_own(loaded).map(|()| App::Own(own.clone()));
+    }
     match (&app.command, &app.upstream) {
         (Some(_), Some(_)) => Err(loaded
             .error("app", "`app.command` and `app.upstream` exclude each other")
@@ -59,6 +62,19 @@ pub(super) fn app(loaded: &Loaded, around: &Surroundings) -> Result<App, ConfigE
                  `panoply run --upstream http://127.0.0.1:3000`",
         )),
     }
+}
+
+/// A service of one's own is neither started nor found.
+fn of_ones_own(loaded: &Loaded) -> Result<(), ConfigError> {
+    let written = { loaded.set() }.find(|(key, _)| key.starts_with("app."));
+    let Some((key, _)) = written else {
+        return Ok(());
+    };
+    let message =
+        format!("{key}: the app is the service of this very program, and no other is asked");
+    let error = loaded.error(key, message);
+    Err(error
+        .with_help("take `[app]` away; `panoply run` is for an app that is a program of its own"))
 }
 
 /// The host that the app is told, in place of the client's.

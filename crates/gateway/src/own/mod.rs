@@ -1,0 +1,131 @@
+//! A service of this process, in the place of an app behind the gateway.
+
+mod answer;
+mod call;
+mod incoming;
+mod switch;
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
+use crate::body::AppBody;
+
+pub(crate) use answer::OwnBody;
+pub(crate) use call::Calling;
+pub use incoming::{Incoming, IncomingError};
+pub(crate) use switch::switch;
+
+/// An error of any kind.
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A service's answer, under way.
+type Answering = Pin<Box<dyn Future<Output = Result<Response<AppBody>, BoxError>>>>;
+
+/// A service of one's own, of which each worker has one for itself.
+#[derive(Clone)]
+pub(crate) struct Own(Arc<dyn Template>);
+
+trait Template: Send + Sync {
+    fn settle(&self) -> Resident;
+}
+
+/// One worker's.
+#[derive(Clone)]
+pub(crate) struct Resident(Rc<dyn Answers>);
+
+trait Answers {
+    fn answer(&self, request: Request<Incoming>) -> Answering;
+}
+
+impl Own {
+    pub(crate) fn new<S, B>(service: S) -> Self
+    where
+        S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: 'static,
+        B: Body<Data = Bytes> + 'static,
+        B::Error: Into<BoxError>,
+    {
+        Self(Arc::new(Kept(Mutex::new(service))))
+    }
+
+    /// One for a worker.
+    pub(crate) fn settle(&self) -> Resident {
+        self.0.settle()
+    }
+}
+
+impl fmt::Debug for Own {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Own")
+    }
+}
+
+impl PartialEq for Own {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Own {}
+
+impl Resident {
+    fn answer(&self, request: Request<Incoming>) -> Answering {
+        self.0.answer(request)
+    }
+}
+
+impl fmt::Debug for Resident {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Resident")
+    }
+}
+
+/// What may be sent to another thread, and not shared with it.
+struct Kept<S>(Mutex<S>);
+
+/// What is cloned for each request.
+struct Settled<S>(S);
+
+impl<S, B> Template for Kept<S>
+where
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: 'static,
+    B: Body<Data = Bytes> + 'static,
+    B::Error: Into<BoxError>,
+{
+    fn settle(&self) -> Resident {
+        let service = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Resident(Rc::new(Settled(service.clone())))
+    }
+}
+
+impl<S, B> Answers for Settled<S>
+where
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: 'static,
+    B: Body<Data = Bytes> + 'static,
+    B::Error: Into<BoxError>,
+{
+    fn answer(&self, request: Request<Incoming>) -> Answering {
+        let mut service = self.0.clone();
+        Box::pin(async move {
+            poll_fn(|cx| service.poll_ready(cx))
+                .await
+                .map_err(Into::into)?;
+            let answer = service.call(request).await.map_err(Into::into)?;
+            let (parts, body) = answer.into_parts();
+            Ok(Response::from_parts(parts, answer::taken(body).await))
+        })
+    }
+}
