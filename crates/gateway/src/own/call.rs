@@ -9,6 +9,7 @@ use std::time::Duration;
 use http::{Request, Response, StatusCode};
 use panoply_core::AppTime;
 
+use super::incoming::Unread;
 use super::{Answering, Incoming, Resident};
 use crate::body::{AppBody, Progress, RequestBody};
 use crate::proxy::{Failure, Pool, Wait};
@@ -17,6 +18,7 @@ use crate::settings::Times;
 /// A service's answer, under way, for as long as it may take.
 pub(crate) struct Calling {
     answering: Answering,
+    unread: Option<Unread>,
     since: Duration,
     wait: Wait,
     progress: Rc<Progress>,
@@ -31,9 +33,11 @@ impl Calling {
         times: Times,
     ) -> Self {
         let progress = request.body().progress();
-        let answering = service.answer(request.map(Incoming::of));
+        let (head, body) = request.into_parts();
+        let (body, unread) = Incoming::of(body);
         Self {
-            answering,
+            answering: service.answer(Request::from_parts(head, body)),
+            unread,
             since: pool.moment(),
             wait: Wait::new(pool, times, &progress),
             progress,
@@ -61,6 +65,9 @@ impl Calling {
                 })
             }
         };
+        if let Some(unread) = self.unread.take() {
+            unread.settle();
+        }
         let took = pool.moment().saturating_sub(self.since);
         Poll::Ready((answer, AppTime::new(Some(took), None)))
     }

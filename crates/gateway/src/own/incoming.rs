@@ -1,7 +1,10 @@
 //! The body of a request, as a service of this process reads it.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -44,6 +47,8 @@ struct Passed {
     frames: mpsc::Receiver<Piece>,
     /// Says that somebody reads.
     begin: Option<oneshot::Sender<()>>,
+    /// Held as long as somebody may.
+    _alive: Arc<()>,
     left: SizeHint,
     ended: bool,
 }
@@ -52,28 +57,54 @@ struct Passed {
 type Piece = Option<Result<Frame<Bytes>, IncomingError>>;
 
 impl Incoming {
-    /// What `body` has; to be called on the thread of its connection.
-    pub(super) fn of(mut body: RequestBody) -> Self {
+    /// What `body` has, and the body itself until somebody reads it; to be called on the thread of its connection.
+    pub(super) fn of(mut body: RequestBody) -> (Self, Option<Unread>) {
         if body.is_end_stream() {
-            return Self(Kind::Empty);
+            return (Self(Kind::Empty), None);
         }
         if let Some(whole) = body.take_whole() {
-            return Self(Kind::Here(whole));
+            return (Self(Kind::Here(whole)), None);
         }
         let (to, frames) = mpsc::channel(1);
         let (begin, begun) = oneshot::channel();
-        let left = body.size_hint();
+        let alive = Arc::new(());
+        let passed = Passed {
+            frames,
+            begin: Some(begin),
+            _alive: Arc::clone(&alive),
+            left: body.size_hint(),
+            ended: false,
+        };
+        let body = Rc::new(RefCell::new(Some(body)));
+        let unread = Rc::clone(&body);
         tokio::task::spawn_local(async move {
-            if begun.await.is_ok() {
+            let is_read = begun.await.is_ok();
+            let body = body.take();
+            if let Some(body) = body.filter(|_| is_read) {
                 pass(body, to).await;
             }
         });
-        Self(Kind::Passed(Passed {
-            frames,
-            begin: Some(begin),
-            left,
-            ended: false,
-        }))
+        let unread = Unread {
+            body: unread,
+            alive,
+        };
+        (Self(Kind::Passed(passed)), Some(unread))
+    }
+}
+
+/// A body that nobody has begun to read.
+#[derive(Debug)]
+pub(super) struct Unread {
+    body: Rc<RefCell<Option<RequestBody>>>,
+    alive: Arc<()>,
+}
+
+impl Unread {
+    /// Lets go of it if nobody can read it any more: its client is then not asked to send it.
+    pub(super) fn settle(self) {
+        if Arc::strong_count(&self.alive) == 1 {
+            self.body.take();
+        }
     }
 }
 
