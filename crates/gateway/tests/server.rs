@@ -1,5 +1,7 @@
 //! A service of axum's that the gateway serves in its own process, over real sockets.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test's own")]
+
 mod support;
 
 use std::convert::Infallible;

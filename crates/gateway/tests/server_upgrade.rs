@@ -1,5 +1,7 @@
 //! The program of a service, replaced while it serves.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test's own")]
+
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;

@@ -66,7 +66,7 @@ impl Incoming {
             return (Self(Kind::Here(whole)), None);
         }
         let (to, frames) = mpsc::channel(1);
-        let (begin, begun) = oneshot::channel();
+        let (begin, is_read) = oneshot::channel();
         let alive = Arc::new(());
         let passed = Passed {
             frames,
@@ -78,7 +78,7 @@ impl Incoming {
         let body = Rc::new(RefCell::new(Some(body)));
         let unread = Rc::clone(&body);
         tokio::task::spawn_local(async move {
-            let is_read = begun.await.is_ok();
+            let is_read = is_read.await.is_ok();
             let body = body.take();
             if let Some(body) = body.filter(|_| is_read) {
                 pass(body, to).await;
@@ -145,20 +145,17 @@ impl Passed {
         let piece = ready!(self.frames.poll_recv(cx));
         // Without a word it has not ended.
         let frame = piece.unwrap_or(Some(Err(IncomingError)));
-        match &frame {
-            Some(Ok(frame)) => {
-                let length = frame.data_ref().map_or(0, |data| data.len() as u64);
-                let mut left = SizeHint::new();
-                if let Some(upper) = self.left.upper() {
-                    left.set_upper(upper.saturating_sub(length));
-                }
-                left.set_lower(self.left.lower().saturating_sub(length));
-                self.left = left;
+        if let Some(Ok(frame)) = &frame {
+            let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+            let mut left = SizeHint::new();
+            if let Some(upper) = self.left.upper() {
+                left.set_upper(upper.saturating_sub(length));
             }
-            Some(Err(_)) | None => {
-                self.ended = true;
-                self.frames.close();
-            }
+            left.set_lower(self.left.lower().saturating_sub(length));
+            self.left = left;
+        } else {
+            self.ended = true;
+            self.frames.close();
         }
         Poll::Ready(frame)
     }

@@ -1,6 +1,6 @@
 //! A server on a port of its own, and what is said to it.
 
-#![allow(dead_code, reason = "not every file of tests uses all of it")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test's own")]
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
