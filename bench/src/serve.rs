@@ -5,17 +5,18 @@ use std::io::Read as _;
 use std::net::Ipv4Addr;
 
 use anyhow::{Context as _, Result};
-use panoply_gateway::Server;
 use tokio::net::TcpListener;
 
 use crate::services::{self, Dress};
 
+#[cfg(feature = "served")]
+mod served;
+#[cfg(feature = "served")]
+use served::served;
+
 /// Serves, and says at which port.
 pub(crate) fn run(name: &str) -> Result<()> {
     let dress = Dress::named(name).with_context(|| format!("there is no service {name}"))?;
-    if dress == Dress::Served {
-        return served();
-    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -26,6 +27,9 @@ pub(crate) fn run(name: &str) -> Result<()> {
         ended.send(()).ok();
     });
     runtime.block_on(async {
+        if dress == Dress::Served {
+            return served(end).await;
+        }
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         println!("{}", listener.local_addr()?.port());
         let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
@@ -39,19 +43,7 @@ pub(crate) fn run(name: &str) -> Result<()> {
     })
 }
 
-/// Serves by [`Server`], with what the suit of [`Dress::Suit`] is configured with.
-fn served() -> Result<()> {
-    let folder = tempfile::tempdir()?;
-    let server = Server::new(Dress::Served.service()?)
-        .config_text(include_str!("served.toml"))
-        .state(folder.path())
-        .on_ready(|addresses| {
-            println!("{}", addresses.http.map_or(0, |http| http.port()));
-            // Until whoever started this has gone.
-            std::thread::spawn(|| {
-                std::io::stdin().read_to_end(&mut Vec::new()).ok();
-                std::process::exit(0);
-            });
-        });
-    Ok(server.run()?)
+#[cfg(not(feature = "served"))]
+async fn served(_: impl Future) -> Result<()> {
+    anyhow::bail!("built without it: `--features served`")
 }

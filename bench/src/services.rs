@@ -42,7 +42,7 @@ pub(crate) enum Dress {
     /// By those of Panoply's layers that do what the peers do: headers, client address, request limit,
     /// sessions in memory.
     Parts,
-    /// By sessions in memory alone: all else does [`Server`](panoply_gateway::Server).
+    /// By sessions in memory alone: all else does `panoply_gateway::Server`.
     Served,
     /// By crates that each do a part: headers, request limit, sessions in memory.
     Peers,

@@ -53,7 +53,7 @@ const TOLERANCE: f64 = 3.0;
 /// When valgrind is missing, or a path goes wrong.
 pub(crate) fn run(root: &Path, options: &Options) -> Result<bool> {
     install::packages(&TOOLS, true)?;
-    let program = build(root)?;
+    let program = build(root, &[])?;
     let all = paths(&program)?;
     let chosen = |name: &&String| options.paths.is_empty() || options.paths.contains(name);
     let chosen: Vec<&String> = all.iter().filter(chosen).collect();
@@ -80,12 +80,17 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<bool> {
     Ok(compare(&budget, &counted, &rustc))
 }
 
-/// Builds what is measured; the program.
-pub(crate) fn build(root: &Path) -> Result<PathBuf> {
+/// Builds what is measured, with `features` of it; the program.
+pub(crate) fn build(root: &Path, features: &[&str]) -> Result<PathBuf> {
     let mut command = Command::new("cargo");
     command
         .args(["build", "--quiet", "--profile", "measure"])
-        .args(["--package", "panoply-bench"])
+        .args([
+            "--package",
+            "panoply-bench",
+            "--features",
+            &features.join(","),
+        ])
         .current_dir(root);
     install::succeed(&mut command)?;
     Ok(root.join("target/measure/panoply-bench"))

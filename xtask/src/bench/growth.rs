@@ -93,7 +93,7 @@ const GROWING: [Growing; 4] = [
 
 /// Measures, plots and writes its section of `docs/benchmarks.md`.
 pub(super) fn run() -> Result<()> {
-    let program = crate::budget::build(&root())?;
+    let program = crate::budget::build(&root(), &[])?;
     let plots = root().join("docs/plots");
     std::fs::create_dir_all(&plots)?;
     let mut section = format!(
@@ -109,7 +109,7 @@ pub(super) fn run() -> Result<()> {
 
 /// The same of nodes that share one Redis.
 pub(super) fn run_nodes() -> Result<()> {
-    let program = crate::budget::build(&root())?;
+    let program = crate::budget::build(&root(), &[])?;
     let plots = root().join("docs/plots");
     std::fs::create_dir_all(&plots)?;
     let section = nodes(&program, &plots)?;

@@ -20,7 +20,7 @@ use crate::root;
 const TITLE: &str = "## In process";
 
 /// What the app is dressed in, by the name that `panoply-bench` knows, and how the page says it.
-const SERVICES: [(&str, &str); 6] = [
+const SERVICES: [(&str, &str); 7] = [
     ("bare", "axum, bare"),
     (
         "sent",
@@ -30,6 +30,10 @@ const SERVICES: [(&str, &str); 6] = [
     (
         "parts",
         "axum in Panoply's headers, client address, limit and sessions",
+    ),
+    (
+        "served",
+        "axum with Panoply's sessions, by its `Server`: all of the gateway in one process",
     ),
     (
         "peers",
@@ -95,7 +99,7 @@ struct Sample {
 pub(super) fn run(seconds: u32, rounds: u32) -> Result<()> {
     install::packages(&[("wrk", "wrk"), ("node", "nodejs"), ("npm", "npm")], true)?;
     install::packages(&budget::TOOLS, true)?;
-    let program = budget::build(&root())?;
+    let program = budget::build(&root(), &["served"])?;
     let folder = tempfile::tempdir()?;
     super::limits::npm(folder.path(), &PACKAGES)?;
     let script = folder.path().join("suit.mjs");

@@ -4,7 +4,7 @@
 //! end of a line. Here they are refused on the bytes themselves, before anything has tidied them up
 //! (RFC 9112 §2.2, §5, §6.3).
 
-use memchr::memchr;
+use memchr::{memchr, memchr_iter};
 
 use crate::http1::Extent;
 
@@ -58,17 +58,21 @@ struct Head {
 /// refused.
 pub(crate) fn framed(head: &[u8]) -> Result<Extent, Violation> {
     let mut said = Head::default();
-    let mut rest = head;
-    while let Some(end) = memchr(b'\n', rest) {
-        let (line, after) = rest.split_at(end);
-        rest = after.get(1..).unwrap_or(&[]);
+    let (mut start, mut lines) = (0, 0);
+    for end in memchr_iter(b'\n', head) {
+        let line = head.get(start..end).unwrap_or(&[]);
         let line = line.strip_suffix(b"\r").ok_or(Violation::BareLf)?;
-        if memchr(b'\r', line).is_some() {
-            return Err(Violation::BareCr);
-        }
+        (start, lines) = (end + 1, lines + 1);
         if !line.is_empty() {
-            said.line(line)?;
+            said.line(line).map_err(|other| match memchr(b'\r', line) {
+                Some(_) => Violation::BareCr,
+                None => other,
+            })?;
         }
+    }
+    // Each line has one at its end; to count them at once costs less than to look for more in each.
+    if memchr_iter(b'\r', head).count() != lines {
+        return Err(Violation::BareCr);
     }
     Ok(match (said.chunked, said.length) {
         (true, _) => Extent::Chunked,
@@ -90,7 +94,9 @@ impl Head {
         if matches!(line.first(), Some(b' ' | b'\t')) {
             return Err(Violation::ObsFold);
         }
-        let colon = memchr(b':', line).ok_or(Violation::HeaderName)?;
+        // Names are short.
+        let colon = line.iter().position(|byte| *byte == b':');
+        let colon = colon.ok_or(Violation::HeaderName)?;
         let (name, value) = line.split_at(colon);
         if matches!(name.last(), None | Some(b' ' | b'\t')) {
             return Err(Violation::HeaderName);
