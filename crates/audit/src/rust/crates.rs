@@ -17,7 +17,7 @@ pub(super) struct Service {
 }
 
 /// What makes a crate one.
-const SIGNS: [&str; 14] = [
+const SIGNS: [&str; 15] = [
     "axum",
     "axum-extra",
     "axum-core",
@@ -29,6 +29,7 @@ const SIGNS: [&str; 14] = [
     "tower_governor",
     "tower-http",
     "panoply",
+    "panoply-gateway",
     "panoply-sessions",
     "panoply-limits",
     "panoply-headers",

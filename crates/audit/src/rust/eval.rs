@@ -341,10 +341,19 @@ impl<'ast> Visit<'ast> for Search<'_, '_, '_> {
     }
 
     fn visit_expr_call(&mut self, call: &'ast ExprCall) {
-        let name = match inner(&call.func) {
-            Expr::Path(path) => last(&path.path).unwrap_or_default(),
-            _ => String::new(),
+        let (owner, name) = match inner(&call.func) {
+            Expr::Path(path) => tail(&path.path),
+            _ => <(String, String)>::default(),
         };
+        let file = self.eval.function.file;
+        let is_gateway = owner == "Server" && name == "new" && file.uses("panoply-gateway");
+        let router = { call.args.first() }.filter(|_| is_gateway);
+        if let Some(mut router) = router.and_then(|router| self.eval.router(router)) {
+            // Whatever its configuration says, which is looked at by itself.
+            router.wrap(Layer::whole(place(file, call)));
+            self.eval.served.push(router);
+            return;
+        }
         for argument in &call.args {
             self.hand(argument, &name);
         }

@@ -141,6 +141,19 @@ impl Layer {
     }
 }
 
+impl Layer {
+    /// What does all that a layer may do.
+    pub(super) const fn whole(place: Location) -> Self {
+        Self {
+            place,
+            limits: true,
+            dresses: true,
+            headers: BTreeSet::new(),
+            is_unknown: false,
+        }
+    }
+}
+
 /// Whether a name says that something is limited.
 pub(super) fn is_limiter(word: &str) -> bool {
     let word = word.to_ascii_lowercase().replace(['_', '-'], "");

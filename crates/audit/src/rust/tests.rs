@@ -9,7 +9,7 @@ use crate::project::Project;
 use crate::report::Report;
 
 const AXUM: &str = "[package]\nname = \"shop\"\n[dependencies]\naxum = \"0.8\"\naxum-extra = \"0.10\"\n\
-    tower-sessions = \"0.14\"\ntower_governor = \"0.7\"\njsonwebtoken = \"9\"\npanoply = \"0.1\"\n";
+    tower-sessions = \"0.14\"\ntower_governor = \"0.7\"\njsonwebtoken = \"9\"\npanoply = \"0.1\"\npanoply-gateway = \"0.1\"\n";
 const ACTIX: &str = "[package]\nname = \"shop\"\n[dependencies]\nactix-web = \"4\"\nactix-session.workspace = true\nactix-governor = \"0.5\"\n";
 
 fn look(files: &[(&str, &str)], options: &Options) -> Report {
@@ -115,6 +115,8 @@ fn a_login_needs_a_limit_that_is_around_it() {
             " let suit = Panoply::recommended().build()?; let app",
         );
     assert_eq!(axum(&suit, &[]), [""; 0]);
+    let served = bare.replace("axum::serve(l, app)", "Server::new(app).serve()");
+    assert_eq!(axum(&served, &[]), [""; 0]);
     let read = bare.replace("post(login)", "get(login)");
     assert_eq!(axum(&read, &HEADERS), [""; 0]);
 }
