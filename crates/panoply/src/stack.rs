@@ -90,7 +90,7 @@ impl<S> Layer<S> for Inside {
     fn layer(&self, app: S) -> Guarded<S> {
         ServiceBuilder::new()
             .layer(&self.blocks) // down: 403, or 429 to who is held out; first, since it costs nothing
-            .layer(&self.access) // down: 404; before limits, since what is not there costs no points
+            .layer(&self.access) // down: 404, or 401 without a password; before limits, since what is not there costs no points
             .layer(&self.limits) // down: 429; before logins, whose bodies have to be read
             .layer(&self.answers) // up: what the app, and nobody else, has answered is counted, 429
             .layer(&self.cross_site) // down: 403; before logins, since it is no guess of the one who is used
@@ -148,6 +148,11 @@ impl Suit {
     /// The logins that are guarded.
     pub const fn login(&self) -> &LoginLayer {
         &self.inside.login
+    }
+
+    /// What counts failed logins: a guard for each login, and one for the passwords of paths that ask for one.
+    pub fn guards(&self) -> impl Iterator<Item = &panoply_limits::LoginGuard> {
+        self.login().guards().chain(self.inside.access.guard())
     }
 
     /// Who is calling, and who may say so.

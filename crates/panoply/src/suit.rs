@@ -106,7 +106,7 @@ impl Panoply {
         self
     }
 
-    /// Paths that are there for some addresses only, none by default.
+    /// Paths that are there for some only, by their addresses or by a password; none by default.
     #[must_use]
     pub fn access(mut self, access: impl IntoIterator<Item = AccessConfig>) -> Self {
         self.access = access.into_iter().collect();
@@ -260,6 +260,7 @@ impl Panoply {
         };
         let logins: Result<Vec<_>, _> = self.logins.into_iter().enumerate().map(login).collect();
         let cross_site = self.cross_site.build()?;
+        let access = AccessLayer::guarded(self.access, store, &secret, Arc::clone(&self.clock));
         Ok(Suit {
             outside: Outside {
                 client: ClientLayer::new(client),
@@ -273,7 +274,7 @@ impl Panoply {
                 blocks: BlockLayer::new(list)
                     .open_to(open_to)
                     .sparing(answers.spares().clone()),
-                access: AccessLayer::new(self.access).map_err(Error::Store)?,
+                access: access.map_err(Error::Store)?,
                 limits: limits.map_err(Error::Store)?,
                 answers,
                 cross_site: CrossSiteLayer::new(cross_site),

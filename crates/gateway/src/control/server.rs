@@ -148,7 +148,7 @@ async fn answer(ask: Ask, desk: &Desk) -> Said {
         },
         Ask::ReleaseUser { user } => {
             let mut count = 0;
-            for guard in live.suit.login().guards() {
+            for guard in live.suit.guards() {
                 match guard.release_user(&user).await {
                     Ok(released) => count += released,
                     Err(error) => return failed(&error),

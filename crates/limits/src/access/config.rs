@@ -1,11 +1,15 @@
 //! An `[[access]]` table.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use panoply_core::Networks;
 use serde::Deserialize;
 
 use super::path::Below;
+use super::users::Users;
 use crate::Error;
 use crate::exempt::networks;
 use crate::tried::Tried;
@@ -31,6 +35,10 @@ pub struct AccessConfig {
     path: Option<String>,
     allow: Option<Vec<String>>,
     #[serde(default)]
+    users: BTreeMap<String, String>,
+    #[serde(default)]
+    htpasswd: Option<PathBuf>,
+    #[serde(default)]
     dry_run: bool,
 }
 
@@ -38,7 +46,10 @@ pub struct AccessConfig {
 #[derive(Debug)]
 pub(super) struct Access {
     pub(super) path: Below,
-    pub(super) allow: Networks,
+    /// Those from elsewhere are told that there is nothing; none is for everybody.
+    pub(super) allow: Option<Networks>,
+    /// Who has to say who he is, besides.
+    pub(super) users: Option<Arc<Users>>,
     pub(super) dry_run: bool,
     pub(super) tried: Tried,
 }
@@ -53,8 +64,55 @@ impl AccessConfig {
         Self {
             path: Some(path.into()),
             allow: Some(allow.into_iter().map(Into::into).collect()),
+            users: BTreeMap::new(),
+            htpasswd: None,
             dry_run: false,
         }
+    }
+
+    /// `path` and all below it, for whoever has a password, from wherever: Basic authentication (RFC 7617), of which
+    /// wrong guesses are counted as those of a login are. `users` are names, each with the hash of a password by bcrypt.
+    ///
+    /// ```
+    /// use panoply_limits::AccessConfig;
+    ///
+    /// let hash = "$2y$04$9J9tGLkLx5NJtPdtC9CSf.zgQwMgmubJ5QAOVpg53Enwc1UrjDhR2";
+    /// let staging = AccessConfig::with_passwords("/", [("ada", hash)]);
+    /// staging.validate()?;
+    /// # Ok::<(), panoply_limits::Error>(())
+    /// ```
+    pub fn with_passwords<N: Into<String>, H: Into<String>>(
+        path: impl Into<String>,
+        users: impl IntoIterator<Item = (N, H)>,
+    ) -> Self {
+        let users = users.into_iter();
+        Self {
+            path: Some(path.into()),
+            allow: None,
+            users: users
+                .map(|(name, hash)| (name.into(), hash.into()))
+                .collect(),
+            htpasswd: None,
+            dry_run: false,
+        }
+    }
+
+    /// The same with users of a file as Apache and nginx have it, `name:hash`; it is read when the layer is built.
+    pub fn with_htpasswd(path: impl Into<String>, file: impl Into<PathBuf>) -> Self {
+        Self {
+            htpasswd: Some(file.into()),
+            ..Self::with_passwords(path, <[(String, String); 0]>::default())
+        }
+    }
+
+    /// The file with passwords, if there is one.
+    pub fn htpasswd(&self) -> Option<&Path> {
+        self.htpasswd.as_deref()
+    }
+
+    /// Whether anybody has to say who he is.
+    pub fn asks_for_passwords(&self) -> bool {
+        self.htpasswd.is_some() || !self.users.is_empty()
     }
 
     /// Only logs what would have been refused.
@@ -82,11 +140,27 @@ impl AccessConfig {
 
     pub(super) fn check(&self) -> Result<Access, Error> {
         const PATH: &str = "`path = \"/admin/\"`, which means all below it as well";
-        const ALLOW: &str =
-            "`allow = [\"10.0.0.0/8\", \"203.0.113.7\"]`, or `allow = []` for nobody";
+        const ALLOW: &str = "`allow = [\"10.0.0.0/8\", \"203.0.113.7\"]`, `allow = []` for nobody, or \
+                             `users = { ada = \"$2b$12$…\" }`, which `panoply password ada` makes";
         let missing = |key, example| Error::Missing { key, example };
         let path = { self.path.as_deref() }.ok_or_else(|| missing("path", PATH))?;
-        let allow = { self.allow.as_deref() }.ok_or_else(|| missing("allow", ALLOW))?;
+        let mut users = Users::of(&self.users)?;
+        if let Some(file) = &self.htpasswd {
+            users.add_file(file)?;
+        }
+        let users = self.asks_for_passwords().then(|| Arc::new(users));
+        if self.allow.is_none() && users.is_none() {
+            return Err(missing("allow", ALLOW));
+        }
+        if self.dry_run && users.is_some() {
+            return Err(Error::Value {
+                key: "dry_run",
+                problem: "would let everybody in without a password".to_owned(),
+                example: "a table with `allow` alone, or leave it out",
+            });
+        }
+        let allow = self.allow.as_deref();
+        let allow = allow.map(|allow| networks("allow", allow)).transpose()?;
         let below = is_path(path).then(|| Below::new(path)).flatten();
         let below = below.ok_or_else(|| Error::Value {
             key: "path",
@@ -95,7 +169,8 @@ impl AccessConfig {
         })?;
         Ok(Access {
             path: below,
-            allow: networks("allow", allow)?,
+            allow,
+            users,
             dry_run: self.dry_run,
             tried: Tried::default(),
         })
@@ -112,8 +187,13 @@ impl fmt::Display for AccessConfig {
         let path = self.path.as_deref().unwrap_or("/");
         write!(f, "{}/…: ", path.trim_end_matches('/'))?;
         match self.allow.as_deref() {
-            None | Some([]) => f.write_str("nobody"),
-            Some(allow) => f.write_str(&allow.join(", ")),
+            Some([]) => return f.write_str("nobody"),
+            Some(allow) => f.write_str(&allow.join(", "))?,
+            None => f.write_str("everybody")?,
         }
+        if self.asks_for_passwords() {
+            f.write_str(" with a password")?;
+        }
+        Ok(())
     }
 }

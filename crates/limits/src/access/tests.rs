@@ -13,6 +13,8 @@ use super::path::{Below, Reading};
 use super::*;
 use crate::said::said;
 
+mod password;
+
 fn is_covered(below: &str, path: &str) -> bool {
     Below::new(below).unwrap().covers(&Reading::of(path))
 }

@@ -140,7 +140,7 @@ pub(super) fn bad(detail: &'static str) -> Refusal {
     Refusal::new(StatusCode::BAD_REQUEST, "login/body", detail)
 }
 
-pub(super) fn too_many(refused: &Refused) -> Refusal {
+pub(crate) fn too_many(refused: &Refused) -> Refusal {
     // A lock without an end is told as a day, like one that is long.
     let after = refused.retry_after.unwrap_or(Duration::from_hours(24));
     let detail = "Too many failed logins. Try again later.";
@@ -153,7 +153,7 @@ pub(super) fn too_many(refused: &Refused) -> Refusal {
 const OF_AN_ADDRESS: [&str; 2] = ["login/names", "login/client"];
 
 /// Leaves an attempt counted, and tells whom it has locked.
-pub(super) fn fail(attempt: Attempt) {
+pub(crate) fn fail(attempt: Attempt) {
     for (rule, block) in attempt.locks() {
         let client = attempt.who().client();
         if OF_AN_ADDRESS.contains(&rule) {

@@ -1,0 +1,189 @@
+//! Who has a password, and whether it is his.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use crate::Error;
+
+/// What makes a line for somebody.
+const EXAMPLE: &str = "what `panoply password NAME` or `htpasswd -nB NAME` makes, `$2b$12$…`";
+
+/// The longest password that bcrypt reads whole: 72 bytes. What is longer would be let in by its beginning.
+const LONGEST: usize = 72;
+
+/// The costs that are taken: 2^4 rounds are a test's, and beyond 2^16 a check takes seconds.
+const COSTS: std::ops::RangeInclusive<u32> = 4..=16;
+
+/// Users by their names, and the hashes of their passwords (bcrypt).
+#[derive(Clone, Default)]
+pub(super) struct Users(BTreeMap<String, String>);
+
+impl Users {
+    /// Those of a table.
+    pub(super) fn of(table: &BTreeMap<String, String>) -> Result<Self, Error> {
+        let mut users = Self::default();
+        for (name, hash) in table {
+            users.add("users", name, hash)?;
+        }
+        Ok(users)
+    }
+
+    /// Those of a file as Apache and nginx have it: `name:hash`, a line each; `#` begins a remark.
+    pub(super) fn add_file(&mut self, path: &Path) -> Result<(), Error> {
+        let wrong = |problem: String| Error::Value {
+            key: "htpasswd",
+            problem,
+            example: "the path of a file with a line for each user, as `htpasswd -cB FILE NAME` makes it",
+        };
+        let shown = path.display();
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| wrong(format!("is `{shown}`, which cannot be read ({error})")))?;
+        let lines = text.lines().map(str::trim).enumerate();
+        for (number, line) in lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#')) {
+            let number = number + 1;
+            let Some((name, hash)) = line.split_once(':') else {
+                return Err(wrong(format!(
+                    "is `{shown}`, of which line {number} is no `name:hash`"
+                )));
+            };
+            self.add("htpasswd", name, hash)?;
+        }
+        if self.0.is_empty() {
+            return Err(wrong(format!("is `{shown}`, in which nobody is")));
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, key: &'static str, name: &str, hash: &str) -> Result<(), Error> {
+        let wrong = |problem: String| Error::Value {
+            key,
+            problem,
+            example: EXAMPLE,
+        };
+        if name.is_empty() || name.contains(':') || name.chars().any(char::is_control) {
+            return Err(wrong(format!(
+                "names a user {name:?}: names are not empty, and have no colon"
+            )));
+        }
+        // The hash itself is nobody's business.
+        match hash.parse::<bcrypt::HashParts>() {
+            Ok(parts) if COSTS.contains(&parts.get_cost()) => {}
+            Ok(parts) => {
+                let cost = parts.get_cost();
+                let message = format!(
+                    "has a hash of cost {cost} for `{name}`, where {} to {} are taken",
+                    COSTS.start(),
+                    COSTS.end()
+                );
+                return Err(wrong(message));
+            }
+            Err(_) => {
+                let what = match hash {
+                    _ if hash.starts_with("$apr1$") || hash.starts_with("$1$") => {
+                        "a hash by MD5, which is guessed in no time,"
+                    }
+                    _ if hash.starts_with("{SHA}") => {
+                        "a hash by SHA-1, which is guessed in no time,"
+                    }
+                    _ if hash.starts_with("$argon2") => "a hash by Argon2",
+                    _ if hash.starts_with('$') => "a hash of another kind",
+                    _ => "no hash",
+                };
+                return Err(wrong(format!(
+                    "has {what} for `{name}`; one by bcrypt is taken"
+                )));
+            }
+        }
+        if self.0.insert(name.to_owned(), hash.to_owned()).is_some() {
+            return Err(wrong(format!("names `{name}` twice")));
+        }
+        Ok(())
+    }
+
+    /// The hash for a name, and whether it is that one's: for others it is somebody else's, so that they take as long.
+    pub(super) fn hash(&self, name: &str) -> (Option<&str>, bool) {
+        match self.0.get(name) {
+            Some(hash) => (Some(hash), true),
+            None => (self.0.values().next().map(String::as_str), false),
+        }
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+}
+
+impl fmt::Debug for Users {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.names()).finish()
+    }
+}
+
+/// Whether a password has this hash; takes as long as the hash says.
+pub(super) fn verify(password: &str, hash: &str) -> bool {
+    password.len() <= LONGEST && bcrypt::verify(password, hash).unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of `correct`.
+    const HASH: &str = "$2y$04$9J9tGLkLx5NJtPdtC9CSf.zgQwMgmubJ5QAOVpg53Enwc1UrjDhR2";
+
+    fn table(hash: &str) -> Result<Users, Error> {
+        Users::of(&BTreeMap::from([("ada".to_owned(), hash.to_owned())]))
+    }
+
+    #[test]
+    fn hashes_by_bcrypt_are_taken_and_no_others() {
+        for kind in ["$2a$", "$2b$", "$2y$"] {
+            assert!(table(&HASH.replace("$2y$", kind)).is_ok(), "{kind}");
+        }
+        for (hash, said) in [
+            ("$apr1$zWJ2iS0P$Yw5nJ5VbS2s3M0PXbqAoS.", "MD5"),
+            ("{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=", "SHA-1"),
+            ("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA", "Argon2"),
+            ("$6$salt$hash", "another kind"),
+            ("correct", "no hash"),
+            ("", "no hash"),
+            (&HASH.replace("$04$", "$31$"), "cost 31"),
+        ] {
+            let error = table(hash).unwrap_err().to_string();
+            assert!(error.contains(said), "{hash}: {error}");
+            assert!(hash.is_empty() || !error.contains(hash), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_as_apache_writes_it() {
+        let folder = std::env::temp_dir().join(format!("panoply-users-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("htpasswd");
+        let read = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            let mut users = Users::default();
+            users.add_file(&path).map(|()| users)
+        };
+        let users = read(&format!("# staging\n\nada:{HASH}\r\nbob:{HASH}\n")).unwrap();
+        assert_eq!(users.names().collect::<Vec<_>>(), ["ada", "bob"]);
+        for (text, said) in [
+            ("", "nobody"),
+            ("# nobody\n", "nobody"),
+            ("ada\n", "line 1"),
+            (&format!("ada:{HASH}\nada:{HASH}\n"), "twice"),
+            (&format!(":{HASH}\n"), "not empty"),
+        ] {
+            let error = read(text).unwrap_err().to_string();
+            assert!(error.contains(said), "{text}: {error}");
+        }
+        std::fs::remove_dir_all(&folder).unwrap();
+        let error = read_missing(&path);
+        assert!(error.contains("cannot be read"), "{error}");
+    }
+
+    fn read_missing(path: &Path) -> String {
+        Users::default().add_file(path).unwrap_err().to_string()
+    }
+}
