@@ -48,6 +48,9 @@ pub(crate) enum Command {
     /// See and rotate the keys that seal cookies
     #[command(after_help = KEYS_EXAMPLES)]
     Keys(KeysArgs),
+    /// Make the hash of a password, for `users` or the `htpasswd` file of `[[access]]`
+    #[command(after_help = PASSWORD_EXAMPLES)]
+    Password(PasswordArgs),
     /// See how the gateway that runs stands: its app, store, blocks and certificates
     Status(StatusArgs),
     /// Ask whether the gateway that runs can serve: its app is up and its store answers
@@ -83,6 +86,17 @@ pub(crate) enum Command {
 pub(crate) struct CompletionsArgs {
     /// The shell; the one of `$SHELL` where none is named
     pub(crate) shell: Option<clap_complete::Shell>,
+}
+
+const PASSWORD_EXAMPLES: &str = "\
+Examples:
+  panoply password ada                             asks for it, and prints what goes into panoply.toml
+  panoply password ada < secret.txt >> htpasswd    reads a line, and adds one to such a file";
+
+#[derive(Debug, Args)]
+pub(crate) struct PasswordArgs {
+    /// Whose it is
+    pub(crate) name: String,
 }
 
 const CSP_EXAMPLES: &str = "\

@@ -137,7 +137,7 @@ fn guarded(text: &mut String, settings: &Settings, loaded: &Loaded) {
     }
     let access = settings.access(loaded);
     if !access.is_empty() {
-        text.push_str("\nPaths that are there for some addresses only; others are told 404:\n");
+        text.push_str("\nPaths that are there for some only; others are told 404, or 401 where a password is missing:\n");
     }
     for access in access {
         wrapped(text, &access);

@@ -11,6 +11,7 @@ mod demo;
 mod init;
 mod keys;
 mod maintenance;
+mod password;
 mod reload;
 mod restart;
 mod run;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Keys(args) => keys::run(&args),
+        Command::Password(args) => password::run(&args),
         Command::Blocks(args) => blocks::run(&args),
         Command::Maintenance(args) => maintenance::run(&args),
         Command::Certificates(args) => certificates::run(&args),

@@ -172,7 +172,7 @@ impl Settings {
         self.suit().cookies().explain()
     }
 
-    /// The paths that are there for some addresses only, a line each.
+    /// The paths that are there for some only, a line each.
     pub fn access(&self, loaded: &Loaded) -> Vec<String> {
         let access = loaded.config.access.iter();
         access.map(ToString::to_string).collect()

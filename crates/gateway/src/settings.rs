@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
-use panoply::limits::PathRules;
+use panoply::limits::{AccessConfig, PathRules};
 use panoply::{KeyRing, Panoply, Secret, Suit};
 use panoply_acme::Acme;
 use panoply_tls::{AppTls, Lasting, Tls};
@@ -14,8 +14,8 @@ use panoply_tls::{AppTls, Lasting, Tls};
 use crate::app::Health;
 use crate::certificates;
 use crate::config::{
-    Address, AppOrigin, ConfigError, FrameworkErrors, Loaded, LogConfig, Origin, SECRET_SETTINGS,
-    StoreUrl, Upstream,
+    Address, AppOrigin, Config, ConfigError, FrameworkErrors, Loaded, LogConfig, Origin,
+    SECRET_SETTINGS, StoreUrl, Upstream,
 };
 use crate::handover::Heir;
 use crate::intake::Hosts;
@@ -225,7 +225,7 @@ impl Settings {
             store,
             account,
             counts_clients: crate::explain::counts_clients(&config),
-            unused_pages: config.pages.unused(!config.access.is_empty()),
+            unused_pages: config.pages.unused(&refused(&config)),
             log: config.log,
         })
     }
@@ -272,9 +272,20 @@ impl Settings {
     }
 }
 
+/// The statuses by which some paths are refused.
+fn refused(config: &Config) -> Vec<u16> {
+    let of = |access: &AccessConfig| {
+        let hides = access.hides().then_some(404);
+        [hides, access.asks_for_passwords().then_some(401)]
+    };
+    config.access.iter().flat_map(of).flatten().collect()
+}
+
 /// What holds secrets: the state directory, and files that the configuration names, or that it is itself.
 fn secrets(loaded: &Loaded, around: &Surroundings) -> Secrets {
     let config = &loaded.config;
+    let passwords = config.access.iter().filter_map(AccessConfig::htpasswd);
+    let passwords = passwords.map(|path| (path.to_owned(), "hashes of passwords"));
     let keys = { config.tls.key_files() }.map(|path| (path.to_owned(), "a key of TLS"));
     let cookies = { config.keys.file.clone() }.map(|path| (path, "the keys of cookies"));
     let is_written = |path: &&&str| matches!(loaded.origin(path), Origin::File(_));
@@ -283,7 +294,7 @@ fn secrets(loaded: &Loaded, around: &Surroundings) -> Secrets {
     let own = file.map(|path| (path, "a secret in it"));
     Secrets {
         state: around.state.clone(),
-        named: keys.chain(cookies).chain(own).collect(),
+        named: keys.chain(cookies).chain(passwords).chain(own).collect(),
     }
 }
 

@@ -251,7 +251,8 @@ const LOGINS: &str = r#"
 #paths = ["/webhooks/"]
 #origins = ["https://checkout.example"]
 
-# Paths that are there for these addresses only, with all below; others are told 404.
+# Paths that are there for these addresses only, with all below; others are told 404. Or for
+# those who have a password: `panoply password ada` says what to write in the place of `allow`.
 #[[access]]
 #path = "/admin/"
 #allow = ["10.0.0.0/8", "203.0.113.7"]

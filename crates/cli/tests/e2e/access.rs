@@ -1,4 +1,7 @@
-//! Paths that are there for some addresses only.
+//! Paths that are there for some only, by their addresses or by a password.
+
+use std::io::Write as _;
+use std::process::Stdio;
 
 use super::support;
 
@@ -108,7 +111,119 @@ fn a_reload_puts_it_in_force_and_check_lists_it() {
     let checked = checked.arg(&path).output().unwrap();
     let said = text(&checked.stdout);
     assert!(
-        said.contains("others are told 404:\n  /admin/…: loopback"),
+        said.contains("where a password is missing:\n  /admin/…: loopback"),
         "{said}"
     );
+}
+
+/// The line that `panoply password` makes of a password that is piped to it.
+fn line(name: &str, password: &str) -> String {
+    let mut command = panoply();
+    command.args(["password", name]).stdin(Stdio::piped());
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    writeln!(input, "{password}").unwrap();
+    drop(input);
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    text(&output.stdout)
+}
+
+#[test]
+fn a_password_is_asked_for_and_not_guessed() {
+    let app = Recorder::start();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("htpasswd");
+    std::fs::write(&file, line("ada", "correct horse")).unwrap();
+    let config =
+        format!("[tls]\nmode = \"off\"\n[[access]]\npath = \"/admin/\"\nhtpasswd = {file:?}\n");
+    let gateway = Gateway::before(&app.origin(), &config);
+    let (url, state) = (gateway.url("/admin/x"), gateway.dir.path().join("state"));
+    let asked = |who: &str| curl(NULL.as_ref(), &["-u", who, &url]).status;
+    let mut wrong = Verdicts::default();
+    wrong.equal("nobody", curl(NULL.as_ref(), &[&url]).status, 401);
+    let asks = curl(NULL.as_ref(), &[&url]);
+    let basic = asks.header("www-authenticate");
+    wrong.check(basic.is_some_and(|asks| asks.starts_with("Basic ")), || {
+        asks.text()
+    });
+    wrong.equal(
+        "elsewhere",
+        curl(NULL.as_ref(), &[&gateway.url("/")]).status,
+        200,
+    );
+    app.take();
+    for (who, status) in [
+        ("ada:wrong", 401),
+        ("ada:", 401),
+        ("eve:correct horse", 401),
+        ("ada:correct horse", 200),
+        ("ada:correct horse", 200),
+    ] {
+        wrong.equal(who, asked(who), status);
+    }
+    // What the app sees is asked for by somebody who was let in, and nothing of how.
+    let seen = app.take().to_lowercase();
+    wrong.equal("seen", seen.matches("get /admin/x ").count(), 2);
+    wrong.check(!seen.contains("authorization"), || seen.clone());
+
+    let guesses: Vec<u16> = (0..12)
+        .map(|number| asked(&format!("ada:{number}")))
+        .collect();
+    wrong.check(guesses.ends_with(&[429]), || format!("{guesses:?}"));
+    wrong.equal("locked", asked("ada:correct horse"), 429);
+    let blocks = support::blocks(&state, &["release", "--user", "ada"]);
+    wrong.check(blocks.status.success(), || text(&blocks.stderr));
+    wrong.equal("released", asked("ada:correct horse"), 200);
+
+    // Another password from now on.
+    std::fs::write(&file, line("ada", "another")).unwrap();
+    let mut command = panoply();
+    let reloaded = command
+        .arg("reload")
+        .arg("--state")
+        .arg(&state)
+        .output()
+        .unwrap();
+    wrong.check(reloaded.status.success(), || text(&reloaded.stderr));
+    wrong.equal("the old one", asked("ada:correct horse"), 401);
+    wrong.equal("the new one", asked("ada:another"), 200);
+    // One that cannot be read leaves what is in force.
+    std::fs::write(&file, "ada:$apr1$x$y\n").unwrap();
+    let mut command = panoply();
+    let refused = command
+        .arg("reload")
+        .arg("--state")
+        .arg(&state)
+        .output()
+        .unwrap();
+    let said = text(&refused.stderr);
+    wrong.check(said.contains("MD5") && said.contains("htpasswd"), || {
+        said.clone()
+    });
+    wrong.equal("still in force", asked("ada:another"), 200);
+    wrong.settle();
+}
+
+#[test]
+fn what_is_no_password_is_said() {
+    for (name, password, said) in [
+        ("ada", String::new(), "empty"),
+        ("ada", "x".repeat(73), "73 bytes"),
+        ("a:da", "correct".to_owned(), "no colon"),
+    ] {
+        let mut command = panoply();
+        command.args(["password", name]).stdin(Stdio::piped());
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let mut input = child.stdin.take().unwrap();
+        writeln!(input, "{password}").unwrap();
+        drop(input);
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        assert!(
+            text(&output.stderr).contains(said),
+            "{}",
+            text(&output.stderr)
+        );
+    }
 }

@@ -35,7 +35,8 @@ pub enum FrameworkErrors {
     Pass,
 }
 
-/// The statuses that refusals of the gateway have, beside 404 where there is an `[[access]]`.
+/// The statuses that refusals of the gateway have, beside 404 and 401 where there is an `[[access]]` that hides, or asks
+/// for a password.
 const REFUSED: [u16; 13] = [
     400, 403, 405, 408, 413, 414, 415, 421, 429, 431, 502, 503, 504,
 ];
@@ -44,9 +45,9 @@ const REFUSED: [u16; 13] = [
 const MOST: u64 = 256 << 10;
 
 impl PagesConfig {
-    /// The pages that no refusal shows, as the key and why; `hides` is whether some path is hidden by 404.
-    pub(crate) fn unused(&self, hides: bool) -> Vec<(String, String)> {
-        let refuses = |status: u16| REFUSED.contains(&status) || hides && status == 404;
+    /// The pages that no refusal shows, as the key and why; `more` are statuses that some have because of `[[access]]`.
+    pub(crate) fn unused(&self, more: &[u16]) -> Vec<(String, String)> {
+        let refuses = |status: u16| REFUSED.contains(&status) || more.contains(&status);
         let all: Vec<String> = { 400..600 }
             .filter(|status| refuses(*status))
             .map(|status| status.to_string())

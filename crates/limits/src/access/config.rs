@@ -110,6 +110,11 @@ impl AccessConfig {
         self.htpasswd.as_deref()
     }
 
+    /// Whether it hides the path from some, by 404.
+    pub const fn hides(&self) -> bool {
+        self.allow.is_some()
+    }
+
     /// Whether anybody has to say who he is.
     pub fn asks_for_passwords(&self) -> bool {
         self.htpasswd.is_some() || !self.users.is_empty()

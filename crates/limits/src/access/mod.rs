@@ -17,3 +17,4 @@ pub(crate) use config::is_path;
 pub use future::AccessFuture;
 pub(crate) use layer::MEANT;
 pub use layer::{AccessLayer, AccessService};
+pub use users::hash_password;

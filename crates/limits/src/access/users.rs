@@ -125,6 +125,31 @@ pub(super) fn verify(password: &str, hash: &str) -> bool {
     password.len() <= LONGEST && bcrypt::verify(password, hash).unwrap_or(false)
 }
 
+/// The cost of new hashes: some 200 ms of a processor.
+const COST: u32 = 12;
+
+/// A hash of `password` by bcrypt, for [`AccessConfig::with_passwords`](super::AccessConfig::with_passwords); takes some
+/// 200 ms.
+///
+/// # Errors
+///
+/// When the password is empty, or longer than the 72 bytes that bcrypt reads, or there are no random bytes.
+pub fn hash_password(password: &str) -> Result<String, Error> {
+    let wrong = |problem: String| Error::Value {
+        key: "password",
+        problem,
+        example: "one of 72 bytes at most that nobody guesses, such as the output of `openssl rand -base64 18`",
+    };
+    if password.is_empty() {
+        return Err(wrong("is empty".to_owned()));
+    }
+    if password.len() > LONGEST {
+        let length = password.len();
+        return Err(wrong(format!("has {length} bytes")));
+    }
+    bcrypt::hash(password, COST).map_err(|_| Error::NoRandom)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,6 +206,24 @@ mod tests {
         std::fs::remove_dir_all(&folder).unwrap();
         let error = read_missing(&path);
         assert!(error.contains("cannot be read"), "{error}");
+    }
+
+    #[test]
+    fn what_is_made_is_taken() {
+        let hash = hash_password("correct horse").unwrap();
+        assert!(
+            table(&hash).is_ok() && verify("correct horse", &hash) && !verify("correct", &hash)
+        );
+        let longest = "x".repeat(LONGEST);
+        assert!(hash_password(&longest).is_ok());
+        // By its beginning nobody is let in.
+        assert!(!verify(
+            &format!("{longest}y"),
+            &hash_password(&longest).unwrap()
+        ));
+        for wrong in [String::new(), "x".repeat(LONGEST + 1)] {
+            assert!(hash_password(&wrong).is_err(), "{wrong}");
+        }
     }
 
     fn read_missing(path: &Path) -> String {
