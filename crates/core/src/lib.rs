@@ -7,6 +7,7 @@ mod connection;
 mod counters;
 mod host;
 mod keep_private;
+mod kept_credentials;
 mod networks;
 mod nonce;
 mod path_index;
@@ -28,6 +29,7 @@ pub use counters::{
 };
 pub use host::{is_host, parse_host};
 pub use keep_private::keep_private;
+pub use kept_credentials::KeptCredentials;
 pub use networks::{Network, Networks, UnknownNetwork};
 pub use nonce::Nonce;
 pub use path_index::PathIndex;

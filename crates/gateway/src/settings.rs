@@ -225,7 +225,7 @@ impl Settings {
             store,
             account,
             counts_clients: crate::explain::counts_clients(&config),
-            unused_pages: config.pages.unused(&refused(&config)),
+            unused_pages: config.pages.unused(&refused(&config, around)),
             log: config.log,
         })
     }
@@ -272,13 +272,15 @@ impl Settings {
     }
 }
 
-/// The statuses by which some paths are refused.
-fn refused(config: &Config) -> Vec<u16> {
+/// The statuses by which some paths are refused, and what a service of this process fails with.
+fn refused(config: &Config, around: &Surroundings) -> Vec<u16> {
     let of = |access: &AccessConfig| {
         let hides = access.hides().then_some(404);
         [hides, access.asks_for_passwords().then_some(401)]
     };
-    config.access.iter().flat_map(of).flatten().collect()
+    let own = around.own.as_ref().map(|_| 500);
+    let paths = config.access.iter().flat_map(of).flatten();
+    paths.chain(own).collect()
 }
 
 /// What holds secrets: the state directory, and files that the configuration names, or that it is itself.

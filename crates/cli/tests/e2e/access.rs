@@ -167,6 +167,18 @@ fn a_password_is_asked_for_and_not_guessed() {
     wrong.equal("seen", seen.matches("get /admin/x ").count(), 2);
     wrong.check(!seen.contains("authorization"), || seen.clone());
 
+    // A browser adds it to what another site's page asks for, too.
+    let forged = [
+        "-u",
+        "ada:correct horse",
+        "-H",
+        "Sec-Fetch-Site: cross-site",
+        "-d",
+        "x=1",
+        &url,
+    ];
+    wrong.equal("forged", curl(NULL.as_ref(), &forged).status, 403);
+
     let guesses: Vec<u16> = (0..12)
         .map(|number| asked(&format!("ada:{number}")))
         .collect();

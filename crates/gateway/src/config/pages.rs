@@ -130,16 +130,19 @@ mod tests {
             "html = { 404 = \"a\", 500 = \"a\", 429 = \"b\", 502 = \"c\" }\nproblem = { 418 = \"d\" }\n",
         )
         .unwrap();
-        let told = |config: &PagesConfig, hides| {
-            let unused = config.unused(hides).into_iter();
+        let told = |config: &PagesConfig, more: &[u16]| {
+            let unused = config.unused(more).into_iter();
             unused.map(|(key, _)| key).collect::<Vec<_>>()
         };
         assert_eq!(
-            told(&config, false),
+            told(&config, &[]),
             ["pages.html.404", "pages.html.500", "pages.problem.418"]
         );
-        assert_eq!(told(&config, true), ["pages.html.500", "pages.problem.418"]);
-        let [(_, why), ..] = &config.unused(false)[..] else {
+        assert_eq!(
+            told(&config, &[404]),
+            ["pages.html.500", "pages.problem.418"]
+        );
+        let [(_, why), ..] = &config.unused(&[])[..] else {
             panic!("three")
         };
         assert!(
@@ -151,7 +154,7 @@ mod tests {
             framework_errors: FrameworkErrors::Pass,
             ..config
         };
-        assert!(config.unused(false)[0].1.contains("so it is never shown"));
+        assert!(config.unused(&[])[0].1.contains("so it is never shown"));
     }
 
     /// What stands behind `Refusal::new(` in the code of those that refuse for the gateway.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use http::header::{AUTHORIZATION, CONNECTION, COOKIE, HOST, HeaderName, ORIGIN, UPGRADE};
 use http::uri::Authority;
 use http::{Extensions, HeaderMap, HeaderValue, Method, Request};
-use panoply_core::{ClientAddress, Connection, parse_host};
+use panoply_core::{ClientAddress, Connection, KeptCredentials, parse_host};
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -150,6 +150,7 @@ fn brings_rights<B>(request: &Request<B>) -> bool {
     let tls = connection.and_then(|connection| connection.tls.as_ref());
     headers.contains_key(COOKIE)
         || headers.get_all(AUTHORIZATION).iter().any(is_the_browsers)
+        || request.extensions().get::<KeptCredentials>().is_some()
         || tls.is_some_and(|tls| tls.client.is_some())
         // By a trusted proxy's word: from others it is gone by now.
         || headers.contains_key(CLIENT_CERT)

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
-use panoply_core::{ClientAddress, Clock, CounterStore, Refusal, Secret};
+use panoply_core::{ClientAddress, Clock, CounterStore, KeptCredentials, Refusal, Secret};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -167,6 +167,12 @@ impl AccessLayer {
     }
 }
 
+/// Takes the password off a request, and says so to whoever decides what another site may cause.
+fn take_off<B>(request: &mut Request<B>) {
+    request.headers_mut().remove(AUTHORIZATION);
+    request.extensions_mut().insert(KeptCredentials);
+}
+
 /// What a request may be read to ask for.
 fn paths<B>(request: &Request<B>) -> impl Iterator<Item = &str> {
     let (uri, whole) = (request.uri(), original(request.extensions(), request.uri()));
@@ -241,12 +247,12 @@ where
             return AccessFuture::passed(self.inner.call(request));
         };
         if passwords.knows(&asked) {
-            request.headers_mut().remove(AUTHORIZATION);
+            take_off(&mut request);
             return AccessFuture::passed(self.inner.call(request));
         }
         let headers = request.headers().clone();
         if asked.said.is_some() {
-            request.headers_mut().remove(AUTHORIZATION);
+            take_off(&mut request);
         }
         let check = Box::pin(async move {
             let refused = passwords.check(&asked).await;
