@@ -78,6 +78,8 @@ fn each_panoply_toml_of_the_guides_is_accepted() {
         .output()
         .unwrap();
     assert!(made.status.success(), "{}", text(&made.stderr));
+    let line = "ada:$2y$04$9J9tGLkLx5NJtPdtC9CSf.zgQwMgmubJ5QAOVpg53Enwc1UrjDhR2\n";
+    fs::write(folder.path().join("htpasswd"), line).unwrap();
     let mut checked = 0;
     let guides = root().join("docs/guides");
     for entry in fs::read_dir(guides).unwrap() {
@@ -97,6 +99,7 @@ fn each_panoply_toml_of_the_guides_is_accepted() {
                     "/etc/shop/inner-ca.pem",
                     &format!("{certificates}fullchain.pem"),
                 )
+                .replace("/etc/panoply/htpasswd", "htpasswd")
                 .replace("/usr/local/bin/dns-hook", "/bin/true");
             fs::write(folder.path().join("panoply.toml"), &block).unwrap();
             let output = panoply()
