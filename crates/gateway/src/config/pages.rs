@@ -190,7 +190,7 @@ mod tests {
         assert!(found.len() > 8, "{found:?}");
         // To whom a login cannot be counted, since nobody knows who calls: that is a service's, not the gateway's.
         found.remove("INTERNAL_SERVER_ERROR");
-        let known: BTreeSet<String> = { REFUSED.into_iter().chain([404]) }
+        let known: BTreeSet<String> = { REFUSED.into_iter().chain([401, 404]) }
             .map(|status| {
                 let status = StatusCode::from_u16(status).unwrap();
                 let reason = status.canonical_reason().unwrap().to_uppercase();

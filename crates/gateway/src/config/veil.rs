@@ -8,6 +8,9 @@ const SECRETS: [&str; 5] = ["secret", "password", "token", "hmac", "hmac_key"];
 /// The table with the key of an account, which is called `key`.
 const ACCOUNT: &str = "external_account";
 
+/// The table of those who have a password, which may stand there as it is by mistake.
+const USERS: &str = "users";
+
 /// The same text, byte for byte as long, with stars for secrets, and for passwords in URLs.
 pub(super) fn veil(text: &str) -> String {
     let mut section = "";
@@ -28,7 +31,9 @@ fn is_secret(section: &str, key: &str) -> bool {
     let last = key.rsplit('.').next().unwrap_or(key).to_ascii_lowercase();
     let alike = |secret: &str| likeness(&last, secret) > 0.9;
     let of_account = section.contains(ACCOUNT) && last != "id";
-    of_account || key.contains(ACCOUNT) || SECRETS.into_iter().any(alike)
+    let names = section.trim().trim_matches(['[', ']']).split('.');
+    let of_users = { names.chain(key.split('.')) }.any(|name| name.trim() == USERS);
+    of_account || of_users || key.contains(ACCOUNT) || SECRETS.into_iter().any(alike)
 }
 
 /// Stars for what stands before an `@` as a name and a password do.
@@ -94,5 +99,19 @@ mod tests {
         let account = "[acme.external_account]\nid = \"a\"\nkye = \"b\"\n[tls]\nkey = \"c\"\n";
         let shown = "[acme.external_account]\nid = \"a\"\nkye = \"*\"\n[tls]\nkey = \"c\"\n";
         assert_eq!(veil(account), shown);
+        for (users, shown) in [
+            (
+                "users = { ada = \"hunter2\" }",
+                "users = * *** * \"*******\" *",
+            ),
+            ("users.ada = \"hunter2\"", "users.ada = \"*******\""),
+            (
+                "[[access]]\npath = \"/\"\n[access.users]\nada = \"hunter2\"\n[log]\nlevel = \"x\"\n",
+                "[[access]]\npath = \"/\"\n[access.users]\nada = \"*******\"\n[log]\nlevel = \"x\"\n",
+            ),
+            ("[run]\nuser = \"www\"", "[run]\nuser = \"www\""),
+        ] {
+            assert_eq!(veil(users), shown);
+        }
     }
 }
