@@ -15,6 +15,7 @@ mod outcome;
 mod password;
 mod reading;
 mod report;
+mod room;
 mod route;
 mod rules;
 mod steps;
