@@ -2,14 +2,17 @@
 
 use super::support;
 
+use std::io::{Read, Write};
+use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::Signal;
+use support::siege::{tls_client, tls_from};
 use support::{
-    Gateway, Pki, Recorder, Verdicts, curl, curl_fails, panoply, require, text, wait_for,
+    Gateway, H2, Pki, Recorder, Verdicts, curl, curl_fails, panoply, require, text, wait_for,
 };
 
 /// What `openssl s_client` says of a handshake.
@@ -352,6 +355,9 @@ fn clients_show_who_they_are() {
     let again = ["-tls1_2", "-sess_in", &session];
     let said = handshake(gateway.address(), &again);
     wrong.check(said.contains("Reused, TLSv1.2"), || said.clone());
+    let mut kept = H2::showing(gateway.address(), &shown[..4]);
+    kept.get(1, "/", &[]);
+    wrong.check(kept.fate(1).is_ok(), || "with, kept".to_owned());
     pki.revoke(&["one"]);
     wait_for("the revocation", Duration::from_secs(30), || {
         ask(&one).err()
@@ -359,6 +365,7 @@ fn clients_show_who_they_are() {
     wrong.equal("another", ask(&other).map(|answer| answer.status), Ok(200));
     let said = handshake(gateway.address(), &again);
     wrong.check(!said.contains("Reused, TLSv1.2"), || said.clone());
+    wrong.equal("kept", kept.fate(3), Err("goaway"));
 
     // A list that is damaged leaves the last one in force, and is told.
     std::fs::write(&list, "-----BEGIN X509 CRL-----\nAAAA\n").unwrap();
@@ -372,6 +379,63 @@ fn clients_show_who_they_are() {
         "what was revoked is believed again".to_owned()
     });
     wrong.settle();
+}
+
+/// Asks once more on a connection that is kept; the answer's head, in lower case.
+fn ask_again(kept: &mut (impl Read + Write)) -> String {
+    kept.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .unwrap();
+    let (mut head, mut byte) = (Vec::new(), [0; 1]);
+    while !head.ends_with(b"\r\n\r\nok\n") {
+        kept.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    text(&head).to_ascii_lowercase()
+}
+
+#[test]
+fn who_came_before_certificates_were_asked_for_comes_again() {
+    let app = Recorder::start();
+    let setup = Gateway::setup();
+    let pki = Pki::new(setup.dir());
+    let before = "[tls]\nmode = \"local\"\n";
+    let gateway = setup.config(before).upstream(&app.origin()).start();
+    let after = |presence: &str| {
+        let ca = pki.ca().display().to_string();
+        format!("{before}[tls.clients]\nca = \"{ca}\"\ncertificate = \"{presence}\"\n")
+    };
+    let mut reloads = 0;
+    let mut reload = |config: &str| {
+        std::fs::write(gateway.config_path(), config).unwrap();
+        gateway.process.signal(Signal::HUP);
+        reloads += 1;
+        wait_for("the reload", Duration::from_secs(10), || {
+            let said = gateway.process.said();
+            let done = { said.iter() }.filter(|line| line.contains("has been reloaded"));
+            (done.count() == reloads).then_some(())
+        });
+    };
+    let (client, address) = (tls_client(&gateway.ca()), gateway.address());
+    let open = || tls_from(Ipv4Addr::LOCALHOST, address, &client).unwrap();
+    for (now, next) in [
+        (before.to_owned(), after("optional")),
+        (after("optional"), after("required")),
+    ] {
+        let (mut kept, mut many) = (open(), H2::open(address));
+        // Nobody goes for a reload that asks for nothing else.
+        reload(&now);
+        assert!(!ask_again(&mut kept).contains("connection: close"));
+        many.get(1, "/", &[]);
+        assert!(many.fate(1).is_ok());
+        reload(&next);
+        assert!(ask_again(&mut kept).contains("connection: close"));
+        assert_eq!(kept.read(&mut [0; 1]).unwrap(), 0);
+        let patience = Duration::from_secs(5);
+        // GOAWAY
+        let gone = std::iter::from_fn(|| many.next(patience)).any(|frame| frame.kind == 7);
+        assert!(gone, "{next}");
+    }
+    curl_fails(&gateway.ca(), &[&gateway.url("/")]);
 }
 
 #[test]

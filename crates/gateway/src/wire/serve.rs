@@ -31,7 +31,7 @@ use super::streams::OneByOne;
 use super::watch::Watch;
 use crate::body::Source;
 use crate::proxy_protocol::{self, Senders};
-use crate::shared::Seat;
+use crate::shared::{Seat, Terms};
 use crate::worker::{Answer, Arrival, Slot, Worker};
 
 /// What every request of one connection needs.
@@ -43,6 +43,8 @@ pub(super) struct Line {
     pub(super) slot: Slot,
     /// Whether it is plain HTTP, and came to where TLS is spoken.
     pub(super) is_astray: bool,
+    /// Over TLS, under which terms it was made.
+    pub(super) terms: Option<Terms>,
 }
 
 /// Serves `stream` until it ends, is aborted, or the worker drains.
@@ -68,7 +70,7 @@ pub(crate) async fn serve(
     };
     let local = { stream.local_addr() }.map(|address| address.ip().to_canonical());
     let local = local.ok();
-    let line = |tls, is_astray| {
+    let line = |tls, is_astray, terms| {
         let connection = Connection::new(peer, tls).with_local(local);
         Rc::new(Line {
             worker: Rc::clone(&worker),
@@ -76,10 +78,11 @@ pub(crate) async fn serve(
             watch: Arc::clone(&watch),
             slot,
             is_astray,
+            terms,
         })
     };
-    let Some(tls) = tls else {
-        return http1::serve(line(None, false), stream, BytesMut::new()).await;
+    let Some((tls, terms)) = tls else {
+        return http1::serve(line(None, false, None), stream, BytesMut::new()).await;
     };
     watch.set_in_head(true);
     // In a place of its own, which is given back: what it needs is no less than all the rest.
@@ -88,7 +91,7 @@ pub(crate) async fn serve(
         Ok(Shaken::Tls(stream)) => stream,
         Ok(Shaken::Plain(stream, begun)) => {
             worker.metrics().handshake_failed();
-            return Box::pin(http1::serve(line(None, true), stream, begun)).await;
+            return Box::pin(http1::serve(line(None, true, None), stream, begun)).await;
         }
         Err(error) => {
             worker.metrics().handshake_failed();
@@ -102,7 +105,7 @@ pub(crate) async fn serve(
         return;
     }
     let speaks_h2 = session.alpn_protocol() == Some(b"h2");
-    let line = line(Some(tls.session(session)), false);
+    let line = line(Some(tls.session(session)), false, Some(terms));
     if speaks_h2 {
         Box::pin(http_2(line, stream)).await;
     } else {
@@ -221,10 +224,10 @@ where
         .max_local_error_reset_streams(limits.stream_resets)
         .serve_connection(TokioIo::new(wire), service);
     let mut served = std::pin::pin!(served);
-    let mut draining = std::pin::pin!(line.worker.draining());
+    let mut ending = std::pin::pin!(line.worker.ending(line.terms));
     let driven = tokio::select! {
         driven = turn.drive(served.as_mut()) => Some(driven),
-        () = draining.as_mut() => None,
+        () = ending.as_mut() => None,
     };
     let driven = if let Some(driven) = driven {
         driven
