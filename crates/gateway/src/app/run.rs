@@ -32,6 +32,7 @@ pub(crate) async fn run(
     mut fate: watch::Receiver<Fate>,
 ) -> Ended {
     let watched = Arc::clone(&shared);
+    let listeners = settings.listeners();
     let runs = async {
         match settings.app {
             App::Command {
@@ -49,7 +50,7 @@ pub(crate) async fn run(
             }
             App::Upstream(upstream, tls) => {
                 // A name is followed for as long as the gateway runs, an address until it is known.
-                let follow = follow(shared, upstream, tls);
+                let follow = follow(shared, upstream, tls, listeners);
                 tokio::select! {
                     _ = decided(&mut fate) => {}
                     () = refuse_restarts(&watched) => {}
