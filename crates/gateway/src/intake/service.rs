@@ -22,6 +22,7 @@ use crate::proxy::Failure;
 use crate::reports;
 use crate::settings::{Live, REPORTS_PATH};
 use crate::shared::Shared;
+use crate::wire::TOO_LARGE;
 
 /// Where ACME directories look for answers (RFC 8555 §8.3).
 const CHALLENGES: &str = "/.well-known/acme-challenge/";
@@ -53,7 +54,11 @@ impl<S> Intake<S> {
             // A head that hyper could not read has no host; why it was refused comes with it.
             return Some(Err(request.extensions_mut().remove().unwrap_or(refusal)));
         }
-        // HTTP/1 heads are counted as they are read, HTTP/2 ones until here only by their size.
+        // HTTP/1 heads are held to both limits as they are read.
+        if super::is_longer(request, self.live.limits.header_bytes) {
+            let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+            return Some(Err(Refusal::new(status, "limits/head", TOO_LARGE)));
+        }
         if super::fields(request) > self.live.limits.header_count {
             let detail = "The request has more headers than this server accepts.";
             let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;

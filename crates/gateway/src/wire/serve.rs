@@ -218,7 +218,7 @@ where
     let served = http2::Builder::new(OneByOne(Rc::clone(line.worker.streams())))
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.streams)
-        .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
+        .max_header_list_size(most_header_list(limits.header_bytes))
         .max_pending_accept_reset_streams(limits.stream_resets)
         // Those that a client makes us reset are no better (CVE-2025-8671).
         .max_local_error_reset_streams(limits.stream_resets)
@@ -247,6 +247,12 @@ where
     if let Err(error) = unsent {
         line.ended(&error);
     }
+}
+
+/// What h2 reads of a head, which it refuses by itself if it is longer, without a word to anybody: twice as much as
+/// passes, so that the stack can refuse what a browser sends whose cookies have grown too many.
+fn most_header_list(header_bytes: usize) -> u32 {
+    u32::try_from(header_bytes.saturating_mul(2)).unwrap_or(u32::MAX)
 }
 
 impl Line {
