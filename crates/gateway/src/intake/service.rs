@@ -88,11 +88,10 @@ impl<S> Intake<S> {
         None
     }
 
-    /// Whether the client is blocked by hand, as the layer that refuses it says further in.
+    /// Whether the client is blocked, as the layer that refuses it says further in.
     fn is_blocked(&self, request: &Request<RequestBody>) -> bool {
         let client = request.extensions().get::<ClientAddress>();
-        let blocks = self.live.suit.blocklist();
-        client.is_some_and(|client| blocks.find_client(client).is_some())
+        client.is_some_and(|client| self.live.suit.block_of(client).is_some())
     }
 
     /// What an ACME directory looks for; what others ask for below that path is theirs.
