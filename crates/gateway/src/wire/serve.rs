@@ -268,7 +268,7 @@ async fn answer(
     line: Rc<Line>,
     mut request: Request<Incoming>,
 ) -> Result<Response<Held<Answer>>, Infallible> {
-    let in_flight = line.watch.begin();
+    let mut in_flight = line.watch.begin();
     request.extensions_mut().insert(line.connection.clone());
     // A request may go on behind its answer.
     let request = request.map(|body| {
@@ -280,13 +280,14 @@ async fn answer(
     });
     let stalls = |stall: Option<Duration>| {
         if let Some(stall) = stall {
-            // As long as one of its requests may stall, all of it may.
+            // As long as one of its requests may stall, all of it may, while that is under way.
             let site = line.worker.limits().patience.stall;
-            line.watch.extend_stall(stall.max(site));
+            in_flight.extend_stall(stall.max(site));
             line.worker.streams().set_stall(stall);
         }
     };
-    let response = line.worker.call(request, stalls).await?;
+    let answering = line.worker.call(request, stalls);
+    let response = answering.await?;
     let taking = line.worker.streams().taking();
     Ok(response.map(|inner| Held::new(inner, in_flight, taking)))
 }
