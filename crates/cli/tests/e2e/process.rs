@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use socket2::{Domain, Socket, Type};
 use support::{
-    Gateway, Raw, Recorder, Verdicts, curl, curl_with, free_port, panoply, raw, test_app, text,
-    wait_for,
+    Gateway, Raw, Verdicts, curl, curl_with, free_port, panoply, raw, test_app, text, wait_for,
 };
 
 const PLAIN: &str = "[tls]\nmode = \"off\"\n";
@@ -404,31 +403,6 @@ fn sighup_takes_what_is_valid_and_keeps_the_old_otherwise() {
     );
     wrong.check(gateway.process.is_running(), || "it ended".to_owned());
     wrong.settle();
-}
-
-#[test]
-fn a_request_has_one_id_in_the_logs_of_two_gateways() {
-    let app = Recorder::start();
-    let (plain, trusts) = (
-        "[tls]\nmode = \"off\"\n",
-        "[client]\ntrusted_proxies = [\"loopback\"]\n",
-    );
-    let mut inner = Gateway::before(&app.origin(), &format!("{plain}{trusts}"));
-    let mut outer = Gateway::before(&inner.origin, plain);
-    let forged = [
-        "-H",
-        "X-Request-Id: 0001090a0f107f80c8feff4d",
-        &outer.url("/joined"),
-    ];
-    let id = curl(NULL.as_ref(), &forged).header("x-request-id").unwrap();
-    assert_ne!(id, "0001090a0f107f80c8feff4d");
-    for gateway in [&mut outer, &mut inner] {
-        let line = gateway
-            .process
-            .line_with(&["/joined"], Duration::from_secs(3));
-        assert!(line.contains(&id), "{line}");
-    }
-    assert!(app.seen().contains(&id));
 }
 
 #[test]

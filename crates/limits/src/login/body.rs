@@ -5,12 +5,13 @@ use std::io::Read;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::{Buf as _, Bytes};
 use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
+use super::gathered::Gathered;
 use super::room::Share;
 
 pin_project! {
@@ -119,48 +120,6 @@ pin_project! {
         #[pin]
         rest: Option<B>,
         error: Option<Box<B::Error>>,
-    }
-}
-
-/// What has come, in one piece: of a body that comes byte by byte, the pieces would take up a hundred times what is
-/// in them.
-#[derive(Debug, Default)]
-struct Gathered {
-    /// All of it, as long as one piece is.
-    first: Bytes,
-    all: BytesMut,
-}
-
-impl Gathered {
-    fn push(&mut self, data: Bytes) {
-        if self.is_empty() {
-            self.first = data;
-            return;
-        }
-        if self.all.is_empty() {
-            self.all.extend_from_slice(&std::mem::take(&mut self.first));
-        }
-        self.all.extend_from_slice(&data);
-    }
-
-    fn is_empty(&self) -> bool {
-        self.first.is_empty() && self.all.is_empty()
-    }
-
-    fn as_slice(&self) -> &[u8] {
-        if self.all.is_empty() {
-            &self.first
-        } else {
-            &self.all
-        }
-    }
-
-    fn into_bytes(self) -> Bytes {
-        if self.all.is_empty() {
-            self.first
-        } else {
-            self.all.freeze()
-        }
     }
 }
 

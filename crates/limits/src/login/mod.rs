@@ -8,6 +8,7 @@ mod device;
 mod future;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+mod gathered;
 mod guard;
 mod layer;
 mod name;

@@ -113,21 +113,22 @@ mod tests {
 
     const KIB: u64 = 1024;
 
-    fn client(last: u8) -> Option<IpAddr> {
-        Some(Ipv4Addr::new(203, 0, 113, last).into())
+    fn share(room: &Arc<Room>, last: u8) -> Share {
+        let client = Ipv4Addr::new(203, 0, 113, last);
+        room.clone().share(Some(client.into()))
     }
 
     #[test]
     fn one_client_leaves_room_for_others_and_all_for_ordinary_logins() {
         let room = Room::new(100 * KIB, 60 * KIB);
-        let mut first = room.clone().share(client(1));
+        let mut first = share(&room, 1);
         assert!(first.grow_to(64 * KIB));
-        let mut second = room.clone().share(client(1));
+        let mut second = share(&room, 1);
         assert!(second.grow_to(4 * KIB));
         assert!(!second.grow_to(4 * KIB + 1), "its share is taken");
-        let mut other = room.clone().share(client(2));
+        let mut other = share(&room, 2);
         assert!(other.grow_to(40 * KIB));
-        let mut third = room.clone().share(client(3));
+        let mut third = share(&room, 3);
         assert!(!third.grow_to(9 * KIB), "the room is taken");
         assert!(third.grow_to(3 * KIB));
         drop(first);
