@@ -88,7 +88,7 @@ impl Client {
             Header::XForwardedFor => self.x_forwarded(from, peer, direct, headers),
             Header::Forwarded => self.rfc_7239(from, peer, direct, headers),
         };
-        (client, true)
+        (client.with_trusted_peer(true), true)
     }
 
     fn client(

@@ -45,6 +45,7 @@ pub struct ClientAddress {
     scheme: Scheme,
     host: Option<Authority>,
     ipv6_prefix: u8,
+    peer_is_trusted: bool,
 }
 
 impl ClientAddress {
@@ -65,6 +66,7 @@ impl ClientAddress {
             scheme,
             host: None,
             ipv6_prefix: Self::DEFAULT_IPV6_PREFIX,
+            peer_is_trusted: false,
         }
     }
 
@@ -82,6 +84,13 @@ impl ClientAddress {
         self
     }
 
+    /// Says whether the peer is a proxy whose word is taken for what it says of a request. By default it is none.
+    #[must_use]
+    pub const fn with_trusted_peer(mut self, is_trusted: bool) -> Self {
+        self.peer_is_trusted = is_trusted;
+        self
+    }
+
     /// The client's own address.
     pub const fn ip(&self) -> IpAddr {
         self.ip
@@ -90,6 +99,11 @@ impl ClientAddress {
     /// The other end of the connection: the client itself, or the last proxy before us.
     pub const fn peer(&self) -> SocketAddr {
         self.peer
+    }
+
+    /// Whether the peer is a trusted proxy.
+    pub const fn is_peer_trusted(&self) -> bool {
+        self.peer_is_trusted
     }
 
     /// The scheme the client used.

@@ -43,6 +43,30 @@ impl RequestId {
         Self(bytes)
     }
 
+    /// The id that was written as these 24 digits, in lower case; nothing of any other form.
+    ///
+    /// ```
+    /// use panoply_core::RequestId;
+    ///
+    /// let id = RequestId::parse(b"0001090a0f107f80c8feff4d");
+    /// assert_eq!(id.map(|id| id.to_string()).as_deref(), Some("0001090a0f107f80c8feff4d"));
+    /// assert_eq!(RequestId::parse(b"order-17"), None);
+    /// ```
+    pub fn parse(digits: &[u8]) -> Option<Self> {
+        let value = |digit: u8| match digit {
+            b'0'..=b'9' => Some(digit - b'0'),
+            b'a'..=b'f' => Some(digit - b'a' + 10),
+            _ => None,
+        };
+        let digits: &[u8; 24] = digits.try_into().ok()?;
+        let (pairs, _) = digits.as_chunks::<2>();
+        let mut bytes = [0; 12];
+        for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+            *byte = value(*high)? << 4 | value(*low)?;
+        }
+        Some(Self(bytes))
+    }
+
     /// The 24 digits as ASCII, without an allocation.
     pub fn digits(&self) -> [u8; 24] {
         const HEX: [u8; 16] = *b"0123456789abcdef";
@@ -88,5 +112,29 @@ mod tests {
         let value = HeaderValue::from(id);
         assert_eq!(value, "0001090a0f107f80c8feff4d");
         assert!(value.is_sensitive());
+    }
+
+    #[test]
+    fn what_is_read_is_what_was_written() {
+        for _ in 0..100 {
+            let id = RequestId::random().unwrap();
+            assert_eq!(RequestId::parse(&id.digits()), Some(id));
+        }
+        for other in [
+            "",
+            "0001090a0f107f80c8feff4",
+            "0001090a0f107f80c8feff4d0",
+            "0001090A0f107f80c8feff4d",
+        ] {
+            assert_eq!(RequestId::parse(other.as_bytes()), None, "{other}");
+        }
+        let mut digits = *b"0001090a0f107f80c8feff4d";
+        for at in 0..digits.len() {
+            for other in [b'g', b'/', b':', b'`', b' ', 0x80] {
+                let before = std::mem::replace(&mut digits[at], other);
+                assert_eq!(RequestId::parse(&digits), None, "{at} {other}");
+                digits[at] = before;
+            }
+        }
     }
 }

@@ -51,7 +51,12 @@ pub(crate) async fn keep_certificates(shared: &Shared) {
         let missing = u32::try_from(states.iter().filter(failed).count()).unwrap_or(u32::MAX);
         shared.metrics.certificates(&tls.certificates(), missing);
         let looked_at = Arc::clone(&tls);
+        let settings = tls.server_config();
         let refreshed = tokio::task::spawn_blocking(move || tls.refresh()).await;
+        // They change with the clients that are believed, and with nothing else.
+        if !Arc::ptr_eq(&settings, &looked_at.server_config()) {
+            shared.change_terms();
+        }
         match refreshed {
             Ok(Ok(refresh)) => log::refreshed(&refresh),
             Ok(Err(error)) => tracing::error!(%error, "the certificates stay as they were"),

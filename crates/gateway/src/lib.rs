@@ -19,6 +19,7 @@ mod explain;
 pub mod fuzzing;
 mod gateway;
 mod handover;
+mod here;
 mod http1;
 mod intake;
 mod keys;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::config::{ConfigError, Loaded};
 use crate::log;
-use crate::settings::{App, Settings};
+use crate::settings::{App, Live, Settings};
 use crate::shared::Shared;
 use crate::surroundings::Surroundings;
 
@@ -48,7 +48,12 @@ pub(crate) async fn apply(
             if let Ok(ring) = around.keys.open(&settings.live.keys, &*around.clock) {
                 settings.live.suit.cookies().use_keys(&ring);
             }
-            shared.live.store(Arc::new(settings.live));
+            let terms = client_terms(&settings.live);
+            let before = shared.live.swap(Arc::new(settings.live));
+            // Who was let in when less was asked comes again. Where nothing is asked any more, nobody has to.
+            if terms.is_some() && terms != client_terms(&before) {
+                shared.change_terms();
+            }
             shared.settled.begin_anew();
             shared.foreign_hosts.begin_anew();
             shared.metrics.reloaded();
@@ -61,6 +66,11 @@ pub(crate) async fn apply(
         }
     }
     log::notify_ready();
+}
+
+/// Which clients are believed, as [`Tls::client_terms`](panoply_tls::Tls::client_terms) has it.
+fn client_terms(live: &Live) -> Option<Vec<u8>> {
+    live.tls.as_ref()?.client_terms()
 }
 
 /// The keys of what was changed, and is in force only after a restart.

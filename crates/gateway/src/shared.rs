@@ -44,8 +44,10 @@ pub(crate) struct Shared {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) access: AccessLog,
     pub(crate) clock: Arc<dyn Clock>,
-    /// The generation of workers that is to come to its end, with all before it.
-    draining: watch::Sender<u32>,
+    /// Who is to come to an end.
+    ending: watch::Sender<Ending>,
+    /// Under which terms connections are made now: as [`Ending`] has them, for whoever looks with every answer.
+    terms: AtomicU64,
     /// Of the workers that are started from now on.
     generation: AtomicU32,
     /// Whether another gateway takes over: then nobody is hurried.
@@ -99,7 +101,8 @@ impl Shared {
             metrics,
             access,
             clock,
-            draining: watch::Sender::new(0),
+            ending: watch::Sender::default(),
+            terms: AtomicU64::new(0),
             generation: AtomicU32::new(1),
             gently: AtomicBool::new(false),
             rounds: watch::Sender::new(0),
@@ -129,7 +132,9 @@ impl Shared {
     /// can go on there.
     pub(crate) fn drain(&self, gently: bool) {
         self.gently.store(gently, Ordering::Release);
-        self.draining.send_replace(self.generation());
+        let generation = self.generation();
+        self.ending
+            .send_modify(|ending| ending.generation = generation);
     }
 
     /// What is started from now on serves, whatever has to come to its end.
@@ -144,16 +149,40 @@ impl Shared {
 
     /// Resolves once workers of `generation` are to come to their end.
     pub(crate) fn draining(&self, generation: u32) -> impl Future<Output = ()> + use<> {
-        let mut draining = self.draining.subscribe();
+        self.ended(generation, None)
+    }
+
+    /// Resolves once workers of `generation`, or connections that were made under these terms, are to come to their
+    /// end.
+    pub(crate) fn ended(
+        &self,
+        generation: u32,
+        terms: Option<Terms>,
+    ) -> impl Future<Output = ()> + use<> {
+        let mut ending = self.ending.subscribe();
+        let is_over = move |ending: &Ending| {
+            ending.generation >= generation || terms.is_some_and(|terms| terms != ending.terms)
+        };
         async move {
             // Without a sender there is nobody left to serve for.
-            let _ = draining.wait_for(|last| *last >= generation).await;
+            let _ = ending.wait_for(is_over).await;
         }
+    }
+
+    /// The terms under which connections over TLS are made now.
+    pub(crate) fn terms(&self) -> Terms {
+        Terms(self.terms.load(Ordering::Acquire))
+    }
+
+    /// Other clients are believed than before: who was let in earlier is to come again.
+    pub(crate) fn change_terms(&self) {
+        let terms = Terms(self.terms.fetch_add(1, Ordering::AcqRel) + 1);
+        self.ending.send_modify(|ending| ending.terms = terms);
     }
 
     /// Whether workers of `generation` are to come to their end.
     pub(crate) fn is_draining(&self, generation: u32) -> bool {
-        *self.draining.borrow() >= generation
+        self.ending.borrow().generation >= generation
     }
 
     /// Whether connections are kept until their next answer: a client that sends a request at that
@@ -234,6 +263,19 @@ impl Shared {
         })
     }
 }
+
+/// What is to come to its end, while everything after it goes on.
+#[derive(Debug, Clone, Copy, Default)]
+struct Ending {
+    /// The generation of workers, with all before it.
+    generation: u32,
+    /// Connections that were made under other terms than these.
+    terms: Terms,
+}
+
+/// The clients that were believed when a connection was made, by how often that has changed (`tls.clients`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Terms(u64);
 
 /// How reloads went, for whoever has asked for one.
 #[derive(Debug, Default)]

@@ -31,7 +31,7 @@ use crate::proxy::{Interims, Pool};
 use crate::proxy_protocol::Senders;
 use crate::service::AppService;
 use crate::settings::{Limits, Live};
-use crate::shared::{Seat, Shared};
+use crate::shared::{Seat, Shared, Terms};
 use crate::wire::{BLOCK, Block, Patience, Streams, Sweeper, Texts, Watch};
 
 pub(crate) use run::run;
@@ -74,7 +74,7 @@ pub(crate) struct Post {
 #[derive(Debug)]
 pub(crate) struct Arrival {
     pub(crate) peer: SocketAddr,
-    pub(crate) tls: Option<Arc<Tls>>,
+    pub(crate) tls: Option<(Arc<Tls>, Terms)>,
     /// That the peer says first whose connection it passes on.
     pub(crate) sender: Option<Arc<Senders>>,
 }
@@ -248,6 +248,16 @@ impl Worker {
 
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.shared.metrics
+    }
+
+    /// Whether a connection that was made under these terms is to end with its next answer, or all are.
+    pub(crate) fn is_ending(&self, terms: Option<Terms>) -> bool {
+        self.is_draining() || terms.is_some_and(|terms| terms != self.shared.terms())
+    }
+
+    /// Resolves once a connection that was made under these terms is to end, or all are.
+    pub(crate) fn ending(&self, terms: Option<Terms>) -> impl Future<Output = ()> + use<> {
+        self.shared.ended(self.generation, terms)
     }
 
     /// Resolves once the gateway is to stop.

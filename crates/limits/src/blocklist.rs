@@ -322,7 +322,8 @@ impl Blocklist {
             .map(|held| held.id)
     }
 
-    /// The block of whoever sent a request, if there is one, by hand or of an [`AnswerLayer`](crate::AnswerLayer).
+    /// The block of whoever sent a request, if there is one, by hand or of an [`AnswerLayer`](crate::AnswerLayer),
+    /// whether or not it spares him: for that ask [`BlockLayer::block_of`].
     pub fn find_client(&self, client: &ClientAddress) -> Option<BlockId> {
         let by_hand = self.held(client).map(|held| held.id);
         by_hand.or_else(|| self.found_held(client).map(|(hold, _)| hold.id))

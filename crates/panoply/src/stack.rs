@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use panoply_client::{ClientLayer, ClientService};
-use panoply_core::{ClientAddress, Clock, Scheme};
+use panoply_core::{BlockId, ClientAddress, Clock, Scheme};
 use panoply_guard::{
     CookieGuardLayer, CookieGuardService, CrossSiteLayer, CrossSiteService, ReadableLayer,
     ReadableService,
@@ -138,6 +138,12 @@ impl Suit {
     /// [`follow`](panoply_limits::Blocklist::follow) where there is a [`store`](crate::Panoply::store).
     pub const fn blocklist(&self) -> &panoply_limits::Blocklist {
         self.inside.blocks.list()
+    }
+
+    /// The block by which a request of `client` is refused, see
+    /// [`BlockLayer::block_of`](panoply_limits::BlockLayer::block_of).
+    pub fn block_of(&self, client: &ClientAddress) -> Option<BlockId> {
+        self.inside.blocks.block_of(client)
     }
 
     /// What becomes of the app's cookies.

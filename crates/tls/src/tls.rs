@@ -243,6 +243,15 @@ impl Tls {
         Ok(())
     }
 
+    /// Which clients are believed, and whether each must have a certificate, as a mark that is another once that
+    /// changes; none where clients are not asked for any. A connection that was made under another mark may be one
+    /// that would not be made now.
+    pub fn client_terms(&self) -> Option<Vec<u8>> {
+        let clients = self.clients.as_ref()?;
+        let clients = clients.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(clients.terms())
+    }
+
     /// What works, but should be looked at: certificates that have expired or soon will, domains
     /// that none is valid for, keys that lie open, files that could not be taken over.
     pub fn warnings(&self) -> Vec<Warning> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use support::siege::refusals;
 use support::{
-    App, Gateway, Redis, Verdicts, blocks, curl, node, panoply, test_app, text, wait_for,
+    App, Gateway, Recorder, Redis, Verdicts, blocks, curl, node, panoply, test_app, text, wait_for,
 };
 
 /// Clients say who they are; 203.0.113.77 is the operator's own scanner.
@@ -54,6 +54,27 @@ fn reload(gateway: &mut Gateway, config: &str, number: usize) {
         let done = { said.iter() }.filter(|line| line.contains("has been reloaded"));
         (done.count() == number).then_some(())
     });
+}
+
+#[test]
+fn what_the_browser_of_somebody_spared_reports_is_taken() {
+    let app = Recorder::answering("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+    let scanners = SCANNERS.replace("203.0.113.77", "2001:db8::9");
+    let gateway = Gateway::before(&app.origin(), &format!("{CONFIG}{scanners}"));
+    for number in 0..20 {
+        status(&gateway, "2001:db8::1", &format!("/{number}"));
+    }
+    let report = |client: &str| {
+        let from = format!("X-Forwarded-For: {client}");
+        let kind = "Content-Type: application/csp-report";
+        let url = gateway.url("/.well-known/panoply/reports");
+        let report = "{\"csp-report\":{}}";
+        let sent = ["-H", &from, "-H", kind, "--data", report, &url];
+        curl(Path::new("/dev/null"), &sent).status
+    };
+    assert_eq!(report("2001:db8::1"), 429);
+    assert_eq!(report("2001:db8::9"), 204);
+    assert!(!app.seen().contains("panoply/reports"));
 }
 
 #[test]

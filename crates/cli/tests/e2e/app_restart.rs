@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, test_kill_process};
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use support::{
     App, Gateway, Raw, Verdicts, curl, panoply, scripts, statuses, test_app, text, wait_for,
 };
@@ -146,6 +146,48 @@ fn a_version_that_does_not_come_up_leaves_the_one_that_runs() {
     gateway.process.status(LONG);
     wrong.check(!lives(before), || "it has not ended".to_owned());
     wrong.settle();
+}
+
+#[test]
+fn a_version_that_is_not_well_is_no_success_because_the_one_before_is_gone() {
+    let gateway = before_a_copy("[app]\nhealth = \"/healthz\"\nstart_timeout = \"2s\"\n");
+    let state = gateway.dir.path().join("state");
+    let new = gateway.dir.path().join("new");
+    let before = process(&gateway);
+    let app = |status: u16| {
+        let app = format!(
+            "import fs from 'fs'; import http from 'http'; fs.writeFileSync('new', String(process.pid));
+            http.createServer((q, r) => {{ r.statusCode = {status}; r.end(`pid ${{process.pid}}`) }})
+                .listen(process.env.PORT);"
+        );
+        fs::write(gateway.dir.path().join("app.mjs"), app).unwrap();
+    };
+    let restarted = |dies: i32| {
+        let _ = fs::remove_file(&new);
+        thread::scope(|scope| {
+            let asked = scope.spawn(|| restart(&state));
+            wait_for("the new one", LONG, || fs::read_to_string(&new).ok());
+            kill_process(Pid::from_raw(dies).unwrap(), Signal::KILL).unwrap();
+            asked.join().unwrap()
+        })
+    };
+    app(500);
+    let output = restarted(before);
+    let said = text(&output.stderr);
+    assert!(
+        !output.status.success() && said.contains("`app.health`"),
+        "{said}"
+    );
+    // One that is well has taken its place, whatever became of the one before.
+    let unwell = process(&gateway);
+    app(200);
+    let output = restarted(unwell);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let said = text(&output.stdout);
+    assert!(
+        said.contains(&format!("process {} serves", process(&gateway))),
+        "{said}"
+    );
 }
 
 #[test]

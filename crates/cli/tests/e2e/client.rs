@@ -2,6 +2,8 @@
 
 use super::support;
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use support::{Gateway, Recorder, Verdicts, ask, curl, raw};
 
@@ -50,6 +52,33 @@ fn names(seen: &Value) -> Vec<String> {
         .step_by(2)
         .map(|name| name.as_str().unwrap().to_ascii_lowercase())
         .collect()
+}
+
+#[test]
+fn a_request_has_one_id_in_the_logs_of_two_gateways() {
+    let app = Recorder::start();
+    let (plain, trusts) = (
+        "[tls]\nmode = \"off\"\n",
+        "[client]\ntrusted_proxies = [\"loopback\"]\n",
+    );
+    let mut inner = Gateway::before(&app.origin(), &format!("{plain}{trusts}"));
+    let mut outer = Gateway::before(&inner.origin, plain);
+    let forged = [
+        "-H",
+        "X-Request-Id: 0001090a0f107f80c8feff4d",
+        &outer.url("/joined"),
+    ];
+    let id = curl("/dev/null".as_ref(), &forged)
+        .header("x-request-id")
+        .unwrap();
+    assert_ne!(id, "0001090a0f107f80c8feff4d");
+    for gateway in [&mut outer, &mut inner] {
+        let line = gateway
+            .process
+            .line_with(&["/joined"], Duration::from_secs(3));
+        assert!(line.contains(&id), "{line}");
+    }
+    assert!(app.seen().contains(&id));
 }
 
 #[test]

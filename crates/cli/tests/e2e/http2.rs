@@ -129,6 +129,48 @@ fn http2_frames_that_no_client_sends() {
 }
 
 #[test]
+fn a_head_that_is_too_long_is_refused_as_by_http_1() {
+    let app = Recorder::start();
+    let mut gateway = Gateway::before(&app.origin(), "");
+    let (ca, url) = (gateway.ca(), gateway.url("/long"));
+    let ask = |version: &str, bytes: usize| {
+        // In pieces, as browsers send cookies.
+        let pieces = (0..bytes / 4000).map(|number| format!("x-{number}: {}", "a".repeat(4000)));
+        let pieces: Vec<String> = pieces.flat_map(|piece| ["-H".to_owned(), piece]).collect();
+        let pieces = pieces.iter().map(String::as_str);
+        let all: Vec<&str> = [version, &url].into_iter().chain(pieces).collect();
+        support::curl_with(&ca, &all, b"")
+    };
+    let mut wrong = Verdicts::default();
+    let within = ask("--http2", 28_000).map(|answer| answer.status);
+    wrong.equal("within", within, Ok(200));
+    app.take();
+    let answers = ["--http1.1", "--http2"].map(|version| ask(version, 40_000).unwrap());
+    for name in [
+        "content-security-policy",
+        "x-frame-options",
+        "cache-control",
+    ] {
+        let [one, two] = answers.each_ref().map(|answer| answer.header(name));
+        wrong.check(one.is_some() && one == two, || format!("{name}: {two:?}"));
+    }
+    let told = answers
+        .each_ref()
+        .map(|answer| (answer.status, answer.text()));
+    wrong.check(told[1].1.contains("larger"), || told[1].1.clone());
+    wrong.equal("statuses", told.map(|(status, _)| status), [431, 431]);
+    let told = ["limits/head", "\"version\":\"2\""];
+    gateway.process.line_with(&told, Duration::from_secs(10));
+    // What is longer by far is not read, and its stream is refused, if not its connection.
+    let longer = ask("--http2", 80_000).map(|answer| answer.status);
+    wrong.check(longer.is_err() || longer == Ok(431), || {
+        format!("{longer:?}")
+    });
+    wrong.check(app.take().is_empty(), || "the app saw it".to_owned());
+    wrong.settle();
+}
+
+#[test]
 fn an_upload_that_stalls_is_given_up() {
     let app = Recorder::start();
     let config = "[limits]\nresponse_timeout = \"1s\"\nstall_timeout = \"1s\"\n";

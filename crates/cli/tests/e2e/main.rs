@@ -69,6 +69,7 @@ mod streams;
 #[path = "../support/mod.rs"]
 mod support;
 mod tls;
+mod tls_clients;
 mod trailers;
 mod unaware;
 mod unix_socket;

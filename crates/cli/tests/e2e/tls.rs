@@ -13,7 +13,7 @@ use support::{
 };
 
 /// What `openssl s_client` says of a handshake.
-fn handshake(address: &str, arguments: &[&str]) -> String {
+pub(super) fn handshake(address: &str, arguments: &[&str]) -> String {
     require("openssl");
     let output = Command::new("timeout")
         .args(["10", "openssl", "s_client", "-connect", address])
@@ -300,118 +300,6 @@ fn wrong_files_are_refused_at_start() {
         });
     }
     wrong.settle();
-}
-
-#[test]
-fn clients_show_who_they_are() {
-    let app = Recorder::start();
-    let setup = Gateway::setup();
-    let pki = Pki::new(setup.dir());
-    let strangers = Pki::new(&setup.dir().join("strangers"));
-    let (one, other) = (pki.client("one"), pki.client("other"));
-    let stranger = strangers.client("one");
-    let list = pki.revoke(&[]);
-    let config = format!(
-        "[tls]\nmode = \"local\"\n[tls.clients]\nca = \"{}\"\nrevoked = [\"{}\"]\n",
-        pki.ca().display(),
-        list.display()
-    );
-    let gateway = setup.config(&config).upstream(&app.origin()).start();
-    let (ca, url) = (gateway.ca(), gateway.url("/"));
-    let with = |pair: &(PathBuf, PathBuf)| {
-        let paths = [&pair.0, &pair.1].map(|path| path.display().to_string());
-        [
-            "--cert".to_owned(),
-            paths[0].clone(),
-            "--key".to_owned(),
-            paths[1].clone(),
-        ]
-    };
-    let ask = |pair: &(PathBuf, PathBuf)| {
-        let more = with(pair);
-        let mut all: Vec<&str> = more.iter().map(String::as_str).collect();
-        all.push(&url);
-        support::curl_with(&ca, &all, b"")
-    };
-    let mut wrong = Verdicts::default();
-    wrong.equal("with", ask(&one).map(|answer| answer.status), Ok(200));
-    wrong.check(app.seen().contains("client-cert: :MII"), || app.seen());
-    wrong.check(ask(&stranger).is_err(), || {
-        "a stranger was let in".to_owned()
-    });
-    curl_fails(&ca, &[&url]);
-
-    // A session goes on without its certificate being shown again, but not under other terms.
-    let session = gateway.dir.path().join("session").display().to_string();
-    let (certificate, key) = (one.0.display().to_string(), one.1.display().to_string());
-    let shown = ["-cert", &certificate, "-key", &key, "-tls1_2"];
-    handshake(
-        gateway.address(),
-        &[&shown[..], &["-sess_out", &session]].concat(),
-    );
-    let again = ["-tls1_2", "-sess_in", &session];
-    let said = handshake(gateway.address(), &again);
-    wrong.check(said.contains("Reused, TLSv1.2"), || said.clone());
-    pki.revoke(&["one"]);
-    wait_for("the revocation", Duration::from_secs(30), || {
-        ask(&one).err()
-    });
-    wrong.equal("another", ask(&other).map(|answer| answer.status), Ok(200));
-    let said = handshake(gateway.address(), &again);
-    wrong.check(!said.contains("Reused, TLSv1.2"), || said.clone());
-
-    // A list that is damaged leaves the last one in force, and is told.
-    std::fs::write(&list, "-----BEGIN X509 CRL-----\nAAAA\n").unwrap();
-    let warned = wait_for("a warning", Duration::from_secs(30), || {
-        let said = gateway.process.said();
-        said.into_iter()
-            .find(|line| line.contains("clients.revoked.0"))
-    });
-    wrong.check(warned.contains("damaged"), || warned.clone());
-    wrong.check(ask(&one).is_err(), || {
-        "what was revoked is believed again".to_owned()
-    });
-    wrong.settle();
-}
-
-#[test]
-fn clients_may_show_who_they_are() {
-    let app = Recorder::start();
-    let setup = Gateway::setup();
-    let pki = Pki::new(setup.dir());
-    let config = format!(
-        "[tls]\nmode = \"local\"\n[tls.clients]\nca = \"{}\"\ncertificate = \"optional\"\n",
-        pki.ca().display(),
-    );
-    let gateway = setup.config(&config).upstream(&app.origin()).start();
-    let (ca, url) = (gateway.ca(), gateway.url("/"));
-    let (certificate, key) = pki.client("one");
-    let lie = [
-        "-H",
-        "Client-Cert: :AAAA:",
-        "-H",
-        "Client-Cert-Chain: :AAAA:",
-        &url,
-    ];
-    assert_eq!(curl(&ca, &lie).status, 200);
-    assert!(!app.seen().contains("client-cert"), "{}", app.seen());
-    let (certificate, key) = (certificate.display().to_string(), key.display().to_string());
-    let shown = ["--cert", &certificate, "--key", &key];
-    for version in ["--http1.1", "--http2"] {
-        let answer = curl(&ca, &[&shown[..], &[version], &lie].concat());
-        assert_eq!(answer.status, 200);
-    }
-    let der = Command::new("sh")
-        .args([
-            "-c",
-            "openssl x509 -outform der -in \"$0\" | base64 -w0",
-            &certificate,
-        ])
-        .output()
-        .unwrap();
-    let told = format!("client-cert: :{}:", text(&der.stdout));
-    assert_eq!(app.seen().matches(&told).count(), 2, "{}", app.seen());
-    assert!(!app.seen().contains("AAAA:"), "{}", app.seen());
 }
 
 /// A gateway with certificates from files, whose authority clients trust.

@@ -43,6 +43,11 @@ pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8>
 impl H2 {
     /// Connects with ALPN `h2` and exchanges settings.
     pub(crate) fn open(address: &str) -> Self {
+        Self::showing(address, &[])
+    }
+
+    /// The same with more arguments for `openssl`, such as a certificate.
+    pub(crate) fn showing(address: &str, arguments: &[&str]) -> Self {
         require("openssl");
         let mut child = Command::new("openssl")
             .args([
@@ -55,6 +60,7 @@ impl H2 {
                 "-connect",
                 address,
             ])
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -51,6 +51,11 @@ const RULES: &[(&str, &str, Option<&str>)] = &[
         Some("login.on_outage"),
     ),
     (
+        "login/crowded",
+        "Logins of more than 4 KiB that are sent and not ended take up their room.",
+        None,
+    ),
+    (
         "login/",
         "A login that could not be read, and so not be counted.",
         Some("login"),
@@ -223,6 +228,7 @@ mod tests {
         for rule in [
             "login/pair",
             "login/body",
+            "login/crowded",
             "intake/both-lengths",
             "app/away",
             "app/broken-answer",

@@ -147,7 +147,6 @@ pub(super) async fn supervise(
         let status = match begin(&shared, &plan, &mut process, &mut fate, &mut after).await {
             Begun::Up => {
                 has_been_up = true;
-                after.tell(Ok(process.number()));
                 restart::serve(&shared, &plan, &mut process, &mut fate, &mut after).await
             }
             Begun::Anew(wish) => {

@@ -172,8 +172,21 @@ pub(super) async fn serve(
     fate: &mut watch::Receiver<Fate>,
     after: &mut After,
 ) -> Result<io::Result<Option<ExitStatus>>, Fate> {
+    // Whoever has asked for a start and waits for it, since no other app was there any more, is told how it is.
+    let well = timeout(plan.start_timeout, well(shared, process.port()));
+    let mut well = std::pin::pin!(well);
     loop {
+        let is_wished = after.is_wished();
+        let number = process.number();
         let asked = tokio::select! {
+            well = well.as_mut(), if is_wished => {
+                after.tell(well.map(|_| number).map_err(|_| format!(
+                    "the new app accepts connections, but has not answered `app.health` as it should for {:?}, and \
+                     the one before has ended: mend it, and ask again",
+                    plan.start_timeout
+                )));
+                continue;
+            }
             status = process.wait() => return Ok(status),
             fate = decided(fate) => return Err(fate),
             asked = shared.restarts.wanted() => asked,
@@ -224,7 +237,7 @@ impl After {
         self.wish = Some(wish);
     }
 
-    /// It is up, with this number, or will not be, as this says.
+    /// It is well, with this number, or will not be, as this says.
     pub(super) fn tell(&mut self, how: Result<u32, String>) {
         drop(self.wish.take().map(|wish| wish.answer(how)));
     }

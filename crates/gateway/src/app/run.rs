@@ -42,6 +42,7 @@ pub(crate) async fn run(
         return Ended::Stopped;
     }
     let watched = Arc::clone(&shared);
+    let listeners = settings.listeners();
     let runs = async {
         match settings.app {
             App::Command {
@@ -61,7 +62,7 @@ pub(crate) async fn run(
             App::Own(_) => Ended::Stopped,
             App::Upstream(upstream, tls) => {
                 // A name is followed for as long as the gateway runs, an address until it is known.
-                let follow = follow(shared, upstream, tls);
+                let follow = follow(shared, upstream, tls, listeners);
                 tokio::select! {
                     _ = decided(&mut fate) => {}
                     () = refuse_restarts(&watched, ELSEWHERE) => {}

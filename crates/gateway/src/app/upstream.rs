@@ -11,17 +11,28 @@ use super::exposed;
 use panoply_tls::AppTls;
 
 use crate::config::Upstream;
+use crate::here;
 use crate::proxy::AppAddress;
 use crate::shared::Shared;
+
+/// Where the gateway itself listens.
+type Listeners = [Option<SocketAddr>; 3];
 
 /// How often a name is looked up again: containers move.
 const AGAIN: Duration = Duration::from_secs(10);
 
 /// Finds the app's address and keeps it up to date, for as long as the gateway runs.
-pub(crate) async fn follow(shared: Arc<Shared>, upstream: Upstream, tls: Option<Arc<AppTls>>) {
+///
+/// A name that leads to one of the gateway's own `listeners` leads to no app.
+pub(crate) async fn follow(
+    shared: Arc<Shared>,
+    upstream: Upstream,
+    tls: Option<Arc<AppTls>>,
+    listeners: Listeners,
+) {
     match &upstream {
         Upstream::Tcp { host, port, .. } => {
-            follow_name(&shared, &upstream, (host, *port), tls).await;
+            follow_name(&shared, &upstream, (host, *port), tls, listeners).await;
         }
         Upstream::Unix(path) => {
             is_at(&shared, &upstream, AppAddress::Unix(Arc::clone(path)));
@@ -34,6 +45,7 @@ async fn follow_name(
     upstream: &Upstream,
     (host, port): (&str, u16),
     tls: Option<Arc<AppTls>>,
+    listeners: Listeners,
 ) {
     let fixed = host.parse::<std::net::IpAddr>().is_ok();
     let mut known: Option<SocketAddr> = None;
@@ -45,7 +57,7 @@ async fn follow_name(
     loop {
         let found = match known.filter(|_| fixed) {
             Some(known) => Ok(known),
-            None => find((host, port), known).await,
+            None => find((host, port), known, listeners).await,
         };
         match found {
             Ok(address) => {
@@ -56,7 +68,7 @@ async fn follow_name(
                     }
                 }
             }
-            Err(error) => tracing::warn!(%upstream, %error, "the app's name cannot be resolved"),
+            Err(error) => tracing::warn!(%upstream, %error, "the app is not found by its name"),
         }
         if fixed && known.is_some() && tls.is_none() {
             return;
@@ -109,9 +121,20 @@ pub(super) fn advice(path: &Path, kind: io::ErrorKind) -> Option<&'static str> {
     })
 }
 
-async fn find(name: (&str, u16), known: Option<SocketAddr>) -> io::Result<SocketAddr> {
+async fn find(
+    name: (&str, u16),
+    known: Option<SocketAddr>,
+    listeners: Listeners,
+) -> io::Result<SocketAddr> {
     let found = tokio::net::lookup_host(name).await?;
     let mut found: Vec<SocketAddr> = found.collect();
+    let is_here = |to: &SocketAddr| listeners.iter().flatten().any(|at| here::meets(*at, *to));
+    if !found.is_empty() && found.iter().all(is_here) {
+        return Err(io::Error::other(
+            "it leads to where the gateway itself listens, and requests would go in a circle",
+        ));
+    }
+    found.retain(|to| !is_here(to));
     if let Some(known) = known.filter(|known| found.contains(known)) {
         return Ok(known);
     }
@@ -136,6 +159,18 @@ mod tests {
     use tokio::net::UnixStream;
 
     use super::*;
+
+    #[tokio::test]
+    async fn a_name_that_leads_back_here_leads_to_no_app() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let at = |address: &str| Some(SocketAddr::new(address.parse().unwrap(), port));
+        let find = async |listeners| find(("localhost", port), None, listeners).await;
+        let found = find([at("198.51.100.7"), None, None]).await.unwrap();
+        assert_eq!(found.port(), port);
+        let error = find([None, at("::"), None]).await.unwrap_err();
+        assert!(error.to_string().contains("circle"), "{error}");
+    }
 
     #[tokio::test]
     async fn what_is_no_socket_is_told_from_one_that_nobody_listens_at() {

@@ -88,6 +88,25 @@ fn fields<B>(request: &Request<B>) -> usize {
     headers.len() - crumbs.saturating_sub(1)
 }
 
+/// Whether the head of a request over HTTP/2 has `most` bytes or more, as RFC 9113 §6.5.2 counts them: 32 for each
+/// field beside its name and value.
+fn is_longer<B>(request: &Request<B>, most: usize) -> bool {
+    const EACH: usize = 32;
+    if request.version() != Version::HTTP_2 {
+        return false;
+    }
+    let uri = request.uri();
+    let target = uri.path_and_query().map_or(1, |path| path.as_str().len());
+    let authority = uri
+        .authority()
+        .map_or(0, |authority| authority.as_str().len());
+    let method = request.method().as_str().len();
+    let own = ":method:scheme:authority:path".len() + method + "https".len() + 4 * EACH;
+    let fields = request.headers().iter();
+    let fields = fields.map(|(name, value)| name.as_str().len() + value.len() + EACH);
+    own + authority + target + fields.sum::<usize>() >= most
+}
+
 /// Whether there is at most one length, and it is a plain number; on HTTP/1 the framing sees to it.
 fn is_one_length(headers: &HeaderMap) -> bool {
     let mut lengths = headers.get_all(CONTENT_LENGTH).iter();

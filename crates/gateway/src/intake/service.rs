@@ -22,6 +22,7 @@ use crate::proxy::Failure;
 use crate::reports;
 use crate::settings::{Live, REPORTS_PATH};
 use crate::shared::Shared;
+use crate::wire::TOO_LARGE;
 
 /// Where ACME directories look for answers (RFC 8555 §8.3).
 const CHALLENGES: &str = "/.well-known/acme-challenge/";
@@ -53,7 +54,11 @@ impl<S> Intake<S> {
             // A head that hyper could not read has no host; why it was refused comes with it.
             return Some(Err(request.extensions_mut().remove().unwrap_or(refusal)));
         }
-        // HTTP/1 heads are counted as they are read, HTTP/2 ones until here only by their size.
+        // HTTP/1 heads are held to both limits as they are read.
+        if super::is_longer(request, self.live.limits.header_bytes) {
+            let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+            return Some(Err(Refusal::new(status, "limits/head", TOO_LARGE)));
+        }
         if super::fields(request) > self.live.limits.header_count {
             let detail = "The request has more headers than this server accepts.";
             let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
@@ -83,11 +88,10 @@ impl<S> Intake<S> {
         None
     }
 
-    /// Whether the client is blocked by hand, as the layer that refuses it says further in.
+    /// Whether the client is blocked, as the layer that refuses it says further in.
     fn is_blocked(&self, request: &Request<RequestBody>) -> bool {
         let client = request.extensions().get::<ClientAddress>();
-        let blocks = self.live.suit.blocklist();
-        client.is_some_and(|client| blocks.find_client(client).is_some())
+        client.is_some_and(|client| self.live.suit.block_of(client).is_some())
     }
 
     /// What an ACME directory looks for; what others ask for below that path is theirs.

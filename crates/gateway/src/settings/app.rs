@@ -9,6 +9,7 @@ use panoply_tls::AppTls;
 use super::App;
 use crate::app::Health;
 use crate::config::{ConfigError, Loaded, Upstream};
+use crate::here;
 use crate::surroundings::Surroundings;
 
 /// What the app is asked for to know that it is well.
@@ -91,7 +92,8 @@ pub(super) fn host(loaded: &Loaded) -> Result<Option<HeaderValue>, ConfigError> 
     })
 }
 
-/// Requests to a gateway before itself would go in a circle until nothing is left of it.
+/// Requests to a gateway before itself would go in a circle until nothing is left of it. Of a name that is seen when it
+/// is looked up.
 ///
 /// # Errors
 ///
@@ -107,18 +109,13 @@ pub(super) fn not_ourselves(
     let here = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
     let name = host.trim_end_matches('.').to_ascii_lowercase();
     let hosts: Vec<IpAddr> = match host.parse::<IpAddr>() {
-        Ok(host) => vec![host.to_canonical()],
+        Ok(host) => vec![host],
         Err(_) if matches!(&*name, "localhost" | "ip6-localhost") => here.to_vec(),
         Err(_) => return Ok(()),
     };
-    let is_here = |host: &IpAddr| host.is_loopback() || host.is_unspecified();
     let meets = |at: SocketAddr| {
-        let same = |host: &IpAddr| {
-            *host == at.ip()
-                || (at.ip().is_unspecified() && is_here(host))
-                || (host.is_unspecified() && is_here(&at.ip()))
-        };
-        at.port() == *port && hosts.iter().any(same)
+        let mut to = hosts.iter().map(|host| SocketAddr::new(*host, *port));
+        to.any(|to| here::meets(at, to))
     };
     let of =
         |(key, at): (&'static str, Option<SocketAddr>)| at.filter(|at| meets(*at)).map(|_| key);
@@ -165,4 +162,40 @@ fn no_tls(loaded: &Loaded) -> ConfigError {
     error.with_help(
         "write `upstream = \"https://…\"` below `[app]` if it speaks it, or take the table away",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+
+    use panoply_core::ManualClock;
+
+    use super::*;
+    use crate::config::Source;
+    use crate::settings::Settings;
+
+    #[test]
+    fn an_app_at_the_gateway_s_own_address_is_refused() {
+        let state = tempfile::tempdir().unwrap();
+        let around = Surroundings::new(state.path(), Arc::new(ManualClock::new()));
+        let build = |host: &str| {
+            let text = format!(
+                "[app]\nupstream = \"http://{host}:8080\"\n[listen]\nhttp = \":8080\"\n[tls]\nmode = \"off\"\n"
+            );
+            let loaded = Source::new().text("panoply.toml", &text).load().unwrap();
+            Settings::build(&loaded, &around).map(|_| ())
+        };
+        // Without an interface there is nothing to be known by.
+        let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+        if socket.connect("198.51.100.7:9").is_ok() {
+            let own = socket.local_addr().unwrap().ip().to_string();
+            let error = build(&own).unwrap_err().to_string();
+            assert!(
+                error.contains("where the gateway itself listens"),
+                "{error}"
+            );
+        }
+        assert!(build("127.0.0.1").is_err());
+        assert!(build("198.51.100.7").is_ok());
+    }
 }

@@ -22,6 +22,7 @@ pub(crate) use http1::{BLOCK, Block, Feed};
 pub(crate) use http1::{Stop, replay};
 pub(crate) use io::bound_unsent;
 pub(crate) use leftover::Upload;
+pub(crate) use refusal::TOO_LARGE;
 pub(crate) use serve::serve;
 pub(crate) use streams::Streams;
 pub(crate) use texts::Texts;

@@ -10,6 +10,10 @@ use panoply_headers::Apart;
 use super::framing::Violation;
 use crate::worker::{Answer, Worker};
 
+/// Of a head that is too large.
+pub(crate) const TOO_LARGE: &str =
+    "The request's head is larger, or has more fields, than this server accepts.";
+
 /// The whole answer as bytes: headers, request id and body as the stack gives them, its record made.
 pub(super) async fn answer(
     worker: &Worker,
@@ -24,9 +28,7 @@ pub(super) async fn answer(
         (None, _) => "intake/malformed",
     };
     let detail = match status {
-        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
-            "The request's head is larger, or has more fields, than this server accepts."
-        }
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => TOO_LARGE,
         StatusCode::URI_TOO_LONG => "The request's target is longer than this server accepts.",
         _ => "The request is not well-formed, or can be read in more than one way.",
     };

@@ -31,7 +31,7 @@ use super::streams::OneByOne;
 use super::watch::Watch;
 use crate::body::Source;
 use crate::proxy_protocol::{self, Senders};
-use crate::shared::Seat;
+use crate::shared::{Seat, Terms};
 use crate::worker::{Answer, Arrival, Slot, Worker};
 
 /// What every request of one connection needs.
@@ -43,6 +43,8 @@ pub(super) struct Line {
     pub(super) slot: Slot,
     /// Whether it is plain HTTP, and came to where TLS is spoken.
     pub(super) is_astray: bool,
+    /// Over TLS, under which terms it was made.
+    pub(super) terms: Option<Terms>,
 }
 
 /// Serves `stream` until it ends, is aborted, or the worker drains.
@@ -68,7 +70,7 @@ pub(crate) async fn serve(
     };
     let local = { stream.local_addr() }.map(|address| address.ip().to_canonical());
     let local = local.ok();
-    let line = |tls, is_astray| {
+    let line = |tls, is_astray, terms| {
         let connection = Connection::new(peer, tls).with_local(local);
         Rc::new(Line {
             worker: Rc::clone(&worker),
@@ -76,10 +78,11 @@ pub(crate) async fn serve(
             watch: Arc::clone(&watch),
             slot,
             is_astray,
+            terms,
         })
     };
-    let Some(tls) = tls else {
-        return http1::serve(line(None, false), stream, BytesMut::new()).await;
+    let Some((tls, terms)) = tls else {
+        return http1::serve(line(None, false, None), stream, BytesMut::new()).await;
     };
     watch.set_in_head(true);
     // In a place of its own, which is given back: what it needs is no less than all the rest.
@@ -88,7 +91,7 @@ pub(crate) async fn serve(
         Ok(Shaken::Tls(stream)) => stream,
         Ok(Shaken::Plain(stream, begun)) => {
             worker.metrics().handshake_failed();
-            return Box::pin(http1::serve(line(None, true), stream, begun)).await;
+            return Box::pin(http1::serve(line(None, true, None), stream, begun)).await;
         }
         Err(error) => {
             worker.metrics().handshake_failed();
@@ -102,7 +105,7 @@ pub(crate) async fn serve(
         return;
     }
     let speaks_h2 = session.alpn_protocol() == Some(b"h2");
-    let line = line(Some(tls.session(session)), false);
+    let line = line(Some(tls.session(session)), false, Some(terms));
     if speaks_h2 {
         Box::pin(http_2(line, stream)).await;
     } else {
@@ -215,16 +218,16 @@ where
     let served = http2::Builder::new(OneByOne(Rc::clone(line.worker.streams())))
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.streams)
-        .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
+        .max_header_list_size(most_header_list(limits.header_bytes))
         .max_pending_accept_reset_streams(limits.stream_resets)
         // Those that a client makes us reset are no better (CVE-2025-8671).
         .max_local_error_reset_streams(limits.stream_resets)
         .serve_connection(TokioIo::new(wire), service);
     let mut served = std::pin::pin!(served);
-    let mut draining = std::pin::pin!(line.worker.draining());
+    let mut ending = std::pin::pin!(line.worker.ending(line.terms));
     let driven = tokio::select! {
         driven = turn.drive(served.as_mut()) => Some(driven),
-        () = draining.as_mut() => None,
+        () = ending.as_mut() => None,
     };
     let driven = if let Some(driven) = driven {
         driven
@@ -246,6 +249,12 @@ where
     }
 }
 
+/// What h2 reads of a head, which it refuses by itself if it is longer, without a word to anybody: twice as much as
+/// passes, so that the stack can refuse what a browser sends whose cookies have grown too many.
+fn most_header_list(header_bytes: usize) -> u32 {
+    u32::try_from(header_bytes.saturating_mul(2)).unwrap_or(u32::MAX)
+}
+
 impl Line {
     /// Notes that a connection ended before its end.
     pub(super) fn ended(&self, error: &dyn std::error::Error) {
@@ -259,7 +268,7 @@ async fn answer(
     line: Rc<Line>,
     mut request: Request<Incoming>,
 ) -> Result<Response<Held<Answer>>, Infallible> {
-    let in_flight = line.watch.begin();
+    let mut in_flight = line.watch.begin();
     request.extensions_mut().insert(line.connection.clone());
     // A request may go on behind its answer.
     let request = request.map(|body| {
@@ -271,13 +280,14 @@ async fn answer(
     });
     let stalls = |stall: Option<Duration>| {
         if let Some(stall) = stall {
-            // As long as one of its requests may stall, all of it may.
+            // As long as one of its requests may stall, all of it may, while that is under way.
             let site = line.worker.limits().patience.stall;
-            line.watch.extend_stall(stall.max(site));
+            in_flight.extend_stall(stall.max(site));
             line.worker.streams().set_stall(stall);
         }
     };
-    let response = line.worker.call(request, stalls).await?;
+    let answering = line.worker.call(request, stalls);
+    let response = answering.await?;
     let taking = line.worker.streams().taking();
     Ok(response.map(|inner| Held::new(inner, in_flight, taking)))
 }

@@ -16,6 +16,10 @@ use tokio::task::AbortHandle;
 
 use super::streams::Streams;
 
+mod in_flight;
+
+pub(crate) use in_flight::InFlight;
+
 /// How often connections are looked at.
 pub(crate) const TICK: Duration = Duration::from_millis(250);
 
@@ -64,13 +68,16 @@ pub(crate) struct Watch {
     unread: Stall,
     /// For how many ticks it may stall, where a path says so; otherwise zero.
     own_stall: AtomicU32,
+    /// The same of several requests at once: of all that are under way, how many may stall longer, and how long.
+    extending: AtomicU32,
+    extended: AtomicU32,
 }
 
 impl Watch {
     /// A request's head has been read; the guard is held until its answer is out.
     pub(crate) fn begin(self: &Arc<Self>) -> InFlight {
         self.in_flight.fetch_add(1, Relaxed);
-        InFlight(Arc::clone(self))
+        InFlight::on(Arc::clone(self))
     }
 
     /// The connection carries some other protocol now, which may be silent as long as it likes, and until the
@@ -151,10 +158,14 @@ impl Watch {
 
     /// The client does not take what is to be sent, or has taken some.
     pub(crate) fn set_write_stalled(&self, stalled: bool) {
-        if !stalled && self.write_stalled.since().is_some() {
+        let is_over = !stalled && self.write_stalled.since().is_some();
+        if is_over {
             self.quiet_since.store(self.now(), Relaxed);
         }
         self.write_stalled.set(stalled, self.now());
+        if is_over {
+            self.fall_back();
+        }
     }
 
     /// Whether it is to be looked how much the client has taken; `writer` is woken when it is.
@@ -201,9 +212,12 @@ impl Watch {
         self.own_stall.store(stall.map_or(0, ticks), Relaxed);
     }
 
-    /// It may stall as long as `stall`, or as it might before if that is longer.
-    pub(crate) fn extend_stall(&self, stall: Duration) {
-        self.own_stall.fetch_max(ticks(stall), Relaxed);
+    /// It may stall no longer than all may once no request is under way that gave it more, and the client has taken
+    /// the last of those answers: HTTP/2 is done with one before that.
+    fn fall_back(&self) {
+        if self.extending.load(Relaxed) == 0 && self.write_stalled.since().is_none() {
+            self.extended.store(0, Relaxed);
+        }
     }
 
     fn now(&self) -> u32 {
@@ -213,7 +227,12 @@ impl Watch {
     /// The limit that has been passed, if one has.
     fn overdue(&self, patience: Patience) -> Option<&'static str> {
         let waited = |since: u32| TICK * self.now().wrapping_sub(since);
-        let most = match self.own_stall.load(Relaxed) {
+        // Either is of one version of HTTP.
+        let own = self
+            .own_stall
+            .load(Relaxed)
+            .max(self.extended.load(Relaxed));
+        let most = match own {
             0 => patience.stall,
             own => TICK * own,
         };
@@ -274,17 +293,6 @@ impl Stall {
 
     fn since(&self) -> Option<u32> {
         Some(self.0.load(Relaxed)).filter(|since| *since != 0)
-    }
-}
-
-/// A request under way on a connection.
-#[derive(Debug)]
-pub(crate) struct InFlight(Arc<Watch>);
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Relaxed);
-        self.0.quiet_since.store(self.0.now(), Relaxed);
     }
 }
 

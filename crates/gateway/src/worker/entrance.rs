@@ -86,6 +86,8 @@ impl Worker {
     }
 
     fn accept(self: &Rc<Self>, stream: TcpStream, peer: SocketAddr, tls: bool, place: Place) {
+        // Before those are looked at that are in force: rather one connection too many ends than one too few.
+        let terms = self.shared.terms();
         let live = self.shared.live.load();
         let sender = { Some(&live.proxy_protocol) }.filter(|senders| senders.include(peer.ip()));
         // Whom a load balancer passes on, it says first.
@@ -107,7 +109,7 @@ impl Worker {
         }
         let arrival = Arrival {
             peer,
-            tls: live.tls.clone().filter(|_| tls),
+            tls: live.tls.clone().filter(|_| tls).map(|tls| (tls, terms)),
             sender: sender.map(Arc::clone),
         };
         let watch = self.sweeper.watch();

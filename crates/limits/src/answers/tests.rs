@@ -269,6 +269,11 @@ async fn a_network_is_one_client_and_who_is_spared_is_let_in_from_it() {
     }
     assert_eq!(node.get("2001:db8::4", "/").await, 429);
     assert_eq!(node.get("2001:db8::9", "/").await, 404);
+    let blocked = |client: &str| {
+        let client = request(client, "/").extensions().get().cloned();
+        node.blocks.block_of(&client.unwrap()).is_some()
+    };
+    assert!(blocked("2001:db8::4") && !blocked("2001:db8::9"));
     assert_eq!(node.get("2001:db8:0:1::4", "/").await, 404);
     // A proxy, too, whatever it is answered.
     for spared in ["2001:db8::9", "198.51.100.7", "192.0.2.1"] {

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use panoply_core::{ClientAddress, Networks, Refusal, RefusedOr};
+use panoply_core::{BlockId, ClientAddress, Networks, Refusal, RefusedOr};
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::holds::Hold;
 use super::{Blocklist, MAINTENANCE, Maintenance};
 use crate::answers::{Spares, refusal};
 
@@ -50,10 +51,27 @@ impl BlockLayer {
         self
     }
 
+    /// The block by which a request of `client` is refused, if there is one: by hand, or for what it was answered unless
+    /// it is spared. Maintenance is none.
+    pub fn block_of(&self, client: &ClientAddress) -> Option<BlockId> {
+        let by_hand = self.list.held(client).map(|held| held.id);
+        by_hand.or_else(|| held_out(&self.list, &self.spares, client).map(|(hold, _)| hold.id))
+    }
+
     /// The list.
     pub const fn list(&self) -> &Blocklist {
         &self.list
     }
+}
+
+/// What holds a client out that is not spared, and for how much longer.
+fn held_out(
+    list: &Blocklist,
+    spares: &Spares,
+    client: &ClientAddress,
+) -> Option<(Hold, Option<Duration>)> {
+    let held = list.found_held(client);
+    held.filter(|(hold, _)| !spares.include(&hold.rule, client))
 }
 
 impl<S> Layer<S> for BlockLayer {
@@ -85,10 +103,8 @@ impl<S> BlockService<S> {
             let refusal = Refusal::new(StatusCode::FORBIDDEN, held.rule, detail);
             return Some(refusal.with_block(held.id));
         }
-        if let Some((client, (hold, left))) =
-            client.and_then(|client| Some((client, self.list.found_held(client)?)))
-            && !self.spares.include(&hold.rule, client)
-        {
+        let held = client.and_then(|client| held_out(&self.list, &self.spares, client));
+        if let Some((hold, left)) = held {
             return Some(refusal(hold.id, left));
         }
         let Maintenance { block, left } = self.list.maintenance()?;

@@ -5,11 +5,14 @@ use std::io::Read;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::{Buf as _, Bytes};
 use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
+
+use super::gathered::Gathered;
+use super::room::Share;
 
 pin_project! {
     /// A body of which the guard has read the beginning, or all, or nothing: what came, then whatever is still to
@@ -113,51 +116,10 @@ pin_project! {
         length: u64,
         pieces: usize,
         bound: u64,
+        share: Option<Share>,
         #[pin]
         rest: Option<B>,
         error: Option<Box<B::Error>>,
-    }
-}
-
-/// What has come, in one piece: of a body that comes byte by byte, the pieces would take up a hundred times what is
-/// in them.
-#[derive(Debug, Default)]
-struct Gathered {
-    /// All of it, as long as one piece is.
-    first: Bytes,
-    all: BytesMut,
-}
-
-impl Gathered {
-    fn push(&mut self, data: Bytes) {
-        if self.is_empty() {
-            self.first = data;
-            return;
-        }
-        if self.all.is_empty() {
-            self.all.extend_from_slice(&std::mem::take(&mut self.first));
-        }
-        self.all.extend_from_slice(&data);
-    }
-
-    fn is_empty(&self) -> bool {
-        self.first.is_empty() && self.all.is_empty()
-    }
-
-    fn as_slice(&self) -> &[u8] {
-        if self.all.is_empty() {
-            &self.first
-        } else {
-            &self.all
-        }
-    }
-
-    fn into_bytes(self) -> Bytes {
-        if self.all.is_empty() {
-            self.first
-        } else {
-            self.all.freeze()
-        }
     }
 }
 
@@ -168,6 +130,8 @@ pub(super) enum End {
     Whole,
     /// It is longer than the bound.
     TooLong,
+    /// There is no room for more of it.
+    Crowded,
     /// It broke off.
     Broken,
 }
@@ -180,9 +144,21 @@ impl<B: Body<Data = Bytes>> Reading<B> {
             length: 0,
             pieces: 0,
             bound,
+            share: None,
             rest: Some(body),
             error: None,
         }
+    }
+
+    /// The same of a body that has to share room with others.
+    pub(super) fn sharing(self, share: Share) -> Self {
+        let share = Some(share);
+        Self { share, ..self }
+    }
+
+    /// What it holds of the room, for as long as its bytes are kept.
+    pub(super) const fn take_share(&mut self) -> Option<Share> {
+        self.share.take()
     }
 
     pub(super) fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<End> {
@@ -207,6 +183,10 @@ impl<B: Body<Data = Bytes>> Reading<B> {
                     if *this.length > *this.bound || *this.pieces > MOST_FRAMES {
                         return Poll::Ready(End::TooLong);
                     }
+                    let share = this.share.as_mut();
+                    if share.is_some_and(|share| !share.grow_to(*this.length)) {
+                        return Poll::Ready(End::Crowded);
+                    }
                 }
                 Some(Err(error)) => {
                     *this.error = Some(Box::new(error));
@@ -225,6 +205,7 @@ impl<B: Body<Data = Bytes>> Reading<B> {
             length: 0,
             pieces: 0,
             bound: 0,
+            share: None,
             rest: None,
             error: None,
         }
@@ -252,7 +233,7 @@ impl<B: Body<Data = Bytes> + Unpin> Reading<B> {
             read: data.into_iter().chain(self.trailers).collect(),
             rest: self.rest,
             // Polled again, some bodies that have failed come to an end.
-            ended: end != End::TooLong,
+            ended: !matches!(end, End::TooLong | End::Crowded),
             error: self.error,
         }
     }

@@ -22,8 +22,11 @@ use super::body::{End, GuardedBody, Reading};
 use super::config::{OnOutage, Otherwise};
 use super::layer::{LoginLayer, Reserved, Settings};
 use super::outcome::{self, Answer, Outcome};
+use super::room::Room;
 use super::route::By;
-use super::steps::{bad, claim, claim_if_login, fail, settle, too_long, too_many, too_slow};
+use super::steps::{
+    bad, claim, claim_if_login, crowded, fail, settle, too_long, too_many, too_slow,
+};
 use super::trail::Trail;
 use crate::original::original;
 
@@ -147,6 +150,7 @@ where
         Reserved::note(&mut parts.extensions, &guard);
         let client = parts.extensions.get::<ClientAddress>();
         let patience = Box::pin(tokio::time::sleep(settings.read_for));
+        let share = Room::of_process().share(client.map(ClientAddress::network));
         let guarded = Guarded {
             service: Some(service),
             guard: Some((guard, settings)),
@@ -161,7 +165,7 @@ where
             by,
             passes: false,
             state: State::Reading {
-                body: Reading::new(body, LoginLayer::MOST_BODY),
+                body: Reading::new(body, LoginLayer::MOST_BODY).sharing(share),
                 parts: Some(parts),
                 patience,
             },
@@ -238,8 +242,9 @@ where
                     };
                     let read = match end {
                         End::Whole => Ok(Some(body.bytes())),
-                        End::TooLong if *this.by == By::End => Ok(None),
+                        End::TooLong | End::Crowded if *this.by == By::End => Ok(None),
                         End::TooLong => Err(too_long()),
+                        End::Crowded => Err(crowded()),
                         End::Broken => Err(bad("The body of the login broke off.")),
                     };
                     let claim = read.and_then(|read| match (*this.by, read) {
@@ -268,10 +273,16 @@ where
                     parts.headers.remove(ACCEPT_ENCODING);
                     *this.trail = Trail::clear(&mut parts);
                     let empty = Reading::new_empty();
-                    let read = std::mem::replace(body.get_mut(), empty);
+                    let mut read = std::mem::replace(body.get_mut(), empty);
+                    // It waits for the store with all that it has read.
+                    let share = read.take_share();
                     let request = Request::from_parts(parts, read.into_body(end));
                     State::Reserving {
-                        claim: Box::pin(async move { guard.claim(claim).await }),
+                        claim: Box::pin(async move {
+                            let claimed = guard.claim(claim).await;
+                            drop(share);
+                            claimed
+                        }),
                         request: Some(request),
                     }
                 }

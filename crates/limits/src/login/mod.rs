@@ -8,6 +8,7 @@ mod device;
 mod future;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+mod gathered;
 mod guard;
 mod layer;
 mod name;
@@ -15,6 +16,7 @@ mod outcome;
 mod password;
 mod reading;
 mod report;
+mod room;
 mod route;
 mod rules;
 mod steps;

@@ -127,6 +127,13 @@ pub(super) fn too_long() -> Refusal {
     Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "login/body", detail)
 }
 
+/// Others' bodies, or more of the same client's, take up the room that there is for those that are still coming.
+pub(super) fn crowded() -> Refusal {
+    let detail = "Too many long logins are being sent. Try again later.";
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "login/crowded", detail)
+        .with_retry_after(Duration::from_secs(1))
+}
+
 pub(super) fn unsupported(detail: &'static str) -> Refusal {
     Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "login/body", detail)
 }

@@ -11,7 +11,9 @@ use super::{Observer, TraceService};
 ///
 /// The id is put into the request's extensions as [`panoply_core::RequestId`] and onto the answer
 /// as `X-Request-Id`. An id that the client sent is not believed, so that nobody can choose what
-/// the log says.
+/// the log says. One of this form from a trusted proxy is, such as a gateway's: the lines of both are then one
+/// request's. Which proxies are trusted the client layer around it says
+/// ([`ClientAddress::is_peer_trusted`](panoply_core::ClientAddress::is_peer_trusted)).
 #[derive(Debug, Clone)]
 pub struct TraceLayer(pub(super) Arc<Shared>);
 

@@ -38,7 +38,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let id = ids::next();
+        let id = given(&request).unwrap_or_else(ids::next);
         let listening = self.shared.observer.is_listening();
         let record = listening.then(|| record(id, &request, &self.shared));
         let head = *request.method() == Method::HEAD;
@@ -50,6 +50,19 @@ where
             head,
         }
     }
+}
+
+const ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The id that a trusted proxy has given.
+fn given<B>(request: &Request<B>) -> Option<RequestId> {
+    let client = request.extensions().get::<ClientAddress>()?;
+    if !client.is_peer_trusted() {
+        return None;
+    }
+    let mut given = request.headers().get_all(ID).iter();
+    let id = RequestId::parse(given.next()?.as_bytes())?;
+    given.next().is_none().then_some(id)
 }
 
 /// What is known of an exchange that begins. Boxed, since it is handed on with the answer through all that stands
@@ -111,7 +124,6 @@ where
     type Output = Result<Response<TracedBody<B>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        const ID: HeaderName = HeaderName::from_static("x-request-id");
         let this = self.project();
         let mut response = match ready!(this.inner.poll(cx)) {
             Ok(response) => response,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
-use panoply_core::{ManualClock, Refusal, RequestId};
+use panoply_core::{ClientAddress, ManualClock, Refusal, RequestId, Scheme};
 use tower::{Service as _, ServiceBuilder, ServiceExt as _, service_fn};
 
 use super::{Exchange, Observer, TraceLayer};
@@ -175,5 +175,47 @@ async fn who_does_not_listen_is_not_told_and_the_answer_is_the_same() {
         assert_eq!(answer.headers()["x-request-id"].len(), 24);
         let body = answer.into_body().collect().await.unwrap().to_bytes();
         assert_eq!(body, sent);
+    }
+}
+
+#[tokio::test]
+async fn the_id_of_a_trusted_proxy_goes_on_and_nobody_else_s() {
+    const GIVEN: &str = "0001090a0f107f80c8feff4d";
+    let answered = async |trusted: Option<bool>, given: &[&str]| {
+        let seen = Arc::new(Seen::default());
+        let app = service_fn(async |request: Request<()>| {
+            let id = *request.extensions().get::<RequestId>().unwrap();
+            Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(id.to_string()))))
+        });
+        let clock = Arc::new(ManualClock::new());
+        let layer = TraceLayer::new(seen.clone(), clock);
+        let mut request = Request::new(());
+        let peer = "192.0.2.1:9".parse().unwrap();
+        if let Some(trusted) = trusted {
+            let client = ClientAddress::direct(peer, Scheme::Http);
+            let client = client.with_trusted_peer(trusted);
+            request.extensions_mut().insert(client);
+        }
+        for id in given {
+            let id = id.parse().unwrap();
+            request.headers_mut().append("x-request-id", id);
+        }
+        let service = ServiceBuilder::new().layer(layer).service(app);
+        let answer = service.oneshot(request).await.unwrap();
+        let told = answer.headers()["x-request-id"].clone();
+        let inner = answer.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(told.as_bytes(), inner);
+        assert_eq!(seen.0.lock().unwrap()[0].id.to_string().as_bytes(), inner);
+        String::from_utf8(inner.to_vec()).unwrap()
+    };
+    assert_eq!(answered(Some(true), &[GIVEN]).await, GIVEN);
+    for (trusted, given) in [
+        (Some(false), &[GIVEN][..]),
+        (None, &[GIVEN]),
+        (Some(true), &[GIVEN, GIVEN]),
+        (Some(true), &["order-17"]),
+    ] {
+        let id = answered(trusted, given).await;
+        assert!(id.len() == 24 && id != GIVEN, "{trusted:?} {given:?}: {id}");
     }
 }

@@ -193,8 +193,8 @@ async fn reply<T>(
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
-    // Whoever drains has no time for another request.
-    asked.lasts &= !line.worker.is_draining();
+    // Whoever drains has no time for another request; who came before other clients were believed comes again.
+    asked.lasts &= !line.worker.is_ending(line.terms);
     let ahead = inlet.begin_answer();
     asked.lasts &= inlet.may_last();
     let tunnel = response.extensions_mut().remove::<Tunnel>();

@@ -61,14 +61,32 @@ fn who_may_stall_longer_or_less_is_held_to_that() {
         );
         watch.set_read_stalled(false);
     }
-    // Of several requests on one connection the longest counts.
+    // Of several requests on one connection the longest counts, until none of them is under way.
     watch.set_stall(None);
-    for own in [second * 3, second * 10, second * 5] {
-        watch.extend_stall(own);
-    }
+    let mut requests = [3, 10, 5].map(|own| {
+        let mut request = watch.begin();
+        request.extend_stall(second * own);
+        Some(request)
+    });
+    let stalls = |ticks| {
+        watch.set_write_stalled(true);
+        assert_eq!(after(&watch, &sweeper, ticks), None);
+        assert_eq!(after(&watch, &sweeper, 1), Some(SLOW_READER));
+        watch.set_write_stalled(false);
+    };
+    stalls(40);
+    requests[1] = None;
+    stalls(40);
+    // HTTP/2 is done with an answer of which the client has not all.
     watch.set_write_stalled(true);
+    drop(requests);
     assert_eq!(after(&watch, &sweeper, 40), None);
-    assert_eq!(after(&watch, &sweeper, 1), Some(SLOW_READER));
+    watch.set_write_stalled(false);
+    stalls(8);
+    let mut short = watch.begin();
+    short.extend_stall(second * 10);
+    drop(short);
+    stalls(8);
     assert_eq!(ticks(Duration::from_millis(251)), 2);
     assert_eq!(ticks(Duration::ZERO), 1);
 }
