@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::Read;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -12,7 +13,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::gathered::Gathered;
-use super::room::Share;
+use super::room::{Room, Share};
 
 pin_project! {
     /// A body of which the guard has read the beginning, or all, or nothing: what came, then whatever is still to
@@ -116,10 +117,32 @@ pin_project! {
         length: u64,
         pieces: usize,
         bound: u64,
-        share: Option<Share>,
+        room: Sharing,
         #[pin]
         rest: Option<B>,
         error: Option<Box<B::Error>>,
+    }
+}
+
+/// Of which room a body takes a share.
+#[derive(Debug)]
+enum Sharing {
+    Not,
+    /// Of that which is for logins, once it is longer than an ordinary one.
+    With(Option<IpAddr>),
+    Holds(Box<Share>),
+}
+
+impl Sharing {
+    #[cold]
+    fn grow_to(&mut self, length: u64) -> bool {
+        if let Self::With(client) = *self {
+            *self = Self::Holds(Box::new(Room::of_process().share(client)));
+        }
+        match self {
+            Self::Holds(share) => share.grow_to(length),
+            Self::Not | Self::With(_) => true,
+        }
     }
 }
 
@@ -144,21 +167,24 @@ impl<B: Body<Data = Bytes>> Reading<B> {
             length: 0,
             pieces: 0,
             bound,
-            share: None,
+            room: Sharing::Not,
             rest: Some(body),
             error: None,
         }
     }
 
-    /// The same of a body that has to share room with others.
-    pub(super) fn sharing(self, share: Share) -> Self {
-        let share = Some(share);
-        Self { share, ..self }
+    /// The same of a body of `client`'s that has to share room with others.
+    pub(super) fn sharing(self, client: Option<IpAddr>) -> Self {
+        let room = Sharing::With(client);
+        Self { room, ..self }
     }
 
     /// What it holds of the room, for as long as its bytes are kept.
-    pub(super) const fn take_share(&mut self) -> Option<Share> {
-        self.share.take()
+    pub(super) fn take_share(&mut self) -> Option<Box<Share>> {
+        match std::mem::replace(&mut self.room, Sharing::Not) {
+            Sharing::Holds(share) => Some(share),
+            Sharing::Not | Sharing::With(_) => None,
+        }
     }
 
     pub(super) fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<End> {
@@ -183,8 +209,7 @@ impl<B: Body<Data = Bytes>> Reading<B> {
                     if *this.length > *this.bound || *this.pieces > MOST_FRAMES {
                         return Poll::Ready(End::TooLong);
                     }
-                    let share = this.share.as_mut();
-                    if share.is_some_and(|share| !share.grow_to(*this.length)) {
+                    if *this.length > Room::FREE && !this.room.grow_to(*this.length) {
                         return Poll::Ready(End::Crowded);
                     }
                 }
@@ -205,7 +230,7 @@ impl<B: Body<Data = Bytes>> Reading<B> {
             length: 0,
             pieces: 0,
             bound: 0,
-            share: None,
+            room: Sharing::Not,
             rest: None,
             error: None,
         }

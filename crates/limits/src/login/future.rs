@@ -22,7 +22,6 @@ use super::body::{End, GuardedBody, Reading};
 use super::config::{OnOutage, Otherwise};
 use super::layer::{LoginLayer, Reserved, Settings};
 use super::outcome::{self, Answer, Outcome};
-use super::room::Room;
 use super::route::By;
 use super::steps::{
     bad, claim, claim_if_login, crowded, fail, settle, too_long, too_many, too_slow,
@@ -150,7 +149,7 @@ where
         Reserved::note(&mut parts.extensions, &guard);
         let client = parts.extensions.get::<ClientAddress>();
         let patience = Box::pin(tokio::time::sleep(settings.read_for));
-        let share = Room::of_process().share(client.map(ClientAddress::network));
+        let sharing = client.map(ClientAddress::network);
         let guarded = Guarded {
             service: Some(service),
             guard: Some((guard, settings)),
@@ -165,7 +164,7 @@ where
             by,
             passes: false,
             state: State::Reading {
-                body: Reading::new(body, LoginLayer::MOST_BODY).sharing(share),
+                body: Reading::new(body, LoginLayer::MOST_BODY).sharing(sharing),
                 parts: Some(parts),
                 patience,
             },
