@@ -5,9 +5,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use http::header::{CONNECTION, COOKIE, HOST, TE, UPGRADE};
-use http::{HeaderMap, HeaderName, HeaderValue, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Version};
 use panoply_core::{ClientAddress, ClientCertificate, RequestId};
 
+use crate::http1::has_token;
 use crate::wire::trailers_welcome;
 
 pub(super) const CLIENT_CERT: HeaderName = HeaderName::from_static("client-cert");
@@ -155,6 +156,36 @@ fn join_cookies(headers: &mut HeaderMap) {
 /// Makes the app's headers those that the client is sent.
 pub(super) fn to_client(headers: &mut HeaderMap) {
     strip(headers, ends_with_the_answer);
+}
+
+/// Takes off an answer of a service of this process what it says of a connection: such a service may pass on what
+/// another has answered. What closes the connection, and what another protocol is offered with, it may say.
+pub(crate) fn end_hops(headers: &mut HeaderMap) {
+    let says = |name: &HeaderName| ends_with_the_answer(name.as_str());
+    if !headers.keys().any(says) {
+        return;
+    }
+    let mut values = headers.get_all(CONNECTION).iter();
+    let closes = values.any(|value| has_token(value, b"close"));
+    let upgrade = headers.get(UPGRADE).cloned();
+    to_client(headers);
+    if closes {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    if let Some(upgrade) = upgrade {
+        headers.insert(UPGRADE, upgrade);
+    }
+}
+
+/// Puts a request's number in place of the one that its client has made up.
+pub(crate) fn tell_id<B>(request: &mut Request<B>) {
+    if !request.headers().contains_key(REQUEST_ID) {
+        return;
+    }
+    let id: Option<&RequestId> = request.extensions().get();
+    if let Some(id) = id.map(|id| HeaderValue::from(*id)) {
+        request.headers_mut().insert(REQUEST_ID, id);
+    }
 }
 
 /// How long the app keeps a connection, by its `Keep-Alive: timeout=5` (RFC 2068 §19.7.1.1).
