@@ -7,6 +7,7 @@ mod support;
 use std::io::Write as _;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
@@ -14,7 +15,7 @@ use http::HeaderMap;
 use http_body_util::BodyExt as _;
 use panoply_gateway::Incoming;
 
-use support::{Site, read_answer, status};
+use support::{Site, read_answer, read_until, status};
 
 fn app() -> Router {
     let half = async |request: Request| {
@@ -46,6 +47,7 @@ fn app() -> Router {
         .route("/never", any(never))
         .route("/hops", any(hops))
         .route("/closes", any(closes))
+        .route("/length", any(async |body: Bytes| body.len().to_string()))
         .route("/id", any(id))
         .route(
             "/panics",
@@ -117,7 +119,8 @@ fn who_asks_for_another_protocol_is_answered_as_everybody() {
     assert_eq!(status(&answer), 500, "{answer}");
     assert!(answer.contains("Something went wrong here."), "{answer}");
     // As many headers as may be: those that are told besides are the gateway's own.
-    let many: String = (0..97).map(|number| format!("x-{number}: 1\r\n")).collect();
+    let many: Vec<String> = (0..97).map(|number| format!("x-{number}: 1\r\n")).collect();
+    let many = many.concat();
     let answer = ask("/hops", &many);
     assert_eq!(status(&answer), 200, "{answer}");
     let fails = tower::service_fn(async |_: http::Request<Incoming>| {
@@ -130,4 +133,21 @@ fn who_asks_for_another_protocol_is_answered_as_everybody() {
         .unwrap();
     let answer = read_answer(&mut stream);
     assert_eq!(status(&answer), 500, "{answer}");
+}
+
+#[test]
+fn an_upload_that_is_under_way_when_it_stops_goes_on_to_its_end() {
+    let mut site = Site::of(app(), "");
+    let mut stream = site.connect();
+    stream
+        .write_all(b"POST /length HTTP/1.1\r\nHost: a.test\r\nExpect: 100-continue\r\nContent-Length: 6\r\n\r\n")
+        .unwrap();
+    // It is read.
+    assert!(read_until(&mut stream, "\r\n\r\n").starts_with("HTTP/1.1 100 "));
+    stream.write_all(b"abc").unwrap();
+    site.stop();
+    stream.write_all(b"def").unwrap();
+    let answer = read_answer(&mut stream);
+    assert!(answer.ends_with("\r\n\r\n6"), "{answer}");
+    assert!(site.ended().is_ok());
 }

@@ -31,8 +31,10 @@ pub(super) fn is_bodiless(status: StatusCode) -> bool {
 /// `answer` without its body, of which it tells the length: over HTTP/2 what is sent all the same breaks the stream.
 pub(super) fn without_body<B: Body>(answer: Response<B>) -> Response<AppBody> {
     let (mut parts, body) = answer.into_parts();
-    let length = { body.size_hint().exact() }.filter(|length| *length > 0);
-    if let Some(length) = length.filter(|_| parts.status != StatusCode::NO_CONTENT) {
+    if parts.status == StatusCode::NO_CONTENT {
+        // axum has set it, and whoever reads it waits for as much (RFC 9110 §8.6).
+        parts.headers.remove(CONTENT_LENGTH);
+    } else if let Some(length) = body.size_hint().exact().filter(|length| *length > 0) {
         let length = || HeaderValue::from(length);
         parts.headers.entry(CONTENT_LENGTH).or_insert_with(length);
     }
