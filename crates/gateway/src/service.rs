@@ -144,10 +144,13 @@ impl Inner {
     fn call(&self, own: &Resident, mut request: Request<RequestBody>) -> Box<Called> {
         let allowance = { self.upstream.by_path }.then(|| request.extensions_mut().remove());
         let times = { allowance.flatten() }.map_or(self.upstream.times, |own: Allowance| own.times);
-        let stamp = self.upstream.placeholder.as_ref().map(|placeholder| Stamp {
-            placeholder: Rc::clone(placeholder),
-            nonce: request.extensions().get().cloned(),
-            in_parts: proxy::may_be_in_parts(request.uri().path(), request.headers()),
+        let stamp = self.upstream.placeholder.as_ref().map(|placeholder| {
+            let target = request.uri().clone();
+            Stamp {
+                placeholder: Rc::clone(placeholder),
+                nonce: request.extensions().get().cloned(),
+                in_parts: proxy::ask_for_all(target.path(), request.headers_mut()),
+            }
         });
         proxy::tell_id(&mut request);
         let calling = Calling::new(own, request, &self.pool, times);

@@ -42,7 +42,18 @@ fn app() -> Router {
         let id = headers.get("x-request-id");
         id.map_or_else(String::new, |id| id.to_str().unwrap().to_owned())
     };
+    let asked = async |headers: HeaderMap| {
+        let has = |name| headers.contains_key(name);
+        format!(
+            "{} {} {}",
+            has("range"),
+            has("if-range"),
+            has("accept-encoding")
+        )
+    };
     Router::new()
+        .route("/asked", any(asked))
+        .route("/film.mp4", any(asked))
         .route("/half", any(half))
         .route("/never", any(never))
         .route("/hops", any(hops))
@@ -150,4 +161,21 @@ fn an_upload_that_is_under_way_when_it_stops_goes_on_to_its_end() {
     let answer = read_answer(&mut stream);
     assert!(answer.ends_with("\r\n\r\n6"), "{answer}");
     assert!(site.ended().is_ok());
+}
+
+#[test]
+fn where_a_nonce_is_put_in_nobody_is_asked_for_a_part_or_for_what_is_compressed() {
+    let ask = |site: &Site, path: &str| {
+        let answer = site.ask(&format!(
+            "GET {path} HTTP/1.1\r\nHost: a.test\r\nRange: bytes=0-9\r\nIf-Range: \"1\"\r\nAccept-Encoding: gzip\r\n\r\n"
+        ));
+        answer.split_once("\r\n\r\n").unwrap().1.to_owned()
+    };
+    let site = Site::of(
+        app(),
+        "[headers]\nnonce_placeholder = \"put24lettersOfYourOwnHer\"\n",
+    );
+    assert_eq!(ask(&site, "/asked"), "false false false");
+    assert_eq!(ask(&site, "/film.mp4"), "true true false");
+    assert_eq!(ask(&Site::of(app(), ""), "/asked"), "true true true");
 }

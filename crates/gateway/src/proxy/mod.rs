@@ -33,7 +33,7 @@ pub(crate) use http1::Interims;
 pub(crate) use multiplexed::Turn;
 pub(crate) use pool::Pool;
 pub(crate) use reach::Reach;
-pub(crate) use stamping::{may_be_in_parts, stamped};
+pub(crate) use stamping::{ask_for_all, stamped};
 pub(crate) use stream::{AppAddress, AppStream};
 pub(crate) use trouble::Troubles;
 pub(crate) use wait::Wait;
