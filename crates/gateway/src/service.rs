@@ -152,7 +152,7 @@ impl Inner {
                 in_parts: proxy::ask_for_all(target.path(), request.headers_mut()),
             }
         });
-        proxy::tell_id(&mut request);
+        proxy::to_service(&mut request);
         let calling = Calling::new(own, request, &self.pool, times);
         Box::new(Called { calling, stamp })
     }

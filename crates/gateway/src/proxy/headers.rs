@@ -177,8 +177,12 @@ pub(crate) fn end_hops(headers: &mut HeaderMap) {
     }
 }
 
-/// Puts a request's number in place of the one that its client has made up.
-pub(crate) fn tell_id<B>(request: &mut Request<B>) {
+/// Makes a client's request one for a service of this process: its number is not one that the client has made up, and
+/// its cookies are in one line, which is all that many look at.
+pub(crate) fn to_service<B>(request: &mut Request<B>) {
+    if request.version() == Version::HTTP_2 {
+        join_cookies(request.headers_mut());
+    }
     if !request.headers().contains_key(REQUEST_ID) {
         return;
     }
@@ -230,6 +234,16 @@ mod tests {
         names.sort_unstable();
         assert_eq!(names, ["accept", "host", "te", "x-forwarded-host"]);
         assert_eq!(map[TE], "trailers");
+    }
+
+    #[test]
+    fn a_service_has_all_cookies_in_one_line() {
+        let mut request = Request::new(());
+        *request.version_mut() = Version::HTTP_2;
+        *request.headers_mut() = headers(&[("cookie", "a=1"), ("cookie", "b=2")]);
+        to_service(&mut request);
+        let lines: Vec<_> = request.headers().get_all(COOKIE).iter().collect();
+        assert_eq!(lines, ["a=1; b=2"]);
     }
 
     #[test]

@@ -28,7 +28,7 @@ use crate::body::Broken;
 
 pub(crate) use forward::{Forwarding, Upstream, forward, forward_over};
 pub(crate) use framework::{may_be as may_be_framework_error, replaced as without_framework_error};
-pub(crate) use headers::{end_hops, named, tell_id, upgrade};
+pub(crate) use headers::{end_hops, named, to_service, upgrade};
 pub(crate) use http1::Interims;
 pub(crate) use multiplexed::Turn;
 pub(crate) use pool::Pool;
