@@ -5,6 +5,8 @@
 mod support;
 
 use std::io::Write as _;
+use std::sync::mpsc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -178,4 +180,30 @@ fn where_a_nonce_is_put_in_nobody_is_asked_for_a_part_or_for_what_is_compressed(
     assert_eq!(ask(&site, "/asked"), "false false false");
     assert_eq!(ask(&site, "/film.mp4"), "true true false");
     assert_eq!(ask(&Site::of(app(), ""), "/asked"), "true true true");
+}
+
+#[test]
+fn a_handler_whose_client_has_gone_is_dropped() {
+    /// Says when it is dropped.
+    struct Told(mpsc::Sender<&'static str>);
+    impl Drop for Told {
+        fn drop(&mut self) {
+            let _ = self.0.send("dropped");
+        }
+    }
+    let (tell, told) = mpsc::channel();
+    let waits = async move || {
+        tell.send("begun").unwrap();
+        let _told = Told(tell.clone());
+        std::future::pending::<Response>().await
+    };
+    let site = Site::of(Router::new().route("/", any(waits)), "");
+    let mut stream = site.connect();
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n")
+        .unwrap();
+    let patience = Duration::from_secs(20);
+    assert_eq!(told.recv_timeout(patience), Ok("begun"));
+    drop(stream);
+    assert_eq!(told.recv_timeout(patience), Ok("dropped"));
 }
