@@ -52,7 +52,7 @@ use crate::{log, privilege};
 ///
 /// What the layers find out is in the request's extensions, as in every service that wears the suit: extractors such as
 /// `ClientAddress` and `Nonce` work (feature `axum` of `panoply`), and sessions are a layer of the service. A handler that panics is a 500 to its client,
-/// and nothing to others. A request that asks for another protocol (`hyper::upgrade`, a WebSocket) is handed to
+/// and nothing to others; one whose client has gone is dropped where it waits. A request that asks for another protocol (`hyper::upgrade`, a WebSocket) is handed to
 /// hyper, over a pair of sockets.
 #[must_use = "it serves once it is run"]
 pub struct Server {

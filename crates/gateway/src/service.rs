@@ -15,7 +15,7 @@ use tower_service::Service;
 use crate::body::{RequestBody, ResponseBody};
 use crate::config::{AppOrigin, FrameworkErrors};
 use crate::intake::Asked;
-use crate::own::{Calling, Resident, switch};
+use crate::own::{Calling, Failed, Resident, switch};
 use crate::proxy::told::Back;
 use crate::proxy::{self, AppStream, Failure, Forwarding, Pool, Reach, Upstream, scheme, upgrade};
 use crate::settings::{Allowance, Live};
@@ -98,7 +98,7 @@ impl Service<Request<GuardedBody<RequestBody>>> for AppService {
         let state = match &inner.own {
             None => inner.forward(request).map(State::Forwarding),
             Some(own) if upgrade(request.headers(), request.version()).is_some() => {
-                inner.switch(own, request).map(State::Forwarding)
+                inner.switch(own, request).map(State::Switching)
             }
             Some(own) => Ok(State::Calling(inner.call(own, request))),
         };
@@ -126,25 +126,33 @@ impl Inner {
     }
 
     /// Sends a request that asks for another protocol to a service of this process.
-    fn switch(&self, own: &Resident, request: Request<RequestBody>) -> Result<Forwarding, Refusal> {
-        let stream = switch(own, request.extensions().clone()).map_err(Failure::Descriptors);
-        stream
-            .and_then(|stream| {
-                let stream = AppStream::Unix(stream);
-                proxy::forward_over(stream, &self.pool, &self.upstream, request)
-            })
-            .map_err(|failure| self.refusal(&failure))
+    fn switch(
+        &self,
+        own: &Resident,
+        request: Request<RequestBody>,
+    ) -> Result<Box<Switching>, Refusal> {
+        let switched = switch(own, &request).map_err(Failure::Descriptors);
+        let switching = switched.and_then(|(stream, failed)| {
+            let stream = AppStream::Unix(stream);
+            let forwarding = proxy::forward_over(stream, &self.pool, &self.upstream, request)?;
+            Ok(Box::new(Switching { forwarding, failed }))
+        });
+        switching.map_err(|failure| self.refusal(&failure))
     }
 
     /// Hands a request to a service of this process.
     fn call(&self, own: &Resident, mut request: Request<RequestBody>) -> Box<Called> {
         let allowance = { self.upstream.by_path }.then(|| request.extensions_mut().remove());
         let times = { allowance.flatten() }.map_or(self.upstream.times, |own: Allowance| own.times);
-        let stamp = self.upstream.placeholder.as_ref().map(|placeholder| Stamp {
-            placeholder: Rc::clone(placeholder),
-            nonce: request.extensions().get().cloned(),
-            in_parts: proxy::may_be_in_parts(request.uri().path(), request.headers()),
+        let stamp = self.upstream.placeholder.as_ref().map(|placeholder| {
+            let target = request.uri().clone();
+            Stamp {
+                placeholder: Rc::clone(placeholder),
+                nonce: request.extensions().get().cloned(),
+                in_parts: proxy::ask_for_all(target.path(), request.headers_mut()),
+            }
         });
+        proxy::to_service(&mut request);
         let calling = Calling::new(own, request, &self.pool, times);
         Box::new(Called { calling, stamp })
     }
@@ -225,6 +233,30 @@ impl Called {
     }
 }
 
+/// A request that asks a service of this process for another protocol.
+#[derive(Debug)]
+struct Switching {
+    forwarding: Forwarding,
+    failed: Failed,
+}
+
+impl Switching {
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        pool: &Rc<Pool>,
+        upstream: &Upstream,
+    ) -> Poll<(Result<Response<ResponseBody>, Failure>, AppTime)> {
+        let (answer, time) = ready!(self.forwarding.poll(cx, pool, upstream));
+        let answer = answer.map_err(|failure| match (failure, self.failed.take()) {
+            // It closed the connection because of that.
+            (Failure::Broken(_), Some(own)) => own,
+            (failure, _) => failure,
+        });
+        Poll::Ready((answer, time))
+    }
+}
+
 #[expect(
     clippy::large_enum_variant,
     reason = "nearly all are of the large one, and the whole is boxed"
@@ -233,6 +265,8 @@ enum State {
     Forwarding(Forwarding),
     /// To a service of this process.
     Calling(Box<Called>),
+    /// To one, with the connection.
+    Switching(Box<Switching>),
     Refused(Option<Box<Refusal>>),
     /// What may be a page of the framework's own is looked at.
     Hiding(Pin<Box<dyn Future<Output = Response<ResponseBody>>>>),
@@ -243,6 +277,7 @@ impl std::fmt::Debug for State {
         f.write_str(match self {
             Self::Forwarding(_) => "Forwarding",
             Self::Calling(_) => "Calling",
+            Self::Switching(_) => "Switching",
             Self::Refused(_) => "Refused",
             Self::Hiding(_) => "Hiding",
         })
@@ -274,6 +309,12 @@ impl AppFuture {
             }
             State::Calling(called) => {
                 let (answer, time) = ready!(called.poll(cx, &self.inner.pool));
+                self.time = Some(time);
+                answer.map_err(|failure| self.inner.refusal(&failure))
+            }
+            State::Switching(switching) => {
+                let polled = switching.poll(cx, &self.inner.pool, &self.inner.upstream);
+                let (answer, time) = ready!(polled);
                 self.time = Some(time);
                 answer.map_err(|failure| self.inner.refusal(&failure))
             }

@@ -6,6 +6,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use http::header::CONTENT_LENGTH;
+use http::{HeaderValue, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 
@@ -20,6 +22,24 @@ pub(crate) struct OwnBody {
 }
 
 type Rest = Pin<Box<dyn Body<Data = Bytes, Error = BoxError>>>;
+
+/// Whether an answer has none, whoever has asked (RFC 9110 §6.4.1).
+pub(super) fn is_bodiless(status: StatusCode) -> bool {
+    matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+}
+
+/// `answer` without its body, of which it tells the length: over HTTP/2 what is sent all the same breaks the stream.
+pub(super) fn without_body<B: Body>(answer: Response<B>) -> Response<AppBody> {
+    let (mut parts, body) = answer.into_parts();
+    if parts.status == StatusCode::NO_CONTENT {
+        // axum has set it, and whoever reads it waits for as much (RFC 9110 §8.6).
+        parts.headers.remove(CONTENT_LENGTH);
+    } else if let Some(length) = body.size_hint().exact().filter(|length| *length > 0) {
+        let length = || HeaderValue::from(length);
+        parts.headers.entry(CONTENT_LENGTH).or_insert_with(length);
+    }
+    Response::from_parts(parts, AppBody::default())
+}
 
 /// What there is of `body`: most are there as a whole.
 pub(super) async fn taken<B>(body: B) -> AppBody

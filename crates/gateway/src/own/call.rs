@@ -12,7 +12,7 @@ use panoply_core::AppTime;
 use super::incoming::Unread;
 use super::{Answering, Incoming, Resident};
 use crate::body::{AppBody, Progress, RequestBody};
-use crate::proxy::{Failure, Pool, Wait};
+use crate::proxy::{Failure, Pool, Wait, end_hops};
 use crate::settings::Times;
 
 /// A service's answer, under way, for as long as it may take.
@@ -65,6 +65,10 @@ impl Calling {
                 })
             }
         };
+        if answer.is_err() {
+            // Whoever is not waited for any longer reads no more, either.
+            self.answering = Box::pin(std::future::pending());
+        }
         if let Some(unread) = self.unread.take() {
             unread.settle();
         }
@@ -85,7 +89,10 @@ impl Calling {
             // Whose fault it is the body knows best.
             (Some(fault), _) if is_error => Err(Failure::Body(fault)),
             (_, Ok(answer)) if answer.status().is_informational() => Err(Failure::Unasked),
-            (_, Ok(answer)) => Ok(answer),
+            (_, Ok(mut answer)) => {
+                end_hops(answer.headers_mut());
+                Ok(answer)
+            }
             (_, Err(error)) => Err(Failure::Own(error)),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -9,7 +10,6 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::BodyExt as _;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::body::RequestBody;
@@ -57,6 +57,11 @@ struct Passed {
 type Piece = Option<Result<Frame<Bytes>, IncomingError>>;
 
 impl Incoming {
+    #[cfg(test)]
+    pub(super) const fn empty() -> Self {
+        Self(Kind::Empty)
+    }
+
     /// What `body` has, and the body itself until somebody reads it; to be called on the thread of its connection.
     pub(super) fn of(mut body: RequestBody) -> (Self, Option<Unread>) {
         if body.is_end_stream() {
@@ -78,11 +83,10 @@ impl Incoming {
         let body = Rc::new(RefCell::new(Some(body)));
         let unread = Rc::clone(&body);
         tokio::task::spawn_local(async move {
-            let is_read = is_read.await.is_ok();
-            let body = body.take();
-            if let Some(body) = body.filter(|_| is_read) {
-                pass(body, to).await;
+            if is_read.await.is_ok() {
+                pass(&body, to).await;
             }
+            body.take();
         });
         let unread = Unread {
             body: unread,
@@ -92,7 +96,7 @@ impl Incoming {
     }
 }
 
-/// A body that nobody has begun to read.
+/// What is left of a body that somebody may read.
 #[derive(Debug)]
 pub(super) struct Unread {
     body: Rc<RefCell<Option<RequestBody>>>,
@@ -100,7 +104,8 @@ pub(super) struct Unread {
 }
 
 impl Unread {
-    /// Lets go of it if nobody can read it any more: its client is then not asked to send it.
+    /// Lets go of it if nobody can read it any more: its client is then not asked to send it, and told at once whether
+    /// the connection lasts.
     pub(super) fn settle(self) {
         if Arc::strong_count(&self.alive) == 1 {
             self.body.take();
@@ -109,14 +114,18 @@ impl Unread {
 }
 
 /// Hands over what comes, as fast as it is read.
-async fn pass(mut body: RequestBody, to: mpsc::Sender<Piece>) {
+async fn pass(body: &RefCell<Option<RequestBody>>, to: mpsc::Sender<Piece>) {
+    let next = |cx: &mut Context<'_>| match &mut *body.borrow_mut() {
+        Some(body) => Pin::new(body).poll_frame(cx).map_err(|_| IncomingError),
+        // Nobody reads it any more.
+        None => Poll::Ready(Some(Err(IncomingError))),
+    };
     loop {
         let frame = tokio::select! {
             biased;
             () = to.closed() => return,
-            frame = body.frame() => frame,
+            frame = poll_fn(next) => frame,
         };
-        let frame = frame.map(|frame| frame.map_err(|_| IncomingError));
         let is_last = !matches!(frame, Some(Ok(_)));
         if to.send(frame).await.is_err() || is_last {
             return;

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
@@ -21,7 +21,7 @@ use crate::body::AppBody;
 pub(crate) use answer::OwnBody;
 pub(crate) use call::Calling;
 pub use incoming::{Incoming, IncomingError};
-pub(crate) use switch::switch;
+pub(crate) use switch::{Failed, switch};
 
 /// An error of any kind.
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -119,13 +119,57 @@ where
 {
     fn answer(&self, request: Request<Incoming>) -> Answering {
         let mut service = self.0.clone();
+        let is_head = *request.method() == Method::HEAD;
         Box::pin(async move {
             poll_fn(|cx| service.poll_ready(cx))
                 .await
                 .map_err(Into::into)?;
             let answer = service.call(request).await.map_err(Into::into)?;
+            if is_head || answer::is_bodiless(answer.status()) {
+                return Ok(answer::without_body(answer));
+            }
             let (parts, body) = answer.into_parts();
             Ok(Response::from_parts(parts, answer::taken(body).await))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+    use http_body_util::Full;
+
+    use super::*;
+
+    /// What goes out of ten bytes.
+    fn answered(method: Method, status: u16) -> Response<AppBody> {
+        let service = tower::service_fn(move |_: Request<Incoming>| async move {
+            let body = Full::new(Bytes::from_static(b"0123456789"));
+            let answer = Response::builder().status(status);
+            // As axum does.
+            let answer = answer.header("content-length", 10).body(body);
+            Ok::<_, BoxError>(answer.unwrap())
+        });
+        let request = Request::builder().method(method).body(Incoming::empty());
+        let answering = Own::new(service).settle().answer(request.unwrap());
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        runtime.unwrap().block_on(answering).unwrap()
+    }
+
+    #[test]
+    fn what_has_no_body_is_sent_none() {
+        let ok = answered(Method::GET, 200);
+        assert!(!ok.body().is_end_stream());
+        // Over HTTP/2 it would be one, and the stream broken for it.
+        for status in [204, 304] {
+            let answer = answered(Method::GET, status);
+            assert_eq!(answer.status(), StatusCode::from_u16(status).unwrap());
+            assert!(answer.body().is_end_stream(), "{status}");
+            let tells = answer.headers().contains_key("content-length");
+            assert_eq!(tells, status == 304);
+        }
+        let head = answered(Method::HEAD, 200);
+        assert!(head.body().is_end_stream());
+        assert_eq!(head.headers()["content-length"], "10");
     }
 }

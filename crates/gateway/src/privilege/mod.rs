@@ -134,8 +134,8 @@ impl Privilege {
             given_up.map_err(system("to give up what is left of root"))?;
         } else if is_root() {
             tracing::warn!(
-                "the gateway runs as root, and so does an app that it starts: whoever breaks out of \
-                 either has the machine. Name a user: `run.user`, `--user`"
+                "all of this runs as root, as does an app that it starts: whoever breaks out of it has \
+                 the machine. Name a user: `run.user` (`--user` of `panoply run`)"
             );
         }
         Ok(())

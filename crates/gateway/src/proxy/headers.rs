@@ -5,9 +5,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use http::header::{CONNECTION, COOKIE, HOST, TE, UPGRADE};
-use http::{HeaderMap, HeaderName, HeaderValue, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Version};
 use panoply_core::{ClientAddress, ClientCertificate, RequestId};
 
+use crate::http1::has_token;
 use crate::wire::trailers_welcome;
 
 pub(super) const CLIENT_CERT: HeaderName = HeaderName::from_static("client-cert");
@@ -157,6 +158,40 @@ pub(super) fn to_client(headers: &mut HeaderMap) {
     strip(headers, ends_with_the_answer);
 }
 
+/// Takes off an answer of a service of this process what it says of a connection: such a service may pass on what
+/// another has answered. What closes the connection, and what another protocol is offered with, it may say.
+pub(crate) fn end_hops(headers: &mut HeaderMap) {
+    let says = |name: &HeaderName| ends_with_the_answer(name.as_str());
+    if !headers.keys().any(says) {
+        return;
+    }
+    let mut values = headers.get_all(CONNECTION).iter();
+    let closes = values.any(|value| has_token(value, b"close"));
+    let upgrade = headers.get(UPGRADE).cloned();
+    to_client(headers);
+    if closes {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    if let Some(upgrade) = upgrade {
+        headers.insert(UPGRADE, upgrade);
+    }
+}
+
+/// Makes a client's request one for a service of this process: its number is not one that the client has made up, and
+/// its cookies are in one line, which is all that many look at.
+pub(crate) fn to_service<B>(request: &mut Request<B>) {
+    if request.version() == Version::HTTP_2 {
+        join_cookies(request.headers_mut());
+    }
+    if !request.headers().contains_key(REQUEST_ID) {
+        return;
+    }
+    let id: Option<&RequestId> = request.extensions().get();
+    if let Some(id) = id.map(|id| HeaderValue::from(*id)) {
+        request.headers_mut().insert(REQUEST_ID, id);
+    }
+}
+
 /// How long the app keeps a connection, by its `Keep-Alive: timeout=5` (RFC 2068 §19.7.1.1).
 pub(super) fn kept(value: &HeaderValue) -> Option<Duration> {
     let timeout = |part: &str| part.trim().strip_prefix("timeout=")?.parse().ok();
@@ -199,6 +234,16 @@ mod tests {
         names.sort_unstable();
         assert_eq!(names, ["accept", "host", "te", "x-forwarded-host"]);
         assert_eq!(map[TE], "trailers");
+    }
+
+    #[test]
+    fn a_service_has_all_cookies_in_one_line() {
+        let mut request = Request::new(());
+        *request.version_mut() = Version::HTTP_2;
+        *request.headers_mut() = headers(&[("cookie", "a=1"), ("cookie", "b=2")]);
+        to_service(&mut request);
+        let lines: Vec<_> = request.headers().get_all(COOKIE).iter().collect();
+        assert_eq!(lines, ["a=1; b=2"]);
     }
 
     #[test]

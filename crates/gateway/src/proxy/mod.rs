@@ -28,12 +28,12 @@ use crate::body::Broken;
 
 pub(crate) use forward::{Forwarding, Upstream, forward, forward_over};
 pub(crate) use framework::{may_be as may_be_framework_error, replaced as without_framework_error};
-pub(crate) use headers::{named, upgrade};
+pub(crate) use headers::{end_hops, named, to_service, upgrade};
 pub(crate) use http1::Interims;
 pub(crate) use multiplexed::Turn;
 pub(crate) use pool::Pool;
 pub(crate) use reach::Reach;
-pub(crate) use stamping::{may_be_in_parts, stamped};
+pub(crate) use stamping::{ask_for_all, stamped};
 pub(crate) use stream::{AppAddress, AppStream};
 pub(crate) use trouble::Troubles;
 pub(crate) use wait::Wait;

@@ -6,7 +6,6 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
 
-use http::header::{ACCEPT_ENCODING, IF_RANGE, RANGE};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
 use http_body::Body as _;
@@ -16,7 +15,7 @@ use panoply_core::{ClientAddress, Connection, RequestId, Scheme};
 use super::forward::Upstream;
 use super::multiplexed::Turn;
 use super::pool::Pool;
-use super::stamping::may_be_in_parts;
+use super::stamping::ask_for_all;
 use super::uploads::Outgoing;
 use super::wait::Wait;
 use super::{Failure, Reach, headers};
@@ -78,13 +77,7 @@ fn prepare(
         headers::with_certificate(map, &certificate);
     }
     if stamped {
-        // A compressed page cannot be stamped, nor part of one.
-        map.remove(ACCEPT_ENCODING);
-        let path = target.as_ref().map_or("", PathAndQuery::path);
-        if !may_be_in_parts(path, map) {
-            map.remove(RANGE);
-            map.remove(IF_RANGE);
-        }
+        ask_for_all(target.as_ref().map_or("", PathAndQuery::path), map);
     }
     let target = target.unwrap_or_else(|| PathAndQuery::from_static("/"));
     let host = request

@@ -5,7 +5,9 @@
 //! of its own). Whoever sees it there may write scripts that run on every page with a nonce. So it leaves in
 //! nothing that can be looked into; where the policy has no nonce, one that nobody asked for takes its place.
 
-use http::header::{ACCEPT_RANGES, CONTENT_TYPE, ETAG, HeaderName, LAST_MODIFIED, RANGE};
+use http::header::{
+    ACCEPT_ENCODING, ACCEPT_RANGES, CONTENT_TYPE, ETAG, HeaderName, IF_RANGE, LAST_MODIFIED, RANGE,
+};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use memchr::memmem;
 use panoply_core::Nonce;
@@ -42,6 +44,18 @@ pub(crate) fn may_be_in_parts(path: &str, headers: &HeaderMap) -> bool {
     };
     // Several come as a text of their own.
     !range.as_bytes().contains(&b',') && (is_large() || is_played())
+}
+
+/// Asks for what can be looked into: nothing that is compressed, and no part of it ([`may_be_in_parts`]). Says whether a
+/// part is still asked for.
+pub(crate) fn ask_for_all(path: &str, headers: &mut HeaderMap) -> bool {
+    headers.remove(ACCEPT_ENCODING);
+    let in_parts = may_be_in_parts(path, headers);
+    if !in_parts {
+        headers.remove(RANGE);
+        headers.remove(IF_RANGE);
+    }
+    in_parts
 }
 
 /// The app's answer with `nonce` in place of the placeholder, or with any, if its policy has none. `in_parts` says
