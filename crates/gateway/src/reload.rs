@@ -61,8 +61,10 @@ pub(crate) async fn apply(
             shared.reloads.ended(number, Ok(()));
         }
         Err(error) => {
-            tracing::error!("the configuration stays as it was: {error}");
-            shared.reloads.ended(number, Err(error.to_string()));
+            let said = error.to_string();
+            let said = said.trim_start_matches("error: ");
+            tracing::error!("the configuration stays as it was: {said}");
+            shared.reloads.ended(number, Err(said.to_owned()));
         }
     }
     log::notify_ready();

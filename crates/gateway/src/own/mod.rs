@@ -92,8 +92,8 @@ impl fmt::Debug for Resident {
 /// What may be sent to another thread, and not shared with it.
 struct Kept<S>(Mutex<S>);
 
-/// What is cloned for each request.
-struct Settled<S>(S);
+/// What is cloned for each request, where a panic of it is that request's.
+struct Settled<S>(Rc<S>);
 
 impl<S, B> Template for Kept<S>
 where
@@ -105,7 +105,7 @@ where
 {
     fn settle(&self) -> Resident {
         let service = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Resident(Rc::new(Settled(service.clone())))
+        Resident(Rc::new(Settled(Rc::new(service.clone()))))
     }
 }
 
@@ -118,9 +118,10 @@ where
     B::Error: Into<BoxError>,
 {
     fn answer(&self, request: Request<Incoming>) -> Answering {
-        let mut service = self.0.clone();
+        let template = Rc::clone(&self.0);
         let is_head = *request.method() == Method::HEAD;
         Box::pin(async move {
+            let mut service = S::clone(&template);
             poll_fn(|cx| service.poll_ready(cx))
                 .await
                 .map_err(Into::into)?;
