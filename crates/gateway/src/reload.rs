@@ -39,6 +39,7 @@ pub(crate) async fn apply(
             // Whoever is blocked stays so, also where the store is away, or between two gateways.
             let blocks = settings.live.suit.blocklist();
             blocks.begin_with(shared.live.load().suit.blocklist());
+            settings.live.suit.begin_with(&shared.live.load().suit);
             let refresh = blocks.refresh();
             let refreshed = tokio::time::timeout(Duration::from_millis(500), refresh).await;
             if !matches!(refreshed, Ok(Ok(()))) {

@@ -291,8 +291,9 @@ fn secrets(loaded: &Loaded, around: &Surroundings) -> Secrets {
     let keys = { config.tls.key_files() }.map(|path| (path.to_owned(), "a key of TLS"));
     let cookies = { config.keys.file.clone() }.map(|path| (path, "the keys of cookies"));
     let is_written = |path: &&&str| matches!(loaded.origin(path), Origin::File(_));
-    let written = SECRET_SETTINGS.iter().find(is_written);
-    let file = written.and_then(|_| loaded.file().map(Path::to_owned));
+    let is_secret = SECRET_SETTINGS.iter().any(|path| is_written(&path))
+        || config.access.iter().any(AccessConfig::has_users);
+    let file = loaded.file().filter(|_| is_secret).map(Path::to_owned);
     let own = file.map(|path| (path, "a secret in it"));
     Secrets {
         state: around.state.clone(),

@@ -161,6 +161,11 @@ impl Suit {
         self.login().guards().chain(self.inside.access.guard())
     }
 
+    /// Goes on with what `other` has learnt, whose place it takes: the passwords that were right.
+    pub fn begin_with(&self, other: &Self) {
+        self.inside.access.begin_with(&other.inside.access);
+    }
+
     /// Who is calling, and who may say so.
     pub fn client(&self) -> &panoply_client::Client {
         self.outside.client.client()

@@ -35,11 +35,22 @@ pub struct AccessConfig {
     path: Option<String>,
     allow: Option<Vec<String>>,
     #[serde(default)]
-    users: BTreeMap<String, String>,
+    users: Hashes,
     #[serde(default)]
     htpasswd: Option<PathBuf>,
     #[serde(default)]
     dry_run: bool,
+}
+
+/// Names, each with the hash of a password, which is not shown.
+#[derive(Clone, Default, Deserialize)]
+#[serde(transparent)]
+struct Hashes(BTreeMap<String, String>);
+
+impl fmt::Debug for Hashes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
 }
 
 /// One that was checked.
@@ -64,7 +75,7 @@ impl AccessConfig {
         Self {
             path: Some(path.into()),
             allow: Some(allow.into_iter().map(Into::into).collect()),
-            users: BTreeMap::new(),
+            users: Hashes::default(),
             htpasswd: None,
             dry_run: false,
         }
@@ -89,9 +100,11 @@ impl AccessConfig {
         Self {
             path: Some(path.into()),
             allow: None,
-            users: users
-                .map(|(name, hash)| (name.into(), hash.into()))
-                .collect(),
+            users: Hashes(
+                users
+                    .map(|(name, hash)| (name.into(), hash.into()))
+                    .collect(),
+            ),
             htpasswd: None,
             dry_run: false,
         }
@@ -110,6 +123,11 @@ impl AccessConfig {
         self.htpasswd.as_deref()
     }
 
+    /// Whether hashes of passwords stand in the table itself.
+    pub fn has_users(&self) -> bool {
+        !self.users.0.is_empty()
+    }
+
     /// Whether it hides the path from some, by 404.
     pub const fn hides(&self) -> bool {
         self.allow.is_some()
@@ -117,7 +135,7 @@ impl AccessConfig {
 
     /// Whether anybody has to say who he is.
     pub fn asks_for_passwords(&self) -> bool {
-        self.htpasswd.is_some() || !self.users.is_empty()
+        self.htpasswd.is_some() || self.has_users()
     }
 
     /// Only logs what would have been refused.
@@ -149,7 +167,7 @@ impl AccessConfig {
                              `users = { ada = \"$2b$12$…\" }`, which `panoply password ada` makes";
         let missing = |key, example| Error::Missing { key, example };
         let path = { self.path.as_deref() }.ok_or_else(|| missing("path", PATH))?;
-        let mut users = Users::of(&self.users)?;
+        let mut users = Users::of(&self.users.0)?;
         if let Some(file) = &self.htpasswd {
             users.add_file(file)?;
         }

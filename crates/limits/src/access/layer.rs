@@ -100,7 +100,14 @@ impl AccessLayer {
         self.0.passwords.as_deref().map(Passwords::guard)
     }
 
-    /// What a request has to prove before it may pass, if anything.
+    /// Knows the passwords that `other` knows to be right, as the layer that takes its place.
+    pub fn begin_with(&self, other: &Self) {
+        if let (Some(own), Some(other)) = (&self.0.passwords, &other.0.passwords) {
+            own.begin_with(other);
+        }
+    }
+
+    /// What a request has to prove before it may pass, by users where its path asks for that.
     fn asked<B>(&self, request: &Request<B>) -> Option<(Arc<Passwords>, Asked)> {
         let passwords = self.0.passwords.as_ref()?;
         let mut users: Vec<Arc<Users>> = Vec::new();
@@ -114,10 +121,10 @@ impl AccessLayer {
                 }
             }
         }
-        if users.is_empty() {
+        let (of, said) = (request.extensions(), Said::of(request.headers()));
+        if users.is_empty() && said.is_none() {
             return None;
         }
-        let (of, said) = (request.extensions(), Said::of(request.headers()));
         let asked = Asked {
             client: of.get().cloned(),
             id: of.get().copied(),
@@ -125,6 +132,15 @@ impl AccessLayer {
             said,
         };
         Some((Arc::clone(passwords), asked))
+    }
+
+    /// Whether a password that a path does not ask for is one of those that others do: browsers send it to all of the
+    /// folder (RFC 7617 §2.2).
+    fn is_ours(&self, passwords: &Passwords, asked: &Asked) -> bool {
+        let tables: Vec<_> = { self.0.rules.iter() }
+            .filter_map(|rule| rule.users.clone())
+            .collect();
+        passwords.knows_for_any(asked, &tables)
     }
 
     /// Whether what is asked for is not there for whoever asks.
@@ -159,8 +175,8 @@ impl AccessLayer {
     fn tell_of_nobody(&self) {
         if !self.0.told.swap(true, Ordering::Relaxed) {
             tracing::error!(
-                "a path is there for some addresses only, and requests carry no client address, so it is there for \
-                 nobody: the suit or a ClientLayer must stand around this layer, and be served with the peer's \
+                "a path is there for some only, and requests carry no client address, so it is there for no address, and \
+                 wrong passwords count against everybody: the suit or a ClientLayer must stand around this layer, and be served with the peer's \
                  address (into_make_service_with_connect_info::<SocketAddr>())"
             );
         }
@@ -246,6 +262,15 @@ where
         let Some((passwords, asked)) = self.layer.asked(&request) else {
             return AccessFuture::passed(self.inner.call(request));
         };
+        if asked.users.is_empty() {
+            if self.layer.is_ours(&passwords, &asked) {
+                take_off(&mut request);
+            }
+            return AccessFuture::passed(self.inner.call(request));
+        }
+        if asked.client.is_none() {
+            self.layer.tell_of_nobody();
+        }
         if passwords.knows(&asked) {
             take_off(&mut request);
             return AccessFuture::passed(self.inner.call(request));
@@ -255,8 +280,9 @@ where
             take_off(&mut request);
         }
         let check = Box::pin(async move {
-            let refused = passwords.check(&asked).await;
-            refused.map(|refusal| answer(refusal, asked.id, &headers))
+            let id = asked.id;
+            let refused = passwords.check(asked).await;
+            refused.map(|refusal| answer(refusal, id, &headers))
         });
         // The one that is ready goes into the future; its clone stays and is made ready again.
         let clone = self.inner.clone();

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,7 +18,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::users::{Users, verify};
 use crate::Error;
-use crate::login::{Claim, Denied, LoginGuard, LoginRules, too_many};
+use crate::login::{Attempt, Claim, Denied, LoginGuard, LoginRules, too_many};
 use crate::outage::Outage;
 use crate::time::Counter;
 
@@ -33,16 +34,20 @@ const MOST_KNOWN: usize = 1024;
 /// How long one waits for its turn to be looked at.
 const TURN: Duration = Duration::from_secs(10);
 
+/// How many wait for theirs from one network; more are told at once to come again.
+const MOST_WAITING: usize = 128;
+
 /// Of a name and a password, under a key of this process.
 type Digest = [u8; 32];
 
 /// What looks at passwords, and how many wrong ones there were.
 pub(super) struct Passwords {
     guard: LoginGuard,
-    key: hmac::Key,
-    known: Mutex<HashMap<Digest, Known>>,
-    /// Those that are being looked at: a page asks for twenty things at once, and each has the same password.
-    looks: Mutex<HashMap<Digest, Arc<tokio::sync::Mutex<()>>>>,
+    /// Outlives the layer where another follows.
+    memory: ArcSwap<Memory>,
+    /// From where one is being looked at: one at a time. A page asks for twenty things at once, each with the same
+    /// password; and whoever guesses is in nobody's way but his own.
+    looks: Mutex<HashMap<IpAddr, Arc<tokio::sync::Mutex<()>>>>,
     /// A look takes a processor for a while, and half of them at most.
     turns: Semaphore,
     clock: Arc<dyn Clock>,
@@ -57,6 +62,12 @@ impl fmt::Debug for Passwords {
     }
 }
 
+/// What was right.
+struct Memory {
+    key: hmac::Key,
+    known: Mutex<HashMap<Digest, Known>>,
+}
+
 /// A password that was right.
 struct Known {
     until: Duration,
@@ -65,7 +76,6 @@ struct Known {
 }
 
 /// Whom a request says it is of.
-#[derive(Clone)]
 pub(super) struct Said {
     name: String,
     password: String,
@@ -113,16 +123,21 @@ impl Passwords {
         secret: &Secret,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Error> {
-        // Nobody's device is known here: ten guesses from anywhere would lock the one who knows.
+        // Nobody's device is known here: ten guesses from anywhere would lock the one who knows. And an office in
+        // which ten people mistype is not to be locked out of what each of them may see.
         let user = Counter::new(100, Duration::from_hours(1));
-        let rules = LoginRules::default().device(None)?.user(Some(user))?;
+        let rules = LoginRules::default().device(None)?.names(None)?;
+        let rules = rules.user(Some(user))?;
         let mut key = [0; 32];
         aws_lc_rs::rand::fill(&mut key).map_err(|_| Error::NoRandom)?;
+        let memory = Memory {
+            key: hmac::Key::new(hmac::HMAC_SHA256, &key),
+            known: Mutex::default(),
+        };
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Ok(Self {
             guard: LoginGuard::new(store, secret, rules, "[[access]]")?,
-            key: hmac::Key::new(hmac::HMAC_SHA256, &key),
-            known: Mutex::default(),
+            memory: ArcSwap::from_pointee(memory),
             looks: Mutex::default(),
             turns: Semaphore::new(cores.div_ceil(2)),
             clock,
@@ -134,59 +149,96 @@ impl Passwords {
         &self.guard
     }
 
+    /// Knows what `other` knows, and both go on together: of a hash that has changed nothing is known.
+    pub(super) fn begin_with(&self, other: &Self) {
+        self.memory.store(other.memory.load_full());
+    }
+
     /// Whether a request may pass without being made to wait: it says what was right a while ago.
+    ///
+    /// If it says something else in the name of one who is known, he is looked at once more: otherwise one who is
+    /// locked out could go on guessing, and would be told by what is known.
     pub(super) fn knows(&self, asked: &Asked) -> bool {
-        let now = self.clock.monotonic();
+        let (now, memory) = (self.clock.monotonic(), self.memory.load());
+        let Some(said) = &asked.said else {
+            return false;
+        };
+        let mut known = lock(&memory.known);
+        let is_known = |known: &HashMap<Digest, Known>, users: &Users| {
+            let digest = memory.digest(users, asked, said);
+            users.has(&said.name) && known.get(&digest).is_some_and(|known| known.until > now)
+        };
+        let mut own = asked.users.iter().filter(|users| users.has(&said.name));
+        if own.any(|users| !is_known(&known, users)) {
+            let who = memory.who(asked, said);
+            known.retain(|_, known| known.who != who);
+        }
+        asked.users.iter().all(|users| is_known(&known, users))
+    }
+
+    /// Whether it says what is known for one of `tables`.
+    pub(super) fn knows_for_any(&self, asked: &Asked, tables: &[Arc<Users>]) -> bool {
+        let (now, memory) = (self.clock.monotonic(), self.memory.load());
         asked.said.as_ref().is_some_and(|said| {
-            let is_known = |users: &Arc<Users>| {
-                self.is_known((users, &said.name), &self.digest(users, asked, said), now)
-            };
-            asked.users.iter().all(is_known)
+            tables
+                .iter()
+                .any(|users| memory.knows(users, asked, said, now))
         })
     }
 
-    /// Nothing when the request may pass.
-    pub(super) async fn check(&self, asked: &Asked) -> Option<Refusal> {
-        let Some(said) = &asked.said else {
+    /// Nothing when the request may pass. Whoever goes meanwhile has no part in it: what was begun is looked at to its
+    /// end, and counts as what it is.
+    pub(super) async fn check(self: Arc<Self>, asked: Asked) -> Option<Refusal> {
+        if asked.said.is_none() {
             return Some(unknown());
-        };
-        for users in &asked.users {
-            let digest = self.digest(users, asked, said);
-            // One at a time: the first that is right is known to the others.
-            let look = Arc::clone(lock(&self.looks).entry(digest).or_default());
-            let looked = {
-                let _alone = look.lock().await;
-                self.look(asked, said, users, digest).await
-            };
-            drop(look);
-            // With its last reader it is forgotten.
-            lock(&self.looks).retain(|_, look| Arc::strong_count(look) > 1);
-            if looked.is_some() {
-                return looked;
-            }
         }
-        None
+        let checked = tokio::spawn(async move { self.check_to_its_end(&asked).await });
+        checked.await.unwrap_or_else(|_| Some(busy()))
     }
 
-    async fn look(
-        &self,
-        asked: &Asked,
-        said: &Said,
-        users: &Users,
-        digest: Digest,
-    ) -> Option<Refusal> {
-        let now = self.clock.monotonic();
-        if self.is_known((users, &said.name), &digest, now) {
+    async fn check_to_its_end(&self, asked: &Asked) -> Option<Refusal> {
+        let said = asked.said.as_ref()?;
+        let look = Arc::clone(lock(&self.looks).entry(asked.network()).or_default());
+        if Arc::strong_count(&look) > MOST_WAITING {
+            return Some(busy());
+        }
+        let looked = match tokio::time::timeout(TURN, look.lock()).await {
+            Ok(_alone) => self.look(asked, said).await,
+            Err(_) => Some(busy()),
+        };
+        drop(look);
+        // With its last reader it is forgotten.
+        lock(&self.looks).retain(|_, look| Arc::strong_count(look) > 1);
+        looked
+    }
+
+    async fn look(&self, asked: &Asked, said: &Said) -> Option<Refusal> {
+        let (own, others): (Vec<_>, Vec<_>) =
+            { asked.users.iter() }.partition(|users| users.has(&said.name));
+        for users in &own {
+            let refused = self.look_among(users, asked, said).await;
+            if refused.is_some() {
+                return refused;
+            }
+        }
+        // Who has shown who he is, and may go no further, has not guessed.
+        match others.first() {
+            Some(users) if own.is_empty() => self.look_among(users, asked, said).await,
+            Some(_) => Some(unknown()),
+            None => None,
+        }
+    }
+
+    async fn look_among(&self, users: &Users, asked: &Asked, said: &Said) -> Option<Refusal> {
+        let memory = self.memory.load_full();
+        if memory.knows(users, asked, said, self.clock.monotonic()) {
             return None;
         }
-        // Who is not known is counted by his name alone.
         let claim = Claim::new(asked.network()).many(asked.client.is_none());
-        let claim = claim.user(&said.name);
-        let attempt = match self.guard.claim(claim).await {
+        let attempt = match self.guard.claim(claim.user(&said.name)).await {
             Ok(attempt) => attempt,
             Err(Denied::Refused(refused)) => {
                 self.away.is_over();
-                self.forget(asked, said);
                 return Some(too_many(&refused));
             }
             Err(Denied::Store(error)) => return Some(self.is_away(&error)),
@@ -195,20 +247,16 @@ impl Passwords {
         let Some(turn) = self.turn().await else {
             // It was no attempt.
             let _ = attempt.give_back().await;
-            let detail = "This server has more to do than it can at the moment. Try again shortly.";
-            let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "access/busy", detail);
-            return Some(refusal.with_retry_after(Duration::from_secs(1)));
+            return Some(busy());
         };
-        let (hash, is_his) = users.hash(&said.name);
-        let (hash, password) = (hash.unwrap_or_default().to_owned(), said.password.clone());
+        let (hash, password) = (users.hash(&said.name).to_owned(), said.password.clone());
         let verified = tokio::task::spawn_blocking(move || verify(&password, &hash)).await;
         drop(turn);
-        if !(verified.unwrap_or(false) && is_his) {
-            crate::login::fail(attempt);
-            self.forget(asked, said);
+        if !(verified.unwrap_or(false) && users.has(&said.name)) {
+            fail(attempt);
             return Some(unknown());
         }
-        self.know(digest, self.who(asked, said));
+        memory.know(users, asked, said, self.clock.monotonic());
         // What the store does not take back counts as a failure, as with every login.
         if let Err(error) = attempt.succeed().await {
             tracing::debug!(%error, "the store is away, a password that was right cannot be settled");
@@ -234,21 +282,24 @@ impl Passwords {
         Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "login/outage", detail)
             .with_retry_after(Duration::from_secs(1))
     }
+}
 
-    fn known(&self) -> MutexGuard<'_, HashMap<Digest, Known>> {
-        lock(&self.known)
-    }
-
+impl Memory {
     /// Whether it was right a while ago. Who is not among the users never is: what is looked at in his place is another's.
-    fn is_known(&self, (users, name): (&Users, &str), digest: &Digest, now: Duration) -> bool {
-        let (_, is_his) = users.hash(name);
-        let known = self.known();
-        is_his && known.get(digest).is_some_and(|known| known.until > now)
+    fn knows(&self, users: &Users, asked: &Asked, said: &Said, now: Duration) -> bool {
+        let until = || {
+            Some(
+                lock(&self.known)
+                    .get(&self.digest(users, asked, said))?
+                    .until,
+            )
+        };
+        users.has(&said.name) && until().is_some_and(|until| until > now)
     }
 
-    fn know(&self, digest: Digest, who: Digest) {
-        let now = self.clock.monotonic();
-        let mut known = self.known();
+    fn know(&self, users: &Users, asked: &Asked, said: &Said, now: Duration) {
+        let (digest, who) = (self.digest(users, asked, said), self.who(asked, said));
+        let mut known = lock(&self.known);
         if known.len() >= MOST_KNOWN {
             known.retain(|_, known| known.until > now);
         }
@@ -260,13 +311,6 @@ impl Passwords {
         known.insert(digest, Known { until, who });
     }
 
-    /// What was right is looked at once more, now that something was wrong: who is locked out could go on guessing
-    /// otherwise, and would be told by what is known.
-    fn forget(&self, asked: &Asked, said: &Said) {
-        let who = self.who(asked, said);
-        self.known().retain(|_, known| known.who != who);
-    }
-
     /// Who says something, and from where.
     fn who(&self, asked: &Asked, said: &Said) -> Digest {
         let network = asked.network().to_string();
@@ -275,14 +319,8 @@ impl Passwords {
 
     /// By the hash as well: a password that is changed is not known. And by from where it comes.
     fn digest(&self, users: &Users, asked: &Asked, said: &Said) -> Digest {
-        let (hash, _) = users.hash(&said.name);
         let network = asked.network().to_string();
-        self.signed([
-            hash.unwrap_or_default(),
-            &network,
-            &said.name,
-            &said.password,
-        ])
+        self.signed([users.hash(&said.name), &network, &said.name, &said.password])
     }
 
     fn signed<const N: usize>(&self, parts: [&str; N]) -> Digest {
@@ -301,6 +339,26 @@ impl Passwords {
 
 fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Leaves an attempt counted, and tells whom it has locked.
+fn fail(attempt: Attempt) {
+    for (rule, block) in attempt.locks() {
+        tracing::warn!(
+            rule,
+            %block,
+            client.ip = %attempt.who().client(),
+            "locked after too many wrong passwords of [[access]]"
+        );
+    }
+    attempt.fail();
+}
+
+/// There is more to look at than there are processors for it.
+fn busy() -> Refusal {
+    let detail = "This server has more to do than it can at the moment. Try again shortly.";
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "access/busy", detail)
+        .with_retry_after(Duration::from_secs(1))
 }
 
 /// Asks for a name and a password.

@@ -17,14 +17,18 @@ const COSTS: std::ops::RangeInclusive<u32> = 4..=16;
 
 /// Users by their names, and the hashes of their passwords (bcrypt).
 #[derive(Clone, Default)]
-pub(super) struct Users(BTreeMap<String, String>);
+pub(super) struct Users {
+    hashes: BTreeMap<String, String>,
+    /// The hash that takes longest to look at, and how long.
+    slowest: Option<(u32, String)>,
+}
 
 impl Users {
     /// Those of a table.
     pub(super) fn of(table: &BTreeMap<String, String>) -> Result<Self, Error> {
         let mut users = Self::default();
         for (name, hash) in table {
-            users.add("users", name, hash)?;
+            users.add("users", "", name, hash)?;
         }
         Ok(users)
     }
@@ -39,6 +43,8 @@ impl Users {
         let shown = path.display();
         let text = std::fs::read_to_string(path)
             .map_err(|error| wrong(format!("is `{shown}`, which cannot be read ({error})")))?;
+        // Editors of Windows begin a file with it.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         let lines = text.lines().map(str::trim).enumerate();
         for (number, line) in lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#')) {
             let number = number + 1;
@@ -47,32 +53,37 @@ impl Users {
                     "is `{shown}`, of which line {number} is no `name:hash`"
                 )));
             };
-            self.add("htpasswd", name, hash)?;
+            // What stands behind another colon is a remark to nginx.
+            let hash = hash.split(':').next().unwrap_or_default();
+            let place = format!(" in line {number} of `{shown}`");
+            self.add("htpasswd", &place, name, hash)?;
         }
-        if self.0.is_empty() {
+        if self.hashes.is_empty() {
             return Err(wrong(format!("is `{shown}`, in which nobody is")));
         }
         Ok(())
     }
 
-    fn add(&mut self, key: &'static str, name: &str, hash: &str) -> Result<(), Error> {
+    /// `place` says where it stands, with a space before it.
+    fn add(&mut self, key: &'static str, place: &str, name: &str, hash: &str) -> Result<(), Error> {
         let wrong = |problem: String| Error::Value {
             key,
             problem,
             example: EXAMPLE,
         };
-        if name.is_empty() || name.contains(':') || name.chars().any(char::is_control) {
+        let is_odd = name.contains(':') || name.starts_with('#') || name.trim() != name;
+        if name.is_empty() || is_odd || name.chars().any(char::is_control) {
             return Err(wrong(format!(
-                "names a user {name:?}: names are not empty, and have no colon"
+                "names a user {name:?}{place}: names are not empty, have no colon, and begin with neither `#` nor a space"
             )));
         }
         // The hash itself is nobody's business.
-        match hash.parse::<bcrypt::HashParts>() {
-            Ok(parts) if COSTS.contains(&parts.get_cost()) => {}
+        let cost = match hash.parse::<bcrypt::HashParts>() {
+            Ok(parts) if COSTS.contains(&parts.get_cost()) => parts.get_cost(),
             Ok(parts) => {
                 let cost = parts.get_cost();
                 let message = format!(
-                    "has a hash of cost {cost} for `{name}`, where {} to {} are taken",
+                    "has a hash of cost {cost} for `{name}`{place}, where {} to {} are taken",
                     COSTS.start(),
                     COSTS.end()
                 );
@@ -91,32 +102,36 @@ impl Users {
                     _ => "no hash",
                 };
                 return Err(wrong(format!(
-                    "has {what} for `{name}`; one by bcrypt is taken"
+                    "has {what} for `{name}`{place}; one by bcrypt is taken"
                 )));
             }
+        };
+        if { self.slowest.as_ref() }.is_none_or(|(slowest, _)| cost > *slowest) {
+            self.slowest = Some((cost, hash.to_owned()));
         }
-        if self.0.insert(name.to_owned(), hash.to_owned()).is_some() {
-            return Err(wrong(format!("names `{name}` twice")));
+        let before = self.hashes.insert(name.to_owned(), hash.to_owned());
+        if before.is_some() {
+            return Err(wrong(format!("names `{name}` twice{place}")));
         }
         Ok(())
     }
 
-    /// The hash for a name, and whether it is that one's: for others it is somebody else's, so that they take as long.
-    pub(super) fn hash(&self, name: &str) -> (Option<&str>, bool) {
-        match self.0.get(name) {
-            Some(hash) => (Some(hash), true),
-            None => (self.0.values().next().map(String::as_str), false),
-        }
+    /// Whether somebody of that name has a password here.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.hashes.contains_key(name)
     }
 
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+    /// The hash for a name: for one that is not here that of another, so that it takes as long.
+    pub(super) fn hash(&self, name: &str) -> &str {
+        let own = self.hashes.get(name).map(String::as_str);
+        let slowest = || self.slowest.as_ref().map(|(_, hash)| hash.as_str());
+        own.or_else(slowest).unwrap_or_default()
     }
 }
 
 impl fmt::Debug for Users {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.names()).finish()
+        f.debug_set().entries(self.hashes.keys()).finish()
     }
 }
 
@@ -191,14 +206,16 @@ mod tests {
             let mut users = Users::default();
             users.add_file(&path).map(|()| users)
         };
-        let users = read(&format!("# staging\n\nada:{HASH}\r\nbob:{HASH}\n")).unwrap();
-        assert_eq!(users.names().collect::<Vec<_>>(), ["ada", "bob"]);
+        let text = format!("\u{feff}# staging\n\nada:{HASH}\r\nbob:{HASH}:of sales\n");
+        let users = read(&text).unwrap();
+        assert_eq!(format!("{users:?}"), "{\"ada\", \"bob\"}");
         for (text, said) in [
             ("", "nobody"),
             ("# nobody\n", "nobody"),
             ("ada\n", "line 1"),
             (&format!("ada:{HASH}\nada:{HASH}\n"), "twice"),
             (&format!(":{HASH}\n"), "not empty"),
+            ("ada:$apr1$x$y\n", "in line 1 of"),
         ] {
             let error = read(text).unwrap_err().to_string();
             assert!(error.contains(said), "{text}: {error}");
@@ -206,6 +223,20 @@ mod tests {
         std::fs::remove_dir_all(&folder).unwrap();
         let error = read_missing(&path);
         assert!(error.contains("cannot be read"), "{error}");
+    }
+
+    #[test]
+    fn who_is_not_there_takes_as_long_as_the_slowest() {
+        let slow = HASH.replace("$04$", "$05$");
+        let table = [("ada", HASH), ("bob", &slow), ("eve", HASH)];
+        let table = table.map(|(name, hash)| (name.to_owned(), hash.to_owned()));
+        let users = Users::of(&table.into()).unwrap();
+        assert!(users.has("ada") && !users.has("zed"));
+        assert_eq!((users.hash("ada"), users.hash("zed")), (HASH, &*slow));
+        for name in ["#ada", " ada", "ada "] {
+            let table = BTreeMap::from([(name.to_owned(), HASH.to_owned())]);
+            assert!(Users::of(&table).is_err(), "{name}");
+        }
     }
 
     #[test]

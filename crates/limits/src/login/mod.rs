@@ -37,7 +37,7 @@ pub use password::sends_a_password;
 pub use report::LoginReport;
 pub(crate) use route::{canonical, is_canonical, path_of, without_steps};
 pub use rules::LoginRules;
-pub(crate) use steps::{fail, too_many};
+pub(crate) use steps::too_many;
 pub(crate) use usual::{behind_program, is_program};
 pub use verdict::LoginVerdict;
 

@@ -160,7 +160,7 @@ pub(crate) fn too_many(refused: &Refused) -> Refusal {
 const OF_AN_ADDRESS: [&str; 2] = ["login/names", "login/client"];
 
 /// Leaves an attempt counted, and tells whom it has locked.
-pub(crate) fn fail(attempt: Attempt) {
+pub(super) fn fail(attempt: Attempt) {
     for (rule, block) in attempt.locks() {
         let client = attempt.who().client();
         if OF_AN_ADDRESS.contains(&rule) {

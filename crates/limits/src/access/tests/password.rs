@@ -90,7 +90,7 @@ async fn who_has_a_password_is_let_in() {
     // The password is ours; one that is not is the app's.
     let within = answer(&layer, with("/staging/", "203.0.113.7:1", "ada:correct")).await;
     assert_eq!(within.body(), "false");
-    let elsewhere = answer(&layer, with("/elsewhere", "203.0.113.7:1", "ada:correct")).await;
+    let elsewhere = answer(&layer, with("/elsewhere", "203.0.113.7:1", "ada:own")).await;
     assert_eq!(elsewhere.body(), "true");
     let mut token = request("/staging/", Some("203.0.113.7:1"));
     token
@@ -218,6 +218,109 @@ async fn together<F: Future<Output = u16>>(of: impl IntoIterator<Item = F>) -> V
         }
     })
     .await
+}
+
+#[tokio::test]
+async fn a_guess_beside_one_who_is_known_is_told_nothing() {
+    let (layer, _) = staging();
+    let client = "203.0.113.7:1";
+    assert_eq!(
+        status(&layer, "/staging/", client, "ada:correct").await,
+        200
+    );
+    let guesses: Vec<String> = (0..40)
+        .map(|number| match number {
+            20 => "ada:correct".to_owned(),
+            _ => format!("ada:{number}"),
+        })
+        .collect();
+    let asked = guesses
+        .iter()
+        .map(|said| status(&layer, "/staging/", client, said));
+    let told = together(asked).await;
+    assert!(!told.contains(&200), "{told:?}");
+}
+
+#[tokio::test]
+async fn who_is_in_no_inner_table_is_not_locked_out_of_the_outer_one() {
+    let (layer, clock) = guarded([
+        AccessConfig::with_passwords("/", [("ada", CORRECT)]),
+        AccessConfig::with_passwords("/two/", [("carl", CORRECT)]),
+    ]);
+    let client = "203.0.113.7:1";
+    for _ in 0..30 {
+        // Its first is looked at, though it leads no further.
+        assert_eq!(
+            status(&layer, "/two/x.png", client, "ada:correct").await,
+            401
+        );
+    }
+    assert_eq!(status(&layer, "/", client, "ada:correct").await, 200);
+    // Guesses there are guesses all the same.
+    clock.advance(Duration::from_hours(2));
+    let mut last = 0;
+    for number in 0..12 {
+        last = status(&layer, "/two/", client, &format!("ada:{number}")).await;
+    }
+    assert_eq!(last, 429);
+}
+
+#[tokio::test]
+async fn who_goes_before_the_answer_has_not_guessed() {
+    let (layer, _) = staging();
+    let client = "203.0.113.7:1";
+    for _ in 0..20 {
+        let mut gone = Box::pin(answer(&layer, with("/staging/", client, "ada:correct")));
+        let begun = std::future::poll_fn(|cx| std::task::Poll::Ready(gone.as_mut().poll(cx)));
+        drop(begun.await);
+    }
+    assert_eq!(
+        status(&layer, "/staging/", client, "ada:correct").await,
+        200
+    );
+}
+
+#[tokio::test]
+async fn a_layer_knows_what_the_one_before_it_knew() {
+    let client = "203.0.113.7:1";
+    let (before, _) = staging();
+    assert_eq!(
+        status(&before, "/staging/", client, "ada:correct").await,
+        200
+    );
+    let (layer, _) = staging();
+    layer.begin_with(&before);
+    // Looked at, it would be one of ten.
+    let guard = layer.guard().unwrap().clone();
+    for _ in 0..10 {
+        let attempt = guard.attempt("203.0.113.7".parse().unwrap(), "ada").await;
+        attempt.unwrap().fail();
+    }
+    assert_eq!(
+        status(&layer, "/staging/", client, "ada:correct").await,
+        200
+    );
+    // One whose password is another now is not known.
+    let other = CORRECT.replace("$04$", "$05$");
+    let (changed, _) = guarded([AccessConfig::with_passwords("/staging/", [("ada", other)])]);
+    changed.begin_with(&before);
+    assert_eq!(
+        status(&changed, "/staging/", client, "ada:correct").await,
+        401
+    );
+}
+
+#[tokio::test]
+async fn beside_its_path_nobody_sees_a_password_either() {
+    let (layer, _) = staging();
+    let client = "203.0.113.7:1";
+    let within = answer(&layer, with("/staging/", client, "ada:correct")).await;
+    assert_eq!(within.status(), 200);
+    let beside = answer(&layer, with("/", client, "ada:correct")).await;
+    assert_eq!(beside.body(), "false");
+    // One of the app's own is the app's.
+    let own = answer(&layer, with("/", client, "ada:another")).await;
+    assert_eq!(own.body(), "true");
 }
 
 #[tokio::test]
