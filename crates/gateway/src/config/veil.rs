@@ -14,26 +14,48 @@ const USERS: &str = "users";
 /// The same text, byte for byte as long, with stars for secrets, and for passwords in URLs.
 pub(super) fn veil(text: &str) -> String {
     let mut section = "";
+    // Braces of such a table that are open still: it may go on over several lines.
+    let mut open = 0_usize;
     let lines = text.split_inclusive('\n').map(|line| {
+        if open > 0 {
+            open = still_open(open, line);
+            return stars(line, 0, line.len());
+        }
         if line.trim_start().starts_with('[') {
             section = line;
         }
         match line.split_once('=') {
-            Some((key, _)) if is_secret(section, key) => stars(line, key.len() + 1, line.len()),
+            Some((key, value)) if is_secret(section, key, value) => {
+                open = still_open(0, value);
+                stars(line, key.len() + 1, line.len())
+            }
             _ => without_passwords(line),
         }
     });
     lines.collect()
 }
 
-fn is_secret(section: &str, key: &str) -> bool {
+/// How many braces are open behind `text`, of which so many were before it.
+fn still_open(before: usize, text: &str) -> usize {
+    text.chars().fold(before, |open, c| match c {
+        '{' => open + 1,
+        '}' => open.saturating_sub(1),
+        _ => open,
+    })
+}
+
+fn is_secret(section: &str, key: &str, value: &str) -> bool {
+    let bare = |name: &str| name.trim().trim_matches(['"', '\'']).to_ascii_lowercase();
     let key = key.trim().trim_matches(['"', '\'']);
-    let last = key.rsplit('.').next().unwrap_or(key).to_ascii_lowercase();
+    let last = bare(key.rsplit('.').next().unwrap_or(key));
     let alike = |secret: &str| likeness(&last, secret) > 0.9;
     let of_account = section.contains(ACCOUNT) && last != "id";
-    let names = section.trim().trim_matches(['[', ']']).split('.');
-    let of_users = { names.chain(key.split('.')) }.any(|name| name.trim() == USERS);
-    of_account || of_users || key.contains(ACCOUNT) || SECRETS.into_iter().any(alike)
+    let header = section.trim().trim_start_matches('[');
+    let header = header.split(']').next().unwrap_or_default();
+    let of_users = { header.split('.').chain(key.split('.')) }.any(|name| bare(name) == USERS);
+    // One that is misspelt is a table all the same, which `run.user` is not.
+    let like_users = value.trim_start().starts_with('{') && likeness(&last, USERS) > 0.7;
+    of_account || of_users || like_users || key.contains(ACCOUNT) || SECRETS.into_iter().any(alike)
 }
 
 /// Stars for what stands before an `@` as a name and a password do.
@@ -110,6 +132,22 @@ mod tests {
                 "[[access]]\npath = \"/\"\n[access.users]\nada = \"*******\"\n[log]\nlevel = \"x\"\n",
             ),
             ("[run]\nuser = \"www\"", "[run]\nuser = \"www\""),
+            (
+                "[access.\"users\"] # who\nada = \"hunter2\"",
+                "[access.\"users\"] # who\nada = \"*******\"",
+            ),
+            (
+                "usres = { ada = \"hunter2\" }",
+                "usres = * *** * \"*******\" *",
+            ),
+            (
+                "user = { ada = \"hunter2\" }",
+                "user = * *** * \"*******\" *",
+            ),
+            (
+                "users = {\n  ada = \"hunter2\",\n}\nx = \"1\"\n",
+                "users = *\n  *** * \"*******\"*\n*\nx = \"1\"\n",
+            ),
         ] {
             assert_eq!(veil(users), shown);
         }
