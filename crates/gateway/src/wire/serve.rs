@@ -230,8 +230,9 @@ where
         .serve_connection(TokioIo::new(wire), service);
     let mut served = std::pin::pin!(served);
     let mut ending = std::pin::pin!(line.worker.ending(line.terms));
+    let settled = || line.watch.settled();
     let driven = tokio::select! {
-        driven = turn.drive(served.as_mut()) => Some(driven),
+        driven = turn.drive(served.as_mut(), settled) => Some(driven),
         () = ending.as_mut() => None,
     };
     let driven = if let Some(driven) = driven {
@@ -241,7 +242,7 @@ where
         // In a place of its own: few connections come to that.
         let mut late = Box::pin(line.becomes_late());
         tokio::select! {
-            driven = turn.drive(served.as_mut()) => driven,
+            driven = turn.drive(served.as_mut(), settled) => driven,
             never = late.as_mut() => match never {},
         }
     };
