@@ -87,7 +87,9 @@ impl Share {
     /// Whether the body may be of `length` bytes. Room is taken in steps of 4 KiB, so that one that comes byte by
     /// byte does not ask for each.
     pub(super) fn grow_to(&mut self, length: u64) -> bool {
-        let counted = length.next_multiple_of(Room::FREE).saturating_sub(Room::FREE);
+        let counted = length
+            .next_multiple_of(Room::FREE)
+            .saturating_sub(Room::FREE);
         let more = counted.saturating_sub(self.held);
         if more > 0 && !self.room.take(self.client, more) {
             return false;
