@@ -12,7 +12,7 @@ use http_body::{Body, Frame, SizeHint};
 use panoply::limits::GuardedBody;
 
 use crate::unguarded::Glance;
-use crate::wire::{Feed, Upload, pass_trailers};
+use crate::wire::{Feed, Upload, pass_trailers, trailers_are_too_long};
 
 mod app;
 mod response;
@@ -270,6 +270,10 @@ impl Body for RequestBody {
             Some(left) => self.left = left,
             None => return self.refuse(Fault::TooLarge),
         }
+        // Over HTTP/1 that is seen where they are read.
+        if trailers_are_too_long(&frame) {
+            return self.refuse(Fault::Broken);
+        }
         let frame = pass_trailers(frame);
         self.progress
             .ended
@@ -294,5 +298,51 @@ impl Body for RequestBody {
         }
         hint.set_lower(rest.lower().saturating_add(read));
         hint
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::task::Waker;
+
+    use http::{HeaderMap, HeaderValue};
+
+    use super::*;
+
+    /// A trailer section of this length and nothing else, which nobody has looked at.
+    #[derive(Debug)]
+    struct Trails(usize);
+
+    impl Feed for Trails {
+        fn poll(&self, _: u64, _: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+            let value = HeaderValue::try_from("a".repeat(self.0 - "x:\r\n".len()));
+            let fields = HeaderMap::from_iter([("x".parse().unwrap(), value.unwrap())]);
+            Poll::Ready(Some(Ok(Frame::trailers(fields))))
+        }
+
+        fn is_end(&self, _: u64) -> bool {
+            false
+        }
+
+        fn size_hint(&self, _: u64) -> SizeHint {
+            SizeHint::new()
+        }
+
+        fn let_go(&self, _: u64) {}
+    }
+
+    #[test]
+    fn trailers_that_are_too_long_break_a_body_off() {
+        for (length, fault) in [(16 << 10, None), ((16 << 10) + 1, Some(Fault::Broken))] {
+            let mut body = RequestBody::new(Source::http1(Rc::new(Trails(length)), 1), 1);
+            let polled = Pin::new(&mut body).poll_frame(&mut Context::from_waker(Waker::noop()));
+            assert_eq!(
+                matches!(polled, Poll::Ready(Some(Ok(_)))),
+                fault.is_none(),
+                "{length}"
+            );
+            assert_eq!(body.progress().fault(), fault, "{length}");
+        }
     }
 }

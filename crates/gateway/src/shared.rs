@@ -176,8 +176,10 @@ impl Shared {
 
     /// Other clients are believed than before: who was let in earlier is to come again.
     pub(crate) fn change_terms(&self) {
-        let terms = Terms(self.terms.fetch_add(1, Ordering::AcqRel) + 1);
-        self.ending.send_modify(|ending| ending.terms = terms);
+        // Both at once: of two who change them, neither is to leave the other's number in one of the two.
+        self.ending.send_modify(|ending| {
+            ending.terms = Terms(self.terms.fetch_add(1, Ordering::AcqRel) + 1);
+        });
     }
 
     /// Whether workers of `generation` are to come to their end.

@@ -252,7 +252,18 @@ impl Worker {
 
     /// Whether a connection that was made under these terms is to end with its next answer, or all are.
     pub(crate) fn is_ending(&self, terms: Option<Terms>) -> bool {
-        self.is_draining() || terms.is_some_and(|terms| terms != self.shared.terms())
+        self.is_draining() || self.is_outdated(terms)
+    }
+
+    /// Whether other clients are believed now than under these terms.
+    pub(crate) fn is_outdated(&self, terms: Option<Terms>) -> bool {
+        terms.is_some_and(|terms| terms != self.shared.terms())
+    }
+
+    /// Resolves once that is so.
+    pub(crate) fn outdated(&self, terms: Option<Terms>) -> impl Future<Output = ()> + use<> {
+        // No worker is of that generation, and none waits for it.
+        self.shared.ended(u32::MAX, terms)
     }
 
     /// Resolves once a connection that was made under these terms is to end, or all are.

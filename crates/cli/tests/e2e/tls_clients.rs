@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use rustix::process::Signal;
-use support::siege::{tls_client, tls_from};
+use support::siege::{refusals, tls_client, tls_from};
 use support::{Gateway, H2, Pki, Recorder, Verdicts, curl, curl_fails, text, wait_for};
 
 use super::tls::handshake;
@@ -145,6 +145,74 @@ fn who_came_before_certificates_were_asked_for_comes_again() {
         assert!(gone, "{next}");
     }
     curl_fails(&gateway.ca(), &[&gateway.url("/")]);
+}
+
+/// Has `gateway`, whose configuration was `before`, ask for certificates from now on.
+fn ask_for_certificates(gateway: &Gateway, before: &str, pki: &Pki) {
+    let after = format!("{before}[tls.clients]\nca = \"{}\"\n", pki.ca().display());
+    std::fs::write(gateway.config_path(), after).unwrap();
+    gateway.process.signal(Signal::HUP);
+    wait_for("the reload", Duration::from_secs(10), || {
+        let said = gateway.process.said();
+        { said.iter() }
+            .any(|line| line.contains("has been reloaded"))
+            .then_some(())
+    });
+}
+
+const ANYBODY: &str = "[tls]\nmode = \"local\"\n";
+
+#[test]
+fn who_came_before_changes_to_no_other_protocol() {
+    let app = Recorder::start();
+    let setup = Gateway::setup();
+    let pki = Pki::new(setup.dir());
+    let gateway = setup.config(ANYBODY).upstream(&app.origin()).start();
+    let client = tls_client(&gateway.ca());
+    let mut kept = tls_from(Ipv4Addr::LOCALHOST, gateway.address(), &client).unwrap();
+    ask_for_certificates(&gateway, ANYBODY, &pki);
+    let upgrade = "GET /socket HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    kept.write_all(upgrade.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    kept.read_to_end(&mut answer).unwrap();
+    let answer = text(&answer).to_ascii_lowercase();
+    assert!(answer.starts_with("http/1.1 421 "), "{answer}");
+    assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+    assert!(!app.seen().contains("/socket"), "{}", app.seen());
+    assert_eq!(refusals(&gateway, "tls/clients"), 1);
+}
+
+#[test]
+fn who_came_before_is_not_answered_for_ever() {
+    let app = Recorder::start();
+    let setup = Gateway::setup();
+    let pki = Pki::new(setup.dir());
+    let gateway = setup.config(ANYBODY).upstream(&app.origin()).start();
+    let mut many = H2::open(gateway.address());
+    many.get(1, "/", &[]);
+    assert!(many.fate(1).is_ok());
+    ask_for_certificates(&gateway, ANYBODY, &pki);
+    // h2 waits until its PING is acknowledged, and takes new streams for as long.
+    let mut stream = 1;
+    wait_for("a refusal", Duration::from_secs(20), || {
+        stream += 2;
+        many.get(stream, &format!("/{stream}"), &[]);
+        let answered = std::iter::from_fn(|| many.next(Duration::from_secs(5)))
+            .find(|frame| frame.kind == 1 && frame.stream == stream);
+        // `:status` with a value of its own, plain or in Huffman's code (RFC 7541).
+        let answered = answered.expect("an answer").payload;
+        let status = [&b"\x48\x03421"[..], b"\x48\x82\x68\x41"];
+        let is_refused = { status.iter() }.any(|text| contains(&answered, text));
+        is_refused.then_some(())
+    });
+    let last = format!("GET /{stream} ");
+    assert!(!app.seen().contains(&last), "{}", app.seen());
+    assert_eq!(refusals(&gateway, "tls/clients"), 1);
+}
+
+fn contains(all: &[u8], some: &[u8]) -> bool {
+    all.windows(some.len()).any(|window| window == some)
 }
 
 #[test]

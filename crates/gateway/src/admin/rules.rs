@@ -116,6 +116,11 @@ const RULES: &[(&str, &str, Option<&str>)] = &[
         Some("listen.proxy_protocol"),
     ),
     (
+        "tls/clients",
+        "A request on a connection from before other certificates were asked for, which a new one would not bring.",
+        Some("tls.clients"),
+    ),
+    (
         "limits/crowded",
         "An unused connection made room for another one.",
         Some("limits.connections"),

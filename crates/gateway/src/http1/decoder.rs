@@ -30,8 +30,8 @@ pub(crate) enum Malformed {
     Trailers,
 }
 
-/// The most of a trailer section.
-const MOST_TRAILERS: usize = 16 << 10;
+/// The most of a trailer section: 16 KiB.
+pub(crate) const MOST_TRAILERS: usize = 16 << 10;
 
 /// The most fields of it.
 const MOST_FIELDS: usize = 100;

@@ -6,7 +6,7 @@ mod queue;
 use http::HeaderValue;
 use memchr::memchr_iter;
 
-pub(crate) use decoder::{Decoder, Extent, Malformed};
+pub(crate) use decoder::{Decoder, Extent, MOST_TRAILERS, Malformed};
 pub(crate) use queue::{Queue, field};
 
 /// Where the head that `bytes` begin with ends, the empty line after it included, if it does.

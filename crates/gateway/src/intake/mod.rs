@@ -5,6 +5,7 @@ mod astray;
 pub(crate) mod fuzz;
 mod host;
 mod hosts;
+mod late;
 mod origin;
 mod sanitize;
 mod service;
@@ -16,6 +17,7 @@ use panoply_core::Refusal;
 
 pub(crate) use astray::Astray;
 pub(crate) use hosts::{Hosts, Names, Told};
+pub(crate) use late::Late;
 pub(crate) use origin::own as own_origin;
 pub(crate) use sanitize::is_plain;
 pub(crate) use service::{Asked, Intake};

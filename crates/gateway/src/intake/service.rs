@@ -16,7 +16,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::hosts::{self, Standing};
-use super::{Ports, admit, astray, close, closes, https_location, moved_location, origin};
+use super::{Ports, admit, astray, close, closes, https_location, late, moved_location, origin};
 use crate::body::{Fault, RequestBody, ResponseBody};
 use crate::proxy::Failure;
 use crate::reports;
@@ -53,6 +53,9 @@ impl<S> Intake<S> {
         if let Err(refusal) = admit(request) {
             // A head that hyper could not read has no host; why it was refused comes with it.
             return Some(Err(request.extensions_mut().remove().unwrap_or(refusal)));
+        }
+        if late::is(request) {
+            return Some(Err(late::refusal()));
         }
         // HTTP/1 heads are held to both limits as they are read.
         if super::is_longer(request, self.live.limits.header_bytes) {

@@ -29,6 +29,8 @@ struct Inner<T> {
     held: Vec<u8>,
     sent: usize,
     texts: Rc<Texts>,
+    /// Whether there was no room for something in this turn, which is still to come.
+    is_full: bool,
 }
 
 impl<T: AsyncWrite + Unpin> Inner<T> {
@@ -56,7 +58,9 @@ impl<T: AsyncWrite + Unpin> Inner<T> {
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         if self.held.len() >= MOST {
-            ready!(self.poll_send(cx))?;
+            let sent = self.poll_send(cx);
+            self.is_full = sent.is_pending();
+            ready!(sent)?;
         }
         if self.held.capacity() == 0 {
             self.held = self.texts.take();
@@ -81,6 +85,7 @@ impl<T> Gather<T> {
             held: Vec::new(),
             sent: 0,
             texts,
+            is_full: false,
         })))
     }
 
@@ -94,7 +99,8 @@ impl<T> Gather<T> {
 pub(super) struct Turn<T>(Rc<RefCell<Inner<T>>>);
 
 impl<T: AsyncWrite + Unpin> Turn<T> {
-    /// Drives `connection` to its end, and sends what it wrote after each time that it ran.
+    /// Drives `connection` to its end, and sends what it wrote after each time that it ran; calls `settled` when
+    /// nothing that it has to say is left.
     ///
     /// # Errors
     ///
@@ -102,9 +108,11 @@ impl<T: AsyncWrite + Unpin> Turn<T> {
     pub(super) async fn drive<F: Future>(
         &self,
         mut connection: Pin<&mut F>,
+        mut settled: impl FnMut(),
     ) -> io::Result<F::Output> {
         let mut is_behind = false;
         poll_fn(|cx| {
+            self.0.borrow_mut().is_full = false;
             // What did not go out goes first: while a client sends without end, reading uses up all that tokio
             // grants a task for a turn, and behind it nothing would ever be sent.
             if is_behind && let Poll::Ready(Err(error)) = self.0.borrow_mut().poll_send(cx) {
@@ -116,6 +124,9 @@ impl<T: AsyncWrite + Unpin> Turn<T> {
             }
             let sent = self.0.borrow_mut().poll_send(cx);
             is_behind = sent.is_pending();
+            if !is_behind && !self.0.borrow().is_full {
+                settled();
+            }
             match sent {
                 Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
                 _ => Poll::Pending,
@@ -253,7 +264,7 @@ mod tests {
                 tokio::task::yield_now().await;
                 gather.write_all(b"more").await.unwrap();
             };
-            turn.drive(std::pin::pin!(connection)).await.unwrap();
+            turn.drive(std::pin::pin!(connection), || ()).await.unwrap();
             assert_eq!(turn.0.borrow().stream.writes, [12_000]);
             let flushes = turn.0.borrow().stream.flushes;
             assert!(flushes > 0, "TLS may hold what it was given");
@@ -286,6 +297,38 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_settled_while_something_waits() {
+        run(async {
+            // A room that is taken whole twice, with nothing before, between and behind.
+            let takes = [0, 100, 0, MOST - 100, 0, MOST, 1, 0];
+            let (mut gather, turn) = over(Peer {
+                takes: takes.into(),
+                ..Peer::default()
+            });
+            let connection = async {
+                tokio::task::yield_now().await;
+                gather.write_all(&vec![7; MOST * 2 + 2]).await.unwrap();
+                std::future::pending::<()>().await;
+            };
+            let settled = RefCell::new(Vec::new());
+            let inner = Rc::clone(&turn.0);
+            let note = || {
+                let got = inner.try_borrow().map(|inner| inner.stream.got.len());
+                settled.borrow_mut().push(got.unwrap());
+            };
+            let connection = std::pin::pin!(connection);
+            let mut driven = std::pin::pin!(turn.drive(connection, note));
+            for _ in 0..20 {
+                let polled = poll_fn(|cx| Poll::Ready(driven.as_mut().poll(cx).is_ready())).await;
+                assert!(!polled);
+            }
+            let mut settled = settled.take();
+            settled.dedup();
+            assert_eq!(settled, [0, MOST * 2 + 2]);
+        });
+    }
+
+    #[test]
     fn whoever_reads_without_end_still_sends() {
         run(async {
             let (stream, _client) = tokio::io::duplex(64);
@@ -301,7 +344,7 @@ mod tests {
                     tokio::task::yield_now().await;
                 }
             };
-            turn.drive(std::pin::pin!(connection)).await.unwrap();
+            turn.drive(std::pin::pin!(connection), || ()).await.unwrap();
             assert!(turn.0.borrow().held.is_empty());
         });
     }
@@ -317,7 +360,10 @@ mod tests {
                 gather.write_all(b"lost").await.unwrap();
                 std::future::pending::<()>().await;
             };
-            let error = turn.drive(std::pin::pin!(connection)).await.unwrap_err();
+            let error = turn
+                .drive(std::pin::pin!(connection), || ())
+                .await
+                .unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
         });
     }
@@ -342,7 +388,7 @@ mod tests {
                         }
                     }
                 };
-                turn.drive(std::pin::pin!(connection)).await.unwrap();
+                turn.drive(std::pin::pin!(connection), || ()).await.unwrap();
                 turn.rest().await.unwrap();
                 prop_assert_eq!(&turn.0.borrow().stream.got, &whole);
                 Ok(())

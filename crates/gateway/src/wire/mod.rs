@@ -26,6 +26,8 @@ pub(crate) use refusal::TOO_LARGE;
 pub(crate) use serve::serve;
 pub(crate) use streams::Streams;
 pub(crate) use texts::Texts;
-pub(crate) use trailers::{pass as pass_trailers, welcome as trailers_welcome};
+pub(crate) use trailers::{
+    are_too_long as trailers_are_too_long, pass as pass_trailers, welcome as trailers_welcome,
+};
 pub(crate) use tunnel::Tunnel;
 pub(crate) use watch::{InFlight, Patience, Sweeper, TICK, Watch};

@@ -1,5 +1,6 @@
 //! One accepted connection, from its first byte to its last.
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
@@ -30,6 +31,7 @@ use super::opening::Opening;
 use super::streams::OneByOne;
 use super::watch::Watch;
 use crate::body::Source;
+use crate::intake::Late;
 use crate::proxy_protocol::{self, Senders};
 use crate::shared::{Seat, Terms};
 use crate::worker::{Answer, Arrival, Slot, Worker};
@@ -45,6 +47,8 @@ pub(super) struct Line {
     pub(super) is_astray: bool,
     /// Over TLS, under which terms it was made.
     pub(super) terms: Option<Terms>,
+    /// Over HTTP/2, whether it should have ended because of them.
+    is_late: Cell<bool>,
 }
 
 /// Serves `stream` until it ends, is aborted, or the worker drains.
@@ -79,6 +83,7 @@ pub(crate) async fn serve(
             slot,
             is_astray,
             terms,
+            is_late: Cell::new(false),
         })
     };
     let Some((tls, terms)) = tls else {
@@ -225,15 +230,21 @@ where
         .serve_connection(TokioIo::new(wire), service);
     let mut served = std::pin::pin!(served);
     let mut ending = std::pin::pin!(line.worker.ending(line.terms));
+    let settled = || line.watch.settled();
     let driven = tokio::select! {
-        driven = turn.drive(served.as_mut()) => Some(driven),
+        driven = turn.drive(served.as_mut(), settled) => Some(driven),
         () = ending.as_mut() => None,
     };
     let driven = if let Some(driven) = driven {
         driven
     } else {
         served.as_mut().graceful_shutdown();
-        turn.drive(served.as_mut()).await
+        // In a place of its own: few connections come to that.
+        let mut late = Box::pin(line.becomes_late());
+        tokio::select! {
+            driven = turn.drive(served.as_mut(), settled) => driven,
+            never = late.as_mut() => match never {},
+        }
     };
     let unsent = match driven {
         Ok(ended) => {
@@ -255,7 +266,20 @@ fn most_header_list(header_bytes: usize) -> u32 {
     u32::try_from(header_bytes.saturating_mul(2)).unwrap_or(u32::MAX)
 }
 
+/// For how long requests are still taken over HTTP/2 after other clients are believed: who sends one then need not
+/// have heard that the connection ends.
+const HEARD: Duration = Duration::from_secs(5);
+
 impl Line {
+    /// Refuses what is asked from [`HEARD`] on. h2 would wait until its PING is acknowledged, and take new streams for
+    /// as long as it is not.
+    async fn becomes_late(&self) -> Infallible {
+        self.worker.outdated(self.terms).await;
+        tokio::time::sleep(HEARD).await;
+        self.is_late.set(true);
+        std::future::pending().await
+    }
+
     /// Notes that a connection ended before its end.
     pub(super) fn ended(&self, error: &dyn std::error::Error) {
         let ip = self.connection.peer.ip();
@@ -270,6 +294,9 @@ async fn answer(
 ) -> Result<Response<Held<Answer>>, Infallible> {
     let mut in_flight = line.watch.begin();
     request.extensions_mut().insert(line.connection.clone());
+    if line.is_late.get() {
+        request.extensions_mut().insert(Late);
+    }
     // A request may go on behind its answer.
     let request = request.map(|body| {
         if hyper::body::Body::is_end_stream(&body) {

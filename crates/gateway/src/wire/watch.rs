@@ -158,14 +158,10 @@ impl Watch {
 
     /// The client does not take what is to be sent, or has taken some.
     pub(crate) fn set_write_stalled(&self, stalled: bool) {
-        let is_over = !stalled && self.write_stalled.since().is_some();
-        if is_over {
+        if !stalled && self.write_stalled.since().is_some() {
             self.quiet_since.store(self.now(), Relaxed);
         }
         self.write_stalled.set(stalled, self.now());
-        if is_over {
-            self.fall_back();
-        }
     }
 
     /// Whether it is to be looked how much the client has taken; `writer` is woken when it is.
@@ -212,10 +208,10 @@ impl Watch {
         self.own_stall.store(stall.map_or(0, ticks), Relaxed);
     }
 
-    /// It may stall no longer than all may once no request is under way that gave it more, and the client has taken
-    /// the last of those answers: HTTP/2 is done with one before that.
-    fn fall_back(&self) {
-        if self.extending.load(Relaxed) == 0 && self.write_stalled.since().is_none() {
+    /// All that there was to send over HTTP/2 has left the gateway: it may stall no longer than all may, unless a request
+    /// is under way that gives it more. HTTP/2 is done with an answer before that, and before anything stalls.
+    pub(super) fn settled(&self) {
+        if self.extending.load(Relaxed) == 0 {
             self.extended.store(0, Relaxed);
         }
     }

@@ -2,6 +2,9 @@
 
 use bytes::{Bytes, BytesMut};
 
+/// From how many bytes on a piece is kept as it came, with the block that it was read into: 4 KiB.
+const KEPT: usize = 4 << 10;
+
 /// What has come, in one piece: of a body that comes byte by byte, the pieces would take up a hundred times what is
 /// in them.
 #[derive(Debug, Default)]
@@ -14,7 +17,12 @@ pub(super) struct Gathered {
 impl Gathered {
     pub(super) fn push(&mut self, data: Bytes) {
         if self.is_empty() {
-            self.first = data;
+            // A piece may be a few bytes of all that was read with it.
+            self.first = if data.len() < KEPT {
+                Bytes::copy_from_slice(&data)
+            } else {
+                data
+            };
             return;
         }
         if self.all.is_empty() {
@@ -41,5 +49,19 @@ impl Gathered {
         } else {
             self.all.freeze()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_body_does_not_hold_what_it_was_read_into() {
+        let read = Bytes::from(vec![b'a'; 64 * 1024]);
+        let mut gathered = Gathered::default();
+        gathered.push(read.slice(7..8));
+        assert!(read.is_unique());
+        assert_eq!(gathered.into_bytes(), "a");
     }
 }

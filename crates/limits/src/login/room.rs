@@ -87,7 +87,9 @@ impl Share {
     /// Whether the body may be of `length` bytes. Room is taken in steps of 4 KiB, so that one that comes byte by
     /// byte does not ask for each.
     pub(super) fn grow_to(&mut self, length: u64) -> bool {
-        let counted = length.next_multiple_of(Room::FREE) - Room::FREE.min(length);
+        let counted = length
+            .next_multiple_of(Room::FREE)
+            .saturating_sub(Room::FREE);
         let more = counted.saturating_sub(self.held);
         if more > 0 && !self.room.take(self.client, more) {
             return false;
@@ -137,6 +139,18 @@ mod tests {
         drop((second, other, third));
         let taken = room.taken.lock().unwrap();
         assert_eq!((taken.all, taken.by_client.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_full_room_keeps_no_short_login_out() {
+        let room = Room::new(8 * KIB, 8 * KIB);
+        let mut long = share(&room, 1);
+        assert!(long.grow_to(12 * KIB));
+        for length in [0, 1, 30, 4 * KIB - 1, 4 * KIB] {
+            assert!(share(&room, 2).grow_to(length), "{length}");
+        }
+        assert!(!share(&room, 2).grow_to(4 * KIB + 1));
+        assert_eq!(room.taken.lock().unwrap().all, 8 * KIB);
     }
 
     #[test]

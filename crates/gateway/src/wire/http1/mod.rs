@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::BytesMut;
+use http::header::UPGRADE;
 use http::{Method, Response, StatusCode, Version};
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -36,7 +37,7 @@ use super::tunnel::Tunnel;
 use super::{refusal, trailers};
 use crate::body::Source;
 use crate::http1::Queue;
-use crate::intake::Astray;
+use crate::intake::{Astray, Late};
 use crate::worker::Answer;
 
 /// What is taken at most of a client that has been answered, before its connection is closed: 4 MiB.
@@ -158,6 +159,10 @@ where
     request.extensions_mut().insert(line.connection.clone());
     if line.is_astray {
         request.extensions_mut().insert(Astray);
+    }
+    // It would go on for as long as the client likes. Anything else is the last that is answered here.
+    if line.worker.is_outdated(line.terms) && request.headers().contains_key(UPGRADE) {
+        request.extensions_mut().insert(Late);
     }
     let body = match inlet.begin(extent, expects) {
         Some(number) => Source::http1(Rc::clone(inlet) as Rc<dyn Feed>, number),

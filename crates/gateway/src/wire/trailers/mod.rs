@@ -2,10 +2,11 @@
 
 use bytes::Bytes;
 use http::header::TE;
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::Frame;
 use panoply_client::is_claim;
 
+use crate::http1::MOST_TRAILERS;
 use crate::intake::is_plain;
 
 /// Whether a request's `TE` says that trailers are welcome (RFC 9110 §10.1.4).
@@ -17,6 +18,17 @@ pub(crate) fn welcome(headers: &HeaderMap) -> bool {
     headers
         .get(TE)
         .is_some_and(|te| te.to_str().is_ok_and(names))
+}
+
+/// Whether `frame` is a trailer section of more than may be over HTTP/1, as it would be written there.
+pub(crate) fn are_too_long(frame: &Frame<Bytes>) -> bool {
+    let Some(fields) = frame.trailers_ref() else {
+        return false;
+    };
+    let length = |(name, value): (&HeaderName, &HeaderValue)| {
+        name.as_str().len() + ":\r\n".len() + value.len()
+    };
+    fields.iter().map(length).sum::<usize>() > MOST_TRAILERS
 }
 
 /// What of `frame` goes on; nothing where no field of a trailer section may.

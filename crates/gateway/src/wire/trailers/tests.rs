@@ -40,6 +40,22 @@ fn what_a_trailer_may_not_say_is_dropped() {
 }
 
 #[test]
+fn a_section_is_no_longer_than_over_http_1() {
+    let section = |length: usize| {
+        let mut fields = HeaderMap::new();
+        for _ in 0..2 {
+            let value = HeaderValue::try_from("a".repeat(length / 2 - 4)).unwrap();
+            fields.append("x", value);
+        }
+        Frame::trailers(fields)
+    };
+    assert!(!are_too_long(&section(MOST_TRAILERS)));
+    assert!(are_too_long(&section(MOST_TRAILERS + 2)));
+    let data = Frame::data(vec![0; MOST_TRAILERS + 1].into());
+    assert!(!are_too_long(&data));
+}
+
+#[test]
 fn te_is_read_as_a_list() {
     let te = |value| welcome(&fields(&[("te", value)]));
     assert!(te("trailers") && te("gzip, Trailers"));

@@ -21,7 +21,8 @@ impl InFlight {
         }
     }
 
-    /// As long as it is under way its connection may stall as long as `stall`, or as others give it if that is longer.
+    /// As long as it is under way, and until all is out, its connection may stall as long as `stall`, or as others give
+    /// it if that is longer.
     pub(in crate::wire) fn extend_stall(&mut self, stall: Duration) {
         if !std::mem::replace(&mut self.extends, true) {
             self.watch.extending.fetch_add(1, Relaxed);
@@ -37,7 +38,6 @@ impl Drop for InFlight {
         watch.quiet_since.store(watch.now(), Relaxed);
         if self.extends {
             watch.extending.fetch_sub(1, Relaxed);
-            watch.fall_back();
         }
     }
 }
