@@ -99,6 +99,11 @@ impl Asked {
 }
 
 impl Said {
+    #[cfg(test)]
+    pub(super) fn is(&self, name: &str, password: &str) -> bool {
+        self.name == name && self.password == password
+    }
+
     /// What a request says by its `Authorization`; nothing where that is none of a name and a password.
     pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
         let value = headers.get(AUTHORIZATION)?.as_bytes();

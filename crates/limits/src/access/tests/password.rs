@@ -356,6 +356,27 @@ async fn the_service_that_is_ready_is_the_one_that_is_called() {
     assert_eq!(calls.load(Ordering::Relaxed), 3);
 }
 
+proptest! {
+    /// Whatever stands in the header, a name and a password are what was written (RFC 7617 §2), or nothing.
+    #[test]
+    fn a_header_says_who_was_written(name in "[^:]{0,20}", password in ".{0,80}", odd in any::<Vec<u8>>()) {
+        let said = |value: Vec<u8>| {
+            let mut headers = http::HeaderMap::new();
+            headers.insert(AUTHORIZATION, http::HeaderValue::from_bytes(&value).ok()?);
+            super::super::password::Said::of(&headers)
+        };
+        let both = format!("{name}:{password}");
+        let coded = base64::engine::general_purpose::STANDARD.encode(&both);
+        for scheme in ["Basic", "basic", "BASIC"] {
+            let said = said(format!("{scheme} {coded}").into_bytes());
+            prop_assert!(said.is_some_and(|said| said.is(&name, &password)));
+        }
+        // Nothing of it is read as more than it says.
+        let _ = said(odd.clone());
+        let _ = said([b"Basic ".as_slice(), &odd].concat());
+    }
+}
+
 #[test]
 fn what_lets_everybody_in_is_refused() {
     let of = |text: &str| toml::from_str::<AccessConfig>(text).unwrap();
