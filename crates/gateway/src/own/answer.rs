@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderValue, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Full};
 
 use super::BoxError;
 use crate::body::AppBody;
@@ -17,11 +17,9 @@ use crate::body::AppBody;
 /// One that does not come at once.
 pub(crate) struct OwnBody {
     /// What has come of it already.
-    first: Option<Bytes>,
-    rest: Rest,
+    first: Option<Result<Frame<Bytes>, BoxError>>,
+    rest: Pin<Box<dyn Body<Data = Bytes, Error = BoxError>>>,
 }
-
-type Rest = Pin<Box<dyn Body<Data = Bytes, Error = BoxError>>>;
 
 /// Whether an answer has none, whoever has asked (RFC 9110 §6.4.1).
 pub(super) fn is_bodiless(status: StatusCode) -> bool {
@@ -50,75 +48,17 @@ where
     if body.is_end_stream() {
         return AppBody::default();
     }
-    let mut body = Box::pin(body);
+    let mut body = Box::pin(body.map_err(Into::into));
     let first = poll_fn(|cx| Poll::Ready(body.as_mut().poll_frame(cx))).await;
     let first = match first {
         Poll::Pending => None,
         Poll::Ready(None) => return AppBody::default(),
-        Poll::Ready(Some(frame)) => Some(frame.map_err(Into::into)),
-    };
-    match first {
-        Some(Ok(frame)) if frame.is_data() => {
-            let data = frame.into_data().unwrap_or_default();
-            if body.is_end_stream() {
-                return AppBody::Whole(Full::new(data));
-            }
-            own(Some(data), Box::pin(Erased(body)))
+        Poll::Ready(Some(Ok(frame))) if frame.is_data() && body.is_end_stream() => {
+            return AppBody::Whole(Full::new(frame.into_data().unwrap_or_default()));
         }
-        Some(odd) => own(None, Box::pin(Odd(Some(odd)))),
-        None => own(None, Box::pin(Erased(body))),
-    }
-}
-
-fn own(first: Option<Bytes>, rest: Rest) -> AppBody {
-    AppBody::Own(Box::new(OwnBody { first, rest }))
-}
-
-/// A body whose error is of any kind.
-struct Erased<B>(Pin<Box<B>>);
-
-impl<B> Body for Erased<B>
-where
-    B: Body<Data = Bytes>,
-    B::Error: Into<BoxError>,
-{
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let polled = self.0.as_mut().poll_frame(cx);
-        polled.map(|frame| frame.map(|frame| frame.map_err(Into::into)))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.0.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.0.size_hint()
-    }
-}
-
-/// Trailers without a body, or an error before it has begun.
-struct Odd(Option<Result<Frame<Bytes>, BoxError>>);
-
-impl Body for Odd {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        Poll::Ready(self.0.take())
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.0.is_none()
-    }
+        Poll::Ready(frame) => frame,
+    };
+    AppBody::Own(Box::new(OwnBody { first, rest: body }))
 }
 
 impl Body for OwnBody {
@@ -130,7 +70,7 @@ impl Body for OwnBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match self.first.take() {
-            Some(first) => Poll::Ready(Some(Ok(Frame::data(first)))),
+            Some(first) => Poll::Ready(Some(first)),
             None => self.rest.as_mut().poll_frame(cx),
         }
     }
@@ -141,7 +81,8 @@ impl Body for OwnBody {
 
     fn size_hint(&self) -> SizeHint {
         let rest = self.rest.size_hint();
-        let Some(first) = &self.first else {
+        let first = { self.first.as_ref() }.and_then(|first| first.as_ref().ok()?.data_ref());
+        let Some(first) = first else {
             return rest;
         };
         let first = first.len() as u64;
