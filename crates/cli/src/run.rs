@@ -1,14 +1,11 @@
 //! `panoply run`.
 
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use panoply_core::SystemClock;
 use panoply_gateway::config::ConfigError;
-use panoply_gateway::{
-    Addresses, Error, Gateway, Heir, Outcome, Privilege, Program, Settings, Surroundings,
-};
+use panoply_gateway::{Addresses, Error, Gateway, Heir, Outcome, Program, Settings, Surroundings};
 
 use crate::args::SettingArgs;
 use crate::{fail, say, source};
@@ -83,7 +80,8 @@ fn serve(args: &SettingArgs, heir: Option<Heir>) -> Result<ExitCode, Failure> {
     if let Some(heir) = heir {
         around = around.succeeding(heir);
     }
-    let (settings, privilege) = prepare(args, &state, &around)?;
+    let again = || source::load_again(args);
+    let (settings, privilege) = Settings::build_as_user(source::load(args)?, again, &around)?;
     panoply_gateway::start_log(settings.log());
     settings.tell_of_weakenings();
     let gateway = Gateway::bind(settings.clone(), around)?;
@@ -92,22 +90,6 @@ fn serve(args: &SettingArgs, heir: Option<Heir>) -> Result<ExitCode, Failure> {
     let addresses = gateway.addresses();
     let ready = || tell(&settings, &addresses);
     ended(gateway.run(ready, || source::load_again(args)))
-}
-
-/// Becomes the user that is to serve, and checks everything as that user.
-fn prepare(
-    args: &SettingArgs,
-    state: &Path,
-    around: &Surroundings,
-) -> Result<(Settings, Privilege), ConfigError> {
-    let mut loaded = source::load(args)?;
-    let privilege = Privilege::lower(&loaded, state)?;
-    if privilege.has_changed() {
-        // What cannot be read now could not be read again on a reload.
-        loaded = source::load_again(args).map_err(|error| privilege.explain(error))?;
-    }
-    let settings = Settings::build(&loaded, around).map_err(|error| privilege.explain(error))?;
-    Ok((settings, privilege))
 }
 
 /// Says where the app is, and what its certificate is.

@@ -1,9 +1,9 @@
 //! From flags to a configuration.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use panoply_gateway::config::{ConfigError, Loaded, Source};
-pub(crate) use panoply_gateway::state_directory as state;
+pub(crate) use panoply_gateway::{config_file as file, state_directory as state};
 
 use crate::args::SettingArgs;
 
@@ -60,10 +60,4 @@ fn layered(source: Source, args: &SettingArgs) -> Result<Loaded, ConfigError> {
         source = source.flag("-- COMMAND", "app.command", args.command.clone());
     }
     source.load()
-}
-
-/// The configuration file: the one that was named, else the one in the directory, if it is there.
-pub(crate) fn file(named: Option<&Path>) -> Option<PathBuf> {
-    let usual = || Some(PathBuf::from("panoply.toml")).filter(|path| path.exists());
-    named.map(Path::to_owned).or_else(usual)
 }

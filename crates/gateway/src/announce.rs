@@ -87,3 +87,9 @@ pub fn state_directory(named: Option<&Path>) -> PathBuf {
         .or_else(|| variable("HOME").map(|home| home.join(".local/state/panoply")))
         .unwrap_or_else(|| PathBuf::from("panoply-state"))
 }
+
+/// The configuration file: the one that was named, else `panoply.toml` in the directory, if it is there.
+pub fn config_file(named: Option<&Path>) -> Option<PathBuf> {
+    let usual = || Some(PathBuf::from("panoply.toml")).filter(|path| path.exists());
+    named.map(Path::to_owned).or_else(usual)
+}

@@ -62,7 +62,7 @@ pub fn certificate_warnings(tls: &panoply_tls::Tls) -> Vec<String> {
     others.map(ToString::to_string).collect()
 }
 
-pub use announce::state_directory;
+pub use announce::{config_file, state_directory};
 pub use control::{BlockEntry, CertificateEntry, Control, ControlError, Reports, Status};
 pub use error::Error;
 pub use gateway::{Addresses, Gateway, Outcome};

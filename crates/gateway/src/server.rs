@@ -15,7 +15,7 @@ use tokio::sync::{Notify, oneshot};
 use toml::Value;
 use tower_service::Service;
 
-use crate::announce::state_directory;
+use crate::announce::{config_file, state_directory};
 use crate::config::{ConfigError, Loaded, Source};
 use crate::error::{Error, system};
 use crate::gateway::{Addresses, Gateway};
@@ -210,7 +210,7 @@ impl Server {
         if let Some(heir) = heir {
             around = around.succeeding(heir);
         }
-        let (settings, privilege) = self.prepare(&state, &around)?;
+        let (settings, privilege) = self.prepare(&around)?;
         log::start(settings.log());
         settings.tell_of_weakenings();
         let gateway = Gateway::bind(settings.clone(), around)?;
@@ -229,25 +229,15 @@ impl Server {
         Ok(())
     }
 
-    /// Becomes the user that is to serve, and checks everything as that user.
-    fn prepare(
-        &self,
-        state: &Path,
-        around: &Surroundings,
-    ) -> Result<(Settings, Privilege), ServerError> {
-        let mut loaded = self.load(Source::file)?;
+    /// Becomes the user that is to serve, where that can still be, and checks everything as that user.
+    fn prepare(&self, around: &Surroundings) -> Result<(Settings, Privilege), ServerError> {
+        let loaded = self.load(Source::file)?;
         let threads = threads();
         if threads > 1 && privilege::is_root() && loaded.config.run.user.is_some() {
             return Err(ServerError(Why::Threads(threads)));
         }
-        let privilege = Privilege::lower(&loaded, state)?;
-        if privilege.has_changed() {
-            // What cannot be read now could not be read again on a reload.
-            loaded = { self.load(Source::file_again) }.map_err(|error| privilege.explain(error))?;
-        }
-        let settings = Settings::build(&loaded, around);
-        let settings = settings.map_err(|error| privilege.explain(error))?;
-        Ok((settings, privilege))
+        let again = || self.load(Source::file_again);
+        Ok(Settings::build_as_user(loaded, again, around)?)
     }
 
     /// The configuration as it is now.
@@ -259,8 +249,7 @@ impl Server {
         if let Some(text) = &self.text {
             source = source.text("the text given to Server::config_text", text.clone());
         }
-        let usual = || Some(PathBuf::from("panoply.toml")).filter(|path| path.exists());
-        let path = self.config.clone().or_else(usual);
+        let path = config_file(self.config.as_deref());
         if let Some(path) = path.filter(|_| self.text.is_none()) {
             source = read(source, &path)?;
         }

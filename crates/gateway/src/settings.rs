@@ -32,6 +32,7 @@ mod bounds;
 mod hosts;
 mod listeners;
 mod paths;
+mod user;
 
 pub(crate) use paths::{Allowance, PathLimits, Times};
 

@@ -137,10 +137,8 @@ impl AccessLayer {
     /// Whether a password that a path does not ask for is one of those that others do: browsers send it to all of the
     /// folder (RFC 7617 §2.2).
     fn is_ours(&self, passwords: &Passwords, asked: &Asked) -> bool {
-        let tables: Vec<_> = { self.0.rules.iter() }
-            .filter_map(|rule| rule.users.clone())
-            .collect();
-        passwords.knows_for_any(asked, &tables)
+        let tables = { self.0.rules.iter() }.filter_map(|rule| rule.users.as_deref());
+        passwords.knows_for_any(asked, tables)
     }
 
     /// Whether what is asked for is not there for whoever asks.

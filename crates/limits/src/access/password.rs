@@ -182,13 +182,14 @@ impl Passwords {
     }
 
     /// Whether it says what is known for one of `tables`.
-    pub(super) fn knows_for_any(&self, asked: &Asked, tables: &[Arc<Users>]) -> bool {
+    pub(super) fn knows_for_any<'a>(
+        &self,
+        asked: &Asked,
+        mut tables: impl Iterator<Item = &'a Users>,
+    ) -> bool {
         let (now, memory) = (self.clock.monotonic(), self.memory.load());
-        asked.said.as_ref().is_some_and(|said| {
-            tables
-                .iter()
-                .any(|users| memory.knows(users, asked, said, now))
-        })
+        let said = asked.said.as_ref();
+        said.is_some_and(|said| tables.any(|users| memory.knows(users, asked, said, now)))
     }
 
     /// Nothing when the request may pass. Whoever goes meanwhile has no part in it: what was begun is looked at to its
