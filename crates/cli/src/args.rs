@@ -284,9 +284,12 @@ pub(crate) struct SettingArgs {
     /// The directory that holds what must last: the local authority and its certificate
     #[arg(long, value_name = "DIR", env = "PANOPLY_STATE")]
     pub(crate) state: Option<PathBuf>,
-    /// An app that already runs
+    /// An app that already runs; once for each of its instances
     #[arg(long, value_name = "URL", conflicts_with = "command")]
-    pub(crate) upstream: Option<String>,
+    pub(crate) upstream: Vec<String>,
+    /// How many times the command is started, or auto: once for each processor [default: 1]
+    #[arg(long, value_name = "NUMBER", conflicts_with = "upstream")]
+    pub(crate) instances: Option<String>,
     /// A name the app is served under: its certificate is ordered, and ports 80 and 443 listened on
     #[arg(long = "domain", value_name = "NAME")]
     pub(crate) domains: Vec<String>,

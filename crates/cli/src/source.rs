@@ -38,7 +38,7 @@ pub(crate) fn load_text(
 fn layered(source: Source, args: &SettingArgs) -> Result<Loaded, ConfigError> {
     let mut source = source.own_env();
     let single = [
-        ("--upstream", "app.upstream", &args.upstream),
+        ("--instances", "app.instances", &args.instances),
         ("--listen-http", "listen.http", &args.listen_http),
         ("--listen-https", "listen.https", &args.listen_https),
         ("--admin", "admin.listen", &args.admin),
@@ -49,6 +49,11 @@ fn layered(source: Source, args: &SettingArgs) -> Result<Loaded, ConfigError> {
         if let Some(value) = value {
             source = source.flag(flag, path, value.clone());
         }
+    }
+    match &*args.upstream {
+        [] => {}
+        [one] => source = source.flag("--upstream", "app.upstream", one.clone()),
+        several => source = source.flag("--upstream", "app.upstream", several.to_vec()),
     }
     if !args.domains.is_empty() {
         source = source.flag("--domain", "tls.domains", args.domains.clone());

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use panoply_gateway::{CertificateEntry, Control, ControlError, Status};
+use panoply_gateway::{CertificateEntry, Control, ControlError, InstanceEntry, Status};
 
 use crate::args::{HealthArgs, StatusArgs};
 use crate::{blocks, say, source};
@@ -46,6 +46,13 @@ fn text(status: &Status) -> String {
     let gateway = format!("{}, process {}", status.version, status.process);
     line(&mut text, "gateway", &gateway);
     line(&mut text, "app", &status.app);
+    for one in status
+        .instances
+        .iter()
+        .filter(|_| status.instances.len() > 1)
+    {
+        line(&mut text, "", &instance(one));
+    }
     line(&mut text, "store", &status.store);
     let blocks = match status.count_of_blocks() {
         Some(_) if status.blocks == Some(0) => "none".to_owned(),
@@ -67,6 +74,23 @@ fn text(status: &Status) -> String {
     for warning in &status.warnings {
         text.push('\n');
         line(&mut text, "warning", warning);
+    }
+    text
+}
+
+/// One of several.
+fn instance(one: &InstanceEntry) -> String {
+    let mut text = format!("{} {}", one.number, one.standing);
+    // Writing to a string cannot fail.
+    if let Some(process) = one.process {
+        let _ = write!(text, ", process {process}");
+    }
+    match one.requests {
+        None | Some(0) => {}
+        Some(1) => text.push_str(", with a request"),
+        Some(requests) => {
+            let _ = write!(text, ", with {requests} requests");
+        }
     }
     text
 }

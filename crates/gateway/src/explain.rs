@@ -68,7 +68,11 @@ impl Settings {
         let [http, https, admin] = self.listeners();
         let app = match &self.app {
             App::Command { command, .. } => ("app.command", command.join(" ")),
-            App::Upstream(upstream, _) => ("app.upstream", upstream.to_string()),
+            App::Upstream(_) => {
+                let written = config.app.upstream.as_ref();
+                let written = written.map(ToString::to_string);
+                ("app.upstream", written.unwrap_or_default())
+            }
             App::Own(_) => ("app", "a service of this program".to_owned()),
         };
         let tls = self.tls().map_or_else(
@@ -86,6 +90,8 @@ impl Settings {
         let run = |key: &Option<String>, own: &str| key.clone().unwrap_or_else(|| own.to_owned());
         let first = [
             app,
+            ("app.instances", self.app.instances().to_string()),
+            ("app.affinity", config.app.affinity.to_string()),
             ("app.health", health(config)),
             ("app.patience", config.app.patience.to_string()),
             ("run.user", run(&config.run.user, "(whoever starts it)")),

@@ -63,7 +63,9 @@ pub fn certificate_warnings(tls: &panoply_tls::Tls) -> Vec<String> {
 }
 
 pub use announce::{config_file, state_directory};
-pub use control::{BlockEntry, CertificateEntry, Control, ControlError, Reports, Status};
+pub use control::{
+    BlockEntry, CertificateEntry, Control, ControlError, InstanceEntry, Reports, Status,
+};
 pub use error::Error;
 pub use gateway::{Addresses, Gateway, Outcome};
 pub use handover::{Heir, Program};

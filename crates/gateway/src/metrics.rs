@@ -32,6 +32,8 @@ pub(crate) struct Metrics {
     tasks_begun_anew: Counter,
     log_lost: Counter,
     app_up: Gauge,
+    app_instances: Gauge,
+    app_instances_up: Gauge,
     app_ended: Counter,
     store_up: Gauge,
     certificates_missing: Gauge,
@@ -94,6 +96,8 @@ impl Metrics {
             tasks_begun_anew: counter("panoply_task_restarts_total"),
             log_lost: counter("panoply_log_lines_lost_total"),
             app_up: gauge("panoply_app_up"),
+            app_instances: gauge("panoply_app_instances"),
+            app_instances_up: gauge("panoply_app_instances_up"),
             app_ended: counter("panoply_app_ended_total"),
             store_up: gauge("panoply_store_up"),
             certificates_missing: gauge("panoply_certificates_missing"),
@@ -171,8 +175,16 @@ impl Metrics {
         self.log_lost.increment(lines);
     }
 
-    pub(crate) fn app(&self, up: bool) {
-        self.app_up.set(if up { 1.0 } else { 0.0 });
+    /// How many instances of the app are up.
+    pub(crate) fn app_up(&self, up: u32) {
+        self.app_up.set(if up > 0 { 1.0 } else { 0.0 });
+        self.app_instances_up.set(f64::from(up));
+    }
+
+    /// How many instances the app is to have.
+    pub(crate) fn app_instances(&self, all: usize) {
+        self.app_instances
+            .set(u32::try_from(all).map_or(f64::MAX, f64::from));
     }
 
     pub(crate) fn app_ended(&self) {
@@ -299,6 +311,11 @@ fn describe(recorder: &PrometheusRecorder) {
             "panoply_app_up",
             "Whether the app accepts connections, and answers `app.health` where that is set (1) or not (0)",
         ),
+        (
+            "panoply_app_instances",
+            "How many instances the app is to have (`app.instances`, or addresses in `app.upstream`)",
+        ),
+        ("panoply_app_instances_up", "How many of them are up"),
         (
             "panoply_store_up",
             "Whether the store decides (1) or the insurance in its place (0)",

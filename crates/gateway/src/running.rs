@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle as Task;
 
@@ -83,6 +84,7 @@ impl Gateway {
         let (reports, incoming) = mpsc::channel(REPORTS);
         let shared = Arc::new(Shared::new(
             self.settings.live.clone(),
+            self.settings.app.instances(),
             Arc::clone(&metrics),
             access,
             Arc::clone(&self.around.clock),
@@ -103,7 +105,7 @@ impl Gateway {
         let admin = self.admin.into_iter().collect();
         let listeners = Listeners::new(self.http, self.https, admin);
         let left = app::left(settings, around);
-        let (fate, decided) = watch::channel(Fate::of(left.is_some()));
+        let (fate, decided) = watch::channel(Fate::of(!left.is_empty()));
         let mut running = Running {
             shared: &shared,
             settings,
@@ -112,7 +114,7 @@ impl Gateway {
             listeners: Rc::new(listeners),
             signals,
             upgrades: asked,
-            took_app: left.is_some(),
+            took_app: !left.is_empty(),
             fate: &fate,
             app: tokio::task::spawn_local(app::run(
                 Arc::clone(&shared),
@@ -227,12 +229,13 @@ impl<'a> Running<'a> {
             self.upkeep.take_up().await;
             self.open()?;
             self.upkeep.answer();
-            if let Some(app) = heir.ready(self.took_app) {
+            let apps = heir.ready(self.took_app);
+            if !apps.is_empty() {
                 let (heir, grace) = (heir.clone(), self.settings.drain);
                 tokio::task::spawn_local(async move {
-                    // The other gateway ends it with itself, unless it is killed before.
+                    // The other gateway ends them with itself, unless it is killed before, or took them for ours.
                     if heir.alone().await.is_ok() {
-                        app::end(app, grace).await;
+                        join_all(apps.into_iter().map(|app| app::end(app, grace))).await;
                     }
                 });
             }
@@ -277,7 +280,7 @@ impl<'a> Running<'a> {
                     break Departure::Fallen("every worker, as often as it was begun,");
                 }
                 _ = looks.tick(), if ready.is_some() => {
-                    if self.shared.app.load().is_known()
+                    if self.is_app_there()
                         && let Some(ready) = ready.take()
                     {
                         self.begin(ready).await?;
@@ -344,6 +347,13 @@ impl<'a> Running<'a> {
         Ok(departure)
     }
 
+    /// Whether clients need not wait for the app any longer: whoever takes over from another has all instances first,
+    /// as that one has.
+    fn is_app_there(&self) -> bool {
+        let app = &self.shared.app;
+        app.is_known() || (app.is_up() && self.around.heir.is_none())
+    }
+
     fn upgrade(&self, asker: Option<Asker>, alone: Alone) -> Upgrading<'a> {
         let (upkeep, settings) = (self.upkeep, self.settings);
         let listeners = Rc::clone(&self.listeners);
@@ -365,8 +375,7 @@ fn came_to(ended: Ended, settings: &Settings) -> Result<Outcome, Error> {
         Ended::NotStarted(source) => {
             let program = match &settings.app {
                 App::Command { command, .. } => command.first().cloned().unwrap_or_default(),
-                App::Upstream(upstream, _) => upstream.to_string(),
-                App::Own(_) => String::new(),
+                App::Upstream(_) | App::Own(_) => String::new(),
             };
             Err(Error::App { program, source })
         }

@@ -9,15 +9,17 @@ use std::task::{Context, Poll, ready};
 
 use http::{Method, Request, Response};
 use panoply::limits::{GuardedBody, LoginVerdict};
-use panoply_core::{AppTime, Nonce, Refusal};
+use panoply_core::{AppTime, ClientAddress, Nonce, Refusal};
 use tower_service::Service;
 
 use crate::body::{RequestBody, ResponseBody};
-use crate::config::{AppOrigin, FrameworkErrors};
+use crate::config::{Affinity, AppOrigin, FrameworkErrors};
 use crate::intake::Asked;
 use crate::own::{Calling, Failed, Resident, switch};
 use crate::proxy::told::Back;
-use crate::proxy::{self, AppStream, Failure, Forwarding, Pool, Reach, Upstream, scheme, upgrade};
+use crate::proxy::{
+    self, AppStream, Client, Failure, Forwarding, Pool, Pools, Reach, Upstream, scheme, upgrade,
+};
 use crate::settings::{Allowance, Live};
 use crate::shared::Shared;
 use crate::unguarded::Suspect;
@@ -29,8 +31,10 @@ pub(crate) struct AppService(Rc<Inner>);
 #[derive(Debug)]
 struct Inner {
     shared: Arc<Shared>,
-    pool: Rc<Pool>,
+    pools: Rc<Pools>,
     upstream: Upstream,
+    /// Which of several instances a client comes to.
+    affinity: Affinity,
     /// What answers in the place of an app.
     own: Option<Resident>,
     /// Whether the framework's own error pages are the site's to replace.
@@ -45,7 +49,7 @@ impl AppService {
     pub(crate) fn new(
         shared: Arc<Shared>,
         live: &Live,
-        pool: Rc<Pool>,
+        pools: Rc<Pools>,
         own: Option<Resident>,
     ) -> Self {
         let upstream = Upstream {
@@ -55,12 +59,18 @@ impl AppService {
             host: live.app_host.clone(),
             placeholder: live.placeholder.as_deref().map(Rc::from),
             headers: live.suit.headers().clone(),
-            reach: Reach::new(Arc::clone(&shared), live.app_patience),
+            reach: Reach::new(Arc::clone(&shared), Rc::clone(&pools), live.app_patience),
+        };
+        let affinity = if shared.app.instances().len() > 1 {
+            live.affinity
+        } else {
+            Affinity::None
         };
         Self(Rc::new(Inner {
             shared,
-            pool,
+            pools,
             upstream,
+            affinity,
             own,
             hides_framework: live.framework_errors == FrameworkErrors::Replace,
             tells_http: live.origin == AppOrigin::Http,
@@ -120,9 +130,13 @@ impl Service<Request<GuardedBody<RequestBody>>> for AppService {
 impl Inner {
     /// Sends a request on.
     fn forward(&self, request: Request<RequestBody>) -> Result<Forwarding, Refusal> {
-        self.pool.move_to(self.shared.app.load().address());
-        proxy::forward(&self.pool, &self.upstream, request)
-            .map_err(|failure| self.refusal(&failure))
+        let client = match self.affinity {
+            Affinity::None => None,
+            Affinity::Client => request.extensions().get::<ClientAddress>(),
+        };
+        let client = client.map(|client| Client::of(client.network()));
+        let choice = self.pools.choose(&self.shared.app, client);
+        proxy::forward(choice, &self.upstream, request).map_err(|failure| self.refusal(&failure))
     }
 
     /// Sends a request that asks for another protocol to a service of this process.
@@ -134,7 +148,8 @@ impl Inner {
         let switched = switch(own, &request).map_err(Failure::Descriptors);
         let switching = switched.and_then(|(stream, failed)| {
             let stream = AppStream::Unix(stream);
-            let forwarding = proxy::forward_over(stream, &self.pool, &self.upstream, request)?;
+            let forwarding =
+                proxy::forward_over(stream, self.pools.common(), &self.upstream, request)?;
             Ok(Box::new(Switching { forwarding, failed }))
         });
         switching.map_err(|failure| self.refusal(&failure))
@@ -153,7 +168,7 @@ impl Inner {
             }
         });
         proxy::to_service(&mut request);
-        let calling = Calling::new(own, request, &self.pool, times);
+        let calling = Calling::new(own, request, self.pools.common(), times);
         Box::new(Called { calling, stamp })
     }
 
@@ -244,10 +259,9 @@ impl Switching {
     fn poll(
         &mut self,
         cx: &mut Context<'_>,
-        pool: &Rc<Pool>,
         upstream: &Upstream,
     ) -> Poll<(Result<Response<ResponseBody>, Failure>, AppTime)> {
-        let (answer, time) = ready!(self.forwarding.poll(cx, pool, upstream));
+        let (answer, time) = ready!(self.forwarding.poll(cx, upstream));
         let answer = answer.map_err(|failure| match (failure, self.failed.take()) {
             // It closed the connection because of that.
             (Failure::Broken(_), Some(own)) => own,
@@ -302,18 +316,18 @@ impl AppFuture {
     fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Response<ResponseBody>> {
         let answer = match &mut self.state {
             State::Forwarding(forwarding) => {
-                let polled = forwarding.poll(cx, &self.inner.pool, &self.inner.upstream);
+                let polled = forwarding.poll(cx, &self.inner.upstream);
                 let (answer, time) = ready!(polled);
                 self.time = Some(time);
                 answer.map_err(|failure| self.inner.refusal(&failure))
             }
             State::Calling(called) => {
-                let (answer, time) = ready!(called.poll(cx, &self.inner.pool));
+                let (answer, time) = ready!(called.poll(cx, self.inner.pools.common()));
                 self.time = Some(time);
                 answer.map_err(|failure| self.inner.refusal(&failure))
             }
             State::Switching(switching) => {
-                let polled = switching.poll(cx, &self.inner.pool, &self.inner.upstream);
+                let polled = switching.poll(cx, &self.inner.upstream);
                 let (answer, time) = ready!(polled);
                 self.time = Some(time);
                 answer.map_err(|failure| self.inner.refusal(&failure))

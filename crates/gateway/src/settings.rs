@@ -9,17 +9,16 @@ use http::HeaderValue;
 use panoply::limits::{AccessConfig, PathRules};
 use panoply::{KeyRing, Panoply, Secret, Suit};
 use panoply_acme::Acme;
-use panoply_tls::{AppTls, Lasting, Tls};
+use panoply_tls::{Lasting, Tls};
 
 use crate::app::Health;
 use crate::certificates;
 use crate::config::{
-    Address, AppOrigin, Config, ConfigError, FrameworkErrors, Loaded, LogConfig, Origin,
-    SECRET_SETTINGS, StoreUrl, Upstream,
+    Address, Affinity, AppOrigin, Config, ConfigError, FrameworkErrors, Loaded, LogConfig, Origin,
+    SECRET_SETTINGS, StoreUrl,
 };
 use crate::handover::Heir;
 use crate::intake::Hosts;
-use crate::own::Own;
 use crate::permissions::Secrets;
 use crate::privilege::Account;
 use crate::proxy_protocol::Senders;
@@ -34,6 +33,7 @@ mod listeners;
 mod paths;
 mod user;
 
+pub(crate) use app::App;
 pub(crate) use paths::{Allowance, PathLimits, Times};
 
 /// Where browsers are asked to send reports.
@@ -77,6 +77,8 @@ pub(crate) struct Live {
     /// How long a request waits for an app that is away.
     pub(crate) app_patience: Duration,
     pub(crate) h2c: bool,
+    /// Which of several instances a client comes to.
+    pub(crate) affinity: Affinity,
     /// The host that the app is told, in place of the client's.
     pub(crate) app_host: Option<HeaderValue>,
     pub(crate) origin: AppOrigin,
@@ -106,30 +108,6 @@ pub(crate) struct Limits {
     pub(crate) connections_per_client: u32,
     pub(crate) streams: u32,
     pub(crate) stream_resets: usize,
-}
-
-/// What stands behind the gateway.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum App {
-    /// A command of ours to start.
-    Command {
-        command: Vec<String>,
-        start_timeout: Duration,
-    },
-    /// Somebody else's, and how it is known where it speaks TLS.
-    Upstream(Upstream, Option<Arc<AppTls>>),
-    /// A service of this process.
-    Own(Own),
-}
-
-impl App {
-    /// The service of this process, if it is one.
-    pub(crate) const fn own(&self) -> Option<&Own> {
-        match self {
-            Self::Own(own) => Some(own),
-            Self::Command { .. } | Self::Upstream(..) => None,
-        }
-    }
 }
 
 impl Settings {
@@ -210,6 +188,7 @@ impl Settings {
                 health,
                 app_patience: config.app.patience.get(),
                 h2c: config.app.h2c,
+                affinity: config.app.affinity,
                 app_host: app::host(loaded)?,
                 origin: config.app.origin,
                 reports: config.reports.enabled,

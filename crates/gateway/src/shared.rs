@@ -4,13 +4,12 @@ mod census;
 
 use std::cell::Cell;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use panoply::Clock;
-use rustix::process::Pid;
 use tokio::sync::{mpsc, watch};
 
 use self::census::Census;
@@ -61,8 +60,6 @@ pub(crate) struct Shared {
     workers: AtomicUsize,
     /// Whether no worker can serve any more.
     hopeless: watch::Sender<bool>,
-    /// The app's process and port, where it is ours to look after.
-    process: Mutex<Option<(Pid, u16)>>,
     pub(crate) reports: mpsc::Sender<Received>,
     /// Where HTTPS is served, and what leads there; none without it.
     pub(crate) ports: Option<Ports>,
@@ -82,6 +79,7 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(
         live: Live,
+        instances: usize,
         metrics: Arc<Metrics>,
         access: AccessLog,
         clock: Arc<dyn Clock>,
@@ -91,7 +89,7 @@ impl Shared {
         descriptors::raise(live.limits.connections);
         Self {
             live: ArcSwap::from_pointee(live),
-            app: Standing::new(Arc::clone(&metrics)),
+            app: Standing::new(Arc::clone(&metrics), instances),
             falls: Falls::default(),
             restarts: Restarts::default(),
             waits: ArcSwap::default(),
@@ -110,7 +108,6 @@ impl Shared {
             round: tokio::sync::Mutex::default(),
             workers: AtomicUsize::new(0),
             hopeless: watch::Sender::new(false),
-            process: Mutex::default(),
             reports,
             ports,
             settled: Settled::default(),
@@ -238,14 +235,6 @@ impl Shared {
                 std::future::pending::<()>().await;
             }
         }
-    }
-
-    pub(crate) fn set_process(&self, process: Option<(Pid, u16)>) {
-        *self.process.lock().unwrap_or_else(PoisonError::into_inner) = process;
-    }
-
-    pub(crate) fn process(&self) -> Option<(Pid, u16)> {
-        *self.process.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A seat for one more connection from `client`, unless there are too many.

@@ -24,8 +24,8 @@ const GAP: Duration = Duration::from_secs(8);
 pub(crate) struct Succeeded {
     /// To be kept to the end: it sees by that whether this gateway could end its app.
     pub(crate) successor: Box<Successor>,
-    /// The app, if the new one looks after it.
-    pub(crate) app: Option<(AppLeft, OwnedFd)>,
+    /// The instances of the app, if the new one looks after them.
+    pub(crate) apps: Vec<(AppLeft, OwnedFd)>,
     /// Where the new one does not listen.
     pub(crate) unused: Vec<Entrance>,
 }
@@ -69,7 +69,7 @@ pub(crate) async fn hand_over(
             (Entrance::Admin, admin, sockets(&listeners.admin)),
             (entrance, None, vec![control.listener()]),
         ],
-        app: running(upkeep, settings),
+        apps: running(upkeep, settings),
         placeholder: upkeep.around.placeholder().map(str::to_owned),
         tickets: TicketKeys::of(&upkeep.around.lasting.tickets.hand_over()),
     };
@@ -85,7 +85,7 @@ pub(crate) async fn hand_over(
             upkeep.leave();
             Ok(Succeeded {
                 successor: Box::new(successor),
-                app: estate.app.filter(|_| taken.app),
+                apps: if taken.app { estate.apps } else { Vec::new() },
                 unused: taken.unused,
             })
         }
@@ -136,15 +136,19 @@ fn sockets(of: &[TcpListener]) -> Vec<BorrowedFd<'_>> {
     of.iter().map(|socket| socket.as_fd()).collect()
 }
 
-/// The app, where it is ours and accepts connections; another start it is cheaper to leave to the
+/// The instances of the app that are ours and accept connections; another start it is cheaper to leave to the
 /// new one.
-fn running(upkeep: &Upkeep, settings: &Settings) -> Option<(AppLeft, OwnedFd)> {
+fn running(upkeep: &Upkeep, settings: &Settings) -> Vec<(AppLeft, OwnedFd)> {
     let App::Command { command, .. } = &settings.app else {
-        return None;
+        return Vec::new();
     };
-    let (process, port) = upkeep.shared.process()?;
-    upkeep.shared.app.load().address()?;
     let user = settings.account.as_ref().map(ToString::to_string);
     let told = settings.tells_of_nonces(&upkeep.around);
-    AppLeft::of(process, port, command, user, told).ok()
+    let running = upkeep.shared.app.instances().iter().filter_map(|instance| {
+        let (process, port) = instance.process()?;
+        instance.load().address()?;
+        let of = (instance.number(), process, port);
+        AppLeft::of(of, command, user.clone(), told).ok()
+    });
+    running.collect()
 }

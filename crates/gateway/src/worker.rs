@@ -27,7 +27,7 @@ use crate::body::{RequestBody, ResponseBody, Source};
 use crate::intake::Intake;
 use crate::metrics::Metrics;
 use crate::own::{Own, Resident};
-use crate::proxy::{Interims, Pool};
+use crate::proxy::{Interims, Pools};
 use crate::proxy_protocol::Senders;
 use crate::service::AppService;
 use crate::settings::{Limits, Live};
@@ -86,7 +86,7 @@ const ROOM: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Worker {
     shared: Arc<Shared>,
-    pool: Rc<Pool>,
+    pools: Rc<Pools>,
     own: Option<Resident>,
     sweeper: Sweeper,
     balance: Balance,
@@ -110,16 +110,16 @@ impl Worker {
     fn new(post: &Post) -> Rc<Self> {
         let shared = Arc::clone(&post.shared);
         let clock: Rc<dyn Clock> = Rc::new(Arc::clone(&shared.clock));
-        let pool = Rc::new(Pool::new(clock, shared.descriptors.clone()));
+        let pools = Rc::new(Pools::new(&shared.app, clock, shared.descriptors.clone()));
         let log = Arc::new(shared.access.worker(Arc::clone(&shared.metrics)));
         let live = shared.live.load_full();
         let own = post.own.as_ref().map(Own::settle);
-        let stack = stack(&shared, &live, (&pool, own.as_ref()), &log);
+        let stack = stack(&shared, &live, (&pools, own.as_ref()), &log);
         let current = RefCell::new((live, stack));
         Rc::new(Self {
             generation: post.generation,
             shared,
-            pool,
+            pools,
             own,
             sweeper: Sweeper::default(),
             balance: post.balance.clone(),
@@ -142,7 +142,7 @@ impl Worker {
 
     /// What the app says ahead of its answers.
     pub(crate) fn interims(&self) -> &Interims {
-        self.pool.interims()
+        self.pools.interims()
     }
 
     /// Room that is read into.
@@ -197,7 +197,7 @@ impl Worker {
         let live = self.shared.live.load();
         let mut current = self.current.borrow_mut();
         if !Arc::ptr_eq(&current.0, &live) {
-            let behind = (&self.pool, self.own.as_ref());
+            let behind = (&self.pools, self.own.as_ref());
             let made = stack(&self.shared, &live, behind, &self.log);
             *current = (Arc::clone(&live), made);
         }
@@ -302,16 +302,15 @@ impl Worker {
         let mut crowd = self.crowd();
         self.look_at_descriptors();
         if self.shared.descriptors.are_short() {
-            self.pool.make_room();
+            self.pools.make_room();
             crowd = crowd.max(ROOM);
         }
         if crowd > 0 {
             self.sweeper
                 .make_room(crowd, || self.metrics().refused("limits/crowded"));
         }
-        // Whoever is idle is not to keep an app that another has taken the place of.
-        self.pool.move_to(self.shared.app.load().address());
-        self.pool.sweep();
+        self.pools.follow(&self.shared.app);
+        self.pools.sweep();
         self.set_date();
         self.log.flush();
     }
@@ -320,7 +319,7 @@ impl Worker {
 fn stack(
     shared: &Arc<Shared>,
     live: &Arc<Live>,
-    (pool, own): (&Rc<Pool>, Option<&Resident>),
+    (pools, own): (&Rc<Pools>, Option<&Resident>),
     log: &Arc<WorkerLog>,
 ) -> Stack {
     let observer = Arc::new(log.observer(live.access_log, &live.log_skip));
@@ -329,7 +328,7 @@ fn stack(
         .clone()
         .observed(observer, Arc::clone(&shared.clock))
         .apart();
-    let app = AppService::new(Arc::clone(shared), live, Rc::clone(pool), own.cloned());
+    let app = AppService::new(Arc::clone(shared), live, Rc::clone(pools), own.cloned());
     let guarded = suit.inside().layer(app);
     let intake = Intake::new(guarded, Arc::clone(shared), Arc::clone(live));
     suit.outside().layer(intake)

@@ -41,6 +41,7 @@ mod h2c;
 mod headers;
 mod hosts;
 mod http2;
+mod instances;
 mod interim;
 mod limits;
 mod limits_path;

@@ -114,7 +114,7 @@ async fn route(desk: &Desk, head: &Parts, body: Incoming, peer: IpAddr) -> Answe
 }
 
 fn health(desk: &Desk) -> Answer {
-    let app = desk.shared.app.load();
+    let app = &desk.shared.app;
     let status = if app.is_up() {
         StatusCode::OK
     } else {

@@ -1,4 +1,4 @@
-//! An app that is ours to start, and to start again.
+//! An instance of an app that is ours to start, and to start again.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -13,10 +13,11 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use super::exposed;
+use super::instance::Instance;
 use super::port;
 use super::process::Process;
 use super::restart::{self, After, SHORT, Wish};
-use super::standing::AppState;
+use super::state::AppState;
 use crate::handover::AppLeft;
 use crate::privilege::Account;
 use crate::proxy::AppAddress;
@@ -73,6 +74,20 @@ pub(crate) async fn end((app, process): (AppLeft, OwnedFd), grace: Duration) {
     }
 }
 
+/// The one that is looked after, and how it is started.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Of<'a> {
+    pub(super) shared: &'a Arc<Shared>,
+    pub(super) instance: &'a Instance,
+    pub(super) plan: &'a Plan,
+}
+
+impl Of<'_> {
+    pub(super) fn start(self) -> io::Result<Process> {
+        Process::start(self.plan, self.instance.number())
+    }
+}
+
 /// What is to become of the app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
@@ -106,15 +121,19 @@ impl Fate {
 }
 
 /// Starts the app, or takes the one that runs, says when it accepts connections, and starts it again
-/// whenever it ends, until `fate` says otherwise.
+/// whenever it ends, until `fate` says otherwise. One that ends before it `has_been_up` is not worth another try.
 pub(super) async fn supervise(
-    shared: Arc<Shared>,
-    plan: Plan,
+    of: Of<'_>,
     mut adopted: Option<(AppLeft, OwnedFd)>,
+    mut has_been_up: bool,
     mut fate: watch::Receiver<Fate>,
 ) -> Ended {
+    let Of {
+        shared,
+        instance,
+        plan,
+    } = of;
     let mut pause = FIRST_PAUSE;
-    let mut has_been_up = adopted.is_some();
     let mut robbed = 0;
     let mut after = After::default();
     loop {
@@ -122,20 +141,20 @@ pub(super) async fn supervise(
         let process = match (after.next.take(), adopted.take()) {
             (Some(process), _) => Ok(process),
             (None, Some((app, process))) => Process::adopt(&app, process),
-            (None, None) => Process::start(&plan),
+            (None, None) => of.start(),
         };
         let mut process = match process {
             Ok(process) => process,
             Err(error) if has_been_up => {
-                let command = plan.command.first();
                 tracing::error!(
                     %error,
-                    command,
+                    command = plan.command.first(),
+                    instance = instance.told(),
                     again_in_ms = pause.as_millis(),
                     "the app cannot be started"
                 );
                 after.tell(Err(format!("it cannot be started: {error}")));
-                if !after.rest(&shared, pause, &mut fate).await {
+                if !after.rest(instance, pause, &mut fate).await {
                     return Ended::Stopped;
                 }
                 pause = (pause * 2).min(LONGEST_PAUSE);
@@ -143,16 +162,19 @@ pub(super) async fn supervise(
             }
             Err(error) => return Ended::NotStarted(error),
         };
-        shared.set_process(process.id().map(|id| (id, process.port())));
-        let status = match begin(&shared, &plan, &mut process, &mut fate, &mut after).await {
+        instance.set_process(process.id().map(|id| (id, process.port())));
+        let status = match begin(of, &mut process, &mut fate, &mut after).await {
             Begun::Up => {
                 has_been_up = true;
-                restart::serve(&shared, &plan, &mut process, &mut fate, &mut after).await
+                restart::serve(of, &mut process, &mut fate, &mut after).await
             }
             Begun::Anew(wish) => {
-                tracing::info!("the app is started anew, in place of one that has not come up");
+                tracing::info!(
+                    instance = instance.told(),
+                    "the app is started anew, in place of one that has not come up"
+                );
                 process.end(plan.grace.min(SHORT)).await;
-                shared.set_process(None);
+                instance.set_process(None);
                 after.wish(wish);
                 continue;
             }
@@ -161,12 +183,12 @@ pub(super) async fn supervise(
         };
         let status = match status {
             Ok(status) => status,
-            Err(fate) => return leave(&mut process, fate, plan.grace).await,
+            Err(fate) => return leave(of, &mut process, fate).await,
         };
         // `npm start` may have died without what it started.
         process.signal(Signal::TERM);
-        shared.set_process(None);
-        shared.app.set(AppState::Starting);
+        instance.set_process(None);
+        instance.set(AppState::Starting);
         let in_order = matches!(&status, Ok(Some(status)) if status.success());
         let status = match status {
             Ok(Some(status)) if !has_been_up => {
@@ -176,14 +198,7 @@ pub(super) async fn supervise(
                 robbed += 1;
                 format!("{status}; somebody else has its port, it is given another one")
             }
-            Ok(Some(status)) if status.signal() == Some(Signal::KILL.as_raw()) => {
-                format!(
-                    "{status}; if nobody here did that, the kernel may have, for want of memory: `journalctl -k` says so"
-                )
-            }
-            Ok(Some(status)) => status.to_string(),
-            Ok(None) => "not known: another gateway has started it".to_owned(),
-            Err(error) => error.to_string(),
+            status => told(&status),
         };
         let said = status.split(';').next().unwrap_or_default();
         shared.falls.note(said, shared.clock.wall());
@@ -193,13 +208,14 @@ pub(super) async fn supervise(
         }
         tracing::error!(
             status,
+            instance = instance.told(),
             restart_in_ms = pause.as_millis(),
             "the app has ended"
         );
         if after.next.is_none() {
             after.tell(Err(format!("it has ended before it was up ({said})")));
         }
-        if !after.rest(&shared, pause, &mut fate).await {
+        if !after.rest(instance, pause, &mut fate).await {
             return Ended::Stopped;
         }
         // What ends with it has had the pause to do so.
@@ -211,6 +227,18 @@ pub(super) async fn supervise(
             );
         }
         pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// How it has ended, and who may have had it end.
+fn told(status: &io::Result<Option<ExitStatus>>) -> String {
+    match status {
+        Ok(Some(status)) if status.signal() == Some(Signal::KILL.as_raw()) => format!(
+            "{status}; if nobody here did that, the kernel may have, for want of memory: `journalctl -k` says so"
+        ),
+        Ok(Some(status)) => status.to_string(),
+        Ok(None) => "not known: another gateway has started it".to_owned(),
+        Err(error) => error.to_string(),
     }
 }
 
@@ -228,18 +256,18 @@ enum Begun {
 
 /// Waits until the app accepts connections, for as long as nobody wants something else.
 async fn begin(
-    shared: &Shared,
-    plan: &Plan,
+    of: Of<'_>,
     process: &mut Process,
     fate: &mut watch::Receiver<Fate>,
     after: &mut After,
 ) -> Begun {
-    let mut up = std::pin::pin!(come_up(shared, process, plan.start_timeout));
+    let Of { instance, plan, .. } = of;
+    let mut up = std::pin::pin!(come_up(of, process));
     loop {
         let is_wished = after.is_wished();
         tokio::select! {
             up = up.as_mut() => return up.map_or(Begun::Up, Begun::Ended),
-            wish = shared.restarts.wanted(), if !is_wished => return Begun::Anew(wish),
+            wish = instance.restarts.wanted(), if !is_wished => return Begun::Anew(wish),
             () = tokio::time::sleep(plan.start_timeout), if is_wished => after.tell(Err(format!(
                 "the app is not up after {:?}, and goes on starting: mend it, and ask again",
                 plan.start_timeout
@@ -250,10 +278,10 @@ async fn begin(
 }
 
 /// What becomes of an app that is not to run, or not here.
-async fn leave(process: &mut Process, fate: Fate, grace: Duration) -> Ended {
+async fn leave(of: Of<'_>, process: &mut Process, fate: Fate) -> Ended {
     match fate {
-        Fate::GoesOn => process.let_go(),
-        _ => process.end(grace).await,
+        Fate::GoesOn if of.instance.is_taken() => process.let_go(),
+        _ => process.end(of.plan.grace).await,
     }
     Ended::Stopped
 }
@@ -269,11 +297,11 @@ pub(super) async fn decided(fate: &mut watch::Receiver<Fate>) -> Fate {
 }
 
 /// Waits until the app accepts connections, and says so; gives how it has ended if it ends before that.
-async fn come_up(
-    shared: &Shared,
-    process: &mut Process,
-    start_timeout: Duration,
-) -> Option<io::Result<Option<ExitStatus>>> {
+async fn come_up(of: Of<'_>, process: &mut Process) -> Option<io::Result<Option<ExitStatus>>> {
+    let Of {
+        shared, instance, ..
+    } = of;
+    let start_timeout = of.plan.start_timeout;
     let (app, port) = (process.id(), process.port());
     let up = async {
         let soon = start_timeout.min(SOON);
@@ -299,11 +327,11 @@ async fn come_up(
         address = up => address,
         status = process.wait() => return Some(status),
     };
-    shared.app.found(
+    instance.found(
         AppAddress::Tcp(address),
         shared.live.load().health.is_none(),
     );
-    tracing::info!(%address, "the app accepts connections");
+    tracing::info!(%address, instance = instance.told(), "the app accepts connections");
     exposed::warn(port);
     None
 }

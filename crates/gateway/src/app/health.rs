@@ -1,5 +1,5 @@
-//! Whether the app answers, looked at every two seconds; and whether it accepts connections again, while requests
-//! wait for that.
+//! Whether each instance of the app answers, looked at every two seconds; and whether one accepts connections again,
+//! while requests wait for that.
 
 use std::future::poll_fn;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use http::header::{HOST, USER_AGENT};
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Request, StatusCode, Uri};
@@ -14,10 +15,11 @@ use panoply::Clock;
 use panoply_core::{ClientAddress, Scheme};
 use tokio::time::{sleep, timeout};
 
-use super::standing::{AppState, Standing};
+use super::instance::Instance;
+use super::state::AppState;
 use super::upstream;
 use crate::body::RequestBody;
-use crate::proxy::{self, AppAddress, Failure, Pool, Reach, Upstream};
+use crate::proxy::{self, AppAddress, Choice, Failure, Pool, Reach, Upstream};
 use crate::settings::{Live, Times};
 use crate::shared::Shared;
 
@@ -72,35 +74,41 @@ impl Health {
 
 /// Looks at the app for as long as this is polled, and tells it to whoever asks; once each way to the log.
 pub(super) async fn watch(shared: &Shared) {
-    let clock: Rc<dyn Clock> = Rc::new(Arc::clone(&shared.clock));
-    let pool = Rc::new(Pool::new(clock, shared.descriptors.clone()));
-    tokio::join!(look_again(shared, &pool), knock_again(shared, &pool));
+    let each = shared.app.instances().iter().map(async |instance| {
+        let clock: Rc<dyn Clock> = Rc::new(Arc::clone(&shared.clock));
+        let pool = Rc::new(Pool::new(clock, shared.descriptors.clone()));
+        tokio::join!(
+            look_again(shared, instance, &pool),
+            knock_again(shared, instance, &pool)
+        );
+    });
+    join_all(each).await;
 }
 
-async fn look_again(shared: &Shared, pool: &Rc<Pool>) {
+async fn look_again(shared: &Shared, instance: &Instance, pool: &Rc<Pool>) {
     let mut looker = Looker::default();
     loop {
         // What comes to its end has nothing more to say.
         if !shared.is_draining(shared.generation()) {
-            looker.look(shared, pool).await;
+            looker.look(shared, instance, pool).await;
         }
         tokio::select! {
             () = sleep(EVERY) => {}
-            () = shared.app.is_elsewhere() => looker.misses = 0,
+            () = instance.is_elsewhere() => looker.misses = 0,
         }
     }
 }
 
 /// As often as that is wanted, which is while requests wait.
-async fn knock_again(shared: &Shared, pool: &Pool) {
+async fn knock_again(shared: &Shared, instance: &Instance, pool: &Pool) {
     loop {
         shared.app.wanted().await;
-        let address = shared.app.load().address().cloned();
+        let address = instance.load().address().cloned();
         // Who starts it says when it is there.
         if address.is_some() {
             pool.move_to(address.as_ref());
             if matches!(timeout(WITHIN, pool.knock()).await, Ok(Ok(()))) {
-                shared.app.accepts();
+                instance.accepts();
             }
         }
         sleep(SOON).await;
@@ -116,8 +124,8 @@ struct Looker {
 }
 
 impl Looker {
-    async fn look(&mut self, shared: &Shared, pool: &Rc<Pool>) {
-        let Some(address) = shared.app.load().address().cloned() else {
+    async fn look(&mut self, shared: &Shared, instance: &Instance, pool: &Rc<Pool>) {
+        let Some(address) = instance.load().address().cloned() else {
             self.misses = 0;
             return;
         };
@@ -131,12 +139,12 @@ impl Looker {
             Ok(Err(Failure::Descriptors(_))) => return,
             Ok(Err(failure)) => {
                 if failure.may_pass() {
-                    shared.app.is_away();
+                    instance.is_away();
                 }
                 Err(why(&failure, &address))
             }
             Ok(Ok(status)) => {
-                shared.app.accepts();
+                instance.accepts();
                 if says_well(status) {
                     Ok(())
                 } else {
@@ -145,12 +153,12 @@ impl Looker {
             }
         };
         // It may have gone elsewhere meanwhile.
-        if shared.app.load().address() == Some(&address) {
-            self.note(&shared.app, address, seen);
+        if instance.load().address() == Some(&address) {
+            self.note(instance, address, seen);
         }
     }
 
-    fn note(&mut self, app: &Standing, address: AppAddress, seen: Result<(), String>) {
+    fn note(&mut self, app: &Instance, address: AppAddress, seen: Result<(), String>) {
         let is_up = app.load().is_up();
         match seen {
             Ok(()) => {
@@ -204,8 +212,8 @@ async fn ask(pool: &Rc<Pool>, live: &Live) -> Result<StatusCode, Failure> {
         headers: live.suit.headers().clone(),
         reach: Reach::at_once(),
     };
-    let mut asked = proxy::forward(pool, &upstream, health.request())?;
-    let (answer, _) = poll_fn(|cx| asked.poll(cx, pool, &upstream)).await;
+    let mut asked = proxy::forward(Choice::only(pool), &upstream, health.request())?;
+    let (answer, _) = poll_fn(|cx| asked.poll(cx, &upstream)).await;
     Ok(answer?.status())
 }
 
@@ -226,6 +234,7 @@ fn why(failure: &Failure, address: &AppAddress) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::Standing;
     use crate::metrics::Metrics;
 
     fn at(port: u16) -> AppAddress {
@@ -234,10 +243,11 @@ mod tests {
 
     #[test]
     fn two_misses_make_it_down_and_one_answer_up() {
-        let app = Standing::new(Arc::new(Metrics::new()));
+        let app = Standing::new(Arc::new(Metrics::new()), 1);
+        let app = &app.instances()[0];
         let mut looker = Looker::default();
         let mut note = |seen: Result<(), &str>| {
-            looker.note(&app, at(1), seen.map_err(str::to_owned));
+            looker.note(app, at(1), seen.map_err(str::to_owned));
             (app.load().word(), looker.told)
         };
         // Of one that was never up nobody says so.

@@ -27,6 +27,9 @@ const OF_SYSTEMD: [&str; 6] = [
     "LISTEN_FDNAMES",
 ];
 
+/// Tells the app which of its instances it is, counted from 0.
+pub(crate) const INSTANCE: &str = "PANOPLY_INSTANCE";
+
 /// A process that runs, with all that it has started; it ends with this, unless it is let go.
 #[derive(Debug)]
 pub(super) struct Process {
@@ -45,8 +48,8 @@ enum Kind {
 }
 
 impl Process {
-    /// Starts the app on a free port of its own.
-    pub(super) fn start(plan: &Plan) -> io::Result<Self> {
+    /// Starts the app on a free port of its own, as the instance of this number.
+    pub(super) fn start(plan: &Plan, number: usize) -> io::Result<Self> {
         let port = port::free()?;
         let (program, arguments) =
             { plan.command.split_first() }.ok_or(io::ErrorKind::InvalidInput)?;
@@ -54,6 +57,7 @@ impl Process {
         command
             .args(arguments)
             .env("PORT", port.to_string())
+            .env(INSTANCE, number.to_string())
             .env_remove(VARIABLE)
             .process_group(0);
         for name in secret_variables() {

@@ -10,7 +10,8 @@ use panoply::Clock;
 use tokio::sync::{Notify, OwnedMutexGuard, oneshot, watch};
 use tokio::time::{sleep, timeout};
 
-use super::command::{Fate, Plan, accepting, decided};
+use super::command::{Fate, Of, accepting, decided};
+use super::instance::Instance;
 use super::process::Process;
 use super::{health, sockets};
 use crate::proxy::{AppAddress, Pool};
@@ -50,6 +51,11 @@ impl Wish {
         if let Err(why) = &how {
             tracing::error!(why, "the app has not been restarted");
         }
+        self.tell(how)
+    }
+
+    /// The same of what the log has already.
+    pub(super) fn tell(self, how: Result<u32, String>) -> Alone {
         // Who asked may have gone.
         let _ = self.asker.send(how);
         self.alone
@@ -59,6 +65,11 @@ impl Wish {
 impl Restarts {
     /// Has the app started anew; gives the process that serves then, or says why none does.
     pub(crate) async fn ask(&self) -> Result<u32, String> {
+        self.ask_for(1).await
+    }
+
+    /// The same of so many, of which each may take its time.
+    pub(crate) async fn ask_for(&self, instances: usize) -> Result<u32, String> {
         let turn = Arc::clone(&self.alone).lock_owned();
         let Ok(alone) = timeout(TURN, turn).await else {
             return Err(
@@ -74,13 +85,19 @@ impl Restarts {
         };
         *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(wish);
         self.wanted.notify_one();
-        match timeout(LONGEST, answer).await {
+        let longest = LONGEST * u32::try_from(instances).unwrap_or(u32::MAX);
+        match timeout(longest, answer).await {
             Ok(Ok(how)) => how,
             Ok(Err(_)) => Err("the app ends, or the gateway that looks after it".to_owned()),
             Err(_) => {
                 Err("the app takes long to be up; the gateway's log says how it ends".to_owned())
             }
         }
+    }
+
+    /// Waits until none is under way, and what has been replaced has ended.
+    pub(super) async fn over(&self) {
+        drop(self.alone.lock().await);
     }
 
     /// Keeps restarts out, unless one is under way.
@@ -114,8 +131,9 @@ pub(super) enum Next {
 }
 
 /// Starts the app once more, and waits until it is well, for as long as a start may take.
-pub(super) async fn next(shared: &Shared, plan: &Plan, runs: &mut Process) -> Next {
-    let mut process = match Process::start(plan) {
+pub(super) async fn next(of: Of<'_>, runs: &mut Process) -> Next {
+    let Of { shared, plan, .. } = of;
+    let mut process = match of.start() {
         Ok(process) => process,
         Err(error) => return Next::Failed(format!("it cannot be started: {error}")),
     };
@@ -166,12 +184,16 @@ async fn well(shared: &Shared, port: u16) -> AppAddress {
 /// Looks after an app that is up until it ends, or is not to run here any more; one that is wanted in its place serves
 /// once it is well.
 pub(super) async fn serve(
-    shared: &Arc<Shared>,
-    plan: &Plan,
+    of: Of<'_>,
     process: &mut Process,
     fate: &mut watch::Receiver<Fate>,
     after: &mut After,
 ) -> Result<io::Result<Option<ExitStatus>>, Fate> {
+    let Of {
+        shared,
+        instance,
+        plan,
+    } = of;
     // Whoever has asked for a start and waits for it, since no other app was there any more, is told how it is.
     let well = timeout(plan.start_timeout, well(shared, process.port()));
     let mut well = std::pin::pin!(well);
@@ -189,20 +211,23 @@ pub(super) async fn serve(
             }
             status = process.wait() => return Ok(status),
             fate = decided(fate) => return Err(fate),
-            asked = shared.restarts.wanted() => asked,
+            asked = instance.restarts.wanted() => asked,
         };
-        tracing::info!("the app is started anew, beside the one that runs");
+        tracing::info!(
+            instance = instance.told(),
+            "the app is started anew, beside the one that runs"
+        );
         let next = tokio::select! {
-            next = next(shared, plan, process) => next,
+            next = next(of, process) => next,
             // With it ends what has been started.
             fate = decided(fate) => return Err(fate),
         };
         match next {
             Next::Serves(new, address) => {
                 let before = std::mem::replace(process, new).ends_with_us();
-                tracing::info!(%address, "the new app serves");
-                shared.set_process(process.id().map(|id| (id, process.port())));
-                shared.app.found(address, true);
+                tracing::info!(%address, instance = instance.told(), "the new app serves");
+                instance.set_process(process.id().map(|id| (id, process.port())));
+                instance.found(address, true);
                 let alone = asked.answer(Ok(process.number()));
                 let end = wind_down(Arc::clone(shared), before, plan.grace, alone);
                 tokio::task::spawn_local(end);
@@ -245,7 +270,7 @@ impl After {
     /// Waits before the next start, unless one is asked for; whether there is to be one.
     pub(super) async fn rest(
         &mut self,
-        shared: &Shared,
+        instance: &Instance,
         pause: Duration,
         fate: &mut watch::Receiver<Fate>,
     ) -> bool {
@@ -254,7 +279,7 @@ impl After {
         }
         tokio::select! {
             () = sleep(pause) => true,
-            asked = shared.restarts.wanted(), if self.wish.is_none() => {
+            asked = instance.restarts.wanted(), if self.wish.is_none() => {
                 self.wish = Some(asked);
                 true
             }

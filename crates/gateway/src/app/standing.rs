@@ -1,191 +1,139 @@
-//! Where the app is, whether it answers there, and who waits until it accepts connections.
+//! How the instances of the app stand, and who waits until one accepts connections.
 
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use arc_swap::{ArcSwap, Guard};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
+use super::instance::Instance;
 use crate::metrics::Metrics;
-use crate::proxy::AppAddress;
 
 /// How many requests wait for it at once. Node.js, by itself, lets as many connections wait to be accepted: all that
 /// wait come together.
 const MOST_WAITING: usize = 500;
 
-/// Whether the app can be reached, and where.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum AppState {
-    /// It has been started and does not accept connections yet, for the first time or again.
-    Starting,
-    /// It accepts connections here, and answers as it should.
-    Up(AppAddress),
-    /// It is to be here, and does not answer. It is asked all the same: nobody knows sooner that it is back.
-    ///
-    /// Without a reason it has not been looked at yet.
-    Down(AppAddress, Option<Arc<str>>),
-    /// It is a service of this process.
-    Own,
-}
-
-impl AppState {
-    /// Where requests go.
-    pub(crate) const fn address(&self) -> Option<&AppAddress> {
-        match self {
-            Self::Starting | Self::Own => None,
-            Self::Up(address) | Self::Down(address, _) => Some(address),
-        }
-    }
-
-    /// Whether it is known how it stands.
-    pub(crate) const fn is_known(&self) -> bool {
-        !matches!(self, Self::Starting | Self::Down(_, None))
-    }
-
-    pub(crate) const fn is_up(&self) -> bool {
-        matches!(self, Self::Up(_) | Self::Own)
-    }
-
-    /// In one word, for programs.
-    pub(crate) const fn word(&self) -> &'static str {
-        match self {
-            Self::Starting => "starting",
-            Self::Up(_) | Self::Own => "up",
-            Self::Down(..) => "down",
-        }
-    }
-}
-
-impl fmt::Display for AppState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Starting => f.write_str("starting, or starting again"),
-            Self::Up(address) => write!(f, "up at {address}"),
-            Self::Own => f.write_str("up in this process"),
-            Self::Down(address, why) => {
-                let why = why.as_deref().unwrap_or("it has not been looked at yet");
-                write!(f, "down at {address}: {why}")
-            }
-        }
-    }
-}
-
-/// How the app stands, for all threads.
+/// How the instances of the app stand, for all threads.
 #[derive(Debug)]
 pub(crate) struct Standing {
-    state: ArcSwap<AppState>,
-    metrics: Arc<Metrics>,
-    /// Since when nobody accepts connections, as far as that is known.
-    away: Mutex<Option<Instant>>,
+    instances: Box<[Instance]>,
+    whole: Arc<Whole>,
+}
+
+/// What they have in common.
+#[derive(Debug)]
+pub(super) struct Whole {
+    pub(super) metrics: Arc<Metrics>,
+    /// How many are up.
+    pub(super) up: AtomicU32,
     waiting: AtomicUsize,
     /// That somebody waits.
     wanted: Notify,
-    /// That it is elsewhere than it was, or there anew.
-    elsewhere: Notify,
-    /// How often it was seen to accept connections.
-    seen: watch::Sender<u64>,
+    /// How often one was seen to accept connections.
+    pub(super) seen: watch::Sender<u64>,
 }
 
 impl Standing {
-    pub(crate) fn new(metrics: Arc<Metrics>) -> Self {
-        Self {
-            state: ArcSwap::from_pointee(AppState::Starting),
+    /// Of so many, of which no one has come up.
+    pub(crate) fn new(metrics: Arc<Metrics>, instances: usize) -> Self {
+        let whole = Arc::new(Whole {
             metrics,
-            away: Mutex::new(Some(Instant::now())),
+            up: AtomicU32::new(0),
             waiting: AtomicUsize::new(0),
             wanted: Notify::new(),
-            elsewhere: Notify::new(),
             seen: watch::Sender::new(0),
-        }
-    }
-
-    pub(crate) fn load(&self) -> Guard<Arc<AppState>> {
-        self.state.load()
-    }
-
-    pub(crate) fn set(&self, state: AppState) {
-        self.metrics.app(state.is_up());
-        if state == AppState::Starting {
-            self.is_away();
-        }
-        self.state.store(Arc::new(state));
-    }
-
-    /// It has been started, and accepts connections at `address`; whether that is all that is asked of it.
-    pub(super) fn found(&self, address: AppAddress, is_all: bool) {
-        self.set(if is_all {
-            AppState::Up(address)
-        } else {
-            AppState::Down(address, None)
         });
-        self.accepts();
-        self.elsewhere.notify_one();
+        let instance = |number| Instance::new(number, instances < 2, Arc::clone(&whole));
+        let instances: Box<[_]> = (0..instances.max(1)).map(instance).collect();
+        whole.metrics.app_instances(instances.len());
+        Self { instances, whole }
     }
 
-    /// It is at `address` from now on; it answers as well as it did where it was.
-    pub(super) fn moved(&self, address: AppAddress) {
-        self.set(match &**self.load() {
-            AppState::Up(_) => AppState::Up(address),
-            AppState::Down(_, why) => AppState::Down(address, why.clone()),
-            AppState::Starting | AppState::Own => AppState::Down(address, None),
-        });
-        self.elsewhere.notify_one();
+    pub(crate) const fn instances(&self) -> &[Instance] {
+        &self.instances
     }
 
-    /// It accepts connections: whoever waits tries again.
-    pub(super) fn accepts(&self) {
-        *self.away() = None;
-        self.seen.send_modify(|seen| *seen += 1);
+    /// The one of this number.
+    pub(crate) fn instance(&self, number: usize) -> Option<&Instance> {
+        self.instances.get(number)
     }
 
-    /// Nobody accepts connections; gives since when.
-    pub(super) fn is_away(&self) -> Instant {
-        *self.away().get_or_insert_with(Instant::now)
+    /// Whether one is up.
+    pub(crate) fn is_up(&self) -> bool {
+        self.whole.up.load(Ordering::Acquire) > 0
     }
 
-    fn away(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
-        self.away.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Whether it is known of each how it stands.
+    pub(crate) fn is_known(&self) -> bool {
+        self.instances.iter().all(|one| one.load().is_known())
     }
 
-    /// Resolves once it is worth a look, since it is not where it was.
-    pub(super) async fn is_elsewhere(&self) {
-        self.elsewhere.notified().await;
+    /// In one word, for programs: of the one that stands best.
+    pub(crate) fn word(&self) -> &'static str {
+        let best = { self.instances.iter() }.min_by_key(|one| one.rank());
+        best.map_or("down", |one| one.load().word())
     }
 
     /// Resolves while somebody waits.
     pub(super) async fn wanted(&self) {
-        while self.waiting.load(Ordering::Acquire) == 0 {
-            self.wanted.notified().await;
+        loop {
+            let mut wanted = std::pin::pin!(self.whole.wanted.notified());
+            // From here on nobody comes unheard.
+            wanted.as_mut().enable();
+            if self.whole.waiting.load(Ordering::Acquire) > 0 {
+                return;
+            }
+            wanted.await;
         }
+    }
+
+    /// Resolves once one has been seen to accept connections, or has been already.
+    pub(super) async fn has_been_seen(&self) {
+        let mut seen = self.whole.seen.subscribe();
+        // Whoever would say so lives as long as this.
+        let _ = seen.wait_for(|seen| *seen > 0).await;
     }
 
     /// A place among those who wait for it, unless it has been away for as long as that already, or too many do.
     pub(crate) fn wait(&self, patience: Duration) -> Option<Waiting<'_>> {
         let now = Instant::now();
-        if now.saturating_duration_since(self.is_away()) >= patience {
+        // Of several it is the last to go that says how long there has been none.
+        let since = self.instances.iter().map(Instance::is_away).max();
+        if now.saturating_duration_since(since.unwrap_or(now)) >= patience {
             return None;
         }
         let waiting = Waiting {
-            of: self,
+            of: &self.whole,
             until: now + patience,
-            seen: self.seen.subscribe(),
+            seen: self.whole.seen.subscribe(),
         };
         // Counted by `Waiting`, which takes it back as well.
-        if self.waiting.fetch_add(1, Ordering::AcqRel) >= MOST_WAITING {
+        if self.whole.waiting.fetch_add(1, Ordering::AcqRel) >= MOST_WAITING {
             return None;
         }
-        self.wanted.notify_one();
+        self.whole.wanted.notify_waiters();
         Some(waiting)
+    }
+}
+
+/// As `panoply status` has it.
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let [one] = &*self.instances {
+            return one.load().fmt(f);
+        }
+        let up = self.whole.up.load(Ordering::Acquire);
+        let (word, all) = (self.word(), self.instances.len());
+        write!(f, "{word}, {up} of {all} instances")
     }
 }
 
 /// One who waits until the app accepts connections; no more once this is dropped.
 #[derive(Debug)]
 pub(crate) struct Waiting<'a> {
-    of: &'a Standing,
+    of: &'a Whole,
     until: Instant,
     seen: watch::Receiver<u64>,
 }
@@ -207,18 +155,24 @@ impl Drop for Waiting<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::state::{AppState, Rank};
+    use crate::proxy::AppAddress;
 
     const PATIENCE: Duration = Duration::from_secs(5);
 
-    fn standing() -> Standing {
-        Standing::new(Arc::new(Metrics::new()))
+    fn standing(instances: usize) -> Standing {
+        Standing::new(Arc::new(Metrics::new()), instances)
+    }
+
+    fn at(port: u16) -> AppAddress {
+        AppAddress::Tcp(([127, 0, 0, 1], port).into())
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_waits_is_woken_and_not_for_ever() {
-        let app = standing();
+        let app = standing(1);
         let mut waiting = app.wait(PATIENCE).unwrap();
-        let (again, ()) = tokio::join!(waiting.again(), async { app.accepts() });
+        let (again, ()) = tokio::join!(waiting.again(), async { app.instances()[0].accepts() });
         assert!(again);
         let began = Instant::now();
         assert!(!waiting.again().await);
@@ -227,20 +181,20 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn nobody_waits_for_an_app_that_has_been_away_for_longer() {
-        let app = standing();
+        let app = standing(1);
         tokio::time::advance(PATIENCE / 2).await;
         assert!(app.wait(PATIENCE).is_some());
         assert!(app.wait(Duration::ZERO).is_none());
         tokio::time::advance(PATIENCE / 2).await;
         assert!(app.wait(PATIENCE).is_none());
         // It was there in between.
-        app.accepts();
+        app.instances()[0].accepts();
         assert!(app.wait(PATIENCE).is_some());
     }
 
     #[tokio::test(start_paused = true)]
     async fn there_are_so_many_places_and_who_goes_leaves_his() {
-        let app = standing();
+        let app = standing(1);
         let all: Vec<_> = (0..MOST_WAITING).map(|_| app.wait(PATIENCE)).collect();
         assert!(all.iter().all(Option::is_some));
         assert!(app.wait(PATIENCE).is_none());
@@ -248,13 +202,82 @@ mod tests {
         app.wanted().await;
         drop(all);
         assert!(app.wait(PATIENCE).is_some());
-        assert_eq!(app.waiting.load(Ordering::Acquire), 0);
+        assert_eq!(app.whole.waiting.load(Ordering::Acquire), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_several_the_last_to_go_says_how_long_there_has_been_none() {
+        let app = standing(2);
+        let [one, other] = app.instances() else {
+            panic!("two")
+        };
+        one.accepts();
+        other.accepts();
+        one.is_away();
+        tokio::time::advance(PATIENCE).await;
+        other.is_away();
+        tokio::time::advance(PATIENCE / 2).await;
+        assert!(app.wait(PATIENCE).is_some());
+        // Whichever comes back.
+        let mut waiting = app.wait(PATIENCE).unwrap();
+        let (again, ()) = tokio::join!(waiting.again(), async { one.accepts() });
+        assert!(again);
+    }
+
+    #[tokio::test]
+    async fn all_that_look_after_an_instance_hear_that_somebody_waits() {
+        let app = standing(3);
+        let waiting = async { app.wait(PATIENCE).unwrap() };
+        let looked = async { tokio::join!(app.wanted(), app.wanted(), app.wanted()) };
+        let (_, _waiting) = tokio::join!(looked, waiting);
+    }
+
+    #[test]
+    fn it_is_up_as_long_as_one_is() {
+        let app = standing(2);
+        let [one, other] = app.instances() else {
+            panic!("two")
+        };
+        assert!(!app.is_up() && !app.is_known());
+        assert_eq!(app.word(), "starting");
+        one.set(AppState::Down(at(1), Some("it hangs".into())));
+        one.accepts();
+        assert_eq!(app.word(), "down");
+        assert!(!app.is_known());
+        other.found(at(2), true);
+        assert!(app.is_up() && app.is_known());
+        assert_eq!(app.word(), "up");
+        assert_eq!(app.to_string(), "up, 1 of 2 instances");
+        other.set(AppState::Up(at(3)));
+        other.set(AppState::Starting);
+        assert!(!app.is_up());
+        assert_eq!(app.word(), "down");
+    }
+
+    #[test]
+    fn an_instance_is_ranked_by_what_is_known_of_it() {
+        let app = standing(1);
+        let one = &app.instances()[0];
+        assert_eq!(one.rank(), Rank::Away);
+        one.found(at(1), false);
+        assert_eq!(one.rank(), Rank::Unknown);
+        one.set(AppState::Up(at(1)));
+        assert_eq!(one.rank(), Rank::Up);
+        // A connection was refused.
+        one.is_away();
+        assert_eq!(one.rank(), Rank::Away);
+        one.set(AppState::Up(at(1)));
+        assert_eq!(one.rank(), Rank::Away);
+        one.accepts();
+        assert_eq!(one.rank(), Rank::Up);
+        one.set(AppState::Down(at(1), Some("it hangs".into())));
+        assert_eq!(one.rank(), Rank::Down);
     }
 
     #[test]
     fn an_app_that_moves_answers_as_it_did() {
-        let app = standing();
-        let at = |port| AppAddress::Tcp(([127, 0, 0, 1], port).into());
+        let whole = standing(1);
+        let app = &whole.instances()[0];
         app.moved(at(1));
         assert!(matches!(**app.load(), AppState::Down(..)));
         app.set(AppState::Up(at(1)));

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{fs, io};
 
-use super::exposed;
 use panoply_tls::AppTls;
 
+use super::exposed;
+use super::instance::Instance;
 use crate::config::Upstream;
 use crate::here;
 use crate::proxy::AppAddress;
-use crate::shared::Shared;
 
 /// Where the gateway itself listens.
 type Listeners = [Option<SocketAddr>; 3];
@@ -25,23 +25,23 @@ const AGAIN: Duration = Duration::from_secs(10);
 ///
 /// A name that leads to one of the gateway's own `listeners` leads to no app.
 pub(crate) async fn follow(
-    shared: Arc<Shared>,
-    upstream: Upstream,
+    instance: &Instance,
+    upstream: &Upstream,
     tls: Option<Arc<AppTls>>,
     listeners: Listeners,
 ) {
-    match &upstream {
+    match upstream {
         Upstream::Tcp { host, port, .. } => {
-            follow_name(&shared, &upstream, (host, *port), tls, listeners).await;
+            follow_name(instance, upstream, (host, *port), tls, listeners).await;
         }
         Upstream::Unix(path) => {
-            is_at(&shared, &upstream, AppAddress::Unix(Arc::clone(path)));
+            is_at(instance, upstream, AppAddress::Unix(Arc::clone(path)));
         }
     }
 }
 
 async fn follow_name(
-    shared: &Shared,
+    instance: &Instance,
     upstream: &Upstream,
     (host, port): (&str, u16),
     tls: Option<Arc<AppTls>>,
@@ -62,7 +62,7 @@ async fn follow_name(
         match found {
             Ok(address) => {
                 if known.replace(address) != Some(address) {
-                    is_at(shared, upstream, at(address, changes));
+                    is_at(instance, upstream, at(address, changes));
                     if address.ip().is_loopback() {
                         exposed::warn(address.port());
                     }
@@ -78,7 +78,7 @@ async fn follow_name(
             changes += 1;
             // As if it had moved: connections that were made by other files are given up.
             if let Some(address) = known {
-                is_at(shared, upstream, at(address, changes));
+                is_at(instance, upstream, at(address, changes));
             }
         }
     }
@@ -99,9 +99,9 @@ fn look_again(tls: &AppTls) -> bool {
     }
 }
 
-fn is_at(shared: &Shared, upstream: &Upstream, address: AppAddress) {
+fn is_at(instance: &Instance, upstream: &Upstream, address: AppAddress) {
     tracing::info!(%upstream, %address, "the app is at");
-    shared.app.moved(address);
+    instance.moved(address);
 }
 
 /// What is to be done about a socket that could not be used; nothing if it is there, and has much to do.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, de};
 
+use super::instances::{Affinity, Instances, Upstreams};
 use super::units::{Span, as_text};
 
 /// `[app]`: a command that starts the app, or the address of one that runs already.
@@ -18,8 +19,14 @@ pub struct AppConfig {
     #[serde(deserialize_with = "words")]
     pub command: Option<Vec<String>>,
     /// The address of an app that runs already, such as `http://127.0.0.1:3000`, `unix:/run/app.sock` or
-    /// `https://10.0.0.5:8443`: by TLS, as `[tls.app]` says.
-    pub upstream: Option<Upstream>,
+    /// `https://10.0.0.5:8443`: by TLS, as `[tls.app]` says. A list of them where it runs in several instances.
+    pub upstream: Option<Upstreams>,
+    /// How many times the command is started, each with a `PORT` of its own and its number in `PANOPLY_INSTANCE`,
+    /// counted from 0; once by default, `"auto"` is once for each processor.
+    pub instances: Instances,
+    /// Which of several instances a client comes to: the one that has the least to do by default, with `client` always
+    /// the same as long as it is there.
+    pub affinity: Affinity,
     /// Whether the app speaks HTTP/2: without TLS, or at `https://` by TLS; no by default.
     pub h2c: bool,
     /// The host that the app is told, in place of the one that its clients ask for, which `X-Forwarded-Host` then tells
@@ -92,6 +99,8 @@ impl Default for AppConfig {
         Self {
             command: None,
             upstream: None,
+            instances: Instances::default(),
+            affinity: Affinity::default(),
             h2c: false,
             host: None,
             origin: AppOrigin::default(),
@@ -117,6 +126,12 @@ pub enum Upstream {
     },
     /// At a Unix socket.
     Unix(Arc<Path>),
+}
+
+impl Upstream {
+    pub(super) const fn is_tls(&self) -> bool {
+        matches!(self, Self::Tcp { tls: true, .. })
+    }
 }
 
 /// The longest path that a Unix socket may have everywhere: macOS allows for 104 bytes with the end, Linux for 108.

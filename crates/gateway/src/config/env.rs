@@ -7,10 +7,11 @@ use super::layers::{check, single};
 use super::suggest;
 
 /// Variables of ours that are no settings.
-pub(super) const RESERVED: [&str; 4] = [
+pub(super) const RESERVED: [&str; 5] = [
     "PANOPLY_CONFIG",
     "PANOPLY_STATE",
     "PANOPLY_NONCE",
+    crate::app::INSTANCE,
     crate::handover::VARIABLE,
 ];
 
@@ -120,10 +121,12 @@ pub(super) const SETTINGS: &[&str] = &[
     "acme.together",
     "admin.listen",
     "admin.token",
+    "app.affinity",
     "app.command",
     "app.h2c",
     "app.health",
     "app.host",
+    "app.instances",
     "app.origin",
     "app.patience",
     "app.start_timeout",

@@ -138,6 +138,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("error_page", "`pages.html`"),
     ("errorfile", "`pages.html`"),
     ("exec", "`app.command`"),
+    ("exec_mode", "`app.instances`"),
     ("forwardfor", "`client.trusted_proxies`"),
     ("frame_options", "`headers.x-frame-options`"),
     ("global_rate_limit", "`[[limit]]`"),
@@ -155,8 +156,14 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("http2_max_concurrent_streams", "`limits.streams`"),
     ("http_port", "`listen.http`"),
     ("https_port", "`listen.https`"),
+    ("ip_hash", "`app.affinity`"),
     ("keepalive_timeout", "`limits.idle_timeout`"),
     ("large_client_header_buffers", "`limits.header_bytes`"),
+    ("lb_policy", "`app.affinity`"),
+    (
+        "least_conn",
+        "the way of things: who has the least to do is asked",
+    ),
     (
         "letsencrypt",
         "`tls.domains`, which orders there by default",
@@ -164,6 +171,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("limit_conn", "`limits.connections_per_client`"),
     ("limit_req", "`[[limit]]`"),
     ("limit_req_zone", "`[[limit]]`"),
+    ("load_balancer", "a list in `app.upstream`"),
     (
         "location",
         "`[[headers.path]]`, `[[access]]`, `[[limit]]` or `[[login]]`, each with paths of its own",
@@ -182,6 +190,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "port",
         "`listen.https` and `listen.http`; the app is told its own in `PORT`",
     ),
+    ("processes", "`app.instances`"),
     ("proxy_connect_timeout", "`limits.response_timeout`"),
     ("proxy_cookie_domain", "`app.host`"),
     ("proxy_cookie_flags", "`[cookies]`"),
@@ -201,6 +210,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("redir", "`listen.canonical`, for another name of the site"),
     ("redis", "`store.url`"),
     ("redis_url", "`store.url`"),
+    ("replicas", "`app.instances`"),
     ("request_body", "`limits.body_bytes`"),
     (
         "reset_timedout_connection",
@@ -215,6 +225,8 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ),
     ("server_name", "`tls.domains`"),
     ("server_tokens", "nothing: `Server` is not sent on"),
+    ("servers", "a list in `app.upstream`"),
+    ("session_affinity", "`app.affinity`"),
     ("session_secret", "the app's; `[keys]` seals cookies"),
     ("set_real_ip_from", "`client.trusted_proxies`"),
     ("site", "`tls.domains`"),
@@ -224,9 +236,11 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("ssl_ciphers", "`tls.profile`"),
     ("ssl_protocols", "`tls.profile`"),
     ("start", "`app.command`"),
+    ("sticky", "`app.affinity`"),
     ("threads", "`listen.workers`"),
     ("trust_proxy", "`client.trusted_proxies`"),
     ("upstream_url", "`app.upstream`"),
+    ("upstreams", "`app.upstream`, which takes a list"),
     ("whitelist", "`allow` of a table `[[access]]`"),
     (
         "window_ms",
@@ -358,7 +372,7 @@ mod tests {
             let said = Source::new().text("panoply.toml", text).load().err();
             said.is_none_or(|error| !error.to_string().contains("unknown"))
         };
-        assert!(!known("app.upstreams") && !known("apps"));
+        assert!(!known("app.origins") && !known("apps"));
         for (name, ours) in ELSEWHERE {
             for path in ours.split('`').skip(1).step_by(2) {
                 let path = path.trim_matches(['[', ']']);

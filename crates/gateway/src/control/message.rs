@@ -108,8 +108,12 @@ pub struct Status {
     /// Its process.
     #[serde(default)]
     pub process: u32,
-    /// The app: `up at ADDRESS`, `down at ADDRESS:` and why, or `starting, or starting again`.
+    /// The app: `up at ADDRESS`, `down at ADDRESS:` and why, or `starting, or starting again`; of one in several
+    /// instances, `up`, `down` or `starting`, and how many of them are up.
     pub app: String,
+    /// Its instances.
+    #[serde(default)]
+    pub instances: Vec<InstanceEntry>,
     /// The store: `answers`, `answers, but` what somebody must act on, or `does not answer`,
     /// with what is wrong where that is known.
     pub store: String,
@@ -139,6 +143,22 @@ pub struct Reports {
     pub evidence: CspEvidence,
     /// The policies in force: the prefix of the paths, the header's name, its value.
     pub policies: Vec<(String, String, String)>,
+}
+
+/// How one instance of the app stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct InstanceEntry {
+    /// Counted from 0, as the app is told in `PANOPLY_INSTANCE`.
+    pub number: usize,
+    /// `up`, `down` or `starting`.
+    pub state: String,
+    /// The same in a sentence: where it is, and what is wrong with it.
+    pub standing: String,
+    /// Its process, if the gateway has started it.
+    pub process: Option<u32>,
+    /// How many requests it is at, with connections that carry another protocol by now; not counted of one alone.
+    pub requests: Option<usize>,
 }
 
 /// How one certificate stands.
@@ -256,6 +276,7 @@ mod tests {
                 version: String::new(),
                 process: 1,
                 app: String::new(),
+                instances: Vec::new(),
                 store: String::new(),
                 blocks,
                 certificates: Vec::new(),

@@ -176,7 +176,8 @@ async fn answer(ask: Ask, desk: &Desk) -> Said {
             };
         }
         Ask::Restart => {
-            return match shared.restarts.ask().await {
+            let all = shared.app.instances().len();
+            return match shared.restarts.ask_for(all).await {
                 Ok(process) => Said::Restarted { process },
                 Err(why) => Said::Failed { why },
             };

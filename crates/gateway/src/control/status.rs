@@ -1,11 +1,13 @@
 //! How everything stands.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use panoply_core::{CertificateSource, CounterStore as _};
 use panoply_tls::{CertificateInfo, Date};
 
-use super::message::{CertificateEntry, PAGE, Status};
+use super::message::{CertificateEntry, InstanceEntry, PAGE, Status};
+use crate::app::Instance;
 use crate::config::Span;
 use crate::settings::Live;
 use crate::shared::Shared;
@@ -46,7 +48,7 @@ fn maintenance(live: &Live) -> Option<String> {
 
 pub(crate) async fn status(shared: &Shared, store: &Deferred) -> Status {
     let live = shared.live.load_full();
-    let mut app = shared.app.load().to_string();
+    let mut app = shared.app.to_string();
     app.extend(shared.falls.told());
     let blocks = store.blocks(None, PAGE).await;
     let answers = match (blocks.is_ok(), &*shared.store_trouble.load()) {
@@ -96,10 +98,25 @@ pub(crate) async fn status(shared: &Shared, store: &Deferred) -> Status {
     let warnings = warnings
         .chain(lost)
         .chain(forgets.map(|why| why.to_string()));
+    let instances = shared.app.instances();
+    let entry = |instance: &Instance| {
+        let state = instance.load();
+        let process = instance.process();
+        let process = process.map(|(process, _)| process.as_raw_nonzero().get().unsigned_abs());
+        let requests = instance.busy().load(Ordering::Relaxed);
+        InstanceEntry {
+            number: instance.number(),
+            state: state.word().to_owned(),
+            standing: state.to_string(),
+            process,
+            requests: (instances.len() > 1).then_some(requests),
+        }
+    };
     Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         process: std::process::id(),
         app,
+        instances: instances.iter().map(entry).collect(),
         store: answers,
         blocks: blocks.ok().map(|page| page.len()),
         certificates,

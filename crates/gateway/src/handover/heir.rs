@@ -36,7 +36,7 @@ struct Inner {
 #[derive(Debug, Default)]
 struct Left {
     sockets: Vec<(Entrance, Option<SocketAddr>, Vec<OwnedFd>)>,
-    app: Option<(AppLeft, OwnedFd)>,
+    apps: Vec<(AppLeft, OwnedFd)>,
 }
 
 /// Listening sockets that were handed over.
@@ -71,7 +71,8 @@ impl Heir {
                 }
                 Word::Sockets { entrance, address } => left.add(entrance, address, with),
                 Word::App(app) => {
-                    left.app = with.into_iter().next().map(|process| (app, process));
+                    let process = with.into_iter().next();
+                    left.apps.extend(process.map(|process| (app, process)));
                 }
                 Word::Begin {
                     placeholder,
@@ -101,7 +102,7 @@ impl Heir {
     /// Whether an app runs that was told it.
     pub(crate) fn app_was_told(&self) -> bool {
         let left = self.0.left.lock().unwrap_or_else(PoisonError::into_inner);
-        left.app.as_ref().is_some_and(|(app, _)| app.told)
+        !left.apps.is_empty() && left.apps.iter().all(|(app, _)| app.told)
     }
 
     /// The keys of session tickets that clients of the gateway that runs have.
@@ -134,18 +135,23 @@ impl Heir {
         addresses.find(|address| address.port() == port)
     }
 
-    /// The app that runs, if it was started the same way, and `told` where a nonce belongs if it is to be.
-    pub(crate) fn app(
+    /// Up to so many `instances` of the app that run, if they were started the same way, and `told` where a nonce
+    /// belongs if they are to be.
+    pub(crate) fn apps(
         &self,
         command: &[String],
         user: Option<&str>,
         told: bool,
-    ) -> Option<(AppLeft, OwnedFd)> {
+        instances: usize,
+    ) -> Vec<(AppLeft, OwnedFd)> {
         let mut left = self.0.left.lock().unwrap_or_else(PoisonError::into_inner);
         let same = |app: &AppLeft| {
-            app.command == command && app.user.as_deref() == user && (app.told || !told)
+            app.command == command
+                && app.user.as_deref() == user
+                && (app.told || !told)
+                && app.instance < instances
         };
-        left.app.take_if(|app| same(&app.0))
+        left.apps.extract_if(.., |app| same(&app.0)).collect()
     }
 
     /// Everything is checked, and the app is up. Waits until the store is free: until the other gateway
@@ -171,14 +177,14 @@ impl Heir {
         }
     }
 
-    /// Clients are served; the sockets that nobody wants any more are closed. Gives the app that was not
-    /// taken.
-    pub(crate) fn ready(&self, took_app: bool) -> Option<(AppLeft, OwnedFd)> {
+    /// Clients are served; the sockets that nobody wants any more are closed. Gives what was not
+    /// taken of the app.
+    pub(crate) fn ready(&self, took_app: bool) -> Vec<(AppLeft, OwnedFd)> {
         let left = std::mem::take(&mut *self.0.left.lock().unwrap_or_else(PoisonError::into_inner));
         let unused = left.sockets.iter().map(|socket| socket.0).collect();
         // Where nobody listens, this gateway does not depend on anybody any more.
         let _ = self.say(&Word::Ready { took_app, unused });
-        left.app
+        left.apps
     }
 
     /// Another program takes over from this one: whatever this one dies of, the gateway before it is not to

@@ -75,6 +75,9 @@ pub(crate) struct AppLeft {
     /// Whether it was told where a nonce belongs; of one that an older program hands over that is not known.
     #[serde(default = "is_taken_for_told")]
     pub(crate) told: bool,
+    /// Which of several; an older program has one.
+    #[serde(default)]
+    pub(crate) instance: usize,
 }
 
 const fn is_taken_for_told() -> bool {
@@ -88,8 +91,7 @@ impl AppLeft {
     ///
     /// When it has ended.
     pub(crate) fn of(
-        process: Pid,
-        port: u16,
+        (instance, process, port): (usize, Pid, u16),
         command: &[String],
         user: Option<String>,
         told: bool,
@@ -101,6 +103,7 @@ impl AppLeft {
             command: command.to_vec(),
             user,
             told,
+            instance,
         };
         Ok((left, descriptor))
     }
@@ -136,7 +139,7 @@ enum Word {
         entrance: Entrance,
         address: Option<SocketAddr>,
     },
-    /// With a descriptor of the process.
+    /// With a descriptor of the process; one for each instance.
     App(AppLeft),
     /// The last of the introduction; an older program says nothing of tickets.
     Begin {

@@ -136,7 +136,7 @@ fn replaced_by(said: (Word, Vec<OwnedFd>), before: Option<Next>) -> Option<Next>
 #[derive(Debug)]
 pub(crate) struct Estate<'a> {
     pub(crate) sockets: Vec<(Entrance, Option<SocketAddr>, Vec<BorrowedFd<'a>>)>,
-    pub(crate) app: Option<(AppLeft, OwnedFd)>,
+    pub(crate) apps: Vec<(AppLeft, OwnedFd)>,
     pub(crate) placeholder: Option<String>,
     pub(crate) tickets: TicketKeys,
 }
@@ -216,7 +216,7 @@ impl Successor {
                 self.say(&Word::Sockets { entrance, address }, some).await?;
             }
         }
-        if let Some((app, process)) = &estate.app {
+        for (app, process) in &estate.apps {
             self.say(&Word::App(app.clone()), &[process.as_fd()])
                 .await?;
         }

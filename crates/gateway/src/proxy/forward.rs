@@ -14,9 +14,11 @@ use panoply_headers::Headers;
 
 use super::http1::{self, Ahead, Begun, Ended, Exchange, Head, Line, Upload};
 use super::pool::Pool;
+use super::pools::Choice;
 use super::stream::AppStream;
 use super::wait::Wait;
 use super::{Failure, Reach, headers, shared, stamping};
+use crate::app::Rank;
 use crate::body::{AppBody, Fault, Progress, RequestBody, ResponseBody};
 use crate::http1::Malformed;
 use crate::settings::{Allowance, Times};
@@ -44,13 +46,13 @@ pub(crate) struct Upstream {
 /// Sends `request` on; the answer is there as soon as its head is.
 ///
 /// It goes over a connection that has been used before if there is one, and over a new one if that turns out
-/// to be closed.
+/// to be closed; to another instance than was chosen if nobody accepts connections there.
 pub(crate) fn forward(
-    pool: &Rc<Pool>,
+    choice: Choice,
     upstream: &Upstream,
     request: Request<RequestBody>,
 ) -> Result<Forwarding, Failure> {
-    sent(pool, upstream, request, None)
+    sent(choice, upstream, request, None)
 }
 
 /// The same over a connection that is there for it alone.
@@ -60,11 +62,12 @@ pub(crate) fn forward_over(
     upstream: &Upstream,
     request: Request<RequestBody>,
 ) -> Result<Forwarding, Failure> {
-    sent(pool, upstream, request, Some(pool.line(stream)))
+    let line = pool.line(stream);
+    sent(Choice::only(pool), upstream, request, Some(line))
 }
 
 fn sent(
-    pool: &Rc<Pool>,
+    choice: Choice,
     upstream: &Upstream,
     mut request: Request<RequestBody>,
     own: Option<Line>,
@@ -77,10 +80,11 @@ fn sent(
     let asked = upgrade.is_some();
     let in_parts = upstream.placeholder.is_some()
         && stamping::may_be_in_parts(request.uri().path(), request.headers());
+    let pool = Rc::clone(&choice.pool);
     let state = if upstream.h2c && own.is_none() {
-        let (pool, upstream) = (Rc::clone(pool), upstream.clone());
+        let upstream = upstream.clone();
         State::Shared(Box::pin(async move {
-            shared::exchange(&pool, &upstream, times, request).await
+            shared::exchange(choice, &upstream, times, request).await
         }))
     } else {
         let method = request.method().clone();
@@ -97,17 +101,22 @@ fn sent(
         );
         // Nobody lets a request with such a length come this far.
         let upload = upload.ok_or(Failure::Body(Fault::Broken))?;
-        match line {
-            Some(line) => State::Asking {
+        if let Some(line) = line {
+            State::Asking {
+                choice,
                 exchange: Exchange::new(line, upload, method),
                 used,
-                wait: Wait::new(pool, times, &progress),
-            },
-            None => State::dialling((pool, &progress), upstream.reach.clone(), upload, method),
+                wait: Wait::new(&pool, times, &progress),
+            }
+        } else {
+            let reach = (upstream.reach.clone(), true);
+            State::dialling(choice, reach, &progress, upload, method)
         }
     };
     Ok(Forwarding {
         state,
+        pool,
+        seen: false,
         times,
         progress,
         nonce,
@@ -120,6 +129,10 @@ fn sent(
 #[derive(Debug)]
 pub(crate) struct Forwarding {
     state: State,
+    /// Of the instance that it is at.
+    pool: Rc<Pool>,
+    /// Whether it has been sent once more, after the app had seen it.
+    seen: bool,
     times: Times,
     progress: Rc<Progress>,
     nonce: Option<Nonce>,
@@ -138,12 +151,13 @@ type Later<T> = Pin<Box<dyn Future<Output = Result<T, Failure>>>>;
 enum State {
     /// A connection is made for it, or one that has been used before becomes free.
     Dialling {
-        dialled: Later<(Line, bool)>,
+        dialled: Later<(Choice, (Line, bool))>,
         upload: Upload,
         method: Method,
     },
     /// It has a connection, which may have been used before.
     Asking {
+        choice: Choice,
         exchange: Exchange,
         used: bool,
         wait: Wait,
@@ -154,16 +168,21 @@ enum State {
 }
 
 impl State {
+    /// Dials, and waits if nobody is there and it is to.
     fn dialling(
-        (pool, progress): (&Rc<Pool>, &Rc<Progress>),
-        reach: Reach,
+        choice: Choice,
+        (reach, waits): (Reach, bool),
+        progress: &Rc<Progress>,
         upload: Upload,
         method: Method,
     ) -> Self {
-        let (pool, progress) = (Rc::clone(pool), Rc::clone(progress));
+        let progress = Rc::clone(progress);
         let dialled = async move {
-            let connect = async || pool.connect().await;
-            reach.patiently((&pool, &progress), connect).await
+            let connect = async |pool: &Rc<Pool>| {
+                let _busy = pool.busy();
+                pool.connect().await
+            };
+            reach.patiently(choice, waits, &progress, connect).await
         };
         Self::Dialling {
             dialled: Box::pin(dialled),
@@ -189,19 +208,17 @@ impl Forwarding {
     pub(crate) fn poll(
         &mut self,
         cx: &mut Context<'_>,
-        pool: &Rc<Pool>,
         upstream: &Upstream,
     ) -> Poll<(Result<Response<ResponseBody>, Failure>, AppTime)> {
-        let answer = ready!(self.poll_answer(cx, pool, upstream));
+        let answer = ready!(self.poll_answer(cx, upstream));
         let sent = self.progress.sent();
-        let took = sent.map(|since| pool.moment().saturating_sub(since));
+        let took = sent.map(|since| self.pool.moment().saturating_sub(since));
         Poll::Ready((answer, AppTime::new(took, self.progress.waited())))
     }
 
     fn poll_answer(
         &mut self,
         cx: &mut Context<'_>,
-        pool: &Rc<Pool>,
         upstream: &Upstream,
     ) -> Poll<Result<Response<ResponseBody>, Failure>> {
         loop {
@@ -211,14 +228,17 @@ impl Forwarding {
                     let State::Dialling { upload, method, .. } = self.take() else {
                         return Poll::Pending;
                     };
-                    let (line, used) = dialled?;
+                    let (choice, (line, used)) = dialled?;
+                    self.pool = Rc::clone(&choice.pool);
                     self.state = State::Asking {
+                        choice,
                         exchange: Exchange::new(line, upload, method),
                         used,
-                        wait: Wait::new(pool, self.times, &self.progress),
+                        wait: Wait::new(&self.pool, self.times, &self.progress),
                     };
                 }
                 State::Asking { exchange, wait, .. } => {
+                    let pool = &self.pool;
                     let ahead = Ahead {
                         interims: pool.interims(),
                         headers: &upstream.headers,
@@ -233,29 +253,28 @@ impl Forwarding {
                             Err(Ended::Late)
                         }
                     };
-                    let State::Asking { exchange, used, .. } = self.take() else {
+                    let State::Asking {
+                        mut choice,
+                        exchange,
+                        used,
+                        ..
+                    } = self.take()
+                    else {
                         return Poll::Pending;
                     };
-                    let lost = used && matches!(answer, Err(Ended::Broken(_)));
-                    // What one app was given and has not done is not for another in its place.
-                    let seen = exchange.has_begun();
-                    let was_there = seen && exchange.is_behind(pool.moves());
-                    if lost && !was_there && exchange.may_go_again() {
-                        // The app may have ended because of it: the next one is not to be ended as well.
-                        let reach = if seen {
-                            Reach::at_once()
-                        } else {
-                            upstream.reach.clone()
-                        };
+                    if let Err(Ended::Broken(error)) = &answer
+                        && let Some(waits) =
+                            self.goes_again((&upstream.reach, &mut choice), &exchange, used, error)
+                    {
                         let (upload, method) = exchange.again();
                         self.progress.begin_anew();
-                        let whose = (pool, &self.progress);
-                        self.state = State::dialling(whose, reach, upload, method);
+                        let reach = (upstream.reach.clone(), waits);
+                        self.state = State::dialling(choice, reach, &self.progress, upload, method);
                         continue;
                     }
                     let head = answer.map_err(|ended| self.failure(ended))?;
                     let stall = self.times.stall;
-                    let answer = answered(pool, stall, exchange, head, self.asked)?;
+                    let answer = answered(&self.pool, stall, exchange, head, self.asked)?;
                     return Poll::Ready(self.passed(answer, upstream));
                 }
                 State::Shared(shared) => {
@@ -271,6 +290,34 @@ impl Forwarding {
 
     fn take(&mut self) -> State {
         std::mem::replace(&mut self.state, State::Over)
+    }
+
+    /// Whether a request that was broken off is sent once more, and whether it waits then, should nobody be there.
+    fn goes_again(
+        &mut self,
+        (reach, choice): (&Reach, &mut Choice),
+        exchange: &Exchange,
+        used: bool,
+        error: &http1::Error,
+    ) -> Option<bool> {
+        if !exchange.may_go_again() {
+            return None;
+        }
+        let seen = exchange.has_begun();
+        // What one app was given and has not done is not for another in its place.
+        let was_there = seen && exchange.is_behind(choice.pool.moves());
+        let lost = used && !was_there;
+        // What all know of this client's one instance has others only at need.
+        if lost && (!seen || choice.goes_together()) {
+            return Some(!seen);
+        }
+        // An instance that happened to end has others to answer for it, but one: not all are to be ended as well.
+        let first = !seen || !std::mem::replace(&mut self.seen, true);
+        if first && error.is_end() && reach.elsewhere(choice, Rank::Down) {
+            return Some(false);
+        }
+        // An app that may have ended because of it is not waited for, lest the next one be ended as well.
+        lost.then_some(false)
     }
 
     /// Whose fault it is the body knows best.
@@ -321,9 +368,9 @@ fn answered(
     }
     if switching {
         let stream = exchange.into_stream();
-        let (stream, first) = stream
+        let side = stream
             .ok_or_else(|| Failure::Broken(http1::Error::from(Malformed::Incomplete).into()))?;
-        answer.extensions_mut().insert(Tunnel::to(stream, first));
+        answer.extensions_mut().insert(Tunnel::to(side));
         return Ok(answer);
     }
     if !head.lasts && !exchange.is_sent() {

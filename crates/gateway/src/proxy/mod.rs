@@ -7,6 +7,7 @@ mod headers;
 pub(crate) mod http1;
 mod multiplexed;
 mod pool;
+mod pools;
 mod reach;
 pub(crate) mod scheme;
 mod secured;
@@ -32,6 +33,7 @@ pub(crate) use headers::{end_hops, named, to_service, upgrade};
 pub(crate) use http1::Interims;
 pub(crate) use multiplexed::Turn;
 pub(crate) use pool::Pool;
+pub(crate) use pools::{Busy, Choice, Client, Pools};
 pub(crate) use reach::Reach;
 pub(crate) use stamping::{ask_for_all, stamped};
 pub(crate) use stream::{AppAddress, AppStream};
@@ -126,6 +128,14 @@ impl Failure {
             }
             _ => false,
         }
+    }
+
+    /// Whether nothing was sent to anybody, and another instance may well take it.
+    pub(crate) const fn may_go_elsewhere(&self) -> bool {
+        matches!(
+            self,
+            Self::Starting | Self::Away(_) | Self::ConnectTimeout | Self::Tls(_) | Self::NotHttp2
+        )
     }
 
     /// What the client is told.

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use super::Failure;
 use super::http1::Patience;
 use super::pool::CONNECT;
+use super::pools::Busy;
 use super::stream::AppStream;
 use super::uploads::{Outgoing, Tasks, Upload};
 use crate::body::RequestBody;
@@ -118,6 +119,7 @@ impl Line {
         let turn = Turn {
             taken: Rc::clone(&self.taken),
             upload: None,
+            busy: None,
         };
         (self.sender.clone(), turn)
     }
@@ -132,6 +134,8 @@ pub(crate) struct Turn {
     taken: Rc<Cell<usize>>,
     /// Its body, which may still be on its way when its answer is out.
     upload: Option<Rc<Upload>>,
+    /// That the app is at it.
+    pub(super) busy: Option<Busy>,
 }
 
 impl Drop for Turn {

@@ -1,4 +1,4 @@
-//! One worker's connections to the app.
+//! One worker's connections to an instance of the app.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use panoply_core::{Clock, Scheme};
@@ -16,6 +18,7 @@ use super::Failure;
 use super::deadlines::{Deadline, Deadlines};
 use super::http1::{Home, Interims, Line, Patience, Room};
 use super::multiplexed::{Dialled, Multiplexed};
+use super::pools::Busy;
 use super::secured;
 use super::stream::{AppAddress, AppStream, connect_unix};
 use crate::descriptors::{Descriptors, LOOK, Use, have_run_out};
@@ -45,10 +48,12 @@ pub(crate) struct Pool {
     deadlines: Rc<Deadlines>,
     /// Shared with what goes on by itself.
     going_on: Rc<()>,
-    interims: Interims,
+    interims: Rc<Interims>,
     room: Room,
     descriptors: Descriptors,
     clock: Rc<dyn Clock>,
+    /// Where it is counted how much the instance has to do, if there are others.
+    busy: Option<Arc<AtomicUsize>>,
 }
 
 #[derive(Debug)]
@@ -66,13 +71,42 @@ impl Pool {
             shared: Multiplexed::default(),
             deadlines: Rc::default(),
             going_on: Rc::default(),
-            interims: Interims::default(),
+            interims: Rc::default(),
             room: Room::default(),
             descriptors,
             clock,
+            busy: None,
         };
         pool.sweep();
         pool
+    }
+
+    /// Another one of the same worker.
+    pub(super) fn beside(&self) -> Self {
+        Self {
+            address: RefCell::default(),
+            moves: Cell::default(),
+            idle: RefCell::default(),
+            shared: Multiplexed::default(),
+            deadlines: Rc::clone(&self.deadlines),
+            going_on: Rc::default(),
+            interims: Rc::clone(&self.interims),
+            room: self.room.clone(),
+            descriptors: self.descriptors.clone(),
+            clock: Rc::clone(&self.clock),
+            busy: None,
+        }
+    }
+
+    /// Its requests are counted there.
+    pub(super) fn counted_by(mut self, busy: &Arc<AtomicUsize>) -> Self {
+        self.busy = Some(Arc::clone(busy));
+        self
+    }
+
+    /// One more request; until that is dropped.
+    pub(super) fn busy(&self) -> Option<Busy> {
+        self.busy.as_ref().map(Busy::with)
     }
 
     /// Sends to `address` from now on; to nobody without one.
@@ -134,7 +168,7 @@ impl Pool {
     }
 
     /// What the app says ahead of its answers.
-    pub(crate) const fn interims(&self) -> &Interims {
+    pub(crate) fn interims(&self) -> &Interims {
         &self.interims
     }
 
@@ -144,7 +178,7 @@ impl Pool {
         let mut idle = self.idle.borrow_mut();
         std::iter::from_fn(|| idle.pop())
             .find(|idle| idle.until > now && idle.line.stands())
-            .map(|idle| idle.line)
+            .map(|idle| idle.line.held_by(self.busy()))
     }
 
     /// Closes what is idle: its file descriptors are of more use elsewhere.
@@ -162,7 +196,10 @@ impl Pool {
     pub(super) async fn connect(&self) -> Result<(Line, bool), Failure> {
         let free = || self.reuse().map(|line| (line, true));
         let number = self.moves.get();
-        let new = |stream| (Line::new(stream, number, self.room.clone()), false);
+        let new = |stream| {
+            let line = Line::new(stream, number, self.room.clone());
+            (line.held_by(self.busy()), false)
+        };
         self.new_or_free(new, free).await
     }
 
@@ -187,6 +224,7 @@ impl Pool {
         let wanted = self.moves.get() == line.move_number && idle.len() < MOST_IDLE;
         if wanted && !home.keep.is_zero() {
             let until = self.deadlines.now() + home.keep;
+            let line = line.held_by(None);
             idle.push(Idle { line, until });
         }
     }
@@ -294,98 +332,4 @@ async fn in_time<T>(dial: impl Future<Output = io::Result<T>>) -> Result<T, Fail
 }
 
 #[cfg(test)]
-mod tests {
-    use hyper_util::rt::{TokioExecutor, TokioIo};
-    use panoply_core::ManualClock;
-    use tokio::net::TcpListener;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn a_connection_to_where_the_app_was_is_not_kept() {
-        let pool = Rc::new(Pool::new(
-            Rc::new(ManualClock::new()),
-            Descriptors::default(),
-        ));
-        let listeners = [
-            TcpListener::bind("127.0.0.1:0").await.unwrap(),
-            TcpListener::bind("127.0.0.1:0").await.unwrap(),
-        ];
-        let [before, after] = listeners.each_ref().map(|one| one.local_addr().unwrap());
-        pool.move_to(Some(&AppAddress::Tcp(before)));
-        let (stays, _) = pool.connect().await.unwrap();
-        let (moves, _) = pool.connect().await.unwrap();
-        pool.give_back(stays, &pool.home(true, None));
-        assert!(pool.reuse().is_some());
-        // The answer that it was waiting for begins only now.
-        pool.move_to(Some(&AppAddress::Tcp(after)));
-        pool.give_back(moves, &pool.home(true, None));
-        assert!(pool.reuse().is_none());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_unix_socket_with_a_full_queue_is_waited_for() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("app.sock");
-        let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None);
-        let socket = socket.unwrap();
-        socket
-            .bind(&socket2::SockAddr::unix(&path).unwrap())
-            .unwrap();
-        socket.listen(1).unwrap();
-        socket.set_nonblocking(true).unwrap();
-        let listener = tokio::net::UnixListener::from_std(socket.into()).unwrap();
-        let pool = Pool::new(Rc::new(ManualClock::new()), Descriptors::default());
-        pool.move_to(Some(&AppAddress::Unix(path.as_path().into())));
-        let app = async {
-            // As long as an app may be busy with something else.
-            tokio::time::sleep(CONNECT / 2).await;
-            for _ in 0..8 {
-                let accepted = tokio::time::timeout(CONNECT, listener.accept()).await;
-                accepted.expect("a connection is given up").unwrap();
-            }
-        };
-        let requests = futures_util::future::join_all((0..8).map(|_| pool.dial()));
-        let (connected, ()) = tokio::join!(requests, app);
-        assert!(connected.iter().all(Result::is_ok), "{connected:?}");
-        // Not for ever.
-        let connected = futures_util::future::join_all((0..8).map(|_| pool.dial())).await;
-        let late = |one| matches!(one, &Err(Failure::ConnectTimeout));
-        assert!(connected.iter().any(late), "{connected:?}");
-    }
-
-    #[tokio::test]
-    async fn without_a_descriptor_a_place_that_becomes_free_is_taken() {
-        let descriptors = Descriptors::default();
-        let pool = Rc::new(Pool::new(Rc::new(ManualClock::new()), descriptors.clone()));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        pool.move_to(Some(&AppAddress::Tcp(listener.local_addr().unwrap())));
-        let app = async {
-            let (stream, _) = listener.accept().await.unwrap();
-            let mut server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-            let service = hyper::service::service_fn(|_| std::future::pending::<NoAnswer>());
-            let serve = server.max_concurrent_streams(1);
-            let _ = serve.serve_connection(TokioIo::new(stream), service).await;
-        };
-        let requests = async {
-            let lines = pool.multiplexed();
-            let first = lines.open(pool.dial_shared()).await.unwrap();
-            descriptors.leave(1);
-            let free = async {
-                tokio::time::sleep(LOOK * 5).await;
-                drop(first);
-            };
-            let (second, ()) = tokio::join!(lines.open(pool.dial_shared()), free);
-            assert!(second.is_ok(), "{second:?}");
-        };
-        let both = async {
-            tokio::select! {
-                () = app => panic!("the app ends first"),
-                () = requests => {}
-            }
-        };
-        tokio::task::LocalSet::new().run_until(both).await;
-    }
-
-    type NoAnswer = Result<http::Response<String>, std::convert::Infallible>;
-}
+mod tests;

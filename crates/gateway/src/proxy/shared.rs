@@ -10,21 +10,24 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
+use hyper::client::conn::http2::SendRequest;
 use panoply_core::{ClientAddress, Connection, RequestId, Scheme};
 
 use super::forward::Upstream;
 use super::multiplexed::Turn;
 use super::pool::Pool;
+use super::pools::Choice;
 use super::stamping::ask_for_all;
 use super::uploads::Outgoing;
 use super::wait::Wait;
-use super::{Failure, Reach, headers};
+use super::{Failure, headers};
+use crate::app::Rank;
 use crate::body::{AppBody, Progress, RequestBody};
 use crate::settings::Times;
 
 /// Sends `request` on and gives the answer as soon as its head is there.
 pub(super) async fn exchange(
-    pool: &Rc<Pool>,
+    choice: Choice,
     upstream: &Upstream,
     times: Times,
     mut request: Request<RequestBody>,
@@ -32,11 +35,11 @@ pub(super) async fn exchange(
     prepare(
         &mut request,
         upstream.placeholder.is_some(),
-        pool.scheme(),
+        choice.pool.scheme(),
         upstream.host.as_ref(),
     );
     let progress = request.body().progress();
-    let (mut answer, turn) = share(pool, upstream, times, request, &progress).await?;
+    let (mut answer, turn) = share(choice, upstream, times, request, &progress).await?;
     if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
         return Err(Failure::Unasked);
     }
@@ -128,38 +131,65 @@ impl Again {
 
 /// Sends over a connection that others use too, and over a new one if the app is done with that.
 async fn share(
-    pool: &Pool,
+    choice: Choice,
     upstream: &Upstream,
     times: Times,
     request: Request<RequestBody>,
     progress: &Progress,
 ) -> Result<(Response<Incoming>, Turn), Failure> {
-    let lines = pool.multiplexed();
-    let patience = || pool.patience(times.stall);
-    let open = async || lines.open(pool.dial_shared()).await;
-    let (mut sender, mut turn) = upstream.reach.patiently((pool, progress), open).await?;
+    let open = async |pool: &Rc<Pool>| {
+        let busy = pool.busy();
+        let (sender, mut turn) = pool.multiplexed().open(pool.dial_shared()).await?;
+        turn.busy = busy;
+        Ok((sender, turn))
+    };
+    let reach = &upstream.reach;
+    let reached = reach.patiently(choice, true, progress, open).await?;
+    let (mut choice, (mut sender, mut turn)) = reached;
     let again = Again::of(&request);
-    let moves = pool.moves();
-    let send = request.map(|body| lines.outgoing(body, &mut turn, patience()));
-    let send = sender.try_send_request(send);
-    let (request, reach) = match (answer(pool, times, progress, send).await, again) {
+    let before = Rc::clone(&choice.pool);
+    let moves = before.moves();
+    let sent = send(&before, times, progress, (&mut sender, &mut turn), request);
+    let (request, waits) = match (sent.await, again) {
         (Ok(answer), _) => return Ok((answer, turn)),
-        (Err(Unanswered::Unsent(unsent)), _) => (*unsent, upstream.reach.clone()),
+        (Err(Unanswered::Unsent(unsent)), _) => (*unsent, true),
         // Refused unseen, or lost with its connection: hyper does not tell one from the other. An app that may have
-        // ended because of it is not waited for, and one in its place not asked.
-        (Err(Unanswered::Broken(_)), Some(again)) if pool.moves() == moves => {
-            (again.request(), Reach::at_once())
+        // ended because of it is not waited for, and one in its place not asked, but another instance once.
+        (Err(Unanswered::Broken(_)), Some(again))
+            if before.moves() == moves || reach.elsewhere(&mut choice, Rank::Down) =>
+        {
+            (again.request(), false)
         }
         (Err(error), _) => return Err(error.failure(progress)),
     };
-    lines.retire(&turn);
+    before.multiplexed().retire(&turn);
     drop(turn);
-    let (mut sender, mut turn) = reach.patiently((pool, progress), open).await?;
+    let reached = reach.patiently(choice, waits, progress, open).await?;
+    let (choice, (mut sender, mut turn)) = reached;
     progress.begin_anew();
-    let send = request.map(|body| lines.outgoing(body, &mut turn, patience()));
-    let send = sender.try_send_request(send);
-    let answered = answer(pool, times, progress, send).await;
+    let sent = send(
+        &choice.pool,
+        times,
+        progress,
+        (&mut sender, &mut turn),
+        request,
+    );
+    let answered = sent.await;
     Ok((answered.map_err(|error| error.failure(progress))?, turn))
+}
+
+/// Sends over a connection, in the turn that it has there.
+async fn send(
+    pool: &Pool,
+    times: Times,
+    progress: &Progress,
+    (sender, turn): (&mut SendRequest<Outgoing>, &mut Turn),
+    request: Request<RequestBody>,
+) -> Result<Response<Incoming>, Unanswered> {
+    let patience = pool.patience(times.stall);
+    let outgoing = |body| pool.multiplexed().outgoing(body, turn, patience);
+    let sent = sender.try_send_request(request.map(outgoing));
+    answer(pool, times, progress, sent).await
 }
 
 /// Why there is no answer, and what is left of the request.

@@ -136,14 +136,15 @@ impl Running<'_> {
         for session in [Some(started), relapse.left].into_iter().flatten() {
             tokio::task::spawn_local(session.end(self.settings.drain));
         }
-        if let Some(left) = by.app.filter(|_| *self.fate.borrow() == Fate::GoesOn) {
+        if !by.apps.is_empty() && *self.fate.borrow() == Fate::GoesOn {
             // What looked after it has let it go.
             let _ = (&mut self.app).await;
             self.fate.send_replace(Fate::Runs);
+            { self.shared.app.instances().iter() }.for_each(|instance| instance.set_taken(false));
             self.app = tokio::task::spawn_local(app::run(
                 Arc::clone(self.shared),
                 self.settings.clone(),
-                Some(left),
+                by.apps,
                 self.fate.subscribe(),
             ));
         }
@@ -172,11 +173,16 @@ impl Running<'_> {
         log::notify_successor(process);
         // Of two that answer, only one would be right.
         self.admin.take().iter().for_each(Task::abort);
-        let ours = self.shared.process();
-        let ours = ours.map(|(process, _)| process.as_raw_nonzero().get());
-        if let Some((app, _)) = &by.app
-            && Some(app.process) == ours
-        {
+        let mut goes_on = false;
+        for instance in self.shared.app.instances() {
+            let ours = instance.process();
+            let ours = ours.map(|(process, _)| process.as_raw_nonzero().get());
+            // One that was started since is not the other's.
+            let is_taken = by.apps.iter().any(|(app, _)| Some(app.process) == ours);
+            instance.set_taken(is_taken);
+            goes_on |= is_taken;
+        }
+        if goes_on {
             self.fate.send_replace(Fate::GoesOn);
         }
         if let Some(listeners) = Rc::get_mut(&mut self.listeners) {

@@ -2,15 +2,50 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::HeaderValue;
 use panoply_tls::AppTls;
 
-use super::App;
 use crate::app::Health;
 use crate::config::{ConfigError, Loaded, Upstream};
 use crate::here;
+use crate::own::Own;
 use crate::surroundings::Surroundings;
+
+/// What stands behind the gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum App {
+    /// A command of ours to start.
+    Command {
+        command: Vec<String>,
+        start_timeout: Duration,
+        instances: usize,
+    },
+    /// Somebody else's instances, and how each is known where it speaks TLS.
+    Upstream(Vec<(Upstream, Option<Arc<AppTls>>)>),
+    /// A service of this process.
+    Own(Own),
+}
+
+impl App {
+    /// The service of this process, if it is one.
+    pub(crate) const fn own(&self) -> Option<&Own> {
+        match self {
+            Self::Own(own) => Some(own),
+            Self::Command { .. } | Self::Upstream(..) => None,
+        }
+    }
+
+    /// How many instances it has.
+    pub(crate) const fn instances(&self) -> usize {
+        match self {
+            Self::Command { instances, .. } => *instances,
+            Self::Upstream(all) => all.len(),
+            Self::Own(_) => 1,
+        }
+    }
+}
 
 /// What the app is asked for to know that it is well.
 pub(super) fn health(loaded: &Loaded, by_https: bool) -> Result<Option<Health>, ConfigError> {
@@ -53,10 +88,21 @@ pub(super) fn app(loaded: &Loaded, around: &Surroundings) -> Result<App, ConfigE
         (Some(command), None) => Ok(App::Command {
             command: command.clone(),
             start_timeout: app.start_timeout.get(),
+            instances: app.instances.get(),
         }),
-        (None, Some(upstream)) => {
-            let tls = tls(loaded, around, upstream)?;
-            Ok(App::Upstream(upstream.clone(), tls))
+        (None, Some(_)) if loaded.value("app.instances").is_some() => Err(loaded
+            .error(
+                "app.instances",
+                "app.instances: somebody else starts the app (`app.upstream`)",
+            )
+            .with_help(
+                "write where its instances are as a list: `upstream = [\"http://127.0.0.1:3000\", \
+                 \"http://127.0.0.1:3001\"]`",
+            )),
+        (None, Some(upstreams)) => {
+            let each = upstreams.addresses().iter();
+            let each = each.map(|one| Ok((one.clone(), tls(loaded, around, one)?)));
+            each.collect::<Result<_, _>>().map(App::Upstream)
         }
         (None, None) => Err(loaded.error("app", "there is no app to guard").with_help(
             "say how to start it, `panoply run -- node server.js`, or where it runs, \
@@ -103,7 +149,18 @@ pub(super) fn not_ourselves(
     app: &App,
     listeners: [(&'static str, Option<SocketAddr>); 3],
 ) -> Result<(), ConfigError> {
-    let App::Upstream(Upstream::Tcp { host, port, .. }, _) = app else {
+    let App::Upstream(upstreams) = app else {
+        return Ok(());
+    };
+    { upstreams.iter() }.try_for_each(|(one, _)| not_here(loaded, one, listeners))
+}
+
+fn not_here(
+    loaded: &Loaded,
+    upstream: &Upstream,
+    listeners: [(&'static str, Option<SocketAddr>); 3],
+) -> Result<(), ConfigError> {
+    let Upstream::Tcp { host, port, .. } = upstream else {
         return Ok(());
     };
     let here = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];

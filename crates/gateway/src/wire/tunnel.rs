@@ -14,18 +14,21 @@ use tokio::io::{
 
 use super::serve::Line;
 use super::watch::Watch;
-use crate::proxy::AppStream;
+use crate::proxy::{AppStream, Busy};
 
 /// The app's end of a tunnel, as an extension of its answer, and what it has said already.
 ///
 /// One thread alone uses it; the lock is there because extensions must be such as could be sent
 /// elsewhere.
 #[derive(Debug, Clone)]
-pub(crate) struct Tunnel(Arc<Mutex<Option<(AppStream, Bytes)>>>);
+pub(crate) struct Tunnel(Arc<Mutex<Option<Side>>>);
+
+/// The app's side, what it has said, and that it is at it.
+type Side = (AppStream, Bytes, Option<Busy>);
 
 impl Tunnel {
-    pub(crate) fn to(stream: AppStream, first: Bytes) -> Self {
-        Self(Arc::new(Mutex::new(Some((stream, first)))))
+    pub(crate) fn to(side: Side) -> Self {
+        Self(Arc::new(Mutex::new(Some(side))))
     }
 
     /// Passes bytes both ways until both sides have said all, for the connection that `line` is of; the client
@@ -38,7 +41,7 @@ impl Tunnel {
         T: AsyncRead + AsyncWrite + Unpin + 'static,
     {
         let app = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some((app, first)) = app else {
+        let Some((app, first, busy)) = app else {
             return;
         };
         let (watch, slot) = (Arc::clone(&line.watch), Rc::clone(&line.slot));
@@ -47,7 +50,7 @@ impl Tunnel {
             if let Err(error) = pass((client, said), (app, first), &passing).await {
                 tracing::trace!(%error, "a tunnel broke off");
             }
-            drop(slot);
+            drop((slot, busy));
         });
         line.worker.look_after(watch, task.abort_handle());
     }

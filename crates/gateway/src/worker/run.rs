@@ -62,7 +62,7 @@ pub(crate) fn run(post: &mut Post, begun: impl FnOnce()) -> std::io::Result<()> 
         while let Some(ended) = accepting.join_next().await {
             panic_on(ended);
         }
-        let busy = || worker.sweeper.serving() > 0 || worker.pool.is_sending();
+        let busy = || worker.sweeper.serving() > 0 || worker.pools.is_sending();
         while busy() && clock.monotonic() < deadline {
             tokio::select! {
                 _ = ticks.tick() => worker.sweep(true),

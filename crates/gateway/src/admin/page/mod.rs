@@ -73,8 +73,14 @@ pub(super) async fn desk(
     html.raw(
         "<nav aria-label=\"Sections\"><ul><li><a href=\"#traffic\">Traffic</a><li>\
          <a href=\"#refusals\">Refusals</a><li><a href=\"#blocks\">Blocks</a><li>\
-         <a href=\"#reports\">Policy reports</a><li><a href=\"#certificates\">Certificates</a><li>\
-         <a href=\"#store\">Store</a></ul></nav><main id=\"main\" data-tables=\"",
+         <a href=\"#reports\">Policy reports</a><li>",
+    );
+    if standing::has_instances(&view) {
+        html.raw("<a href=\"#app\">App</a><li>");
+    }
+    html.raw(
+        "<a href=\"#certificates\">Certificates</a><li><a href=\"#store\">Store</a></ul></nav>\
+         <main id=\"main\" data-tables=\"",
     );
     html.text(&view.marks).raw("\">");
     html.raw("<p id=\"stale\" class=\"notice\" role=\"status\" hidden></p>");

@@ -1,8 +1,11 @@
-//! Certificates and the store.
+//! The app's instances, certificates and the store.
 
 use super::{Html, View, cell, code, table};
 
 pub(super) fn show(html: &mut Html, view: &View) {
+    if has_instances(view) {
+        instances(html, view);
+    }
     html.raw("<section id=\"certificates\" aria-labelledby=\"h-certificates\"><h2 id=\"h-certificates\">Certificates</h2>");
     let certificates = &view.status.certificates;
     if certificates.is_empty() {
@@ -34,6 +37,30 @@ pub(super) fn show(html: &mut Html, view: &View) {
         let blocks = view.status.count_of_blocks();
         cell(html, blocks.as_deref().unwrap_or("not known"));
         html.raw("</tr>");
+    });
+    html.raw("</section>");
+}
+
+/// Whether there is more to say of the app than what stands above.
+pub(super) fn has_instances(view: &View) -> bool {
+    view.status.instances.len() > 1
+}
+
+fn instances(html: &mut Html, view: &View) {
+    html.raw("<section id=\"app\" aria-labelledby=\"h-app\"><h2 id=\"h-app\">App</h2>");
+    let columns = ["Instance", "Standing", "Process", "Requests"];
+    table(html, "Instances", &columns, |html| {
+        for one in &view.status.instances {
+            html.raw("<tr>");
+            cell(html, one.number.to_string());
+            html.raw("<td class=\"long\">")
+                .text(&one.standing)
+                .raw("</td>");
+            let process = one.process.map(|process| process.to_string());
+            cell(html, process.as_deref().unwrap_or("not ours"));
+            cell(html, one.requests.unwrap_or_default().to_string());
+            html.raw("</tr>");
+        }
     });
     html.raw("</section>");
 }

@@ -14,6 +14,7 @@ use super::upload::{Stopped, Upload};
 use super::{Error, START};
 use crate::http1::Malformed;
 use crate::proxy::AppStream;
+use crate::proxy::pools::Busy;
 
 /// One request on one connection, until the head of its answer is there.
 #[derive(Debug)]
@@ -77,8 +78,8 @@ impl Exchange {
         (self.upload, self.method)
     }
 
-    /// The connection, once it carries another protocol, and what has come of that.
-    pub(in crate::proxy) fn into_stream(self) -> Option<(AppStream, Bytes)> {
+    /// The connection, once it carries another protocol, what has come of that, and that the app is at it.
+    pub(in crate::proxy) fn into_stream(self) -> Option<(AppStream, Bytes, Option<Busy>)> {
         self.line.into_stream().filter(|_| self.upload.is_done())
     }
 

@@ -13,6 +13,7 @@ use tokio::task::AbortHandle;
 use super::Error;
 use super::head::MOST_BYTES;
 use super::upload::{Stopped, Upload};
+use crate::proxy::Busy;
 use crate::proxy::deadlines::{Deadline, Deadlines};
 use crate::proxy::stream::{AppStream, ReadHalf, WriteHalf};
 
@@ -41,6 +42,8 @@ pub(crate) struct Line {
     room: Room,
     /// Room for the next request's head.
     pub(super) text: Vec<u8>,
+    /// That the app is at the request on it, as long as there is one.
+    busy: Option<Busy>,
 }
 
 impl Line {
@@ -54,7 +57,14 @@ impl Line {
             reads: SMALLEST,
             room,
             text: Vec::new(),
+            busy: None,
         }
+    }
+
+    /// With what says that the app is at a request on it, or at none.
+    pub(in crate::proxy) fn held_by(mut self, busy: Option<Busy>) -> Self {
+        self.busy = busy;
+        self
     }
 
     /// Whether the app has neither closed it nor said anything that nobody has asked for.
@@ -117,10 +127,10 @@ impl Line {
         }
     }
 
-    /// Its two ends as one, and what has come already.
-    pub(super) fn into_stream(self) -> Option<(AppStream, Bytes)> {
+    /// Its two ends as one, what has come already, and that the app is at it.
+    pub(super) fn into_stream(self) -> Option<(AppStream, Bytes, Option<Busy>)> {
         let stream = self.from.reunite(self.to?)?;
-        Some((stream, self.bytes.freeze()))
+        Some((stream, self.bytes.freeze(), self.busy))
     }
 }
 

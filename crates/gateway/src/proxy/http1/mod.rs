@@ -55,5 +55,12 @@ pub(crate) enum Error {
     Length,
 }
 
+impl Error {
+    /// Whether the connection came to its end, whatever was said on it.
+    pub(in crate::proxy) const fn is_end(&self) -> bool {
+        matches!(self, Self::Io(_) | Self::Malformed(Malformed::Incomplete))
+    }
+}
+
 #[cfg(test)]
 mod tests;

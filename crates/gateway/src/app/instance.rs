@@ -1,0 +1,175 @@
+//! One instance of the app: where it is, whether it answers there, and its process.
+
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::{ArcSwap, Guard};
+use rustix::process::Pid;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::restart::Restarts;
+use super::standing::Whole;
+use super::state::{AppState, Rank};
+use crate::proxy::AppAddress;
+
+/// One of several that are the same app.
+#[derive(Debug)]
+pub(crate) struct Instance {
+    number: usize,
+    /// Whether there is no other.
+    is_alone: bool,
+    state: ArcSwap<AppState>,
+    /// A [`Rank`], for whoever looks with each request.
+    rank: AtomicU8,
+    /// Since when nobody accepts connections, as far as that is known.
+    away: Mutex<Option<Instant>>,
+    /// That it is elsewhere than it was, or there anew.
+    elsewhere: Notify,
+    /// How many requests it is at, and connections that carry something else by now.
+    busy: Arc<AtomicUsize>,
+    /// Its process and port, where it is ours to look after.
+    process: Mutex<Option<(Pid, u16)>>,
+    /// Whether another gateway has taken that process.
+    taken: AtomicBool,
+    pub(super) restarts: Restarts,
+    whole: Arc<Whole>,
+}
+
+impl Instance {
+    pub(super) fn new(number: usize, is_alone: bool, whole: Arc<Whole>) -> Self {
+        Self {
+            number,
+            is_alone,
+            state: ArcSwap::from_pointee(AppState::Starting),
+            rank: AtomicU8::new(Rank::Away as u8),
+            away: Mutex::new(Some(Instant::now())),
+            elsewhere: Notify::new(),
+            busy: Arc::default(),
+            process: Mutex::default(),
+            taken: AtomicBool::new(false),
+            restarts: Restarts::default(),
+            whole,
+        }
+    }
+
+    /// Its number for the log, where there are several.
+    pub(super) fn told(&self) -> Option<usize> {
+        (!self.is_alone).then_some(self.number)
+    }
+
+    /// Counted from 0.
+    pub(crate) const fn number(&self) -> usize {
+        self.number
+    }
+
+    pub(crate) fn load(&self) -> Guard<Arc<AppState>> {
+        self.state.load()
+    }
+
+    /// How many requests it is at; not counted where it is the only one.
+    pub(crate) const fn busy(&self) -> &Arc<AtomicUsize> {
+        &self.busy
+    }
+
+    /// What is to be said for sending it a request.
+    pub(crate) fn rank(&self) -> Rank {
+        match self.rank.load(Ordering::Relaxed) {
+            0 => Rank::Up,
+            1 => Rank::Unknown,
+            2 => Rank::Down,
+            _ => Rank::Away,
+        }
+    }
+
+    pub(crate) fn set(&self, state: AppState) {
+        if state == AppState::Starting {
+            self.is_away();
+        }
+        let is_up = state.is_up();
+        let was_up = self.state.swap(Arc::new(state)).is_up();
+        let up = &self.whole.up;
+        let up = match (was_up, is_up) {
+            (false, true) => up.fetch_add(1, Ordering::AcqRel) + 1,
+            (true, false) => up.fetch_sub(1, Ordering::AcqRel) - 1,
+            _ => up.load(Ordering::Acquire),
+        };
+        self.whole.metrics.app_up(up);
+        self.rank_anew(self.away().is_some());
+    }
+
+    fn rank_anew(&self, is_away: bool) {
+        let rank = match &**self.load() {
+            _ if is_away => Rank::Away,
+            AppState::Up(_) | AppState::Own => Rank::Up,
+            AppState::Down(_, None) => Rank::Unknown,
+            AppState::Down(..) => Rank::Down,
+            AppState::Starting => Rank::Away,
+        };
+        self.rank.store(rank as u8, Ordering::Relaxed);
+    }
+
+    /// It has been started, and accepts connections at `address`; whether that is all that is asked of it.
+    pub(crate) fn found(&self, address: AppAddress, is_all: bool) {
+        self.set(if is_all {
+            AppState::Up(address)
+        } else {
+            AppState::Down(address, None)
+        });
+        self.accepts();
+        self.elsewhere.notify_one();
+    }
+
+    /// It is at `address` from now on; it answers as well as it did where it was.
+    pub(super) fn moved(&self, address: AppAddress) {
+        self.set(match &**self.load() {
+            AppState::Up(_) => AppState::Up(address),
+            AppState::Down(_, why) => AppState::Down(address, why.clone()),
+            AppState::Starting | AppState::Own => AppState::Down(address, None),
+        });
+        self.elsewhere.notify_one();
+    }
+
+    /// It accepts connections: whoever waits tries again.
+    pub(crate) fn accepts(&self) {
+        let mut away = self.away();
+        *away = None;
+        self.rank_anew(false);
+        drop(away);
+        self.whole.seen.send_modify(|seen| *seen += 1);
+    }
+
+    /// Nobody accepts connections; gives since when.
+    pub(crate) fn is_away(&self) -> Instant {
+        let mut away = self.away();
+        let since = *away.get_or_insert_with(Instant::now);
+        self.rank_anew(true);
+        since
+    }
+
+    fn away(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        self.away.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Resolves once it is worth a look, since it is not where it was.
+    pub(super) async fn is_elsewhere(&self) {
+        self.elsewhere.notified().await;
+    }
+
+    pub(super) fn set_process(&self, process: Option<(Pid, u16)>) {
+        *self.process.lock().unwrap_or_else(PoisonError::into_inner) = process;
+    }
+
+    pub(crate) fn process(&self) -> Option<(Pid, u16)> {
+        *self.process.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says whether another gateway has taken its process.
+    pub(crate) fn set_taken(&self, taken: bool) {
+        self.taken.store(taken, Ordering::Release);
+    }
+
+    pub(super) fn is_taken(&self) -> bool {
+        self.taken.load(Ordering::Acquire)
+    }
+}
