@@ -68,7 +68,7 @@ impl Settings {
         let [http, https, admin] = self.listeners();
         let app = match &self.app {
             App::Command { command, .. } => ("app.command", command.join(" ")),
-            App::Upstream(_) => {
+            App::Upstream { .. } => {
                 let written = config.app.upstream.as_ref();
                 let written = written.map(ToString::to_string);
                 ("app.upstream", written.unwrap_or_default())

@@ -375,7 +375,7 @@ fn came_to(ended: Ended, settings: &Settings) -> Result<Outcome, Error> {
         Ended::NotStarted(source) => {
             let program = match &settings.app {
                 App::Command { command, .. } => command.first().cloned().unwrap_or_default(),
-                App::Upstream(_) | App::Own(_) => String::new(),
+                App::Upstream { .. } | App::Own(_) => String::new(),
             };
             Err(Error::App { program, source })
         }

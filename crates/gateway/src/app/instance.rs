@@ -1,6 +1,6 @@
 //! One instance of the app: where it is, whether it answers there, and its process.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
@@ -20,6 +20,8 @@ pub(crate) struct Instance {
     /// Whether there is no other.
     is_alone: bool,
     state: ArcSwap<AppState>,
+    /// What clients are nearer to it by than to others.
+    mark: AtomicU64,
     /// A [`Rank`], for whoever looks with each request.
     rank: AtomicU8,
     /// Since when nobody accepts connections, as far as that is known.
@@ -42,6 +44,7 @@ impl Instance {
             number,
             is_alone,
             state: ArcSwap::from_pointee(AppState::Starting),
+            mark: AtomicU64::new(u64::try_from(number).unwrap_or_default()),
             rank: AtomicU8::new(Rank::Away as u8),
             away: Mutex::new(Some(Instant::now())),
             elsewhere: Notify::new(),
@@ -61,6 +64,16 @@ impl Instance {
     /// Counted from 0.
     pub(crate) const fn number(&self) -> usize {
         self.number
+    }
+
+    /// By what its own clients are known: its number, if nothing else was set.
+    pub(crate) fn mark(&self) -> u64 {
+        self.mark.load(Ordering::Relaxed)
+    }
+
+    /// Where it is has more to say than its number.
+    pub(super) fn set_mark(&self, mark: u64) {
+        self.mark.store(mark, Ordering::Relaxed);
     }
 
     pub(crate) fn load(&self) -> Guard<Arc<AppState>> {
@@ -83,11 +96,14 @@ impl Instance {
     }
 
     pub(crate) fn set(&self, state: AppState) {
-        if state == AppState::Starting {
+        if matches!(state, AppState::Starting | AppState::Vacant) {
             self.is_away();
         }
         let is_up = state.is_up();
-        let was_up = self.state.swap(Arc::new(state)).is_up();
+        let is_vacant = state == AppState::Vacant;
+        let before = self.state.swap(Arc::new(state));
+        self.whole.vacant(*before == AppState::Vacant, is_vacant);
+        let was_up = before.is_up();
         let up = &self.whole.up;
         let up = match (was_up, is_up) {
             (false, true) => up.fetch_add(1, Ordering::AcqRel) + 1,
@@ -104,7 +120,7 @@ impl Instance {
             AppState::Up(_) | AppState::Own => Rank::Up,
             AppState::Down(_, None) => Rank::Unknown,
             AppState::Down(..) => Rank::Down,
-            AppState::Starting => Rank::Away,
+            AppState::Starting | AppState::Vacant => Rank::Away,
         };
         self.rank.store(rank as u8, Ordering::Relaxed);
     }
@@ -125,7 +141,7 @@ impl Instance {
         self.set(match &**self.load() {
             AppState::Up(_) => AppState::Up(address),
             AppState::Down(_, why) => AppState::Down(address, why.clone()),
-            AppState::Starting | AppState::Own => AppState::Down(address, None),
+            AppState::Starting | AppState::Own | AppState::Vacant => AppState::Down(address, None),
         });
         self.elsewhere.notify_one();
     }

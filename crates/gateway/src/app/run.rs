@@ -65,10 +65,12 @@ pub(crate) async fn run(
                 () = rolling::restart_as_asked(&shared) => Ended::Stopped,
             }
         }
-        App::Upstream(upstreams) => {
-            let each = shared.app.instances().iter().zip(&upstreams);
-            let follows = each.map(|(instance, (upstream, tls))| {
-                follow(instance, upstream, tls.clone(), listeners)
+        App::Upstream { upstreams, .. } => {
+            // One name may have several.
+            let of_each = shared.app.instances().len() / upstreams.len().max(1);
+            let each = shared.app.instances().chunks(of_each.max(1));
+            let follows = { each.zip(&upstreams) }.map(|(instances, (upstream, tls))| {
+                follow(instances, upstream, tls.clone(), listeners)
             });
             tokio::select! {
                 _ = decided(&mut fate) => {}

@@ -9,6 +9,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::instance::Instance;
+use super::state::AppState;
 use crate::metrics::Metrics;
 
 /// How many requests wait for it at once. Node.js, by itself, lets as many connections wait to be accepted: all that
@@ -28,11 +29,25 @@ pub(super) struct Whole {
     pub(super) metrics: Arc<Metrics>,
     /// How many are up.
     pub(super) up: AtomicU32,
+    /// How many are to be.
+    all: AtomicUsize,
     waiting: AtomicUsize,
     /// That somebody waits.
     wanted: Notify,
     /// How often one was seen to accept connections.
     pub(super) seen: watch::Sender<u64>,
+}
+
+impl Whole {
+    /// Whether one is to be that was not, or the reverse.
+    pub(super) fn vacant(&self, was: bool, is: bool) {
+        let all = match (was, is) {
+            (false, true) => self.all.fetch_sub(1, Ordering::AcqRel) - 1,
+            (true, false) => self.all.fetch_add(1, Ordering::AcqRel) + 1,
+            _ => return,
+        };
+        self.metrics.app_instances(all);
+    }
 }
 
 impl Standing {
@@ -41,6 +56,7 @@ impl Standing {
         let whole = Arc::new(Whole {
             metrics,
             up: AtomicU32::new(0),
+            all: AtomicUsize::new(instances.max(1)),
             waiting: AtomicUsize::new(0),
             wanted: Notify::new(),
             seen: watch::Sender::new(0),
@@ -73,7 +89,9 @@ impl Standing {
     /// In one word, for programs: of the one that stands best.
     pub(crate) fn word(&self) -> &'static str {
         let best = { self.instances.iter() }.min_by_key(|one| one.rank());
-        best.map_or("down", |one| one.load().word())
+        best.map(|one| one.load().word())
+            .filter(|word| *word != AppState::Vacant.word())
+            .unwrap_or("down")
     }
 
     /// Resolves while somebody waits.
@@ -125,7 +143,7 @@ impl fmt::Display for Standing {
             return one.load().fmt(f);
         }
         let up = self.whole.up.load(Ordering::Acquire);
-        let (word, all) = (self.word(), self.instances.len());
+        let (word, all) = (self.word(), self.whole.all.load(Ordering::Acquire));
         write!(f, "{word}, {up} of {all} instances")
     }
 }
@@ -155,7 +173,7 @@ impl Drop for Waiting<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::state::{AppState, Rank};
+    use crate::app::state::Rank;
     use crate::proxy::AppAddress;
 
     const PATIENCE: Duration = Duration::from_secs(5);
@@ -252,6 +270,26 @@ mod tests {
         other.set(AppState::Starting);
         assert!(!app.is_up());
         assert_eq!(app.word(), "down");
+    }
+
+    #[test]
+    fn places_without_an_address_are_no_instances() {
+        let app = standing(3);
+        let [one, other, third] = app.instances() else {
+            panic!("three")
+        };
+        one.found(at(1), true);
+        other.set(AppState::Vacant);
+        third.set(AppState::Vacant);
+        third.set(AppState::Vacant);
+        assert!(app.is_known());
+        assert_eq!(app.to_string(), "up, 1 of 1 instances");
+        assert_eq!(other.rank(), Rank::Away);
+        other.moved(at(2));
+        assert_eq!(app.to_string(), "up, 1 of 2 instances");
+        one.set(AppState::Vacant);
+        other.set(AppState::Vacant);
+        assert_eq!(app.to_string(), "down, 0 of 0 instances");
     }
 
     #[test]

@@ -18,13 +18,15 @@ pub(crate) enum AppState {
     Down(AppAddress, Option<Arc<str>>),
     /// It is a service of this process.
     Own,
+    /// There is none at the moment: the name has fewer addresses than instances may be.
+    Vacant,
 }
 
 impl AppState {
     /// Where requests go.
     pub(crate) const fn address(&self) -> Option<&AppAddress> {
         match self {
-            Self::Starting | Self::Own => None,
+            Self::Starting | Self::Own | Self::Vacant => None,
             Self::Up(address) | Self::Down(address, _) => Some(address),
         }
     }
@@ -44,6 +46,7 @@ impl AppState {
             Self::Starting => "starting",
             Self::Up(_) | Self::Own => "up",
             Self::Down(..) => "down",
+            Self::Vacant => "vacant",
         }
     }
 }
@@ -54,6 +57,7 @@ impl fmt::Display for AppState {
             Self::Starting => f.write_str("starting, or starting again"),
             Self::Up(address) => write!(f, "up at {address}"),
             Self::Own => f.write_str("up in this process"),
+            Self::Vacant => f.write_str("vacant: the name has no other address"),
             Self::Down(address, why) => {
                 let why = why.as_deref().unwrap_or("it has not been looked at yet");
                 write!(f, "down at {address}: {why}")

@@ -1,4 +1,4 @@
-//! An app that somebody else runs.
+//! An app that somebody else runs, in one instance or several.
 
 use std::net::SocketAddr;
 use std::os::unix::fs::FileTypeExt as _;
@@ -11,9 +11,11 @@ use panoply_tls::AppTls;
 
 use super::exposed;
 use super::instance::Instance;
+use super::places::{Places, of_one_kind};
+use super::state::AppState;
 use crate::config::Upstream;
 use crate::here;
-use crate::proxy::AppAddress;
+use crate::proxy::{AppAddress, mark};
 
 /// Where the gateway itself listens.
 type Listeners = [Option<SocketAddr>; 3];
@@ -21,25 +23,78 @@ type Listeners = [Option<SocketAddr>; 3];
 /// How often a name is looked up again: containers move.
 const AGAIN: Duration = Duration::from_secs(10);
 
-/// Finds the app's address and keeps it up to date, for as long as the gateway runs.
+/// Finds where the `instances` are that `upstream` names, and keeps that up to date, for as long as the gateway runs.
 ///
 /// A name that leads to one of the gateway's own `listeners` leads to no app.
 pub(crate) async fn follow(
-    instance: &Instance,
+    instances: &[Instance],
     upstream: &Upstream,
     tls: Option<Arc<AppTls>>,
     listeners: Listeners,
 ) {
-    match upstream {
-        Upstream::Tcp { host, port, .. } => {
-            follow_name(instance, upstream, (host, *port), tls, listeners).await;
+    match (upstream, instances) {
+        (Upstream::Unix(path), [one]) => {
+            is_at(one, upstream, AppAddress::Unix(Arc::clone(path)));
         }
-        Upstream::Unix(path) => {
-            is_at(instance, upstream, AppAddress::Unix(Arc::clone(path)));
+        (Upstream::Tcp { host, port, .. }, [one]) => {
+            follow_name(one, upstream, (host, *port), tls, listeners).await;
+        }
+        (Upstream::Tcp { host, port, .. }, several) => {
+            follow_all(several, upstream, (host, *port), tls, listeners).await;
+        }
+        // A socket is one.
+        (Upstream::Unix(_), _) => {}
+    }
+}
+
+/// The same of a name that has an address for each instance.
+async fn follow_all(
+    instances: &[Instance],
+    upstream: &Upstream,
+    (host, port): (&str, u16),
+    tls: Option<Arc<AppTls>>,
+    listeners: Listeners,
+) {
+    let mut places = Places::new(instances.len());
+    let (mut changes, mut known_left) = (0, 0);
+    let at = |address, changes| match &tls {
+        Some(tls) => AppAddress::Tls(address, Arc::clone(tls), changes),
+        None => AppAddress::Tcp(address),
+    };
+    loop {
+        match look_up((host, port), listeners).await {
+            Ok(found) => {
+                let (moved, left) = places.update(&of_one_kind(found));
+                for (number, address) in moved {
+                    match (instances.get(number), address) {
+                        (Some(instance), Some(address)) => {
+                            instance.set_mark(mark(address.ip()));
+                            is_at(instance, upstream, at(address, changes));
+                        }
+                        (Some(instance), None) => leaves(instance, upstream),
+                        (None, _) => {}
+                    }
+                }
+                if left > 0 && known_left != left {
+                    tracing::warn!(%upstream, left, "the name has more addresses than `app.instances`");
+                }
+                known_left = left;
+            }
+            Err(error) => tracing::warn!(%upstream, %error, "the app is not found by its name"),
+        }
+        tokio::time::sleep(AGAIN).await;
+        if tls.as_deref().is_some_and(look_again) {
+            changes += 1;
+            for (number, address) in places.taken() {
+                if let Some(instance) = instances.get(number) {
+                    is_at(instance, upstream, at(address, changes));
+                }
+            }
         }
     }
 }
 
+/// Follows the one instance of a name.
 async fn follow_name(
     instance: &Instance,
     upstream: &Upstream,
@@ -99,6 +154,14 @@ fn look_again(tls: &AppTls) -> bool {
     }
 }
 
+/// The name has no address for it any more, or never had one.
+fn leaves(instance: &Instance, upstream: &Upstream) {
+    if let Some(address) = instance.load().address() {
+        tracing::info!(%upstream, %address, "the app is not there any more");
+    }
+    instance.set(AppState::Vacant);
+}
+
 fn is_at(instance: &Instance, upstream: &Upstream, address: AppAddress) {
     tracing::info!(%upstream, %address, "the app is at");
     instance.moved(address);
@@ -121,11 +184,8 @@ pub(super) fn advice(path: &Path, kind: io::ErrorKind) -> Option<&'static str> {
     })
 }
 
-async fn find(
-    name: (&str, u16),
-    known: Option<SocketAddr>,
-    listeners: Listeners,
-) -> io::Result<SocketAddr> {
+/// All addresses of a name that are not the gateway's own.
+async fn look_up(name: (&str, u16), listeners: Listeners) -> io::Result<Vec<SocketAddr>> {
     let found = tokio::net::lookup_host(name).await?;
     let mut found: Vec<SocketAddr> = found.collect();
     let is_here = |to: &SocketAddr| listeners.iter().flatten().any(|at| here::meets(*at, *to));
@@ -135,6 +195,16 @@ async fn find(
         ));
     }
     found.retain(|to| !is_here(to));
+    Ok(found)
+}
+
+/// The one that is asked.
+async fn find(
+    name: (&str, u16),
+    known: Option<SocketAddr>,
+    listeners: Listeners,
+) -> io::Result<SocketAddr> {
+    let mut found = look_up(name, listeners).await?;
     if let Some(known) = known.filter(|known| found.contains(known)) {
         return Ok(known);
     }

@@ -10,18 +10,29 @@ use super::app::Upstream;
 /// The most instances that an app may have.
 pub(crate) const MOST: usize = 64;
 
+/// How many of a name's addresses are followed, if nobody says how many there may be.
+const OF_A_NAME: usize = 16;
+
 /// `app.instances`: how many times the command is started; once by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Instances {
-    /// Once for each processor that the gateway may use.
+    /// Once for each processor that the gateway may use; of a name in `app.upstream` up to 16 addresses.
     Auto,
     /// So many times, up to 64.
     Number(NonZero<usize>),
 }
 
 impl Instances {
-    /// So many.
+    /// So many may be found by a name that has an address for each.
+    pub(crate) const fn of_a_name(self) -> usize {
+        match self {
+            Self::Auto => OF_A_NAME,
+            Self::Number(number) => number.get(),
+        }
+    }
+
+    /// So many are started.
     pub(crate) fn get(self) -> usize {
         match self {
             Self::Auto => std::thread::available_parallelism().map_or(1, |all| all.get().min(MOST)),

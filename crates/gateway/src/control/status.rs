@@ -7,7 +7,7 @@ use panoply_core::{CertificateSource, CounterStore as _};
 use panoply_tls::{CertificateInfo, Date};
 
 use super::message::{CertificateEntry, InstanceEntry, PAGE, Status};
-use crate::app::Instance;
+use crate::app::{AppState, Instance};
 use crate::config::Span;
 use crate::settings::Live;
 use crate::shared::Shared;
@@ -99,6 +99,7 @@ pub(crate) async fn status(shared: &Shared, store: &Deferred) -> Status {
         .chain(lost)
         .chain(forgets.map(|why| why.to_string()));
     let instances = shared.app.instances();
+    let is_there = |instance: &&Instance| **instance.load() != AppState::Vacant;
     let entry = |instance: &Instance| {
         let state = instance.load();
         let process = instance.process();
@@ -116,7 +117,7 @@ pub(crate) async fn status(shared: &Shared, store: &Deferred) -> Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         process: std::process::id(),
         app,
-        instances: instances.iter().map(entry).collect(),
+        instances: instances.iter().filter(is_there).map(entry).collect(),
         store: answers,
         blocks: blocks.ok().map(|page| page.len()),
         certificates,

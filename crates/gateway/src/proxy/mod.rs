@@ -33,7 +33,7 @@ pub(crate) use headers::{end_hops, named, to_service, upgrade};
 pub(crate) use http1::Interims;
 pub(crate) use multiplexed::Turn;
 pub(crate) use pool::Pool;
-pub(crate) use pools::{Busy, Choice, Client, Pools};
+pub(crate) use pools::{Busy, Choice, Client, Pools, mark};
 pub(crate) use reach::Reach;
 pub(crate) use stamping::{ask_for_all, stamped};
 pub(crate) use stream::{AppAddress, AppStream};

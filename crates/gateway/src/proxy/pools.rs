@@ -107,7 +107,7 @@ impl Pools {
                 continue;
             };
             let burden = match choice.client {
-                Some(client) => client.distance(number),
+                Some(client) => client.distance(instance.mark()),
                 None => instance.busy().load(Ordering::Relaxed),
             };
             let mark = (instance.rank(), burden);
@@ -180,10 +180,14 @@ impl Client {
 
     /// How far an instance is from it: each instance is the nearest to as many clients, and when it goes, those alone
     /// go elsewhere (rendezvous hashing). The same on all nodes.
-    fn distance(self, number: usize) -> usize {
-        let number = u64::try_from(number).unwrap_or_default();
-        usize::try_from(mix(self.0 ^ mix(number + 1)) >> 1).unwrap_or(usize::MAX)
+    fn distance(self, instance: u64) -> usize {
+        usize::try_from(mix(self.0 ^ mix(!instance)) >> 1).unwrap_or(usize::MAX)
     }
+}
+
+/// What an instance at an address is known by to its clients, on all nodes.
+pub(crate) fn mark(ip: IpAddr) -> u64 {
+    Client::of(ip).0
 }
 
 /// The finalizer of `SplitMix64`: each bit that goes in changes half of those that come out.

@@ -22,8 +22,13 @@ pub(crate) enum App {
         start_timeout: Duration,
         instances: usize,
     },
-    /// Somebody else's instances, and how each is known where it speaks TLS.
-    Upstream(Vec<(Upstream, Option<Arc<AppTls>>)>),
+    /// Somebody else's.
+    Upstream {
+        /// Where, and how each is known where it speaks TLS.
+        upstreams: Vec<(Upstream, Option<Arc<AppTls>>)>,
+        /// How many instances each of them may name.
+        addresses: usize,
+    },
     /// A service of this process.
     Own(Own),
 }
@@ -33,7 +38,7 @@ impl App {
     pub(crate) const fn own(&self) -> Option<&Own> {
         match self {
             Self::Own(own) => Some(own),
-            Self::Command { .. } | Self::Upstream(..) => None,
+            Self::Command { .. } | Self::Upstream { .. } => None,
         }
     }
 
@@ -41,7 +46,10 @@ impl App {
     pub(crate) const fn instances(&self) -> usize {
         match self {
             Self::Command { instances, .. } => *instances,
-            Self::Upstream(all) => all.len(),
+            Self::Upstream {
+                upstreams,
+                addresses,
+            } => upstreams.len() * *addresses,
             Self::Own(_) => 1,
         }
     }
@@ -90,24 +98,39 @@ pub(super) fn app(loaded: &Loaded, around: &Surroundings) -> Result<App, ConfigE
             start_timeout: app.start_timeout.get(),
             instances: app.instances.get(),
         }),
-        (None, Some(_)) if loaded.value("app.instances").is_some() => Err(loaded
-            .error(
-                "app.instances",
-                "app.instances: somebody else starts the app (`app.upstream`)",
-            )
-            .with_help(
-                "write where its instances are as a list: `upstream = [\"http://127.0.0.1:3000\", \
-                 \"http://127.0.0.1:3001\"]`",
-            )),
         (None, Some(upstreams)) => {
+            let addresses = addresses(loaded, upstreams.addresses())?;
             let each = upstreams.addresses().iter();
             let each = each.map(|one| Ok((one.clone(), tls(loaded, around, one)?)));
-            each.collect::<Result<_, _>>().map(App::Upstream)
+            let upstreams = each.collect::<Result<_, _>>()?;
+            Ok(App::Upstream {
+                upstreams,
+                addresses,
+            })
         }
         (None, None) => Err(loaded.error("app", "there is no app to guard").with_help(
             "say how to start it, `panoply run -- node server.js`, or where it runs, \
                  `panoply run --upstream http://127.0.0.1:3000`",
         )),
+    }
+}
+
+/// How many instances may be found by what is written: as many as are said to be, where that is one name.
+fn addresses(loaded: &Loaded, upstreams: &[Upstream]) -> Result<usize, ConfigError> {
+    if loaded.value("app.instances").is_none() {
+        return Ok(1);
+    }
+    match upstreams {
+        [Upstream::Tcp { host, .. }] if host.parse::<IpAddr>().is_err() => {
+            Ok(loaded.config.app.instances.of_a_name())
+        }
+        _ => {
+            let message = "app.instances: somebody else starts the app, and each address of `app.upstream` is one";
+            Err(loaded.error("app.instances", message).with_help(
+                "write where its instances are as a list, `upstream = [\"http://127.0.0.1:3000\", \
+                 \"http://127.0.0.1:3001\"]`, or the name that has an address for each",
+            ))
+        }
     }
 }
 
@@ -149,7 +172,7 @@ pub(super) fn not_ourselves(
     app: &App,
     listeners: [(&'static str, Option<SocketAddr>); 3],
 ) -> Result<(), ConfigError> {
-    let App::Upstream(upstreams) = app else {
+    let App::Upstream { upstreams, .. } = app else {
         return Ok(());
     };
     { upstreams.iter() }.try_for_each(|(one, _)| not_here(loaded, one, listeners))
