@@ -80,7 +80,10 @@ mod tests {
     #[test]
     fn what_measures_no_gateway_says_so() {
         let error = run(OPTIONS).unwrap_err().to_string();
-        assert!(error.contains("gateway, handshakes or shapes"), "{error}");
+        assert!(
+            error.contains("failover, gateway, handshakes or shapes"),
+            "{error}"
+        );
     }
 
     #[test]

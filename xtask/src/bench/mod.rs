@@ -4,6 +4,7 @@ pub(crate) mod audit;
 pub(crate) mod backend;
 pub(crate) mod bare;
 mod build;
+mod failover;
 mod growth;
 mod handshakes;
 pub(crate) mod limits;
@@ -11,6 +12,7 @@ mod page;
 mod peers;
 mod plot;
 mod redis;
+mod running;
 mod sessions;
 mod shapes;
 mod suit;
@@ -39,6 +41,8 @@ const TOOLS: [Tool; 5] = [
 pub(crate) enum What {
     /// An audit of a thousand files.
     Audit,
+    /// What is lost when an instance of the app is killed, beside nginx, haproxy and caddy.
+    Failover,
     /// The gateway beside nginx, haproxy and caddy.
     Gateway,
     /// How cost grows with sessions, counters, routes and cookies.
@@ -69,7 +73,7 @@ pub(crate) struct Options {
     /// Rounds, in each of which every proxy has its turn.
     #[arg(long, default_value_t = 5)]
     rounds: u32,
-    /// The gateway is the one that `cargo xtask dist` has made: for gateway, handshakes and shapes.
+    /// The gateway is the one that `cargo xtask dist` has made: for failover, gateway, handshakes and shapes.
     #[arg(long)]
     dist: bool,
 }
@@ -121,11 +125,11 @@ struct Row {
 /// When a program is missing, or a load gives errors.
 pub(crate) fn run(options: Options) -> Result<bool> {
     if options.dist {
-        use What::{Gateway, Handshakes, Shapes};
-        let measured = [Gateway, Handshakes, Shapes].map(|what| options.wants(what));
+        use What::{Failover, Gateway, Handshakes, Shapes};
+        let measured = [Failover, Gateway, Handshakes, Shapes].map(|what| options.wants(what));
         ensure!(
             measured.contains(&true),
-            "`--dist` is for what measures the gateway: gateway, handshakes or shapes"
+            "`--dist` is for what measures the gateway: failover, gateway, handshakes or shapes"
         );
         // Before anything is measured that takes minutes.
         options.build().prepare()?;
@@ -135,7 +139,7 @@ pub(crate) fn run(options: Options) -> Result<bool> {
     Ok(true)
 }
 
-/// What is measured without a gateway.
+/// What is measured without a build of this that is optimised.
 fn libraries(options: Options) -> Result<()> {
     if options.wants(What::Audit) {
         audit::run()?;
@@ -157,6 +161,10 @@ fn libraries(options: Options) -> Result<()> {
     }
     if options.wants(What::Nodes) {
         growth::run_nodes()?;
+    }
+    if options.wants(What::Failover) {
+        install::packages(&TOOLS, true)?;
+        failover::run(options, &options.build().prepare()?)?;
     }
     Ok(())
 }

@@ -4,10 +4,12 @@ use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+
+pub(super) use super::running::Running;
 
 /// The headers that each of them adds, as Helmet does.
 pub(super) const HEADERS: [(&str, &str); 10] = [
@@ -85,83 +87,6 @@ impl Peer {
     }
 }
 
-/// One proxy that runs; it is killed when dropped.
-pub(super) struct Running {
-    child: Child,
-    pub(super) url: String,
-}
-
-impl Running {
-    /// Where it listens.
-    pub(super) fn address(&self) -> Result<SocketAddr> {
-        let rest = self.url.split("//").nth(1).unwrap_or_default();
-        Ok(rest.trim_end_matches('/').parse()?)
-    }
-
-    /// Seconds of the processor that it and its children have taken.
-    pub(super) fn cpu(&self) -> f64 {
-        let mut ticks = 0_u64;
-        self.each(|_, stat| {
-            // utime and stime, behind the name and eleven other fields.
-            let times = stat.split_whitespace().skip(11).take(2);
-            ticks += times
-                .filter_map(|time| time.parse::<u64>().ok())
-                .sum::<u64>();
-        });
-        #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-        let seconds = ticks as f64 / 100.0;
-        seconds
-    }
-
-    /// Resident memory of it and its children, in MB.
-    pub(super) fn memory(&self) -> f64 {
-        let mut pages = 0_u64;
-        self.each(|place, _| {
-            let memory = std::fs::read_to_string(place.join("statm"));
-            let memory = memory.unwrap_or_default();
-            let resident = memory.split(' ').nth(1).and_then(|n| n.parse::<u64>().ok());
-            pages += resident.unwrap_or(0);
-        });
-        #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-        let megabytes = (pages * 4096) as f64 / 1e6;
-        megabytes
-    }
-
-    /// It and its children: their places in `/proc`, and what `stat` says behind the name.
-    fn each(&self, mut look: impl FnMut(&Path, &str)) {
-        let own = self.child.id();
-        let Ok(entries) = std::fs::read_dir("/proc") else {
-            return;
-        };
-        for entry in entries.flatten() {
-            let name = entry.file_name();
-            let Some(id) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else {
-                continue;
-            };
-            let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
-            let after = stat.rsplit(')').next().unwrap_or_default();
-            let parent = after
-                .split_whitespace()
-                .nth(1)
-                .and_then(|id| id.parse::<u32>().ok());
-            if id == own || parent == Some(own) {
-                look(&entry.path(), after);
-            }
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // nginx ends its workers only when asked.
-        let id = self.child.id().to_string();
-        let _ = Command::new("kill").args(["-TERM", &id]).status();
-        std::thread::sleep(Duration::from_millis(200));
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 /// What a proxy is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Duty {
@@ -194,40 +119,55 @@ pub(super) fn start(
     };
     let config = directory.join(file);
     std::fs::write(&config, text)?;
-    let mut command = match peer {
+    let mut command = command(peer, program, directory, &config)?;
+    match peer {
         Peer::Panoply | Peer::PanoplyLogging => {
-            let mut command = Command::new(program);
-            command.args(["run", "--upstream", &format!("http://{app}"), "--config"]);
-            command
-                .arg(&config)
-                .arg("--state")
-                .arg(directory.join("state"));
-            command
+            command.args(["--upstream", &format!("http://{app}")]);
         }
         Peer::Bare => {
-            let mut command = Command::new(std::env::current_exe()?);
-            command.args(["bare-proxy", &format!("127.0.0.1:{port}"), &app.to_string()]);
-            command
+            command.args([format!("127.0.0.1:{port}"), app.to_string()]);
         }
-        Peer::Nginx => {
-            let mut command = Command::new("nginx");
-            command.arg("-c").arg(&config).arg("-p").arg(directory);
-            command
+        Peer::Nginx | Peer::Haproxy | Peer::Caddy => {}
+    }
+    launch(peer, command, (port, url))
+}
+
+/// How `peer` is started with its configuration; `program` is Panoply.
+pub(super) fn command(
+    peer: Peer,
+    program: &Path,
+    directory: &Path,
+    config: &Path,
+) -> Result<Command> {
+    let mut command = match peer {
+        Peer::Panoply | Peer::PanoplyLogging => Command::new(program),
+        Peer::Bare => Command::new(std::env::current_exe()?),
+        Peer::Nginx => Command::new("nginx"),
+        Peer::Haproxy => Command::new("haproxy"),
+        Peer::Caddy => Command::new("caddy"),
+    };
+    match peer {
+        Peer::Panoply | Peer::PanoplyLogging => {
+            command.args(["run", "--config"]).arg(config);
+            command.arg("--state").arg(directory.join("state"))
         }
-        Peer::Haproxy => {
-            let mut command = Command::new("haproxy");
-            command.arg("-db").arg("-f").arg(&config);
-            command
-        }
+        Peer::Bare => command.arg("bare-proxy"),
+        Peer::Nginx => command.arg("-c").arg(config).arg("-p").arg(directory),
+        Peer::Haproxy => command.arg("-db").arg("-f").arg(config),
         Peer::Caddy => {
-            let mut command = Command::new("caddy");
-            command
-                .args(["run", "--adapter", "caddyfile", "--config"])
-                .arg(&config);
-            command.env("HOME", directory);
-            command
+            command.args(["run", "--adapter", "caddyfile", "--config"]);
+            command.arg(config).env("HOME", directory)
         }
     };
+    Ok(command)
+}
+
+/// Starts it, and waits until it listens at this port, which is reached by this URL.
+pub(super) fn launch(
+    peer: Peer,
+    mut command: Command,
+    (port, url): (u16, String),
+) -> Result<Running> {
     command.stdin(Stdio::null()).stderr(Stdio::null());
     let ours = matches!(peer, Peer::Panoply | Peer::PanoplyLogging | Peer::Bare);
     command.stdout(if ours { Stdio::piped() } else { Stdio::null() });
@@ -238,7 +178,7 @@ pub(super) fn start(
         let mut line = String::new();
         BufReader::new(output).read_line(&mut line)?;
     }
-    let running = Running { child, url };
+    let running = Running::new(child, url);
     wait_for(port).with_context(|| format!("{} does not listen", peer.name()))?;
     Ok(running)
 }
@@ -374,7 +314,7 @@ fn caddy(app: SocketAddr, duty: Duty, port: u16, dir: &dyn std::fmt::Display) ->
     )
 }
 
-fn free_port() -> Result<u16> {
+pub(super) fn free_port() -> Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
         .local_addr()?
         .port())

@@ -76,6 +76,14 @@ fn app_table(page: &mut Page, app: &App) {
             page.line("#upstream = \"http://127.0.0.1:3000\"");
         }
     }
+    if !matches!(app.start, Start::Upstream { .. }) {
+        page.prose(
+            "How many times it is started, \"auto\" for once a processor. Sessions in its memory are one instance's \
+             alone: with affinity each client comes to the same one.",
+        );
+        page.line("#instances = \"auto\"");
+        page.line("#affinity = \"client\"");
+    }
     page.prose("A path that it answers with 2xx or 3xx while it is well; asked for every 2 s.");
     page.line("#health = \"/healthz\"");
     page.prose("How long a request waits while the app is started again.");

@@ -37,6 +37,10 @@ const LONGEST_KEEP: Duration = Duration::from_hours(1);
 /// Longest wait for the app to accept a connection; it is on this machine or near it.
 pub(super) const CONNECT: Duration = Duration::from_secs(5);
 
+/// The same where another instance may: a machine that has gone says nothing. A packet that was lost is sent once more
+/// after a second (RFC 6298 §2).
+const CONNECT_OR_ANOTHER: Duration = Duration::from_millis(1500);
+
 /// Keep-alive connections to one address, the last one used first.
 #[derive(Debug)]
 pub(crate) struct Pool {
@@ -52,7 +56,7 @@ pub(crate) struct Pool {
     room: Room,
     descriptors: Descriptors,
     clock: Rc<dyn Clock>,
-    /// Where it is counted how much the instance has to do, if there are others.
+    /// Where it is counted how much the instance has to do; there are others then.
     busy: Option<Arc<AtomicUsize>>,
 }
 
@@ -298,7 +302,7 @@ impl Pool {
         };
         let socket = socket.map_err(Failure::Away)?;
         self.may_keep(&socket)?;
-        let stream = in_time(socket.connect(address)).await?;
+        let stream = self.in_time(socket.connect(address)).await?;
         // Without it the last bytes of a head may wait for an acknowledgement.
         stream.set_nodelay(true).map_err(Failure::Away)?;
         // Or an app that reads an upload slowly would look as if it read nothing.
@@ -309,9 +313,22 @@ impl Pool {
     }
 
     async fn dial_unix(&self, path: &Path) -> Result<UnixStream, Failure> {
-        let stream = in_time(connect_unix(path)).await?;
+        let stream = self.in_time(connect_unix(path)).await?;
         self.may_keep(&stream)?;
         Ok(stream)
+    }
+
+    /// The app's connection, unless it takes too long to accept it.
+    async fn in_time<T>(&self, dial: impl Future<Output = io::Result<T>>) -> Result<T, Failure> {
+        let limit = if self.busy.is_some() {
+            CONNECT_OR_ANOTHER
+        } else {
+            CONNECT
+        };
+        tokio::time::timeout(limit, dial)
+            .await
+            .map_err(|_| Failure::ConnectTimeout)?
+            .map_err(Failure::Away)
     }
 
     /// Whether a connection to the app may have this file descriptor.
@@ -321,14 +338,6 @@ impl Pool {
         }
         Ok(())
     }
-}
-
-/// The app's connection, unless it takes too long to accept it.
-async fn in_time<T>(dial: impl Future<Output = io::Result<T>>) -> Result<T, Failure> {
-    tokio::time::timeout(CONNECT, dial)
-        .await
-        .map_err(|_| Failure::ConnectTimeout)?
-        .map_err(Failure::Away)
 }
 
 #[cfg(test)]

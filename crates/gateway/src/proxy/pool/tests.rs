@@ -57,6 +57,33 @@ async fn a_unix_socket_with_a_full_queue_is_waited_for() {
     assert!(connected.iter().any(late), "{connected:?}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn where_another_instance_may_accept_it_nobody_waits_as_long() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("app.sock");
+    let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
+    let address = socket2::SockAddr::unix(&path).unwrap();
+    socket.bind(&address).unwrap();
+    socket.listen(1).unwrap();
+    let alone = Pool::new(Rc::new(ManualClock::new()), Descriptors::default());
+    let several = alone.beside().counted_by(&Arc::default());
+    for (pool, limit) in [(alone, CONNECT), (several, CONNECT_OR_ANOTHER)] {
+        pool.move_to(Some(&AppAddress::Unix(path.as_path().into())));
+        // Until its queue is full.
+        let begun = tokio::time::Instant::now();
+        let mut kept = Vec::new();
+        let failure = loop {
+            match pool.dial().await {
+                Ok(stream) => kept.push(stream),
+                Err(failure) => break failure,
+            }
+        };
+        assert!(matches!(failure, Failure::ConnectTimeout), "{failure:?}");
+        let waited = begun.elapsed();
+        assert!(waited >= limit && waited < limit * 2, "{waited:?}");
+    }
+}
+
 #[tokio::test]
 async fn without_a_descriptor_a_place_that_becomes_free_is_taken() {
     let descriptors = Descriptors::default();
