@@ -116,6 +116,11 @@ impl Users {
         Ok(())
     }
 
+    /// All names.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.hashes.keys().map(String::as_str)
+    }
+
     /// Whether somebody of that name has a password here.
     pub(super) fn has(&self, name: &str) -> bool {
         self.hashes.contains_key(name)
