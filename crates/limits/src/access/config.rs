@@ -244,7 +244,8 @@ impl AccessConfig {
             ("satisfy", why)
         });
         let open = (!self.except.is_empty()).then(|| {
-            let why = format!("{} is there for everybody", open(&self.except));
+            let is = if self.except.len() == 1 { "is" } else { "are" };
+            let why = format!("{} {is} there for everybody", open(&self.except));
             ("except", why)
         });
         dry.into_iter().chain(any).chain(open).collect()
