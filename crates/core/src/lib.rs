@@ -18,6 +18,7 @@ mod refused_or;
 mod request_id;
 mod secret;
 mod sessions;
+mod site_origin;
 mod unindexed;
 
 pub use app_time::AppTime;
@@ -44,4 +45,5 @@ pub use sessions::{
     SessionDocuments, SessionFingerprint, SessionInfo, SessionKey, SessionRecord, SessionSlot,
     SessionStamp, SessionStore, SessionValues, UserChange, UserKey,
 };
+pub use site_origin::SiteOrigin;
 pub use unindexed::unindexed;
