@@ -47,7 +47,9 @@ fn app() -> Router {
         )
     };
     let who = async |request: Request| {
-        let user = { request.extensions().get() }.map_or("nobody", PasswordUser::name);
+        let user = { request.extensions().get() }
+            .map_or("nobody", PasswordUser::name)
+            .to_owned();
         let told = { request.headers().iter() }.filter(|(name, _)| {
             let name = name.as_str().replace(['_', '.'], "-");
             ["x-user", "authorization"].contains(&&*name)
@@ -55,14 +57,14 @@ fn app() -> Router {
         let told: Vec<_> = told
             .map(|(name, value)| format!("{name}={}", value.to_str().unwrap()))
             .collect();
-        let mut said = format!("{user} [{}]", told.join(","));
+        let mut trailers = Vec::new();
         let mut body = request.into_body();
         while let Some(Ok(frame)) = body.frame().await {
             if let Some(fields) = frame.trailers_ref() {
-                said += &format!(" {:?}", fields.keys().collect::<Vec<_>>());
+                trailers.extend(fields.keys().cloned());
             }
         }
-        said
+        format!("{user} [{}] {trailers:?}", told.join(","))
     };
     let slowly = async || {
         let first = stream::iter([Ok::<_, Infallible>(Bytes::from_static(b"first\n"))]);

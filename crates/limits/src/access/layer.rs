@@ -115,9 +115,6 @@ impl AccessLayer {
     /// The tables that speak of what is asked for.
     fn concerned<B>(&self, request: &Request<B>) -> SmallVec<[&Access; 4]> {
         let mut found: SmallVec<[&Access; 4]> = SmallVec::new();
-        if self.0.rules.is_empty() {
-            return found;
-        }
         let places = Place::all(request);
         found.extend(self.0.rules.iter().filter(|rule| {
             let mut places = places.iter();
@@ -178,7 +175,7 @@ enum Way {
     /// Its client's address will do.
     Known,
     /// It has to show a password, of whom these are told.
-    Asks(Asked, SmallVec<[HeaderName; 1]>),
+    Asks(Box<Asked>, SmallVec<[HeaderName; 1]>),
     /// There is nothing.
     Hidden,
 }
@@ -206,7 +203,7 @@ impl AccessLayer {
         let told = told.collect();
         let mut asked = said(request);
         asked.users = asking.iter().map(|(_, users)| Arc::clone(users)).collect();
-        Way::Asks(asked, told)
+        Way::Asks(Box::new(asked), told)
     }
 }
 
@@ -272,6 +269,9 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        if self.layer.0.rules.is_empty() {
+            return AccessFuture::passed(self.inner.call(request));
+        }
         self.layer.0.user_headers.guard(&mut request);
         let passwords = self.layer.0.passwords.as_ref();
         let (passwords, asked, told) = match (self.layer.way(&request), passwords) {
@@ -293,8 +293,8 @@ where
                 return AccessFuture::passed(self.inner.call(request));
             }
             (Way::Open, passwords) => {
-                let has = request.headers().contains_key(AUTHORIZATION);
-                if let Some(passwords) = passwords.filter(|_| has)
+                let may_have = |_: &&_| request.headers().contains_key(AUTHORIZATION);
+                if let Some(passwords) = passwords.filter(may_have)
                     && self.layer.is_ours(passwords, &said(&request))
                 {
                     take_off(&mut request);
@@ -316,7 +316,7 @@ where
         };
         let check = Box::pin(async move {
             let id = asked.id;
-            let refused = passwords.check(asked).await;
+            let refused = passwords.check(*asked).await;
             refused.map(|refusal| answer(refusal, id, &headers))
         });
         // The one that is ready goes into the future; its clone stays and is made ready again.

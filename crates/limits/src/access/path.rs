@@ -112,9 +112,10 @@ impl Spelled {
     /// Whether `path` is this one or lies below it, to every app, and by every letter of it: what only some read so
     /// is another.
     pub(super) fn is(&self, path: &str, asked: &Reading<'_>) -> bool {
-        let is_spelled = match self.literal.ends_with('/') {
-            true => path.starts_with(&*self.literal),
-            false => path == &*self.literal,
+        let is_spelled = if self.literal.ends_with('/') {
+            path.starts_with(&*self.literal)
+        } else {
+            path == &*self.literal
         };
         is_spelled && asked.is_plain() && !asked.runs_a_program()
     }
