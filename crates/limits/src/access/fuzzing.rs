@@ -9,6 +9,9 @@ use super::path::{Below, Reading, Spelled};
 /// An app by its name, and the segments by which it routes a path.
 pub(crate) type App = (&'static str, fn(&str) -> Vec<String>);
 
+/// A path that is open, and whether what is routed by some segments is that.
+pub(crate) type Open = (&'static str, fn(&[String]) -> bool);
+
 /// A path: where some app routes it below `/admin` or `/admin/users`, it is covered; and what is open below
 /// `/admin/` or at `/users`, no app routes elsewhere.
 pub fn access(data: &[u8]) {
@@ -39,7 +42,7 @@ pub fn access(data: &[u8]) {
 }
 
 /// Paths that are open, and whether an app that routes by some segments routes there.
-pub(crate) const OPEN: [(&str, fn(&[String]) -> bool); 3] = [
+pub(crate) const OPEN: [Open; 3] = [
     ("/admin/", |routed| {
         routed.first().is_some_and(|one| one == "admin")
     }),
