@@ -327,8 +327,8 @@ fn exception(path: &str, below: &Below, open: &str) -> Result<Spelled, Error> {
     let wrong = |problem: String| Error::Value {
         key: "except",
         problem,
-        example: "paths below `path`, such as `[\"/health\", \"/webhooks/\"]`: one alone, or with a slash at its end all \
-                  that lies below it",
+        example: "paths below it, as `[\"/admin/health\", \"/admin/hooks/\"]` are below `/admin/`: one alone, or with a slash \
+                  at its end all that lies below it",
     };
     let spelled = is_path(open).then(|| Spelled::new(open)).flatten();
     let spelled = spelled.ok_or_else(|| wrong(format!("has `{open}`, which is no path")))?;
