@@ -1,8 +1,8 @@
 //! What a browser adds by itself, and a layer has taken off.
 
 /// That a request came with credentials that a browser keeps and adds by itself, whoever's page has it ask (Basic, RFC
-/// 7617), and that they were taken off by the layer that had asked for them; in the request's extensions, for whoever
-/// decides what another site may cause.
+/// 7617), and that they were taken off by the layer that had asked for them, or that its client's address was taken in
+/// their place; in the request's extensions, for whoever decides what another site may cause.
 ///
 /// ```
 /// use http::Request;

@@ -10,6 +10,7 @@ mod keep_private;
 mod kept_credentials;
 mod networks;
 mod nonce;
+mod password_user;
 mod path_index;
 mod random;
 mod refusal;
@@ -17,6 +18,7 @@ mod refused_or;
 mod request_id;
 mod secret;
 mod sessions;
+mod site_origin;
 mod unindexed;
 
 pub use app_time::AppTime;
@@ -32,6 +34,7 @@ pub use keep_private::keep_private;
 pub use kept_credentials::KeptCredentials;
 pub use networks::{Network, Networks, UnknownNetwork};
 pub use nonce::Nonce;
+pub use password_user::PasswordUser;
 pub use path_index::PathIndex;
 pub use refusal::{OwnPage, Refusal};
 pub use refused_or::RefusedOr;
@@ -42,4 +45,5 @@ pub use sessions::{
     SessionDocuments, SessionFingerprint, SessionInfo, SessionKey, SessionRecord, SessionSlot,
     SessionStamp, SessionStore, SessionValues, UserChange, UserKey,
 };
+pub use site_origin::SiteOrigin;
 pub use unindexed::unindexed;

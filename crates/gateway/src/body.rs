@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use panoply::limits::GuardedBody;
+use panoply::limits::{GuardedBody, UserHeaders};
 
 use crate::unguarded::Glance;
 use crate::wire::{Feed, Upload, pass_trailers, trailers_are_too_long};
@@ -177,6 +177,8 @@ pub(crate) struct RequestBody {
     read: VecDeque<Frame<Bytes>>,
     inner: Source,
     left: u64,
+    /// What no trailer may say either.
+    withheld: Option<UserHeaders>,
     progress: Rc<Progress>,
 }
 
@@ -188,6 +190,7 @@ impl RequestBody {
             read: VecDeque::new(),
             inner,
             left: limit,
+            withheld: None,
             progress,
         }
     }
@@ -205,6 +208,7 @@ impl RequestBody {
             read: VecDeque::new(),
             inner: Source::None,
             left: 0,
+            withheld: None,
             progress,
         }
     }
@@ -221,10 +225,26 @@ impl RequestBody {
         Rc::clone(&self.progress)
     }
 
+    /// Takes what is called like `headers` off the trailers as well.
+    pub(crate) fn withhold(&mut self, headers: &UserHeaders) {
+        if !headers.is_empty() {
+            self.withheld = Some(headers.clone());
+        }
+    }
+
+    /// What of `frame` goes on.
+    fn pass(&self, mut frame: Frame<Bytes>) -> Option<Frame<Bytes>> {
+        if let (Some(fields), Some(withheld)) = (frame.trailers_mut(), &self.withheld) {
+            withheld.remove_from(fields);
+        }
+        pass_trailers(frame)
+    }
+
     /// All of it, if nothing of it is still to come.
     pub(crate) fn take_whole(&mut self) -> Option<VecDeque<Frame<Bytes>>> {
         let whole = { self.inner.is_end_stream() }.then(|| std::mem::take(&mut self.read))?;
-        Some(whole.into_iter().filter_map(pass_trailers).collect())
+        let whole = whole.into_iter();
+        Some(whole.filter_map(|frame| self.pass(frame)).collect())
     }
 
     fn refuse(&self, fault: Fault) -> Poll<Option<Result<Frame<Bytes>, Refused>>> {
@@ -247,7 +267,7 @@ impl Body for RequestBody {
         }
         if let Some(frame) = self.read.pop_front() {
             // Counted when it was read.
-            let frame = pass_trailers(frame);
+            let frame = self.pass(frame);
             return Poll::Ready(frame.map(Ok));
         }
         let polled = Pin::new(&mut self.inner).poll_frame(cx);
@@ -274,7 +294,7 @@ impl Body for RequestBody {
         if trailers_are_too_long(&frame) {
             return self.refuse(Fault::Broken);
         }
-        let frame = pass_trailers(frame);
+        let frame = self.pass(frame);
         self.progress
             .ended
             .set(frame.is_none() || self.is_end_stream());
@@ -343,6 +363,31 @@ mod tests {
                 "{length}"
             );
             assert_eq!(body.progress().fault(), fault, "{length}");
+        }
+    }
+
+    #[test]
+    fn trailers_say_no_more_than_a_head() {
+        let access = panoply::AccessConfig::with_passwords(
+            "/",
+            [(
+                "ada",
+                "$2y$04$9J9tGLkLx5NJtPdtC9CSf.zgQwMgmubJ5QAOVpg53Enwc1UrjDhR2",
+            )],
+        );
+        let access = access.user_header("X");
+        let suit = panoply::Panoply::recommended().access([access]).build();
+        let suit = suit.unwrap();
+        for (read, left) in [(false, false), (true, false)] {
+            let mut body = RequestBody::new(Source::http1(Rc::new(Trails(4)), 1), 1);
+            if read {
+                // What the login guard has read of it.
+                let fields = HeaderMap::from_iter([("x".parse().unwrap(), "1".parse().unwrap())]);
+                body.read.push_back(Frame::trailers(fields));
+            }
+            body.withhold(suit.user_headers());
+            let polled = Pin::new(&mut body).poll_frame(&mut Context::from_waker(Waker::noop()));
+            assert_eq!(matches!(polled, Poll::Ready(Some(Ok(_)))), left, "{read}");
         }
     }
 }

@@ -268,6 +268,13 @@ struct Ending {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Terms(u64);
 
+#[cfg(test)]
+impl Terms {
+    pub(crate) const fn of(number: u64) -> Self {
+        Self(number)
+    }
+}
+
 /// How reloads went, for whoever has asked for one.
 #[derive(Debug, Default)]
 pub(crate) struct Reloads {

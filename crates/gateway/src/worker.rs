@@ -299,6 +299,7 @@ impl Worker {
         }
         self.sweeper
             .tick(patience, |rule| self.metrics().refused(rule));
+        self.sweeper.end_outdated(self.shared.terms());
         let mut crowd = self.crowd();
         self.look_at_descriptors();
         if self.shared.descriptors.are_short() {

@@ -18,7 +18,7 @@ use axum::routing::{get, post};
 use futures_util::stream;
 use http::StatusCode;
 use http_body_util::BodyExt as _;
-use panoply::{ClientAddress, Connection, RequestId};
+use panoply::{ClientAddress, Connection, PasswordUser, RequestId};
 use panoply_gateway::{Incoming, Server};
 
 use support::{Site, read_answer, read_until, status};
@@ -46,6 +46,26 @@ fn app() -> Router {
             client.map_or_else(String::new, |client| client.ip().to_string())
         )
     };
+    let who = async |request: Request| {
+        let user = { request.extensions().get() }
+            .map_or("nobody", PasswordUser::name)
+            .to_owned();
+        let told = { request.headers().iter() }.filter(|(name, _)| {
+            let name = name.as_str().replace(['_', '.'], "-");
+            ["x-user", "authorization"].contains(&&*name)
+        });
+        let told: Vec<_> = told
+            .map(|(name, value)| format!("{name}={}", value.to_str().unwrap()))
+            .collect();
+        let mut trailers = Vec::new();
+        let mut body = request.into_body();
+        while let Some(Ok(frame)) = body.frame().await {
+            if let Some(fields) = frame.trailers_ref() {
+                trailers.extend(fields.keys().cloned());
+            }
+        }
+        format!("{user} [{}] {trailers:?}", told.join(","))
+    };
     let slowly = async || {
         let first = stream::iter([Ok::<_, Infallible>(Bytes::from_static(b"first\n"))]);
         let never = stream::pending();
@@ -67,6 +87,8 @@ fn app() -> Router {
     Router::new()
         .route("/", get(async || "hello"))
         .route("/known", get(known))
+        .route("/who", get(who).post(who))
+        .route("/admin/who", get(who).post(who))
         .route("/whole", post(whole))
         .route("/streamed", post(streamed))
         .route("/refuses", post(async || StatusCode::UNAUTHORIZED))
@@ -326,4 +348,32 @@ fn what_cannot_be_served_is_said() {
         format!("{nested:?}").contains("serve().await"),
         "{nested:?}"
     );
+}
+
+#[test]
+fn a_service_is_told_who_has_logged_in() {
+    let site = Site::of(
+        app(),
+        "[[access]]\npath = \"/admin/\"\nuser_header = \"X-User\"\n\
+         users = { ada = \"$2y$04$9J9tGLkLx5NJtPdtC9CSf.zgQwMgmubJ5QAOVpg53Enwc1UrjDhR2\" }\n",
+    );
+    // ada:correct
+    let basic = "Authorization: Basic YWRhOmNvcnJlY3Q=\r\nConnection: X-User\r\n";
+    let claims = "X-User: root\r\nX_User: root\r\nx.user: root\r\n";
+    let body = "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-User: root\r\nX-Sum: 1\r\n\r\n";
+    let ask = |path: &str, more: &str| {
+        let head = format!("POST {path} HTTP/1.1\r\nHost: a.test\r\n{claims}{more}{body}");
+        let answer = site.ask(&head);
+        (
+            status(&answer),
+            answer.lines().last().unwrap_or_default().to_owned(),
+        )
+    };
+    for _ in 0..2 {
+        let (status, said) = ask("/admin/who", basic);
+        assert_eq!((status, &*said), (200, "ada [x-user=ada] [\"x-sum\"]"));
+    }
+    let (status, said) = ask("/who", "");
+    assert_eq!((status, &*said), (200, "nobody [] [\"x-sum\"]"));
+    assert_eq!(ask("/admin/who", "").0, 401);
 }

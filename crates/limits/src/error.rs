@@ -40,6 +40,17 @@ pub enum Error {
         /// What to write.
         example: &'static str,
     },
+    /// Two limits of one name, by which neither could be told of.
+    #[error(
+        "`name` is `{name}`, as that of another limit of answers: write one of its own: it is what `panoply blocks` \
+         shows, and what `exempt` goes by"
+    )]
+    NameTaken {
+        /// Which of the limits that were given has it a second time, from zero.
+        number: usize,
+        /// The name.
+        name: String,
+    },
     /// A union of nothing.
     #[error("a union needs at least one limiter")]
     EmptyUnion,
@@ -56,6 +67,7 @@ impl Error {
             | Self::BelowPoints { key, .. }
             | Self::Alone { key, .. }
             | Self::Value { key, .. } => key,
+            Self::NameTaken { .. } => "name",
             Self::EmptyUnion | Self::NoRandom => "",
         }
     }

@@ -21,7 +21,9 @@ mod said;
 mod time;
 mod tried;
 
-pub use access::{AccessConfig, AccessFuture, AccessLayer, AccessService, hash_password};
+pub use access::{
+    AccessConfig, AccessFuture, AccessLayer, AccessService, Satisfy, UserHeaders, hash_password,
+};
 pub use answers::{AnswerFuture, AnswerLayer, AnswerService, Count, ProbesConfig, Spares};
 pub use blocklist::{
     BlockError, BlockFuture, BlockLayer, BlockService, Blocklist, Loss, Maintenance,

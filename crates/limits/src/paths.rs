@@ -1,16 +1,13 @@
 //! Rules for paths, and which of them a request falls under, however its path is spelled.
 
 use http::Request;
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 use smallvec::SmallVec;
 
 use crate::Error;
-use crate::access::path::{Below, Reading};
+use crate::access::path::{Below, ENCODED, Reading};
 use crate::access::{MEANT, is_path};
 use crate::original::original;
-
-/// What clients never send as it is.
-const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`');
 
 /// Prefixes of paths, numbered as they come, each of which has a rule of its own.
 ///

@@ -11,8 +11,8 @@ pub use panoply_cookies as cookies;
 pub use panoply_cookies::KeyRing;
 pub use panoply_core::{
     BlockId, CertificateSource, ClientAddress, Clock, Connection, CounterStore, ManualClock,
-    Network, Nonce, Refusal, Release, RequestId, Scheme, Secret, SessionStore, StoreError,
-    SystemClock, TlsSession,
+    Network, Nonce, PasswordUser, Refusal, Release, RequestId, Scheme, Secret, SessionStore,
+    StoreError, SystemClock, TlsSession,
 };
 pub use panoply_guard as guard;
 pub use panoply_guard::{CookieGuardConfig, CrossSiteConfig};
@@ -20,7 +20,7 @@ pub use panoply_headers as headers;
 pub use panoply_headers::{Directive, HeadersConfig};
 
 pub use panoply_limits as limits;
-pub use panoply_limits::{AccessConfig, LimitConfig, LoginConfig, ProbesConfig};
+pub use panoply_limits::{AccessConfig, LimitConfig, LoginConfig, ProbesConfig, Satisfy};
 pub use panoply_sessions as sessions;
 pub use panoply_sessions::{Session, SessionConfig, Sessions};
 pub use stack::{Dressed, Guarded, Inside, Outside, Suit, Worn};

@@ -11,7 +11,7 @@ use panoply_guard::{
 use panoply_headers::{Headers, HeadersService};
 use panoply_limits::{
     AccessLayer, AccessService, AnswerLayer, AnswerService, BlockLayer, BlockService, LimitLayer,
-    LimitService, LoginLayer, LoginService,
+    LimitService, LoginLayer, LoginService, UserHeaders,
 };
 use tower::ServiceBuilder;
 use tower_layer::Layer;
@@ -159,6 +159,12 @@ impl Suit {
     /// What counts failed logins: a guard for each login, and one for the passwords of paths that ask for one.
     pub fn guards(&self) -> impl Iterator<Item = &panoply_limits::LoginGuard> {
         self.login().guards().chain(self.inside.access.guard())
+    }
+
+    /// The headers in which the app is told who has shown a password. The layers take them off a request's head; of its
+    /// trailers whoever serves it has to.
+    pub fn user_headers(&self) -> &UserHeaders {
+        self.inside.access.user_headers()
     }
 
     /// Goes on with what `other` has learnt, whose place it takes: the passwords that were right.

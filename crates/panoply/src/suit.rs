@@ -240,19 +240,18 @@ impl Panoply {
         let (answers, limits): (Vec<_>, Vec<_>) =
             { self.limits.into_iter() }.partition(LimitConfig::counts_answers);
         let limits = LimitLayer::new(limits, Arc::clone(&store), keys);
-        let names: Vec<&str> = answers.iter().map(LimitConfig::called).collect();
-        let is_taken = |number: &usize| {
-            let own = names.get(*number);
-            own == Some(&"probes") || names.iter().take(*number).any(|name| Some(name) == own)
-        };
-        let twice = (0..names.len()).find(is_taken).unwrap_or_default();
-        let twice = numbers.get(twice).copied().unwrap_or_default();
         let answers = AnswerLayer::new(answers, self.probes, list.clone());
         let (trusting, others) = (client.clone(), self.proxies);
         let is_proxy =
             move |client: &ClientAddress| trusting.is_proxy(client) || others.contains(client.ip());
-        // What each says by itself was looked at before: what is wrong is with all of them.
-        let answers = answers.map_err(|error| Error::Limit(twice, error))?;
+        // What each says by itself was looked at before.
+        let answers = answers.map_err(|error| {
+            let number = match &error {
+                panoply_limits::Error::NameTaken { number, .. } => numbers.get(*number),
+                _ => None,
+            };
+            Error::Limit(number.copied().unwrap_or_default(), error)
+        })?;
         let answers = answers.sparing(is_proxy);
         let login = |(number, login): (usize, LoginConfig)| {
             let layer = login.build(Arc::clone(&store), &secret);

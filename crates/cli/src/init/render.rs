@@ -261,6 +261,7 @@ const LOGINS: &str = r#"
 
 # Paths that are there for these addresses only, with all below; others are told 404. Or for
 # those who have a password: `panoply password ada` says what to write in the place of `allow`.
+# `except` opens paths below, as for a health check.
 #[[access]]
 #path = "/admin/"
 #allow = ["10.0.0.0/8", "203.0.113.7"]

@@ -239,3 +239,111 @@ fn what_is_no_password_is_said() {
         );
     }
 }
+
+/// A user `ada` whose password is `correct`.
+const ADA: &str =
+    "users = { ada = \"$2y$04$9J9tGLkLx5NJtPdtC9CSf.zgQwMgmubJ5QAOVpg53Enwc1UrjDhR2\" }\n";
+
+#[test]
+fn who_has_logged_in_is_told_to_the_app_by_nobody_else() {
+    let app = Recorder::start();
+    let config = format!(
+        "[client]\ntrusted_proxies = [\"loopback\"]\n[[access]]\npath = \"/admin/\"\nuser_header = \"X-Forwarded-User\"\n{ADA}"
+    );
+    let gateway = Gateway::before(&app.origin(), &format!("[tls]\nmode = \"off\"\n{config}"));
+    let mut wrong = Verdicts::default();
+    let seen = || {
+        let seen = app.take().to_lowercase();
+        let told = seen
+            .lines()
+            .filter(|line| line.contains("user") && !line.contains("agent"));
+        told.map(str::to_owned).collect::<Vec<_>>()
+    };
+    // `X-Forwarded-*` of a proxy that is trusted is passed on otherwise.
+    let claims = "X-Forwarded-User: root\r\nX_Forwarded_User: root\r\nX-Forwarded_User: root\r\nX.Forwarded.User: root\r\n\
+         x-forwarded-user: eve\r\n";
+    let basic = "Authorization: Basic YWRhOmNvcnJlY3Q=\r\n";
+    for connection in [
+        "close",
+        "close, X-Forwarded-User",
+        "x-forwarded-user, close",
+    ] {
+        for (target, said, told) in [
+            ("/admin/x", basic, &["x-forwarded-user: ada"][..]),
+            ("/x", basic, &[]),
+            ("/x", "", &[]),
+        ] {
+            let request = format!(
+                "POST {target} HTTP/1.1\r\nHost: a.test\r\n{claims}{said}Connection: {connection}\r\n\
+                 Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-Forwarded-User: root\r\nX-Sum: 1\r\n\r\n"
+            );
+            let status = raw(gateway.address(), request.as_bytes()).status();
+            wrong.equal(target, status, 200);
+            wrong.equal(target, seen(), told);
+        }
+    }
+    drop(gateway);
+
+    let gateway = Gateway::before(&app.origin(), &config);
+    let (ca, admin, other) = (gateway.ca(), gateway.url("/admin/x"), gateway.url("/x"));
+    for (url, told) in [(&admin, &["x-forwarded-user: ada"][..]), (&other, &[])] {
+        let arguments = [
+            "--http2",
+            "-u",
+            "ada:correct",
+            "-H",
+            "X-Forwarded-User: root",
+        ];
+        let arguments = [&arguments[..], &["-H", "x_forwarded-user: root", url]].concat();
+        wrong.equal(url, curl(&ca, &arguments).status, 200);
+        let told_of: Vec<_> = seen();
+        wrong.equal(url, told_of, told);
+    }
+    wrong.settle();
+}
+
+#[test]
+fn what_is_open_below_it_and_who_needs_no_password() {
+    let app = Recorder::start();
+    let config = format!(
+        "[tls]\nmode = \"off\"\n[client]\ntrusted_proxies = [\"loopback\"]\n[[access]]\npath = \"/\"\n\
+         allow = [\"203.0.113.0/24\"]\nsatisfy = \"any\"\nexcept = [\"/health\", \"/webhooks/\"]\n{ADA}"
+    );
+    let gateway = Gateway::before(&app.origin(), &config);
+    let mut wrong = Verdicts::default();
+    for (target, client, expected) in [
+        ("/", "203.0.113.9", (200, true)),
+        ("/", "198.51.100.9", (401, false)),
+        ("/health", "198.51.100.9", (200, true)),
+        ("/webhooks/x", "198.51.100.9", (200, true)),
+        ("/webhooks/../x", "198.51.100.9", (401, false)),
+        ("/webhooks/..%2fx", "198.51.100.9", (401, false)),
+        ("/webhooks//x", "198.51.100.9", (401, false)),
+        ("/Webhooks/x", "198.51.100.9", (401, false)),
+        ("http://a.test/webhooks/x", "198.51.100.9", (200, true)),
+        ("http://a.test/x", "198.51.100.9", (401, false)),
+        ("/healthz", "198.51.100.9", (401, false)),
+    ] {
+        wrong.equal(target, asked(&gateway, &app, target, client), expected);
+    }
+    // What the office may, another site's page may not have its browsers do.
+    let forged = "POST / HTTP/1.1\r\nHost: a.test\r\nX-Forwarded-For: 203.0.113.9\r\nSec-Fetch-Site: cross-site\r\n\
+        Content-Length: 0\r\nConnection: close\r\n\r\n";
+    wrong.equal(
+        "forged",
+        raw(gateway.address(), forged.as_bytes()).status(),
+        403,
+    );
+    let mut command = panoply();
+    let checked = command.arg("check").arg("--config");
+    let checked = checked.arg(gateway.config_path()).output().unwrap();
+    let said = text(&checked.stdout);
+    for part in [
+        "/…: 203.0.113.0/24, and everybody else with a password; everybody: /health,",
+        "access[0].satisfy: who comes from 203.0.113.0/24 needs no password",
+        "access[0].except: /health, /webhooks/… are there for everybody",
+    ] {
+        wrong.check(said.contains(part), || format!("{part}: {said}"));
+    }
+    wrong.settle();
+}

@@ -91,6 +91,16 @@ const RULES: &[(&str, &str, Option<&str>)] = &[
         Some("access"),
     ),
     (
+        "access/password",
+        "A path that asks for a password was asked for without one, or with a wrong one.",
+        Some("access"),
+    ),
+    (
+        "access/busy",
+        "More passwords were to be looked at than there are processors for.",
+        Some("access"),
+    ),
+    (
         "limits/request",
         "One client has made more requests than a limit allows.",
         Some("limit"),
@@ -243,6 +253,8 @@ mod tests {
             "limits/request",
             "limits/answers",
             "access/path",
+            "access/password",
+            "access/busy",
         ] {
             assert_ne!(why(rule).0, "", "{rule}");
         }

@@ -122,6 +122,24 @@ pub(super) fn teach(message: &str) -> (String, Option<String>) {
     )
 }
 
+/// The same of a value that nobody else is to read.
+pub(super) fn teach_of_secret(message: &str) -> (String, Option<String>) {
+    const KINDS: [&str; 4] = ["string", "integer", "floating", "boolean"];
+    let parts = message.trim().rsplit_once(", expected ");
+    let kind = parts.and_then(|(found, wanted)| {
+        let mut starts = ["invalid type: ", "invalid value: "].into_iter();
+        let found = starts.find_map(|start| found.strip_prefix(start))?;
+        let kind = KINDS.into_iter().find(|kind| found.starts_with(kind))?;
+        Some((kind, wanted))
+    });
+    let Some((kind, wanted)) = kind else {
+        return teach(message);
+    };
+    let (_, help) = teach(&format!("invalid type: {kind}, expected {wanted}"));
+    let what = if kind == "string" { "a text" } else { "this" };
+    (format!("{what} cannot stand here"), help)
+}
+
 /// A key or a word that is not known.
 fn unknown(message: &str) -> Option<(String, String)> {
     let (what, rest) = [("key", "unknown field `"), ("value", "unknown variant `")]
@@ -187,7 +205,7 @@ fn misfit(message: &str) -> Option<(String, String)> {
         "a boolean" => "`true` or `false`, without quotes".to_owned(),
         "a string" => "text in quotes".to_owned(),
         "a sequence" => match kind {
-            "integer" | "boolean" | "string" => {
+            "integer" | "boolean" | "string" if !value.is_empty() => {
                 format!("a list, as in `[{}]`", value.trim_matches('`'))
             }
             _ => "a list, as in `[\"a\", \"b\"]`".to_owned(),
@@ -266,6 +284,31 @@ mod tests {
             ("unknown value `xml`", Some("known here: `text`, `json`"))
         );
         assert_eq!(teach("invalid type: integer").1, None);
+    }
+
+    #[test]
+    fn a_secret_is_not_told() {
+        for (message, ours) in [
+            (
+                "invalid type: string \"ada:hun, expected ter2\", expected a map",
+                "a text cannot stand here; write a table, as in `{ key = \"value\" }`",
+            ),
+            (
+                "invalid type: string \"hunter2\", expected a sequence",
+                "a text cannot stand here; write a list, as in `[\"a\", \"b\"]`",
+            ),
+            (
+                "invalid type: integer `1234`, expected a string",
+                "this cannot stand here; write text in quotes",
+            ),
+            (
+                "invalid type: sequence, expected a map",
+                "a list cannot stand here; write a table, as in `{ key = \"value\" }`",
+            ),
+        ] {
+            let (what, help) = teach_of_secret(message);
+            assert_eq!(format!("{what}; {}", help.unwrap_or_default()), ours);
+        }
     }
 
     #[test]

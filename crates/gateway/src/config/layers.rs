@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::diagnose::{ConfigError, Place, heading, no_table, teach};
+use super::diagnose::{ConfigError, Place, heading, no_table, teach, teach_of_secret};
 use super::locate::locate;
-use super::veil::veil;
+use super::veil::{hides, veil};
 use super::{Config, env, file};
 
 /// Where a value came from.
@@ -255,7 +255,11 @@ fn parse_file(path: &Path, text: &str) -> Result<Table, ConfigError> {
     let at = |span: Option<std::ops::Range<usize>>, message: &str| {
         let span = span.unwrap_or(0..text.len().min(1));
         let heading = heading(text, span.start, message);
-        let (message, help) = teach(message);
+        let (message, help) = if hides(text, &span) {
+            teach_of_secret(message)
+        } else {
+            teach(message)
+        };
         let help = heading.or(help);
         let place = Place::File {
             path: path.to_owned(),

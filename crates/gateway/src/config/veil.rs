@@ -11,41 +11,98 @@ const ACCOUNT: &str = "external_account";
 /// The table of those who have a password, which may stand there as it is by mistake.
 const USERS: &str = "users";
 
+/// Where it stands, and what stands beside it.
+const ACCESS: &str = "access";
+const USER_HEADER: &str = "user_header";
+
 /// The same text, byte for byte as long, with stars for secrets, and for passwords in URLs.
 pub(super) fn veil(text: &str) -> String {
     let mut section = "";
-    // Braces of such a table that are open still: it may go on over several lines.
-    let mut open = 0_usize;
+    // What of such a value is open still: it may go on over several lines.
+    let mut open = Open::default();
     let lines = text.split_inclusive('\n').map(|line| {
-        if open > 0 {
-            open = still_open(open, line);
+        if open.is_open() {
+            open.read(line);
             return stars(line, 0, line.len());
         }
         if line.trim_start().starts_with('[') {
             section = line;
         }
-        match line.split_once('=') {
-            Some((key, value)) if is_secret(section, key, value) => {
-                open = still_open(0, value);
-                stars(line, key.len() + 1, line.len())
+        // The first secret, which may stand in a table within the line.
+        let mut values = line.match_indices('=').filter_map(|(at, _)| {
+            let (before, behind) = (line.get(..at)?, line.get(at + 1..)?);
+            let key = before.rsplit(['{', ',', '[', '=']).next()?;
+            let word = key.split_whitespace().next_back().unwrap_or_default();
+            let is = |key: &str| is_secret(section, key, behind);
+            (is(key) || is(word)).then_some((at + 1, behind))
+        });
+        match values.next() {
+            Some((at, value)) => {
+                open.read(value);
+                without_passwords(&stars(line, at, line.len()))
             }
-            _ => without_passwords(line),
+            None => without_passwords(line),
         }
     });
     lines.collect()
 }
 
-/// How many braces are open behind `text`, of which so many were before it.
-fn still_open(before: usize, text: &str) -> usize {
-    text.chars().fold(before, |open, c| match c {
-        '{' => open + 1,
-        '}' => open.saturating_sub(1),
-        _ => open,
-    })
+/// Whether something secret is in this part of a text.
+pub(super) fn hides(text: &str, part: &std::ops::Range<usize>) -> bool {
+    veil(text).get(part.clone()) != text.get(part.clone())
+}
+
+/// The brackets of a value that are open still, or the quotes of a text of several lines.
+#[derive(Debug, Default)]
+struct Open {
+    brackets: usize,
+    quotes: Option<&'static str>,
+}
+
+impl Open {
+    const fn is_open(&self) -> bool {
+        self.brackets > 0 || self.quotes.is_some()
+    }
+
+    /// Goes on with a line.
+    fn read(&mut self, line: &str) {
+        const QUOTES: [&str; 4] = ["\"\"\"", "'''", "\"", "'"];
+        let mut rest = line;
+        while let Some(first) = rest.chars().next() {
+            let mut read = first.len_utf8();
+            match self.quotes {
+                Some(quotes) if rest.starts_with(quotes) => {
+                    self.quotes = None;
+                    read = quotes.len();
+                }
+                // What stands behind it is a letter.
+                Some("\"\"\"" | "\"") if first == '\\' => {
+                    read += rest.chars().nth(1).map_or(0, char::len_utf8);
+                }
+                Some(_) => {}
+                None => match first {
+                    '{' | '[' => self.brackets += 1,
+                    '}' | ']' => self.brackets = self.brackets.saturating_sub(1),
+                    '#' => break,
+                    _ => {
+                        self.quotes =
+                            { QUOTES.into_iter() }.find(|quotes| rest.starts_with(quotes));
+                        read = self.quotes.map_or(read, str::len);
+                    }
+                },
+            }
+            rest = rest.get(read..).unwrap_or_default();
+        }
+        // Such a text ends with its line, whether or not it is ended.
+        self.quotes = self.quotes.filter(|quotes| quotes.len() > 1);
+    }
 }
 
 fn is_secret(section: &str, key: &str, value: &str) -> bool {
-    let bare = |name: &str| name.trim().trim_matches(['"', '\'']).to_ascii_lowercase();
+    let bare = |name: &str| {
+        let name = name.trim_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '#'));
+        name.to_ascii_lowercase()
+    };
     let key = key.trim().trim_matches(['"', '\'']);
     let last = bare(key.rsplit('.').next().unwrap_or(key));
     let alike = |secret: &str| likeness(&last, secret) > 0.9;
@@ -53,9 +110,17 @@ fn is_secret(section: &str, key: &str, value: &str) -> bool {
     let header = section.trim().trim_start_matches('[');
     let header = header.split(']').next().unwrap_or_default();
     let of_users = { header.split('.').chain(key.split('.')) }.any(|name| bare(name) == USERS);
-    // One that is misspelt is a table all the same, which `run.user` is not.
-    let like_users = value.trim_start().starts_with('{') && likeness(&last, USERS) > 0.7;
-    of_account || of_users || like_users || key.contains(ACCOUNT) || SECRETS.into_iter().any(alike)
+    // One that is misspelt is no text, which `run.user` is, but beside the others of its table.
+    let of_access = { header.split('.') }.any(|name| bare(name) == ACCESS) && last != USER_HEADER;
+    let may_be = of_access || value.trim_start().starts_with(['{', '[']);
+    let like_users = may_be && likeness(&last, USERS) > 0.7;
+    let is_access = last == ACCESS && value.trim_start().starts_with(['"', '\'']);
+    of_account
+        || of_users
+        || like_users
+        || is_access
+        || key.contains(ACCOUNT)
+        || SECRETS.into_iter().any(alike)
 }
 
 /// Stars for what stands before an `@` as a name and a password do.
@@ -122,6 +187,40 @@ mod tests {
         let shown = "[acme.external_account]\nid = \"a\"\nkye = \"*\"\n[tls]\nkey = \"c\"\n";
         assert_eq!(veil(account), shown);
         for (users, shown) in [
+            ("users = \"ada:hunter2\"", "users = \"***********\""),
+            (
+                "[[access]]\nuser = \"ada:hunter2\"\nuser_header = \"X-User\"",
+                "[[access]]\nuser = \"***********\"\nuser_header = \"X-User\"",
+            ),
+            (
+                "users = [\n  \"ada:hunter2\", # [\n]\nx = \"1\"\n",
+                "users = *\n  \"***********\"* * *\n*\nx = \"1\"\n",
+            ),
+            (
+                "users = [[\"ada\", \"}]]\"],\n\"hunter2\"]\nx = \"1\"\n",
+                "users = **\"***\"* \"***\"**\n\"*******\"*\nx = \"1\"\n",
+            ),
+            (
+                "users = \"\"\"\nada:hun\\\"\"\"ter2\n\"\"\"\nx = \"1\"\n",
+                "users = \"\"\"\n********\"\"\"****\n\"\"\"\nx = \"1\"\n",
+            ),
+            (
+                "secret = '''\nhunter2\n'''\nx = \"1\"\n",
+                "secret = '''\n*******\n'''\nx = \"1\"\n",
+            ),
+            (
+                "access = [\n { path = \"/\", users = { ada = \"hunter2\" } },\n]\n",
+                "access = [\n { path = \"/\", users = * *** * \"*******\" * **\n]\n",
+            ),
+            (
+                "store = { nodes = 2, secret = \"hunter2\" }",
+                "store = { nodes = 2, secret = \"*******\" *",
+            ),
+            (
+                "[[access.users]]\nname = \"ada\"\npassword = 5",
+                "[[access.users]]\nname = \"***\"\npassword = *",
+            ),
+            ("# users = \"ada:hunter2\"", "# users = \"***********\""),
             (
                 "users = { ada = \"hunter2\" }",
                 "users = * *** * \"*******\" *",

@@ -184,6 +184,8 @@ where
             None => {
                 self.live.hosts.settle(&mut request);
                 origin::restore(&mut request);
+                let user_headers = self.live.suit.user_headers();
+                request.body_mut().withhold(user_headers);
                 Way::Passed {
                     call: self.inner.call(request),
                     shared: Arc::clone(&self.shared),

@@ -8,13 +8,14 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU32};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
 use tokio::task::AbortHandle;
 
 use super::streams::Streams;
+use crate::shared::Terms;
 
 mod in_flight;
 
@@ -71,6 +72,8 @@ pub(crate) struct Watch {
     /// The same of several requests at once: of all that are under way, how many may stall longer, and how long.
     extending: AtomicU32,
     extended: AtomicU32,
+    /// Under which it was made, where it ends with others as soon as nothing is asked on it.
+    terms: OnceLock<Terms>,
 }
 
 impl Watch {
@@ -136,6 +139,13 @@ impl Watch {
             };
             since.store(self.now(), Relaxed);
         }
+    }
+
+    /// The connection ends under other terms than these, unless something is asked on it: HTTP/1 has no way to say so
+    /// to whoever asks next.
+    pub(super) fn ends_under_other(&self, terms: Terms) {
+        // Each has one only.
+        let _ = self.terms.set(terms);
     }
 
     /// How long nothing may come: whoever is told to stop is still waited for, and nobody else.
@@ -344,6 +354,20 @@ impl Sweeper {
         for (_, handle) in idle.into_iter().rev().take(most) {
             handle.abort();
             ended();
+        }
+    }
+
+    /// Ends the connections on which nothing is asked that were made under other terms and are not to outlast them.
+    pub(crate) fn end_outdated(&self, terms: Terms) {
+        if terms == Terms::default() {
+            // There never were others.
+            return;
+        }
+        for (watch, handle) in &*self.watched.borrow() {
+            let is_outdated = watch.terms.get().is_some_and(|own| *own != terms);
+            if is_outdated && watch.is_idle() && !watch.is_tunnel() {
+                handle.abort();
+            }
         }
     }
 

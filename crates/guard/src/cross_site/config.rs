@@ -1,9 +1,10 @@
 //! Settings of the cross-site guard.
 
 use http::Uri;
+use panoply_core::SiteOrigin;
 use serde::Deserialize;
 
-use super::guard::{CrossSiteGuard, Source};
+use super::guard::CrossSiteGuard;
 use crate::Error;
 
 /// Which requests that another site causes are let through.
@@ -104,14 +105,14 @@ impl CrossSiteConfig {
             }
         }
         let sources = { self.origins.iter() }.map(|origin| {
-            Source::parse(origin).ok_or_else(|| Error::Value {
+            SiteOrigin::parse(origin).ok_or_else(|| Error::Value {
                 key: "cross_site.origins",
                 problem: format!("`{origin}` is no origin{}", hint(origin)),
                 example: "`[\"https://checkout.example\"]`: scheme, host, and the port if it is \
                           another than the usual",
             })
         });
-        let sources: Result<Vec<Source>, Error> = sources.collect();
+        let sources: Result<Vec<SiteOrigin>, Error> = sources.collect();
         Ok(CrossSiteGuard::new(
             self.enabled,
             self.paths.clone(),

@@ -3,10 +3,9 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use http::header::{AUTHORIZATION, CONNECTION, COOKIE, HOST, HeaderName, ORIGIN, UPGRADE};
-use http::uri::Authority;
-use http::{Extensions, HeaderMap, HeaderValue, Method, Request};
-use panoply_core::{ClientAddress, Connection, KeptCredentials, parse_host};
+use http::header::{AUTHORIZATION, CONNECTION, COOKIE, HeaderName, ORIGIN, UPGRADE};
+use http::{HeaderMap, HeaderValue, Method, Request};
+use panoply_core::{Connection, KeptCredentials, SiteOrigin};
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -23,7 +22,7 @@ pub struct CrossSiteGuard(Arc<Inner>);
 struct Inner {
     enabled: bool,
     paths: Vec<String>,
-    sources: Vec<Source>,
+    sources: Vec<SiteOrigin>,
     without_cookie: bool,
     told: Mutex<HashSet<String>>,
 }
@@ -38,14 +37,6 @@ pub enum Verdict {
     CrossSite,
 }
 
-/// An origin whose scheme and host are known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Source {
-    https: bool,
-    host: String,
-    port: u16,
-}
-
 /// How many origins are remembered to have been told of.
 const MOST_TOLD: usize = 64;
 
@@ -53,7 +44,7 @@ impl CrossSiteGuard {
     pub(super) fn new(
         enabled: bool,
         paths: Vec<String>,
-        sources: Vec<Source>,
+        sources: Vec<SiteOrigin>,
         without_cookie: bool,
     ) -> Self {
         Self(Arc::new(Inner {
@@ -96,7 +87,7 @@ impl CrossSiteGuard {
         let passes = match site {
             Some(b"same-origin" | b"none") => true,
             // A browser of before 2023, or none; an empty one is as none.
-            None | Some(b"") => origin.is_none_or(|origin| is_own(origin, request)),
+            None | Some(b"") => origin.is_none_or(|origin| SiteOrigin::is_own(origin, request)),
             Some(_) => false,
         };
         if passes || self.is_listed(origin) || self.is_open(request.uri().path()) {
@@ -119,7 +110,7 @@ impl CrossSiteGuard {
     }
 
     fn is_listed(&self, origin: Option<&HeaderValue>) -> bool {
-        let source = || Source::parse(origin?.to_str().ok()?);
+        let source = || SiteOrigin::parse(origin?.to_str().ok()?);
         !self.0.sources.is_empty()
             && source().is_some_and(|source| self.0.sources.contains(&source))
     }
@@ -164,39 +155,6 @@ fn is_the_browsers(credentials: &HeaderValue) -> bool {
     scheme.is_some_and(|scheme| SCHEMES.iter().any(|one| one.eq_ignore_ascii_case(scheme)))
 }
 
-/// Whether an origin is that of the host that the request is for, by whatever scheme: behind a
-/// proxy that brings TLS the app's own pages come by HTTPS and the request by HTTP.
-fn is_own<B>(origin: &HeaderValue, request: &Request<B>) -> bool {
-    let Some(source) = origin.to_str().ok().and_then(Source::parse) else {
-        return false;
-    };
-    let Some(host) = host(request) else {
-        return false;
-    };
-    let port = host
-        .port_u16()
-        .unwrap_or(if source.https { 443 } else { 80 });
-    source.port == port && host.host().eq_ignore_ascii_case(&source.host)
-}
-
-/// The host that the client meant.
-fn host<B>(request: &Request<B>) -> Option<Authority> {
-    let extensions: &Extensions = request.extensions();
-    let forwarded = || extensions.get::<ClientAddress>()?.forwarded_host().cloned();
-    let header = || {
-        let host = request.headers().get(HOST)?;
-        parse_host(host.as_bytes())
-    };
-    if let Some(host) = forwarded() {
-        return Some(host);
-    }
-    // What is no host has no origin that could be its own.
-    match request.uri().authority() {
-        Some(authority) => parse_host(authority.as_str().as_bytes()),
-        None => header(),
-    }
-}
-
 /// A browser lets any page open a WebSocket to any site, with cookies, and shows it what comes back.
 fn is_websocket(headers: &HeaderMap) -> bool {
     let asks = |value: &HeaderValue| {
@@ -209,42 +167,9 @@ fn is_websocket(headers: &HeaderMap) -> bool {
         && headers.contains_key(CONNECTION)
 }
 
-impl Source {
-    /// An origin as RFC 6454 §6.1 writes it; none for `null`, with a path, or with credentials.
-    pub(super) fn parse(origin: &str) -> Option<Self> {
-        let (scheme, rest) = origin.split_once("://")?;
-        let https = match scheme {
-            "https" => true,
-            "http" => false,
-            _ => return None,
-        };
-        if rest.contains(['/', '@', '?', '#', '*']) {
-            return None;
-        }
-        let authority = Authority::try_from(rest).ok()?;
-        let (host, port) = (authority.host(), authority.port_u16());
-        // What stands behind the host is a port, or it is no origin: 99999 is none, nor is what some
-        // read of `~[::1]:80`.
-        let behind = rest.strip_prefix(host)?;
-        let whole = match (behind.strip_prefix(':'), port) {
-            (Some(digits), Some(port)) => digits == port.to_string(),
-            (None, None) => behind.is_empty(),
-            _ => false,
-        };
-        if host.is_empty() || !whole {
-            return None;
-        }
-        Some(Self {
-            https,
-            host: host.to_ascii_lowercase(),
-            port: port.unwrap_or(if https { 443 } else { 80 }),
-        })
-    }
-}
-
 /// What is read of an origin: HTTPS, host and port.
 #[cfg(any(test, fuzzing))]
 pub(crate) fn read_source(origin: &str) -> Option<(bool, String, u16)> {
-    let source = Source::parse(origin)?;
-    Some((source.https, source.host, source.port))
+    let source = SiteOrigin::parse(origin)?;
+    Some((source.is_https(), source.host().to_owned(), source.port()))
 }

@@ -1,10 +1,10 @@
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use panoply_core::{CertificateSource, ClientCertificate, Connection, TlsSession};
+use panoply_core::{CertificateSource, ClientCertificate, Connection, SiteOrigin, TlsSession};
 use proptest::prelude::*;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
-use super::guard::{Source, read_source};
+use super::guard::read_source;
 use super::*;
 
 fn guard(text: &str) -> CrossSiteGuard {
@@ -165,7 +165,7 @@ fn what_is_no_origin_is_none() {
         "ftp://a.example",
         "https://a@b.example",
     ] {
-        assert_eq!(Source::parse(none), None, "{none}");
+        assert_eq!(SiteOrigin::parse(none), None, "{none}");
     }
     let read = |origin| read_source(origin).unwrap();
     let host = "a.example".to_owned();
@@ -357,8 +357,8 @@ fn errors_teach() {
 proptest! {
     #[test]
     fn no_origin_passes_for_another(host in "[a-z]{1,5}(\\.[a-z]{1,5}){0,2}", text in "https?://[ -~]{0,30}") {
-        if let Some(source) = Source::parse(&text) {
-            let own = Source::parse(&format!("https://{host}")).unwrap();
+        if let Some(source) = SiteOrigin::parse(&text) {
+            let own = SiteOrigin::parse(&format!("https://{host}")).unwrap();
             if source == own {
                 let text = text.to_ascii_lowercase();
                 prop_assert!(text == format!("https://{host}") || text == format!("https://{host}:443"), "{}", text);

@@ -5,10 +5,12 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use panoply_core::Networks;
+use http::HeaderName;
+use panoply_core::{ClientAddress, Networks};
 use serde::Deserialize;
 
-use super::path::Below;
+use super::path::{Below, Reading, Spelled};
+use super::user_header;
 use super::users::Users;
 use crate::Error;
 use crate::exempt::networks;
@@ -39,7 +41,25 @@ pub struct AccessConfig {
     #[serde(default)]
     htpasswd: Option<PathBuf>,
     #[serde(default)]
+    satisfy: Satisfy,
+    #[serde(default)]
+    except: Vec<String>,
+    #[serde(default)]
+    user_header: Option<String>,
+    #[serde(default)]
     dry_run: bool,
+}
+
+/// How much of what a table asks for has to be so.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Satisfy {
+    /// An address of those that are named, and a password.
+    #[default]
+    All,
+    /// One of them: who comes from elsewhere is asked for a password.
+    Any,
 }
 
 /// Names, each with the hash of a password, which is not shown.
@@ -61,6 +81,12 @@ pub(super) struct Access {
     pub(super) allow: Option<Networks>,
     /// Who has to say who he is, besides.
     pub(super) users: Option<Arc<Users>>,
+    /// Whether one of the two will do.
+    any: bool,
+    /// What below the path is there for everybody.
+    pub(super) except: Vec<Spelled>,
+    /// The header in which the app is told who it is.
+    pub(super) user_header: Option<HeaderName>,
     pub(super) dry_run: bool,
     pub(super) tried: Tried,
 }
@@ -77,6 +103,9 @@ impl AccessConfig {
             allow: Some(allow.into_iter().map(Into::into).collect()),
             users: Hashes::default(),
             htpasswd: None,
+            satisfy: Satisfy::All,
+            except: Vec::new(),
+            user_header: None,
             dry_run: false,
         }
     }
@@ -106,6 +135,9 @@ impl AccessConfig {
                     .collect(),
             ),
             htpasswd: None,
+            satisfy: Satisfy::All,
+            except: Vec::new(),
+            user_header: None,
             dry_run: false,
         }
     }
@@ -116,6 +148,56 @@ impl AccessConfig {
             htpasswd: Some(file.into()),
             ..Self::with_passwords(path, <[(String, String); 0]>::default())
         }
+    }
+
+    /// Whether both an address and a password are asked for, where the table has both; one will do with
+    /// [`Satisfy::Any`].
+    ///
+    /// ```
+    /// use panoply_limits::{AccessConfig, Satisfy};
+    ///
+    /// let hash = "$2y$04$9J9tGLkLx5NJtPdtC9CSf.zgQwMgmubJ5QAOVpg53Enwc1UrjDhR2";
+    /// let staging = AccessConfig::with_passwords("/", [("ada", hash)])
+    ///     .allow(["203.0.113.0/24"])
+    ///     .satisfy(Satisfy::Any)
+    ///     .except(["/health", "/webhooks/"])
+    ///     .user_header("X-Forwarded-User");
+    /// staging.validate()?;
+    /// # Ok::<(), panoply_limits::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn satisfy(mut self, satisfy: Satisfy) -> Self {
+        self.satisfy = satisfy;
+        self
+    }
+
+    /// The addresses and networks from which it is there, beside passwords.
+    #[must_use]
+    pub fn allow<T: Into<String>>(mut self, allow: impl IntoIterator<Item = T>) -> Self {
+        self.allow = Some(allow.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Paths below the table's own that are there for everybody, none by default: one alone, or with a slash at its end
+    /// all that lies below it. What is not spelled as it is here, or can be read in several ways, is none of them.
+    ///
+    /// Other tables hold for it as before.
+    #[must_use]
+    pub fn except<T: Into<String>>(mut self, paths: impl IntoIterator<Item = T>) -> Self {
+        self.except = paths.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The header in which the app is told the name that was given with the password, such as `X-Forwarded-User`; none
+    /// by default. What clients send of that name is taken off, at whatever path, and so is what some apps take for it
+    /// (`X_Forwarded_User`).
+    ///
+    /// A service of the same process finds the name in the request's extensions as well, with or without a header:
+    /// [`PasswordUser`](panoply_core::PasswordUser).
+    #[must_use]
+    pub fn user_header(mut self, name: impl Into<String>) -> Self {
+        self.user_header = Some(name.into());
+        self
     }
 
     /// The file with passwords, if there is one.
@@ -129,8 +211,13 @@ impl AccessConfig {
     }
 
     /// Whether it hides the path from some, by 404.
-    pub const fn hides(&self) -> bool {
-        self.allow.is_some()
+    pub fn hides(&self) -> bool {
+        self.allow.is_some() && !self.asks_for_one()
+    }
+
+    /// Whether an address will do in place of a password.
+    fn asks_for_one(&self) -> bool {
+        self.satisfy == Satisfy::Any && self.asks_for_passwords()
     }
 
     /// Whether anybody has to say who he is.
@@ -149,7 +236,19 @@ impl AccessConfig {
     pub fn weakenings(&self) -> Vec<(&'static str, String)> {
         let why = "it is there for everybody, and who would be refused is only logged";
         let dry = self.dry_run.then(|| ("dry_run", why.to_owned()));
-        dry.into_iter().collect()
+        let any = self.asks_for_one().then(|| {
+            let allow = self.allow.as_deref().unwrap_or_default().join(", ");
+            let why = format!(
+                "who comes from {allow} needs no password, and behind a proxy that nobody has named that may be everybody"
+            );
+            ("satisfy", why)
+        });
+        let open = (!self.except.is_empty()).then(|| {
+            let is = if self.except.len() == 1 { "is" } else { "are" };
+            let why = format!("{} {is} there for everybody", open(&self.except));
+            ("except", why)
+        });
+        dry.into_iter().chain(any).chain(open).collect()
     }
 
     /// Checks the settings, as [`AccessLayer::new`](super::AccessLayer::new) does.
@@ -175,6 +274,24 @@ impl AccessConfig {
         if self.allow.is_none() && users.is_none() {
             return Err(missing("allow", ALLOW));
         }
+        if self.satisfy == Satisfy::Any {
+            let problem = match (self.allow.as_deref(), &users) {
+                (Some([_, ..]), Some(_)) => None,
+                (Some([]), _) => Some("is `any` of nobody's address and a password"),
+                (None, _) => Some("is `any` of a password alone"),
+                (_, None) => Some("is `any` of addresses alone"),
+            };
+            if let Some(problem) = problem {
+                return Err(Error::Value {
+                    key: "satisfy",
+                    problem: problem.to_owned(),
+                    example: "both `allow` and `users` or `htpasswd`, of which one will do, or leave `satisfy` out",
+                });
+            }
+        }
+        let user_header = { self.user_header.as_deref() }
+            .map(|name| user_header::parse(name, users.as_deref()))
+            .transpose()?;
         if self.dry_run && users.is_some() {
             return Err(Error::Value {
                 key: "dry_run",
@@ -190,13 +307,63 @@ impl AccessConfig {
             problem: format!("is `{path}`, which is no path"),
             example: PATH,
         })?;
+        let except = { self.except.iter() }.map(|open| exception(path, &below, open));
+        let except: Result<Vec<Spelled>, Error> = except.collect();
         Ok(Access {
+            except: except?,
             path: below,
             allow,
             users,
+            any: self.satisfy == Satisfy::Any,
+            user_header,
             dry_run: self.dry_run,
             tried: Tried::default(),
         })
+    }
+}
+
+/// A path that is `open` below one that is not.
+fn exception(path: &str, below: &Below, open: &str) -> Result<Spelled, Error> {
+    let wrong = |problem: String| Error::Value {
+        key: "except",
+        problem,
+        example: "paths below it, as `[\"/admin/health\", \"/admin/hooks/\"]` are below `/admin/`: one alone, or with a slash \
+                  at its end all that lies below it",
+    };
+    let spelled = is_path(open).then(|| Spelled::new(open)).flatten();
+    let spelled = spelled.ok_or_else(|| wrong(format!("has `{open}`, which is no path")))?;
+    if !below.covers(&Reading::of(open)) {
+        return Err(wrong(format!(
+            "has `{open}`, which does not lie below `{path}`"
+        )));
+    }
+    if spelled.is_whole_of(below.depth()) {
+        return Err(wrong(format!(
+            "has `{open}`, which leaves nothing of `{path}`"
+        )));
+    }
+    Ok(spelled)
+}
+
+/// The paths that are open, for people.
+fn open(paths: &[String]) -> String {
+    let shown = |path: &String| match path.strip_suffix('/') {
+        Some(folder) => format!("{folder}/…"),
+        None => path.clone(),
+    };
+    paths.iter().map(shown).collect::<Vec<_>>().join(", ")
+}
+
+impl Access {
+    /// Whether somebody's address is all that is asked of him.
+    pub(super) fn lets_in(&self, client: Option<&ClientAddress>) -> bool {
+        let is_named = |allow: &Networks| client.is_some_and(|client| allow.contains(client.ip()));
+        self.any && self.allow.as_ref().is_some_and(is_named)
+    }
+
+    /// The addresses that it is there for, where others are told that there is nothing.
+    pub(super) fn only_for(&self) -> Option<&Networks> {
+        self.allow.as_ref().filter(|_| !self.any)
     }
 }
 
@@ -210,12 +377,20 @@ impl fmt::Display for AccessConfig {
         let path = self.path.as_deref().unwrap_or("/");
         write!(f, "{}/…: ", path.trim_end_matches('/'))?;
         match self.allow.as_deref() {
-            Some([]) => return f.write_str("nobody"),
+            Some([]) => f.write_str("nobody")?,
             Some(allow) => f.write_str(&allow.join(", "))?,
             None => f.write_str("everybody")?,
         }
-        if self.asks_for_passwords() {
+        if self.asks_for_one() {
+            f.write_str(", and everybody else with a password")?;
+        } else if self.asks_for_passwords() && self.allow.as_deref() != Some(&[]) {
             f.write_str(" with a password")?;
+        }
+        if let Some(header) = &self.user_header {
+            write!(f, ", who is told to the app in {header}")?;
+        }
+        if !self.except.is_empty() {
+            write!(f, "; everybody: {}", open(&self.except))?;
         }
         Ok(())
     }

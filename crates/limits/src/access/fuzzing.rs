@@ -4,12 +4,16 @@
 
 use percent_encoding::percent_decode_str;
 
-use super::path::{Below, Reading};
+use super::path::{Below, Reading, Spelled};
 
 /// An app by its name, and the segments by which it routes a path.
 pub(crate) type App = (&'static str, fn(&str) -> Vec<String>);
 
-/// A path: where some app routes it below `/admin` or `/admin/users`, it is covered.
+/// A path that is open, and whether what is routed by some segments is that.
+pub(crate) type Open = (&'static str, fn(&[String]) -> bool);
+
+/// A path: where some app routes it below `/admin` or `/admin/users`, it is covered; and what is open below
+/// `/admin/` or at `/users`, no app routes elsewhere.
 pub fn access(data: &[u8]) {
     let path = format!("/{}", String::from_utf8_lossy(data));
     let reading = Reading::of(&path);
@@ -25,7 +29,28 @@ pub fn access(data: &[u8]) {
             assert!(covers || !is_below, "{app} routes {path:?} below {written}");
         }
     }
+    for (open, is_open) in OPEN {
+        let holds = { Spelled::new(open).expect("a plain path") }.is(&path, &reading);
+        for (app, route) in APPS {
+            let routed = route(&path);
+            assert!(
+                !holds || is_open(&routed),
+                "{app} routes {path:?} to {routed:?}, which {open} opens"
+            );
+        }
+    }
 }
+
+/// Paths that are open, and whether an app that routes by some segments routes there.
+pub(crate) const OPEN: [Open; 3] = [
+    ("/admin/", |routed| {
+        routed.first().is_some_and(|one| one == "admin")
+    }),
+    ("/admin/users/", |routed| {
+        routed.starts_with(&["admin".to_owned(), "users".to_owned()])
+    }),
+    ("/users", |routed| routed == ["users"]),
+];
 
 /// How frameworks come from a target to the segments that they route by.
 pub(crate) const APPS: [App; 9] = [

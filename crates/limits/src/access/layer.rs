@@ -6,19 +6,19 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderName, Request, Response, StatusCode};
 use panoply_core::{ClientAddress, Clock, CounterStore, KeptCredentials, Refusal, Secret};
+use smallvec::SmallVec;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use super::config::{Access, AccessConfig};
 use super::future::AccessFuture;
 use super::password::{Asked, Passwords, Said, answer};
-use super::path::Reading;
-use super::users::Users;
+use super::place::Place;
+use super::user_header::{UserHeaders, tell};
 use crate::Error;
-use crate::login::LoginGuard;
-use crate::original::original;
+use crate::login::{LoginGuard, has_credentials};
 use crate::tried::Told;
 
 /// The rule of its refusals.
@@ -28,7 +28,9 @@ const RULE: &str = "access/path";
 /// who has no password for one that asks for it.
 ///
 /// A path is read as any app might, and where several tables speak of it, each has to let the client through. What is
-/// behind a password does not see it: the header is taken off (`Authorization`, of a name and a password).
+/// behind a password does not see it: the header is taken off (`Authorization`, of a name and a password). Who it was it
+/// finds in the request's extensions ([`PasswordUser`](panoply_core::PasswordUser)), and in the
+/// [header](AccessConfig::user_header) of that table.
 #[derive(Debug, Clone, Default)]
 pub struct AccessLayer(Arc<Inner>);
 
@@ -37,16 +39,11 @@ struct Inner {
     rules: Vec<Access>,
     /// What looks at passwords, where some table asks for one.
     passwords: Option<Arc<Passwords>>,
+    /// What only the layer says of a request.
+    user_headers: UserHeaders,
     /// Whether it was said that nobody knows who is calling.
     told: AtomicBool,
 }
-
-/// Where IIS and what follows it, Symfony among it, say that another path is meant. They are dropped from whom nobody
-/// trusts; a proxy that is trusted may pass on what its client wrote.
-pub(crate) static MEANT: [HeaderName; 2] = [
-    HeaderName::from_static("x-original-url"),
-    HeaderName::from_static("x-rewrite-url"),
-];
 
 impl AccessLayer {
     /// A layer with these tables, none of which asks for a password.
@@ -88,7 +85,9 @@ impl AccessLayer {
         let rules = rules?;
         let asks = rules.iter().any(|rule| rule.users.is_some());
         let passwords = asks.then(passwords).transpose()?;
+        let user_headers = rules.iter().filter_map(|rule| rule.user_header.clone());
         Ok(Self(Arc::new(Inner {
+            user_headers: UserHeaders::new(user_headers),
             rules,
             passwords: passwords.map(Arc::new),
             told: AtomicBool::new(false),
@@ -107,31 +106,21 @@ impl AccessLayer {
         }
     }
 
-    /// What a request has to prove before it may pass, by users where its path asks for that.
-    fn asked<B>(&self, request: &Request<B>) -> Option<(Arc<Passwords>, Asked)> {
-        let passwords = self.0.passwords.as_ref()?;
-        let mut users: Vec<Arc<Users>> = Vec::new();
-        for path in paths(request) {
-            let reading = Reading::of(path);
-            let rules = self.0.rules.iter();
-            for own in rules.filter_map(|rule| Some((rule, rule.users.as_ref()?))) {
-                let is_new = || !users.iter().any(|known| Arc::ptr_eq(known, own.1));
-                if own.0.path.covers(&reading) && is_new() {
-                    users.push(Arc::clone(own.1));
-                }
-            }
-        }
-        let (of, said) = (request.extensions(), Said::of(request.headers()));
-        if users.is_empty() && said.is_none() {
-            return None;
-        }
-        let asked = Asked {
-            client: of.get().cloned(),
-            id: of.get().copied(),
-            users,
-            said,
-        };
-        Some((Arc::clone(passwords), asked))
+    /// The headers in which the app is told who has shown a password; what of a request is none of its head, such as its
+    /// trailers, is to be rid of them by whoever serves it.
+    pub fn user_headers(&self) -> &UserHeaders {
+        &self.0.user_headers
+    }
+
+    /// The tables that speak of what is asked for.
+    fn concerned<B>(&self, request: &Request<B>) -> SmallVec<[&Access; 4]> {
+        let mut found: SmallVec<[&Access; 4]> = SmallVec::new();
+        let places = Place::all(request);
+        found.extend(self.0.rules.iter().filter(|rule| {
+            let mut places = places.iter();
+            places.any(|place| place.lies(&rule.path, &rule.except))
+        }));
+        found
     }
 
     /// Whether a password that a path does not ask for is one of those that others do: browsers send it to all of the
@@ -142,24 +131,16 @@ impl AccessLayer {
     }
 
     /// Whether what is asked for is not there for whoever asks.
-    fn hides<B>(&self, request: &Request<B>) -> bool {
-        if self.0.rules.is_empty() {
-            return false;
-        }
-        paths(request).any(|path| self.hides_path(request, &Reading::of(path)))
-    }
-
-    fn hides_path<B>(&self, request: &Request<B>, path: &Reading<'_>) -> bool {
-        let client = || request.extensions().get().map(ClientAddress::ip);
-        self.0.rules.iter().any(|rule| {
-            let Some(allow) = rule.allow.as_ref().filter(|_| rule.path.covers(path)) else {
+    fn hides(&self, rules: &[&Access], client: Option<&ClientAddress>) -> bool {
+        rules.iter().any(|rule| {
+            let Some(allow) = rule.only_for() else {
                 return false;
             };
-            let Some(client) = client() else {
+            let Some(client) = client else {
                 self.tell_of_nobody();
                 return !rule.dry_run;
             };
-            if allow.contains(client) {
+            if allow.contains(client.ip()) {
                 return false;
             }
             if rule.dry_run {
@@ -187,17 +168,54 @@ fn take_off<B>(request: &mut Request<B>) {
     request.extensions_mut().insert(KeptCredentials);
 }
 
-/// What a request may be read to ask for.
-fn paths<B>(request: &Request<B>) -> impl Iterator<Item = &str> {
-    let (uri, whole) = (request.uri(), original(request.extensions(), request.uri()));
-    // Within a router that is nested, as it stands there and as the client wrote it.
-    let cut = (whole.path() != uri.path()).then(|| uri.path());
-    let meant = MEANT
-        .iter()
-        .flat_map(|name| request.headers().get_all(name));
-    let meant = meant.filter_map(|value: &HeaderValue| value.to_str().ok());
-    let paths = std::iter::once(whole.path()).chain(cut);
-    paths.chain(meant.map(crate::login::path_of))
+/// What the tables make of a request.
+enum Way {
+    /// It is none of theirs, but may have a password that is.
+    Open,
+    /// Its client's address will do.
+    Known,
+    /// It has to show a password, of whom these are told.
+    Asks(Box<Asked>, SmallVec<[HeaderName; 1]>),
+    /// There is nothing.
+    Hidden,
+}
+
+impl AccessLayer {
+    fn way<B>(&self, request: &Request<B>) -> Way {
+        let rules = self.concerned(request);
+        let client = request.extensions().get::<ClientAddress>();
+        if self.hides(&rules, client) {
+            return Way::Hidden;
+        }
+        let asking = { rules.iter() }.filter_map(|rule| Some((rule, rule.users.as_ref()?)));
+        let (known, asking): (SmallVec<[_; 2]>, SmallVec<[_; 2]>) =
+            asking.partition(|(rule, _)| rule.lets_in(client));
+        if asking.is_empty() {
+            return if known.is_empty() {
+                Way::Open
+            } else {
+                Way::Known
+            };
+        }
+        let told = asking
+            .iter()
+            .filter_map(|(rule, _)| rule.user_header.clone());
+        let told = told.collect();
+        let mut asked = said(request);
+        asked.users = asking.iter().map(|(_, users)| Arc::clone(users)).collect();
+        Way::Asks(Box::new(asked), told)
+    }
+}
+
+/// Who asks, and what he says of himself.
+fn said<B>(request: &Request<B>) -> Asked {
+    let of = request.extensions();
+    Asked {
+        client: of.get().cloned(),
+        id: of.get().copied(),
+        users: Vec::new(),
+        said: Said::of(request.headers()),
+    }
 }
 
 impl Access {
@@ -251,35 +269,54 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        if self.layer.hides(&request) {
-            // In the words that take the place of what a framework says of no path.
-            let detail = "There is nothing at this address.";
-            let refusal = Refusal::new(StatusCode::NOT_FOUND, RULE, detail);
-            return AccessFuture::refused(refusal.answer_to(&request));
-        }
-        let Some((passwords, asked)) = self.layer.asked(&request) else {
+        if self.layer.0.rules.is_empty() {
             return AccessFuture::passed(self.inner.call(request));
-        };
-        if asked.users.is_empty() {
-            if self.layer.is_ours(&passwords, &asked) {
-                take_off(&mut request);
+        }
+        self.layer.0.user_headers.guard(&mut request);
+        let passwords = self.layer.0.passwords.as_ref();
+        let (passwords, asked, told) = match (self.layer.way(&request), passwords) {
+            // There always are some where somebody is asked.
+            (Way::Hidden, _) | (Way::Asks(..), None) => {
+                // In the words that take the place of what a framework says of no path.
+                let detail = "There is nothing at this address.";
+                let refusal = Refusal::new(StatusCode::NOT_FOUND, RULE, detail);
+                return AccessFuture::refused(refusal.answer_to(&request));
             }
-            return AccessFuture::passed(self.inner.call(request));
-        }
+            (Way::Asks(asked, told), Some(passwords)) => (Arc::clone(passwords), asked, told),
+            (Way::Known, _) => {
+                // A browser that has shown one from elsewhere shows it here, too; and what the address may, another
+                // site's page may not have it do.
+                if has_credentials(request.headers()) {
+                    request.headers_mut().remove(AUTHORIZATION);
+                }
+                request.extensions_mut().insert(KeptCredentials);
+                return AccessFuture::passed(self.inner.call(request));
+            }
+            (Way::Open, passwords) => {
+                let may_have = |_: &&_| request.headers().contains_key(AUTHORIZATION);
+                if let Some(passwords) = passwords.filter(may_have)
+                    && self.layer.is_ours(passwords, &said(&request))
+                {
+                    take_off(&mut request);
+                }
+                return AccessFuture::passed(self.inner.call(request));
+            }
+        };
         if asked.client.is_none() {
             self.layer.tell_of_nobody();
         }
-        if passwords.knows(&asked) {
+        let is_known = passwords.knows(&asked);
+        let headers = (!is_known).then(|| request.headers().clone());
+        if let Some(said) = &asked.said {
             take_off(&mut request);
+            tell(&mut request, said.name(), told);
+        }
+        let Some(headers) = headers else {
             return AccessFuture::passed(self.inner.call(request));
-        }
-        let headers = request.headers().clone();
-        if asked.said.is_some() {
-            take_off(&mut request);
-        }
+        };
         let check = Box::pin(async move {
             let id = asked.id;
-            let refused = passwords.check(asked).await;
+            let refused = passwords.check(*asked).await;
             refused.map(|refusal| answer(refusal, id, &headers))
         });
         // The one that is ready goes into the future; its clone stays and is made ready again.

@@ -7,14 +7,17 @@ pub(crate) mod fuzzing;
 mod layer;
 mod password;
 pub(crate) mod path;
+mod place;
+mod user_header;
 mod users;
 
 #[cfg(test)]
 mod tests;
 
-pub use config::AccessConfig;
 pub(crate) use config::is_path;
+pub use config::{AccessConfig, Satisfy};
 pub use future::AccessFuture;
-pub(crate) use layer::MEANT;
 pub use layer::{AccessLayer, AccessService};
+pub(crate) use place::MEANT;
+pub use user_header::UserHeaders;
 pub use users::hash_password;

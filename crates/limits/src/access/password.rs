@@ -104,6 +104,10 @@ impl Said {
         self.name == name && self.password == password
     }
 
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// What a request says by its `Authorization`; nothing where that is none of a name and a password.
     pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
         let value = headers.get(AUTHORIZATION)?.as_bytes();

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use percent_encoding::percent_decode_str;
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 use smallvec::SmallVec;
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -11,6 +11,13 @@ use crate::login::{is_canonical, is_program};
 /// A path with all that lies below it, by its segments.
 #[derive(Debug)]
 pub(crate) struct Below(Vec<String>);
+
+/// A path as clients spell it, or all that lies below it: that which ends with a slash.
+#[derive(Debug)]
+pub(super) struct Spelled {
+    literal: Box<str>,
+    segments: usize,
+}
 
 /// A path that was asked for.
 #[derive(Debug)]
@@ -30,6 +37,9 @@ enum Trust {
     /// What an app makes of it nobody can say.
     None,
 }
+
+/// What clients never send as it is.
+pub(crate) const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`');
 
 /// No app undoes more percent-encodings than these.
 const ROUNDS: usize = 4;
@@ -86,6 +96,31 @@ impl Below {
     }
 }
 
+impl Spelled {
+    /// Nothing if apps could read the path in more than one way.
+    pub(super) fn new(path: &str) -> Option<Self> {
+        let segments = Below::new(path)?.depth();
+        let literal = utf8_percent_encode(path, ENCODED).to_string().into();
+        Some(Self { literal, segments })
+    }
+
+    /// Whether it is, or holds, a path of so many segments with all that lies below it.
+    pub(super) fn is_whole_of(&self, segments: usize) -> bool {
+        self.segments <= segments && self.literal.ends_with('/')
+    }
+
+    /// Whether `path` is this one or lies below it, to every app, and by every letter of it: what only some read so
+    /// is another.
+    pub(super) fn is(&self, path: &str, asked: &Reading<'_>) -> bool {
+        let is_spelled = if self.literal.ends_with('/') {
+            path.starts_with(&*self.literal)
+        } else {
+            path == &*self.literal
+        };
+        is_spelled && asked.is_plain() && !asked.runs_a_program()
+    }
+}
+
 impl<'a> Reading<'a> {
     pub(crate) fn of(path: &'a str) -> Self {
         if is_canonical(path) {
@@ -104,7 +139,11 @@ impl<'a> Reading<'a> {
         let folded = fold(&decoded);
         // To Windows what stands at an end is nothing, in any order.
         let is_nothing = |c: char| c == '.' || c.is_whitespace();
-        let is_step = |segment: &str| segment.contains("..") && segment.chars().all(is_nothing);
+        // And some drop what they cannot show or do not know, wherever it stands.
+        let is_step = |segment: &str| {
+            let mut chars = segment.chars();
+            segment.matches('.').count() > 1 && chars.all(|c| c == '.' || !c.is_ascii_graphic())
+        };
         let doubtful = trust == Trust::Doubtful
             || folded.contains(['\\', ';', '?', '#'])
             || folded.contains("//")
@@ -137,6 +176,12 @@ impl<'a> Reading<'a> {
     pub(crate) fn has_program_behind(&self, segments: usize) -> bool {
         let mut rest = self.segments().skip(segments).peekable();
         std::iter::from_fn(|| rest.next().filter(|_| rest.peek().is_some())).any(is_program)
+    }
+
+    /// Whether a program stands before a slash: what follows is a path of its own to it, even if that is empty.
+    fn runs_a_program(&self) -> bool {
+        let before = self.text.rsplit_once('/').map_or("", |(before, _)| before);
+        before.split('/').any(is_program)
     }
 
     fn segments(&self) -> impl Iterator<Item = &str> {

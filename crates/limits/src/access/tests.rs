@@ -8,11 +8,12 @@ use panoply_core::{ClientAddress, Refusal, Scheme};
 use proptest::prelude::*;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
-use super::fuzzing::APPS;
-use super::path::{Below, Reading};
+use super::fuzzing::{APPS, OPEN};
+use super::path::{Below, Reading, Spelled};
 use super::*;
 use crate::said::said;
 
+mod open;
 mod password;
 
 fn is_covered(below: &str, path: &str) -> bool {
@@ -111,6 +112,13 @@ proptest! {
                 if routed.len() >= below.len() && below.iter().zip(&routed).all(same) {
                     prop_assert!(is_covered(&written, &path), "{} routes {} below {}", app, path, written);
                 }
+            }
+        }
+        for (open, is_there) in OPEN {
+            let open = Spelled::new(open).unwrap();
+            for (app, route) in APPS {
+                let is_open = open.is(&path, &Reading::of(&path));
+                prop_assert!(!is_open || is_there(&route(&path)), "{} routes {}, which {:?} opens", app, path, open);
             }
         }
     }

@@ -73,6 +73,8 @@ impl Users {
         };
         let is_odd = name.contains(':') || name.starts_with('#') || name.trim() != name;
         if name.is_empty() || is_odd || name.chars().any(char::is_control) {
+            // Behind a colon there may be a password.
+            let name = name.split(':').next().unwrap_or_default();
             return Err(wrong(format!(
                 "names a user {name:?}{place}: names are not empty, have no colon, and begin with neither `#` nor a space"
             )));
@@ -114,6 +116,11 @@ impl Users {
             return Err(wrong(format!("names `{name}` twice{place}")));
         }
         Ok(())
+    }
+
+    /// All names.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.hashes.keys().map(String::as_str)
     }
 
     /// Whether somebody of that name has a password here.
@@ -194,6 +201,16 @@ mod tests {
             assert!(error.contains(said), "{hash}: {error}");
             assert!(hash.is_empty() || !error.contains(hash), "{error}");
         }
+    }
+
+    #[test]
+    fn a_password_in_a_name_is_not_told() {
+        let table = BTreeMap::from([("ada:hunter2".to_owned(), HASH.to_owned())]);
+        let error = Users::of(&table).unwrap_err().to_string();
+        assert!(
+            error.contains("\"ada\"") && !error.contains("hunter2"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! What a page has a browser ask for, whoever has written the page.
 
-use http::header::{HOST, HeaderMap, ORIGIN, UPGRADE};
-use http::{HeaderName, HeaderValue, Method, Request, uri::Authority};
-use panoply_core::{ClientAddress, parse_host};
+use http::header::{HeaderMap, ORIGIN, UPGRADE};
+use http::{HeaderName, Method, Request};
+use panoply_core::SiteOrigin;
 
 const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
@@ -26,7 +26,7 @@ pub(super) fn is_caused<B>(request: &Request<B>) -> bool {
     let mut origins = headers.get_all(ORIGIN).iter();
     other(SITE, ["same-origin", "none"])
         || other(DEST, ["document", "empty"])
-        || origins.any(|origin| !is_own(origin, request))
+        || origins.any(|origin| !SiteOrigin::is_own(origin, request))
         || is_websocket(request)
         || [SEC_PURPOSE, PURPOSE]
             .iter()
@@ -48,39 +48,12 @@ fn says(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
     })
 }
 
-/// Whether an origin is that of the host that the request is for, by whatever scheme, as for the cross-site guard: a
-/// proxy may have taken TLS away. `null` is nobody's own.
-fn is_own<B>(origin: &HeaderValue, request: &Request<B>) -> bool {
-    let read = |origin: &HeaderValue| {
-        let (scheme, host) = origin.to_str().ok()?.split_once("://")?;
-        let usual = match scheme {
-            "https" => 443,
-            "http" => 80,
-            _ => return None,
-        };
-        Some((usual, parse_host(host.as_bytes())?))
-    };
-    let port = |host: &Authority, usual| host.port_u16().unwrap_or(usual);
-    let (Some((usual, source)), Some(host)) = (read(origin), host(request)) else {
-        return false;
-    };
-    port(&source, usual) == port(&host, usual) && source.host().eq_ignore_ascii_case(host.host())
-}
-
-/// The host that the client meant.
-fn host<B>(request: &Request<B>) -> Option<Authority> {
-    let client = request.extensions().get::<ClientAddress>();
-    if let Some(host) = client.and_then(ClientAddress::forwarded_host) {
-        return Some(host.clone());
-    }
-    match request.uri().authority() {
-        Some(authority) => parse_host(authority.as_str().as_bytes()),
-        None => parse_host(request.headers().get(HOST)?.as_bytes()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+    use http::header::HOST;
+    use panoply_core::{ClientAddress, parse_host};
+
     use super::*;
 
     #[test]

@@ -148,20 +148,18 @@ impl AnswerLayer {
         for limit in limits {
             checked.push(limit.check_answers()?);
         }
-        // The last, so that with it or without it others are counted under the same numbers.
-        checked.extend(probes.check()?);
-        let mut names: Vec<&str> = checked.iter().map(|limit| limit.rule.name()).collect();
-        names.sort_unstable();
-        if let Some([twice, ..]) = names.windows(2).find(|pair| pair.first() == pair.last()) {
-            return Err(Error::Value {
-                key: "name",
-                problem: format!(
-                    "is `{}`, as that of another limit of answers",
-                    twice.strip_prefix(PREFIX).unwrap_or(twice)
-                ),
-                example: "one of its own: it is what `panoply blocks` shows, and what `exempt` goes by",
-            });
+        let probes = probes.check()?;
+        let is_taken = |(number, limit): &(usize, &Limit)| {
+            let mut others = checked.iter().take(*number).chain(&probes);
+            others.any(|other| other.rule.name() == limit.rule.name())
+        };
+        if let Some((number, limit)) = checked.iter().enumerate().find(is_taken) {
+            let name = limit.rule.name();
+            let name = name.strip_prefix(PREFIX).unwrap_or(name).to_owned();
+            return Err(Error::NameTaken { number, name });
         }
+        // The last, so that with it or without it others are counted under the same numbers.
+        checked.extend(probes);
         let exempt = { checked.iter() }.map(|limit| Of {
             rule: Arc::clone(&limit.name),
             exempt: limit.exempt.clone(),

@@ -212,7 +212,7 @@ fn letter(path: &str) -> Option<u128> {
 
 /// Whether a request brings a name and a password in its head, as Basic has them: what asks for them at a path of
 /// its own, as Trac and Cockpit do, is asked by GET.
-pub(super) fn has_credentials(headers: &HeaderMap) -> bool {
+pub(crate) fn has_credentials(headers: &HeaderMap) -> bool {
     headers.get_all(AUTHORIZATION).iter().any(|value| {
         let scheme = value.as_bytes().trim_ascii_start().get(.."basic".len());
         scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"basic"))

@@ -14,6 +14,8 @@ use super::{Observer, TraceService};
 /// the log says. One of this form from a trusted proxy is, such as a gateway's: the lines of both are then one
 /// request's. Which proxies are trusted the client layer around it says
 /// ([`ClientAddress::is_peer_trusted`](panoply_core::ClientAddress::is_peer_trusted)).
+///
+/// Where several stand one within another, as in a router within a router, the id is that of the outermost.
 #[derive(Debug, Clone)]
 pub struct TraceLayer(pub(super) Arc<Shared>);
 

@@ -38,7 +38,9 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let id = given(&request).unwrap_or_else(ids::next);
+        // That of a layer around this one, which only a layer can have put there.
+        let outer = request.extensions().get::<RequestId>().copied();
+        let id = outer.or_else(|| given(&request)).unwrap_or_else(ids::next);
         let listening = self.shared.observer.is_listening();
         let record = listening.then(|| record(id, &request, &self.shared));
         let head = *request.method() == Method::HEAD;

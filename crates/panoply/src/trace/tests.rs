@@ -219,3 +219,24 @@ async fn the_id_of_a_trusted_proxy_goes_on_and_nobody_else_s() {
         assert!(id.len() == 24 && id != GIVEN, "{trusted:?} {given:?}: {id}");
     }
 }
+
+#[tokio::test]
+async fn a_layer_within_another_has_its_id() {
+    let seen = Arc::new(Seen::default());
+    let layer = || TraceLayer::new(seen.clone(), Arc::new(ManualClock::new()));
+    let app = service_fn(async |request: Request<()>| {
+        let id = *request.extensions().get::<RequestId>().unwrap();
+        Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(id.to_string()))))
+    });
+    let service = ServiceBuilder::new().layer(layer()).layer(layer());
+    let request = Request::get("/").header("x-request-id", "0001090a0f107f80c8feff4d");
+    let request = request.body(()).unwrap();
+    let answer = service.service(app).oneshot(request).await.unwrap();
+    let told = answer.headers()["x-request-id"].clone();
+    let inner = answer.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(told.as_bytes(), inner);
+    assert_ne!(inner, "0001090a0f107f80c8feff4d");
+    let ids = seen.0.lock().unwrap();
+    let ids: Vec<_> = ids.iter().map(|exchange| exchange.id.to_string()).collect();
+    assert_eq!(ids, [told.to_str().unwrap(); 2]);
+}

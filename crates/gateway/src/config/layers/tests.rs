@@ -131,3 +131,44 @@ fn a_challenge_on_a_port_that_is_off_is_refused() {
     assert!(build(&file.replace("\"off\"", "\"127.0.0.1:8080\"")).is_ok());
     assert!(build(&file.replace("[\"http-01\"]", "[\"http-01\", \"tls-alpn-01\"]")).is_ok());
 }
+
+#[test]
+fn no_error_shows_what_is_secret() {
+    let mut bad = Vec::new();
+    for text in [
+        "[[access]]\npath = \"/\"\nusers = \"ada:hunter2\"\n",
+        "[[access]]\npath = \"/\"\nuser = \"ada:hunter2\"\n",
+        "[[access]]\npath = \"/\"\nusers = [\"ada:hunter2\"]\n",
+        "[[access]]\npath = \"/\"\nusers = [\n\"ada:hunter2\"\n]\n",
+        "[[access]]\npath = \"/\"\nusers = [{ name = \"ada\", password = \"hunter2\" }]\n",
+        "[[access]]\npath = \"/\"\nusers = { ada = [\"hunter2\"] }\n",
+        "[[access]]\npath = \"/\"\nusers = { ada = { password = \"hunter2\" } }\n",
+        "[[access]]\npath = \"/\"\n[[access.users]]\nada = \"hunter2\"\n",
+        "[[access]]\npath = \"/\"\nusers = \"\"\"\nada:hunter2\n\"\"\"\n",
+        "[[access]]\npath = \"/\"\nusers.ada.password = \"hunter2\"\n",
+        "[[access]]\npath = 1\nusers = { ada = \"hunter2\" }\n",
+        "access = [{ path = \"/\", users = \"ada:hunter2\" }]\n",
+        "access = [{ path = \"/\", usres = { ada = \"hunter2\" } }]\n",
+        "access = { path = \"/\", users = { ada = \"hunter2\" } }\n",
+        "access = \"ada:hunter2\"\nusers = \"ada:hunter2\"\n",
+        "users = { ada = \"hunter2\" }\n",
+        "[store]\nsecret = [\"hunter2\"]\n",
+        "store = { secret = { of = \"hunter2\" } }\n",
+        "store = { secret = \"hunter2\", nodes = \"x\" }\n",
+        "[admin]\ntoken = { is = \"hunter2\" }\n",
+    ] {
+        let said = source(text).load().unwrap_err().to_string();
+        if said.contains("hunter2") {
+            bad.push(text);
+        }
+    }
+    assert!(bad.is_empty(), "{bad:#?}");
+    let text = "[[access]]\npath = \"/\"\nusers = { ada = 4711 }\n";
+    let said = source(text).load().unwrap_err().to_string();
+    assert!(!said.contains("4711"), "{said}");
+    let said = source("[store]\nsecret = 4711\n")
+        .load()
+        .unwrap_err()
+        .to_string();
+    assert!(!said.contains("4711"), "{said}");
+}

@@ -20,7 +20,6 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::BytesMut;
-use http::header::UPGRADE;
 use http::{Method, Response, StatusCode, Version};
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -67,6 +66,9 @@ pub(super) async fn serve<T>(line: Rc<Line>, stream: T, begun: BytesMut)
 where
     T: AsyncRead + AsyncWrite + Socket + Unpin + Debug + 'static,
 {
+    if let Some(terms) = line.terms {
+        line.watch.ends_under_other(terms);
+    }
     let stream = Wire::new(stream, Arc::clone(&line.watch));
     let (watch, block) = (Arc::clone(&line.watch), line.worker.block());
     // However this ends, whoever reads a body ends with it.
@@ -160,8 +162,8 @@ where
     if line.is_astray {
         request.extensions_mut().insert(Astray);
     }
-    // It would go on for as long as the client likes. Anything else is the last that is answered here.
-    if line.worker.is_outdated(line.terms) && request.headers().contains_key(UPGRADE) {
+    // The connection was to end before it, and has not yet.
+    if line.worker.is_outdated(line.terms) {
         request.extensions_mut().insert(Late);
     }
     let body = match inlet.begin(extent, expects) {

@@ -44,6 +44,38 @@ fn who_is_idle_for_longest_makes_room() {
 }
 
 #[test]
+fn who_is_idle_ends_with_the_terms_under_which_he_came() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build_local(tokio::runtime::LocalOptions::default())
+        .unwrap();
+    runtime.block_on(async {
+        let sweeper = Sweeper::default();
+        let (old, new) = (Terms::default(), Terms::of(1));
+        let (idle, first) = watched(&sweeper);
+        let (asks, second) = watched(&sweeper);
+        let (begins, third) = watched(&sweeper);
+        let (fresh, fourth) = watched(&sweeper);
+        let (_, by_http_2) = watched(&sweeper);
+        for watch in [&idle, &asks, &begins] {
+            watch.ends_under_other(old);
+        }
+        fresh.ends_under_other(new);
+        let request = asks.begin();
+        begins.set_in_head(true);
+        let ended = async |terms| {
+            sweeper.end_outdated(terms);
+            tokio::task::yield_now().await;
+            [&first, &second, &third, &fourth, &by_http_2].map(tokio::task::JoinHandle::is_finished)
+        };
+        assert_eq!(ended(old).await, [false; 5]);
+        assert_eq!(ended(new).await, [true, false, false, false, false]);
+        drop(request);
+        begins.set_in_head(false);
+        assert_eq!(ended(new).await, [true, true, true, false, false]);
+    });
+}
+
+#[test]
 fn who_may_stall_longer_or_less_is_held_to_that() {
     let sweeper = Sweeper::default();
     let watch = sweeper.watch();

@@ -14,9 +14,11 @@ use tower::Service as _;
 use super::*;
 
 /// Of `correct`.
-const CORRECT: &str = "$2y$04$9J9tGLkLx5NJtPdtC9CSf.zgQwMgmubJ5QAOVpg53Enwc1UrjDhR2";
+pub(super) const CORRECT: &str = "$2y$04$9J9tGLkLx5NJtPdtC9CSf.zgQwMgmubJ5QAOVpg53Enwc1UrjDhR2";
 
-fn guarded(rules: impl IntoIterator<Item = AccessConfig>) -> (AccessLayer, Arc<ManualClock>) {
+pub(super) fn guarded(
+    rules: impl IntoIterator<Item = AccessConfig>,
+) -> (AccessLayer, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::new());
     let ours: Arc<dyn Clock> = Arc::clone(&clock) as _;
     let store = Arc::new(MemoryStore::builder().clock(Arc::clone(&ours)).build());
@@ -32,7 +34,7 @@ fn staging() -> (AccessLayer, Arc<ManualClock>) {
     )])
 }
 
-fn with(path: &str, client: &str, said: &str) -> Request<()> {
+pub(super) fn with(path: &str, client: &str, said: &str) -> Request<()> {
     let mut request = request(path, Some(client));
     if !said.is_empty() {
         let said = base64::engine::general_purpose::STANDARD.encode(said);
