@@ -22,11 +22,24 @@ pub struct AppTime {
     pub took: Option<Duration>,
     /// How long the request waited for an app that was away, if it did.
     pub waited: Option<Duration>,
+    /// The number of the instance that answered, or was asked last, of an app that has several.
+    pub instance: Option<usize>,
 }
 
 impl AppTime {
     /// Of an app that `took` so long, and was `waited` for before.
     pub const fn new(took: Option<Duration>, waited: Option<Duration>) -> Self {
-        Self { took, waited }
+        Self {
+            took,
+            waited,
+            instance: None,
+        }
+    }
+
+    /// Of one of several instances, if there are.
+    #[must_use]
+    pub const fn of(mut self, instance: Option<usize>) -> Self {
+        self.instance = instance;
+        self
     }
 }

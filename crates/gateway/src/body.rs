@@ -43,6 +43,8 @@ pub(crate) struct Progress {
     sent: Cell<Option<(Duration, bool)>>,
     /// How long it waited for an app that was away.
     waited: Cell<Option<Duration>>,
+    /// Which of several instances of the app it is at.
+    instance: Cell<Option<usize>>,
 }
 
 impl Progress {
@@ -87,6 +89,16 @@ impl Progress {
     pub(crate) fn has_waited(&self, time: Duration) {
         let before = self.waited.get().unwrap_or_default();
         self.waited.set(Some(before.saturating_add(time)));
+    }
+
+    /// It is at this one of several instances.
+    pub(crate) fn is_at(&self, instance: Option<usize>) {
+        self.instance.set(instance);
+    }
+
+    /// At which of several it is, or was last.
+    pub(crate) fn instance(&self) -> Option<usize> {
+        self.instance.get()
     }
 
     /// How long it has, if at all.

@@ -156,11 +156,17 @@ impl Load {
 
 #[test]
 fn while_one_is_killed_the_others_answer_for_it() {
-    let gateway = start("instances = 3\n");
+    let mut gateway = start("instances = 3\n");
     let last = Last::of(&gateway);
     all_up(&last, 3);
     let first = fs::read_to_string(gateway.dir.path().join("starts")).unwrap();
     assert_eq!(first.lines().next(), Some("0"), "the first begins alone");
+    // The log says which of them it was.
+    let (number, ..) = answer(&gateway, &[]);
+    gateway.process.line_with(
+        &["\"path\":\"/\"", &format!("\"app_instance\":{number}")],
+        LONG,
+    );
     let load = Load::new();
     // What is under way there and changes nothing goes to another.
     load.while_asking(gateway.address(), &["GET", "HEAD"], |more| {

@@ -81,6 +81,7 @@ fn sent(
     let in_parts = upstream.placeholder.is_some()
         && stamping::may_be_in_parts(request.uri().path(), request.headers());
     let pool = Rc::clone(&choice.pool);
+    progress.is_at(pool.number());
     let state = if upstream.h2c && own.is_none() {
         let upstream = upstream.clone();
         State::Shared(Box::pin(async move {
@@ -213,7 +214,8 @@ impl Forwarding {
         let answer = ready!(self.poll_answer(cx, upstream));
         let sent = self.progress.sent();
         let took = sent.map(|since| self.pool.moment().saturating_sub(since));
-        Poll::Ready((answer, AppTime::new(took, self.progress.waited())))
+        let time = AppTime::new(took, self.progress.waited());
+        Poll::Ready((answer, time.of(self.progress.instance())))
     }
 
     fn poll_answer(

@@ -56,8 +56,8 @@ pub(crate) struct Pool {
     room: Room,
     descriptors: Descriptors,
     clock: Rc<dyn Clock>,
-    /// Where it is counted how much the instance has to do; there are others then.
-    busy: Option<Arc<AtomicUsize>>,
+    /// The number of the instance, and where it is counted how much it has to do; there are others then.
+    busy: Option<(usize, Arc<AtomicUsize>)>,
 }
 
 #[derive(Debug)]
@@ -103,14 +103,19 @@ impl Pool {
     }
 
     /// Its requests are counted there.
-    pub(super) fn counted_by(mut self, busy: &Arc<AtomicUsize>) -> Self {
-        self.busy = Some(Arc::clone(busy));
+    pub(super) fn counted_by(mut self, number: usize, busy: &Arc<AtomicUsize>) -> Self {
+        self.busy = Some((number, Arc::clone(busy)));
         self
+    }
+
+    /// Which of several instances this is for.
+    pub(super) fn number(&self) -> Option<usize> {
+        self.busy.as_ref().map(|(number, _)| *number)
     }
 
     /// One more request; until that is dropped.
     pub(super) fn busy(&self) -> Option<Busy> {
-        self.busy.as_ref().map(Busy::with)
+        self.busy.as_ref().map(|(_, busy)| Busy::with(busy))
     }
 
     /// Sends to `address` from now on; to nobody without one.

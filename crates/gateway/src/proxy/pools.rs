@@ -27,10 +27,10 @@ impl Pools {
     pub(crate) fn new(app: &Standing, clock: Rc<dyn Clock>, descriptors: Descriptors) -> Self {
         let mut first = Pool::new(clock, descriptors);
         if let [one, _, ..] = app.instances() {
-            first = first.counted_by(one.busy());
+            first = first.counted_by(one.number(), one.busy());
         }
         let others = app.instances().iter().skip(1);
-        let others = others.map(|one| Rc::new(first.beside().counted_by(one.busy())));
+        let others = others.map(|one| Rc::new(first.beside().counted_by(one.number(), one.busy())));
         let others: Vec<_> = others.collect();
         Self {
             all: std::iter::once(Rc::new(first)).chain(others).collect(),

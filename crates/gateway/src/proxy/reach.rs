@@ -60,7 +60,7 @@ impl Reach {
         progress: &Progress,
         attempt: impl AsyncFn(&Rc<Pool>) -> Result<T, Failure>,
     ) -> Result<(Choice, T), Failure> {
-        let mut failure = match self.at_any(&mut choice, &attempt).await {
+        let mut failure = match self.at_any(&mut choice, progress, &attempt).await {
             Err(failure) if failure.may_pass() => failure,
             done => return done.map(|done| (choice, done)),
         };
@@ -84,7 +84,7 @@ impl Reach {
                 break Err(failure);
             }
             choice = inner.pools.choose(&shared.app, choice.client());
-            match self.at_any(&mut choice, &attempt).await {
+            match self.at_any(&mut choice, progress, &attempt).await {
                 Err(still) if still.may_pass() => failure = still,
                 done => break done,
             }
@@ -97,9 +97,11 @@ impl Reach {
     async fn at_any<T>(
         &self,
         choice: &mut Choice,
+        progress: &Progress,
         attempt: impl AsyncFn(&Rc<Pool>) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         loop {
+            progress.is_at(choice.pool.number());
             match attempt(&choice.pool).await {
                 Err(failure) if failure.may_go_elsewhere() => {
                     if let Some(inner) = &self.0 {

@@ -66,7 +66,7 @@ async fn where_another_instance_may_accept_it_nobody_waits_as_long() {
     socket.bind(&address).unwrap();
     socket.listen(1).unwrap();
     let alone = Pool::new(Rc::new(ManualClock::new()), Descriptors::default());
-    let several = alone.beside().counted_by(&Arc::default());
+    let several = alone.beside().counted_by(1, &Arc::default());
     for (pool, limit) in [(alone, CONNECT), (several, CONNECT_OR_ANOTHER)] {
         pool.move_to(Some(&AppAddress::Unix(path.as_path().into())));
         // Until its queue is full.
