@@ -57,10 +57,10 @@ async function load(url, kills, ports) {
 
   const seen = new Set();
   for (let tries = 0; seen.size < ports.length; tries += 1) {
-    if (tries === 400) throw new Error(`only ${[...seen]} answer through ${url}`);
+    if (tries === 800) throw new Error(`only ${[...seen]} answer through ${url}`);
     const { well, text } = await ask('GET', 'before');
     if (well) seen.add(text);
-    else await pause(50);
+    await pause(25);
   }
 
   const counts = { GET: { asked: 0, failed: 0 }, POST: { asked: 0, failed: 0 } };
