@@ -29,6 +29,8 @@ struct Inner {
     line: OwnedFd,
     placeholder: Option<Arc<str>>,
     tickets: Vec<Secret>,
+    /// How many instances of the app run.
+    instances: usize,
     left: Mutex<Left>,
 }
 
@@ -90,6 +92,7 @@ impl Heir {
             line,
             placeholder: placeholder.map(Arc::from),
             tickets: tickets.into_secrets(),
+            instances: left.apps.len(),
             left: Mutex::new(left),
         }))))
     }
@@ -108,6 +111,12 @@ impl Heir {
     /// The keys of session tickets that clients of the gateway that runs have.
     pub(crate) fn tickets(&self) -> &[Secret] {
         &self.0.tickets
+    }
+
+    /// How many instances of the app the gateway that runs has, all that accept connections; none where it has not
+    /// started them.
+    pub(crate) fn had(&self) -> usize {
+        self.0.instances
     }
 
     /// The sockets of an entrance, if it was to listen on the same address.
