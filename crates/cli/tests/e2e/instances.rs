@@ -557,3 +557,32 @@ fn one_that_breaks_off_all_it_is_given_does_not_get_everything() {
     let failed = all.iter().filter(|status| **status == 502).count();
     assert!((1..15).contains(&failed), "{all:?}");
 }
+
+/// Where fewer come up than there were, the one before goes on; once that is dead, nobody else is there to serve.
+#[test]
+fn one_that_waits_for_its_instances_serves_all_the_same_once_it_is_alone() {
+    let mut gateway = start("instances = 2\n");
+    let last = Last::of(&gateway);
+    all_up(&last, 2);
+    let odd = "
+        import fs from 'fs';
+        fs.appendFileSync('tried', process.env.PANOPLY_INSTANCE);
+        if (process.env.PANOPLY_INSTANCE === '1') process.exit(7);
+        await import('./app.mjs');
+    ";
+    let dir = gateway.dir.path().to_owned();
+    fs::write(dir.join("odd.mjs"), odd).unwrap();
+    let written = fs::read_to_string(gateway.config_path()).unwrap();
+    fs::write(gateway.config_path(), written.replace("app.mjs", "odd.mjs")).unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| last.upgrade());
+        wait_for("the other to wait", LONG, || {
+            let tried = fs::read_to_string(dir.join("tried")).ok()?;
+            (tried.matches('1').count() > 1).then_some(())
+        });
+        gateway.process.signal(Signal::KILL);
+        gateway.process.status(LONG);
+    });
+    assert_eq!(who(&gateway, 1).keys().collect::<Vec<_>>(), [&0]);
+    last.stop();
+}

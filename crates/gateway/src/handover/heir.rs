@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use panoply_core::Secret;
-use rustix::io::ioctl_fionbio;
+use rustix::io::{Errno, ioctl_fionbio};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::net::{RecvFlags, recv};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -117,6 +118,13 @@ impl Heir {
     /// started them.
     pub(crate) fn had(&self) -> usize {
         self.0.instances
+    }
+
+    /// Whether the gateway that has started this one has ended: nobody else serves.
+    pub(crate) fn is_alone(&self) -> bool {
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        let said = recv(&self.0.line, &mut [0_u8; 1], flags);
+        matches!(said, Ok((_, 0)) | Err(Errno::CONNRESET))
     }
 
     /// The sockets of an entrance, if it was to listen on the same address.
