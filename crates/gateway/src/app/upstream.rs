@@ -264,7 +264,7 @@ mod tests {
         assert!(!app.has(1));
         // No server is asked for what cannot be a name.
         let upstream = "http://a..b:1".parse().unwrap();
-        let follow = follow(one, &upstream, None, [None; 3]);
+        let follow = follow(std::slice::from_ref(one), &upstream, None, [None; 3]);
         assert!(tokio::time::timeout(AGAIN * 2, follow).await.is_err());
         assert!(app.has(1));
     }

@@ -329,7 +329,7 @@ impl Pool {
 
     /// The app's connection, unless it takes too long to accept it.
     async fn in_time<T>(&self, dial: impl Future<Output = io::Result<T>>) -> Result<T, Failure> {
-        let limit = if self.busy.is_some() {
+        let limit = if self.work.is_some() {
             CONNECT_OR_ANOTHER
         } else {
             CONNECT

@@ -171,7 +171,9 @@ mod tests {
                 })
             };
             let mut choice = pools.choose(&shared.app, None);
-            let failure = reach.at_any(&mut choice, attempt).await.unwrap_err();
+            let progress = crate::body::RequestBody::empty().progress();
+            let failure = reach.at_any(&mut choice, &progress, attempt).await;
+            let failure = failure.unwrap_err();
             assert!(failure.may_pass(), "{failure}");
         }
     }
