@@ -347,11 +347,14 @@ impl<'a> Running<'a> {
         Ok(departure)
     }
 
-    /// Whether clients need not wait for the app any longer: whoever takes over from another has all instances first,
-    /// as that one has.
+    /// Whether clients need not wait for the app any longer: whoever takes over from another has all instances first
+    /// or, where some do not come up, as many as that one has; should that one have ended, there is nobody else.
     fn is_app_there(&self) -> bool {
         let app = &self.shared.app;
-        app.is_known() || (app.is_up() && self.around.heir.is_none())
+        match self.around.heir.as_ref().filter(|heir| !heir.is_alone()) {
+            None => app.is_known() || app.is_up(),
+            Some(heir) => app.has(heir.had().clamp(1, app.instances().len())),
+        }
     }
 
     fn upgrade(&self, asker: Option<Asker>, alone: Alone) -> Upgrading<'a> {

@@ -27,7 +27,11 @@ const APP: &str = "
         if (request.url === '/die') process.kill(process.pid, 'SIGKILL');
         else if (request.url === '/hang') fs.appendFileSync('hangs', `${number}\\n`);
         else if (request.url === '/healthz') answer.end();
-        else answer.end(`${number} ${process.pid} VERSION\\n`);
+        else {
+            const page = `${number} ${process.pid} VERSION\\n`;
+            answer.setHeader('content-length', page.length);
+            answer.end(page);
+        }
     }).listen(PORT, '127.0.0.1');
 ";
 
@@ -67,11 +71,14 @@ fn parse(page: &str) -> Option<(usize, i32, String)> {
 
 /// Waits until so many are up.
 fn all_up(last: &Last, all: usize) {
+    all_up_of(last, all, all);
+}
+
+fn all_up_of(last: &Last, up: usize, all: usize) {
     wait_for("all instances", LONG, || {
         let status = last.status()?;
         let app = status["app"].as_str()?.to_owned();
-        app.starts_with(&format!("up, {all} of {all}"))
-            .then_some(())
+        app.starts_with(&format!("up, {up} of {all}")).then_some(())
     });
 }
 
@@ -209,6 +216,25 @@ fn what_ends_an_instance_is_tried_at_one_other_alone() {
     assert_eq!(answer.status(), 502, "{}", answer.text());
     let dead = left.iter().filter(|process| !lives(**process)).count();
     assert!(dead <= 1, "{dead} of {left:?}");
+}
+
+/// Nor where a client has one of its own, which is asked once more in case it was about to close the connection.
+#[test]
+fn what_ends_a_client_s_own_instance_is_tried_at_one_other_alone() {
+    let gateway = start("instances = 5\naffinity = \"client\"\n");
+    let last = Last::of(&gateway);
+    all_up(&last, 5);
+    let status = last.status().unwrap();
+    let before: Vec<i32> = { status["instances"].as_array().unwrap().iter() }
+        .map(|one| one["process"].as_i64().unwrap().try_into().unwrap())
+        .collect();
+    let mut kept = Raw::open(gateway.address());
+    kept.send(b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
+    assert_eq!(statuses(&kept.read_until(" 1\n")), [200]);
+    kept.send(b"GET /die HTTP/1.1\r\nHost: a.test\r\n\r\n");
+    assert_eq!(statuses(&kept.read_until("\r\n\r\n")), [502]);
+    let dead = before.iter().filter(|process| !lives(**process)).count();
+    assert!((1..=2).contains(&dead), "{dead} of {before:?}");
 }
 
 #[test]
@@ -418,9 +444,145 @@ fn it_stops_as_soon_as_nothing_is_under_way() {
 
 #[test]
 fn instances_of_what_somebody_else_starts_are_not_ours_to_count() {
-    let setup = set_up("instances = 2\n").upstream("http://127.0.0.1:9");
+    let setup = set_up("upstream = \"http://127.0.0.1:9\"\ninstances = 2\n");
     let (mut process, _dir, _) = setup.spawn();
     let said = process.line_with(&["app.instances"], LONG);
     assert!(!process.status(LONG).success());
     assert!(said.contains("somebody else starts the app"), "{said}");
+}
+
+/// One that does not come up keeps nobody from an upgrade, as it keeps nobody from being served.
+#[test]
+fn what_is_amiss_with_one_instance_is_no_reason_to_go_without_an_upgrade() {
+    let setup = set_up("command = [\"node\", \"odd.mjs\"]\ninstances = 3\n");
+    let odd = "
+        if (process.env.PANOPLY_INSTANCE === '2') process.exit(7);
+        await import('./app.mjs');
+    ";
+    fs::write(setup.dir().join("odd.mjs"), odd).unwrap();
+    let gateway = setup.start();
+    let last = Last::of(&gateway);
+    all_up_of(&last, 2, 3);
+    let before = who(&gateway, 2);
+    let (done, said) = last.upgrade();
+    assert!(done, "{said}");
+    assert_eq!(who(&gateway, 2), before);
+    // It has a process now and then, and whose that is nobody doubts.
+    let page = curl(NULL.as_ref(), &[&format!("{}/", gateway.admin)]).text();
+    assert!(page.contains("starting, or starting again"), "{page}");
+    assert!(!page.contains("not ours"), "{page}");
+    last.stop();
+}
+
+/// The log says which hangs, and it is asked no more.
+#[test]
+fn one_that_hangs_is_named_and_left_alone() {
+    let mut gateway = start("instances = 2\nhealth = \"/healthz\"\n");
+    let last = Last::of(&gateway);
+    all_up(&last, 2);
+    let hangs = who(&gateway, 2)[&1];
+    kill(hangs, Signal::STOP);
+    let line = &["the app is down", "does not answer", "\"instance\":1"];
+    gateway.process.line_with(line, LONG);
+    for _ in 0..6 {
+        assert_eq!(answer(&gateway, &["--max-time", "20"]).0, 0);
+    }
+    kill(hangs, Signal::CONT);
+    gateway
+        .process
+        .line_with(&["answers again", "\"instance\":1"], LONG);
+}
+
+/// The same over HTTP/2, where many requests share the connection that ends.
+#[test]
+fn instances_that_speak_http_2_answer_for_each_other() {
+    let setup = set_up("command = [\"node\", \"h2.mjs\"]\ninstances = 3\nh2c = true\n");
+    let app = APP
+        .replace("VERSION", "1")
+        .replace("import http from 'http'", "import http from 'http2'");
+    fs::write(setup.dir().join("h2.mjs"), app).unwrap();
+    let gateway = setup.start();
+    let last = Last::of(&gateway);
+    all_up(&last, 3);
+    let load = Load::new();
+    load.while_asking(gateway.address(), &["GET", "HEAD"], |more| {
+        more();
+        for (number, process) in who(&gateway, 3) {
+            kill(process, Signal::KILL);
+            more();
+            all_up(&last, 3);
+            assert_ne!(who(&gateway, 3)[&number], process);
+        }
+    });
+    assert_eq!(load.failed(), "");
+    // What ends one ends one other at most, and what may change something no other.
+    let before = who(&gateway, 3);
+    let dead = |all: &BTreeMap<usize, i32>| all.values().filter(|one| !lives(**one)).count();
+    let get = b"GET /die HTTP/1.1\r\nHost: a.test\r\n\r\n";
+    let answer = ask(gateway.address(), get);
+    assert_eq!(answer.status(), 502, "{}", answer.text());
+    assert!((1..=2).contains(&dead(&before)), "{before:?}");
+    all_up(&last, 3);
+    let before = who(&gateway, 3);
+    let post = b"POST /die HTTP/1.1\r\nHost: a.test\r\nContent-Length: 1\r\n\r\na";
+    let answer = ask(gateway.address(), post);
+    assert_eq!(answer.status(), 502, "{}", answer.text());
+    assert_eq!(dead(&before), 1, "{before:?}");
+    // And each is counted once only.
+    let status = last.status().unwrap();
+    for instance in status["instances"].as_array().unwrap() {
+        assert_eq!(instance["requests"], 0, "{status}");
+    }
+}
+
+/// Whoever closes each connection at once has nothing to do at any time.
+#[test]
+fn one_that_breaks_off_all_it_is_given_does_not_get_everything() {
+    let dir = tempfile::tempdir().unwrap();
+    require_node();
+    write(&dir.path().join("app.mjs"), "1");
+    let apps = elsewhere(1, dir.path());
+    let broken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = broken.local_addr().unwrap().port();
+    thread::spawn(move || broken.incoming().for_each(drop));
+    let gateway = set_up("")
+        .upstream(&apps[0].origin())
+        .upstream(&format!("http://127.0.0.1:{port}"))
+        .start();
+    let request = b"POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 1\r\n\r\na";
+    let all: Vec<u16> = (0..40)
+        .map(|_| ask(gateway.address(), request).status())
+        .collect();
+    // In turn it would have had half of them.
+    let failed = all.iter().filter(|status| **status == 502).count();
+    assert!((1..15).contains(&failed), "{all:?}");
+}
+
+/// Where fewer come up than there were, the one before goes on; once that is dead, nobody else is there to serve.
+#[test]
+fn one_that_waits_for_its_instances_serves_all_the_same_once_it_is_alone() {
+    let mut gateway = start("instances = 2\n");
+    let last = Last::of(&gateway);
+    all_up(&last, 2);
+    let odd = "
+        import fs from 'fs';
+        fs.appendFileSync('tried', process.env.PANOPLY_INSTANCE);
+        if (process.env.PANOPLY_INSTANCE === '1') process.exit(7);
+        await import('./app.mjs');
+    ";
+    let dir = gateway.dir.path().to_owned();
+    fs::write(dir.join("odd.mjs"), odd).unwrap();
+    let written = fs::read_to_string(gateway.config_path()).unwrap();
+    fs::write(gateway.config_path(), written.replace("app.mjs", "odd.mjs")).unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| last.upgrade());
+        wait_for("the other to wait", LONG, || {
+            let tried = fs::read_to_string(dir.join("tried")).ok()?;
+            (tried.matches('1').count() > 1).then_some(())
+        });
+        gateway.process.signal(Signal::KILL);
+        gateway.process.status(LONG);
+    });
+    assert_eq!(who(&gateway, 1).keys().collect::<Vec<_>>(), [&0]);
+    last.stop();
 }

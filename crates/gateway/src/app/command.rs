@@ -311,11 +311,13 @@ async fn come_up(of: Of<'_>, process: &mut Process) -> Option<io::Result<Option<
             if let Ok(address) = found {
                 return address;
             }
+            instance.fails();
             told = told || exposed::warn_of_another_port(app, port);
         }
         if !told {
             tracing::warn!(
                 port,
+                instance = instance.told(),
                 waited_s = start_timeout.as_secs(),
                 "the app does not accept connections on PORT; does it listen on process.env.PORT? If it \
                  takes longer to start, say so with app.start_timeout"
@@ -332,7 +334,10 @@ async fn come_up(of: Of<'_>, process: &mut Process) -> Option<io::Result<Option<
         shared.live.load().health.is_none(),
     );
     tracing::info!(%address, instance = instance.told(), "the app accepts connections");
-    exposed::warn(port);
+    // The others do as the first does.
+    if instance.number() == 0 {
+        exposed::warn(port);
+    }
     None
 }
 

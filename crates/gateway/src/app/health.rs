@@ -99,10 +99,13 @@ async fn look_again(shared: &Shared, instance: &Instance, pool: &Rc<Pool>) {
     }
 }
 
-/// As often as that is wanted, which is while requests wait.
+/// As often as that is wanted, which is while requests wait, or others have those of one that has just gone.
 async fn knock_again(shared: &Shared, instance: &Instance, pool: &Pool) {
     loop {
-        shared.app.wanted().await;
+        tokio::select! {
+            () = shared.app.wanted() => {}
+            () = instance.is_missed() => {}
+        }
         let address = instance.load().address().cloned();
         // Who starts it says when it is there.
         if address.is_some() {
@@ -167,14 +170,14 @@ impl Looker {
                     app.set(AppState::Up(address.clone()));
                 }
                 if std::mem::take(&mut self.told) {
-                    tracing::info!(%address, "the app answers again");
+                    tracing::info!(%address, instance = app.told(), "the app answers again");
                 }
             }
             Err(why) => {
                 self.misses = self.misses.saturating_add(1);
                 let is_down = self.misses >= MISSES;
                 if is_down && !std::mem::replace(&mut self.told, true) {
-                    tracing::warn!(%address, "the app is down: {why}");
+                    tracing::warn!(%address, instance = app.told(), "the app is down: {why}");
                 }
                 if is_down || !is_up {
                     app.set(AppState::Down(address, Some(why.into())));

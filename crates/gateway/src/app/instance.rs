@@ -1,7 +1,8 @@
 //! One instance of the app: where it is, whether it answers there, and its process.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 use rustix::process::Pid;
@@ -11,7 +12,10 @@ use tokio::time::Instant;
 use super::restart::Restarts;
 use super::standing::Whole;
 use super::state::{AppState, Rank};
-use crate::proxy::AppAddress;
+use crate::proxy::{AppAddress, Work};
+
+/// How long it is looked for at short intervals whether one is back that others answer for.
+const MISSED: Duration = Duration::from_secs(5);
 
 /// One of several that are the same app.
 #[derive(Debug)]
@@ -28,8 +32,12 @@ pub(crate) struct Instance {
     away: Mutex<Option<Instant>>,
     /// That it is elsewhere than it was, or there anew.
     elsewhere: Notify,
-    /// How many requests it is at, and connections that carry something else by now.
-    busy: Arc<AtomicUsize>,
+    /// That nobody accepts connections any more.
+    gone: Notify,
+    /// Whether it has been tried in vain to have it up.
+    failed: AtomicBool,
+    /// What it has to do, and how it does.
+    work: Arc<Work>,
     /// Its process and port, where it is ours to look after.
     process: Mutex<Option<(Pid, u16)>>,
     /// Whether another gateway has taken that process.
@@ -48,10 +56,12 @@ impl Instance {
             rank: AtomicU8::new(Rank::Away as u8),
             away: Mutex::new(Some(Instant::now())),
             elsewhere: Notify::new(),
-            busy: Arc::default(),
+            gone: Notify::new(),
+            failed: AtomicBool::new(false),
+            work: Arc::default(),
             process: Mutex::default(),
             taken: AtomicBool::new(false),
-            restarts: Restarts::default(),
+            restarts: Restarts::of((!is_alone).then_some(number)),
             whole,
         }
     }
@@ -80,9 +90,9 @@ impl Instance {
         self.state.load()
     }
 
-    /// How many requests it is at; not counted where it is the only one.
-    pub(crate) const fn busy(&self) -> &Arc<AtomicUsize> {
-        &self.busy
+    /// What it has to do; not counted where it is the only one.
+    pub(crate) const fn work(&self) -> &Arc<Work> {
+        &self.work
     }
 
     /// What is to be said for sending it a request.
@@ -151,6 +161,7 @@ impl Instance {
         let mut away = self.away();
         *away = None;
         self.rank_anew(false);
+        self.work.is_worth_a_try();
         drop(away);
         self.whole.seen.send_modify(|seen| *seen += 1);
     }
@@ -158,9 +169,33 @@ impl Instance {
     /// Nobody accepts connections; gives since when.
     pub(crate) fn is_away(&self) -> Instant {
         let mut away = self.away();
+        if away.is_none() {
+            self.gone.notify_one();
+        }
         let since = *away.get_or_insert_with(Instant::now);
         self.rank_anew(true);
         since
+    }
+
+    /// Resolves while others have its requests that may well be back in a moment.
+    pub(super) async fn is_missed(&self) {
+        let is_missed = || {
+            let since = *self.away();
+            !self.is_alone && since.is_some_and(|since| since.elapsed() < MISSED)
+        };
+        while !is_missed() {
+            self.gone.notified().await;
+        }
+    }
+
+    /// It has been tried in vain to have it up, which goes on.
+    pub(super) fn fails(&self) {
+        self.failed.store(true, Ordering::Release);
+    }
+
+    /// Whether it is known how it stands, or has been seen that it does not come up at once.
+    pub(super) fn is_tried(&self) -> bool {
+        self.failed.load(Ordering::Acquire) || self.load().is_known()
     }
 
     fn away(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {

@@ -137,7 +137,8 @@ impl Process {
     pub(super) async fn end(&mut self, grace: Duration) {
         self.signal(Signal::TERM);
         if tokio::time::timeout(grace, self.wait()).await.is_err() {
-            tracing::warn!("the app does not end; it is killed");
+            let process = self.number();
+            tracing::warn!(process, "the app does not end; it is killed");
             self.signal(Signal::KILL);
             let _ = self.wait().await;
         }

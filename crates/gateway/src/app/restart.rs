@@ -32,6 +32,8 @@ pub(crate) struct Restarts {
     alone: Arc<tokio::sync::Mutex<()>>,
     asked: Mutex<Option<Wish>>,
     wanted: Notify,
+    /// Of which of several, for the log.
+    instance: Option<usize>,
 }
 
 /// That nobody else starts, ends or hands over the app as long as this is there.
@@ -43,13 +45,15 @@ pub(crate) struct Alone(#[expect(dead_code, reason = "held")] OwnedMutexGuard<()
 pub(super) struct Wish {
     asker: oneshot::Sender<Result<u32, String>>,
     alone: Alone,
+    instance: Option<usize>,
 }
 
 impl Wish {
     /// Tells whoever has asked how it went; nobody else's turn has come yet.
     pub(super) fn answer(self, how: Result<u32, String>) -> Alone {
         if let Err(why) = &how {
-            tracing::error!(why, "the app has not been restarted");
+            let instance = self.instance;
+            tracing::error!(why, instance, "the app has not been restarted");
         }
         self.tell(how)
     }
@@ -63,6 +67,14 @@ impl Wish {
 }
 
 impl Restarts {
+    /// Of this instance, if it is one of several.
+    pub(super) fn of(instance: Option<usize>) -> Self {
+        Self {
+            instance,
+            ..Self::default()
+        }
+    }
+
     /// Has the app started anew; gives the process that serves then, or says why none does.
     pub(crate) async fn ask(&self) -> Result<u32, String> {
         self.ask_for(1).await
@@ -82,6 +94,7 @@ impl Restarts {
         let wish = Wish {
             asker,
             alone: Alone(alone),
+            instance: self.instance,
         };
         *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(wish);
         self.wanted.notify_one();
@@ -229,7 +242,12 @@ pub(super) async fn serve(
                 instance.set_process(process.id().map(|id| (id, process.port())));
                 instance.found(address, true);
                 let alone = asked.answer(Ok(process.number()));
-                let end = wind_down(Arc::clone(shared), before, plan.grace, alone);
+                let end = wind_down(
+                    Arc::clone(shared),
+                    (instance.told(), before),
+                    plan.grace,
+                    alone,
+                );
                 tokio::task::spawn_local(end);
             }
             Next::Failed(why) => drop(asked.answer(Err(why))),
@@ -274,6 +292,7 @@ impl After {
         pause: Duration,
         fate: &mut watch::Receiver<Fate>,
     ) -> bool {
+        instance.fails();
         if self.next.is_some() {
             return true;
         }
@@ -291,7 +310,7 @@ impl After {
 /// Ends an app in whose place another serves, once nobody of ours is at it any more, or after `grace`.
 pub(super) async fn wind_down(
     shared: Arc<Shared>,
-    mut process: Process,
+    (instance, mut process): (Option<usize>, Process),
     grace: Duration,
     alone: Alone,
 ) {
@@ -304,10 +323,13 @@ pub(super) async fn wind_down(
         }
     };
     if timeout(grace, emptied).await.is_err() {
-        tracing::warn!("the app before has not finished all that it had; it is ended");
+        tracing::warn!(
+            instance,
+            "the app before has not finished all that it had; it is ended"
+        );
     }
     process.end(grace).await;
-    tracing::info!("the app before has ended");
+    tracing::info!(instance, "the app before has ended");
     drop(alone);
 }
 

@@ -86,6 +86,13 @@ impl Standing {
         self.instances.iter().all(|one| one.load().is_known())
     }
 
+    /// Whether it is known of each how it stands or, where something is amiss with some, `least` are up all the same.
+    pub(crate) fn has(&self, least: usize) -> bool {
+        let up = || self.whole.up.load(Ordering::Acquire);
+        let is_enough = || usize::try_from(up()).is_ok_and(|up| up >= least);
+        self.is_known() || (self.instances.iter().all(Instance::is_tried) && is_enough())
+    }
+
     /// In one word, for programs: of the one that stands best.
     pub(crate) fn word(&self) -> &'static str {
         let best = { self.instances.iter() }.min_by_key(|one| one.rank());
@@ -290,6 +297,51 @@ mod tests {
         one.set(AppState::Vacant);
         other.set(AppState::Vacant);
         assert_eq!(app.to_string(), "down, 0 of 0 instances");
+    }
+
+    #[test]
+    fn where_some_do_not_come_up_as_many_as_before_are_enough() {
+        let app = standing(3);
+        let [one, other, broken] = app.instances() else {
+            panic!("three")
+        };
+        one.found(at(1), true);
+        other.found(at(2), true);
+        // It may come up in a moment.
+        assert!(!app.has(1));
+        broken.fails();
+        assert!(app.has(1) && app.has(2) && !app.has(3));
+        broken.found(at(3), true);
+        assert!(app.has(3));
+        // All of them may be down, as long as it is known.
+        for one in app.instances() {
+            one.set(AppState::Down(at(1), Some("it hangs".into())));
+        }
+        assert!(app.has(3));
+        one.set(AppState::Starting);
+        assert!(!app.has(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_instance_is_missed_for_a_while_where_there_are_others() {
+        use futures_util::FutureExt as _;
+        let app = standing(2);
+        let one = &app.instances()[0];
+        let is_missed = || one.is_missed().now_or_never().is_some();
+        one.accepts();
+        assert!(!is_missed());
+        // Whoever looks after it hears of it.
+        let missed = tokio::time::timeout(PATIENCE / 4, one.is_missed());
+        let (missed, _) = tokio::join!(missed, async { one.is_away() });
+        assert!(missed.is_ok());
+        tokio::time::advance(PATIENCE / 2).await;
+        assert!(is_missed());
+        tokio::time::advance(PATIENCE / 2).await;
+        assert!(!is_missed());
+        let alone = standing(1);
+        alone.instances()[0].accepts();
+        alone.instances()[0].is_away();
+        assert!(alone.instances()[0].is_missed().now_or_never().is_none());
     }
 
     #[test]

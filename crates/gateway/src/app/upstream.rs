@@ -105,6 +105,7 @@ async fn follow_name(
     let fixed = host.parse::<std::net::IpAddr>().is_ok();
     let mut known: Option<SocketAddr> = None;
     let mut changes = 0;
+    let mut is_lost = false;
     let at = |address, changes| match &tls {
         Some(tls) => AppAddress::Tls(address, Arc::clone(tls), changes),
         None => AppAddress::Tcp(address),
@@ -116,14 +117,25 @@ async fn follow_name(
         };
         match found {
             Ok(address) => {
-                if known.replace(address) != Some(address) {
+                let was_lost = std::mem::take(&mut is_lost);
+                if known.replace(address) == Some(address) {
+                    if was_lost {
+                        tracing::info!(%upstream, %address, "the app is found by its name again");
+                    }
+                } else {
                     is_at(instance, upstream, at(address, changes));
                     if address.ip().is_loopback() {
                         exposed::warn(address.port());
                     }
                 }
             }
-            Err(error) => tracing::warn!(%upstream, %error, "the app is not found by its name"),
+            Err(error) => {
+                instance.fails();
+                // A machine that is off for a night is not news every ten seconds.
+                if !std::mem::replace(&mut is_lost, true) {
+                    tracing::warn!(%upstream, %error, "the app is not found by its name");
+                }
+            }
         }
         if fixed && known.is_some() && tls.is_none() {
             return;
@@ -240,6 +252,21 @@ mod tests {
         assert_eq!(found.port(), port);
         let error = find([None, at("::"), None]).await.unwrap_err();
         assert!(error.to_string().contains("circle"), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_name_that_is_not_found_is_waited_for_by_nobody() {
+        let app = crate::app::Standing::new(Arc::new(crate::metrics::Metrics::new()), 2);
+        let [one, other] = app.instances() else {
+            panic!("two")
+        };
+        other.found(AppAddress::Tcp(([127, 0, 0, 1], 1).into()), true);
+        assert!(!app.has(1));
+        // No server is asked for what cannot be a name.
+        let upstream = "http://a..b:1".parse().unwrap();
+        let follow = follow(std::slice::from_ref(one), &upstream, None, [None; 3]);
+        assert!(tokio::time::timeout(AGAIN * 2, follow).await.is_err());
+        assert!(app.has(1));
     }
 
     #[tokio::test]

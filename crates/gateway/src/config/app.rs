@@ -167,6 +167,12 @@ impl FromStr for Upstream {
                 },
             ));
         };
+        if rest.contains([',', ' ']) {
+            return Err(bad(
+                "it is several: write a list, as in `[\"http://127.0.0.1:3000\", \"http://127.0.0.1:3001\"]`, or \
+                 `--upstream` once for each",
+            ));
+        }
         let authority = rest.strip_suffix('/').unwrap_or(rest);
         if authority.contains(['/', '?', '#']) {
             return Err(bad("leave out the path; the client's own is passed on"));
@@ -177,7 +183,7 @@ impl FromStr for Upstream {
             .host()
             .trim_start_matches('[')
             .trim_end_matches(']')
-            .to_owned();
+            .to_ascii_lowercase();
         Ok(Self::Tcp {
             host,
             port: authority.port_u16().unwrap_or(if tls { 443 } else { 80 }),

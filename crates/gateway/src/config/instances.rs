@@ -228,6 +228,9 @@ mod tests {
         for (bad, said) in [
             ("[]", "is empty"),
             ("[\"http://a\", \"http://a:80/\"]", "named twice"),
+            ("[\"http://a\", \"http://A\"]", "named twice"),
+            ("\"http://a:1,http://b:1\"", "write a list"),
+            ("\"http://a:1 http://b:1\"", "write a list"),
             ("[\"http://a\", \"https://a\"]", "not spoken to alike"),
             ("[\"http://a\", \"b:80\"]", "write it as `http://"),
             ("[3000]", "as text"),

@@ -332,8 +332,18 @@ fn set(
         _ => None,
     };
     if let (Some(other), Some(Value::Table(app))) = (other, table.get_mut("app")) {
-        app.remove(other);
+        let is_replaced = app.remove(other).is_some();
         origins.remove(&join("app", other));
+        // How often it was to be started goes with the command of an earlier layer.
+        let layer = |origin: &Origin| std::mem::discriminant(origin);
+        let before = origins.get("app.instances").map(layer);
+        if other == "command"
+            && is_replaced
+            && before.is_some_and(|before| before != layer(&origin))
+        {
+            app.remove("instances");
+            origins.remove("app.instances");
+        }
     }
     insert(table, path, value);
     origins.retain(|set, _| !set.starts_with(&format!("{path}.")));

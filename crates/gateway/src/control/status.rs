@@ -1,6 +1,5 @@
 //! How everything stands.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use panoply_core::{CertificateSource, CounterStore as _};
@@ -104,7 +103,7 @@ pub(crate) async fn status(shared: &Shared, store: &Deferred) -> Status {
         let state = instance.load();
         let process = instance.process();
         let process = process.map(|(process, _)| process.as_raw_nonzero().get().unsigned_abs());
-        let requests = instance.busy().load(Ordering::Relaxed);
+        let requests = instance.work().requests();
         InstanceEntry {
             number: instance.number(),
             state: state.word().to_owned(),

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use panoply_core::Secret;
-use rustix::io::ioctl_fionbio;
+use rustix::io::{Errno, ioctl_fionbio};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::net::{RecvFlags, recv};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -29,6 +30,8 @@ struct Inner {
     line: OwnedFd,
     placeholder: Option<Arc<str>>,
     tickets: Vec<Secret>,
+    /// How many instances of the app run.
+    instances: usize,
     left: Mutex<Left>,
 }
 
@@ -90,6 +93,7 @@ impl Heir {
             line,
             placeholder: placeholder.map(Arc::from),
             tickets: tickets.into_secrets(),
+            instances: left.apps.len(),
             left: Mutex::new(left),
         }))))
     }
@@ -108,6 +112,19 @@ impl Heir {
     /// The keys of session tickets that clients of the gateway that runs have.
     pub(crate) fn tickets(&self) -> &[Secret] {
         &self.0.tickets
+    }
+
+    /// How many instances of the app the gateway that runs has, all that accept connections; none where it has not
+    /// started them.
+    pub(crate) fn had(&self) -> usize {
+        self.0.instances
+    }
+
+    /// Whether the gateway that has started this one has ended: nobody else serves.
+    pub(crate) fn is_alone(&self) -> bool {
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        let said = recv(&self.0.line, &mut [0_u8; 1], flags);
+        matches!(said, Ok((_, 0)) | Err(Errno::CONNRESET))
     }
 
     /// The sockets of an entrance, if it was to listen on the same address.

@@ -264,6 +264,12 @@ impl Forwarding {
                     else {
                         return Poll::Pending;
                     };
+                    match (&answer, self.pool.work()) {
+                        (Ok(_), Some(work)) => work.has_answered(),
+                        // One that was used before may have been about to be closed.
+                        (Err(Ended::Broken(_)), Some(work)) if !used => work.has_broken_off(),
+                        _ => {}
+                    }
                     if let Err(Ended::Broken(error)) = &answer
                         && let Some(waits) =
                             self.goes_again((&upstream.reach, &mut choice), &exchange, used, error)
@@ -309,12 +315,12 @@ impl Forwarding {
         // What one app was given and has not done is not for another in its place.
         let was_there = seen && exchange.is_behind(choice.pool.moves());
         let lost = used && !was_there;
-        // What all know of this client's one instance has others only at need.
-        if lost && (!seen || choice.goes_together()) {
-            return Some(!seen);
-        }
         // An instance that happened to end has others to answer for it, but one: not all are to be ended as well.
         let first = !seen || !std::mem::replace(&mut self.seen, true);
+        // What all know of this client's one instance has others only at need.
+        if lost && first && (!seen || choice.goes_together()) {
+            return Some(!seen);
+        }
         if first && error.is_end() && reach.elsewhere(choice, Rank::Down) {
             return Some(false);
         }

@@ -18,6 +18,7 @@ pub(crate) mod told;
 mod trouble;
 mod uploads;
 mod wait;
+mod work;
 
 use std::io;
 use std::time::Duration;
@@ -33,12 +34,13 @@ pub(crate) use headers::{end_hops, named, to_service, upgrade};
 pub(crate) use http1::Interims;
 pub(crate) use multiplexed::Turn;
 pub(crate) use pool::Pool;
-pub(crate) use pools::{Busy, Choice, Client, Pools, mark};
+pub(crate) use pools::{Choice, Client, Pools, mark};
 pub(crate) use reach::Reach;
 pub(crate) use stamping::{ask_for_all, stamped};
 pub(crate) use stream::{AppAddress, AppStream};
 pub(crate) use trouble::Troubles;
 pub(crate) use wait::Wait;
+pub(crate) use work::{Busy, Work};
 
 /// Why the app gave no answer.
 #[derive(Debug, thiserror::Error)]

@@ -14,9 +14,9 @@ use tokio::time::timeout;
 use super::Failure;
 use super::http1::Patience;
 use super::pool::CONNECT;
-use super::pools::Busy;
 use super::stream::AppStream;
 use super::uploads::{Outgoing, Tasks, Upload};
+use super::work::Busy;
 use crate::body::RequestBody;
 
 /// What one answer may have on its way: this much of one that nobody takes waits here.

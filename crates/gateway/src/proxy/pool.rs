@@ -7,7 +7,6 @@ use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use panoply_core::{Clock, Scheme};
@@ -18,9 +17,9 @@ use super::Failure;
 use super::deadlines::{Deadline, Deadlines};
 use super::http1::{Home, Interims, Line, Patience, Room};
 use super::multiplexed::{Dialled, Multiplexed};
-use super::pools::Busy;
 use super::secured;
 use super::stream::{AppAddress, AppStream, connect_unix};
+use super::work::{Busy, Work};
 use crate::descriptors::{Descriptors, LOOK, Use, have_run_out};
 use crate::listen::miss_the_vanished;
 use crate::wire::bound_unsent;
@@ -56,8 +55,8 @@ pub(crate) struct Pool {
     room: Room,
     descriptors: Descriptors,
     clock: Rc<dyn Clock>,
-    /// The number of the instance, and where it is counted how much it has to do; there are others then.
-    busy: Option<(usize, Arc<AtomicUsize>)>,
+    /// The number of the instance, and where it is counted what it has to do and how it does; there are others then.
+    work: Option<(usize, Arc<Work>)>,
 }
 
 #[derive(Debug)]
@@ -79,7 +78,7 @@ impl Pool {
             room: Room::default(),
             descriptors,
             clock,
-            busy: None,
+            work: None,
         };
         pool.sweep();
         pool
@@ -98,24 +97,29 @@ impl Pool {
             room: self.room.clone(),
             descriptors: self.descriptors.clone(),
             clock: Rc::clone(&self.clock),
-            busy: None,
+            work: None,
         }
     }
 
     /// Its requests are counted there.
-    pub(super) fn counted_by(mut self, number: usize, busy: &Arc<AtomicUsize>) -> Self {
-        self.busy = Some((number, Arc::clone(busy)));
+    pub(super) fn counted_by(mut self, number: usize, work: &Arc<Work>) -> Self {
+        self.work = Some((number, Arc::clone(work)));
         self
     }
 
     /// Which of several instances this is for.
     pub(super) fn number(&self) -> Option<usize> {
-        self.busy.as_ref().map(|(number, _)| *number)
+        self.work.as_ref().map(|(number, _)| *number)
     }
 
     /// One more request; until that is dropped.
     pub(super) fn busy(&self) -> Option<Busy> {
-        self.busy.as_ref().map(|(_, busy)| Busy::with(busy))
+        self.work.as_ref().map(|(_, work)| Busy::with(work))
+    }
+
+    /// Where it is counted how the instance does, if there are others.
+    pub(super) fn work(&self) -> Option<&Work> {
+        self.work.as_ref().map(|(_, work)| &**work)
     }
 
     /// Sends to `address` from now on; to nobody without one.
@@ -325,7 +329,7 @@ impl Pool {
 
     /// The app's connection, unless it takes too long to accept it.
     async fn in_time<T>(&self, dial: impl Future<Output = io::Result<T>>) -> Result<T, Failure> {
-        let limit = if self.busy.is_some() {
+        let limit = if self.work.is_some() {
             CONNECT_OR_ANOTHER
         } else {
             CONNECT

@@ -3,8 +3,6 @@
 use std::cell::Cell;
 use std::net::IpAddr;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use panoply_core::Clock;
 
@@ -27,10 +25,10 @@ impl Pools {
     pub(crate) fn new(app: &Standing, clock: Rc<dyn Clock>, descriptors: Descriptors) -> Self {
         let mut first = Pool::new(clock, descriptors);
         if let [one, _, ..] = app.instances() {
-            first = first.counted_by(one.number(), one.busy());
+            first = first.counted_by(one.number(), one.work());
         }
         let others = app.instances().iter().skip(1);
-        let others = others.map(|one| Rc::new(first.beside().counted_by(one.number(), one.busy())));
+        let others = others.map(|one| Rc::new(first.beside().counted_by(one.number(), one.work())));
         let others: Vec<_> = others.collect();
         Self {
             all: std::iter::once(Rc::new(first)).chain(others).collect(),
@@ -108,9 +106,10 @@ impl Pools {
             };
             let burden = match choice.client {
                 Some(client) => client.distance(instance.mark()),
-                None => instance.busy().load(Ordering::Relaxed),
+                None => instance.work().requests(),
             };
-            let mark = (instance.rank(), burden);
+            let worst_of = |rank: Rank| rank.max(instance.work().rank());
+            let mark = (worst_of(instance.rank()), burden);
             if mark.0 <= worst && best.is_none_or(|(least, _)| mark < least) {
                 best = Some((mark, number));
             }
@@ -198,32 +197,17 @@ const fn mix(bits: u64) -> u64 {
     bits ^ (bits >> 31)
 }
 
-/// A request that an instance is at; no more once this is dropped.
-#[derive(Debug)]
-pub(crate) struct Busy(Arc<AtomicUsize>);
-
-impl Busy {
-    pub(super) fn with(count: &Arc<AtomicUsize>) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(count))
-    }
-}
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::sync::Arc;
 
     use panoply_core::ManualClock;
 
     use super::*;
     use crate::metrics::Metrics;
     use crate::proxy::AppAddress;
+    use crate::proxy::work::MOST_BROKEN;
 
     fn several(instances: u16) -> (Standing, Pools) {
         let app = Standing::new(Arc::new(Metrics::new()), instances.into());
@@ -262,6 +246,28 @@ mod tests {
         app.instances()[2].is_away();
         let _busy = pools.all[1].busy();
         assert_eq!(numbers(), [1, 1, 1]);
+    }
+
+    #[test]
+    fn one_that_breaks_off_what_it_is_given_is_not_taken_for_idle() {
+        let (app, pools) = several(2);
+        let next = || number(&pools, &pools.choose(&app, None));
+        let both = || [next(), next(), next(), next()].contains(&0);
+        let bad = app.instances()[0].work();
+        for _ in 1..MOST_BROKEN {
+            bad.has_broken_off();
+        }
+        assert!(both());
+        bad.has_broken_off();
+        assert!(!both());
+        // One more is tried once it is seen to accept connections, and has to be answered.
+        app.instances()[0].accepts();
+        assert!(both());
+        bad.has_broken_off();
+        assert!(!both());
+        bad.has_answered();
+        bad.has_broken_off();
+        assert!(both());
     }
 
     #[test]

@@ -100,6 +100,7 @@ impl Reach {
         progress: &Progress,
         attempt: impl AsyncFn(&Rc<Pool>) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
+        let mut passing = None;
         loop {
             progress.is_at(choice.pool.number());
             match attempt(&choice.pool).await {
@@ -107,12 +108,73 @@ impl Reach {
                     if let Some(inner) = &self.0 {
                         inner.pools.miss(&inner.shared.app, &choice.pool);
                     }
-                    if !self.elsewhere(choice, Rank::Away) {
+                    let is_over = !self.elsewhere(choice, Rank::Away);
+                    // One that is started again is worth waiting for, whatever is wrong with the others.
+                    let failure = passing.take().unwrap_or(failure);
+                    if is_over {
                         return Err(failure);
                     }
+                    passing = Some(failure).filter(Failure::may_pass);
                 }
                 done => return done,
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use panoply_core::Clock;
+
+    use super::*;
+    use crate::access::AccessLog;
+    use crate::config::Source;
+    use crate::descriptors::Descriptors;
+    use crate::metrics::Metrics;
+    use crate::settings::Settings;
+    use crate::surroundings::Surroundings;
+
+    fn two() -> Arc<Shared> {
+        let dir = tempfile::tempdir().unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(panoply_core::ManualClock::new());
+        let around = Surroundings::new(dir.path(), Arc::clone(&clock));
+        let written = "[app]\nupstream = [\"http://127.0.0.1:8\", \"http://127.0.0.1:9\"]\n[tls]\nmode = \"off\"\n";
+        let loaded = Source::new().text("panoply.toml", written).load().unwrap();
+        let live = Settings::build(&loaded, &around).unwrap().live;
+        let access = AccessLog::start(io::sink(), true, Arc::clone(&clock));
+        let (reports, _read) = tokio::sync::mpsc::channel(1);
+        let metrics = Arc::new(Metrics::new());
+        let (access, _writer) = access.unwrap();
+        Arc::new(Shared::new(live, 2, metrics, access, clock, reports, None))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_one_may_be_back_soon_it_is_waited_for_whatever_is_wrong_with_the_other() {
+        let shared = two();
+        let pools = |clock: &Arc<dyn Clock>| {
+            let clock: Rc<dyn Clock> = Rc::new(Arc::clone(clock));
+            Rc::new(Pools::new(&shared.app, clock, Descriptors::default()))
+        };
+        let pools = pools(&shared.clock);
+        let reach = Reach::new(Arc::clone(&shared), Rc::clone(&pools), Duration::ZERO);
+        // Whichever of them is the first.
+        for first in [true, false, true, false] {
+            let tried = std::cell::Cell::new(false);
+            let attempt = async |_: &Rc<Pool>| -> Result<(), Failure> {
+                let is_first = !tried.replace(true);
+                Err(if is_first == first {
+                    Failure::Away(io::ErrorKind::ConnectionRefused.into())
+                } else {
+                    Failure::Tls("it has expired".to_owned())
+                })
+            };
+            let mut choice = pools.choose(&shared.app, None);
+            let progress = crate::body::RequestBody::empty().progress();
+            let failure = reach.at_any(&mut choice, &progress, attempt).await;
+            let failure = failure.unwrap_err();
+            assert!(failure.may_pass(), "{failure}");
         }
     }
 }

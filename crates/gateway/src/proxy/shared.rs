@@ -189,7 +189,13 @@ async fn send(
     let patience = pool.patience(times.stall);
     let outgoing = |body| pool.multiplexed().outgoing(body, turn, patience);
     let sent = sender.try_send_request(request.map(outgoing));
-    answer(pool, times, progress, sent).await
+    let answer = answer(pool, times, progress, sent).await;
+    match (&answer, pool.work()) {
+        (Ok(_), Some(work)) => work.has_answered(),
+        (Err(Unanswered::Broken(_)), Some(work)) => work.has_broken_off(),
+        _ => {}
+    }
+    answer
 }
 
 /// Why there is no answer, and what is left of the request.

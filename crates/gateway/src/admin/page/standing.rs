@@ -57,7 +57,7 @@ fn instances(html: &mut Html, view: &View) {
                 .text(&one.standing)
                 .raw("</td>");
             let process = one.process.map(|process| process.to_string());
-            cell(html, process.as_deref().unwrap_or("not ours"));
+            cell(html, process.as_deref().unwrap_or("–"));
             cell(html, one.requests.unwrap_or_default().to_string());
             html.raw("</tr>");
         }

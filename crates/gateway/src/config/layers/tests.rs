@@ -52,6 +52,20 @@ fn a_command_given_later_replaces_an_upstream() {
 }
 
 #[test]
+fn an_upstream_given_later_replaces_a_command_and_how_often_that_is_started() {
+    let written = "[app]\ncommand = [\"node\"]\ninstances = 3\n";
+    let upstream = |source: Source| source.flag("--upstream", "app.upstream", "http://a:1");
+    let loaded = upstream(source(written)).load().unwrap();
+    assert_eq!(loaded.config.app.command, None);
+    assert_eq!(loaded.value("app.instances"), None);
+    assert_eq!(loaded.origin("app.instances"), Origin::Default);
+    // Whoever says both at once is told of it later on.
+    let both = source("").flag("--instances", "app.instances", "3");
+    let loaded = upstream(both).load().unwrap();
+    assert!(loaded.value("app.instances").is_some());
+}
+
+#[test]
 fn environment_values_take_the_form_their_setting_has() {
     let load = |name: &str, value: &str| Source::new().env(env(name, value)).load();
     assert!(

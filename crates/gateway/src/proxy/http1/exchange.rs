@@ -14,7 +14,7 @@ use super::upload::{Stopped, Upload};
 use super::{Error, START};
 use crate::http1::Malformed;
 use crate::proxy::AppStream;
-use crate::proxy::pools::Busy;
+use crate::proxy::Busy;
 
 /// One request on one connection, until the head of its answer is there.
 #[derive(Debug)]
