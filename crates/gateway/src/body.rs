@@ -1,23 +1,22 @@
 //! The bodies that pass through the gateway, frame by frame, never gathered.
 
-use std::cell::Cell;
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use panoply::limits::{GuardedBody, UserHeaders};
 
-use crate::unguarded::Glance;
 use crate::wire::{Feed, Upload, pass_trailers, trailers_are_too_long};
 
 mod app;
+mod progress;
 mod response;
 
 pub(crate) use app::{AppBody, Broken};
+pub(crate) use progress::Progress;
 pub(crate) use response::ResponseBody;
 
 /// Why a request's body could not be passed on whole.
@@ -29,92 +28,6 @@ pub(crate) enum Fault {
     Broken,
     /// The client sent nothing more.
     Stalled,
-}
-
-/// What has happened to a request's body so far; shared between the body and who sends it.
-#[derive(Debug, Default)]
-pub(crate) struct Progress {
-    fault: Cell<Option<Fault>>,
-    frames: Cell<u64>,
-    ended: Cell<bool>,
-    waits: Cell<bool>,
-    password: Cell<Glance>,
-    /// When it went to the app: when all of it had, or, as long as that is not so, when it began.
-    sent: Cell<Option<(Duration, bool)>>,
-    /// How long it waited for an app that was away.
-    waited: Cell<Option<Duration>>,
-    /// Which of several instances of the app it is at.
-    instance: Cell<Option<usize>>,
-}
-
-impl Progress {
-    pub(crate) fn fault(&self) -> Option<Fault> {
-        self.fault.get()
-    }
-
-    /// Whether the client has been asked for more and has not sent it yet.
-    pub(crate) fn waits_for_client(&self) -> bool {
-        self.waits.get()
-    }
-
-    /// The beginning of the body is to be glanced at, as it passes.
-    pub(crate) fn look_for_a_password(&self) {
-        self.password.set(Glance::ASKED);
-    }
-
-    /// Whether a field for a password has passed.
-    pub(crate) fn has_seen_a_password(&self) -> bool {
-        self.password.get() == Glance::Seen
-    }
-
-    /// It is on its way to the app, or all of it is there.
-    pub(crate) fn goes_out(&self, now: impl FnOnce() -> Duration) {
-        let ended = self.ended.get();
-        if self.sent.get().is_none_or(|(_, all)| ended && !all) {
-            self.sent.set(Some((now(), ended)));
-        }
-    }
-
-    /// Since when the app has been asked, if it has.
-    pub(crate) fn sent(&self) -> Option<Duration> {
-        self.sent.get().map(|(since, _)| since)
-    }
-
-    /// It goes out once more.
-    pub(crate) fn begin_anew(&self) {
-        self.sent.set(None);
-    }
-
-    /// It has waited for an app that was away.
-    pub(crate) fn has_waited(&self, time: Duration) {
-        let before = self.waited.get().unwrap_or_default();
-        self.waited.set(Some(before.saturating_add(time)));
-    }
-
-    /// It is at this one of several instances.
-    pub(crate) fn is_at(&self, instance: Option<usize>) {
-        self.instance.set(instance);
-    }
-
-    /// At which of several it is, or was last.
-    pub(crate) fn instance(&self) -> Option<usize> {
-        self.instance.get()
-    }
-
-    /// How long it has, if at all.
-    pub(crate) fn waited(&self) -> Option<Duration> {
-        self.waited.get()
-    }
-
-    /// Nobody waits for the client any longer.
-    pub(crate) fn give_up(&self) {
-        self.fault.set(Some(Fault::Stalled));
-    }
-
-    /// A number that grows as the body passes, and whether all of it has.
-    pub(crate) fn mark(&self) -> (u64, bool) {
-        (self.frames.get(), self.ended.get())
-    }
 }
 
 /// The error of a body that must not be passed on as if it were whole.
