@@ -56,7 +56,7 @@ async fn follow_all(
     listeners: Listeners,
 ) {
     let mut places = Places::new(instances.len());
-    let (mut changes, mut known_left) = (0, 0);
+    let (mut changes, mut known_left, mut is_lost) = (0, 0, false);
     let at = |address, changes| match &tls {
         Some(tls) => AppAddress::Tls(address, Arc::clone(tls), changes),
         None => AppAddress::Tcp(address),
@@ -64,6 +64,9 @@ async fn follow_all(
     loop {
         match look_up((host, port), listeners).await {
             Ok(found) => {
+                if std::mem::take(&mut is_lost) {
+                    tracing::info!(%upstream, "the app is found by its name again");
+                }
                 let (moved, left) = places.update(&of_one_kind(found));
                 for (number, address) in moved {
                     match (instances.get(number), address) {
@@ -80,7 +83,12 @@ async fn follow_all(
                 }
                 known_left = left;
             }
-            Err(error) => tracing::warn!(%upstream, %error, "the app is not found by its name"),
+            Err(error) => {
+                instances.iter().for_each(Instance::fails);
+                if !std::mem::replace(&mut is_lost, true) {
+                    tracing::warn!(%upstream, %error, "the app is not found by its name");
+                }
+            }
         }
         tokio::time::sleep(AGAIN).await;
         if tls.as_deref().is_some_and(look_again) {
