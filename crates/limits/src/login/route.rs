@@ -197,9 +197,13 @@ impl Route {
 
 /// The path of an address, which may be one alone.
 pub(crate) fn path_of(location: &str) -> &str {
+    // What a query or a path holds (`/login?next=https://…`) is no address of its own.
+    let is_scheme = |scheme: &str| !scheme.contains(['/', '?', '#']);
     let path = match location.split_once("://") {
-        Some((_, rest)) => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/"),
-        None => location,
+        Some((scheme, rest)) if is_scheme(scheme) => {
+            rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/")
+        }
+        _ => location,
     };
     path.split(['?', '#']).next().unwrap_or(path)
 }

@@ -79,6 +79,7 @@ fn below_a_path_a_login_is_told_by_its_end_where_that_is_meant() {
     assert!(!asked("PUT", "/dav/login", "application/octet-stream"));
     assert!(asked("PUT", "/login", "application/octet-stream"));
     assert!(route.is_login_page("/hub/login?next=%2F"));
+    assert!(route.is_login_page("/hub/login?next=https://a.example/home"));
     assert!(!route.is_login_page("/accounts/2fa/authenticate/"));
 }
 
