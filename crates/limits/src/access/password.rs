@@ -185,17 +185,6 @@ impl Passwords {
         asked.users.iter().all(|users| is_known(&known, users))
     }
 
-    /// Whether it says what is known for one of `tables`.
-    pub(super) fn knows_for_any<'a>(
-        &self,
-        asked: &Asked,
-        mut tables: impl Iterator<Item = &'a Users>,
-    ) -> bool {
-        let (now, memory) = (self.clock.monotonic(), self.memory.load());
-        let said = asked.said.as_ref();
-        said.is_some_and(|said| tables.any(|users| memory.knows(users, asked, said, now)))
-    }
-
     /// Nothing when the request may pass. Whoever goes meanwhile has no part in it: what was begun is looked at to its
     /// end, and counts as what it is.
     pub(super) async fn check(self: Arc<Self>, asked: Asked) -> Option<Refusal> {
