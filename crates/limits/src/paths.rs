@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use crate::Error;
 use crate::access::path::{Below, ENCODED, Reading};
-use crate::access::{MEANT, is_path};
+use crate::access::{is_path, meant};
 use crate::original::original;
 
 /// Prefixes of paths, numbered as they come, each of which has a rule of its own.
@@ -129,12 +129,8 @@ impl PathRules {
         found.certain = self.longest(whole, &reading);
         found.add(self, &reading);
         // Some apps take another path than the one that was asked for, where a header says so.
-        for name in &MEANT {
-            for value in request.headers().get_all(name) {
-                if let Ok(meant) = value.to_str() {
-                    found.add(self, &Reading::of(crate::login::path_of(meant)));
-                }
-            }
+        for (_, reading) in meant(request.headers()) {
+            found.add(self, &reading);
         }
         found
     }

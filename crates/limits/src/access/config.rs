@@ -9,7 +9,8 @@ use http::HeaderName;
 use panoply_core::{ClientAddress, Networks};
 use serde::Deserialize;
 
-use super::path::{Below, Reading, Spelled};
+use super::except::{exception, open};
+use super::path::{Below, Spelled};
 use super::user_header;
 use super::users::Users;
 use crate::Error;
@@ -320,38 +321,6 @@ impl AccessConfig {
             tried: Tried::default(),
         })
     }
-}
-
-/// A path that is `open` below one that is not.
-fn exception(path: &str, below: &Below, open: &str) -> Result<Spelled, Error> {
-    let wrong = |problem: String| Error::Value {
-        key: "except",
-        problem,
-        example: "paths below it, as `[\"/admin/health\", \"/admin/hooks/\"]` are below `/admin/`: one alone, or with a slash \
-                  at its end all that lies below it",
-    };
-    let spelled = is_path(open).then(|| Spelled::new(open)).flatten();
-    let spelled = spelled.ok_or_else(|| wrong(format!("has `{open}`, which is no path")))?;
-    if !below.covers(&Reading::of(open)) {
-        return Err(wrong(format!(
-            "has `{open}`, which does not lie below `{path}`"
-        )));
-    }
-    if spelled.is_whole_of(below.depth()) {
-        return Err(wrong(format!(
-            "has `{open}`, which leaves nothing of `{path}`"
-        )));
-    }
-    Ok(spelled)
-}
-
-/// The paths that are open, for people.
-fn open(paths: &[String]) -> String {
-    let shown = |path: &String| match path.strip_suffix('/') {
-        Some(folder) => format!("{folder}/…"),
-        None => path.clone(),
-    };
-    paths.iter().map(shown).collect::<Vec<_>>().join(", ")
 }
 
 impl Access {

@@ -1,6 +1,7 @@
 //! Paths that are there for some only: by their addresses, or by a password.
 
 mod config;
+mod except;
 mod future;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
@@ -18,6 +19,6 @@ pub(crate) use config::is_path;
 pub use config::{AccessConfig, Satisfy};
 pub use future::AccessFuture;
 pub use layer::{AccessLayer, AccessService};
-pub(crate) use place::MEANT;
+pub(crate) use place::meant;
 pub use user_header::UserHeaders;
 pub use users::hash_password;

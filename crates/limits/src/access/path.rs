@@ -41,6 +41,9 @@ enum Trust {
 /// What clients never send as it is.
 pub(crate) const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`');
 
+/// What a type of a stream begins with, to NTFS: `/admin::$INDEX_ALLOCATION` is `/admin`.
+const STREAM: &str = ":$";
+
 /// No app undoes more percent-encodings than these.
 const ROUNDS: usize = 4;
 
@@ -130,11 +133,8 @@ impl<'a> Reading<'a> {
             };
         }
         let (decoded, trust) = decoded(path);
-        if trust == Trust::None {
-            return Self {
-                text: "".into(),
-                trust,
-            };
+        if trust == Trust::None || decoded.split(['/', '\\']).any(is_taken_out) {
+            return Self::anywhere();
         }
         let folded = fold(&decoded);
         // To Windows what stands at an end is nothing, in any order.
@@ -147,10 +147,16 @@ impl<'a> Reading<'a> {
         let doubtful = trust == Trust::Doubtful
             || folded.contains(['\\', ';', '?', '#'])
             || folded.contains("//")
+            || folded.contains(STREAM)
             || folded.split('/').any(is_step);
         let mut text = String::with_capacity(folded.len());
         for segment in folded.split(['/', '\\']) {
-            let segment = segment.split([';', '?', '#']).next().unwrap_or("").trim();
+            let segment = segment.split([';', '?', '#']).next().unwrap_or("");
+            // Before its streams, a folder's name is that of the folder.
+            let segment = match segment.split_once(':') {
+                Some((name, _)) if segment.contains(STREAM) => name.trim(),
+                _ => segment.trim(),
+            };
             // Nothing is left of a step.
             text.push('/');
             text.push_str(segment.trim_end_matches(is_nothing));
@@ -167,6 +173,22 @@ impl<'a> Reading<'a> {
         }
     }
 
+    /// One that some app may read as any path.
+    pub(super) const fn anywhere() -> Self {
+        Self {
+            text: Cow::Borrowed(""),
+            trust: Trust::None,
+        }
+    }
+
+    /// The same, where it stands in something that apps do not all read alike.
+    pub(super) fn doubted(mut self) -> Self {
+        if self.trust == Trust::Plain {
+            self.trust = Trust::Doubtful;
+        }
+        self
+    }
+
     /// Whether all apps read the same segments, or say that there is no such path.
     pub(crate) fn is_plain(&self) -> bool {
         self.trust == Trust::Plain
@@ -179,12 +201,12 @@ impl<'a> Reading<'a> {
     }
 
     /// Whether a program stands before a slash: what follows is a path of its own to it, even if that is empty.
-    fn runs_a_program(&self) -> bool {
+    pub(super) fn runs_a_program(&self) -> bool {
         let before = self.text.rsplit_once('/').map_or("", |(before, _)| before);
         before.split('/').any(is_program)
     }
 
-    fn segments(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn segments(&self) -> impl Iterator<Item = &str> {
         let segments = self.text.split('/');
         segments.filter(|segment| !segment.is_empty())
     }
@@ -196,9 +218,16 @@ fn decoded(path: &str) -> (String, Trust) {
     let mut trust = Trust::Plain;
     for round in 0..ROUNDS {
         let bytes: Cow<'_, [u8]> = percent_decode_str(&text).into();
-        let overlong = |pair: &[u8]| matches!(pair, [0xC0 | 0xC1, 0x80..=0xBF]);
-        // Some cut at the zero, some take control characters out, some take `%c0%af` for a slash.
-        if bytes.windows(2).any(overlong) || bytes.iter().any(u8::is_ascii_control) {
+        let overlong = |pair: &[u8]| {
+            matches!(
+                pair,
+                [0xC0 | 0xC1, 0x80..=0xBF] | [0xE0, 0x80..=0x9F] | [0xF0, 0x80..=0x8F]
+            )
+        };
+        // Some cut at the zero, some take control characters out, some take `%c0%af` for a slash; and IIS takes
+        // `%u002f` for one, or for what it holds to look like one.
+        let is_odd = bytes.windows(2).any(overlong) || bytes.iter().any(u8::is_ascii_control);
+        if is_odd || text.as_bytes().windows(6).any(is_wide) {
             return (String::new(), Trust::None);
         }
         let next = String::from_utf8_lossy(&bytes).into_owned();
@@ -211,6 +240,19 @@ fn decoded(path: &str) -> (String, Trust) {
         text = next;
     }
     (text, trust)
+}
+
+/// Whether it is a percent-encoding as browsers' `escape` makes it, and IIS undoes it: `%u0061`.
+fn is_wide(encoded: &[u8]) -> bool {
+    matches!(encoded, [b'%', b'u' | b'U', digits @ ..] if digits.iter().all(u8::is_ascii_hexdigit))
+}
+
+/// Whether ASP.NET may take a segment's beginning for what cookies hold elsewhere, `(S(…))`, and joins what stands
+/// before it and behind: `/ad/(S(x))min` is `/admin`.
+fn is_taken_out(segment: &str) -> bool {
+    let is_letter = |byte: &u8| byte.is_ascii_alphabetic();
+    matches!(segment.as_bytes(), [b'(', letter, b'(', ..] if is_letter(letter))
+        && segment.contains("))")
 }
 
 /// Without case, and with letters of the same meaning made one.

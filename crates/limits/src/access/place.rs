@@ -1,18 +1,56 @@
 //! What a request may be read to ask for.
 
-use http::{HeaderName, HeaderValue, Request};
+use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use smallvec::{SmallVec, smallvec};
 
 use super::path::{Below, Reading, Spelled};
-use crate::login::path_of;
 use crate::original::original;
 
 /// Where IIS and what follows it, Symfony among it, say that another path is meant. They are dropped from whom nobody
 /// trusts; a proxy that is trusted may pass on what its client wrote.
-pub(crate) static MEANT: [HeaderName; 2] = [
+pub(super) static MEANT: [HeaderName; 2] = [
     HeaderName::from_static("x-original-url"),
     HeaderName::from_static("x-rewrite-url"),
 ];
+
+/// The paths that headers say are meant, as they are spelled, and how apps may read them.
+pub(crate) fn meant(headers: &HeaderMap) -> impl Iterator<Item = (&str, Reading<'_>)> {
+    let values = MEANT.iter().flat_map(|name| headers.get_all(name));
+    values.map(
+        |value: &HeaderValue| match str::from_utf8(value.as_bytes()) {
+            Ok(meant) => {
+                let (path, is_address) = path_of(meant);
+                let reading = Reading::of(path);
+                (
+                    path,
+                    if is_address {
+                        reading
+                    } else {
+                        reading.doubted()
+                    },
+                )
+            }
+            // Apps read what is no text, too, each in its own way.
+            Err(_) => ("", Reading::anywhere()),
+        },
+    )
+}
+
+/// The path of what a header says is meant, and whether that is an address or a path as they are written.
+fn path_of(meant: &str) -> (&str, bool) {
+    // A fragment stays: not every app cuts it off.
+    let whole = meant.split('?').next().unwrap_or(meant);
+    let address = { whole.strip_prefix("http://") }.or_else(|| whole.strip_prefix("https://"));
+    let Some(address) = address else {
+        return (whole, whole.is_empty() || whole.starts_with('/'));
+    };
+    let (host, path) = address.split_at(address.find('/').unwrap_or(address.len()));
+    let is_host = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
+    if host.is_empty() || !host.chars().all(is_host) {
+        return (whole, false);
+    }
+    (if path.is_empty() { "/" } else { path }, true)
+}
 
 /// One path, by all that it is called.
 #[derive(Debug)]
@@ -37,9 +75,7 @@ impl<'a> Place<'a> {
                 _ => all.push(Self::of(uri.path())),
             }
         }
-        let meant = { MEANT.iter() }.flat_map(|name| request.headers().get_all(name));
-        let meant = meant.filter_map(|value: &HeaderValue| value.to_str().ok());
-        all.extend(meant.map(|meant| Self::of(path_of(meant))));
+        all.extend(meant(request.headers()).map(|one| Self(smallvec![one])));
         all
     }
 

@@ -59,6 +59,20 @@ fn however_it_is_written_it_is_there() {
         "/%c0%afadmin",
         "/x%c0%af..%c0%afadmin",
         "/%61%64%6d%69%6e",
+        "/%u0061dmin/x",
+        "/%U0061dmin",
+        "/%25u0061dmin",
+        "/%u%30061dmin",
+        "/x/%u002e%u002e/admin",
+        "/x%e0%80%af..%e0%80%afadmin",
+        "/x/%e0%80%ae%e0%80%ae/admin",
+        "/x/%f0%80%80%ae./admin",
+        "/(S(abc))/admin/x",
+        "/(A(x)S(y))/admin",
+        "/adm/(S(x))in/x",
+        "/admin::$INDEX_ALLOCATION/x",
+        "/admin:$i30:$INDEX_ALLOCATION",
+        "/admin%3a%3a%24index_allocation/x",
     ] {
         assert!(is_covered("/admin/", path), "{path}");
         assert!(is_covered("/Admin", path), "{path}");
@@ -77,9 +91,24 @@ fn however_it_is_written_it_is_there() {
         "/a/../b",
         "/index.php/blog",
         "/admi",
+        "/a:b",
+        "/v1/admin:list",
+        "/v1/admin::list",
+        "/x::$DATA",
+        "/blog::$DATA/x",
+        "/wiki/Foo_(bar)",
+        "/wiki/(foo)/(a)",
+        "/wiki/f(x)(y)",
+        "/%u",
+        "/%user",
+        "/%u12g4",
+        "/%e6%97%a5%f0%9f%98%80%e0%a4%b9",
     ] {
         assert!(!is_covered("/admin/", path), "{path}");
         assert!(is_covered("/", path), "{path}");
+    }
+    for plain in ["/a:b/", "/v1/users:list", "/wiki/Foo_(bar)"] {
+        assert!(Below::new(plain).is_some(), "{plain}");
     }
     assert!(is_covered("/a/b/", "/A/x/..//b.json"));
     assert!(is_covered("/a/b/", "/a./b"));
@@ -182,10 +211,45 @@ fn a_header_in_which_another_path_is_meant_is_read() {
         ("x-original-url", "http://a.example/admin", 404),
         ("x-original-url", "/other", 200),
         ("x-forwarded-for", "/admin", 200),
+        // A path as well, and no address.
+        ("x-original-url", "/admin/x?next=http://a.example/y", 404),
+        ("x-original-url", "/admin/http://a.example/y", 404),
+        ("x-original-url", "/other?next=http://a.example/admin", 200),
+        ("x-original-url", "/other?next=https://a.example/", 200),
+        ("x-original-url", "https://a.example/blog/admin", 200),
+        ("x-original-url", "https://a.example:8443/", 200),
+        ("x-original-url", "https://a.example", 200),
+        // What is neither may be read in several ways.
+        ("x-original-url", "http:/admin/x", 404),
+        ("x-original-url", "http:\\\\a.example\\admin", 404),
+        ("x-original-url", "http://a.example\\admin", 404),
+        ("x-original-url", "http://a.example#/admin", 404),
+        ("x-original-url", "admin", 404),
+        ("x-original-url", "/x#/../admin", 404),
+        ("x-original-url", "http:/blog", 200),
+        ("x-original-url", "", 200),
     ] {
         let mut request = request("/", Some("10.0.0.1:1"));
         request.headers_mut().insert(name, value.parse().unwrap());
         assert_eq!(ask(&layer, request).status(), status, "{name}: {value}");
+    }
+    // An app reads what is not ASCII, too; what is no text, nobody knows how.
+    for (value, status) in [
+        ("/admin/x?\u{e4}".as_bytes(), 404),
+        ("/admin/\u{e4}".as_bytes(), 404),
+        ("/caf\u{e9}/x?\u{e4}".as_bytes(), 200),
+        (b"/admin/\xff", 404),
+        (b"/admin/x?\xe4", 404),
+        (b"/ad\xffmin", 404),
+        (b"\xff", 404),
+    ] {
+        for name in &super::place::MEANT {
+            let mut request = request("/", Some("10.0.0.1:1"));
+            let value = http::HeaderValue::from_bytes(value).unwrap();
+            request.headers_mut().insert(name, value.clone());
+            let answer = ask(&layer, request).status();
+            assert_eq!(answer, status, "{name}: {value:?}");
+        }
     }
 }
 

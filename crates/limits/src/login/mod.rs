@@ -35,7 +35,7 @@ pub use layer::{LoginLayer, LoginService};
 pub use outcome::{Outcome, Signs};
 pub use password::sends_a_password;
 pub use report::LoginReport;
-pub(crate) use route::{canonical, has_credentials, is_canonical, path_of, without_steps};
+pub(crate) use route::{canonical, has_credentials, is_canonical, without_steps};
 pub use rules::LoginRules;
 pub(crate) use steps::too_many;
 pub(crate) use usual::{behind_program, is_program};

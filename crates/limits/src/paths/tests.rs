@@ -54,12 +54,20 @@ fn a_header_in_which_another_path_is_meant_only_holds_to_more() {
         ("/comments", &[1][..]),
         ("/%43omments?x", &[1]),
         ("/other", &[]),
+        ("/comments/\u{e4}", &[1]),
+        ("/comments?x=http://a/y", &[1]),
+        ("http:/comments", &[1]),
     ] {
+        let meant = meant.as_bytes();
         let request = Request::post("/upload/a").header("x-original-url", meant);
         let found = rules.find(&request.body(()).unwrap());
         assert_eq!(found.certain, Some(0));
-        assert_eq!(found.possible.to_vec(), possible, "{meant}");
+        assert_eq!(found.possible.to_vec(), possible, "{meant:?}");
     }
+    // What is no text may be anywhere.
+    let request = Request::post("/a").header("x-original-url", &b"/x\xff"[..]);
+    let found = rules.find(&request.body(()).unwrap());
+    assert_eq!(found.possible.to_vec(), [0, 1]);
     let request = Request::post("/a").header("x-rewrite-url", "/upload");
     assert_eq!(rules.find(&request.body(()).unwrap()).certain, None);
 }

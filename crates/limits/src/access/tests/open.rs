@@ -145,6 +145,27 @@ async fn an_exception_opens_what_is_written_and_no_more() {
 }
 
 #[tokio::test]
+async fn what_only_servers_of_windows_read_opens_nothing() {
+    let layer = site(&["/webhooks/"]);
+    for (path, expected) in [
+        ("/webhooks/%u002e%u002e/admin", 401),
+        ("/webhooks/%u002e./admin", 401),
+        ("/webhooks/%25u002e%25u002e/admin", 401),
+        ("/webhooks/%e0%80%ae%e0%80%ae/admin", 401),
+        ("/webhooks/..%e0%80%afadmin", 401),
+        ("/webhooks/%f0%80%80%ae./admin", 401),
+        ("/webhooks/(S(x))../admin", 401),
+        ("/webhooks::$INDEX_ALLOCATION/x", 401),
+        ("/webhooks/x::$DATA", 401),
+        ("/webhooks/a:b", 200),
+        ("/webhooks/Foo_(bar)", 200),
+        ("/webhooks/%user", 200),
+    ] {
+        assert_eq!(status(&layer, path).await, expected, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_header_in_which_another_path_is_meant_opens_nothing() {
     let layer = site(&["/webhooks/"]);
     for (path, meant, expected) in [
@@ -152,11 +173,14 @@ async fn a_header_in_which_another_path_is_meant_opens_nothing() {
         ("/admin", "/webhooks/x", 401),
         ("/webhooks/x", "/webhooks/../x", 401),
         ("/webhooks/x", "/webhooks/y", 200),
+        ("/webhooks/x", "/webhooks/\u{e4}", 200),
+        ("/webhooks/x", "/admin/\u{e4}", 401),
+        ("/webhooks/x", "/admin?x=http://a/webhooks/y", 401),
+        ("/webhooks/x", "/webhooks/#/../../admin", 401),
     ] {
         let mut request = with(path, HOME, "");
-        request
-            .headers_mut()
-            .insert("x-original-url", meant.parse().unwrap());
+        let value = http::HeaderValue::from_bytes(meant.as_bytes()).unwrap();
+        request.headers_mut().insert("x-original-url", value);
         assert_eq!(seen(&layer, request).await.0, expected, "{path} {meant}");
     }
 }
@@ -273,7 +297,11 @@ async fn the_app_is_told_who_it_is_and_by_nobody_else() {
         ("/other/", "ada:correct", "false true ada "),
         ("/", "", "false false nobody "),
         ("/", "ada:correct", "false true nobody "),
+        // Whether it is right is not said where nobody counts.
+        ("/", "ada:wrong", "false true nobody "),
+        ("/admin/hook", "ada:wrong", "false true nobody "),
         ("/", "eve:correct", "true false nobody "),
+        ("/admin/hook", "eve:correct", "true false nobody "),
     ] {
         for name in ["x-user", "X_User", "x.user", "x_user"] {
             let mut request = with(path, HOME, said);
@@ -299,6 +327,25 @@ async fn the_app_is_told_who_it_is_and_by_nobody_else() {
         seen(&layer, request).await.1,
         "false false nobody x-user=own"
     );
+}
+
+#[tokio::test]
+async fn what_is_open_tells_nobody_whether_a_password_is_right() {
+    let layer = site(&["/webhooks/"]);
+    let open = async |said| seen(&layer, with("/webhooks/x", HOME, said)).await.1;
+    for is_known in [false, true] {
+        if is_known {
+            let shown = seen(&layer, with("/", HOME, "ada:correct")).await;
+            assert_eq!(shown.1, "false true ada ");
+        }
+        for said in ["ada:correct", "ada:wrong", "ada:"] {
+            assert_eq!(open(said).await, "false true nobody ", "{said} {is_known}");
+        }
+        for said in ["Ada:correct", "stripe:correct", "", "ada"] {
+            let has = !said.is_empty();
+            assert_eq!(open(said).await, format!("{has} false nobody "), "{said}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -334,6 +381,21 @@ fn what_is_wrong_with_one_says_what_to_write() {
         ("except = [\"/\"]", "does not lie below `/admin/`"),
         ("except = [\"/admin/\"]", "leaves nothing of `/admin/`"),
         ("except = [\"/Admin/\"]", "leaves nothing of `/admin/`"),
+        (
+            "except = [\"/admin/index.php/\"]",
+            "nobody knows how; the program alone is `/admin/index.php`",
+        ),
+        (
+            "except = [\"/admin/x/a.PHP/hook\"]",
+            "the program alone is `/admin/x/a.PHP`",
+        ),
+        (
+            "except = [\"/admin/x/.\"]",
+            "has `/admin/x/.`, which apps read as `/admin/x/`",
+        ),
+        ("except = [\"/admin/x/%2e\"]", "read as `/admin/x/`"),
+        ("except = [\"/admin/./x\"]", "read as `/admin/x`"),
+        ("except = [\"/admin/%20/x/\"]", "read as `/admin/x/`"),
         (
             "satisfy = \"any\"",
             "`satisfy` is `any` of a password alone",
