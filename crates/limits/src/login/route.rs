@@ -276,13 +276,30 @@ pub(crate) fn without_steps(path: &str) -> Cow<'_, str> {
     }
 }
 
+/// Without `%u0061`, which browsers' `escape` makes, and IIS undoes.
+fn unescaped(text: &str) -> String {
+    let mut parts = text.split_inclusive('%');
+    let mut whole = parts.next().unwrap_or("").to_owned();
+    for part in parts {
+        let digits = part.strip_prefix(['u', 'U']).and_then(|rest| rest.get(..4));
+        let digits = digits.filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        let code = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok());
+        if let Some(letter) = code.and_then(char::from_u32) {
+            whole.pop();
+            whole.push(letter);
+            whole.push_str(part.get(5..).unwrap_or(""));
+        } else {
+            whole.push_str(part);
+        }
+    }
+    whole
+}
+
 fn folded(path: &str, steps: bool) -> String {
     let mut decoded = path.to_owned();
     // Twice, since a proxy behind us might decode once more.
     for _ in 0..2 {
-        decoded = percent_decode_str(&decoded)
-            .decode_utf8_lossy()
-            .into_owned();
+        decoded = unescaped(&percent_decode_str(&decoded).decode_utf8_lossy());
     }
     let decoded = decoded.to_lowercase().replace('\\', "/");
     let mut segments: Vec<&str> = Vec::new();

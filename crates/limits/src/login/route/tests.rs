@@ -233,3 +233,20 @@ fn where_a_failure_leads_back_to() {
         assert!(!route.is_login_page(page), "{page}");
     }
 }
+
+#[test]
+fn what_iis_decodes_is_decoded() {
+    for (path, read) in [
+        ("/%u006cogin", "/login"),
+        ("/x%U002f..%u005clogin%u003bx", "/login"),
+        ("/%25u006cogin", "/login"),
+        ("/%u%30%30%36cogin", "/login"),
+        ("/%u65e5", "/\u{65e5}"),
+        ("/%u%", "/%u%"),
+        ("/%user/%u12", "/%user/%u12"),
+        ("/%ud800", "/%ud800"),
+        ("/%u00e\u{e9}", "/%u00e\u{e9}"),
+    ] {
+        assert_eq!(canonical(path), read, "{path}");
+    }
+}
