@@ -67,7 +67,7 @@ pub(super) fn texts(table: &Table) -> Vec<&str> {
             Value::Array(values) => values.iter().for_each(|value| collect(path, value, found)),
             Value::Table(table) => {
                 for (key, value) in table {
-                    collect(&[path, &[key.clone()]].concat(), value, found);
+                    collect(&[path, std::slice::from_ref(key)].concat(), value, found);
                 }
             }
             _ => {}
@@ -128,17 +128,20 @@ struct Frame {
     base: Option<Vec<String>>,
     /// What has been read of a key.
     key: Vec<(String, Range<usize>)>,
-    /// Where the value is that is read, once one is, and whether some of it was there.
-    value: Option<Option<Vec<String>>>,
+    /// Whether a value is read, where that is within one, and whether some of it was there.
+    in_value: bool,
+    value: Option<Vec<String>>,
     some: bool,
 }
 
 impl Frame {
     fn path(&self) -> Option<&Vec<String>> {
-        match &self.value {
-            Some(path) => path.as_ref(),
-            None => self.base.as_ref(),
-        }
+        let path = if self.in_value {
+            &self.value
+        } else {
+            &self.base
+        };
+        path.as_ref()
     }
 }
 
@@ -189,15 +192,16 @@ impl Reader {
                 // A value may stand below its key by mistake.
                 let waits = is_inside && !self.frame.some;
                 if self.outer.is_empty() && !waits {
-                    self.frame.value = None;
+                    self.frame.in_value = false;
                 }
             }
             Kind::Mark('=') => {
-                if self.frame.value.is_none() {
+                if !self.frame.in_value {
                     self.frame.some = false;
-                    self.frame.value = Some(self.named());
+                    self.frame.value = self.named();
+                    self.frame.in_value = true;
                 } else if is_inside {
-                    self.frame.value = Some(Some(vec![String::new(); 2]));
+                    self.frame.value = Some(vec![String::new(); 2]);
                 }
             }
             Kind::Mark(open @ ('[' | '{')) => {
@@ -207,7 +211,8 @@ impl Reader {
                 let path = self.frame.path().cloned();
                 let inner = Frame {
                     is_list,
-                    value: is_list.then(|| path.clone()),
+                    in_value: is_list,
+                    value: path.clone(),
                     base: path,
                     ..Frame::default()
                 };
@@ -222,17 +227,17 @@ impl Reader {
             Kind::Mark(_) => {
                 self.flush();
                 if !self.frame.is_list && !self.outer.is_empty() {
-                    self.frame.value = None;
+                    self.frame.in_value = false;
                 }
             }
             Kind::Word | Kind::Text(_) | Kind::Unended => {
                 if token.kind == Kind::Unended {
                     // There is no telling what it has swallowed.
                     self.secrets.push(token.at.clone());
-                } else if let Some(path) = &self.frame.value {
+                } else if self.frame.in_value {
                     self.frame.some = true;
                     let is_shown = |path: &Vec<String>| is_shown(path, token.value());
-                    if !path.as_ref().is_none_or(is_shown) {
+                    if !self.frame.value.as_ref().is_none_or(is_shown) {
                         self.secrets.push(token.at.clone());
                     }
                 } else {
