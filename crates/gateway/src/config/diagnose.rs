@@ -9,6 +9,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde::Deserialize as _;
 use toml::{Table, Value};
 
+use super::veil::without_hashes;
 use super::{Config, suggest};
 
 /// What is wrong with a configuration, and where it was written.
@@ -43,9 +44,9 @@ pub(super) enum Place {
 impl ConfigError {
     pub(super) fn new(message: impl Into<String>, place: Place, help: Option<String>) -> Self {
         Self(Box::new(Report {
-            message: message.into(),
+            message: without_hashes(&message.into()),
             place,
-            help,
+            help: help.map(|help| without_hashes(&help)),
         }))
     }
 
@@ -133,11 +134,27 @@ pub(super) fn teach_of_secret(message: &str) -> (String, Option<String>) {
         Some((kind, wanted))
     });
     let Some((kind, wanted)) = kind else {
-        return teach(message);
+        return unknown_secret(message).unwrap_or_else(|| teach(message));
     };
     let (_, help) = teach(&format!("invalid type: {kind}, expected {wanted}"));
     let what = if kind == "string" { "a text" } else { "this" };
     (format!("{what} cannot stand here"), help)
+}
+
+/// A key or a word that is not known, nor told.
+fn unknown_secret(message: &str) -> Option<(String, Option<String>)> {
+    // What is written may have such quotes in it, and what is known has none.
+    let ends = ["`, expected ", "`, there "].into_iter();
+    let end = ends.filter_map(|end| message.rfind(end)).max()?;
+    let (found, known) = (message.get(..end)?, message.get(end + 3..)?);
+    let (start, word) = found.split_once('`')?;
+    let word = word.split('`').next()?;
+    let (what, help) = unknown(&format!("{start}`{word}`, {known}"))?;
+    let what = what
+        .split('`')
+        .next()?
+        .replace("unknown", "there is no such");
+    Some((what.trim_end().to_owned(), Some(help)))
 }
 
 /// A key or a word that is not known.
@@ -304,6 +321,14 @@ mod tests {
             (
                 "invalid type: sequence, expected a map",
                 "a list cannot stand here; write a table, as in `{ key = \"value\" }`",
+            ),
+            (
+                "unknown field `a`hunter2`, expected `path` or `allow`",
+                "there is no such key; known here: `path`, `allow`",
+            ),
+            (
+                "unknown variant `hunter2`, there are no variants",
+                "there is no such value; nothing can be written here",
             ),
         ] {
             let (what, help) = teach_of_secret(message);

@@ -10,7 +10,7 @@ use toml::{Table, Value};
 
 use super::diagnose::{ConfigError, Place, heading, no_table, teach, teach_of_secret};
 use super::locate::locate;
-use super::veil::{hides, veil};
+use super::veil::{hides, veil, without_texts};
 use super::{Config, env, file};
 
 /// Where a value came from.
@@ -247,6 +247,7 @@ impl Loaded {
             },
             _ => Place::Nowhere,
         };
+        let message = without_texts(&message.into(), &self.table);
         ConfigError::new(message, place, None)
     }
 }
@@ -254,7 +255,8 @@ impl Loaded {
 fn parse_file(path: &Path, text: &str) -> Result<Table, ConfigError> {
     let at = |span: Option<std::ops::Range<usize>>, message: &str| {
         let span = span.unwrap_or(0..text.len().min(1));
-        let heading = heading(text, span.start, message);
+        let veiled = veil(text);
+        let heading = heading(&veiled, span.start, message);
         let (message, help) = if hides(text, &span) {
             teach_of_secret(message)
         } else {
@@ -263,7 +265,7 @@ fn parse_file(path: &Path, text: &str) -> Result<Table, ConfigError> {
         let help = heading.or(help);
         let place = Place::File {
             path: path.to_owned(),
-            text: veil(text),
+            text: veiled,
             span,
         };
         ConfigError::new(message, place, help)

@@ -1,6 +1,13 @@
 //! What is shown of a file beside an error: not what is secret in it.
 
+use std::ops::Range;
+
+use toml::Table;
+
 use super::diagnose::likeness;
+
+mod access;
+mod words;
 
 /// What a key of a secret is called; one that is misspelt is no less one.
 const SECRETS: [&str; 5] = ["secret", "password", "token", "hmac", "hmac_key"];
@@ -17,6 +24,65 @@ const USER_HEADER: &str = "user_header";
 
 /// The same text, byte for byte as long, with stars for secrets, and for passwords in URLs.
 pub(super) fn veil(text: &str) -> String {
+    let mut secrets = access::secrets(text);
+    secrets.extend(hashes(text));
+    secrets.sort_unstable_by_key(|secret| secret.start);
+    let mut secrets = secrets.into_iter().peekable();
+    // As long as the text, and a letter of it begins where one of this does.
+    let shown = of_keys(text);
+    let veiled = shown.char_indices().map(|(at, c)| {
+        while secrets.next_if(|secret| secret.end <= at).is_some() {}
+        let is_secret = secrets.peek().is_some_and(|secret| secret.start <= at);
+        let is_hidden = is_secret && !c.is_whitespace() && !matches!(c, '"' | '\'');
+        if is_hidden {
+            "*".repeat(c.len_utf8())
+        } else {
+            c.to_string()
+        }
+    });
+    veiled.collect()
+}
+
+/// A message without what looks like the hash of a password.
+pub(super) fn without_hashes(message: &str) -> String {
+    let mut shown = message.to_owned();
+    for hash in hashes(message) {
+        shown = stars(&shown, hash.start, hash.end);
+    }
+    shown
+}
+
+/// A message about a file of this table, without what in an `[[access]]` does not look as it should.
+pub(super) fn without_texts(message: &str, table: &Table) -> String {
+    /// What is shorter may be a word of the message.
+    const LONG: usize = 6;
+    let mut texts = access::texts(table);
+    texts.sort_unstable_by_key(|text| std::cmp::Reverse(text.len()));
+    texts.iter().fold(message.to_owned(), |shown, text| {
+        if text.len() < LONG {
+            shown.replace(&format!("`{text}`"), "`…`")
+        } else {
+            shown.replace(text, "…")
+        }
+    })
+}
+
+/// Where there is what looks like a hash by bcrypt, though its end may be missing.
+fn hashes(text: &str) -> Vec<Range<usize>> {
+    let hash = |(at, _): (usize, &str)| {
+        let rest = text.get(at..)?;
+        let (kind, rest) = rest.strip_prefix("$2")?.split_once('$')?;
+        let (cost, rest) = rest.split_once('$')?;
+        let digits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '/');
+        let length = { rest.chars() }.take_while(|c| digits(*c)).count();
+        let is_hash = kind.len() < 2 && cost.len() < 3 && length > 0;
+        is_hash.then(|| at..at + "$2$$".len() + kind.len() + cost.len() + length)
+    };
+    text.match_indices("$2").filter_map(hash).collect()
+}
+
+/// The same by what keys are called, wherever they stand.
+fn of_keys(text: &str) -> String {
     let mut section = "";
     // What of such a value is open still: it may go on over several lines.
     let mut open = Open::default();
@@ -48,7 +114,7 @@ pub(super) fn veil(text: &str) -> String {
 }
 
 /// Whether something secret is in this part of a text.
-pub(super) fn hides(text: &str, part: &std::ops::Range<usize>) -> bool {
+pub(super) fn hides(text: &str, part: &Range<usize>) -> bool {
     veil(text).get(part.clone()) != text.get(part.clone())
 }
 

@@ -357,7 +357,8 @@ impl Sweeper {
         }
     }
 
-    /// Ends the connections on which nothing is asked that were made under other terms and are not to outlast them.
+    /// Ends the connections on which nothing is asked that were made under other terms and are not to outlast them. One
+    /// that lingers ends soon by itself, and a client that still sends would lose its last answer.
     pub(crate) fn end_outdated(&self, terms: Terms) {
         if terms == Terms::default() {
             // There never were others.
@@ -365,7 +366,8 @@ impl Sweeper {
         }
         for (watch, handle) in &*self.watched.borrow() {
             let is_outdated = watch.terms.get().is_some_and(|own| *own != terms);
-            if is_outdated && watch.is_idle() && !watch.is_tunnel() {
+            let lingers = watch.lingers.load(Relaxed);
+            if is_outdated && watch.is_idle() && !watch.is_tunnel() && !lingers {
                 handle.abort();
             }
         }

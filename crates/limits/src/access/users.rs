@@ -40,7 +40,10 @@ impl Users {
             problem,
             example: "the path of a file with a line for each user, as `htpasswd -cB FILE NAME` makes it",
         };
-        let shown = path.display();
+        // What is no path may be a name with its hash, or several lines of them.
+        let shown = path.display().to_string();
+        let is_line = shown.contains(|c: char| c == ':' || c.is_control());
+        let shown = if is_line { "…" } else { &*shown };
         let text = std::fs::read_to_string(path)
             .map_err(|error| wrong(format!("is `{shown}`, which cannot be read ({error})")))?;
         // Editors of Windows begin a file with it.
@@ -240,6 +243,16 @@ mod tests {
         std::fs::remove_dir_all(&folder).unwrap();
         let error = read_missing(&path);
         assert!(error.contains("cannot be read"), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_path_is_not_told() {
+        for text in [format!("ada:{HASH}"), format!("\nada {HASH}\n")] {
+            let error = read_missing(Path::new(&text));
+            assert!(!error.contains("$2y$04"), "{error}");
+            assert!(error.contains("`…`, which cannot be read"), "{error}");
+            assert!(error.contains("the path of a file"), "{error}");
+        }
     }
 
     #[test]
