@@ -16,6 +16,11 @@ fn health(config: &Config) -> String {
     path.unwrap_or_else(|| "(it accepts connections)".to_owned())
 }
 
+/// Whether it is said how many instances there are; those of a list are counted there.
+fn counts(app: &App, loaded: &Loaded) -> bool {
+    matches!(app, App::Command { .. }) || loaded.value("app.instances").is_some()
+}
+
 /// Who is named, in a few words.
 fn listed(names: &[String]) -> String {
     match names {
@@ -90,7 +95,7 @@ impl Settings {
         let run = |key: &Option<String>, own: &str| key.clone().unwrap_or_else(|| own.to_owned());
         let first = [
             app,
-            ("app.instances", self.app.instances().to_string()),
+            ("app.instances", config.app.instances.to_string()),
             ("app.affinity", config.app.affinity.to_string()),
             ("app.health", health(config)),
             ("app.patience", config.app.patience.to_string()),
@@ -146,6 +151,7 @@ impl Settings {
         let explained =
             |(path, value): (&str, String)| (path.to_owned(), value, loaded.origin(path));
         let known = { first.into_iter() }
+            .filter(|(path, _)| *path != "app.instances" || counts(&self.app, loaded))
             .chain(bounds(&config.limits))
             .chain(rest);
         let mut all: Vec<_> = known.map(explained).collect();

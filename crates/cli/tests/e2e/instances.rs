@@ -516,18 +516,16 @@ fn instances_that_speak_http_2_answer_for_each_other() {
     });
     assert_eq!(load.failed(), "");
     // What ends one ends one other at most, and what may change something no other.
-    let before = who(&gateway, 3);
-    let dead = |all: &BTreeMap<usize, i32>| all.values().filter(|one| !lives(**one)).count();
     let get = b"GET /die HTTP/1.1\r\nHost: a.test\r\n\r\n";
     let answer = ask(gateway.address(), get);
     assert_eq!(answer.status(), 502, "{}", answer.text());
-    assert!((1..=2).contains(&dead(&before)), "{before:?}");
+    let dead = deaths(&gateway);
+    assert!((1..=2).contains(&dead), "{dead}");
     all_up(&last, 3);
-    let before = who(&gateway, 3);
     let post = b"POST /die HTTP/1.1\r\nHost: a.test\r\nContent-Length: 1\r\n\r\na";
     let answer = ask(gateway.address(), post);
     assert_eq!(answer.status(), 502, "{}", answer.text());
-    assert_eq!(dead(&before), 1, "{before:?}");
+    assert_eq!(deaths(&gateway), dead + 1);
     // And each is counted once only.
     let status = last.status().unwrap();
     for instance in status["instances"].as_array().unwrap() {

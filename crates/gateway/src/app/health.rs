@@ -124,6 +124,8 @@ struct Looker {
     misses: u32,
     /// Whether the log has it that the app is down.
     told: bool,
+    /// Where it was looked at.
+    at: Option<AppAddress>,
 }
 
 impl Looker {
@@ -132,6 +134,7 @@ impl Looker {
             self.misses = 0;
             return;
         };
+        self.come_to(&address);
         pool.sweep();
         pool.move_to(Some(&address));
         let live = shared.live.load_full();
@@ -158,6 +161,19 @@ impl Looker {
         // It may have gone elsewhere meanwhile.
         if instance.load().address() == Some(&address) {
             self.note(instance, address, seen);
+        }
+    }
+
+    /// What is told of one instance is nothing to another that has come to its place. One of ours moves when it is
+    /// started again, and is the same.
+    fn come_to(&mut self, address: &AppAddress) {
+        let host = |at: &AppAddress| match at {
+            AppAddress::Tcp(at) | AppAddress::Tls(at, ..) => Some(at.ip()),
+            AppAddress::Unix(_) => None,
+        };
+        let before = self.at.replace(address.clone());
+        if before.is_some_and(|before| host(&before) != host(address)) {
+            (self.misses, self.told) = (0, false);
         }
     }
 
@@ -263,6 +279,24 @@ mod tests {
         assert_eq!(note(Err("hangs")), ("down", true));
         let told = app.load().to_string();
         assert_eq!(told, "down at 127.0.0.1:1: hangs");
+    }
+
+    #[test]
+    fn what_was_told_of_one_is_nothing_to_another_in_its_place() {
+        let app = Standing::new(Arc::new(Metrics::new()), 2);
+        let app = &app.instances()[0];
+        let other = AppAddress::Tcp(([127, 0, 0, 2], 1).into());
+        let mut looker = Looker::default();
+        looker.come_to(&at(1));
+        for _ in 0..MISSES {
+            looker.note(app, at(1), Err("away".to_owned()));
+        }
+        assert!(looker.told);
+        // It was started again, and has another port.
+        looker.come_to(&at(2));
+        assert!(looker.told);
+        looker.come_to(&other);
+        assert!(!looker.told && looker.misses == 0);
     }
 
     #[test]

@@ -53,10 +53,21 @@ impl Places {
     }
 }
 
-/// Of a name that has addresses of both kinds those of one: they lead to the same instances.
-pub(super) fn of_one_kind(found: Vec<SocketAddr>) -> Vec<SocketAddr> {
+/// Of a name that has addresses of both kinds those of one, since they lead to the same instances: of IPv4 if that is
+/// what `keeps` says, or of which one `accepts` connections.
+pub(super) async fn of_one_kind(
+    found: Vec<SocketAddr>,
+    keeps: Option<bool>,
+    accepts: impl AsyncFn(&[SocketAddr]) -> bool,
+) -> Vec<SocketAddr> {
     let (v4, v6): (Vec<_>, Vec<_>) = found.into_iter().partition(SocketAddr::is_ipv4);
-    if v6.len() > v4.len() { v6 } else { v4 }
+    let is_v4 = match keeps {
+        _ if v6.is_empty() => true,
+        _ if v4.is_empty() => false,
+        Some(is_v4) => is_v4,
+        None => accepts(&v4).await || !accepts(&v6).await,
+    };
+    if is_v4 { v4 } else { v6 }
 }
 
 #[cfg(test)]
@@ -87,14 +98,24 @@ mod tests {
         assert_eq!(places.taken().count(), 0);
     }
 
-    #[test]
-    fn a_name_of_two_kinds_has_its_instances_once() {
+    #[tokio::test]
+    async fn a_name_of_two_kinds_has_its_instances_once() {
         let six = |last: u16| SocketAddr::from(([0x2001, 0xdb8, 0, 0, 0, 0, 0, last], 3000));
-        assert_eq!(
-            of_one_kind(vec![six(1), at(1), six(2), at(2)]),
-            [at(1), at(2)]
-        );
-        assert_eq!(of_one_kind(vec![six(1), six(2), at(1)]), [six(1), six(2)]);
-        assert_eq!(of_one_kind(vec![six(1)]), [six(1)]);
+        let (v4, v6) = (vec![at(1)], vec![six(1), six(2)]);
+        let all = [v6.clone(), v4.clone()].concat();
+        // The kind that is in use stays, however many there are of the other.
+        for (keeps, kind) in [(true, &v4), (false, &v6)] {
+            let kept = of_one_kind(all.clone(), Some(keeps), async |_| panic!("nobody asks"));
+            assert_eq!(kept.await, *kind);
+            let only = of_one_kind(kind.clone(), Some(!keeps), async |_| panic!("nobody asks"));
+            assert_eq!(only.await, *kind);
+        }
+        // At first the one that accepts connections; it may be that the other cannot be reached from here.
+        for (accepting, kind) in [(true, &v4), (false, &v6)] {
+            let accepts =
+                async |some: &[SocketAddr]| some.iter().all(SocketAddr::is_ipv4) == accepting;
+            assert_eq!(of_one_kind(all.clone(), None, accepts).await, *kind);
+        }
+        assert_eq!(of_one_kind(all, None, async |_| false).await, v4);
     }
 }

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{fs, io};
 
+use futures_util::future::join_all;
 use panoply_tls::AppTls;
 
 use super::exposed;
 use super::instance::Instance;
 use super::places::{Places, of_one_kind};
-use super::state::AppState;
+use super::state::{AppState, Rank};
 use crate::config::Upstream;
 use crate::here;
 use crate::proxy::{AppAddress, mark};
@@ -67,7 +68,15 @@ async fn follow_all(
                 if std::mem::take(&mut is_lost) {
                     tracing::info!(%upstream, "the app is found by its name again");
                 }
-                let (moved, left) = places.update(&of_one_kind(found));
+                // Where no one accepts connections any more, the other kind may.
+                let serves = |number| {
+                    let instance = instances.get(number);
+                    instance.is_some_and(|one: &Instance| one.rank() != Rank::Away)
+                };
+                let in_use = places.taken().find(|(number, _)| serves(*number));
+                let keeps = in_use.map(|(_, address)| address.is_ipv4());
+                let found = of_one_kind(found, keeps, any_accepts).await;
+                let (moved, left) = places.update(&found);
                 for (number, address) in moved {
                     match (instances.get(number), address) {
                         (Some(instance), Some(address)) => {
@@ -79,7 +88,11 @@ async fn follow_all(
                     }
                 }
                 if left > 0 && known_left != left {
-                    tracing::warn!(%upstream, left, "the name has more addresses than `app.instances`");
+                    let (all, used) = (found.len(), instances.len());
+                    tracing::warn!(
+                        %upstream,
+                        "the name has {all} addresses, of which {used} are used: write more for `app.instances`, 64 at most"
+                    );
                 }
                 known_left = left;
             }
@@ -177,13 +190,13 @@ fn look_again(tls: &AppTls) -> bool {
 /// The name has no address for it any more, or never had one.
 fn leaves(instance: &Instance, upstream: &Upstream) {
     if let Some(address) = instance.load().address() {
-        tracing::info!(%upstream, %address, "the app is not there any more");
+        tracing::info!(%upstream, %address, instance = instance.told(), "the app is not there any more");
     }
     instance.set(AppState::Vacant);
 }
 
 fn is_at(instance: &Instance, upstream: &Upstream, address: AppAddress) {
-    tracing::info!(%upstream, %address, "the app is at");
+    tracing::info!(%upstream, %address, instance = instance.told(), "the app is at");
     instance.moved(address);
 }
 
@@ -218,6 +231,20 @@ async fn look_up(name: (&str, u16), listeners: Listeners) -> io::Result<Vec<Sock
     Ok(found)
 }
 
+/// Whether one of the first few does.
+async fn any_accepts(some: &[SocketAddr]) -> bool {
+    let dials = some.iter().take(3).map(accepts);
+    join_all(dials).await.contains(&true)
+}
+
+async fn accepts(address: &SocketAddr) -> bool {
+    let dial = tokio::net::TcpStream::connect(address);
+    matches!(
+        tokio::time::timeout(Duration::from_secs(1), dial).await,
+        Ok(Ok(_))
+    )
+}
+
 /// The one that is asked.
 async fn find(
     name: (&str, u16),
@@ -230,11 +257,7 @@ async fn find(
     }
     // The first that accepts: `localhost` may be either of two.
     for address in &found {
-        let dial = tokio::net::TcpStream::connect(address);
-        if matches!(
-            tokio::time::timeout(Duration::from_secs(1), dial).await,
-            Ok(Ok(_))
-        ) {
+        if accepts(address).await {
             return Ok(*address);
         }
     }

@@ -192,7 +192,10 @@ async fn send(
     let answer = answer(pool, times, progress, sent).await;
     match (&answer, pool.work()) {
         (Ok(_), Some(work)) => work.has_answered(),
-        (Err(Unanswered::Broken(_)), Some(work)) => work.has_broken_off(),
+        // What a client has sent is not the instance's fault.
+        (Err(Unanswered::Broken(_)), Some(work)) if progress.fault().is_none() => {
+            work.has_broken_off();
+        }
         _ => {}
     }
     answer
