@@ -23,6 +23,9 @@ const TURN: Duration = Duration::from_secs(20);
 /// How long whoever asks is kept waiting, in all; the start itself goes on.
 const LONGEST: Duration = Duration::from_mins(1);
 
+/// The same of one after the other: with its turn less than an exchange at the control socket may take.
+const LONGEST_OF_SEVERAL: Duration = Duration::from_secs(65);
+
 /// How often an app is looked at that comes up, or that finishes what it has.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -98,7 +101,8 @@ impl Restarts {
         };
         *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(wish);
         self.wanted.notify_one();
-        let longest = LONGEST * u32::try_from(instances).unwrap_or(u32::MAX);
+        let longest = LONGEST.saturating_mul(u32::try_from(instances).unwrap_or(u32::MAX));
+        let longest = longest.min(LONGEST_OF_SEVERAL);
         match timeout(longest, answer).await {
             Ok(Ok(how)) => how,
             Ok(Err(_)) => Err("the app ends, or the gateway that looks after it".to_owned()),
@@ -336,6 +340,15 @@ pub(super) async fn wind_down(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_many_restarted_is_told_in_time_that_it_goes_on() {
+        let restarts = Restarts::default();
+        let begun = tokio::time::Instant::now();
+        let (told, _wish) = tokio::join!(restarts.ask_for(64), restarts.wanted());
+        assert!(told.unwrap_err().contains("log says how it ends"));
+        assert_eq!(begun.elapsed(), LONGEST_OF_SEVERAL);
+    }
 
     #[tokio::test(start_paused = true)]
     async fn one_restart_waits_for_another_and_keeps_out_whoever_would_have_the_app() {
