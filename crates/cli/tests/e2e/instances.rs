@@ -177,18 +177,23 @@ fn while_one_is_killed_the_others_answer_for_it() {
         &["\"path\":\"/\"", &format!("\"app_instance\":{number}")],
         LONG,
     );
-    let load = Load::new();
     // What is under way there and changes nothing goes to another.
+    kill_each_of_three(&gateway, &last);
+}
+
+/// Under load, of which nothing fails.
+fn kill_each_of_three(gateway: &Gateway, last: &Last) {
+    let load = Load::new();
     load.while_asking(gateway.address(), &["GET", "HEAD"], |more| {
         more();
-        for (number, process) in who(&gateway, 3) {
+        for (number, process) in who(gateway, 3) {
             kill(process, Signal::KILL);
             more();
             wait_for("it to be up again", LONG, || {
                 let status = last.status()?["app"].as_str()?.to_owned();
                 (status.starts_with("up, 3 of 3") && !lives(process)).then_some(())
             });
-            assert_ne!(who(&gateway, 3)[&number], process);
+            assert_ne!(who(gateway, 3)[&number], process);
         }
     });
     assert_eq!(load.failed(), "");
@@ -504,17 +509,7 @@ fn instances_that_speak_http_2_answer_for_each_other() {
     let gateway = setup.start();
     let last = Last::of(&gateway);
     all_up(&last, 3);
-    let load = Load::new();
-    load.while_asking(gateway.address(), &["GET", "HEAD"], |more| {
-        more();
-        for (number, process) in who(&gateway, 3) {
-            kill(process, Signal::KILL);
-            more();
-            all_up(&last, 3);
-            assert_ne!(who(&gateway, 3)[&number], process);
-        }
-    });
-    assert_eq!(load.failed(), "");
+    kill_each_of_three(&gateway, &last);
     // What ends one ends one other at most, and what may change something no other.
     let get = b"GET /die HTTP/1.1\r\nHost: a.test\r\n\r\n";
     let answer = ask(gateway.address(), get);

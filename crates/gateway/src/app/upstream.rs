@@ -58,10 +58,7 @@ async fn follow_all(
 ) {
     let mut places = Places::new(instances.len());
     let (mut changes, mut known_left, mut is_lost) = (0, 0, false);
-    let at = |address, changes| match &tls {
-        Some(tls) => AppAddress::Tls(address, Arc::clone(tls), changes),
-        None => AppAddress::Tcp(address),
-    };
+    let at = |address, changes| by(tls.as_ref(), address, changes);
     loop {
         match look_up((host, port), listeners).await {
             Ok(found) => {
@@ -127,10 +124,7 @@ async fn follow_name(
     let mut known: Option<SocketAddr> = None;
     let mut changes = 0;
     let mut is_lost = false;
-    let at = |address, changes| match &tls {
-        Some(tls) => AppAddress::Tls(address, Arc::clone(tls), changes),
-        None => AppAddress::Tcp(address),
-    };
+    let at = |address, changes| by(tls.as_ref(), address, changes);
     loop {
         let found = match known.filter(|_| fixed) {
             Some(known) => Ok(known),
@@ -169,6 +163,14 @@ async fn follow_name(
                 is_at(instance, upstream, at(address, changes));
             }
         }
+    }
+}
+
+/// An address as it is spoken to, after its files have changed so many times.
+fn by(tls: Option<&Arc<AppTls>>, address: SocketAddr, changes: u64) -> AppAddress {
+    match tls {
+        Some(tls) => AppAddress::Tls(address, Arc::clone(tls), changes),
+        None => AppAddress::Tcp(address),
     }
 }
 
