@@ -178,6 +178,9 @@ pub(crate) struct UpgradeArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct RestartArgs {
+    /// What the app has of the site, as `panoply status` names it, such as /api; / is that of [app]; by default all apps
+    #[arg(value_name = "APP")]
+    pub(crate) app: Option<String>,
     /// The directory of the gateway that runs, as given to `panoply run`
     #[arg(long, value_name = "DIR", env = "PANOPLY_STATE")]
     pub(crate) state: Option<PathBuf>,

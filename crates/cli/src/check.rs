@@ -126,6 +126,13 @@ fn report(loaded: Loaded, around: &Surroundings) -> Result<String, ConfigError> 
 }
 
 fn guarded(text: &mut String, settings: &Settings, loaded: &Loaded) {
+    let routes = settings.routes(loaded);
+    if !routes.is_empty() {
+        text.push_str("\nOther apps, and what they have of the site:\n");
+    }
+    for route in routes {
+        wrapped(text, &route);
+    }
     text.push_str("\nLogins that are guarded:\n");
     let logins = settings.logins(loaded);
     let origin = loaded.origin("login");

@@ -7,10 +7,10 @@ use panoply_gateway::Control;
 use crate::args::RestartArgs;
 use crate::{blocks, say, source};
 
-/// Has the gateway that runs on the state directory start its app anew.
+/// Has the gateway that runs on the state directory start its apps anew, or one of them.
 pub(crate) fn run(args: &RestartArgs) -> ExitCode {
     let control = Control::of(&source::state(args.state.as_deref()));
-    match control.restart() {
+    match control.restart(args.app.as_deref()) {
         Ok(process) => {
             say(format_args!(
                 "process {process} serves; the app before finishes what it has and ends"

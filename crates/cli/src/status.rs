@@ -29,8 +29,14 @@ pub(crate) fn health(args: &HealthArgs) -> ExitCode {
     let control = Control::of(&source::state(args.state.as_deref()));
     match control.status() {
         Ok(status) => {
-            say(format_args!("app {}; store {}", status.app, status.store));
-            let serves = status.app.starts_with("up") && status.store.starts_with("answers");
+            let routes = status.routes.iter();
+            let routes: String =
+                { routes.map(|one| format!("; {} {}", one.name, one.app)) }.collect();
+            say(format_args!(
+                "app {}{routes}; store {}",
+                status.app, status.store
+            ));
+            let serves = status.are_apps_up() && status.store.starts_with("answers");
             ExitCode::from(u8::from(!serves))
         }
         Err(error @ ControlError::Silent(_)) => {
@@ -46,12 +52,10 @@ fn text(status: &Status) -> String {
     let gateway = format!("{}, process {}", status.version, status.process);
     line(&mut text, "gateway", &gateway);
     line(&mut text, "app", &status.app);
-    for one in status
-        .instances
-        .iter()
-        .filter(|_| status.instances.len() > 1)
-    {
-        line(&mut text, "", &instance(one));
+    instances(&mut text, &status.instances);
+    for route in &status.routes {
+        line(&mut text, &route.name, &route.app);
+        instances(&mut text, &route.instances);
     }
     line(&mut text, "store", &status.store);
     let blocks = match status.count_of_blocks() {
@@ -76,6 +80,13 @@ fn text(status: &Status) -> String {
         line(&mut text, "warning", warning);
     }
     text
+}
+
+/// Those of one app, where there are several.
+fn instances(text: &mut String, all: &[InstanceEntry]) {
+    for one in all.iter().filter(|_| all.len() > 1) {
+        line(text, "", &instance(one));
+    }
 }
 
 /// One of several.
@@ -108,6 +119,10 @@ fn held(certificate: &CertificateEntry) -> String {
 }
 
 fn line(text: &mut String, what: &str, said: &str) {
-    // Writing to a string cannot fail.
+    // Writing to a string cannot fail, here and below.
+    if what.len() > 12 {
+        let _ = writeln!(text, "{what}");
+        return line(text, "", said);
+    }
     let _ = writeln!(text, "{what:<13}{said}");
 }

@@ -24,6 +24,8 @@ pub struct AppTime {
     pub waited: Option<Duration>,
     /// The number of the instance that answered, or was asked last, of an app that has several.
     pub instance: Option<usize>,
+    /// The number of the app, where there are several behind one gateway; 0 is the one that has what no other has.
+    pub number: usize,
 }
 
 impl AppTime {
@@ -33,6 +35,7 @@ impl AppTime {
             took,
             waited,
             instance: None,
+            number: 0,
         }
     }
 
@@ -40,6 +43,13 @@ impl AppTime {
     #[must_use]
     pub const fn of(mut self, instance: Option<usize>) -> Self {
         self.instance = instance;
+        self
+    }
+
+    /// Of this one of several apps.
+    #[must_use]
+    pub const fn at(mut self, number: usize) -> Self {
+        self.number = number;
         self
     }
 }

@@ -52,12 +52,12 @@ impl AccessLog {
         ))
     }
 
-    /// One worker's share.
-    pub(crate) fn worker(&self, metrics: Arc<Metrics>) -> WorkerLog {
+    /// One worker's share; its lines tell of `apps` by these names, by their numbers.
+    pub(crate) fn worker(&self, metrics: Arc<Metrics>, apps: Box<[Box<str>]>) -> WorkerLog {
         WorkerLog(Arc::new(Share {
             log: self.clone(),
             metrics,
-            lines: Mutex::default(),
+            lines: Mutex::new(Lines::of(apps)),
         }))
     }
 }

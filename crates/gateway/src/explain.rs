@@ -6,9 +6,12 @@ use std::time::Duration;
 use panoply::LoginConfig;
 use panoply::guard::CookieFate;
 
-use crate::config::{Config, FrameworkErrors, LimitsConfig, Loaded, Origin, StoreUrl, is_secret};
+use crate::config::{
+    Config, FrameworkErrors, LimitsConfig, Loaded, Origin, RouteConfig, StoreUrl, Upstreams,
+    is_secret,
+};
 use crate::privilege::{self, Account};
-use crate::settings::{App, Settings};
+use crate::settings::{App, Route, Settings};
 
 /// What the app is asked for.
 fn health(config: &Config) -> String {
@@ -19,6 +22,21 @@ fn health(config: &Config) -> String {
 /// Whether it is said how many instances there are; those of a list are counted there.
 fn counts(app: &App, loaded: &Loaded) -> bool {
     matches!(app, App::Command { .. }) || loaded.value("app.instances").is_some()
+}
+
+/// What stands behind the gateway.
+fn told(app: &App, config: &Config) -> (&'static str, String) {
+    match app {
+        App::Command { command, .. } => ("app.command", command.join(" ")),
+        App::Upstream { .. } => {
+            let written = config.app.upstream.as_ref();
+            (
+                "app.upstream",
+                written.map(ToString::to_string).unwrap_or_default(),
+            )
+        }
+        App::Own(_) => ("app", "a service of this program".to_owned()),
+    }
 }
 
 /// Who is named, in a few words.
@@ -71,15 +89,7 @@ impl Settings {
             address.map_or_else(|| "off".to_owned(), |address| address.to_string())
         };
         let [http, https, admin] = self.listeners();
-        let app = match &self.app {
-            App::Command { command, .. } => ("app.command", command.join(" ")),
-            App::Upstream { .. } => {
-                let written = config.app.upstream.as_ref();
-                let written = written.map(ToString::to_string);
-                ("app.upstream", written.unwrap_or_default())
-            }
-            App::Own(_) => ("app", "a service of this program".to_owned()),
-        };
+        let app = told(&self.app, config);
         let tls = self.tls().map_or_else(
             || "off".to_owned(),
             |_| config.tls.effective_mode().to_string(),
@@ -157,7 +167,8 @@ impl Settings {
         let mut all: Vec<_> = known.map(explained).collect();
         // What else was written, with the text of it.
         for (path, origin) in loaded.set() {
-            let has_own_part = matches!(path, "login" | "limit" | "access" | "limits.path");
+            let has_own_part =
+                matches!(path, "login" | "limit" | "access" | "limits.path" | "route");
             if !has_own_part && !all.iter().any(|(known, ..)| known == path) {
                 let value = match (path, &config.acme.on_demand) {
                     (path, _) if is_secret(path) => "(set)".to_owned(),
@@ -169,6 +180,30 @@ impl Settings {
             }
         }
         all
+    }
+
+    /// The apps that have a part of the site, a line each.
+    pub fn routes(&self, loaded: &Loaded) -> Vec<String> {
+        let routes = self.routes.iter().zip(&loaded.config.route);
+        let line = |(route, written): (&Route, &RouteConfig)| {
+            let app = match (&written.command, &written.upstream) {
+                (Some(command), _) => command.join(" "),
+                (None, upstream) => upstream
+                    .as_ref()
+                    .map_or_else(String::new, Upstreams::to_string),
+            };
+            let stripped = if written.strip_path {
+                ", which is not told of the path"
+            } else {
+                ""
+            };
+            let several = match route.app.instances() {
+                several @ 2.. if written.command.is_some() => format!(" ({several} times)"),
+                _ => String::new(),
+            };
+            format!("{}: {app}{several}{stripped}", route.name)
+        };
+        routes.map(line).collect()
     }
 
     /// The logins that are guarded, a line each.

@@ -37,6 +37,7 @@ mod proxy;
 mod proxy_protocol;
 mod reload;
 mod reports;
+mod routes;
 mod running;
 mod server;
 mod service;
@@ -64,7 +65,7 @@ pub fn certificate_warnings(tls: &panoply_tls::Tls) -> Vec<String> {
 
 pub use announce::{config_file, state_directory};
 pub use control::{
-    BlockEntry, CertificateEntry, Control, ControlError, InstanceEntry, Reports, Status,
+    BlockEntry, CertificateEntry, Control, ControlError, InstanceEntry, Reports, RouteEntry, Status,
 };
 pub use error::Error;
 pub use gateway::{Addresses, Gateway, Outcome};

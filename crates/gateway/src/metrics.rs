@@ -1,5 +1,7 @@
 //! Counters, gauges and one histogram, for Prometheus.
 
+mod app;
+
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
@@ -18,6 +20,8 @@ use panoply_tls::CertificateInfo;
 use crate::admin::Recent;
 use crate::advice::Told;
 
+pub(crate) use app::AppGauges;
+
 /// Where everything is counted; a counter costs one atomic addition.
 pub(crate) struct Metrics {
     recorder: PrometheusRecorder,
@@ -31,10 +35,6 @@ pub(crate) struct Metrics {
     workers_begun_anew: Counter,
     tasks_begun_anew: Counter,
     log_lost: Counter,
-    app_up: Gauge,
-    app_instances: Gauge,
-    app_instances_up: Gauge,
-    app_ended: Counter,
     store_up: Gauge,
     certificates_missing: Gauge,
     logins: [Counter; 4],
@@ -95,10 +95,6 @@ impl Metrics {
             workers_begun_anew: counter("panoply_worker_restarts_total"),
             tasks_begun_anew: counter("panoply_task_restarts_total"),
             log_lost: counter("panoply_log_lines_lost_total"),
-            app_up: gauge("panoply_app_up"),
-            app_instances: gauge("panoply_app_instances"),
-            app_instances_up: gauge("panoply_app_instances_up"),
-            app_ended: counter("panoply_app_ended_total"),
             store_up: gauge("panoply_store_up"),
             certificates_missing: gauge("panoply_certificates_missing"),
             logins: LOGINS.map(login),
@@ -173,22 +169,6 @@ impl Metrics {
 
     pub(crate) fn log_lines_lost(&self, lines: u64) {
         self.log_lost.increment(lines);
-    }
-
-    /// How many instances of the app are up.
-    pub(crate) fn app_up(&self, up: u32) {
-        self.app_up.set(if up > 0 { 1.0 } else { 0.0 });
-        self.app_instances_up.set(f64::from(up));
-    }
-
-    /// How many instances the app is to have.
-    pub(crate) fn app_instances(&self, all: usize) {
-        self.app_instances
-            .set(u32::try_from(all).map_or(f64::MAX, f64::from));
-    }
-
-    pub(crate) fn app_ended(&self) {
-        self.app_ended.increment(1);
     }
 
     pub(crate) fn store(&self, up: bool) {

@@ -35,6 +35,10 @@ pub(crate) async fn apply(
                 let live = shared.live.load();
                 (settings.live.tls, settings.live.acme) = (live.tls.clone(), live.acme.clone());
             }
+            if settings.routes != running.routes {
+                // Who runs is spoken to as before.
+                settings.live.routed = Arc::clone(&shared.live.load().routed);
+            }
             settings.live.hosts.follow(&shared.live.load().hosts);
             // Whoever is blocked stays so, also where the store is away, or between two gateways.
             let blocks = settings.live.suit.blocklist();
@@ -96,6 +100,7 @@ impl Waits {
             ("tls.mode", loses_tls),
             ("listen.workers", settings.workers != running.workers),
             ("app", settings.app != running.app),
+            ("route", settings.routes != running.routes),
             ("log.format", settings.log.format != running.log.format),
             ("store", settings.store != running.store),
             ("store.secret", other_secret),
@@ -137,7 +142,8 @@ fn build(
     around: &Surroundings,
 ) -> Result<(Settings, bool), ConfigError> {
     let settings = Settings::build(&loaded, around)?;
-    let started = matches!(running.app, App::Command { .. });
+    let mut apps = running.apps();
+    let started = apps.any(|(_, app)| matches!(app, App::Command { .. }));
     if started && settings.tells_of_nonces(around) && !running.tells_of_nonces(around) {
         return Err(ConfigError::plain(
             "the Content-Security-Policy has a nonce now, and the app was started without being told where it \

@@ -21,7 +21,7 @@ use crate::listen::Listeners;
 use crate::metrics::Metrics;
 use crate::reload::apply;
 use crate::reports::Received;
-use crate::settings::{App, Settings};
+use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::signals::{Asked, Signals};
 use crate::surroundings::Surroundings;
@@ -82,9 +82,10 @@ impl Gateway {
         });
         let metrics = Arc::new(Metrics::new());
         let (reports, incoming) = mpsc::channel(REPORTS);
+        let apps = self.settings.standing(&metrics);
         let shared = Arc::new(Shared::new(
             self.settings.live.clone(),
-            self.settings.app.instances(),
+            apps,
             Arc::clone(&metrics),
             access,
             Arc::clone(&self.around.clock),
@@ -146,7 +147,7 @@ impl Gateway {
         }
         let Running { app, admin, .. } = running;
         let outcome = match departure {
-            Departure::AppEnded(ended) => came_to(ended, settings),
+            Departure::AppEnded(ended) => came_to(ended),
             departure => {
                 let end = fate.borrow().with_its_gateway();
                 fate.send_replace(end);
@@ -350,11 +351,14 @@ impl<'a> Running<'a> {
     /// Whether clients need not wait for the app any longer: whoever takes over from another has all instances first
     /// or, where some do not come up, as many as that one has; should that one have ended, there is nobody else.
     fn is_app_there(&self) -> bool {
-        let app = &self.shared.app;
-        match self.around.heir.as_ref().filter(|heir| !heir.is_alone()) {
-            None => app.is_known() || app.is_up(),
-            Some(heir) => app.has(heir.had().clamp(1, app.instances().len())),
-        }
+        let heir = self.around.heir.as_ref().filter(|heir| !heir.is_alone());
+        self.shared.apps.iter().all(|app| match heir {
+            None => app.is_settled(),
+            Some(heir) => {
+                let least = usize::from(app.is_main());
+                app.has(heir.had(app.name()).clamp(least, app.instances().len()))
+            }
+        })
     }
 
     fn upgrade(&self, asker: Option<Asker>, alone: Alone) -> Upgrading<'a> {
@@ -371,16 +375,10 @@ impl<'a> Running<'a> {
 }
 
 /// What an app's end means for the gateway.
-fn came_to(ended: Ended, settings: &Settings) -> Result<Outcome, Error> {
+fn came_to(ended: Ended) -> Result<Outcome, Error> {
     match ended {
         Ended::Stopped => Ok(Outcome::Stopped),
         Ended::Died(status) => Ok(Outcome::AppDied(status.code())),
-        Ended::NotStarted(source) => {
-            let program = match &settings.app {
-                App::Command { command, .. } => command.first().cloned().unwrap_or_default(),
-                App::Upstream { .. } | App::Own(_) => String::new(),
-            };
-            Err(Error::App { program, source })
-        }
+        Ended::NotStarted(program, source) => Err(Error::App { program, source }),
     }
 }

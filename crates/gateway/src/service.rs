@@ -1,5 +1,7 @@
 //! The innermost service: a request that the suit has let in, to the app and back.
 
+mod target;
+
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
@@ -13,16 +15,18 @@ use panoply_core::{AppTime, ClientAddress, Nonce, Refusal};
 use tower_service::Service;
 
 use crate::body::{RequestBody, ResponseBody};
-use crate::config::{Affinity, AppOrigin, FrameworkErrors};
+use crate::config::{Affinity, FrameworkErrors};
 use crate::intake::Asked;
 use crate::own::{Calling, Failed, Resident, switch};
 use crate::proxy::told::Back;
 use crate::proxy::{
-    self, AppStream, Client, Failure, Forwarding, Pool, Pools, Reach, Upstream, scheme, upgrade,
+    self, AppStream, Below, Client, Failure, Forwarding, Pool, Pools, Upstream, scheme, upgrade,
 };
 use crate::settings::{Allowance, Live};
 use crate::shared::Shared;
 use crate::unguarded::Suspect;
+
+use target::{Target, Targets};
 
 /// Takes a request to the app.
 #[derive(Debug, Clone)]
@@ -31,49 +35,27 @@ pub(crate) struct AppService(Rc<Inner>);
 #[derive(Debug)]
 struct Inner {
     shared: Arc<Shared>,
-    pools: Rc<Pools>,
-    upstream: Upstream,
-    /// Which of several instances a client comes to.
-    affinity: Affinity,
-    /// What answers in the place of an app.
+    targets: Targets,
+    /// What answers in the place of the main app.
     own: Option<Resident>,
     /// Whether the framework's own error pages are the site's to replace.
     hides_framework: bool,
-    /// Whether the app is told its own origin by HTTP.
-    tells_http: bool,
     /// Whether logins are guarded at all, so that one which is not is worth a word.
     minds_logins: bool,
 }
 
 impl AppService {
     pub(crate) fn new(
-        shared: Arc<Shared>,
+        shared: &Arc<Shared>,
         live: &Live,
-        pools: Rc<Pools>,
+        (pools, routed): (&Rc<Pools>, &[Rc<Pools>]),
         own: Option<Resident>,
     ) -> Self {
-        let upstream = Upstream {
-            times: live.times,
-            by_path: !live.path_limits.is_empty(),
-            h2c: live.h2c,
-            host: live.app_host.clone(),
-            placeholder: live.placeholder.as_deref().map(Rc::from),
-            headers: live.suit.headers().clone(),
-            reach: Reach::new(Arc::clone(&shared), Rc::clone(&pools), live.app_patience),
-        };
-        let affinity = if shared.app.instances().len() > 1 {
-            live.affinity
-        } else {
-            Affinity::None
-        };
         Self(Rc::new(Inner {
-            shared,
-            pools,
-            upstream,
-            affinity,
+            targets: Targets::new(shared, live, (pools, routed)),
+            shared: Arc::clone(shared),
             own,
             hides_framework: live.framework_errors == FrameworkErrors::Replace,
-            tells_http: live.origin == AppOrigin::Http,
             minds_logins: live.suit.login().guards().next().is_some(),
         }))
     }
@@ -94,19 +76,23 @@ impl Service<Request<GuardedBody<RequestBody>>> for AppService {
         let mut request = request.map(RequestBody::from_guarded);
         let asked = Asked::of(&request);
         let by_https = scheme::Asked::of(&request, &inner.shared.settled);
-        if inner.tells_http {
+        let number = inner.targets.find(&request);
+        let target = inner.targets.get(number);
+        if target.tells_http {
             scheme::tell_by_http(&mut request);
         }
-        let told = inner.upstream.host.as_ref();
+        let told = target.upstream.host.as_ref();
         let back = told.and_then(|told| Back::of(&request, told).map(Box::new));
         let method = request.method().clone();
         let suspect = { inner.minds_logins }
             .then(|| Suspect::of(&request, &inner.shared.unguarded))
             .flatten();
+        let stripped = target.stripped.as_ref();
+        let below = stripped.map(|prefix| Box::new(Below::ask(&mut request, prefix)));
         // The guard gives one to each login that it lets through.
         let is_login = request.extensions().get::<LoginVerdict>().is_some();
-        let state = match &inner.own {
-            None => inner.forward(request).map(State::Forwarding),
+        let state = match inner.own.as_ref().filter(|_| number == 0) {
+            None => inner.forward(target, request).map(State::Forwarding),
             Some(own) if upgrade(request.headers(), request.version()).is_some() => {
                 inner.switch(own, request).map(State::Switching)
             }
@@ -115,9 +101,11 @@ impl Service<Request<GuardedBody<RequestBody>>> for AppService {
         let state = state.unwrap_or_else(|refusal| State::Refused(Some(Box::new(refusal))));
         Box::new(AppFuture {
             inner,
+            number,
             asked: Some(asked),
             by_https,
             back,
+            below,
             method,
             awaits_login: is_login,
             suspect,
@@ -129,14 +117,18 @@ impl Service<Request<GuardedBody<RequestBody>>> for AppService {
 
 impl Inner {
     /// Sends a request on.
-    fn forward(&self, request: Request<RequestBody>) -> Result<Forwarding, Refusal> {
-        let client = match self.affinity {
+    fn forward(
+        &self,
+        target: &Target,
+        request: Request<RequestBody>,
+    ) -> Result<Forwarding, Refusal> {
+        let client = match target.affinity {
             Affinity::None => None,
             Affinity::Client => request.extensions().get::<ClientAddress>(),
         };
         let client = client.map(|client| Client::of(client.network()));
-        let choice = self.pools.choose(&self.shared.app, client);
-        proxy::forward(choice, &self.upstream, request).map_err(|failure| self.refusal(&failure))
+        let choice = target.pools.choose(client);
+        proxy::forward(choice, &target.upstream, request).map_err(|failure| self.refusal(&failure))
     }
 
     /// Sends a request that asks for another protocol to a service of this process.
@@ -145,11 +137,12 @@ impl Inner {
         own: &Resident,
         request: Request<RequestBody>,
     ) -> Result<Box<Switching>, Refusal> {
+        let main = &self.targets.main;
         let switched = switch(own, &request).map_err(Failure::Descriptors);
         let switching = switched.and_then(|(stream, failed)| {
             let stream = AppStream::Unix(stream);
             let forwarding =
-                proxy::forward_over(stream, self.pools.common(), &self.upstream, request)?;
+                proxy::forward_over(stream, main.pools.common(), &main.upstream, request)?;
             Ok(Box::new(Switching { forwarding, failed }))
         });
         switching.map_err(|failure| self.refusal(&failure))
@@ -157,9 +150,12 @@ impl Inner {
 
     /// Hands a request to a service of this process.
     fn call(&self, own: &Resident, mut request: Request<RequestBody>) -> Box<Called> {
-        let allowance = { self.upstream.by_path }.then(|| request.extensions_mut().remove());
-        let times = { allowance.flatten() }.map_or(self.upstream.times, |own: Allowance| own.times);
-        let stamp = self.upstream.placeholder.as_ref().map(|placeholder| {
+        let Target {
+            pools, upstream, ..
+        } = &self.targets.main;
+        let allowance = { upstream.by_path }.then(|| request.extensions_mut().remove());
+        let times = { allowance.flatten() }.map_or(upstream.times, |own: Allowance| own.times);
+        let stamp = upstream.placeholder.as_ref().map(|placeholder| {
             let target = request.uri().clone();
             Stamp {
                 placeholder: Rc::clone(placeholder),
@@ -168,7 +164,7 @@ impl Inner {
             }
         });
         proxy::to_service(&mut request);
-        let calling = Calling::new(own, request, self.pools.common(), times);
+        let calling = Calling::new(own, request, pools.common(), times);
         Box::new(Called { calling, stamp })
     }
 
@@ -192,10 +188,14 @@ impl Inner {
 #[derive(Debug)]
 pub(crate) struct AppFuture {
     inner: Rc<Inner>,
+    /// Of the app that it is for.
+    number: usize,
     asked: Option<Asked>,
     by_https: Option<scheme::Asked>,
     /// By what is led back who is led to the host that the app was told.
     back: Option<Box<Back>>,
+    /// What the answer is put below of an app that is not told of it.
+    below: Option<Box<Below>>,
     method: Method,
     /// Whether it is a login, and not answered yet.
     awaits_login: bool,
@@ -316,18 +316,19 @@ impl AppFuture {
     fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Response<ResponseBody>> {
         let answer = match &mut self.state {
             State::Forwarding(forwarding) => {
-                let polled = forwarding.poll(cx, &self.inner.upstream);
+                let polled = forwarding.poll(cx, &self.inner.targets.get(self.number).upstream);
                 let (answer, time) = ready!(polled);
-                self.time = Some(time);
+                self.time = Some(time.at(self.number));
                 answer.map_err(|failure| self.inner.refusal(&failure))
             }
             State::Calling(called) => {
-                let (answer, time) = ready!(called.poll(cx, self.inner.pools.common()));
+                let (answer, time) =
+                    ready!(called.poll(cx, self.inner.targets.main.pools.common()));
                 self.time = Some(time);
                 answer.map_err(|failure| self.inner.refusal(&failure))
             }
             State::Switching(switching) => {
-                let polled = switching.poll(cx, &self.inner.upstream);
+                let polled = switching.poll(cx, &self.inner.targets.main.upstream);
                 let (answer, time) = ready!(polled);
                 self.time = Some(time);
                 answer.map_err(|failure| self.inner.refusal(&failure))
@@ -353,6 +354,9 @@ impl AppFuture {
                     answer.headers(),
                     &self.inner.shared.settled,
                 );
+            }
+            if let Some(below) = &self.below {
+                below.put(answer.headers_mut());
             }
             answer
         });

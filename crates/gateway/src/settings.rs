@@ -5,17 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderValue;
 use panoply::limits::{AccessConfig, PathRules};
 use panoply::{KeyRing, Panoply, Secret, Suit};
 use panoply_acme::Acme;
 use panoply_tls::{Lasting, Tls};
 
-use crate::app::Health;
 use crate::certificates;
 use crate::config::{
-    Address, Affinity, AppOrigin, Config, ConfigError, FrameworkErrors, Loaded, LogConfig, Origin,
-    SECRET_SETTINGS, StoreUrl,
+    Address, Config, ConfigError, FrameworkErrors, Loaded, LogConfig, Origin, SECRET_SETTINGS,
+    StoreUrl,
 };
 use crate::handover::Heir;
 use crate::intake::Hosts;
@@ -30,11 +28,15 @@ mod app;
 mod bounds;
 mod hosts;
 mod listeners;
+mod manner;
 mod paths;
+mod routes;
 mod user;
 
 pub(crate) use app::App;
+pub(crate) use manner::Manner;
 pub(crate) use paths::{Allowance, PathLimits, Times};
+pub(crate) use routes::{Route, Routed, Stripped};
 
 /// Where browsers are asked to send reports.
 pub const REPORTS_PATH: &str = "/.well-known/panoply/reports";
@@ -44,6 +46,7 @@ pub const REPORTS_PATH: &str = "/.well-known/panoply/reports";
 #[non_exhaustive]
 pub struct Settings {
     pub(crate) app: App,
+    pub(crate) routes: Vec<Route>,
     pub(crate) http: Option<SocketAddr>,
     pub(crate) https: Option<SocketAddr>,
     pub(crate) admin: Option<SocketAddr>,
@@ -72,16 +75,10 @@ pub(crate) struct Live {
     pub(crate) hosts: Hosts,
     /// How long is waited for the app and for clients, where no path says otherwise.
     pub(crate) times: Times,
-    /// What the app is asked for to know that it is well.
-    pub(crate) health: Option<Health>,
-    /// How long a request waits for an app that is away.
-    pub(crate) app_patience: Duration,
-    pub(crate) h2c: bool,
-    /// Which of several instances a client comes to.
-    pub(crate) affinity: Affinity,
-    /// The host that the app is told, in place of the client's.
-    pub(crate) app_host: Option<HeaderValue>,
-    pub(crate) origin: AppOrigin,
+    /// How the app is spoken to that has what no other has.
+    pub(crate) app: Manner,
+    /// How the others are.
+    pub(crate) routed: Arc<Routed>,
     pub(crate) placeholder: Option<Arc<str>>,
     pub(crate) reports: bool,
     pub(crate) framework_errors: FrameworkErrors,
@@ -110,6 +107,15 @@ pub(crate) struct Limits {
     pub(crate) stream_resets: usize,
 }
 
+impl Live {
+    /// How the app of this number is spoken to; 0 is the one that has what no other has.
+    pub(crate) fn manner(&self, number: usize) -> &Manner {
+        let routed = number.checked_sub(1);
+        let routed = routed.and_then(|number| self.routed.manners.get(number));
+        routed.map_or(&self.app, |routed| &routed.manner)
+    }
+}
+
 impl Settings {
     /// Checks `loaded` as a whole.
     ///
@@ -125,7 +131,7 @@ impl Settings {
         let store = store_plan(loaded, around)?;
         let keys = { config.keys.file.clone() }.unwrap_or_else(|| around.state.join("keys"));
         let suit = suit(loaded, around, &store, &keys)?;
-        let app = app::app(loaded, around)?;
+        let (app, others) = routes::apps(loaded, around)?;
         let domains = config.tls.domain_names();
         let twice = |(at, name): &(usize, &String)| domains.iter().take(*at).any(|d| d == *name);
         if let Some((_, name)) = domains.iter().enumerate().find(twice) {
@@ -160,13 +166,16 @@ impl Settings {
             ("admin.listen", admin),
         ];
         listeners::apart(loaded, listeners)?;
-        app::not_ourselves(loaded, &app, listeners)?;
+        routes::not_ourselves(loaded, (&app, &others), listeners)?;
         let admin_token = listeners::admin_token(loaded, admin)?;
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let placeholder = placeholder(&suit, &app, around);
-        let health = app::health(loaded, tls.is_some())?;
+        let placeholder = placeholder(&suit, routes::start(&app, &others), around);
+        let hosts = hosts::hosts(loaded, tls.as_ref())?;
+        let manner = Manner::of(loaded, ("app", &config.app), &[], tls.is_some())?;
+        let routed = routes::routed(loaded, &hosts, tls.is_some())?;
         Ok(Self {
             app,
+            routes: others,
             http,
             https,
             admin,
@@ -178,19 +187,15 @@ impl Settings {
                 path_limits: Arc::new(paths::limits(loaded)?),
                 limits: bounds::limits(loaded)?,
                 proxy_protocol: listeners::senders(loaded)?,
-                hosts: hosts::hosts(loaded, tls.as_ref())?,
+                hosts,
                 placeholder,
                 suit,
                 tls,
                 acme,
                 lasting: around.lasting.clone(),
                 times: Times::of(&config.limits),
-                health,
-                app_patience: config.app.patience.get(),
-                h2c: config.app.h2c,
-                affinity: config.app.affinity,
-                app_host: app::host(loaded)?,
-                origin: config.app.origin,
+                app: manner,
+                routed: Arc::new(routed),
                 reports: config.reports.enabled,
                 framework_errors: config.pages.framework_errors,
                 access_log: config.log.access,
@@ -282,11 +287,11 @@ fn secrets(loaded: &Loaded, around: &Surroundings) -> Secrets {
 }
 
 /// What the app writes where the nonce belongs: as configured, else one that only the app is told.
-fn placeholder(suit: &Suit, app: &App, around: &Surroundings) -> Option<Arc<str>> {
+fn placeholder(suit: &Suit, starts: bool, around: &Surroundings) -> Option<Arc<str>> {
     let headers = suit.headers();
     // An app that was told by the gateway before this one writes it whatever the policy is by now.
     let was_told = || around.heir.as_ref().is_some_and(Heir::app_was_told);
-    let told = matches!(app, App::Command { .. }) && (headers.uses_nonce() || was_told());
+    let told = starts && (headers.uses_nonce() || was_told());
     let made = || around.placeholder.clone().filter(|_| told);
     headers.nonce_placeholder().map(Arc::from).or_else(made)
 }

@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 
 use self::census::Census;
 use crate::access::AccessLog;
-use crate::app::{Falls, Restarts, Standing};
+use crate::app::{Apps, Restarts};
 use crate::balance::Place;
 use crate::descriptors::{self, Descriptors};
 use crate::intake::Ports;
@@ -29,8 +29,7 @@ use crate::settings::Live;
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) live: ArcSwap<Live>,
-    pub(crate) app: Standing,
-    pub(crate) falls: Falls,
+    pub(crate) apps: Apps,
     pub(crate) restarts: Restarts,
     /// What was changed and is not in force.
     pub(crate) waits: ArcSwap<Waits>,
@@ -79,7 +78,7 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(
         live: Live,
-        instances: usize,
+        apps: Apps,
         metrics: Arc<Metrics>,
         access: AccessLog,
         clock: Arc<dyn Clock>,
@@ -89,8 +88,7 @@ impl Shared {
         descriptors::raise(live.limits.connections);
         Self {
             live: ArcSwap::from_pointee(live),
-            app: Standing::new(Arc::clone(&metrics), instances),
-            falls: Falls::default(),
+            apps,
             restarts: Restarts::default(),
             waits: ArcSwap::default(),
             open_secrets: ArcSwap::default(),

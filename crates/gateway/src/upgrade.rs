@@ -3,10 +3,12 @@
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use crate::app::Standing;
 use crate::handover::{AppLeft, Entrance, Estate, Successor, Taken, TicketKeys};
 use crate::listen::Listeners;
 use crate::settings::{App, Settings};
@@ -136,19 +138,23 @@ fn sockets(of: &[TcpListener]) -> Vec<BorrowedFd<'_>> {
     of.iter().map(|socket| socket.as_fd()).collect()
 }
 
-/// The instances of the app that are ours and accept connections; another start it is cheaper to leave to the
+/// The instances of apps that are ours and accept connections; another start it is cheaper to leave to the
 /// new one.
 fn running(upkeep: &Upkeep, settings: &Settings) -> Vec<(AppLeft, OwnedFd)> {
-    let App::Command { command, .. } = &settings.app else {
-        return Vec::new();
-    };
     let user = settings.account.as_ref().map(ToString::to_string);
     let told = settings.tells_of_nonces(&upkeep.around);
-    let running = upkeep.shared.app.instances().iter().filter_map(|instance| {
-        let (process, port) = instance.process()?;
-        instance.load().address()?;
-        let of = (instance.number(), process, port);
-        AppLeft::of(of, command, user.clone(), told).ok()
-    });
-    running.collect()
+    let of = |(standing, (name, app)): (&Arc<Standing>, (&str, &App))| {
+        let App::Command { command, .. } = app else {
+            return Vec::new();
+        };
+        let running = standing.instances().iter().filter_map(|instance| {
+            let (process, port) = instance.process()?;
+            instance.load().address()?;
+            let of = (instance.number(), process, port);
+            AppLeft::of((name, command), of, user.clone(), told).ok()
+        });
+        running.collect()
+    };
+    let apps = upkeep.shared.apps.iter().zip(settings.apps());
+    apps.flat_map(of).collect()
 }

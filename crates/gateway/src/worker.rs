@@ -86,7 +86,10 @@ const ROOM: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Worker {
     shared: Arc<Shared>,
+    /// Those of the app that has what no other has.
     pools: Rc<Pools>,
+    /// Those of the others, in the order of their routes.
+    routed: Rc<[Rc<Pools>]>,
     own: Option<Resident>,
     sweeper: Sweeper,
     balance: Balance,
@@ -110,16 +113,24 @@ impl Worker {
     fn new(post: &Post) -> Rc<Self> {
         let shared = Arc::clone(&post.shared);
         let clock: Rc<dyn Clock> = Rc::new(Arc::clone(&shared.clock));
-        let pools = Rc::new(Pools::new(&shared.app, clock, shared.descriptors.clone()));
-        let log = Arc::new(shared.access.worker(Arc::clone(&shared.metrics)));
+        let (apps, descriptors) = (&shared.apps, shared.descriptors.clone());
+        let pools = Rc::new(Pools::new(apps.main(), clock, descriptors));
+        let routed = apps.routed().iter().map(|app| Rc::new(pools.beside(app)));
+        let routed: Rc<[_]> = routed.collect();
+        let log = Arc::new(
+            shared
+                .access
+                .worker(Arc::clone(&shared.metrics), apps.labels()),
+        );
         let live = shared.live.load_full();
         let own = post.own.as_ref().map(Own::settle);
-        let stack = stack(&shared, &live, (&pools, own.as_ref()), &log);
+        let stack = stack(&shared, &live, (&pools, &routed, own.as_ref()), &log);
         let current = RefCell::new((live, stack));
         Rc::new(Self {
             generation: post.generation,
             shared,
             pools,
+            routed,
             own,
             sweeper: Sweeper::default(),
             balance: post.balance.clone(),
@@ -138,6 +149,11 @@ impl Worker {
     fn dated(self: Rc<Self>) -> Rc<Self> {
         self.set_date();
         self
+    }
+
+    fn all_pools(&self) -> impl Iterator<Item = &Pools> {
+        let routed = self.routed.iter().map(|pools| &**pools);
+        std::iter::once(&*self.pools).chain(routed)
     }
 
     /// What the app says ahead of its answers.
@@ -197,7 +213,7 @@ impl Worker {
         let live = self.shared.live.load();
         let mut current = self.current.borrow_mut();
         if !Arc::ptr_eq(&current.0, &live) {
-            let behind = (&self.pools, self.own.as_ref());
+            let behind = (&self.pools, &*self.routed, self.own.as_ref());
             let made = stack(&self.shared, &live, behind, &self.log);
             *current = (Arc::clone(&live), made);
         }
@@ -303,15 +319,15 @@ impl Worker {
         let mut crowd = self.crowd();
         self.look_at_descriptors();
         if self.shared.descriptors.are_short() {
-            self.pools.make_room();
+            self.all_pools().for_each(Pools::make_room);
             crowd = crowd.max(ROOM);
         }
         if crowd > 0 {
             self.sweeper
                 .make_room(crowd, || self.metrics().refused("limits/crowded"));
         }
-        self.pools.follow(&self.shared.app);
-        self.pools.sweep();
+        self.all_pools().for_each(Pools::follow);
+        self.all_pools().for_each(Pools::sweep);
         self.set_date();
         self.log.flush();
     }
@@ -320,7 +336,7 @@ impl Worker {
 fn stack(
     shared: &Arc<Shared>,
     live: &Arc<Live>,
-    (pools, own): (&Rc<Pools>, Option<&Resident>),
+    (pools, routed, own): (&Rc<Pools>, &[Rc<Pools>], Option<&Resident>),
     log: &Arc<WorkerLog>,
 ) -> Stack {
     let observer = Arc::new(log.observer(live.access_log, &live.log_skip));
@@ -329,7 +345,7 @@ fn stack(
         .clone()
         .observed(observer, Arc::clone(&shared.clock))
         .apart();
-    let app = AppService::new(Arc::clone(shared), live, Rc::clone(pools), own.cloned());
+    let app = AppService::new(shared, live, (pools, routed), own.cloned());
     let guarded = suit.inside().layer(app);
     let intake = Intake::new(guarded, Arc::clone(shared), Arc::clone(live));
     suit.outside().layer(intake)

@@ -247,8 +247,9 @@ mod tests {
                 AccessLog::start(io::sink(), true, Arc::clone(&around.clock)).unwrap();
             let (reports, _read) = tokio::sync::mpsc::channel(1);
             let (live, told) = (settings.live.clone(), Arc::clone(&metrics));
+            let apps = settings.standing(&metrics);
             let ours = Arc::clone(&around.clock);
-            let shared = Arc::new(Shared::new(live, 1, told, access, ours, reports, None));
+            let shared = Arc::new(Shared::new(live, apps, told, access, ours, reports, None));
             let sockets = listen::bind(([127, 0, 0, 1], 0).into(), 2).unwrap();
             let address = sockets.first().unwrap().local_addr().unwrap();
             let listeners = Listeners::new(sockets, Vec::new(), Vec::new());

@@ -105,14 +105,14 @@ fn lives(process: i32) -> bool {
 }
 
 /// Clients that ask for `/` until `over`; what was answered otherwise than well.
-struct Load {
+pub(crate) struct Load {
     over: AtomicBool,
     asked: AtomicUsize,
     failed: Mutex<Vec<String>>,
 }
 
 impl Load {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             over: AtomicBool::new(false),
             asked: AtomicUsize::new(0),
@@ -142,7 +142,12 @@ impl Load {
     }
 
     /// While six of them ask, `what` happens, and at least so many requests more.
-    fn while_asking(&self, address: &str, methods: &[&str], what: impl FnOnce(&dyn Fn())) {
+    pub(crate) fn while_asking(
+        &self,
+        address: &str,
+        methods: &[&str],
+        what: impl FnOnce(&dyn Fn()),
+    ) {
         thread::scope(|scope| {
             for client in 0..6 {
                 let method = methods[client % methods.len()].to_owned();
@@ -159,7 +164,7 @@ impl Load {
         });
     }
 
-    fn failed(&self) -> String {
+    pub(crate) fn failed(&self) -> String {
         self.failed.lock().unwrap().join("\n")
     }
 }

@@ -58,6 +58,7 @@ mod privilege;
 mod process;
 mod proxy_protocol;
 mod reports;
+mod routes;
 mod secrets;
 mod semantics;
 mod service;

@@ -14,9 +14,19 @@ use panoply::trace::Exchange;
 pub(super) struct Lines {
     bytes: Vec<u8>,
     stamp: Stamp,
+    /// What the apps are called, where there are several.
+    apps: Box<[Box<str>]>,
 }
 
 impl Lines {
+    /// Those of which each says which of these apps it is about.
+    pub(super) fn of(apps: Box<[Box<str>]>) -> Self {
+        Self {
+            apps,
+            ..Self::default()
+        }
+    }
+
     pub(super) const fn len(&self) -> usize {
         self.bytes.len()
     }
@@ -28,7 +38,7 @@ impl Lines {
 
     /// A line as a JSON object. The query is left out: it may hold a token.
     pub(super) fn json(&mut self, exchange: &Exchange, now: SystemTime) {
-        let Self { bytes, stamp } = self;
+        let Self { bytes, stamp, apps } = self;
         bytes.extend_from_slice(b"{\"timestamp\":\"");
         stamp.write(now, bytes);
         bytes.extend_from_slice(br#"","level":"INFO","message":"request","client.ip":""#);
@@ -49,6 +59,10 @@ impl Lines {
         number(bytes, exchange.bytes);
         bytes.extend_from_slice(b",\"duration_ms\":");
         milliseconds(bytes, exchange.duration);
+        if let Some(app) = exchange.app.and_then(|app| apps.get(app.number)) {
+            bytes.extend_from_slice(b",\"app\":");
+            string(bytes, app);
+        }
         if let Some(took) = exchange.app.and_then(|app| app.took) {
             bytes.extend_from_slice(b",\"app_ms\":");
             milliseconds(bytes, took);
@@ -82,7 +96,7 @@ impl Lines {
 
     /// A line for a person.
     pub(super) fn text(&mut self, exchange: &Exchange, now: SystemTime) {
-        let Self { bytes, stamp } = self;
+        let Self { bytes, stamp, apps } = self;
         stamp.write(now, bytes);
         let client = exchange.client.map(|ip| ip.to_string()).unwrap_or_default();
         let _ = write!(
@@ -98,7 +112,10 @@ impl Lines {
         );
         let ms = |time: Duration| time.as_secs_f64() * 1e3;
         if let Some(took) = exchange.app.and_then(|app| app.took) {
-            let _ = write!(bytes, " app {:.1} ms", ms(took));
+            let name = exchange.app.and_then(|app| apps.get(app.number));
+            let name = name.map_or("", |name| name);
+            let gap = if name.is_empty() { "" } else { " " };
+            let _ = write!(bytes, " app{gap}{} {:.1} ms", plain(name), ms(took));
         }
         if let Some(waited) = exchange.app.and_then(|app| app.waited) {
             let _ = write!(bytes, " waited {:.1} ms", ms(waited));

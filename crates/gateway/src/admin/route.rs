@@ -114,13 +114,15 @@ async fn route(desk: &Desk, head: &Parts, body: Incoming, peer: IpAddr) -> Answe
 }
 
 fn health(desk: &Desk) -> Answer {
-    let app = &desk.shared.app;
-    let status = if app.is_up() {
+    let apps = &desk.shared.apps;
+    // Where one is down, it is that one's word.
+    let down = apps.iter().find(|app| !app.is_up());
+    let status = if down.is_none() {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    let word = app.word();
+    let word = down.unwrap_or(apps.main()).word();
     plain(status, JSON, format!("{{\"status\":\"{word}\"}}\n"))
 }
 

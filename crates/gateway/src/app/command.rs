@@ -17,6 +17,7 @@ use super::instance::Instance;
 use super::port;
 use super::process::Process;
 use super::restart::{self, After, SHORT, Wish};
+use super::standing::Standing;
 use super::state::AppState;
 use crate::handover::AppLeft;
 use crate::privilege::Account;
@@ -46,8 +47,8 @@ const SOON: Duration = Duration::from_secs(10);
 pub(crate) enum Ended {
     /// It was stopped, as asked.
     Stopped,
-    /// It could not be started at all.
-    NotStarted(io::Error),
+    /// The program could not be started at all.
+    NotStarted(String, io::Error),
     /// It ended before it had ever accepted a connection.
     Died(ExitStatus),
 }
@@ -61,6 +62,13 @@ pub(super) struct Plan {
     pub(crate) account: Option<Account>,
     /// How long it may take to end.
     pub(crate) grace: Duration,
+}
+
+impl Plan {
+    fn not_started(&self, error: io::Error) -> Ended {
+        let program = self.command.first().cloned();
+        Ended::NotStarted(program.unwrap_or_default(), error)
+    }
 }
 
 /// Ends an app that nobody looks after any more; at the latest when this is dropped.
@@ -78,6 +86,7 @@ pub(crate) async fn end((app, process): (AppLeft, OwnedFd), grace: Duration) {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Of<'a> {
     pub(super) shared: &'a Arc<Shared>,
+    pub(super) app: &'a Standing,
     pub(super) instance: &'a Instance,
     pub(super) plan: &'a Plan,
 }
@@ -121,7 +130,8 @@ impl Fate {
 }
 
 /// Starts the app, or takes the one that runs, says when it accepts connections, and starts it again
-/// whenever it ends, until `fate` says otherwise. One that ends before it `has_been_up` is not worth another try.
+/// whenever it ends, until `fate` says otherwise. One that ends before it `has_been_up` is not worth another try, unless
+/// it has but a part of the site.
 pub(super) async fn supervise(
     of: Of<'_>,
     mut adopted: Option<(AppLeft, OwnedFd)>,
@@ -130,6 +140,7 @@ pub(super) async fn supervise(
 ) -> Ended {
     let Of {
         shared,
+        app,
         instance,
         plan,
     } = of;
@@ -140,7 +151,7 @@ pub(super) async fn supervise(
         let started = shared.clock.monotonic();
         let process = match (after.next.take(), adopted.take()) {
             (Some(process), _) => Ok(process),
-            (None, Some((app, process))) => Process::adopt(&app, process),
+            (None, Some((left, process))) => Process::adopt(&left, process),
             (None, None) => of.start(),
         };
         let mut process = match process {
@@ -160,7 +171,7 @@ pub(super) async fn supervise(
                 pause = (pause * 2).min(LONGEST_PAUSE);
                 continue;
             }
-            Err(error) => return Ended::NotStarted(error),
+            Err(error) => return plan.not_started(error),
         };
         instance.set_process(process.id().map(|id| (id, process.port())));
         let status = match begin(of, &mut process, &mut fate, &mut after).await {
@@ -190,19 +201,21 @@ pub(super) async fn supervise(
         instance.set_process(None);
         instance.set(AppState::Starting);
         let in_order = matches!(&status, Ok(Some(status)) if status.success());
+        let is_robbed = robbed < PORTS && port::is_taken(process.port());
         let status = match status {
-            Ok(Some(status)) if !has_been_up => {
-                if robbed == PORTS || !port::is_taken(process.port()) {
-                    return Ended::Died(status);
-                }
+            Ok(Some(status)) if !has_been_up && is_robbed => {
                 robbed += 1;
                 format!("{status}; somebody else has its port, it is given another one")
             }
-            status => told(&status),
+            Ok(Some(status)) if !has_been_up && app.is_main() => return Ended::Died(status),
+            status => {
+                // The others serve meanwhile.
+                has_been_up = true;
+                told(&status)
+            }
         };
         let said = status.split(';').next().unwrap_or_default();
-        shared.falls.note(said, shared.clock.wall());
-        shared.metrics.app_ended();
+        app.note_fall(said, shared.clock.wall());
         if shared.clock.monotonic().saturating_sub(started) > SETTLED {
             pause = FIRST_PAUSE;
         }
@@ -299,10 +312,13 @@ pub(super) async fn decided(fate: &mut watch::Receiver<Fate>) -> Fate {
 /// Waits until the app accepts connections, and says so; gives how it has ended if it ends before that.
 async fn come_up(of: Of<'_>, process: &mut Process) -> Option<io::Result<Option<ExitStatus>>> {
     let Of {
-        shared, instance, ..
+        shared,
+        app,
+        instance,
+        ..
     } = of;
     let start_timeout = of.plan.start_timeout;
-    let (app, port) = (process.id(), process.port());
+    let (id, port) = (process.id(), process.port());
     let up = async {
         let soon = start_timeout.min(SOON);
         let mut told = false;
@@ -312,7 +328,7 @@ async fn come_up(of: Of<'_>, process: &mut Process) -> Option<io::Result<Option<
                 return address;
             }
             instance.fails();
-            told = told || exposed::warn_of_another_port(app, port);
+            told = told || exposed::warn_of_another_port(id, port);
         }
         if !told {
             tracing::warn!(
@@ -331,7 +347,7 @@ async fn come_up(of: Of<'_>, process: &mut Process) -> Option<io::Result<Option<
     };
     instance.found(
         AppAddress::Tcp(address),
-        shared.live.load().health.is_none(),
+        shared.live.load().manner(app.number()).health.is_none(),
     );
     tracing::info!(%address, instance = instance.told(), "the app accepts connections");
     // The others do as the first does.

@@ -16,6 +16,7 @@ use panoply_core::{ClientAddress, Scheme};
 use tokio::time::{sleep, timeout};
 
 use super::instance::Instance;
+use super::standing::Standing;
 use super::state::AppState;
 use super::upstream;
 use crate::body::RequestBody;
@@ -72,25 +73,31 @@ impl Health {
     }
 }
 
-/// Looks at the app for as long as this is polled, and tells it to whoever asks; once each way to the log.
+/// Looks at all apps for as long as this is polled, and tells it to whoever asks; once each way to the log.
 pub(super) async fn watch(shared: &Shared) {
-    let each = shared.app.instances().iter().map(async |instance| {
-        let clock: Rc<dyn Clock> = Rc::new(Arc::clone(&shared.clock));
-        let pool = Rc::new(Pool::new(clock, shared.descriptors.clone()));
-        tokio::join!(
-            look_again(shared, instance, &pool),
-            knock_again(shared, instance, &pool)
-        );
-    });
-    join_all(each).await;
+    let each = |app| {
+        let instances = Standing::instances(app).iter();
+        instances.map(move |instance| watch_one(shared, app, instance))
+    };
+    let apps = shared.apps.iter().map(|app| &**app);
+    join_all(apps.flat_map(each)).await;
 }
 
-async fn look_again(shared: &Shared, instance: &Instance, pool: &Rc<Pool>) {
+async fn watch_one(shared: &Shared, app: &Standing, instance: &Instance) {
+    let clock: Rc<dyn Clock> = Rc::new(Arc::clone(&shared.clock));
+    let pool = Rc::new(Pool::new(clock, shared.descriptors.clone()));
+    tokio::join!(
+        look_again(shared, app, instance, &pool),
+        knock_again(app, instance, &pool)
+    );
+}
+
+async fn look_again(shared: &Shared, app: &Standing, instance: &Instance, pool: &Rc<Pool>) {
     let mut looker = Looker::default();
     loop {
         // What comes to its end has nothing more to say.
         if !shared.is_draining(shared.generation()) {
-            looker.look(shared, instance, pool).await;
+            looker.look(shared, app, instance, pool).await;
         }
         tokio::select! {
             () = sleep(EVERY) => {}
@@ -100,10 +107,10 @@ async fn look_again(shared: &Shared, instance: &Instance, pool: &Rc<Pool>) {
 }
 
 /// As often as that is wanted, which is while requests wait, or others have those of one that has just gone.
-async fn knock_again(shared: &Shared, instance: &Instance, pool: &Pool) {
+async fn knock_again(app: &Standing, instance: &Instance, pool: &Pool) {
     loop {
         tokio::select! {
-            () = shared.app.wanted() => {}
+            () = app.wanted() => {}
             () = instance.is_missed() => {}
         }
         let address = instance.load().address().cloned();
@@ -129,7 +136,13 @@ struct Looker {
 }
 
 impl Looker {
-    async fn look(&mut self, shared: &Shared, instance: &Instance, pool: &Rc<Pool>) {
+    async fn look(
+        &mut self,
+        shared: &Shared,
+        app: &Standing,
+        instance: &Instance,
+        pool: &Rc<Pool>,
+    ) {
         let Some(address) = instance.load().address().cloned() else {
             self.misses = 0;
             return;
@@ -138,7 +151,7 @@ impl Looker {
         pool.sweep();
         pool.move_to(Some(&address));
         let live = shared.live.load_full();
-        let seen = timeout(WITHIN, ask(pool, &live)).await;
+        let seen = timeout(WITHIN, ask(app, pool, &live)).await;
         let seen = match seen {
             Err(_) => Err(format!("it does not answer within {WITHIN:?}")),
             // That is nothing that the app could help.
@@ -204,9 +217,9 @@ impl Looker {
 }
 
 /// Whether the app at which `pool` is answers as it should.
-pub(super) async fn is_well(shared: &Shared, pool: &Rc<Pool>) -> bool {
+pub(super) async fn is_well(shared: &Shared, app: &Standing, pool: &Rc<Pool>) -> bool {
     let live = shared.live.load_full();
-    let answer = timeout(WITHIN, ask(pool, &live)).await;
+    let answer = timeout(WITHIN, ask(app, pool, &live)).await;
     matches!(answer, Ok(Ok(status)) if says_well(status))
 }
 
@@ -215,8 +228,9 @@ fn says_well(status: StatusCode) -> bool {
 }
 
 /// What the app answers, which is that all is well where it only has to accept a connection.
-async fn ask(pool: &Rc<Pool>, live: &Live) -> Result<StatusCode, Failure> {
-    let Some(health) = &live.health else {
+async fn ask(app: &Standing, pool: &Rc<Pool>, live: &Live) -> Result<StatusCode, Failure> {
+    let manner = live.manner(app.number());
+    let Some(health) = &manner.health else {
         return pool.knock().await.map(|()| StatusCode::OK);
     };
     let upstream = Upstream {
@@ -225,8 +239,8 @@ async fn ask(pool: &Rc<Pool>, live: &Live) -> Result<StatusCode, Failure> {
             stall: WITHIN,
         },
         by_path: false,
-        h2c: live.h2c,
-        host: live.app_host.clone(),
+        h2c: manner.h2c,
+        host: manner.host.clone(),
         placeholder: None,
         headers: live.suit.headers().clone(),
         reach: Reach::at_once(),
@@ -253,7 +267,6 @@ fn why(failure: &Failure, address: &AppAddress) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::Standing;
     use crate::metrics::Metrics;
 
     fn at(port: u16) -> AppAddress {
@@ -262,7 +275,7 @@ mod tests {
 
     #[test]
     fn two_misses_make_it_down_and_one_answer_up() {
-        let app = Standing::new(Arc::new(Metrics::new()), 1);
+        let app = Standing::new(&Metrics::new(), 0, &"".into(), 1);
         let app = &app.instances()[0];
         let mut looker = Looker::default();
         let mut note = |seen: Result<(), &str>| {
@@ -283,7 +296,7 @@ mod tests {
 
     #[test]
     fn what_was_told_of_one_is_nothing_to_another_in_its_place() {
-        let app = Standing::new(Arc::new(Metrics::new()), 2);
+        let app = Standing::new(&Metrics::new(), 0, &"".into(), 2);
         let app = &app.instances()[0];
         let other = AppAddress::Tcp(([127, 0, 0, 2], 1).into());
         let mut looker = Looker::default();

@@ -21,6 +21,8 @@ const MISSED: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Instance {
     number: usize,
+    /// How the log calls it, where there is more than one.
+    told: Option<Box<str>>,
     /// Whether there is no other.
     is_alone: bool,
     state: ArcSwap<AppState>,
@@ -47,7 +49,13 @@ pub(crate) struct Instance {
 }
 
 impl Instance {
-    pub(super) fn new(number: usize, is_alone: bool, whole: Arc<Whole>) -> Self {
+    pub(super) fn new(app: &str, number: usize, is_alone: bool, whole: Arc<Whole>) -> Self {
+        let told = match (app, is_alone) {
+            ("", true) => None,
+            ("", false) => Some(number.to_string()),
+            (app, true) => Some(app.to_owned()),
+            (app, false) => Some(format!("{app} {number}")),
+        };
         Self {
             number,
             is_alone,
@@ -61,14 +69,15 @@ impl Instance {
             work: Arc::default(),
             process: Mutex::default(),
             taken: AtomicBool::new(false),
-            restarts: Restarts::of((!is_alone).then_some(number)),
+            restarts: Restarts::of(told.as_deref()),
             whole,
+            told: told.map(Into::into),
         }
     }
 
-    /// Its number for the log, where there are several.
-    pub(super) fn told(&self) -> Option<usize> {
-        (!self.is_alone).then_some(self.number)
+    /// What the log calls it: the app's name, its number where there are several, or both.
+    pub(super) fn told(&self) -> Option<&str> {
+        self.told.as_deref()
     }
 
     /// Counted from 0.
@@ -120,7 +129,7 @@ impl Instance {
             (true, false) => up.fetch_sub(1, Ordering::AcqRel) - 1,
             _ => up.load(Ordering::Acquire),
         };
-        self.whole.metrics.app_up(up);
+        self.whole.gauges.are_up(up);
         self.rank_anew(self.away().is_some());
     }
 

@@ -1,5 +1,6 @@
 //! The app: started and watched over, or only found; in as many instances as it is to have.
 
+mod apps;
 mod command;
 mod exposed;
 mod falls;
@@ -16,8 +17,8 @@ mod standing;
 mod state;
 mod upstream;
 
+pub(crate) use apps::Apps;
 pub(crate) use command::{Ended, Fate, end};
-pub(crate) use falls::Falls;
 pub(crate) use health::Health;
 pub(crate) use instance::Instance;
 pub(crate) use process::INSTANCE;

@@ -36,7 +36,7 @@ pub(crate) struct Restarts {
     asked: Mutex<Option<Wish>>,
     wanted: Notify,
     /// Of which of several, for the log.
-    instance: Option<usize>,
+    instance: Option<Box<str>>,
 }
 
 /// That nobody else starts, ends or hands over the app as long as this is there.
@@ -48,15 +48,25 @@ pub(crate) struct Alone(#[expect(dead_code, reason = "held")] OwnedMutexGuard<()
 pub(super) struct Wish {
     asker: oneshot::Sender<Result<u32, String>>,
     alone: Alone,
-    instance: Option<usize>,
+    /// Of which app alone.
+    app: Option<String>,
+    instance: Option<Box<str>>,
 }
 
 impl Wish {
+    /// What the app has of the site that it is for, if it is for one alone.
+    pub(super) fn app(&self) -> Option<&str> {
+        self.app.as_deref()
+    }
+
     /// Tells whoever has asked how it went; nobody else's turn has come yet.
     pub(super) fn answer(self, how: Result<u32, String>) -> Alone {
         if let Err(why) = &how {
-            let instance = self.instance;
-            tracing::error!(why, instance, "the app has not been restarted");
+            tracing::error!(
+                why,
+                instance = self.instance.as_deref(),
+                "the app has not been restarted"
+            );
         }
         self.tell(how)
     }
@@ -71,20 +81,24 @@ impl Wish {
 
 impl Restarts {
     /// Of this instance, if it is one of several.
-    pub(super) fn of(instance: Option<usize>) -> Self {
+    pub(super) fn of(instance: Option<&str>) -> Self {
         Self {
-            instance,
+            instance: instance.map(Into::into),
             ..Self::default()
         }
     }
 
     /// Has the app started anew; gives the process that serves then, or says why none does.
     pub(crate) async fn ask(&self) -> Result<u32, String> {
-        self.ask_for(1).await
+        self.ask_for(None, 1).await
     }
 
-    /// The same of so many, of which each may take its time.
-    pub(crate) async fn ask_for(&self, instances: usize) -> Result<u32, String> {
+    /// The same of so many, of which each may take its time; of one `app` alone, if that is said.
+    pub(crate) async fn ask_for(
+        &self,
+        app: Option<String>,
+        instances: usize,
+    ) -> Result<u32, String> {
         let turn = Arc::clone(&self.alone).lock_owned();
         let Ok(alone) = timeout(TURN, turn).await else {
             return Err(
@@ -97,7 +111,8 @@ impl Restarts {
         let wish = Wish {
             asker,
             alone: Alone(alone),
-            instance: self.instance,
+            app,
+            instance: self.instance.clone(),
         };
         *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(wish);
         self.wanted.notify_one();
@@ -149,14 +164,14 @@ pub(super) enum Next {
 
 /// Starts the app once more, and waits until it is well, for as long as a start may take.
 pub(super) async fn next(of: Of<'_>, runs: &mut Process) -> Next {
-    let Of { shared, plan, .. } = of;
+    let Of { plan, .. } = of;
     let mut process = match of.start() {
         Ok(process) => process,
         Err(error) => return Next::Failed(format!("it cannot be started: {error}")),
     };
     let port = process.port();
     let failed = tokio::select! {
-        up = timeout(plan.start_timeout, well(shared, port)) => match up {
+        up = timeout(plan.start_timeout, well(of, port)) => match up {
             Ok(address) => return Next::Serves(process, address),
             Err(_) => format!(
                 "the new app is not up after {:?}: it does not accept connections on PORT, or does not answer \
@@ -187,12 +202,13 @@ fn told(status: &io::Result<Option<ExitStatus>>) -> String {
 }
 
 /// Where an app answers as it should on `port`, sooner or later.
-async fn well(shared: &Shared, port: u16) -> AppAddress {
+async fn well(of: Of<'_>, port: u16) -> AppAddress {
+    let Of { shared, app, .. } = of;
     let address = AppAddress::Tcp(accepting(port).await);
     let clock: Rc<dyn Clock> = Rc::new(Arc::clone(&shared.clock));
     let pool = Rc::new(Pool::new(clock, shared.descriptors.clone()));
     pool.move_to(Some(&address));
-    while !health::is_well(shared, &pool).await {
+    while !health::is_well(shared, app, &pool).await {
         sleep(LOOK).await;
     }
     address
@@ -210,9 +226,10 @@ pub(super) async fn serve(
         shared,
         instance,
         plan,
+        ..
     } = of;
     // Whoever has asked for a start and waits for it, since no other app was there any more, is told how it is.
-    let well = timeout(plan.start_timeout, well(shared, process.port()));
+    let well = timeout(plan.start_timeout, well(of, process.port()));
     let mut well = std::pin::pin!(well);
     loop {
         let is_wished = after.is_wished();
@@ -248,7 +265,7 @@ pub(super) async fn serve(
                 let alone = asked.answer(Ok(process.number()));
                 let end = wind_down(
                     Arc::clone(shared),
-                    (instance.told(), before),
+                    (instance.told().map(str::to_owned), before),
                     plan.grace,
                     alone,
                 );
@@ -314,7 +331,7 @@ impl After {
 /// Ends an app in whose place another serves, once nobody of ours is at it any more, or after `grace`.
 pub(super) async fn wind_down(
     shared: Arc<Shared>,
-    (instance, mut process): (Option<usize>, Process),
+    (instance, mut process): (Option<String>, Process),
     grace: Duration,
     alone: Alone,
 ) {
@@ -345,7 +362,7 @@ mod tests {
     async fn who_has_many_restarted_is_told_in_time_that_it_goes_on() {
         let restarts = Restarts::default();
         let begun = tokio::time::Instant::now();
-        let (told, _wish) = tokio::join!(restarts.ask_for(64), restarts.wanted());
+        let (told, _wish) = tokio::join!(restarts.ask_for(None, 64), restarts.wanted());
         assert!(told.unwrap_err().contains("log says how it ends"));
         assert_eq!(begun.elapsed(), LONGEST_OF_SEVERAL);
     }

@@ -1,14 +1,18 @@
-//! The app of the configuration: a command that is watched over, or a server that is followed, in each instance.
+//! The apps of the configuration: commands that are watched over, or servers that are followed, in each instance.
 
 use std::collections::HashMap;
 use std::future::pending;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
+use futures_util::StreamExt as _;
 use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
 use tokio::sync::watch;
 
 use super::command::{Ended, Fate, Of, Plan, decided, supervise};
+use super::rolling::Starter;
+use super::standing::Standing;
 use super::state::AppState;
 use super::upstream::follow;
 use super::{health, rolling};
@@ -19,32 +23,89 @@ use crate::surroundings::Surroundings;
 
 /// The instances that the gateway before this one has started, if they are to be started the same way.
 pub(crate) fn left(settings: &Settings, around: &Surroundings) -> Vec<(AppLeft, OwnedFd)> {
-    let (App::Command { command, .. }, Some(heir)) = (&settings.app, &around.heir) else {
+    let Some(heir) = &around.heir else {
         return Vec::new();
     };
     let user = settings.account.as_ref().map(ToString::to_string);
     let told = settings.tells_of_nonces(around);
-    heir.apps(command, user.as_deref(), told, settings.app.instances())
+    let of = |(name, app): (&str, &App)| match app {
+        App::Command {
+            command, instances, ..
+        } => heir.apps((name, command), user.as_deref(), told, *instances),
+        App::Upstream { .. } | App::Own(_) => Vec::new(),
+    };
+    settings.apps().flat_map(of).collect()
 }
 
-/// Runs the app, or follows it; resolves when a command of ours has ended for good.
+/// Runs all apps, or follows them; resolves when a command of ours has ended for good.
 pub(crate) async fn run(
     shared: Arc<Shared>,
     settings: Settings,
     left: Vec<(AppLeft, OwnedFd)>,
     mut fate: watch::Receiver<Fate>,
 ) -> Ended {
-    let listeners = settings.listeners();
-    match settings.app {
+    let mut left: HashMap<String, Vec<_>> =
+        { left.into_iter() }.fold(HashMap::new(), |mut all, (app, process)| {
+            all.entry(app.app.clone()).or_default().push((app, process));
+            all
+        });
+    // Where one cannot be started, the others come to their end in order.
+    let (end, common) = watch::channel(*fate.borrow_and_update());
+    let apps: FuturesUnordered<_> = { shared.apps.iter().zip(settings.apps()) }
+        .map(|(standing, (name, app))| {
+            let left = left.remove(name).unwrap_or_default();
+            run_one((&shared, standing), (&settings, app), left, common.clone())
+        })
+        .collect();
+    drop(common);
+    let starters: Vec<Starter> = { settings.apps() }
+        .map(|(_, app)| match app {
+            App::Command { .. } => Starter::Gateway,
+            App::Upstream { .. } => Starter::Elsewhere,
+            App::Own(_) => Starter::Program,
+        })
+        .collect();
+    let decides = async {
+        while fate.changed().await.is_ok() {
+            end.send_replace(*fate.borrow_and_update());
+        }
+        end.send_replace(fate.borrow().with_its_gateway());
+        pending::<()>().await;
+    };
+    tokio::select! {
+        ended = all(apps, || _ = end.send_replace(Fate::Ends)) => ended,
+        () = decides => Ended::Stopped,
+        () = health::watch(&shared) => Ended::Stopped,
+        () = rolling::restart_as_asked(&shared, &starters) => Ended::Stopped,
+    }
+}
+
+/// Waits until all apps have ended; once one has that is not to, the others are told by `end`.
+async fn all(mut apps: FuturesUnordered<impl Future<Output = Ended>>, end: impl Fn()) -> Ended {
+    let mut came_to = Ended::Stopped;
+    while let Some(ended) = apps.next().await {
+        if matches!(came_to, Ended::Stopped) && !matches!(ended, Ended::Stopped) {
+            came_to = ended;
+            end();
+        }
+    }
+    came_to
+}
+
+/// Runs one app, or follows it.
+async fn run_one(
+    (shared, standing): (&Arc<Shared>, &Arc<Standing>),
+    (settings, app): (&Settings, &App),
+    left: Vec<(AppLeft, OwnedFd)>,
+    mut fate: watch::Receiver<Fate>,
+) -> Ended {
+    match app {
         App::Own(_) => {
-            for instance in shared.app.instances() {
+            for instance in standing.instances() {
                 instance.set(AppState::Own);
                 instance.accepts();
             }
-            tokio::select! {
-                _ = decided(&mut fate) => {}
-                () = refuse_restarts(&shared, OWN) => {}
-            }
+            decided(&mut fate).await;
             Ended::Stopped
         }
         App::Command {
@@ -53,29 +114,24 @@ pub(crate) async fn run(
             ..
         } => {
             let plan = Plan {
-                command,
-                start_timeout,
-                placeholder: settings.live.placeholder,
-                account: settings.account,
+                command: command.clone(),
+                start_timeout: *start_timeout,
+                placeholder: settings.live.placeholder.clone(),
+                account: settings.account.clone(),
                 grace: settings.drain,
             };
-            tokio::select! {
-                ended = supervise_all(&shared, &plan, left, fate) => ended,
-                () = health::watch(&shared) => Ended::Stopped,
-                () = rolling::restart_as_asked(&shared) => Ended::Stopped,
-            }
+            supervise_all((shared, standing), &plan, left, fate).await
         }
         App::Upstream { upstreams, .. } => {
+            let listeners = settings.listeners();
             // One name may have several.
-            let of_each = shared.app.instances().len() / upstreams.len().max(1);
-            let each = shared.app.instances().chunks(of_each.max(1));
-            let follows = { each.zip(&upstreams) }.map(|(instances, (upstream, tls))| {
+            let of_each = standing.instances().len() / upstreams.len().max(1);
+            let each = standing.instances().chunks(of_each.max(1));
+            let follows = { each.zip(upstreams) }.map(|(instances, (upstream, tls))| {
                 follow(instances, upstream, tls.clone(), listeners)
             });
             tokio::select! {
                 _ = decided(&mut fate) => {}
-                () = refuse_restarts(&shared, ELSEWHERE) => {}
-                () = health::watch(&shared) => {}
                 // A name is followed for as long as the gateway runs, an address until it is known.
                 () = async {
                     join_all(follows).await;
@@ -92,7 +148,7 @@ pub(crate) async fn run(
 /// The others are started once the first accepts connections: what an app does at its start, such as a migration, is
 /// done by one, and an app that cannot start says so once.
 async fn supervise_all(
-    shared: &Arc<Shared>,
+    (shared, app): (&Arc<Shared>, &Standing),
     plan: &Plan,
     left: Vec<(AppLeft, OwnedFd)>,
     fate: watch::Receiver<Fate>,
@@ -101,12 +157,13 @@ async fn supervise_all(
     let mut left: HashMap<usize, _> = { left.into_iter() }
         .map(|left| (left.0.instance, left))
         .collect();
-    let mut each = shared.app.instances().iter().map(|instance| {
+    let mut each = app.instances().iter().map(|instance| {
         let number = instance.number();
         let adopted = left.remove(&number);
         let is_tried = has_been_up || number > 0;
         let of = Of {
             shared,
+            app,
             instance,
             plan,
         };
@@ -120,7 +177,7 @@ async fn supervise_all(
     let others = async {
         let begin = tokio::select! {
             _ = decided(&mut until), if !has_been_up => false,
-            () = shared.app.has_been_seen(), if !has_been_up => true,
+            () = app.has_been_seen(), if !has_been_up => true,
             else => true,
         };
         if begin {
@@ -137,20 +194,4 @@ async fn supervise_all(
         others.await;
     }
     ended
-}
-
-/// Why an app is not started anew that somebody else starts.
-const ELSEWHERE: &str = "the gateway has not started the app (`app.upstream`), and cannot start it anew: restart it \
-                         where it was started; requests wait for it meanwhile (`app.patience`)";
-
-/// Why one is not that is a part of this program.
-const OWN: &str = "the app is a service of the very program that serves, and does not restart without it: `panoply \
-                   upgrade` has the program that is installed take over, without a request lost";
-
-/// An app that is not the gateway's to start is not its to start anew.
-async fn refuse_restarts(shared: &Shared, why: &str) {
-    loop {
-        let asked = shared.restarts.wanted().await;
-        drop(asked.answer(Err(why.to_owned())));
-    }
 }

@@ -3,30 +3,36 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
+use super::falls::Falls;
 use super::instance::Instance;
 use super::state::AppState;
-use crate::metrics::Metrics;
+use crate::metrics::{AppGauges, Metrics};
 
 /// How many requests wait for it at once. Node.js, by itself, lets as many connections wait to be accepted: all that
 /// wait come together.
 const MOST_WAITING: usize = 500;
 
-/// How the instances of the app stand, for all threads.
+/// How the instances of an app stand, for all threads.
 #[derive(Debug)]
 pub(crate) struct Standing {
+    /// Among all apps; 0 is the one that has what no other has.
+    number: usize,
+    /// What it has of the site; empty of that one.
+    name: Arc<str>,
     instances: Box<[Instance]>,
     whole: Arc<Whole>,
+    pub(crate) falls: Falls,
 }
 
 /// What they have in common.
 #[derive(Debug)]
 pub(super) struct Whole {
-    pub(super) metrics: Arc<Metrics>,
+    pub(super) gauges: AppGauges,
     /// How many are up.
     pub(super) up: AtomicU32,
     /// How many are to be.
@@ -46,25 +52,61 @@ impl Whole {
             (true, false) => self.all.fetch_add(1, Ordering::AcqRel) + 1,
             _ => return,
         };
-        self.metrics.app_instances(all);
+        self.gauges.are_to_be(all);
     }
 }
 
 impl Standing {
     /// Of so many, of which no one has come up.
-    pub(crate) fn new(metrics: Arc<Metrics>, instances: usize) -> Self {
+    pub(crate) fn new(metrics: &Metrics, number: usize, name: &Arc<str>, instances: usize) -> Self {
         let whole = Arc::new(Whole {
-            metrics,
+            gauges: metrics.app(name),
             up: AtomicU32::new(0),
             all: AtomicUsize::new(instances.max(1)),
             waiting: AtomicUsize::new(0),
             wanted: Notify::new(),
             seen: watch::Sender::new(0),
         });
-        let instance = |number| Instance::new(number, instances < 2, Arc::clone(&whole));
+        let instance = |number| Instance::new(name, number, instances < 2, Arc::clone(&whole));
         let instances: Box<[_]> = (0..instances.max(1)).map(instance).collect();
-        whole.metrics.app_instances(instances.len());
-        Self { instances, whole }
+        whole.gauges.are_to_be(instances.len());
+        Self {
+            number,
+            name: Arc::clone(name),
+            instances,
+            whole,
+            falls: Falls::default(),
+        }
+    }
+
+    /// Its number among all apps; 0 is the one that has what no other has.
+    pub(crate) const fn number(&self) -> usize {
+        self.number
+    }
+
+    /// What it has of the site: `/api`, or nothing of the app that has what no other has.
+    pub(crate) const fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// Whether it is the one that has what no other has.
+    pub(crate) const fn is_main(&self) -> bool {
+        self.number == 0
+    }
+
+    /// What it is called: by what it has of the site, which is `/` of the one that has what no other has.
+    pub(crate) fn label(&self) -> &str {
+        if self.name.is_empty() {
+            "/"
+        } else {
+            &self.name
+        }
+    }
+
+    /// One of its instances has ended by itself.
+    pub(super) fn note_fall(&self, status: &str, at: SystemTime) {
+        self.falls.note(status, at);
+        self.whole.gauges.has_ended();
     }
 
     pub(crate) const fn instances(&self) -> &[Instance] {
@@ -84,6 +126,13 @@ impl Standing {
     /// Whether it is known of each how it stands.
     pub(crate) fn is_known(&self) -> bool {
         self.instances.iter().all(|one| one.load().is_known())
+    }
+
+    /// Whether nobody need wait for it before he serves: it is known how it stands or, where it has but a part of the
+    /// site, that it does not come up at once.
+    pub(crate) fn is_settled(&self) -> bool {
+        let is_tried = || self.instances.iter().all(Instance::is_tried);
+        self.is_known() || self.is_up() || (!self.is_main() && is_tried())
     }
 
     /// Whether it is known of each how it stands or, where something is amiss with some, `least` are up all the same.
@@ -186,7 +235,7 @@ mod tests {
     const PATIENCE: Duration = Duration::from_secs(5);
 
     fn standing(instances: usize) -> Standing {
-        Standing::new(Arc::new(Metrics::new()), instances)
+        Standing::new(&Metrics::new(), 0, &"".into(), instances)
     }
 
     fn at(port: u16) -> AppAddress {

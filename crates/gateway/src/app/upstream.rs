@@ -289,7 +289,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_name_that_is_not_found_is_waited_for_by_nobody() {
-        let app = crate::app::Standing::new(Arc::new(crate::metrics::Metrics::new()), 2);
+        let app = crate::app::Standing::new(&crate::metrics::Metrics::new(), 0, &"".into(), 2);
         let [one, other] = app.instances() else {
             panic!("two")
         };

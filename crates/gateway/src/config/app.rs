@@ -58,7 +58,9 @@ pub enum AppOrigin {
 }
 
 /// A list of words; whoever writes a line as for a shell is told how the list would be.
-fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+pub(super) fn words<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<String>>, D::Error> {
     struct Words;
 
     impl<'de> de::Visitor<'de> for Words {

@@ -227,7 +227,7 @@ mod tests {
     use crate::config::Config;
 
     /// Tables, lists of tables, and what has names that are somebody's to choose: they are for the file.
-    const FOR_THE_FILE: [&str; 8] = [
+    const FOR_THE_FILE: [&str; 9] = [
         "access",
         "cookies.names",
         "limit",
@@ -235,6 +235,7 @@ mod tests {
         "login",
         "pages.html",
         "pages.problem",
+        "route",
         "tls.certificates",
     ];
 

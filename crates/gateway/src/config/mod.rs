@@ -14,6 +14,7 @@ mod limits;
 mod listen;
 mod locate;
 mod pages;
+mod route;
 mod run;
 mod store;
 mod suggest;
@@ -38,6 +39,7 @@ pub use layers::{Loaded, Origin, Source};
 pub use limits::{LimitsConfig, PathLimitsConfig};
 pub use listen::{Address, HostsConfig, ListenConfig};
 pub use pages::{FrameworkErrors, PagesConfig};
+pub use route::RouteConfig;
 pub use run::RunConfig;
 pub use store::{StoreConfig, StoreUrl};
 pub use units::{ByteSize, Span};
@@ -49,6 +51,8 @@ pub use units::{ByteSize, Span};
 pub struct Config {
     /// The app: a command to start, or the address of one that runs.
     pub app: AppConfig,
+    /// Other apps, by path or name.
+    pub route: Vec<RouteConfig>,
     /// Where to listen.
     pub listen: ListenConfig,
     /// As whom everything runs.

@@ -152,6 +152,8 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("global_rate_limit", "`[[limit]]`"),
     ("grace_period", "`limits.drain`"),
     ("graceful_timeout", "`limits.drain`"),
+    ("handle", "`[[route]]`"),
+    ("handle_path", "`[[route]]` with `strip_path = true`"),
     ("handle_errors", "`pages.html`"),
     ("hard_stop_after", "`limits.drain`"),
     (
@@ -186,7 +188,8 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("load_balancer", "a list in `app.upstream`"),
     (
         "location",
-        "`[[headers.path]]`, `[[access]]`, `[[limit]]` or `[[login]]`, each with paths of its own",
+        "`[[route]]` for another app, or `[[headers.path]]`, `[[access]]`, `[[limit]]` or `[[login]]`, each with paths \
+         of its own",
     ),
     ("log_format", "`log.format`"),
     ("log_level", "`log.level`"),
@@ -234,6 +237,8 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "the way of things: who stalls is reset",
     ),
     ("reverse_proxy", "`app.upstream`"),
+    ("router", "`[[route]]`"),
+    ("routers", "`[[route]]`"),
     ("root", "nothing: files are the app's to serve"),
     (
         "satisfy",
@@ -243,7 +248,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("send_timeout", "`limits.stall_timeout`"),
     (
         "server",
-        "`app.upstream` for the app, `[listen]` for the gateway",
+        "`app.upstream` for the app, `[[route]]` for another one, `[listen]` for the gateway",
     ),
     ("server_name", "`tls.domains`"),
     ("server_tokens", "nothing: `Server` is not sent on"),
@@ -266,6 +271,13 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("ssl_ciphers", "`tls.profile`"),
     ("ssl_protocols", "`tls.profile`"),
     ("start", "`app.command`"),
+    ("strip_prefix", "`strip_path` of a table `[[route]]`"),
+    ("stripprefix", "`strip_path` of a table `[[route]]`"),
+    ("path_prefix", "`path` of a table `[[route]]`"),
+    ("use_backend", "`[[route]]`"),
+    ("server_names", "`domains` of a table `[[route]]`"),
+    ("vhost", "`[[route]]`"),
+    ("apps", "`[[route]]`, for each but the first"),
     ("sticky", "`app.affinity`"),
     ("threads", "`listen.workers`"),
     ("trust_proxy", "`client.trusted_proxies`"),

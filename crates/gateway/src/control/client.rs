@@ -220,15 +220,18 @@ impl Control {
         }
     }
 
-    /// Has the app that the gateway has started be started anew, without a request that fails; gives the process that
-    /// serves from now on.
+    /// Has the apps that the gateway has started be started anew, without a request that fails: all of them, or the one
+    /// that has `app` of the site, which is `/` for that of `[app]`. Gives the process that was the last to serve.
     ///
     /// # Errors
     ///
     /// When no gateway answers, the app is not its own to start, or the new one does not come up: then the old one
     /// goes on.
-    pub fn restart(&self) -> Result<u32, ControlError> {
-        match self.ask(&Ask::Restart)? {
+    pub fn restart(&self, app: Option<&str>) -> Result<u32, ControlError> {
+        let ask = app.map_or(Ask::Restart, |app| Ask::RestartOf {
+            app: app.to_owned(),
+        });
+        match self.ask(&ask)? {
             Said::Restarted { process } => Ok(process),
             said => Err(unexpected(said)),
         }

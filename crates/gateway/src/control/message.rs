@@ -114,6 +114,9 @@ pub struct Status {
     /// Its instances.
     #[serde(default)]
     pub instances: Vec<InstanceEntry>,
+    /// The apps that have a part of the site (`[[route]]`).
+    #[serde(default)]
+    pub routes: Vec<RouteEntry>,
     /// The store: `answers`, `answers, but` what somebody must act on, or `does not answer`,
     /// with what is wrong where that is known.
     pub store: String,
@@ -145,7 +148,27 @@ pub struct Reports {
     pub policies: Vec<(String, String, String)>,
 }
 
-/// How one instance of the app stands.
+impl Status {
+    /// Whether every app is up.
+    pub fn are_apps_up(&self) -> bool {
+        let mut apps = self.routes.iter().map(|route| &route.app);
+        self.app.starts_with("up") && apps.all(|app| app.starts_with("up"))
+    }
+}
+
+/// How the app of a route stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RouteEntry {
+    /// What it has of the site: `/api`, `api.shop.example` or `api.shop.example/v2`.
+    pub name: String,
+    /// As [`Status::app`].
+    pub app: String,
+    /// Its instances.
+    pub instances: Vec<InstanceEntry>,
+}
+
+/// How one instance of an app stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct InstanceEntry {
@@ -221,8 +244,10 @@ pub(super) enum Ask {
     PassOn { reports: Vec<Received> },
     /// To read the configuration again.
     Reload,
-    /// To start the app anew.
+    /// To start all apps anew.
     Restart,
+    /// To start the one anew that has this of the site.
+    RestartOf { app: String },
 }
 
 /// What is answered.
@@ -277,6 +302,7 @@ mod tests {
                 process: 1,
                 app: String::new(),
                 instances: Vec::new(),
+                routes: Vec::new(),
                 store: String::new(),
                 blocks,
                 certificates: Vec::new(),

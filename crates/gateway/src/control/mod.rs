@@ -13,7 +13,7 @@ mod status;
 
 pub use client::{Control, ControlError};
 pub(crate) use decision::{OwnedOp, decide_at, with_ops};
-pub use message::{BlockEntry, CertificateEntry, InstanceEntry, Reports, Status};
+pub use message::{BlockEntry, CertificateEntry, InstanceEntry, Reports, RouteEntry, Status};
 pub(crate) use pulse::Pulse;
 pub(crate) use server::{Asker, Desk, serve};
 pub(crate) use socket::{Socket, bind, find, tell_of_another};

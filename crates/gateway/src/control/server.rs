@@ -17,6 +17,7 @@ use super::message::{Ask, BlockEntry, LONGEST, PAGE, Reports, Said};
 use super::socket::Socket;
 use super::status::status;
 use super::{PATIENCE, blocks};
+use crate::app::Standing;
 use crate::descriptors::Once;
 use crate::settings::Live;
 use crate::shared::Shared;
@@ -85,7 +86,7 @@ async fn exchange(mut stream: UnixStream, desk: &Desk, waited: bool) -> io::Resu
         .await?;
     let said = match serde_json::from_str(&line) {
         // That was said to another gateway, and may have come about.
-        Ok(Ask::Upgrade | Ask::Restart) if waited => Said::Failed {
+        Ok(Ask::Upgrade | Ask::Restart | Ask::RestartOf { .. }) if waited => Said::Failed {
             why:
                 "one gateway was just taking over from another: `panoply status` says which serves"
                     .to_owned(),
@@ -175,13 +176,8 @@ async fn answer(ask: Ask, desk: &Desk) -> Said {
                 Err(why) => Said::Failed { why },
             };
         }
-        Ask::Restart => {
-            let all = shared.app.instances().len();
-            return match shared.restarts.ask_for(all).await {
-                Ok(process) => Said::Restarted { process },
-                Err(why) => Said::Failed { why },
-            };
-        }
+        Ask::Restart => return restart(shared, None).await,
+        Ask::RestartOf { app } => return restart(shared, Some(app)).await,
         Ask::Revoke { name, reason } => return revoke(&live, &name, reason).await,
         Ask::ReleaseClient { client } => {
             let client = blocks::client(&live, client);
@@ -192,6 +188,16 @@ async fn answer(ask: Ask, desk: &Desk) -> Said {
         Ask::EndMaintenance => return blocks::open(list).await,
     };
     done.unwrap_or_else(|error| failed(&error))
+}
+
+async fn restart(shared: &Shared, app: Option<String>) -> Said {
+    let meant = |one: &&Arc<Standing>| app.as_deref().is_none_or(|app| app == one.label());
+    let meant = shared.apps.iter().filter(meant);
+    let all = meant.map(|app| app.instances().len()).sum();
+    match shared.restarts.ask_for(app, all).await {
+        Ok(process) => Said::Restarted { process },
+        Err(why) => Said::Failed { why },
+    }
 }
 
 async fn upgrade(desk: &Desk) -> Said {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use panoply_core::{CertificateSource, CounterStore as _};
 use panoply_tls::{CertificateInfo, Date};
 
-use super::message::{CertificateEntry, InstanceEntry, PAGE, Status};
-use crate::app::{AppState, Instance};
+use super::message::{CertificateEntry, InstanceEntry, PAGE, RouteEntry, Status};
+use crate::app::{AppState, Instance, Standing};
 use crate::config::Span;
 use crate::settings::Live;
 use crate::shared::Shared;
@@ -45,10 +45,34 @@ fn maintenance(live: &Live) -> Option<String> {
     ))
 }
 
+/// How an app stands, and whether it has ended of late.
+fn app(standing: &Standing) -> String {
+    let mut app = standing.to_string();
+    app.extend(standing.falls.told());
+    app
+}
+
+fn instances(app: &Standing) -> Vec<InstanceEntry> {
+    let instances = app.instances();
+    let is_there = |instance: &&Instance| **instance.load() != AppState::Vacant;
+    let entry = |instance: &Instance| {
+        let state = instance.load();
+        let process = instance.process();
+        let process = process.map(|(process, _)| process.as_raw_nonzero().get().unsigned_abs());
+        let requests = instance.work().requests();
+        InstanceEntry {
+            number: instance.number(),
+            state: state.word().to_owned(),
+            standing: state.to_string(),
+            process,
+            requests: (instances.len() > 1).then_some(requests),
+        }
+    };
+    instances.iter().filter(is_there).map(entry).collect()
+}
+
 pub(crate) async fn status(shared: &Shared, store: &Deferred) -> Status {
     let live = shared.live.load_full();
-    let mut app = shared.app.to_string();
-    app.extend(shared.falls.told());
     let blocks = store.blocks(None, PAGE).await;
     let answers = match (blocks.is_ok(), &*shared.store_trouble.load()) {
         (true, None) => "answers".to_owned(),
@@ -97,26 +121,18 @@ pub(crate) async fn status(shared: &Shared, store: &Deferred) -> Status {
     let warnings = warnings
         .chain(lost)
         .chain(forgets.map(|why| why.to_string()));
-    let instances = shared.app.instances();
-    let is_there = |instance: &&Instance| **instance.load() != AppState::Vacant;
-    let entry = |instance: &Instance| {
-        let state = instance.load();
-        let process = instance.process();
-        let process = process.map(|(process, _)| process.as_raw_nonzero().get().unsigned_abs());
-        let requests = instance.work().requests();
-        InstanceEntry {
-            number: instance.number(),
-            state: state.word().to_owned(),
-            standing: state.to_string(),
-            process,
-            requests: (instances.len() > 1).then_some(requests),
-        }
-    };
     Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         process: std::process::id(),
-        app,
-        instances: instances.iter().filter(is_there).map(entry).collect(),
+        app: app(shared.apps.main()),
+        instances: instances(shared.apps.main()),
+        routes: { shared.apps.routed().iter() }
+            .map(|one| RouteEntry {
+                name: one.name().to_string(),
+                app: app(one),
+                instances: instances(one),
+            })
+            .collect(),
         store: answers,
         blocks: blocks.ok().map(|page| page.len()),
         certificates,

@@ -1,5 +1,6 @@
 //! The end of the one that is to come.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -30,8 +31,8 @@ struct Inner {
     line: OwnedFd,
     placeholder: Option<Arc<str>>,
     tickets: Vec<Secret>,
-    /// How many instances of the app run.
-    instances: usize,
+    /// How many instances run, by what their apps have of the site.
+    instances: HashMap<String, usize>,
     left: Mutex<Left>,
 }
 
@@ -93,7 +94,7 @@ impl Heir {
             line,
             placeholder: placeholder.map(Arc::from),
             tickets: tickets.into_secrets(),
-            instances: left.apps.len(),
+            instances: left.count(),
             left: Mutex::new(left),
         }))))
     }
@@ -114,10 +115,10 @@ impl Heir {
         &self.0.tickets
     }
 
-    /// How many instances of the app the gateway that runs has, all that accept connections; none where it has not
-    /// started them.
-    pub(crate) fn had(&self) -> usize {
-        self.0.instances
+    /// How many instances of the app of this name the gateway that runs has, all that accept connections; none where it
+    /// has not started them.
+    pub(crate) fn had(&self, app: &str) -> usize {
+        self.0.instances.get(app).copied().unwrap_or_default()
     }
 
     /// Whether the gateway that has started this one has ended: nobody else serves.
@@ -152,18 +153,19 @@ impl Heir {
         addresses.find(|address| address.port() == port)
     }
 
-    /// Up to so many `instances` of the app that run, if they were started the same way, and `told` where a nonce
-    /// belongs if they are to be.
+    /// Up to so many `instances` that run of the app of this `name`, if they were started the same way, and `told` where
+    /// a nonce belongs if they are to be.
     pub(crate) fn apps(
         &self,
-        command: &[String],
+        (name, command): (&str, &[String]),
         user: Option<&str>,
         told: bool,
         instances: usize,
     ) -> Vec<(AppLeft, OwnedFd)> {
         let mut left = self.0.left.lock().unwrap_or_else(PoisonError::into_inner);
         let same = |app: &AppLeft| {
-            app.command == command
+            app.app == name
+                && app.command == command
                 && app.user.as_deref() == user
                 && (app.told || !told)
                 && app.instance < instances
@@ -263,6 +265,14 @@ fn is_end(error: &io::Error) -> bool {
 }
 
 impl Left {
+    fn count(&self) -> HashMap<String, usize> {
+        let mut all = HashMap::new();
+        for (app, _) in &self.apps {
+            *all.entry(app.app.clone()).or_default() += 1;
+        }
+        all
+    }
+
     /// More sockets of an entrance than fit into one message come in several.
     fn add(&mut self, entrance: Entrance, address: Option<SocketAddr>, with: Sockets) {
         let known = self.sockets.iter_mut();

@@ -78,6 +78,9 @@ pub(crate) struct AppLeft {
     /// Which of several; an older program has one.
     #[serde(default)]
     pub(crate) instance: usize,
+    /// What the app has of the site; an older program has one, which has everything.
+    #[serde(default)]
+    pub(crate) app: String,
 }
 
 const fn is_taken_for_told() -> bool {
@@ -91,8 +94,8 @@ impl AppLeft {
     ///
     /// When it has ended.
     pub(crate) fn of(
+        (app, command): (&str, &[String]),
         (instance, process, port): (usize, Pid, u16),
-        command: &[String],
         user: Option<String>,
         told: bool,
     ) -> io::Result<(Self, OwnedFd)> {
@@ -104,6 +107,7 @@ impl AppLeft {
             user,
             told,
             instance,
+            app: app.to_owned(),
         };
         Ok((left, descriptor))
     }

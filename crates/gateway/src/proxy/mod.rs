@@ -1,5 +1,6 @@
 //! From a request that may pass to the app's answer.
 
+mod below;
 mod deadlines;
 mod forward;
 mod framework;
@@ -28,6 +29,7 @@ use panoply_core::Refusal;
 
 use crate::body::Broken;
 
+pub(crate) use below::Below;
 pub(crate) use forward::{Forwarding, Upstream, forward, forward_over};
 pub(crate) use framework::{may_be as may_be_framework_error, replaced as without_framework_error};
 pub(crate) use headers::{end_hops, named, to_service, upgrade};

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::net::IpAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use panoply_core::Clock;
 
@@ -11,9 +12,10 @@ use super::pool::Pool;
 use crate::app::{Rank, Standing};
 use crate::descriptors::Descriptors;
 
-/// One pool for each instance.
+/// One pool for each instance of an app.
 #[derive(Debug)]
 pub(crate) struct Pools {
+    app: Arc<Standing>,
     /// In the order of their numbers.
     all: Box<[Rc<Pool>]>,
     /// The next to be asked of those that have as little to do.
@@ -22,8 +24,16 @@ pub(crate) struct Pools {
 
 impl Pools {
     /// Of an app that stands so.
-    pub(crate) fn new(app: &Standing, clock: Rc<dyn Clock>, descriptors: Descriptors) -> Self {
-        let mut first = Pool::new(clock, descriptors);
+    pub(crate) fn new(app: &Arc<Standing>, clock: Rc<dyn Clock>, descriptors: Descriptors) -> Self {
+        Self::with(app, Pool::new(clock, descriptors))
+    }
+
+    /// Of another app, of the same worker.
+    pub(crate) fn beside(&self, app: &Arc<Standing>) -> Self {
+        Self::with(app, self.common().beside())
+    }
+
+    fn with(app: &Arc<Standing>, mut first: Pool) -> Self {
         if let [one, _, ..] = app.instances() {
             first = first.counted_by(one.number(), one.work());
         }
@@ -31,9 +41,20 @@ impl Pools {
         let others = others.map(|one| Rc::new(first.beside().counted_by(one.number(), one.work())));
         let others: Vec<_> = others.collect();
         Self {
+            app: Arc::clone(app),
             all: std::iter::once(Rc::new(first)).chain(others).collect(),
             turn: Cell::new(0),
         }
+    }
+
+    /// How the app stands.
+    pub(super) const fn app(&self) -> &Arc<Standing> {
+        &self.app
+    }
+
+    /// Whether there are several instances.
+    pub(crate) const fn are_several(&self) -> bool {
+        self.all.len() > 1
     }
 
     /// What is the same for all of them, such as the moment.
@@ -49,8 +70,8 @@ impl Pools {
     }
 
     /// Goes to where the instances are: nobody who is idle is to keep one that another has taken the place of.
-    pub(crate) fn follow(&self, app: &Standing) {
-        for (pool, instance) in self.all.iter().zip(app.instances()) {
+    pub(crate) fn follow(&self) {
+        for (pool, instance) in self.all.iter().zip(self.app.instances()) {
             pool.move_to(instance.load().address());
         }
     }
@@ -72,36 +93,37 @@ impl Pools {
 
     /// The instance for a request: of those that stand best the one that has the least to do or, with a `client`, that
     /// one's own.
-    pub(crate) fn choose(&self, app: &Standing, client: Option<Client>) -> Choice {
+    pub(crate) fn choose(&self, client: Option<Client>) -> Choice {
         let mut choice = Choice {
             pool: Rc::clone(self.common()),
             client,
             tried: u64::from(self.all.len() == 1),
         };
         if self.all.len() > 1 {
-            self.next(app, &mut choice, Rank::Away);
-        } else if let Some(instance) = app.instances().first() {
+            self.next(&mut choice, Rank::Away);
+        } else if let Some(instance) = self.app.instances().first() {
             choice.pool.move_to(instance.load().address());
         }
         choice
     }
 
     /// Where there are others, nobody else is sent to that one until it has been seen again.
-    pub(super) fn miss(&self, app: &Standing, pool: &Rc<Pool>) {
+    pub(super) fn miss(&self, pool: &Rc<Pool>) {
         let is_it = |one: &Rc<Pool>| self.all.len() > 1 && Rc::ptr_eq(one, pool);
         let number = self.all.iter().position(is_it);
-        if let Some(instance) = number.and_then(|number| app.instance(number)) {
+        if let Some(instance) = number.and_then(|number| self.app.instance(number)) {
             instance.is_away();
         }
     }
 
     /// Chooses another one than were tried already that stands no worse than `worst`; whether there is one.
-    pub(super) fn next(&self, app: &Standing, choice: &mut Choice, worst: Rank) -> bool {
+    pub(super) fn next(&self, choice: &mut Choice, worst: Rank) -> bool {
         let turn = self.turn.replace(self.turn.get().wrapping_add(1));
         let all = self.all.len();
         let mut best: Option<((Rank, usize), usize)> = None;
         for number in (0..all).map(|step| (turn % all + step) % all) {
-            let Some(instance) = app.instance(number).filter(|_| !choice.has_tried(number)) else {
+            let instance = { self.app.instance(number) }.filter(|_| !choice.has_tried(number));
+            let Some(instance) = instance else {
                 continue;
             };
             let burden = match choice.client {
@@ -120,7 +142,7 @@ impl Pools {
         };
         choice.pool = Rc::clone(pool);
         choice.tried |= 1 << number;
-        if let Some(instance) = app.instance(number) {
+        if let Some(instance) = self.app.instance(number) {
             pool.move_to(instance.load().address());
         }
         true
@@ -200,7 +222,6 @@ const fn mix(bits: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
-    use std::sync::Arc;
 
     use panoply_core::ManualClock;
 
@@ -209,8 +230,9 @@ mod tests {
     use crate::proxy::AppAddress;
     use crate::proxy::work::MOST_BROKEN;
 
-    fn several(instances: u16) -> (Standing, Pools) {
-        let app = Standing::new(Arc::new(Metrics::new()), instances.into());
+    fn several(instances: u16) -> (Arc<Standing>, Pools) {
+        let app = Standing::new(&Metrics::new(), 0, &"".into(), instances.into());
+        let app = Arc::new(app);
         for (one, port) in app.instances().iter().zip(1..) {
             one.found(AppAddress::Tcp(([127, 0, 0, 1], port).into()), true);
         }
@@ -231,7 +253,7 @@ mod tests {
     fn the_one_with_the_least_to_do_is_chosen_and_each_in_turn() {
         let (app, pools) = several(3);
         let numbers = || {
-            let next = || number(&pools, &pools.choose(&app, None));
+            let next = || number(&pools, &pools.choose(None));
             let mut numbers = [next(), next(), next()];
             numbers.sort_unstable();
             numbers
@@ -251,7 +273,7 @@ mod tests {
     #[test]
     fn one_that_breaks_off_what_it_is_given_is_not_taken_for_idle() {
         let (app, pools) = several(2);
-        let next = || number(&pools, &pools.choose(&app, None));
+        let next = || number(&pools, &pools.choose(None));
         let both = || [next(), next(), next(), next()].contains(&0);
         let bad = app.instances()[0].work();
         for _ in 1..MOST_BROKEN {
@@ -274,34 +296,34 @@ mod tests {
     fn each_is_tried_once_and_the_worst_at_need() {
         let (app, pools) = several(3);
         app.instances()[0].is_away();
-        let mut choice = pools.choose(&app, None);
+        let mut choice = pools.choose(None);
         let mut tried = vec![number(&pools, &choice)];
-        assert!(pools.next(&app, &mut choice, Rank::Down));
+        assert!(pools.next(&mut choice, Rank::Down));
         tried.push(number(&pools, &choice));
         tried.sort_unstable();
         assert_eq!(tried, [1, 2]);
-        assert!(!pools.next(&app, &mut choice, Rank::Down));
-        assert!(pools.next(&app, &mut choice, Rank::Away));
+        assert!(!pools.next(&mut choice, Rank::Down));
+        assert!(pools.next(&mut choice, Rank::Away));
         assert_eq!(number(&pools, &choice), 0);
-        assert!(!pools.next(&app, &mut choice, Rank::Away));
+        assert!(!pools.next(&mut choice, Rank::Away));
         // Where there is but one, nothing else.
-        let (app, pools) = several(1);
-        let mut choice = pools.choose(&app, None);
-        assert!(!pools.next(&app, &mut choice, Rank::Away));
+        let (_, pools) = several(1);
+        let mut choice = pools.choose(None);
+        assert!(!pools.next(&mut choice, Rank::Away));
         assert!(pools.common().busy().is_none());
         let mut only = Choice::only(pools.common());
-        assert!(!pools.next(&app, &mut only, Rank::Away));
+        assert!(!pools.next(&mut only, Rank::Away));
     }
 
     #[test]
     fn whoever_is_missed_is_not_sent_to() {
         let (app, pools) = several(2);
-        pools.miss(&app, &pools.all[0]);
+        pools.miss(&pools.all[0]);
         assert_eq!(app.instances()[0].rank(), Rank::Away);
         assert_eq!(app.instances()[1].rank(), Rank::Up);
         // One alone is asked all the same: nobody knows sooner that it is back.
         let (app, pools) = several(1);
-        pools.miss(&app, pools.common());
+        pools.miss(pools.common());
         assert_eq!(app.instances()[0].rank(), Rank::Up);
     }
 
@@ -309,7 +331,7 @@ mod tests {
     fn clients_are_spread_evenly_and_stay_where_they_are() {
         let (app, pools) = several(4);
         let own = || -> Vec<usize> {
-            let own = |client| number(&pools, &pools.choose(&app, Some(of(client))));
+            let own = |client| number(&pools, &pools.choose(Some(of(client))));
             (0x0a00_0000..0x0a00_0000 + 4000).map(own).collect()
         };
         let before = own();
@@ -342,13 +364,8 @@ mod tests {
 
     #[test]
     fn networks_of_either_kind_are_told_apart() {
-        let (app, pools) = several(8);
-        let at = |ip: &str| {
-            number(
-                &pools,
-                &pools.choose(&app, Some(Client::of(ip.parse().unwrap()))),
-            )
-        };
+        let (_, pools) = several(8);
+        let at = |ip: &str| number(&pools, &pools.choose(Some(Client::of(ip.parse().unwrap()))));
         let all: std::collections::BTreeSet<usize> = (0..64)
             .flat_map(|one| {
                 [

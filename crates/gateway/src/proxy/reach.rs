@@ -47,7 +47,7 @@ impl Reach {
 
     /// Has `choice` be another instance, if there is one that it has not been, and that stands no worse than `worst`.
     pub(super) fn elsewhere(&self, choice: &mut Choice, worst: Rank) -> bool {
-        let next = |inner: &Rc<Inner>| inner.pools.next(&inner.shared.app, choice, worst);
+        let next = |inner: &Rc<Inner>| inner.pools.next(choice, worst);
         self.0.as_ref().is_some_and(next)
     }
 
@@ -69,7 +69,7 @@ impl Reach {
         };
         let shared = &inner.shared;
         let generation = shared.generation();
-        let Some(mut waiting) = shared.app.wait(inner.patience) else {
+        let Some(mut waiting) = inner.pools.app().wait(inner.patience) else {
             return Err(failure);
         };
         let begun = choice.pool.moment();
@@ -83,7 +83,7 @@ impl Reach {
             if !again {
                 break Err(failure);
             }
-            choice = inner.pools.choose(&shared.app, choice.client());
+            choice = inner.pools.choose(choice.client());
             match self.at_any(&mut choice, progress, &attempt).await {
                 Err(still) if still.may_pass() => failure = still,
                 done => break done,
@@ -106,7 +106,7 @@ impl Reach {
             match attempt(&choice.pool).await {
                 Err(failure) if failure.may_go_elsewhere() => {
                     if let Some(inner) = &self.0 {
-                        inner.pools.miss(&inner.shared.app, &choice.pool);
+                        inner.pools.miss(&choice.pool);
                     }
                     let is_over = !self.elsewhere(choice, Rank::Away);
                     // One that is started again is worth waiting for, whatever is wrong with the others.
@@ -142,12 +142,15 @@ mod tests {
         let around = Surroundings::new(dir.path(), Arc::clone(&clock));
         let written = "[app]\nupstream = [\"http://127.0.0.1:8\", \"http://127.0.0.1:9\"]\n[tls]\nmode = \"off\"\n";
         let loaded = Source::new().text("panoply.toml", written).load().unwrap();
-        let live = Settings::build(&loaded, &around).unwrap().live;
+        let settings = Settings::build(&loaded, &around).unwrap();
         let access = AccessLog::start(io::sink(), true, Arc::clone(&clock));
         let (reports, _read) = tokio::sync::mpsc::channel(1);
         let metrics = Arc::new(Metrics::new());
         let (access, _writer) = access.unwrap();
-        Arc::new(Shared::new(live, 2, metrics, access, clock, reports, None))
+        let (apps, live) = (settings.standing(&metrics), settings.live);
+        Arc::new(Shared::new(
+            live, apps, metrics, access, clock, reports, None,
+        ))
     }
 
     #[tokio::test(start_paused = true)]
@@ -155,7 +158,11 @@ mod tests {
         let shared = two();
         let pools = |clock: &Arc<dyn Clock>| {
             let clock: Rc<dyn Clock> = Rc::new(Arc::clone(clock));
-            Rc::new(Pools::new(&shared.app, clock, Descriptors::default()))
+            Rc::new(Pools::new(
+                shared.apps.main(),
+                clock,
+                Descriptors::default(),
+            ))
         };
         let pools = pools(&shared.clock);
         let reach = Reach::new(Arc::clone(&shared), Rc::clone(&pools), Duration::ZERO);
@@ -170,7 +177,7 @@ mod tests {
                     Failure::Tls("it has expired".to_owned())
                 })
             };
-            let mut choice = pools.choose(&shared.app, None);
+            let mut choice = pools.choose(None);
             let progress = crate::body::RequestBody::empty().progress();
             let failure = reach.at_any(&mut choice, &progress, attempt).await;
             let failure = failure.unwrap_err();

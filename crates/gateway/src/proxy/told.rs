@@ -80,7 +80,7 @@ impl Back {
 }
 
 /// What stands behind `http://` or `https://`.
-fn after_scheme(text: &[u8]) -> Option<&[u8]> {
+pub(super) fn after_scheme(text: &[u8]) -> Option<&[u8]> {
     after("https", text).or_else(|| after("http", text))
 }
 

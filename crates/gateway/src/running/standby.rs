@@ -140,7 +140,7 @@ impl Running<'_> {
             // What looked after it has let it go.
             let _ = (&mut self.app).await;
             self.fate.send_replace(Fate::Runs);
-            { self.shared.app.instances().iter() }.for_each(|instance| instance.set_taken(false));
+            { self.shared.apps.instances() }.for_each(|instance| instance.set_taken(false));
             self.app = tokio::task::spawn_local(app::run(
                 Arc::clone(self.shared),
                 self.settings.clone(),
@@ -174,7 +174,7 @@ impl Running<'_> {
         // Of two that answer, only one would be right.
         self.admin.take().iter().for_each(Task::abort);
         let mut goes_on = false;
-        for instance in self.shared.app.instances() {
+        for instance in self.shared.apps.instances() {
             let ours = instance.process();
             let ours = ours.map(|(process, _)| process.as_raw_nonzero().get());
             // One that was started since is not the other's.

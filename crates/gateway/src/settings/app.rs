@@ -4,11 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderValue;
 use panoply_tls::AppTls;
 
-use crate::app::Health;
-use crate::config::{ConfigError, Loaded, Upstream};
+use crate::config::{AppConfig, ConfigError, Loaded, Upstream};
 use crate::here;
 use crate::own::Own;
 use crate::surroundings::Surroundings;
@@ -55,42 +53,45 @@ impl App {
     }
 }
 
-/// What the app is asked for to know that it is well.
-pub(super) fn health(loaded: &Loaded, by_https: bool) -> Result<Option<Health>, ConfigError> {
-    let config = &loaded.config;
-    let Some(written) = &config.app.health else {
-        return Ok(None);
-    };
-    let path = { written.starts_with('/') }.then(|| written.parse().ok());
-    let Some(path) = path.flatten() else {
-        let message = format!("app.health: `{written}` is not a path");
-        return Err(loaded
-            .error("app.health", message)
-            .with_help("write a path of the app, such as `/healthz`"));
-    };
-    let domains = config.tls.domain_names().iter();
-    let names = { config.listen.canonical.iter() }.chain(domains);
-    let names: Vec<String> = names.chain(config.listen.hosts.listed()).cloned().collect();
-    Ok(Some(Health::new(path, &names, by_https)))
-}
-
 /// What stands behind the gateway, and by what it is known.
 pub(super) fn app(loaded: &Loaded, around: &Surroundings) -> Result<App, ConfigError> {
-    let app = &loaded.config.app;
     if let Some(own) = &around.own {
         return of_ones_own(loaded).map(|()| App::Own(own.clone()));
     }
+    let app = &loaded.config.app;
+    if app.is_missing() {
+        return Err(loaded.error("app", "there is no app to guard").with_help(
+            "say how to start it, `panoply run -- node server.js`, or where it runs, \
+                 `panoply run --upstream http://127.0.0.1:3000`",
+        ));
+    }
+    read(loaded, around, "app", app)
+}
+
+/// The app that is written below `table`.
+pub(super) fn read(
+    loaded: &Loaded,
+    around: &Surroundings,
+    table: &str,
+    app: &AppConfig,
+) -> Result<App, ConfigError> {
+    let key = |name: &str| format!("{table}.{name}");
     match (&app.command, &app.upstream) {
-        (Some(_), Some(_)) => Err(loaded
-            .error("app", "`app.command` and `app.upstream` exclude each other")
-            .with_help("keep `command` to have the app started, or `upstream` if it runs already")),
+        (Some(_), Some(_)) => {
+            let (command, upstream) = (key("command"), key("upstream"));
+            let message = format!("`{command}` and `{upstream}` exclude each other");
+            Err(loaded.error(table, message).with_help(
+                "keep `command` to have the app started, or `upstream` if it runs already",
+            ))
+        }
         (Some(command), None)
             if command
                 .first()
                 .is_none_or(|program| program.trim().is_empty()) =>
         {
+            let key = key("command");
             Err(loaded
-                .error("app.command", "`app.command` is empty")
+                .error(&key, format!("`{key}` is empty"))
                 .with_help("write the program and its arguments: `[\"node\", \"server.js\"]`"))
         }
         (Some(command), None) => Ok(App::Command {
@@ -99,34 +100,44 @@ pub(super) fn app(loaded: &Loaded, around: &Surroundings) -> Result<App, ConfigE
             instances: app.instances.get(),
         }),
         (None, Some(upstreams)) => {
-            let addresses = addresses(loaded, upstreams.addresses())?;
+            let addresses = addresses(loaded, table, app, upstreams.addresses())?;
             let each = upstreams.addresses().iter();
-            let each = each.map(|one| Ok((one.clone(), tls(loaded, around, one)?)));
+            let each = each.map(|one| Ok((one.clone(), tls(loaded, around, app.h2c, one)?)));
             let upstreams = each.collect::<Result<_, _>>()?;
             Ok(App::Upstream {
                 upstreams,
                 addresses,
             })
         }
-        (None, None) => Err(loaded.error("app", "there is no app to guard").with_help(
-            "say how to start it, `panoply run -- node server.js`, or where it runs, \
-                 `panoply run --upstream http://127.0.0.1:3000`",
-        )),
+        (None, None) => Err(loaded
+            .error(table, format!("{table}: there is no app"))
+            .with_help(
+                "write where it runs, `upstream = \"http://127.0.0.1:3000\"`, or how it is started, \
+                 `command = [\"node\", \"server.js\"]`",
+            )),
     }
 }
 
 /// How many instances may be found by what is written: as many as are said to be, where that is one name.
-fn addresses(loaded: &Loaded, upstreams: &[Upstream]) -> Result<usize, ConfigError> {
-    if loaded.value("app.instances").is_none() {
+fn addresses(
+    loaded: &Loaded,
+    table: &str,
+    app: &AppConfig,
+    upstreams: &[Upstream],
+) -> Result<usize, ConfigError> {
+    let key = format!("{table}.instances");
+    if loaded.value(&key).is_none() {
         return Ok(1);
     }
     match upstreams {
         [Upstream::Tcp { host, .. }] if host.parse::<IpAddr>().is_err() => {
-            Ok(loaded.config.app.instances.of_a_name())
+            Ok(app.instances.of_a_name())
         }
         _ => {
-            let message = "app.instances: somebody else starts the app, and each address of `app.upstream` is one";
-            Err(loaded.error("app.instances", message).with_help(
+            let message = format!(
+                "{key}: somebody else starts the app, and each address of `{table}.upstream` is one"
+            );
+            Err(loaded.error(&key, message).with_help(
                 "write where its instances are as a list, `upstream = [\"http://127.0.0.1:3000\", \
                  \"http://127.0.0.1:3001\"]`, or the name that has an address for each",
             ))
@@ -147,20 +158,6 @@ fn of_ones_own(loaded: &Loaded) -> Result<(), ConfigError> {
         .with_help("take `[app]` away; `panoply run` is for an app that is a program of its own"))
 }
 
-/// The host that the app is told, in place of the client's.
-pub(super) fn host(loaded: &Loaded) -> Result<Option<HeaderValue>, ConfigError> {
-    let Some(written) = &loaded.config.app.host else {
-        return Ok(None);
-    };
-    let host = panoply_core::parse_host(written.as_bytes());
-    let host = host.and_then(|_| HeaderValue::from_str(written).ok());
-    host.map(Some).ok_or_else(|| {
-        let message = format!("app.host: `{written}` is not a host");
-        let error = loaded.error("app.host", message);
-        error.with_help("write it as the app knows it, `app.internal` or `app.internal:8080`")
-    })
-}
-
 /// Requests to a gateway before itself would go in a circle until nothing is left of it. Of a name that is seen when it
 /// is looked up.
 ///
@@ -169,17 +166,18 @@ pub(super) fn host(loaded: &Loaded) -> Result<Option<HeaderValue>, ConfigError> 
 /// When the app is where one of the `listeners` is.
 pub(super) fn not_ourselves(
     loaded: &Loaded,
-    app: &App,
+    (table, app): (&str, &App),
     listeners: [(&'static str, Option<SocketAddr>); 3],
 ) -> Result<(), ConfigError> {
     let App::Upstream { upstreams, .. } = app else {
         return Ok(());
     };
-    { upstreams.iter() }.try_for_each(|(one, _)| not_here(loaded, one, listeners))
+    { upstreams.iter() }.try_for_each(|(one, _)| not_here(loaded, table, one, listeners))
 }
 
 fn not_here(
     loaded: &Loaded,
+    table: &str,
     upstream: &Upstream,
     listeners: [(&'static str, Option<SocketAddr>); 3],
 ) -> Result<(), ConfigError> {
@@ -202,9 +200,9 @@ fn not_here(
     let Some(key) = listeners.into_iter().find_map(of) else {
         return Ok(());
     };
-    let message =
-        format!("app.upstream: `{host}:{port}` is where the gateway itself listens (`{key}`)");
-    let error = loaded.error("app.upstream", message);
+    let own = format!("{table}.upstream");
+    let message = format!("{own}: `{host}:{port}` is where the gateway itself listens (`{key}`)");
+    let error = loaded.error(&own, message);
     Err(error.with_help(
         "write the address at which the app listens, or another one for the gateway: both cannot have the same port",
     ))
@@ -214,20 +212,16 @@ fn not_here(
 fn tls(
     loaded: &Loaded,
     around: &Surroundings,
+    http2: bool,
     upstream: &Upstream,
 ) -> Result<Option<Arc<AppTls>>, ConfigError> {
-    let config = loaded.config.tls.app_tls();
     let Upstream::Tcp {
         host, tls: true, ..
     } = upstream
     else {
-        return match config {
-            Some(_) => Err(no_tls(loaded)),
-            None => Ok(None),
-        };
+        return Ok(None);
     };
-    let http2 = loaded.config.app.h2c;
-    let config = config.cloned().unwrap_or_default();
+    let config = loaded.config.tls.app_tls().cloned().unwrap_or_default();
     let tls = config.open(host, http2, Arc::clone(&around.clock));
     let tls = tls.map_err(|error| {
         let key = format!("tls.{}", error.key());
@@ -236,12 +230,30 @@ fn tls(
     Ok(Some(Arc::new(tls)))
 }
 
-fn no_tls(loaded: &Loaded) -> ConfigError {
+/// What is said of TLS with apps is said of one at least.
+pub(super) fn some_tls<'a>(
+    loaded: &Loaded,
+    apps: impl IntoIterator<Item = &'a App>,
+) -> Result<(), ConfigError> {
+    let mut known = apps.into_iter().filter_map(|app| match app {
+        App::Upstream { upstreams, .. } => Some(upstreams.iter().any(|(_, tls)| tls.is_some())),
+        App::Command { .. } | App::Own(_) => None,
+    });
+    let Some(first) = known
+        .next()
+        .filter(|_| loaded.config.tls.app_tls().is_some())
+    else {
+        return Ok(());
+    };
+    if first || known.any(|is_tls| is_tls) {
+        return Ok(());
+    }
     let message = "tls.app: the app is not spoken to by TLS";
     let error = loaded.error("tls.app", message);
-    error.with_help(
+    let error = error.with_help(
         "write `upstream = \"https://…\"` below `[app]` if it speaks it, or take the table away",
-    )
+    );
+    Err(error)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinSet};
 
 use super::{Post, Worker, entrance};
+use crate::proxy::Pools;
 use crate::wire::TICK;
 
 /// Serves on this thread until the gateway drains and the last connection is gone, or until the time for that has
@@ -62,7 +63,7 @@ pub(crate) fn run(post: &mut Post, begun: impl FnOnce()) -> std::io::Result<()> 
         while let Some(ended) = accepting.join_next().await {
             panic_on(ended);
         }
-        let busy = || worker.sweeper.serving() > 0 || worker.pools.is_sending();
+        let busy = || worker.sweeper.serving() > 0 || worker.all_pools().any(Pools::is_sending);
         while busy() && clock.monotonic() < deadline {
             tokio::select! {
                 _ = ticks.tick() => worker.sweep(true),

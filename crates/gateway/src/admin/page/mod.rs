@@ -53,9 +53,9 @@ pub(super) async fn desk(
     html.raw("<header class=\"top\"><h1>Panoply</h1><p class=\"state\">");
     lamp(
         &mut html,
-        view.status.app.starts_with("up"),
+        view.status.are_apps_up(),
         "app",
-        &view.status.app,
+        &told(&view.status),
     );
     lamp(
         &mut html,
@@ -76,7 +76,9 @@ pub(super) async fn desk(
          <a href=\"#reports\">Policy reports</a><li>",
     );
     if standing::has_instances(&view) {
-        html.raw("<a href=\"#app\">App</a><li>");
+        html.raw("<a href=\"#app\">")
+            .text(standing::title(&view))
+            .raw("</a><li>");
     }
     html.raw(
         "<a href=\"#certificates\">Certificates</a><li><a href=\"#store\">Store</a></ul></nav>\
@@ -122,6 +124,18 @@ pub(super) fn login(problem: Option<&'static str>) -> String {
     html.into_string()
 }
 
+/// How the apps stand, in a line: of several, each that is not up.
+fn told(status: &Status) -> String {
+    let routes = status
+        .routes
+        .iter()
+        .filter(|one| !one.app.starts_with("up"));
+    let down = routes.map(|one| format!("{}: {}", one.name, one.app));
+    let main = Some(status.app.clone());
+    let all: Vec<String> = { main.into_iter() }.chain(down).collect();
+    all.join("; ")
+}
+
 /// The numbers that change, as JSON, and whether the tables would look different by now.
 pub(super) async fn live(desk: &Desk) -> String {
     let status = control::status(&desk.shared, &desk.around.store).await;
@@ -130,7 +144,7 @@ pub(super) async fn live(desk: &Desk) -> String {
         "text": traffic.texts(),
         "minutes": traffic.minutes(),
         "lamps": {
-            "app": [status.app.starts_with("up"), status.app],
+            "app": [status.are_apps_up(), told(&status)],
             "store": [status.store == "answers", status.store],
         },
         "tables": marks(desk, &status),

@@ -41,24 +41,49 @@ pub(super) fn show(html: &mut Html, view: &View) {
     html.raw("</section>");
 }
 
-/// Whether there is more to say of the app than what stands above.
+/// Whether there is more to say of the apps than what stands above.
 pub(super) fn has_instances(view: &View) -> bool {
-    view.status.instances.len() > 1
+    view.status.instances.len() > 1 || !view.status.routes.is_empty()
+}
+
+/// What stands above it.
+pub(super) const fn title(view: &View) -> &'static str {
+    if view.status.routes.is_empty() {
+        "App"
+    } else {
+        "Apps"
+    }
 }
 
 fn instances(html: &mut Html, view: &View) {
-    html.raw("<section id=\"app\" aria-labelledby=\"h-app\"><h2 id=\"h-app\">App</h2>");
-    let columns = ["Instance", "Standing", "Process", "Requests"];
-    table(html, "Instances", &columns, |html| {
-        for one in &view.status.instances {
+    let status = &view.status;
+    let several = !status.routes.is_empty();
+    let table_name = if several {
+        "Apps and their instances"
+    } else {
+        "Instances"
+    };
+    html.raw("<section id=\"app\" aria-labelledby=\"h-app\"><h2 id=\"h-app\">");
+    html.text(title(view)).raw("</h2>");
+    let columns = ["App", "Instance", "Standing", "Process", "Requests"];
+    let columns = columns.get(usize::from(!several)..).unwrap_or(&columns);
+    let routes = status.routes.iter();
+    let routes = routes.map(|route| (&*route.name, &*route.instances));
+    let all = std::iter::once(("/", &*status.instances)).chain(routes);
+    table(html, table_name, columns, |html| {
+        for (app, one) in all.flat_map(|(app, all)| all.iter().map(move |one| (app, one))) {
             html.raw("<tr>");
+            if several {
+                cell(html, app);
+            }
             cell(html, one.number.to_string());
             html.raw("<td class=\"long\">")
                 .text(&one.standing)
                 .raw("</td>");
             let process = one.process.map(|process| process.to_string());
             cell(html, process.as_deref().unwrap_or("–"));
-            cell(html, one.requests.unwrap_or_default().to_string());
+            let requests = one.requests.map(|requests| requests.to_string());
+            cell(html, requests.as_deref().unwrap_or("–"));
             html.raw("</tr>");
         }
     });

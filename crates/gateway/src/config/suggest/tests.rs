@@ -8,6 +8,7 @@ use super::*;
 fn top() -> Vec<&'static str> {
     vec![
         "app",
+        "route",
         "listen",
         "run",
         "tls",
@@ -139,6 +140,9 @@ fn what_is_named_here_is_known_here() {
                     "except",
                     "satisfy",
                     "user_header",
+                    "strip_path",
+                    "path",
+                    "domains",
                 ]
                 .contains(&path);
             assert!(!is_path || known(path), "{name}: {path}");
