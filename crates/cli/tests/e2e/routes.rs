@@ -265,7 +265,7 @@ fn an_app_that_ends_at_its_start_keeps_nobody_else_from_serving() {
         LONG,
     );
     let (well, said) = last.ask(&["health"]);
-    assert!(!well && said.contains("/broken starting"), "{said}");
+    assert!(well && said.contains("/broken starting"), "{said}");
     // Nor from being replaced.
     let (done, said) = last.upgrade();
     assert!(done, "{said}");

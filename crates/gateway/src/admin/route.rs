@@ -113,17 +113,25 @@ async fn route(desk: &Desk, head: &Parts, body: Incoming, peer: IpAddr) -> Answe
     }
 }
 
+/// Whether the site is served: a part of it that is another app's is no reason to send everybody elsewhere.
 fn health(desk: &Desk) -> Answer {
     let apps = &desk.shared.apps;
-    // Where one is down, it is that one's word.
-    let down = apps.iter().find(|app| !app.is_up());
-    let status = if down.is_none() {
+    let status = if apps.main().is_up() {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    let word = down.unwrap_or(apps.main()).word();
-    plain(status, JSON, format!("{{\"status\":\"{word}\"}}\n"))
+    let word = apps.main().word();
+    let routes = apps.routed().iter();
+    let routes: serde_json::Map<_, _> = { routes }
+        .map(|app| (app.label().to_owned(), app.word().into()))
+        .collect();
+    let health = if routes.is_empty() {
+        serde_json::json!({ "status": word })
+    } else {
+        serde_json::json!({ "status": word, "routes": routes })
+    };
+    plain(status, JSON, format!("{health}\n"))
 }
 
 fn login(desk: &Desk, form: &[u8], token: &Secret, peer: IpAddr, now: Duration) -> Answer {

@@ -219,12 +219,7 @@ pub(super) async fn supervise(
         if shared.clock.monotonic().saturating_sub(started) > SETTLED {
             pause = FIRST_PAUSE;
         }
-        tracing::error!(
-            status,
-            instance = instance.told(),
-            restart_in_ms = pause.as_millis(),
-            "the app has ended"
-        );
+        tell_end(instance, &status, pause);
         if after.next.is_none() {
             after.tell(Err(format!("it has ended before it was up ({said})")));
         }
@@ -241,6 +236,15 @@ pub(super) async fn supervise(
         }
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
+}
+
+fn tell_end(instance: &Instance, status: &str, pause: Duration) {
+    tracing::error!(
+        status,
+        instance = instance.told(),
+        restart_in_ms = pause.as_millis(),
+        "the app has ended"
+    );
 }
 
 /// How it has ended, and who may have had it end.

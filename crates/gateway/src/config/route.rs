@@ -26,7 +26,7 @@ pub struct RouteConfig {
     /// See [`AppConfig::upstream`].
     pub upstream: Option<Upstreams>,
     /// See [`AppConfig::instances`].
-    pub instances: Instances,
+    pub instances: Option<Instances>,
     /// See [`AppConfig::affinity`].
     pub affinity: Affinity,
     /// See [`AppConfig::h2c`].
@@ -49,7 +49,7 @@ impl RouteConfig {
         AppConfig {
             command: self.command.clone(),
             upstream: self.upstream.clone(),
-            instances: self.instances,
+            instances: self.instances.unwrap_or_default(),
             affinity: self.affinity,
             h2c: self.h2c,
             host: self.host.clone(),
@@ -75,7 +75,7 @@ impl Default for RouteConfig {
             strip_path: false,
             command: app.command,
             upstream: app.upstream,
-            instances: app.instances,
+            instances: None,
             affinity: app.affinity,
             h2c: app.h2c,
             host: app.host,

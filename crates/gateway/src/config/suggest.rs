@@ -272,7 +272,6 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("ssl_protocols", "`tls.profile`"),
     ("start", "`app.command`"),
     ("strip_prefix", "`strip_path` of a table `[[route]]`"),
-    ("stripprefix", "`strip_path` of a table `[[route]]`"),
     ("path_prefix", "`path` of a table `[[route]]`"),
     ("use_backend", "`[[route]]`"),
     ("server_names", "`domains` of a table `[[route]]`"),

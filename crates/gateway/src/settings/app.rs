@@ -65,15 +65,16 @@ pub(super) fn app(loaded: &Loaded, around: &Surroundings) -> Result<App, ConfigE
                  `panoply run --upstream http://127.0.0.1:3000`",
         ));
     }
-    read(loaded, around, "app", app)
+    let counted = loaded.value("app.instances").is_some();
+    read(loaded, around, ("app", app), counted)
 }
 
-/// The app that is written below `table`.
+/// The app that is written below `table`; whether it is `counted` there how many instances it has.
 pub(super) fn read(
     loaded: &Loaded,
     around: &Surroundings,
-    table: &str,
-    app: &AppConfig,
+    (table, app): (&str, &AppConfig),
+    counted: bool,
 ) -> Result<App, ConfigError> {
     let key = |name: &str| format!("{table}.{name}");
     match (&app.command, &app.upstream) {
@@ -100,7 +101,11 @@ pub(super) fn read(
             instances: app.instances.get(),
         }),
         (None, Some(upstreams)) => {
-            let addresses = addresses(loaded, table, app, upstreams.addresses())?;
+            let addresses = if counted {
+                addresses(loaded, table, app, upstreams.addresses())?
+            } else {
+                1
+            };
             let each = upstreams.addresses().iter();
             let each = each.map(|one| Ok((one.clone(), tls(loaded, around, app.h2c, one)?)));
             let upstreams = each.collect::<Result<_, _>>()?;
@@ -126,9 +131,6 @@ fn addresses(
     upstreams: &[Upstream],
 ) -> Result<usize, ConfigError> {
     let key = format!("{table}.instances");
-    if loaded.value(&key).is_none() {
-        return Ok(1);
-    }
     match upstreams {
         [Upstream::Tcp { host, .. }] if host.parse::<IpAddr>().is_err() => {
             Ok(app.instances.of_a_name())

@@ -110,7 +110,12 @@ fn routes(loaded: &Loaded, around: &Surroundings) -> Result<Vec<Route>, ConfigEr
         }
         all.push(Route {
             name: name.into(),
-            app: app::read(loaded, around, &table, &route.app())?,
+            app: app::read(
+                loaded,
+                around,
+                (&table, &route.app()),
+                route.instances.is_some(),
+            )?,
         });
     }
     Ok(all)
@@ -322,7 +327,7 @@ mod tests {
             ),
             (&api.repeat(65), "64 are the most"),
         ] {
-            let error = build(written).unwrap_err();
+            let error = build(written).map(|_| ()).unwrap_err();
             assert!(error.contains(said), "{written}: {error}");
         }
         assert!(
