@@ -28,6 +28,7 @@ pub(super) fn render(app: &App) -> String {
          and what is in force.",
     );
     app_table(&mut page, app);
+    page.rest(ROUTE);
     page.rest(LISTEN);
     page.rest(HEADERS);
     for note in &app.header_notes {
@@ -167,6 +168,14 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     })
     .filter(|word| !word.is_empty())
 }
+
+const ROUTE: &str = r#"
+# Another app, for a path and all below it, or for some of the site's names (`domains`). It can
+# have all that [app] can.
+#[[route]]
+#path = "/api"
+#upstream = "http://127.0.0.1:4000"
+"#;
 
 const LISTEN: &str = r#"
 [listen]

@@ -294,6 +294,8 @@ fn uncommented(toml: &str) -> String {
         _ => line,
     });
     let lines = lines.filter(|line| {
+        // That is another app.
+        has_start &= !line.starts_with("[[route]]");
         let start = line.starts_with("command = ") || line.starts_with("upstream = ");
         !start || !std::mem::replace(&mut has_start, true)
     });
