@@ -11,9 +11,11 @@
 mod answer;
 mod framing;
 mod model;
+mod route;
 
 pub use answer::answer;
 pub use framing::framing;
+pub use route::route;
 
 use crate::config::Source;
 pub use crate::control::fuzz::control;
@@ -65,6 +67,7 @@ fn what_the_fuzzers_kept_passes() {
         ("host", host),
         ("proxy_protocol", proxy_protocol),
         ("reports", reports),
+        ("route", route),
         ("stamp", stamp),
     ]);
 }
