@@ -7,6 +7,7 @@ use std::sync::Arc;
 use panoply_core::SystemClock;
 use panoply_gateway::config::{ConfigError, Loaded};
 use panoply_gateway::{Settings, Surroundings};
+use panoply_headers::HeaderInForce;
 
 use crate::args::SettingArgs;
 use crate::{fail, say, source};
@@ -91,6 +92,7 @@ fn report(loaded: Loaded, around: &Surroundings) -> Result<String, ConfigError> 
             format_args!("  {}: {}", header.name, header.value),
         );
     }
+    domains(&mut text, &settings);
     let warnings = settings
         .tls()
         .map(panoply_gateway::certificate_warnings)
@@ -123,6 +125,36 @@ fn report(loaded: Loaded, around: &Surroundings) -> Result<String, ConfigError> 
         }
     }
     Ok(text)
+}
+
+/// The headers that are different under some names.
+fn domains(text: &mut String, settings: &Settings) {
+    for (names, headers) in settings.suit().headers().describe_domains() {
+        let site = settings.suit().headers().describe();
+        line(
+            text,
+            format_args!("for {}, where different:", names.join(", ")),
+        );
+        for header in headers.iter().filter(|header| !site.contains(header)) {
+            let path = if header.path == "/" {
+                ""
+            } else {
+                &*header.path
+            };
+            let gap = if path.is_empty() { "" } else { " " };
+            line(
+                text,
+                format_args!("  {path}{gap}{}: {}", header.name, header.value),
+            );
+        }
+        let here = |header: &&HeaderInForce| {
+            let same = |own: &HeaderInForce| own.path == header.path && own.name == header.name;
+            !headers.iter().any(same)
+        };
+        for header in site.iter().filter(here) {
+            line(text, format_args!("  (no {})", header.name));
+        }
+    }
 }
 
 fn guarded(text: &mut String, settings: &Settings, loaded: &Loaded) {

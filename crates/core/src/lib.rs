@@ -6,6 +6,7 @@ mod clock;
 mod connection;
 mod counters;
 mod host;
+mod host_names;
 mod keep_private;
 mod kept_credentials;
 mod networks;
@@ -30,6 +31,7 @@ pub use counters::{
     Receipt, Record, Release, Reply, Rule, State, StoreError, Subject,
 };
 pub use host::{is_host, parse_host};
+pub use host_names::{HostName, HostNames};
 pub use keep_private::keep_private;
 pub use kept_credentials::KeptCredentials;
 pub use networks::{Network, Networks, UnknownNetwork};

@@ -84,9 +84,10 @@ impl SiteOrigin {
     /// # Ok::<(), http::Error>(())
     /// ```
     pub fn is_own<B>(origin: &HeaderValue, request: &Request<B>) -> bool {
-        let (Some(origin), Some(host)) =
-            (origin.to_str().ok().and_then(Self::parse), host(request))
-        else {
+        let (Some(origin), Some(host)) = (
+            origin.to_str().ok().and_then(Self::parse),
+            asked_host(request),
+        ) else {
             return false;
         };
         let usual = if origin.https { 443 } else { 80 };
@@ -96,7 +97,7 @@ impl SiteOrigin {
 }
 
 /// The host that the client meant: what is no host has no origin that could be its own.
-fn host<B>(request: &Request<B>) -> Option<Authority> {
+pub(crate) fn asked_host<B>(request: &Request<B>) -> Option<Authority> {
     let client = request.extensions().get::<ClientAddress>();
     if let Some(host) = client.and_then(ClientAddress::forwarded_host) {
         return Some(host.clone());

@@ -1,9 +1,8 @@
 //! Which app a request is for: by the name that it asks for, and by its path as it is spelled.
 
 use http::Request;
+use panoply_core::{HostName, HostNames};
 use percent_encoding::percent_decode_str;
-
-use crate::intake::{Names, asked_name};
 
 /// Where the apps of `[[route]]` are; what is nowhere there is the main app's.
 #[derive(Debug, Default)]
@@ -18,23 +17,23 @@ pub(crate) struct Routes {
 #[derive(Debug)]
 pub(crate) struct Place {
     /// The names under which it is there; all of the site's without any.
-    names: Option<Names>,
+    names: Option<HostNames>,
     /// What the path begins with, decoded.
     segments: Box<[Box<str>]>,
 }
 
 impl Place {
-    /// All below `prefix` under these names, which are lower-case; `/` and nothing are everything.
-    pub(crate) fn new(names: Option<&[String]>, prefix: &str) -> Self {
+    /// All below `prefix` under these names; `/` and nothing are everything.
+    pub(crate) fn new(names: Option<HostNames>, prefix: &str) -> Self {
         let segments = prefix.split('/').filter(|segment| !segment.is_empty());
         Self {
-            names: names.map(|names| Names::new(names.iter().map(String::as_str))),
+            names,
             segments: segments.map(Into::into).collect(),
         }
     }
 
     /// How much to the point it is for what is asked, if it is at all: the more the name says, then the longer the path.
-    fn fits(&self, name: Option<&str>, path: &str) -> Option<(u8, usize)> {
+    fn fits(&self, name: Option<&HostName>, path: &str) -> Option<(u8, usize)> {
         let by_name = match (&self.names, name) {
             (None, _) => 0,
             (Some(names), Some(name)) => names.fit(name)?,
@@ -64,11 +63,11 @@ impl Routes {
 
     /// The number of the app that a request is for, counted from 1; 0 is the main app.
     pub(crate) fn find<B>(&self, request: &Request<B>) -> usize {
-        let name = { self.by_name }.then(|| asked_name(request)).flatten();
-        self.find_at(name.as_deref(), request.uri().path())
+        let name = { self.by_name }.then(|| HostName::asked(request)).flatten();
+        self.find_at(name.as_ref(), request.uri().path())
     }
 
-    fn find_at(&self, name: Option<&str>, path: &str) -> usize {
+    fn find_at(&self, name: Option<&HostName>, path: &str) -> usize {
         let fits = self.places.iter().zip(1..);
         let fits = fits.filter_map(|(place, number)| Some((place.fits(name, path)?, number)));
         fits.max().map_or(0, |(_, number)| number)
@@ -84,8 +83,11 @@ mod tests {
 
     fn routes(all: &[(&[&str], &str)]) -> Routes {
         Routes::new(all.iter().map(|(names, path)| {
-            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-            Place::new(Some(&*names).filter(|names| !names.is_empty()), path)
+            let mut all = HostNames::default();
+            for name in *names {
+                all.add(name).unwrap();
+            }
+            Place::new(Some(all).filter(|all| !all.is_empty()), path)
         }))
     }
 

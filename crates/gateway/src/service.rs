@@ -9,8 +9,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::{Method, Request, Response};
-use panoply::limits::{GuardedBody, LoginVerdict};
+use http::{Method, Request, Response, StatusCode};
+use panoply::limits::{GuardedBody, LoginVerdict, may_take_steps};
 use panoply_core::{AppTime, ClientAddress, Nonce, Refusal};
 use tower_service::Service;
 
@@ -88,10 +88,12 @@ impl Service<Request<GuardedBody<RequestBody>>> for AppService {
             .then(|| Suspect::of(&request, &inner.shared.unguarded))
             .flatten();
         let stripped = target.stripped.as_ref();
+        let astray = stripped.is_some() && may_take_steps(request.uri().path());
         let below = stripped.map(|prefix| Box::new(Below::ask(&mut request, prefix)));
         // The guard gives one to each login that it lets through.
         let is_login = request.extensions().get::<LoginVerdict>().is_some();
         let state = match inner.own.as_ref().filter(|_| number == 0) {
+            _ if astray => Err(leads_out()),
             None => inner.forward(target, request).map(State::Forwarding),
             Some(own) if upgrade(request.headers(), request.version()).is_some() => {
                 inner.switch(own, request).map(State::Switching)
@@ -113,6 +115,12 @@ impl Service<Request<GuardedBody<RequestBody>>> for AppService {
             state,
         })
     }
+}
+
+/// What is told whoever asks an app that is not told of its path for what may not be below that.
+fn leads_out() -> Refusal {
+    let detail = "The path of this request may lead out of where it begins.";
+    Refusal::new(StatusCode::BAD_REQUEST, "route/steps", detail)
 }
 
 impl Inner {

@@ -171,7 +171,7 @@ impl Settings {
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let placeholder = placeholder(&suit, routes::start(&app, &others), around);
         let hosts = hosts::hosts(loaded, tls.as_ref())?;
-        let manner = Manner::of(loaded, ("app", &config.app), &[], tls.is_some())?;
+        let manner = Manner::of(loaded, ("app", &config.app), None, tls.is_some())?;
         let routed = routes::routed(loaded, &hosts, tls.is_some())?;
         Ok(Self {
             app,

@@ -1,23 +1,17 @@
 //! A checked configuration of headers.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
 use http::HeaderName;
 use panoply_core::Nonce;
 
-use crate::content_security_policy::Name;
-use crate::error::check_characters;
+use crate::parts::{Parts, host_names};
 use crate::removal::Removal;
-use crate::render::Rendered;
+use crate::render::{Everywhere, Rendered};
 use crate::scope::Prefix;
-use crate::setting::{Checked, Resolved, Value};
-use crate::weakening::weakenings;
-use crate::{
-    ClearSiteData, Directive, Error, Header, HeadersConfig, HeadersLayer, Override, Preset,
-    ReportingEndpoints, Source, Weakening,
-};
+use crate::weakening::{of_domain, weakenings};
+use crate::{ClearSiteData, Error, HeadersConfig, HeadersLayer, Override, Preset, Weakening};
 
 /// Headers that have been checked and rendered: what a [`HeadersLayer`] sends. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -25,8 +19,9 @@ pub struct Headers(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    rendered: Arc<Rendered>,
+    rendered: Everywhere,
     in_force: Vec<HeaderInForce>,
+    in_domains: Vec<(Vec<String>, Vec<HeaderInForce>)>,
     weakenings: Vec<Weakening>,
     nonce_placeholder: Option<Box<str>>,
 }
@@ -72,33 +67,15 @@ impl Headers {
 
     pub(crate) fn new(config: &HeadersConfig) -> Result<Self, Error> {
         let preset = config.preset.resolved();
-        let mut site = config.settings.resolve(&preset, &preset)?;
-        let mut paths = Vec::new();
-        let mut seen = HashSet::new();
-        for (number, (prefix, settings)) in config.paths.iter().enumerate() {
-            let at = |error: Error| error.at(&format!("path.{number}"));
-            let prefix = Prefix::new(prefix).map_err(|error| at(error.at("prefix")))?;
-            if !seen.insert(prefix.clone()) {
-                let error = Error::Twice {
-                    key: "prefix".to_owned(),
-                    found: prefix.as_str().to_owned(),
-                    other: None,
-                };
-                return Err(at(error));
-            }
-            paths.push((prefix, settings.resolve(&site, &preset).map_err(at)?));
+        let site = config.settings.resolve(&preset, &preset)?;
+        let mut domains = Vec::new();
+        for (number, (names, settings)) in config.domains.iter().enumerate() {
+            let at = |error: Error| error.at(&format!("domain.{number}"));
+            let hosts = host_names(names).map_err(at)?;
+            let own = settings.resolve(&site, &preset).map_err(at)?;
+            domains.push((hosts, names, Parts::new(config, own).map_err(at)?));
         }
-        one_report_only(&site)?;
-        for (number, (_, path)) in paths.iter().enumerate() {
-            one_report_only(path).map_err(|error| error.at(&format!("path.{number}")))?;
-        }
-        if let Some(path) = &config.reports_to {
-            let at = |error: Error| error.at("reports_to");
-            report_to(&mut site, path).map_err(at)?;
-            for (_, path_policies) in &mut paths {
-                report_to(path_policies, path).map_err(at)?;
-            }
-        }
+        let site = Parts::new(config, site)?;
         let clear = config
             .clear_site_data
             .as_deref()
@@ -115,20 +92,32 @@ impl Headers {
         let no_store = config
             .no_store_with_cookie
             .unwrap_or(config.preset.no_store_with_cookie());
-        let in_force = in_force(&site, &paths)?;
-        let weakenings = weakenings(config, &site, &paths);
+        let mut weakenings = weakenings(config, &site);
+        for (number, (_, _, parts)) in domains.iter().enumerate() {
+            of_domain(number, parts, &mut weakenings);
+        }
         for weakening in weakenings.iter().filter(|one| one.is_loud()) {
             tracing::warn!(key = weakening.key, "{}", weakening.why);
         }
-        let rendered = Rendered::new(&site, &paths, removal(config)?)?
-            .over(config.over == Override::Always)
-            .no_store_with_cookie(no_store)
-            .clear(clear_on, ClearSiteData::value(clear));
+        let render = |parts: &Parts| -> Result<Arc<Rendered>, Error> {
+            let rendered = Rendered::new(&parts.site, &parts.paths, removal(config)?)?
+                .over(config.over == Override::Always)
+                .no_store_with_cookie(no_store)
+                .clear(clear_on.clone(), ClearSiteData::value(clear));
+            Ok(Arc::new(rendered))
+        };
+        let mut by_name = Vec::new();
+        let mut in_domains = Vec::new();
+        for (hosts, names, parts) in domains {
+            by_name.push((hosts, render(&parts)?));
+            in_domains.push((names.clone(), parts.in_force()?));
+        }
         let placeholder = config.nonce_placeholder.as_deref();
         let placeholder = placeholder.map(check_placeholder).transpose()?;
         Ok(Self(Arc::new(Inner {
-            rendered: Arc::new(rendered),
-            in_force,
+            rendered: Everywhere::new(render(&site)?, by_name),
+            in_force: site.in_force()?,
+            in_domains,
             weakenings,
             nonce_placeholder: placeholder,
         })))
@@ -142,6 +131,12 @@ impl Headers {
     /// Every header as it is sent over HTTPS, first those of the site, then those of each path.
     pub fn describe(&self) -> &[HeaderInForce] {
         &self.0.in_force
+    }
+
+    /// The same under some of the site's names, where they are different: the names of each table, and all that is sent
+    /// there.
+    pub fn describe_domains(&self) -> &[(Vec<String>, Vec<HeaderInForce>)] {
+        &self.0.in_domains
     }
 
     /// Whatever is weaker than the preset `helmet`, with the key that makes it so.
@@ -161,86 +156,12 @@ impl Headers {
 
     /// Whether a header of this name is taken off every answer, since it tells what the site is made of.
     pub fn removes(&self, name: &HeaderName) -> bool {
-        self.0.rendered.removes(name)
+        self.0.rendered.site().removes(name)
     }
 
-    pub(crate) fn rendered(&self) -> &Arc<Rendered> {
+    pub(crate) fn rendered(&self) -> &Everywhere {
         &self.0.rendered
     }
-}
-
-/// A policy that is only reported and a second one that only reports would share one header.
-fn one_report_only(resolved: &Resolved) -> Result<(), Error> {
-    let second = Header::ContentSecurityPolicyReportOnly;
-    match resolved.get(Header::ContentSecurityPolicy) {
-        Some(Checked::Csp(csp)) if csp.report_only && resolved.get(second).is_some() => {
-            let error = Error::Twice {
-                key: "report_only".to_owned(),
-                found: second.to_string(),
-                other: Some(second.to_string()),
-            };
-            Err(error.at(Header::ContentSecurityPolicy.as_str()))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn in_force(site: &Resolved, paths: &[(Prefix, Resolved)]) -> Result<Vec<HeaderInForce>, Error> {
-    let mut all = Vec::new();
-    let paths = paths
-        .iter()
-        .map(|(prefix, resolved)| (prefix.as_str(), resolved));
-    for (path, resolved) in std::iter::once(("/", site)).chain(paths) {
-        for (header, checked) in resolved.iter() {
-            for (name, value) in checked.headers(header)? {
-                all.push(HeaderInForce {
-                    path: path.to_owned(),
-                    name,
-                    value: String::from_utf8_lossy(value.as_bytes()).into_owned(),
-                });
-            }
-        }
-    }
-    Ok(all)
-}
-
-/// Names `path` in every policy that says nothing of reports, and as the endpoint `panoply`.
-fn report_to(resolved: &mut Resolved, path: &str) -> Result<(), Error> {
-    const ENDPOINT: &str = "panoply";
-    check_characters(path, &[';', ',', ' '])?;
-    if !path.starts_with('/') || path.starts_with("//") {
-        return Err(Error::form(
-            "a path such as \"/reports\"",
-            format!("{path:?}"),
-        ));
-    }
-    let named = match resolved.get(Header::ReportingEndpoints) {
-        Some(Checked::Value(Value::Reporting(endpoints))) => endpoints.clone(),
-        _ => ReportingEndpoints::new(),
-    };
-    let mut asked = false;
-    for (_, checked) in resolved.iter_mut() {
-        let Checked::Csp(csp) = checked else { continue };
-        let policy = &mut csp.policy;
-        let says = |directive| policy.sources(directive).is_some();
-        if !says(Directive::ReportUri) && !says(Directive::ReportTo) {
-            policy.set(
-                Name::Known(Directive::ReportUri),
-                Source::words(path).collect(),
-            );
-            policy.set(
-                Name::Known(Directive::ReportTo),
-                Source::words(ENDPOINT).collect(),
-            );
-            asked = true;
-        }
-    }
-    if asked && !named.names(ENDPOINT) {
-        let endpoints = named.endpoint(ENDPOINT, path)?;
-        let value = Checked::Value(Value::Reporting(endpoints));
-        resolved.set(Header::ReportingEndpoints, value);
-    }
-    Ok(())
 }
 
 fn removal(config: &HeadersConfig) -> Result<Removal, Error> {

@@ -20,6 +20,7 @@ mod integrity_policy;
 mod keyword;
 mod middleware;
 mod origin_agent_cluster;
+mod parts;
 mod permissions_policy;
 mod preset;
 mod public_key_pins;

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::config::Stripped;
+use crate::parts::Parts;
 use crate::scope::Prefix;
 use crate::setting::{Checked, Resolved, Value};
 use crate::{
@@ -49,11 +50,7 @@ impl fmt::Display for Weakening {
 }
 
 /// Everything that `config` gives up.
-pub(crate) fn weakenings(
-    config: &HeadersConfig,
-    site: &Resolved,
-    paths: &[(Prefix, Resolved)],
-) -> Vec<Weakening> {
+pub(crate) fn weakenings(config: &HeadersConfig, parts: &Parts) -> Vec<Weakening> {
     let mut found = Vec::new();
     if config.over == Override::Always {
         found.push(Weakening::new(
@@ -70,8 +67,14 @@ pub(crate) fn weakenings(
     if config.stripped == Stripped::Nothing {
         found.push(Weakening::new("helmet.xPoweredBy", "`X-Powered-By` stays"));
     }
+    compare(&parts.site, &Preset::Helmet.resolved(), "", &mut found);
+    of_paths(&parts.paths, &mut found);
+    found
+}
+
+/// Adds to what is `found` for the whole what is given up below paths besides.
+fn of_paths(paths: &[(Prefix, Resolved)], found: &mut Vec<Weakening>) {
     let helmet = Preset::Helmet.resolved();
-    compare(site, &helmet, "", &mut found);
     for (number, (_, path)) in paths.iter().enumerate() {
         let mut of_path = Vec::new();
         compare(path, &helmet, "", &mut of_path);
@@ -82,7 +85,18 @@ pub(crate) fn weakenings(
             found.push(one);
         }
     }
-    found
+}
+
+/// Adds to what is `found` for the site what is given up under the names of the table of this `number` besides.
+pub(crate) fn of_domain(number: usize, parts: &Parts, found: &mut Vec<Weakening>) {
+    let mut of_domain = Vec::new();
+    compare(&parts.site, &Preset::Helmet.resolved(), "", &mut of_domain);
+    of_paths(&parts.paths, &mut of_domain);
+    of_domain.retain(|one| !found.contains(one));
+    for mut one in of_domain {
+        one.key.insert_str(0, &format!("domain.{number}."));
+        found.push(one);
+    }
 }
 
 fn compare(sent: &Resolved, helmet: &Resolved, prefix: &str, found: &mut Vec<Weakening>) {

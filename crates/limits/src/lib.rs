@@ -23,6 +23,7 @@ mod tried;
 
 pub use access::{
     AccessConfig, AccessFuture, AccessLayer, AccessService, Satisfy, UserHeaders, hash_password,
+    may_take_steps,
 };
 pub use answers::{AnswerFuture, AnswerLayer, AnswerService, Count, ProbesConfig, Spares};
 pub use blocklist::{

@@ -23,8 +23,8 @@ const APP: &str = "
             answer.end();
             return;
         }
-        const { host, 'x-forwarded-prefix': prefix } = request.headers;
-        const page = JSON.stringify({ name, path: request.url, host, prefix, process: process.pid }) + '\\n';
+        const { host, 'x-forwarded-prefix': prefix, 'x-original-url': original } = request.headers;
+        const page = JSON.stringify({ name, path: request.url, host, prefix, original, process: process.pid }) + '\\n';
         answer.setHeader('content-length', page.length);
         answer.end(page);
     });
@@ -155,6 +155,75 @@ fn an_app_that_is_not_told_of_its_path_is_below_it_all_the_same() {
     assert!(told.get("prefix").is_none(), "{told}");
 }
 
+/// The guards read steps above the path, and the app below it: who could make of one path two is refused.
+#[test]
+fn nobody_steps_around_a_guard_below_a_path_that_is_left_out() {
+    let (web, api) = (command("web"), command("api"));
+    let gateway = set_up(&format!(
+        "[tls]\nmode = \"off\"\n[client]\ntrusted_proxies = [\"loopback\"]\n[app]\n{web}\
+         [[route]]\npath = \"/api\"\nstrip_path = true\n{api}\
+         [[access]]\npath = \"/api/admin\"\nallow = []\n[[login]]\npath = \"/api/token\"\n"
+    ));
+    let gateway = gateway.start();
+    let last = Last::of(&gateway);
+    all_up(&last);
+    for path in [
+        "/api/x/../../token",
+        "/api/x/%2e%2e/%2E%2e/token",
+        "/api/../x/../token",
+        "/api/x/..;/..;a=b/token",
+        "/api/x/..%5c..\\token",
+        "/api/.//evil.example/",
+        "/api/%2e%2e//evil.example/",
+        "/api/x%c0%ae%c0%ae/token",
+        "/api/%252e%252e/token",
+    ] {
+        let url = gateway.url(path);
+        let answer = curl(
+            NULL.as_ref(),
+            &["--path-as-is", "-d", "username=bob&password=x", &url],
+        );
+        assert_eq!(answer.status, 400, "{path}: {}", answer.text());
+    }
+    // What only looks like it is no step, and no other app minds.
+    for (path, app) in [
+        ("/api/v1.2//a%2Fb/x..y/.well-known/", "api"),
+        ("/x/../token", "web"),
+    ] {
+        let url = gateway.url(path);
+        let answer = curl(NULL.as_ref(), &["--path-as-is", &url]).json();
+        assert_eq!(answer["name"], app, "{path}");
+    }
+    // Another path that a proxy says is meant would be one below the prefix, to the app.
+    for (meant, status) in [("/admin", 200), ("/api/admin", 404)] {
+        let meant = format!("X-Original-URL: {meant}");
+        let answer = curl(NULL.as_ref(), &["-H", &meant, &gateway.url("/api/x")]);
+        assert_eq!(answer.status, status, "{meant}");
+        assert!(!answer.text().contains("original"), "{}", answer.text());
+    }
+    // A client cannot have taken off what the app is told.
+    let hop = "Connection: close, X-Forwarded-Prefix";
+    let told = curl(NULL.as_ref(), &["-H", hop, &gateway.url("/api/x")]).json();
+    assert_eq!(told["prefix"], "/api");
+}
+
+#[test]
+fn a_name_can_be_there_for_some_alone() {
+    let office =
+        "[[access]]\npath = \"/\"\ndomains = [\"img.localhost\"]\nallow = [\"192.0.2.0/24\"]\n";
+    let gateway = three(office).start();
+    let last = Last::of(&gateway);
+    all_up(&last);
+    for (host, path, status) in [
+        ("img.localhost", "/", 404),
+        ("IMG.localhost.:8080", "/api", 404),
+        ("a.test", "/", 200),
+        ("a.test", "/api", 200),
+    ] {
+        assert_eq!(visit(&gateway, host, path).status, status, "{host}{path}");
+    }
+}
+
 #[test]
 fn one_app_s_end_is_nobody_else_s() {
     let gateway = three("").start();
@@ -193,6 +262,7 @@ fn one_app_or_all_are_started_anew_and_an_upgrade_takes_all_of_them() {
     up();
     let before = processes(&gateway);
     let load = Load::new();
+    let unwanted = std::cell::Cell::new(0);
     load.while_asking(gateway.address(), &["GET", "POST"], |more| {
         more();
         let (done, said) = last.ask(&["restart", "/api"]);
@@ -231,14 +301,56 @@ fn one_app_or_all_are_started_anew_and_an_upgrade_takes_all_of_them() {
         let (moved, _, process) = who(&gateway, "a.test", "/rest/x");
         assert_eq!(moved, "api");
         assert_ne!(process, anew[1]);
+        unwanted.set(anew[1]);
     });
     assert_eq!(load.failed(), "");
     gateway.process.status(LONG);
+    // What nobody wants any more ends with the gateway before.
+    let unwanted = unwanted.get();
+    wait_for("its end", LONG, || (!lives(unwanted)).then_some(()));
     let last_of_all = processes_of(&last);
     last.stop();
     for process in last_of_all {
         wait_for("its end", LONG, || (!lives(process)).then_some(()));
     }
+}
+
+/// An upgrade that comes to nothing leaves the apps to the gateway that goes on.
+#[test]
+fn an_upgrade_that_fails_ends_nobody_s_app() {
+    let gateway = three("").start();
+    let last = Last::of(&gateway);
+    all_up(&last);
+    let before = processes(&gateway);
+    let written = fs::read_to_string(gateway.config_path()).unwrap();
+    let load = Load::new();
+    load.while_asking(gateway.address(), &["GET", "POST"], |more| {
+        for (wrong, said) in [
+            (
+                format!("{written}[[route]]\npath = \"/new\"\ncommand = [\"panoply-is-no-such-program\"]\n"),
+                "panoply-is-no-such-program",
+            ),
+            (
+                written.replace(&command("web"), "command = [\"sh\", \"-c\", \"sleep 1; exit 4\"]\n"),
+                "status 4",
+            ),
+        ] {
+            more();
+            fs::write(gateway.config_path(), wrong).unwrap();
+            let (done, told) = last.upgrade();
+            assert!(!done && told.contains(said), "{told}");
+            more();
+            assert_eq!(processes(&gateway), before);
+        }
+    });
+    assert_eq!(load.failed(), "");
+    assert!(
+        !last
+            .status()
+            .unwrap()
+            .to_string()
+            .contains("ended by itself")
+    );
 }
 
 /// Those that the gateway has started.

@@ -205,6 +205,11 @@ const RULES: &[(&str, &str, Option<&str>)] = &[
         "Not HTTP as it is written down: often a scanner, or an attempt to smuggle a request.",
         None,
     ),
+    (
+        "route/steps",
+        "A path with steps (`..`), for an app that is asked for a part of its path and could read another one there.",
+        Some("route"),
+    ),
     ("app/away", "The app could not be reached.", Some("app")),
     (
         "app/starting",
@@ -255,6 +260,7 @@ mod tests {
             "access/path",
             "access/password",
             "access/busy",
+            "route/steps",
         ] {
             assert_ne!(why(rule).0, "", "{rule}");
         }

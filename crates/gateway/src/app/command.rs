@@ -108,6 +108,8 @@ pub(crate) enum Fate {
     Ends,
     /// It goes on; another gateway looks after it.
     GoesOn,
+    /// The gateway that has started it, and looks after it still, keeps it; what this one has started itself ends.
+    GivenBack,
 }
 
 impl Fate {
@@ -123,7 +125,8 @@ impl Fate {
     /// What becomes of it when its gateway ends.
     pub(crate) const fn with_its_gateway(self) -> Self {
         match self {
-            Self::Borrowed | Self::GoesOn => Self::GoesOn,
+            Self::Borrowed | Self::GivenBack => Self::GivenBack,
+            Self::GoesOn => Self::GoesOn,
             Self::Runs | Self::Ends => Self::Ends,
         }
     }
@@ -298,6 +301,7 @@ async fn begin(
 async fn leave(of: Of<'_>, process: &mut Process, fate: Fate) -> Ended {
     match fate {
         Fate::GoesOn if of.instance.is_taken() => process.let_go(),
+        Fate::GivenBack if process.is_adopted() => process.let_go(),
         _ => process.end(of.plan.grace).await,
     }
     Ended::Stopped
@@ -305,7 +309,7 @@ async fn leave(of: Of<'_>, process: &mut Process, fate: Fate) -> Ended {
 
 /// Resolves once the app is not to run, or not here.
 pub(super) async fn decided(fate: &mut watch::Receiver<Fate>) -> Fate {
-    let settled = |fate: &Fate| matches!(fate, Fate::Ends | Fate::GoesOn);
+    let settled = |fate: &Fate| matches!(fate, Fate::Ends | Fate::GoesOn | Fate::GivenBack);
     if let Ok(fate) = fate.wait_for(settled).await {
         return *fate;
     }

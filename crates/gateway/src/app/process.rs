@@ -120,6 +120,11 @@ impl Process {
         self.group
     }
 
+    /// Whether a gateway before this one has started it.
+    pub(super) const fn is_adopted(&self) -> bool {
+        matches!(self.kind, Kind::Adopted(_))
+    }
+
     /// Waits for its end; how it ended is not known of one that was adopted.
     pub(super) async fn wait(&mut self) -> io::Result<Option<ExitStatus>> {
         let status = match &mut self.kind {

@@ -83,19 +83,41 @@ fn meant<'a>(
     }
 }
 
-/// The process of the last that serves by then.
+/// The process of the last that serves by then. What is amiss with one app keeps none of the others as it was.
 async fn each(apps: &[&Standing]) -> Result<u32, String> {
-    let instances = apps.iter().flat_map(|app| app.instances());
-    let all = instances.clone().count();
     let mut last = 0;
-    for (done, instance) in instances.enumerate() {
+    let mut failed = Vec::new();
+    for app in apps {
+        match instances(app).await {
+            Ok(process) => last = process,
+            Err(why) if apps.len() > 1 => failed.push(format!("`{}`: {why}", app.label())),
+            Err(why) => return Err(why),
+        }
+    }
+    if failed.is_empty() {
+        return Ok(last);
+    }
+    let done = apps.len() - failed.len();
+    Err(format!(
+        "{done} of {} apps have been started anew; {}",
+        apps.len(),
+        failed.join("; ")
+    ))
+}
+
+/// The same of the instances of one.
+async fn instances(app: &Standing) -> Result<u32, String> {
+    let instances = app.instances();
+    let mut last = 0;
+    for (done, instance) in instances.iter().enumerate() {
         last = match instance.restarts.ask().await {
             Ok(process) => process,
-            Err(why) if all > 1 => {
-                let which = instance.told().unwrap_or("of the app itself");
+            Err(why) if instances.len() > 1 => {
+                let all = instances.len();
                 return Err(format!(
-                    "{done} of {all} instances have been started anew, instance {which} has not, and the rest was left \
-                     as it is: {why}"
+                    "{done} of {all} instances have been started anew, instance {} has not, and the rest was left as it \
+                     is: {why}",
+                    instance.number()
                 ));
             }
             Err(why) => return Err(why),

@@ -73,7 +73,7 @@ pub(crate) async fn run(
         pending::<()>().await;
     };
     tokio::select! {
-        ended = all(apps, || _ = end.send_replace(Fate::Ends)) => ended,
+        ended = all(apps, || end.send_modify(|fate| *fate = fate.with_its_gateway())) => ended,
         () = decides => Ended::Stopped,
         () = health::watch(&shared) => Ended::Stopped,
         () = rolling::restart_as_asked(&shared, &starters) => Ended::Stopped,

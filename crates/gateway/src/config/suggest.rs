@@ -7,10 +7,27 @@ use super::env::SETTINGS;
 /// What they may have meant, as the beginning of a line of help; `here` is known where it was written.
 pub(super) fn key(word: &str, here: &[&str]) -> Option<String> {
     let foreign = plain(word);
+    // A table that has a word like it means that, and `[[route]]` has what `[app]` has.
+    let is_route = here.contains(&"strip_path");
+    if is_route
+        && let Some(own) = here
+            .iter()
+            .find(|own| likeness(&word.to_ascii_lowercase(), own) > SLIP)
+    {
+        return Some(format!("did you mean `{own}`?"));
+    }
     if let Some((_, ours)) = ELSEWHERE.iter().find(|(name, _)| plain(name) == foreign) {
+        let ours = if is_route {
+            ours.replace("`app.", "`")
+        } else {
+            (*ours).to_owned()
+        };
         return Some(format!("here that is {ours}"));
     }
     // A table for some paths says which by a prefix.
+    if word == "prefix" && is_route {
+        return Some("did you mean `path`?".to_owned());
+    }
     if matches!(word, "path" | "paths" | "location") && here.contains(&"prefix") {
         return Some("did you mean `prefix`?".to_owned());
     }

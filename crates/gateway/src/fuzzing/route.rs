@@ -1,8 +1,10 @@
 //! Which app a request is for, and an app that is not told of its path.
 
+use std::fmt::Write as _;
+
 use http::header::{HOST, LOCATION, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Request, Uri};
-use panoply_core::{ClientAddress, Scheme};
+use panoply_core::{ClientAddress, HostNames, Scheme};
 
 use crate::proxy::{Below, told::Back};
 use crate::routes::{Place, Routes};
@@ -27,11 +29,14 @@ pub fn route(data: &[u8]) {
     let client = ClientAddress::direct(([192, 0, 2, 1], 9).into(), Scheme::Https);
     request.extensions_mut().insert(client);
 
-    let names = ["api.a.test", "*.b.test", "::1"].map(str::to_owned);
+    let mut names = HostNames::default();
+    for name in ["api.a.test", "*.b.test", "::1"] {
+        names.add(name).expect("it is a name");
+    }
     let routes = Routes::new([
         Place::new(None, "/api"),
         Place::new(None, "/api/v1"),
-        Place::new(Some(&names), "/x"),
+        Place::new(Some(names), "/x"),
     ]);
     let number = routes.find(&request);
     let encoded = encoded(request.uri().path());
@@ -92,7 +97,8 @@ fn encoded(path: &str) -> String {
             // What is encoded already stays so.
             '%' => all.extend([Some('%'), left.next(), left.next()].into_iter().flatten()),
             letter if letter.is_ascii_alphanumeric() => {
-                all.push_str(&format!("%{:02x}", u32::from(letter)));
+                // Writing to a string cannot fail.
+                let _ = write!(all, "%{:02x}", u32::from(letter));
             }
             letter => all.push(letter),
         }

@@ -80,17 +80,13 @@ impl Names {
         self.exact.is_empty() && self.wildcard.is_empty() && self.addresses.is_empty()
     }
 
-    /// How much is said of what is asked for, a name or an address, both lower-case: the name itself is more than a
-    /// wildcard.
-    pub(crate) fn fit(&self, name: &str) -> Option<u8> {
-        let is_exact = || match address(name) {
-            Some(address) => self.addresses.contains(&address),
-            None => self.exact.contains(name),
+    /// Whether some of them are one step below `parent`.
+    pub(crate) fn has_below(&self, parent: &str) -> bool {
+        let is_below = |name: &str| {
+            name.split_once('.')
+                .is_some_and(|(_, above)| above == parent)
         };
-        if is_exact() {
-            return Some(2);
-        }
-        self.has(name).then_some(1)
+        self.wildcard.contains(parent) || self.exact.iter().any(|name| is_below(name))
     }
 
     fn has(&self, name: &str) -> bool {
@@ -236,11 +232,6 @@ fn asked<B>(request: &Request<B>) -> Option<&str> {
         Some(host) => Some(host.as_str()),
         None => request.headers().get(HOST)?.to_str().ok(),
     }
-}
-
-/// The name that is asked for, or the address without its brackets, lower-case.
-pub(crate) fn asked_name<B>(request: &Request<B>) -> Option<Cow<'_, str>> {
-    asked(request).map(bare)
 }
 
 /// The name alone, or the address without its brackets, lower-case.

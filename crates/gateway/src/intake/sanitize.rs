@@ -1,6 +1,6 @@
 //! Headers that no app should ever see.
 
-use http::header::COOKIE;
+use http::header::{CONNECTION, COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use memchr::memmem;
 
@@ -11,9 +11,17 @@ use crate::proxy::named;
 /// `X.Real.IP` as `X-Forwarded-For` and `X-Real-IP`; what would have an app do another's bidding; and what `Connection` names, which every layer must miss as the app does:
 /// else one of them would go by a `Content-Encoding` of which the app knows nothing.
 pub(super) fn headers(headers: &mut HeaderMap) {
-    for name in named(headers) {
-        if !IS_OF_THE_CONNECTION.contains(&name.as_str()) {
+    let hops = named(headers);
+    if !hops.iter().all(is_of_the_connection) {
+        for name in hops.iter().filter(|name| !is_of_the_connection(name)) {
             headers.remove(name);
+        }
+        // What is told the app of this request later on is not the client's to have taken off.
+        let left = hops.iter().filter(|name| is_of_the_connection(name));
+        let left: Vec<&str> = left.map(HeaderName::as_str).collect();
+        match HeaderValue::from_str(&left.join(", ")) {
+            Ok(left) if !left.is_empty() => drop(headers.insert(CONNECTION, left)),
+            _ => drop(headers.remove(CONNECTION)),
         }
     }
     if headers.keys().any(misleads) {
@@ -57,7 +65,17 @@ fn withhold_session(headers: &mut HeaderMap) {
 }
 
 /// What is read of the connection itself until the request goes on.
-const IS_OF_THE_CONNECTION: [&str; 4] = ["content-length", "te", "transfer-encoding", "upgrade"];
+fn is_of_the_connection(name: &HeaderName) -> bool {
+    let known = [
+        "close",
+        "content-length",
+        "keep-alive",
+        "te",
+        "transfer-encoding",
+        "upgrade",
+    ];
+    known.contains(&name.as_str())
+}
 
 /// CGI makes `HTTP_PROXY` of the one, by which libraries find a proxy (httpoxy); with the other Next.js
 /// tells itself that its middleware has run already (CVE-2025-29927).

@@ -10,17 +10,26 @@ use http::header::{Entry, LOCATION, SET_COOKIE};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri};
 
-use super::scheme::host;
+use super::scheme::{after, host};
 use super::told::after_scheme;
 use crate::intake::own_origin;
 use crate::settings::Stripped;
 
 const FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 
+/// In which a trusted proxy may pass on that another path is meant. To an app that is asked for a part of its path it
+/// would be the whole, and to no guard.
+const MEANT: [HeaderName; 2] = [
+    HeaderName::from_static("x-original-url"),
+    HeaderName::from_static("x-rewrite-url"),
+];
+
 /// What an answer is put below.
 #[derive(Debug)]
 pub(crate) struct Below {
     prefix: Stripped,
+    /// The same with what a proxy before this one has left out of the path.
+    whole: Vec<u8>,
     /// Where the client is: its scheme and its host.
     origin: Option<HeaderValue>,
 }
@@ -28,10 +37,7 @@ pub(crate) struct Below {
 impl Below {
     /// Has a request be for what follows the path; gives what its answer is put below.
     pub(crate) fn ask<B>(request: &mut Request<B>, prefix: &Stripped) -> Self {
-        let below = Self {
-            prefix: prefix.clone(),
-            origin: own_origin(request),
-        };
+        let origin = own_origin(request);
         let target = request.uri().path_and_query();
         let target = target.map_or("/", PathAndQuery::as_str);
         if let Ok(target) = behind(target, prefix.depth).parse::<PathAndQuery>() {
@@ -39,14 +45,22 @@ impl Below {
             parts.path_and_query = Some(target.clone());
             *request.uri_mut() = Uri::from_parts(parts).unwrap_or_else(|_| Uri::from(target));
         }
-        // Behind a proxy that does the same, it is below both.
-        let outer = request.headers().get(FORWARDED_PREFIX);
+        let headers = request.headers_mut();
+        for name in MEANT {
+            headers.remove(name);
+        }
+        let outer = headers.get(FORWARDED_PREFIX);
         let outer = outer.map_or(&b""[..], |outer| outer.as_bytes().trim_ascii());
         let outer = outer.strip_suffix(b"/").unwrap_or(outer);
-        if let Ok(all) = HeaderValue::from_bytes(&[outer, prefix.prefix.as_bytes()].concat()) {
-            request.headers_mut().insert(FORWARDED_PREFIX, all);
+        let whole = [outer, prefix.prefix.as_bytes()].concat();
+        if let Ok(whole) = HeaderValue::from_bytes(&whole) {
+            headers.insert(FORWARDED_PREFIX, whole);
         }
-        below
+        Self {
+            prefix: prefix.clone(),
+            whole,
+            origin,
+        }
     }
 
     /// Puts below the path where an answer leads to, and what its cookies are for.
@@ -69,8 +83,7 @@ impl Below {
         let (before, path) = match after_scheme(location).or_else(|| location.strip_prefix(b"//")) {
             Some(rest) => {
                 let (to, path) = host(rest);
-                let own = after_scheme(self.origin.as_ref()?.as_bytes())?;
-                if !to.eq_ignore_ascii_case(own) {
+                if !self.is_here(to) {
                     return None;
                 }
                 location.split_at(location.len() - path.len())
@@ -85,9 +98,27 @@ impl Below {
         HeaderValue::from_bytes(&[before, self.prefix.prefix.as_bytes(), path].concat()).ok()
     }
 
+    /// Whether it is the host at which the client is, which has no port where that is the usual one.
+    fn is_here(&self, host: &[u8]) -> bool {
+        let Some(origin) = self.origin.as_ref().map(HeaderValue::as_bytes) else {
+            return false;
+        };
+        let usual: &[u8] = match after("https", origin) {
+            Some(_) => b":443",
+            None => b":80",
+        };
+        let host = host.strip_suffix(usual).unwrap_or(host);
+        after_scheme(origin).is_some_and(|own| host.eq_ignore_ascii_case(own))
+    }
+
+    /// Whether an app that knows what it is below has said so.
     fn is_below(&self, path: &[u8]) -> bool {
-        let rest = path.strip_prefix(self.prefix.prefix.as_bytes());
-        rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'/' | b'?' | b'#')))
+        [self.prefix.prefix.as_bytes(), &self.whole]
+            .iter()
+            .any(|prefix| {
+                let rest = path.strip_prefix(*prefix);
+                rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'/' | b'?' | b'#')))
+            })
     }
 
     /// A cookie for a path of the app's own. One for all of the site is left as it is: others may share it.
@@ -181,8 +212,30 @@ mod tests {
             prefix: "/api".into(),
             depth: 1,
         };
-        Below::ask(&mut request, &prefix);
+        let below = Below::ask(&mut request, &prefix);
         assert_eq!(request.headers()[FORWARDED_PREFIX], "/shop/api");
+        // By which an app leads, or does not.
+        for (location, to) in [("/shop/api/a", "/shop/api/a"), ("/a", "/api/a")] {
+            let mut headers = HeaderMap::new();
+            headers.insert(LOCATION, HeaderValue::from_static(location));
+            below.put(&mut headers);
+            assert_eq!(headers[LOCATION], to);
+        }
+    }
+
+    #[test]
+    fn another_path_that_is_meant_is_for_the_whole_alone() {
+        let mut request = Request::get("/api/a").body(()).unwrap();
+        for name in MEANT {
+            let meant = HeaderValue::from_static("/admin");
+            request.headers_mut().insert(name, meant);
+        }
+        let prefix = Stripped {
+            prefix: "/api".into(),
+            depth: 1,
+        };
+        Below::ask(&mut request, &prefix);
+        assert_eq!(request.headers().len(), 1, "{:?}", request.headers());
     }
 
     #[test]
@@ -193,6 +246,11 @@ mod tests {
             ("https://shop.example/a", "https://shop.example/api/v1/a"),
             ("HTTP://SHOP.example", "HTTP://SHOP.example/api/v1"),
             ("//shop.example/a", "//shop.example/api/v1/a"),
+            (
+                "https://shop.example:443/a",
+                "https://shop.example:443/api/v1/a",
+            ),
+            ("https://shop.example:80/a", "https://shop.example:80/a"),
             // An app that knows where it is says so.
             ("/api/v1/a", "/api/v1/a"),
             ("/api/v1", "/api/v1"),

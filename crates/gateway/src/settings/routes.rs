@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use panoply::limits::PathRules;
-use panoply_tls::complaint_about_name;
+use panoply_core::{HostName, HostNames};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::app::{self, App};
 use super::{Manner, Settings};
@@ -39,13 +40,34 @@ pub(crate) struct RoutedManner {
     pub(crate) stripped: Option<Stripped>,
 }
 
+/// What is written in a path as it is (RFC 3986 §3.3).
+const WRITTEN: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'/')
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'@')
+    .remove(b':')
+    .remove(b'+');
+
 /// What an app is not told of the paths that it is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stripped {
-    /// Without a slash at its end.
+    /// As it is written in headers, without a slash at its end.
     pub(crate) prefix: Arc<str>,
     /// How many segments that are.
     pub(crate) depth: usize,
+}
+
+/// The names under which it is there, where it is not so under all of the site's.
+fn names(route: &RouteConfig) -> Result<Option<HostNames>, String> {
+    let Some(domains) = &route.domains else {
+        return Ok(None);
+    };
+    let mut all = HostNames::default();
+    domains.iter().try_for_each(|name| all.add(name))?;
+    Ok(Some(all))
 }
 
 /// What a route has of the site, in a word.
@@ -102,7 +124,9 @@ fn routes(loaded: &Loaded, around: &Surroundings) -> Result<Vec<Route>, ConfigEr
     for (number, route) in routes.iter().enumerate() {
         let table = format!("route[{number}]");
         let name = place(loaded, &table, route)?;
-        if all.iter().any(|other| *other.name == name) {
+        let overlaps = |other: &RouteConfig| meets(other, route);
+        if let Some(other) = routes.iter().take(number).find(|other| overlaps(other)) {
+            let name = self::name(other);
             let message = format!("{table}: `{name}` is there a second time");
             return Err(loaded
                 .error(&table, message)
@@ -121,6 +145,21 @@ fn routes(loaded: &Loaded, around: &Surroundings) -> Result<Vec<Route>, ConfigEr
     Ok(all)
 }
 
+/// Whether two have the same of some name.
+fn meets(one: &RouteConfig, other: &RouteConfig) -> bool {
+    let names = |route: &RouteConfig| -> Vec<String> {
+        let names = route.domains.iter().flatten();
+        names.map(|name| name.to_ascii_lowercase()).collect()
+    };
+    let (own, others) = (names(one), names(other));
+    let shared = match (own.is_empty(), others.is_empty()) {
+        (true, true) => true,
+        (false, false) => own.iter().any(|name| others.contains(name)),
+        _ => false,
+    };
+    shared && one.prefix() == other.prefix()
+}
+
 /// More apps than these nobody looks after at once.
 const MOST: usize = 64;
 
@@ -128,6 +167,14 @@ const MOST: usize = 64;
 fn place(loaded: &Loaded, table: &str, route: &RouteConfig) -> Result<String, ConfigError> {
     let key = |name: &str| format!("{table}.{name}");
     if let Some(path) = &route.path {
+        if let Some(odd) = path.chars().find(|c| "%{}".contains(*c)) {
+            let key = key("path");
+            let message = format!("{key}: `{path}` has a `{odd}` in it, and stands for itself");
+            return Err(loaded.error(&key, message).with_help(
+                "write the path as people read it, without encodings or patterns, such as `path = \"/api\"`, which \
+                 means all below it as well",
+            ));
+        }
         PathRules::new([path]).map_err(|(_, error)| {
             let key = key("path");
             let said = error.to_string();
@@ -137,12 +184,10 @@ fn place(loaded: &Loaded, table: &str, route: &RouteConfig) -> Result<String, Co
             )
         })?;
     }
-    for domain in route.domains.iter().flatten() {
-        if let Some(complaint) = complaint_about_name(domain) {
-            let key = key("domains");
-            return Err(loaded.error(&key, format!("{key}: {complaint}")));
-        }
-    }
+    names(route).map_err(|problem| {
+        let key = key("domains");
+        loaded.error(&key, format!("{key}: {problem}"))
+    })?;
     let help = "write a path, `path = \"/api\"`, or names, `domains = [\"api.shop.example\"]`, or both; \
                 `[app]` has what no route has";
     if route.domains.as_ref().is_some_and(Vec::is_empty) {
@@ -166,17 +211,45 @@ fn place(loaded: &Loaded, table: &str, route: &RouteConfig) -> Result<String, Co
     Ok(name(route))
 }
 
-/// Under which names nobody comes, and why.
+/// Checks that somebody can come under these names of the `table`.
+fn reached(
+    loaded: &Loaded,
+    hosts: &Hosts,
+    table: &str,
+    names: &[String],
+) -> Result<(), ConfigError> {
+    for name in names {
+        if let Some(why) = unreached(hosts, &name.to_ascii_lowercase()) {
+            let key = format!("{table}.domains");
+            let error = loaded.error(&key, format!("{key}: nobody can ask for `{name}`"));
+            return Err(error.with_help(why));
+        }
+    }
+    Ok(())
+}
+
+/// Why nobody comes under a name, if it is so.
 fn unreached(hosts: &Hosts, domain: &str) -> Option<&'static str> {
+    let own = HostName::parse(domain.as_bytes());
+    // Who looks from this machine, or knows an address, is let in by that.
+    if own.is_some_and(|own| matches!(own, HostName::Address(_)) || own.is_of_this_machine()) {
+        return None;
+    }
+    let parent = domain.strip_prefix("*.");
     if let Some(canonical) = &hosts.canonical
         && **canonical != *domain
+        && parent
+            .is_none_or(|parent| canonical.split_once('.').map(|(_, above)| above) != Some(parent))
     {
         return Some(
             "`listen.canonical` leads whoever asks for it elsewhere: take that away, or the name",
         );
     }
-    let is_known = hosts.on_demand || domain.starts_with("*.") || hosts.has_name(domain);
-    (hosts.enforced && !is_known).then_some(
+    let is_known = match parent {
+        Some(parent) => hosts.certificates.is_some() || hosts.written.has_below(parent),
+        None => hosts.has_name(domain),
+    };
+    (hosts.enforced && !hosts.on_demand && !is_known).then_some(
         "it is none of the site's names: write it in `tls.domains` as well, or in `listen.hosts` where the \
          certificate is somebody else's",
     )
@@ -189,28 +262,38 @@ pub(super) fn routed(
     by_https: bool,
 ) -> Result<Routed, ConfigError> {
     let routes = &loaded.config.route;
+    for (number, access) in loaded.config.access.iter().enumerate() {
+        let table = format!("access[{number}]");
+        reached(loaded, hosts, &table, access.domain_names())?;
+    }
+    for (number, names) in loaded.config.headers.domain_names().enumerate() {
+        reached(loaded, hosts, &format!("headers.domain[{number}]"), names)?;
+    }
     let mut manners = Vec::with_capacity(routes.len());
     for (number, route) in routes.iter().enumerate() {
         let table = format!("route[{number}]");
         let names = route.domains.as_deref().unwrap_or_default();
-        let astray = |name: &&String| unreached(hosts, name).is_some();
-        if let Some(name) = names.iter().find(astray) {
-            let key = format!("{table}.domains");
-            let error = loaded.error(&key, format!("{key}: nobody can ask for `{name}`"));
-            return Err(error.with_help(unreached(hosts, name).unwrap_or_default()));
-        }
+        reached(loaded, hosts, &table, names)?;
         let depth = route.prefix().split('/').filter(|part| !part.is_empty());
         let stripped = route.strip_path.then(|| Stripped {
-            prefix: route.prefix().into(),
+            prefix: utf8_percent_encode(route.prefix(), WRITTEN)
+                .to_string()
+                .into(),
             depth: depth.count(),
         });
         manners.push(RoutedManner {
-            manner: Manner::of(loaded, (&table, &route.app()), names, by_https)?,
+            manner: Manner::of(
+                loaded,
+                (&table, &route.app()),
+                route.domains.as_deref(),
+                by_https,
+            )?,
             stripped,
         });
     }
+    // They have been checked.
     let places = routes.iter();
-    let places = places.map(|route| Place::new(route.domains.as_deref(), route.prefix()));
+    let places = places.map(|route| Place::new(names(route).unwrap_or_default(), route.prefix()));
     Ok(Routed {
         routes: Routes::new(places),
         manners: manners.into(),
@@ -232,121 +315,4 @@ impl Settings {
 }
 
 #[cfg(test)]
-mod tests {
-    use panoply_core::ManualClock;
-
-    use super::*;
-    use crate::config::Source;
-
-    fn build(written: &str) -> Result<Settings, String> {
-        let state = tempfile::tempdir().unwrap();
-        let around = Surroundings::new(state.path(), Arc::new(ManualClock::new()));
-        let app = "[app]\nupstream = \"http://127.0.0.1:3000\"\n[tls]\nmode = \"off\"\n";
-        let text = format!("{app}{written}");
-        let loaded = Source::new().text("panoply.toml", &text).load();
-        let built = loaded.and_then(|loaded| Settings::build(&loaded, &around));
-        built.map_err(|error| error.to_string())
-    }
-
-    const UP: &str = "upstream = \"http://127.0.0.1:4000\"\n";
-
-    #[test]
-    fn a_route_is_called_by_what_it_has() {
-        let named = |written: &str| {
-            let settings = build(&format!("[[route]]\n{UP}{written}")).unwrap();
-            settings.routes[0].name.to_string()
-        };
-        assert_eq!(named("path = \"/api/\""), "/api");
-        assert_eq!(named("domains = [\"api.a.test\"]"), "api.a.test");
-        assert_eq!(
-            named("domains = [\"a.test\", \"*.a.test\"]\npath = \"/v2\""),
-            "a.test,*.a.test/v2"
-        );
-    }
-
-    #[test]
-    fn what_is_wrong_is_said_with_what_to_write() {
-        let hosts = "[listen]\nhosts = [\"a.test\", \"*.c.test\"]\n";
-        let canonical = "[listen]\nhosts = [\"a.test\", \"b.test\"]\ncanonical = \"a.test\"\n";
-        let api = format!("[[route]]\npath = \"/api\"\n{UP}");
-        for (written, said) in [
-            ("[[route]]\npath = \"/api\"\n", "route[0]: there is no app"),
-            (&*format!("[[route]]\n{UP}"), "it has the whole site"),
-            (
-                &format!("[[route]]\npath = \"/\"\n{UP}"),
-                "it has the whole site",
-            ),
-            (
-                &format!("[[route]]\npath = \"api\"\n{UP}"),
-                "`path` is `api`, which is no path",
-            ),
-            (
-                &format!("[[route]]\npath = \"/a/../b\"\n{UP}"),
-                "which is no path",
-            ),
-            (
-                &format!("[[route]]\ndomains = []\n{UP}"),
-                "the list is empty",
-            ),
-            (
-                &format!("[[route]]\ndomains = [\"a b\"]\n{UP}"),
-                "route[0].domains",
-            ),
-            (
-                &format!("[[route]]\nstrip_path = true\ndomains = [\"a.test\"]\n{UP}"),
-                "no path to leave out",
-            ),
-            (&format!("{api}{api}"), "`/api` is there a second time"),
-            (
-                &format!("{api}command = [\"node\"]\n"),
-                "`route[0].command` and `route[0].upstream` exclude",
-            ),
-            (
-                &format!("{api}health = \"x\"\n"),
-                "route[0].health: `x` is not a path",
-            ),
-            (
-                &format!("{api}host = \"a b\"\n"),
-                "route[0].host: `a b` is not a host",
-            ),
-            (
-                &format!("{api}instances = 2\n"),
-                "route[0].instances: somebody else",
-            ),
-            (
-                &format!("{hosts}[[route]]\ndomains = [\"b.test\"]\n{UP}"),
-                "nobody can ask for `b.test`",
-            ),
-            (
-                &format!("{canonical}[[route]]\ndomains = [\"b.test\"]\n{UP}"),
-                "`listen.canonical` leads",
-            ),
-            (
-                "[[route]]\npath = \"/api\"\nupstream = \"http://127.0.0.1:8080\"\n",
-                "where the gateway itself listens",
-            ),
-            (&api.repeat(65), "64 are the most"),
-        ] {
-            let error = build(written).map(|_| ()).unwrap_err();
-            assert!(error.contains(said), "{written}: {error}");
-        }
-        assert!(
-            build(&format!(
-                "{hosts}[[route]]\ndomains = [\"x.c.test\", \"*.c.test\"]\n{UP}"
-            ))
-            .is_ok()
-        );
-    }
-
-    #[test]
-    fn tls_is_said_of_whichever_app_speaks_it() {
-        let route = |scheme: &str| {
-            let tls = "[tls.app]\nname = \"a.test\"\n";
-            build(&format!(
-                "{tls}[[route]]\npath = \"/api\"\nupstream = \"{scheme}://127.0.0.1:4000\"\n"
-            ))
-        };
-        assert!(route("http").unwrap_err().contains("not spoken to by TLS"));
-        assert!(route("https").is_ok());
-    }
-}
+mod tests;

@@ -7,11 +7,10 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::header::{FORWARDED, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
-use panoply_core::{ClientAddress, Refusal, RefusedOr};
+use panoply_core::{ClientAddress, HostName, HostNames, Refusal, RefusedOr};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::names::{Named, Names};
 use super::site_host::SiteHost;
 use crate::Error;
 
@@ -41,7 +40,7 @@ pub struct HostsLayer(Arc<Hosts>);
 
 #[derive(Debug)]
 struct Hosts {
-    names: Names,
+    names: HostNames,
     told: Mutex<HashSet<String>>,
 }
 
@@ -58,9 +57,13 @@ impl HostsLayer {
     ///
     /// When one of them is no host, or there is none.
     pub fn new<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> Result<Self, Error> {
-        let mut all = Names::default();
+        let mut all = HostNames::default();
         for name in names {
-            all.add(name.as_ref())?;
+            all.add(name.as_ref()).map_err(|problem| Error::Value {
+                key: "hosts",
+                problem,
+                example: "`shop.example`, or `*.shop.example` for all names one step below it",
+            })?;
         }
         if all.is_empty() {
             return Err(Error::Value {
@@ -83,14 +86,15 @@ impl Hosts {
         let here = client.is_some_and(|client| {
             client.ip().is_loopback() && client.peer().ip().to_canonical().is_loopback()
         });
-        let is_own = |host: &Named| self.names.has(host) || here && host.is_of_this_machine();
+        let is_own = |host: &HostName| self.names.has(host) || here && host.is_of_this_machine();
         let headers = request.headers().get_all(HOST);
         if let Some(forwarded) = client.and_then(ClientAddress::forwarded_host) {
-            let named = Named::of(forwarded);
+            let named = HostName::of(forwarded);
             if !is_own(&named) {
                 return Some(self.refuse(forwarded.as_str().as_bytes(), request));
             }
-            let same = |host: &HeaderValue| Named::parse(host.as_bytes()).as_ref() == Some(&named);
+            let same =
+                |host: &HeaderValue| HostName::parse(host.as_bytes()).as_ref() == Some(&named);
             let is_told = headers.iter().count() == 1 && headers.iter().all(same);
             if !is_told && let Ok(forwarded) = HeaderValue::from_str(forwarded.as_str()) {
                 request.headers_mut().insert(HOST, forwarded);
@@ -102,9 +106,9 @@ impl Hosts {
         let target = request.uri().authority();
         let target = target.map(|authority| authority.as_str().as_bytes());
         let hosts = headers.iter().map(HeaderValue::as_bytes);
-        let mut only: Option<Named> = None;
+        let mut only: Option<HostName> = None;
         for host in target.into_iter().chain(hosts) {
-            let named = Named::parse(host).filter(is_own);
+            let named = HostName::parse(host).filter(is_own);
             let differs = only.is_some() && only != named;
             let Some(named) = named.filter(|_| !differs) else {
                 return Some(self.refuse(host, request));

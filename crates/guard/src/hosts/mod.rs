@@ -1,7 +1,6 @@
 //! The names of a site: what is asked of any other host does not reach the service.
 
 mod layer;
-mod names;
 mod site_host;
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::names::Named;
+use panoply_core::HostName;
 
 /// The host that a request is for, one of the site's: a name in lower case, or an address, without a port.
 ///
@@ -28,11 +28,8 @@ impl SiteHost {
     }
 }
 
-impl From<Named> for SiteHost {
-    fn from(host: Named) -> Self {
-        Self(match host {
-            Named::Name(name) => name.into(),
-            Named::Address(address) => address.to_string().into(),
-        })
+impl From<HostName> for SiteHost {
+    fn from(host: HostName) -> Self {
+        Self(host.to_string().into())
     }
 }

@@ -50,6 +50,8 @@ pub struct HeadersConfig {
     pub(crate) over: Override,
     pub(crate) settings: Settings,
     pub(crate) paths: Vec<(String, Settings)>,
+    /// What is different under some names.
+    pub(crate) domains: Vec<(Vec<String>, Settings)>,
     pub(crate) stripped: Stripped,
     pub(crate) remove: Vec<String>,
     pub(crate) keep: Vec<String>,
@@ -79,7 +81,7 @@ impl Stripped {
     }
 }
 
-/// What is different for the paths below a prefix.
+/// What is different for the paths below a prefix, or under some names.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PathConfig {
     settings: Settings,
@@ -149,6 +151,37 @@ impl HeadersConfig {
         let path = change(PathConfig::default());
         self.paths.push((prefix.to_owned(), path.settings));
         self
+    }
+
+    /// What is different under these names of the site, such as `docs.shop.example` or `*.shop.example`: of an
+    /// application that has a name of its own. What is different below a path is so under these names, too. A name
+    /// itself says more than a wildcard.
+    ///
+    /// ```
+    /// use panoply_headers::{Directive, Headers};
+    ///
+    /// let headers = Headers::helmet().domain(["docs.shop.example"], |docs| {
+    ///     docs.csp(|policy| policy.append(Directive::ScriptSrc, "https://search.example"))
+    /// });
+    /// let [docs] = headers.build()?.describe_domains() else { unreachable!() };
+    /// assert_eq!(docs.0, ["docs.shop.example"]);
+    /// # Ok::<(), panoply_headers::Error>(())
+    /// ```
+    #[must_use]
+    pub fn domain<T: Into<String>>(
+        mut self,
+        names: impl IntoIterator<Item = T>,
+        change: impl FnOnce(PathConfig) -> PathConfig,
+    ) -> Self {
+        let names = names.into_iter().map(Into::into).collect();
+        let domain = change(PathConfig::default());
+        self.domains.push((names, domain.settings));
+        self
+    }
+
+    /// The names under which something is different, a list for each table.
+    pub fn domain_names(&self) -> impl Iterator<Item = &[String]> {
+        self.domains.iter().map(|(names, _)| &**names)
     }
 
     /// Takes these headers of the application's off too.

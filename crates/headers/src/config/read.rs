@@ -10,7 +10,7 @@ use super::{HeadersConfig, Override, Setting, Settings, Value};
 use crate::{CspConfig, Error, Header, HstsConfig, Preset, PublicKeyPinsConfig};
 
 /// The keys of the table besides the headers' names.
-const OPTIONS: [&str; 12] = [
+const OPTIONS: [&str; 14] = [
     "preset",
     "override",
     "helmet",
@@ -22,7 +22,9 @@ const OPTIONS: [&str; 12] = [
     "no_store_with_cookie",
     "nonce_placeholder",
     "reports_to",
+    "domain",
     "prefix",
+    "domains",
 ];
 
 impl<'de> Deserialize<'de> for HeadersConfig {
@@ -42,6 +44,18 @@ enum Key {
 enum KeySeed {
     Site,
     Path,
+    Domain,
+}
+
+impl KeySeed {
+    /// Whether this is an option of its table.
+    fn has(self, option: &str) -> bool {
+        match self {
+            Self::Site => !["prefix", "domains"].contains(&option),
+            Self::Path => option == "prefix",
+            Self::Domain => option == "domains",
+        }
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for KeySeed {
@@ -60,10 +74,8 @@ impl Visitor<'_> for KeySeed {
     }
 
     fn visit_str<E: de::Error>(self, key: &str) -> Result<Key, E> {
-        let options = OPTIONS.iter().copied().filter(|option| match self {
-            Self::Site => *option != "prefix",
-            Self::Path => *option == "prefix",
-        });
+        let options = OPTIONS.iter().copied();
+        let options = options.filter(|option| self.has(option));
         if let Some(option) = options.clone().find(|option| *option == key) {
             return Ok(Key::Option(option));
         }
@@ -78,7 +90,7 @@ impl Visitor<'_> for KeySeed {
             if let Some(header) = crate::helmet::header_called(key) {
                 *instead = match self {
                     Self::Site => format!("write `{header}`, or `helmet = {{ {key} = … }}`"),
-                    Self::Path => format!("write `{header}`"),
+                    Self::Path | Self::Domain => format!("write `{header}`"),
                 };
             } else if instead.is_empty() {
                 "write a header's name in small letters, such as `x-frame-options`"
@@ -115,8 +127,11 @@ impl<'de> Visitor<'de> for ConfigVisitor {
                 Key::Option("keep") => config.keep = map.next_value()?,
                 Key::Option("path") => {
                     let paths: Vec<PathTable> = map.next_value()?;
-                    let pairs = paths.into_iter().map(|path| (path.prefix, path.settings));
-                    config.paths = pairs.collect();
+                    config.paths = paths.into_iter().map(|path| path.0).collect();
+                }
+                Key::Option("domain") => {
+                    let domains: Vec<DomainTable> = map.next_value()?;
+                    config.domains = domains.into_iter().map(|domain| domain.0).collect();
                 }
                 Key::Option("clear_site_data_on") => {
                     config.clear_site_data_on = map.next_value()?;
@@ -163,39 +178,66 @@ impl<'de> Deserialize<'de> for HelmetObject {
 }
 
 /// `[[headers.path]]`
-struct PathTable {
-    prefix: String,
-    settings: Settings,
-}
+struct PathTable((String, Settings));
 
 impl<'de> Deserialize<'de> for PathTable {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct PathVisitor;
+        let table = "a table `[[headers.path]]` with a `prefix`";
+        let read = from.deserialize_map(PartVisitor::new(KeySeed::Path, "prefix", table));
+        read.map(Self)
+    }
+}
 
-        impl<'de> Visitor<'de> for PathVisitor {
-            type Value = PathTable;
+/// `[[headers.domain]]`
+struct DomainTable((Vec<String>, Settings));
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a table `[[headers.path]]` with a `prefix`")
-            }
+impl<'de> Deserialize<'de> for DomainTable {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let table = "a table `[[headers.domain]]` with `domains`";
+        let read = from.deserialize_map(PartVisitor::new(KeySeed::Domain, "domains", table));
+        read.map(Self)
+    }
+}
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<PathTable, A::Error> {
-                let mut prefix = None;
-                let mut settings = Settings::default();
-                while let Some(key) = map.next_key_seed(KeySeed::Path)? {
-                    match key {
-                        Key::Header(header) => {
-                            settings.set(header, map.next_value_seed(SettingSeed(header))?);
-                        }
-                        Key::Option(_) => prefix = Some(map.next_value()?),
-                    }
+/// What is different for a part of the site, and which that is.
+struct PartVisitor<T> {
+    keys: KeySeed,
+    part: &'static str,
+    table: &'static str,
+    kind: std::marker::PhantomData<T>,
+}
+
+impl<T> PartVisitor<T> {
+    const fn new(keys: KeySeed, part: &'static str, table: &'static str) -> Self {
+        Self {
+            keys,
+            part,
+            table,
+            kind: std::marker::PhantomData,
+        }
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for PartVisitor<T> {
+    type Value = (T, Settings);
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.table)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut part = None;
+        let mut settings = Settings::default();
+        while let Some(key) = map.next_key_seed(self.keys)? {
+            match key {
+                Key::Header(header) => {
+                    settings.set(header, map.next_value_seed(SettingSeed(header))?);
                 }
-                let prefix = prefix.ok_or_else(|| de::Error::missing_field("prefix"))?;
-                Ok(PathTable { prefix, settings })
+                Key::Option(_) => part = Some(map.next_value()?),
             }
         }
-
-        from.deserialize_map(PathVisitor)
+        let part = part.ok_or_else(|| de::Error::missing_field(self.part))?;
+        Ok((part, settings))
     }
 }
 

@@ -1,12 +1,10 @@
 //! The layer.
 
-use std::sync::Arc;
-
 use tower_layer::Layer;
 
 use super::HeadersService;
 use crate::Headers;
-use crate::render::Rendered;
+use crate::render::Everywhere;
 
 /// Puts the headers on every response of the service within; any body, and the service's own error.
 ///
@@ -31,7 +29,7 @@ use crate::render::Rendered;
 /// ```
 #[derive(Debug, Clone)]
 pub struct HeadersLayer {
-    rendered: Arc<Rendered>,
+    rendered: Everywhere,
     apart: bool,
 }
 
@@ -39,7 +37,7 @@ impl HeadersLayer {
     /// Sends these headers.
     pub fn new(headers: &Headers) -> Self {
         Self {
-            rendered: Arc::clone(headers.rendered()),
+            rendered: headers.rendered().clone(),
             apart: false,
         }
     }
@@ -65,6 +63,6 @@ impl<S> Layer<S> for HeadersLayer {
     type Service = HeadersService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        HeadersService::new(inner, Arc::clone(&self.rendered), self.apart)
+        HeadersService::new(inner, self.rendered.clone(), self.apart)
     }
 }

@@ -7,18 +7,18 @@ use http::{Request, Response, Version};
 use tower_service::Service;
 
 use super::ResponseFuture;
-use crate::render::Rendered;
+use crate::render::Everywhere;
 
 /// A service whose responses get headers; made by a [`HeadersLayer`](crate::HeadersLayer).
 #[derive(Debug, Clone)]
 pub struct HeadersService<S> {
     inner: S,
-    rendered: Arc<Rendered>,
+    rendered: Everywhere,
     apart: bool,
 }
 
 impl<S> HeadersService<S> {
-    pub(super) const fn new(inner: S, rendered: Arc<Rendered>, apart: bool) -> Self {
+    pub(super) const fn new(inner: S, rendered: Everywhere, apart: bool) -> Self {
         Self {
             inner,
             rendered,
@@ -40,10 +40,11 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let plan = self.rendered.plan(&mut request);
+        let rendered = Arc::clone(self.rendered.of(&request));
+        let plan = rendered.plan(&mut request);
         // HTTP/2 has no lines.
         let apart = self.apart && request.version() <= Version::HTTP_11;
         let inner = self.inner.call(request);
-        ResponseFuture::new(inner, Arc::clone(&self.rendered), plan, apart)
+        ResponseFuture::new(inner, rendered, plan, apart)
     }
 }

@@ -6,11 +6,13 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
 
 mod apart;
+mod everywhere;
 mod join;
 mod plan;
 mod variant;
 
 pub use self::apart::Apart;
+pub(crate) use self::everywhere::Everywhere;
 use self::join::join;
 pub(crate) use self::plan::Plan;
 use self::plan::{Channel, nonce_of};

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use http::HeaderName;
-use panoply_core::{ClientAddress, Networks};
+use panoply_core::{ClientAddress, HostNames, Networks};
 use serde::Deserialize;
 
 use super::except::{exception, open};
+use super::names::names;
 use super::path::{Below, Spelled};
 use super::user_header;
 use super::users::Users;
@@ -36,6 +37,8 @@ use crate::tried::Tried;
 #[non_exhaustive]
 pub struct AccessConfig {
     path: Option<String>,
+    #[serde(default)]
+    domains: Option<Vec<String>>,
     allow: Option<Vec<String>>,
     #[serde(default)]
     users: Hashes,
@@ -78,6 +81,8 @@ impl fmt::Debug for Hashes {
 #[derive(Debug)]
 pub(super) struct Access {
     pub(super) path: Below,
+    /// The names under which it speaks of that; all of the site's without any.
+    pub(super) names: Option<HostNames>,
     /// Those from elsewhere are told that there is nothing; none is for everybody.
     pub(super) allow: Option<Networks>,
     /// Who has to say who he is, besides.
@@ -101,6 +106,7 @@ impl AccessConfig {
     ) -> Self {
         Self {
             path: Some(path.into()),
+            domains: None,
             allow: Some(allow.into_iter().map(Into::into).collect()),
             users: Hashes::default(),
             htpasswd: None,
@@ -129,6 +135,7 @@ impl AccessConfig {
         let users = users.into_iter();
         Self {
             path: Some(path.into()),
+            domains: None,
             allow: None,
             users: Hashes(
                 users
@@ -170,6 +177,19 @@ impl AccessConfig {
     pub const fn satisfy(mut self, satisfy: Satisfy) -> Self {
         self.satisfy = satisfy;
         self
+    }
+
+    /// The names under which it speaks of the path, such as `admin.shop.example` or `*.shop.example`; by default all of
+    /// the site's. A request that names no host is held to it, too.
+    #[must_use]
+    pub fn domains<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
+        self.domains = Some(names.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// The names that are written, in any case.
+    pub fn domain_names(&self) -> &[String] {
+        self.domains.as_deref().unwrap_or_default()
     }
 
     /// The addresses and networks from which it is there, beside passwords.
@@ -308,11 +328,13 @@ impl AccessConfig {
             problem: format!("is `{path}`, which is no path"),
             example: PATH,
         })?;
+        let names = { self.domains.as_deref() }.map(names).transpose()?;
         let except = { self.except.iter() }.map(|open| exception(path, &below, open));
         let except: Result<Vec<Spelled>, Error> = except.collect();
         Ok(Access {
             except: except?,
             path: below,
+            names,
             allow,
             users,
             any: self.satisfy == Satisfy::Any,
@@ -344,7 +366,8 @@ pub(crate) fn is_path(path: &str) -> bool {
 impl fmt::Display for AccessConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.path.as_deref().unwrap_or("/");
-        write!(f, "{}/…: ", path.trim_end_matches('/'))?;
+        let names = self.domain_names().join(", ");
+        write!(f, "{names}{}/…: ", path.trim_end_matches('/'))?;
         match self.allow.as_deref() {
             Some([]) => f.write_str("nobody")?,
             Some(allow) => f.write_str(&allow.join(", "))?,

@@ -7,7 +7,9 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, Request, Response, StatusCode};
-use panoply_core::{ClientAddress, Clock, CounterStore, KeptCredentials, Refusal, Secret};
+use panoply_core::{
+    ClientAddress, Clock, CounterStore, HostName, KeptCredentials, Refusal, Secret,
+};
 use smallvec::SmallVec;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -37,6 +39,8 @@ pub struct AccessLayer(Arc<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     rules: Vec<Access>,
+    /// Whether some of them are for some names alone.
+    by_name: bool,
     /// What looks at passwords, where some table asks for one.
     passwords: Option<Arc<Passwords>>,
     /// What only the layer says of a request.
@@ -88,6 +92,7 @@ impl AccessLayer {
         let user_headers = rules.iter().filter_map(|rule| rule.user_header.clone());
         Ok(Self(Arc::new(Inner {
             user_headers: UserHeaders::new(user_headers),
+            by_name: rules.iter().any(Access::is_by_name),
             rules,
             passwords: passwords.map(Arc::new),
             told: AtomicBool::new(false),
@@ -116,7 +121,12 @@ impl AccessLayer {
     fn concerned<B>(&self, request: &Request<B>) -> SmallVec<[&Access; 4]> {
         let mut found: SmallVec<[&Access; 4]> = SmallVec::new();
         let places = Place::all(request);
-        found.extend(self.0.rules.iter().filter(|rule| {
+        let host = { self.0.by_name }
+            .then(|| HostName::asked(request))
+            .flatten();
+        let rules = self.0.rules.iter();
+        let rules = rules.filter(|rule| rule.is_for(host.as_ref()));
+        found.extend(rules.filter(|rule| {
             let mut places = places.iter();
             places.any(|place| place.lies(&rule.path, &rule.except))
         }));

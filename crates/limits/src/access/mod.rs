@@ -6,6 +6,7 @@ mod future;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod layer;
+mod names;
 mod password;
 pub(crate) mod path;
 mod place;
@@ -19,6 +20,7 @@ pub(crate) use config::is_path;
 pub use config::{AccessConfig, Satisfy};
 pub use future::AccessFuture;
 pub use layer::{AccessLayer, AccessService};
+pub use path::may_take_steps;
 pub(crate) use place::meant;
 pub use user_header::UserHeaders;
 pub use users::hash_password;

@@ -212,6 +212,29 @@ impl<'a> Reading<'a> {
     }
 }
 
+/// Whether some app may read steps in a path (`..`, in whatever spelling), or what may be one: to an app that is asked for
+/// a part of it, it could mean what is not below that.
+///
+/// ```
+/// use panoply_limits::may_take_steps;
+///
+/// assert!(may_take_steps("/api/x/%2e%2e/token") && may_take_steps("/api/..;/token"));
+/// assert!(!may_take_steps("/api/v1.2//a%2Fb;c/.well-known/x..y"));
+/// ```
+pub fn may_take_steps(path: &str) -> bool {
+    if is_canonical(path) {
+        return false;
+    }
+    let (decoded, trust) = decoded(path);
+    let is_step = |segment: &str| {
+        let segment = segment.split([';', '?', '#']).next().unwrap_or("");
+        segment.contains('.') && segment.chars().all(|c| c == '.' || !c.is_ascii_graphic())
+    };
+    trust == Trust::None
+        || decoded.split(['/', '\\']).any(is_taken_out)
+        || fold(&decoded).split(['/', '\\']).any(is_step)
+}
+
 /// A path without percent-encodings, however often it has them.
 fn decoded(path: &str) -> (String, Trust) {
     let mut text = path.to_owned();

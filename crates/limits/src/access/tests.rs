@@ -13,6 +13,7 @@ use super::path::{Below, Reading, Spelled};
 use super::*;
 use crate::said::said;
 
+mod names;
 mod open;
 mod password;
 

@@ -1,0 +1,161 @@
+//! Names and addresses by which a site, or a part of it, is known.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::net::IpAddr;
+
+use http::Request;
+use http::uri::Authority;
+
+use crate::parse_host;
+use crate::site_origin::asked_host;
+
+/// A host that a request names, without its port (RFC 9110 §7.2).
+///
+/// ```
+/// use panoply_core::HostName;
+///
+/// assert_eq!(HostName::parse(b"Shop.example.:8443"), HostName::parse(b"shop.example"));
+/// assert_eq!(HostName::parse(b"[::ffff:127.0.0.1]"), HostName::parse(b"127.0.0.1"));
+/// assert_eq!(HostName::parse(b"shop.example/"), None);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum HostName {
+    /// An address; of IPv4 within IPv6 that of IPv4.
+    Address(IpAddr),
+    /// Lower-case, without the dot of the root.
+    Name(String),
+}
+
+impl HostName {
+    /// None for what is no host.
+    pub fn parse(host: &[u8]) -> Option<Self> {
+        Some(Self::of(&parse_host(host)?))
+    }
+
+    /// The host that the client of a request meant: what a trusted proxy says, else the request's own.
+    pub fn asked<B>(request: &Request<B>) -> Option<Self> {
+        asked_host(request).as_ref().map(Self::of)
+    }
+
+    /// Without the port.
+    pub fn of(authority: &Authority) -> Self {
+        let host = authority.host();
+        let bare = host
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'));
+        if let Ok(address) = bare.unwrap_or(host).parse::<IpAddr>() {
+            return Self::Address(address.to_canonical());
+        }
+        let name = host.strip_suffix('.').unwrap_or(host);
+        Self::Name(name.to_ascii_lowercase())
+    }
+
+    /// Whether it is a name of the machine that it is said on (RFC 6761 §6.3).
+    pub fn is_of_this_machine(&self) -> bool {
+        match self {
+            Self::Address(address) => address.is_loopback(),
+            Self::Name(name) => name == "localhost" || name.ends_with(".localhost"),
+        }
+    }
+}
+
+/// Without brackets.
+impl fmt::Display for HostName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(f),
+            Self::Name(name) => f.write_str(name),
+        }
+    }
+}
+
+/// Names and addresses, each found at once.
+///
+/// ```
+/// use panoply_core::{HostName, HostNames};
+///
+/// let mut names = HostNames::default();
+/// names.add("Shop.example")?;
+/// names.add("*.shop.example")?;
+/// let fit = |host: &str| names.fit(&HostName::parse(host.as_bytes()).unwrap());
+/// assert_eq!(fit("shop.example:8443"), Some(2));
+/// assert_eq!(fit("www.shop.example"), Some(1));
+/// assert_eq!(fit("a.www.shop.example"), None);
+/// # Ok::<(), String>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HostNames {
+    exact: HashSet<Box<str>>,
+    /// By what follows `*.`.
+    below: HashSet<Box<str>>,
+    addresses: HashSet<IpAddr>,
+}
+
+impl HostNames {
+    /// Checks and adds one, written in any case: a name, `*.` and a name, or an address.
+    ///
+    /// # Errors
+    ///
+    /// With what is wrong with it.
+    pub fn add(&mut self, written: &str) -> Result<(), String> {
+        let lower = written.to_ascii_lowercase();
+        let bare = lower
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'));
+        if let Ok(address) = bare.unwrap_or(&lower).parse::<IpAddr>() {
+            self.addresses.insert(address.to_canonical());
+            return Ok(());
+        }
+        let (name, set) = match lower.strip_prefix("*.") {
+            Some(parent) => (parent, &mut self.below),
+            None => (&*lower, &mut self.exact),
+        };
+        let name = name.strip_suffix('.').unwrap_or(name);
+        let is_host = parse_host(name.as_bytes()).is_some_and(|host| host.as_str() == host.host());
+        if !is_host || name.split('.').any(str::is_empty) {
+            return Err(format!("`{written}` is no host{}", hint(&lower)));
+        }
+        set.insert(name.into());
+        Ok(())
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.exact.is_empty() && self.below.is_empty() && self.addresses.is_empty()
+    }
+
+    /// Whether this is one of them, at whatever port.
+    pub fn has(&self, host: &HostName) -> bool {
+        self.fit(host).is_some()
+    }
+
+    /// How much is said of it: 2 by itself, 1 by a wildcard.
+    pub fn fit(&self, host: &HostName) -> Option<u8> {
+        match host {
+            HostName::Address(address) => self.addresses.contains(address).then_some(2),
+            HostName::Name(name) => {
+                if self.exact.contains(name.as_str()) {
+                    return Some(2);
+                }
+                let (label, parent) = name.split_once('.')?;
+                (!label.is_empty() && self.below.contains(parent)).then_some(1)
+            }
+        }
+    }
+}
+
+fn hint(lower: &str) -> &'static str {
+    if lower.contains("://") {
+        ": its scheme does not matter"
+    } else if !lower.is_ascii() {
+        ": browsers send it in ASCII (`xn--…`)"
+    } else if lower.contains(':') {
+        ": its port does not matter"
+    } else if lower.contains('*') {
+        ": a star stands for the first label alone"
+    } else {
+        ""
+    }
+}
