@@ -183,7 +183,9 @@ fn nobody_steps_around_a_guard_below_a_path_that_is_left_out() {
             NULL.as_ref(),
             &["--path-as-is", "-d", "username=bob&password=x", &url],
         );
-        assert_eq!(answer.status, 400, "{path}: {}", answer.text());
+        // An `[[access]]` may hold it for one of its own, and was there first.
+        let is_refused = [400, 404].contains(&answer.status);
+        assert!(is_refused, "{path}: {}", answer.text());
     }
     // What only looks like it is no step, and no other app minds.
     for (path, app) in [
