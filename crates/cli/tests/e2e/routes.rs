@@ -375,7 +375,7 @@ fn an_app_that_ends_at_its_start_keeps_nobody_else_from_serving() {
     assert_eq!(name(&gateway, "a.test", "/api"), "api");
     assert_eq!(visit(&gateway, "a.test", "/broken").status, 503);
     gateway.process.line_with(
-        &["the app has ended", "\"/broken\"", "exit status: 7"],
+        &["the app has ended", "\"app\":\"/broken\"", "exit status: 7"],
         LONG,
     );
     let (well, said) = last.ask(&["health"]);

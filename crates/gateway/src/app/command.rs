@@ -163,6 +163,7 @@ pub(super) async fn supervise(
                 tracing::error!(
                     %error,
                     command = plan.command.first(),
+                    app = instance.app(),
                     instance = instance.told(),
                     again_in_ms = pause.as_millis(),
                     "the app cannot be started"
@@ -184,6 +185,7 @@ pub(super) async fn supervise(
             }
             Begun::Anew(wish) => {
                 tracing::info!(
+                    app = instance.app(),
                     instance = instance.told(),
                     "the app is started anew, in place of one that has not come up"
                 );
@@ -244,6 +246,7 @@ pub(super) async fn supervise(
 fn tell_end(instance: &Instance, status: &str, pause: Duration) {
     tracing::error!(
         status,
+        app = instance.app(),
         instance = instance.told(),
         restart_in_ms = pause.as_millis(),
         "the app has ended"
@@ -341,6 +344,7 @@ async fn come_up(of: Of<'_>, process: &mut Process) -> Option<io::Result<Option<
         if !told {
             tracing::warn!(
                 port,
+                app = instance.app(),
                 instance = instance.told(),
                 waited_s = start_timeout.as_secs(),
                 "the app does not accept connections on PORT; does it listen on process.env.PORT? If it \
@@ -357,7 +361,7 @@ async fn come_up(of: Of<'_>, process: &mut Process) -> Option<io::Result<Option<
         AppAddress::Tcp(address),
         shared.live.load().manner(app.number()).health.is_none(),
     );
-    tracing::info!(%address, instance = instance.told(), "the app accepts connections");
+    tracing::info!(%address, app = instance.app(), instance = instance.told(), "the app accepts connections");
     // The others do as the first does.
     if instance.number() == 0 {
         exposed::warn(port);

@@ -199,14 +199,14 @@ impl Looker {
                     app.set(AppState::Up(address.clone()));
                 }
                 if std::mem::take(&mut self.told) {
-                    tracing::info!(%address, instance = app.told(), "the app answers again");
+                    tracing::info!(%address, app = app.app(), instance = app.told(), "the app answers again");
                 }
             }
             Err(why) => {
                 self.misses = self.misses.saturating_add(1);
                 let is_down = self.misses >= MISSES;
                 if is_down && !std::mem::replace(&mut self.told, true) {
-                    tracing::warn!(%address, instance = app.told(), "the app is down: {why}");
+                    tracing::warn!(%address, app = app.app(), instance = app.told(), "the app is down: {why}");
                 }
                 if is_down || !is_up {
                     app.set(AppState::Down(address, Some(why.into())));

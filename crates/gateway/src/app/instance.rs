@@ -17,12 +17,21 @@ use crate::proxy::{AppAddress, Work};
 /// How long it is looked for at short intervals whether one is back that others answer for.
 const MISSED: Duration = Duration::from_secs(5);
 
+/// What the log calls an instance.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Named {
+    /// Where its app is not the only one, and not the one that has what no other has.
+    pub(super) app: Option<Arc<str>>,
+    /// Where there are several.
+    pub(super) instance: Option<usize>,
+}
+
 /// One of several that are the same app.
 #[derive(Debug)]
 pub(crate) struct Instance {
     number: usize,
-    /// How the log calls it, where there is more than one.
-    told: Option<Box<str>>,
+    /// What the log calls it.
+    named: Named,
     /// Whether there is no other.
     is_alone: bool,
     state: ArcSwap<AppState>,
@@ -50,11 +59,9 @@ pub(crate) struct Instance {
 
 impl Instance {
     pub(super) fn new(app: &str, number: usize, is_alone: bool, whole: Arc<Whole>) -> Self {
-        let told = match (app, is_alone) {
-            ("", true) => None,
-            ("", false) => Some(number.to_string()),
-            (app, true) => Some(app.to_owned()),
-            (app, false) => Some(format!("{app} {number}")),
+        let named = Named {
+            app: Some(app).filter(|app| !app.is_empty()).map(Into::into),
+            instance: (!is_alone).then_some(number),
         };
         Self {
             number,
@@ -69,15 +76,25 @@ impl Instance {
             work: Arc::default(),
             process: Mutex::default(),
             taken: AtomicBool::new(false),
-            restarts: Restarts::of(told.as_deref()),
+            restarts: Restarts::of(named.clone()),
             whole,
-            told: told.map(Into::into),
+            named,
         }
     }
 
-    /// What the log calls it: the app's name, its number where there are several, or both.
-    pub(super) fn told(&self) -> Option<&str> {
-        self.told.as_deref()
+    /// What its app has of the site, for the log; nothing of the one that has what no other has.
+    pub(super) fn app(&self) -> Option<&str> {
+        self.named.app.as_deref()
+    }
+
+    /// Its number for the log, where there are several.
+    pub(super) const fn told(&self) -> Option<usize> {
+        self.named.instance
+    }
+
+    /// Both.
+    pub(super) fn named(&self) -> Named {
+        self.named.clone()
     }
 
     /// Counted from 0.

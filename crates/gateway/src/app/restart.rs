@@ -11,7 +11,7 @@ use tokio::sync::{Notify, OwnedMutexGuard, oneshot, watch};
 use tokio::time::{sleep, timeout};
 
 use super::command::{Fate, Of, accepting, decided};
-use super::instance::Instance;
+use super::instance::{Instance, Named};
 use super::process::Process;
 use super::{health, sockets};
 use crate::proxy::{AppAddress, Pool};
@@ -36,7 +36,7 @@ pub(crate) struct Restarts {
     asked: Mutex<Option<Wish>>,
     wanted: Notify,
     /// Of which of several, for the log.
-    instance: Option<Box<str>>,
+    of: Named,
 }
 
 /// That nobody else starts, ends or hands over the app as long as this is there.
@@ -50,7 +50,7 @@ pub(super) struct Wish {
     alone: Alone,
     /// Of which app alone.
     app: Option<String>,
-    instance: Option<Box<str>>,
+    of: Named,
 }
 
 impl Wish {
@@ -64,7 +64,8 @@ impl Wish {
         if let Err(why) = &how {
             tracing::error!(
                 why,
-                instance = self.instance.as_deref(),
+                app = self.of.app.as_deref(),
+                instance = self.of.instance,
                 "the app has not been restarted"
             );
         }
@@ -81,9 +82,9 @@ impl Wish {
 
 impl Restarts {
     /// Of this instance, if it is one of several.
-    pub(super) fn of(instance: Option<&str>) -> Self {
+    pub(super) fn of(named: Named) -> Self {
         Self {
-            instance: instance.map(Into::into),
+            of: named,
             ..Self::default()
         }
     }
@@ -112,7 +113,7 @@ impl Restarts {
             asker,
             alone: Alone(alone),
             app,
-            instance: self.instance.clone(),
+            of: self.of.clone(),
         };
         *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(wish);
         self.wanted.notify_one();
@@ -248,6 +249,7 @@ pub(super) async fn serve(
             asked = instance.restarts.wanted() => asked,
         };
         tracing::info!(
+            app = instance.app(),
             instance = instance.told(),
             "the app is started anew, beside the one that runs"
         );
@@ -259,13 +261,13 @@ pub(super) async fn serve(
         match next {
             Next::Serves(new, address) => {
                 let before = std::mem::replace(process, new).ends_with_us();
-                tracing::info!(%address, instance = instance.told(), "the new app serves");
+                tracing::info!(%address, app = instance.app(), instance = instance.told(), "the new app serves");
                 instance.set_process(process.id().map(|id| (id, process.port())));
                 instance.found(address, true);
                 let alone = asked.answer(Ok(process.number()));
                 let end = wind_down(
                     Arc::clone(shared),
-                    (instance.told().map(str::to_owned), before),
+                    (instance.named(), before),
                     plan.grace,
                     alone,
                 );
@@ -331,11 +333,11 @@ impl After {
 /// Ends an app in whose place another serves, once nobody of ours is at it any more, or after `grace`.
 pub(super) async fn wind_down(
     shared: Arc<Shared>,
-    (instance, mut process): (Option<String>, Process),
+    (Named { app, instance }, mut process): (Named, Process),
     grace: Duration,
     alone: Alone,
 ) {
-    let port = process.port();
+    let (port, app) = (process.port(), app.as_deref());
     let emptied = async {
         // Each worker has seen by then where the app is.
         while !shared.round().await {}
@@ -345,12 +347,13 @@ pub(super) async fn wind_down(
     };
     if timeout(grace, emptied).await.is_err() {
         tracing::warn!(
+            app,
             instance,
             "the app before has not finished all that it had; it is ended"
         );
     }
     process.end(grace).await;
-    tracing::info!(instance, "the app before has ended");
+    tracing::info!(app, instance, "the app before has ended");
     drop(alone);
 }
 

@@ -192,13 +192,13 @@ fn look_again(tls: &AppTls) -> bool {
 /// The name has no address for it any more, or never had one.
 fn leaves(instance: &Instance, upstream: &Upstream) {
     if let Some(address) = instance.load().address() {
-        tracing::info!(%upstream, %address, instance = instance.told(), "the app is not there any more");
+        tracing::info!(%upstream, %address, app = instance.app(), instance = instance.told(), "the app is not there any more");
     }
     instance.set(AppState::Vacant);
 }
 
 fn is_at(instance: &Instance, upstream: &Upstream, address: AppAddress) {
-    tracing::info!(%upstream, %address, instance = instance.told(), "the app is at");
+    tracing::info!(%upstream, %address, app = instance.app(), instance = instance.told(), "the app is at");
     instance.moved(address);
 }
 
