@@ -148,7 +148,8 @@ impl Below {
 
 /// What follows so many segments of a target's path, with its query: a path again.
 ///
-/// With one slash at its beginning: an app that leads to what it was asked for is not to lead to another site.
+/// With one slash at its beginning, and no backslash: to an app that leads to what it was asked for, or reads it as an
+/// address, what follows two of them would be a host.
 fn behind(target: &str, depth: usize) -> String {
     let mut rest = target;
     for _ in 0..depth {
@@ -156,7 +157,7 @@ fn behind(target: &str, depth: usize) -> String {
         let end = inner.find(['/', '?']).unwrap_or(inner.len());
         rest = inner.get(end..).unwrap_or_default();
     }
-    format!("/{}", rest.trim_start_matches('/'))
+    format!("/{}", rest.trim_start_matches(['/', '\\']))
 }
 
 #[cfg(test)]
@@ -196,6 +197,7 @@ mod tests {
             ("/%61pi/a%2fb", "/a%2fb"),
             ("/api//evil.example/", "/evil.example/"),
             ("/api///?x", "/?x"),
+            ("/api/\\evil.example/", "/evil.example/"),
             ("https://shop.example/api/a", "https://shop.example/a"),
         ] {
             assert_eq!(ask(target, "/api").0.uri(), asked, "{target}");

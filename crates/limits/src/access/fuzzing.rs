@@ -4,7 +4,7 @@
 
 use percent_encoding::percent_decode_str;
 
-use super::path::{Below, Reading, Spelled};
+use super::path::{Below, Reading, Spelled, may_take_steps};
 
 /// An app by its name, and the segments by which it routes a path.
 pub(crate) type App = (&'static str, fn(&str) -> Vec<String>);
@@ -29,6 +29,7 @@ pub fn access(data: &[u8]) {
             assert!(covers || !is_below, "{app} routes {path:?} below {written}");
         }
     }
+    part_is_read_as_the_whole(&path);
     for (open, is_open) in OPEN {
         let holds = { Spelled::new(open).expect("a plain path") }.is(&path, &reading);
         for (app, route) in APPS {
@@ -38,6 +39,20 @@ pub fn access(data: &[u8]) {
                 "{app} routes {path:?} to {routed:?}, which {open} opens"
             );
         }
+    }
+}
+
+/// Whoever is asked for a part of a path that takes no steps reads in it what is read in the whole.
+pub(crate) fn part_is_read_as_the_whole(path: &str) {
+    if may_take_steps(path) {
+        return;
+    }
+    let part = format!("/{}", path.trim_start_matches(['/', '\\']));
+    // What follows a program is a path of its own, whatever stands before it.
+    for (app, route) in APPS.iter().filter(|(app, _)| *app != "program") {
+        let whole = route(&format!("/api{path}"));
+        let below = whole.strip_prefix(&["api".to_owned()]);
+        assert_eq!(below, Some(&*route(&part)), "{app} routes {path:?}");
     }
 }
 

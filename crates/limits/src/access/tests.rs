@@ -8,7 +8,7 @@ use panoply_core::{ClientAddress, Refusal, Scheme};
 use proptest::prelude::*;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
-use super::fuzzing::{APPS, OPEN};
+use super::fuzzing::{APPS, OPEN, part_is_read_as_the_whole};
 use super::path::{Below, Reading, Spelled};
 use super::*;
 use crate::said::said;
@@ -134,6 +134,7 @@ proptest! {
         ),
     ) {
         let path = format!("/{}", parts.concat());
+        part_is_read_as_the_whole(&path);
         for below in [&["admin"][..], &["admin", "users"]] {
             let written = format!("/{}/", below.join("/"));
             for (app, route) in APPS {
