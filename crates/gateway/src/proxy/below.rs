@@ -6,12 +6,11 @@
 
 use std::borrow::Cow;
 
-use http::header::{Entry, LOCATION, SET_COOKIE};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri};
 
 use super::scheme::{after, host};
-use super::told::after_scheme;
+use super::told::{after_scheme, change};
 use crate::intake::own_origin;
 use crate::settings::Stripped;
 
@@ -65,18 +64,11 @@ impl Below {
 
     /// Puts below the path where an answer leads to, and what its cookies are for.
     pub(crate) fn put(&self, headers: &mut HeaderMap) {
-        if let Some(location) = headers.get_mut(LOCATION)
-            && let Some(led) = self.led(location.as_bytes())
-        {
-            *location = led;
-        }
-        if let Entry::Occupied(mut cookies) = headers.entry(SET_COOKIE) {
-            for cookie in cookies.iter_mut() {
-                if let Some(here) = self.kept(cookie.as_bytes()) {
-                    *cookie = here;
-                }
-            }
-        }
+        change(
+            headers,
+            |location| self.led(location),
+            |cookie| self.kept(cookie),
+        );
     }
 
     fn led(&self, location: &[u8]) -> Option<HeaderValue> {
@@ -162,7 +154,7 @@ fn behind(target: &str, depth: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use http::header::HOST;
+    use http::header::{HOST, LOCATION, SET_COOKIE};
     use panoply_core::{ClientAddress, Scheme};
 
     use super::*;

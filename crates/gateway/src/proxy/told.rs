@@ -32,18 +32,11 @@ impl Back {
 
     /// Leads back who is led to the host that the app was told.
     pub(crate) fn lead(&self, headers: &mut HeaderMap) {
-        if let Some(location) = headers.get_mut(LOCATION)
-            && let Some(led) = self.led(location.as_bytes())
-        {
-            *location = led;
-        }
-        if let Entry::Occupied(mut cookies) = headers.entry(SET_COOKIE) {
-            for cookie in cookies.iter_mut() {
-                if let Some(here) = self.kept(cookie.as_bytes()) {
-                    *cookie = here;
-                }
-            }
-        }
+        change(
+            headers,
+            |location| self.led(location),
+            |cookie| self.kept(cookie),
+        );
     }
 
     fn led(&self, location: &[u8]) -> Option<HeaderValue> {
@@ -76,6 +69,26 @@ impl Back {
         let rest = attributes.into_iter().filter(|part| !is_told(part));
         let all: Vec<&[u8]> = std::iter::once(pair).chain(rest).collect();
         HeaderValue::from_bytes(&all.join(&b";"[..])).ok()
+    }
+}
+
+/// Has an answer lead elsewhere, and its cookies be for something else, where that is given.
+pub(super) fn change(
+    headers: &mut HeaderMap,
+    led: impl Fn(&[u8]) -> Option<HeaderValue>,
+    kept: impl Fn(&[u8]) -> Option<HeaderValue>,
+) {
+    if let Some(location) = headers.get_mut(LOCATION)
+        && let Some(led) = led(location.as_bytes())
+    {
+        *location = led;
+    }
+    if let Entry::Occupied(mut cookies) = headers.entry(SET_COOKIE) {
+        for cookie in cookies.iter_mut() {
+            if let Some(kept) = kept(cookie.as_bytes()) {
+                *cookie = kept;
+            }
+        }
     }
 }
 
