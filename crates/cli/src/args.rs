@@ -291,7 +291,7 @@ pub(crate) struct SettingArgs {
     #[arg(long, value_name = "URL", conflicts_with = "command")]
     pub(crate) upstream: Vec<String>,
     /// Another app, for a path and all below it or for one of the site's names, such as /api=http://127.0.0.1:4000 or
-    /// docs.shop.example=http://127.0.0.1:5000; once more for each of its instances
+    /// docs.shop.example=http://127.0.0.1:5000; once more for each of its instances. In place of those in the file
     #[arg(long = "route", value_name = "PATH=URL")]
     pub(crate) routes: Vec<String>,
     /// How many times the command is started, or auto: once for each processor [default: 1]

@@ -5,10 +5,11 @@ use std::fmt;
 use std::net::IpAddr;
 
 use http::Request;
+use http::header::HOST;
 use http::uri::Authority;
 
-use crate::parse_host;
 use crate::site_origin::asked_host;
+use crate::{ClientAddress, parse_host};
 
 /// A host that a request names, without its port (RFC 9110 §7.2).
 ///
@@ -39,17 +40,31 @@ impl HostName {
         asked_host(request).as_ref().map(Self::of)
     }
 
+    /// All hosts that a request names, whoever reads which of them: what a trusted proxy says, the target's own, and those
+    /// of `Host`.
+    pub fn named<B>(request: &Request<B>) -> Vec<Self> {
+        let client = request.extensions().get::<ClientAddress>();
+        let forwarded = client.and_then(ClientAddress::forwarded_host);
+        let target = request.uri().authority();
+        let hosts = request.headers().get_all(HOST).iter();
+        let hosts = hosts.filter_map(|host| Self::parse(host.as_bytes()));
+        { forwarded.into_iter().chain(target) }
+            .map(Self::of)
+            .chain(hosts)
+            .collect()
+    }
+
     /// Without the port.
     pub fn of(authority: &Authority) -> Self {
         let host = authority.host();
         let bare = host
             .strip_prefix('[')
             .and_then(|rest| rest.strip_suffix(']'));
-        if let Ok(address) = bare.unwrap_or(host).parse::<IpAddr>() {
+        let bare = bare.unwrap_or(host).trim_end_matches('.');
+        if let Ok(address) = bare.parse::<IpAddr>() {
             return Self::Address(address.to_canonical());
         }
-        let name = host.strip_suffix('.').unwrap_or(host);
-        Self::Name(name.to_ascii_lowercase())
+        Self::Name(host.trim_end_matches('.').to_ascii_lowercase())
     }
 
     /// Whether it is a name of the machine that it is said on (RFC 6761 §6.3).

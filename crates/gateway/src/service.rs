@@ -88,8 +88,9 @@ impl Service<Request<GuardedBody<RequestBody>>> for AppService {
             .then(|| Suspect::of(&request, &inner.shared.unguarded))
             .flatten();
         let stripped = target.stripped.as_ref();
-        let astray = stripped.is_some() && may_take_steps(request.uri().path());
+        let mut astray = stripped.is_some() && may_take_steps(request.uri().path());
         let below = stripped.map(|prefix| Box::new(Below::ask(&mut request, prefix)));
+        astray |= stripped.is_some_and(|prefix| prefix.is_there_again(&request));
         // The guard gives one to each login that it lets through.
         let is_login = request.extensions().get::<LoginVerdict>().is_some();
         let state = match inner.own.as_ref().filter(|_| number == 0) {

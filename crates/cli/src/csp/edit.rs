@@ -51,13 +51,15 @@ pub(super) fn enforce(document: &mut DocumentMut) {
         }
     };
     off(headers);
-    match headers.get_mut("path") {
-        Some(Item::ArrayOfTables(paths)) => paths.iter_mut().for_each(|path| off(path)),
-        Some(Item::Value(Value::Array(paths))) => {
-            let paths = paths.iter_mut().filter_map(Value::as_inline_table_mut);
-            paths.for_each(|path| off(path));
+    for part in ["path", "domain"] {
+        match headers.get_mut(part) {
+            Some(Item::ArrayOfTables(parts)) => parts.iter_mut().for_each(|part| off(part)),
+            Some(Item::Value(Value::Array(parts))) => {
+                let parts = parts.iter_mut().filter_map(Value::as_inline_table_mut);
+                parts.for_each(|part| off(part));
+            }
+            _ => {}
         }
-        _ => {}
     }
 }
 

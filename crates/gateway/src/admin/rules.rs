@@ -207,7 +207,7 @@ const RULES: &[(&str, &str, Option<&str>)] = &[
     ),
     (
         "route/steps",
-        "A path with steps (`..`), for an app that is asked for a part of its path and could read another one there.",
+        "A path with steps (`..`), or the route's own twice, for an app that is asked for what follows that and could read another path there.",
         Some("route"),
     ),
     ("app/away", "The app could not be reached.", Some("app")),

@@ -52,18 +52,15 @@ pub fn route(data: &[u8]) {
             answer.insert(name, value);
         }
     }
-    let (prefix, depth) = match number {
-        1 => ("/api", 1),
-        2 => ("/api/v1", 2),
-        3 => ("/x", 1),
+    let prefix = match number {
+        1 => "/api",
+        2 => "/api/v1",
+        3 => "/x",
         _ => return,
     };
     let told = HeaderValue::from_static("app.internal:8080");
     let back = Back::of(&request, &told);
-    let prefix = Stripped {
-        prefix: prefix.into(),
-        depth,
-    };
+    let prefix = Stripped::new(prefix);
     let below = Below::ask(&mut request, &prefix);
     let path = request.uri().path();
     assert!(path.starts_with('/') && !path.starts_with("//"), "{path}");

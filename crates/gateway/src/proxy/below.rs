@@ -168,11 +168,7 @@ mod tests {
         let mut request = request.body(()).unwrap();
         let client = ClientAddress::direct("192.0.2.1:9".parse().unwrap(), Scheme::Https);
         request.extensions_mut().insert(client);
-        let depth = prefix.matches('/').count();
-        let prefix = Stripped {
-            prefix: prefix.into(),
-            depth,
-        };
+        let prefix = Stripped::new(prefix);
         let below = Below::ask(&mut request, &prefix);
         (request, below)
     }
@@ -202,10 +198,7 @@ mod tests {
         request
             .headers_mut()
             .insert(FORWARDED_PREFIX, HeaderValue::from_static("/shop/"));
-        let prefix = Stripped {
-            prefix: "/api".into(),
-            depth: 1,
-        };
+        let prefix = Stripped::new("/api");
         let below = Below::ask(&mut request, &prefix);
         assert_eq!(request.headers()[FORWARDED_PREFIX], "/shop/api");
         // By which an app leads, or does not.
@@ -224,10 +217,7 @@ mod tests {
             let meant = HeaderValue::from_static("/admin");
             request.headers_mut().insert(name, meant);
         }
-        let prefix = Stripped {
-            prefix: "/api".into(),
-            depth: 1,
-        };
+        let prefix = Stripped::new("/api");
         Below::ask(&mut request, &prefix);
         assert_eq!(request.headers().len(), 1, "{:?}", request.headers());
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::HeaderValue;
+use panoply_core::{HostName, HostNames};
 
 use crate::app::Health;
 use crate::config::{Affinity, AppConfig, AppOrigin, Config, ConfigError, Loaded};
@@ -60,20 +61,49 @@ fn health(
             .error(&key, message)
             .with_help("write a path of the app, such as `/healthz`"));
     };
-    let all = own.map_or_else(|| names_left(&loaded.config), names_of);
+    let all = {
+        let config = &loaded.config;
+        own.map_or_else(|| names_left(config), |own| names_of(config, own))
+    };
     Ok(Some(Health::new(path, &all, by_https)))
 }
 
-/// The names by which an app is known that has some of the site's.
-fn names_of(own: &[String]) -> Vec<String> {
-    // Any name will do where a wildcard does.
-    let named = |name: &String| match name.strip_prefix("*.") {
-        Some(parent) => format!("www.{parent}"),
-        None => name.clone(),
+/// The site's names, as far as they are known.
+fn site_names(config: &Config) -> impl Iterator<Item = &String> {
+    let domains = config.tls.domain_names().iter();
+    let names = { config.listen.canonical.iter() }.chain(domains);
+    names.chain(config.listen.hosts.listed())
+}
+
+/// Whether a name is an app's: in so many words (2), or by a wildcard (1).
+fn fit(own: &[String], name: &str) -> Option<u8> {
+    let mut names = HostNames::default();
+    for own in own {
+        // One that is wrong is told of where it is checked.
+        let _ = names.add(own);
+    }
+    names.fit(&HostName::parse(name.as_bytes())?)
+}
+
+/// The names of the site that an app has to itself, the most its own first; `own` are those that are written.
+fn names_of(config: &Config, own: &[String]) -> Vec<String> {
+    let exact = own.iter().filter(|name| !name.starts_with("*."));
+    let of_others = |name: &str| {
+        let others = config
+            .route
+            .iter()
+            .filter(|route| route.prefix().is_empty());
+        let others = others.filter_map(|route| route.domains.as_deref());
+        others
+            .filter(|other| *other != own)
+            .any(|other| fit(other, name) == Some(2))
     };
-    let (wild, exact): (Vec<&String>, Vec<&String>) =
-        own.iter().partition(|name| name.starts_with('*'));
-    exact.into_iter().chain(wild).map(named).collect()
+    let known = site_names(config).filter(|name| fit(own, name) == Some(1));
+    let parents = own.iter().filter_map(|name| name.strip_prefix("*."));
+    // Any name will do where a wildcard does.
+    let made = parents.flat_map(|parent| ["www", "app"].map(|label| format!("{label}.{parent}")));
+    let wild = known.cloned().chain(made).filter(|name| !of_others(name));
+    exact.cloned().chain(wild).collect()
 }
 
 /// Those of the site that no other app has to itself.
@@ -82,13 +112,9 @@ fn names_left(config: &Config) -> Vec<String> {
         .route
         .iter()
         .filter(|route| route.prefix().is_empty());
-    let taken: Vec<String> = { whole.flat_map(|route| route.domains.iter().flatten()) }
-        .map(|name| name.to_ascii_lowercase())
-        .collect();
-    let domains = config.tls.domain_names().iter();
-    let all = { config.listen.canonical.iter() }.chain(domains);
-    let all = all.chain(config.listen.hosts.listed());
-    all.filter(|name| !taken.contains(name)).cloned().collect()
+    let whole: Vec<&[String]> = whole.filter_map(|route| route.domains.as_deref()).collect();
+    let is_left = |name: &&String| !whole.iter().any(|own| fit(own, name).is_some());
+    site_names(config).filter(is_left).cloned().collect()
 }
 
 fn host(
@@ -114,11 +140,18 @@ mod tests {
 
     #[test]
     fn an_app_is_asked_by_a_name_of_its_own() {
-        let written = "[listen]\nhosts = [\"docs.test\", \"a.test\", \"*.c.test\"]\n\
-                       [[route]]\ndomains = [\"Docs.test\"]\n[[route]]\ndomains = [\"a.test\"]\npath = \"/x\"\n";
+        let written = "[listen]\nhosts = [\"docs.test\", \"x.w.test\", \"a.test\", \"*.c.test\"]\n\
+                       [[route]]\ndomains = [\"Docs.test\", \"www.v.test\"]\n\
+                       [[route]]\ndomains = [\"a.test\"]\npath = \"/x\"\n[[route]]\ndomains = [\"*.w.test\"]\n";
         let loaded = Source::new().text("panoply.toml", written).load().unwrap();
         assert_eq!(names_left(&loaded.config), ["a.test", "*.c.test"]);
-        let own = ["*.c.test", "b.test"].map(str::to_owned);
-        assert_eq!(names_of(&own), ["b.test", "www.c.test"]);
+        let first = |own: &[&str]| {
+            let own: Vec<String> = own.iter().map(|name| (*name).to_owned()).collect();
+            names_of(&loaded.config, &own).swap_remove(0)
+        };
+        assert_eq!(first(&["*.c.test", "b.test"]), "b.test");
+        assert_eq!(first(&["*.w.test"]), "x.w.test");
+        assert_eq!(first(&["*.v.test"]), "app.v.test");
+        assert_eq!(first(&["*.u.test"]), "www.u.test");
     }
 }

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use panoply::limits::PathRules;
+use http::Request;
+use panoply::limits::{PathRules, may_take_steps};
 use panoply_core::{HostName, HostNames};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -52,12 +53,31 @@ const WRITTEN: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'+');
 
 /// What an app is not told of the paths that it is asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Stripped {
     /// As it is written in headers, without a slash at its end.
     pub(crate) prefix: Arc<str>,
     /// How many segments that are.
     pub(crate) depth: usize,
+    /// What some apps take off once more: those that know what they are below.
+    again: Arc<PathRules>,
+}
+
+impl Stripped {
+    /// Of a path that has been checked, without a slash at its end.
+    pub(crate) fn new(path: &str) -> Self {
+        Self {
+            prefix: utf8_percent_encode(path, WRITTEN).to_string().into(),
+            depth: path.split('/').filter(|part| !part.is_empty()).count(),
+            again: Arc::new(PathRules::new([path]).unwrap_or_default()),
+        }
+    }
+
+    /// Whether an app may read what is left of a path as if it had been left there.
+    pub(crate) fn is_there_again<B>(&self, left: &Request<B>) -> bool {
+        let found = self.again.find(left);
+        found.certain.is_some() || !found.possible.is_empty()
+    }
 }
 
 /// The names under which it is there, where it is not so under all of the site's.
@@ -175,6 +195,12 @@ fn place(loaded: &Loaded, table: &str, route: &RouteConfig) -> Result<String, Co
                  means all below it as well",
             ));
         }
+        if route.strip_path && may_take_steps(path) {
+            let key = key("path");
+            let message = format!("{key}: `{path}` may be read as one with steps in it");
+            let error = loaded.error(&key, message);
+            return Err(error.with_help("write another path, or leave `strip_path` out"));
+        }
         PathRules::new([path]).map_err(|(_, error)| {
             let key = key("path");
             let said = error.to_string();
@@ -274,13 +300,7 @@ pub(super) fn routed(
         let table = format!("route[{number}]");
         let names = route.domains.as_deref().unwrap_or_default();
         reached(loaded, hosts, &table, names)?;
-        let depth = route.prefix().split('/').filter(|part| !part.is_empty());
-        let stripped = route.strip_path.then(|| Stripped {
-            prefix: utf8_percent_encode(route.prefix(), WRITTEN)
-                .to_string()
-                .into(),
-            depth: depth.count(),
-        });
+        let stripped = { route.strip_path }.then(|| Stripped::new(route.prefix()));
         manners.push(RoutedManner {
             manner: Manner::of(
                 loaded,

@@ -47,7 +47,7 @@ pub(crate) fn part_is_read_as_the_whole(path: &str) {
     if may_take_steps(path) {
         return;
     }
-    let part = format!("/{}", path.trim_start_matches(['/', '\\']));
+    let part = format!("/{}", path.trim_start_matches('/'));
     // What follows a program is a path of its own, whatever stands before it.
     for (app, route) in APPS.iter().filter(|(app, _)| *app != "program") {
         let whole = route(&format!("/api{path}"));

@@ -121,11 +121,12 @@ impl AccessLayer {
     fn concerned<B>(&self, request: &Request<B>) -> SmallVec<[&Access; 4]> {
         let mut found: SmallVec<[&Access; 4]> = SmallVec::new();
         let places = Place::all(request);
-        let host = { self.0.by_name }
-            .then(|| HostName::asked(request))
-            .flatten();
+        let mut hosts = Vec::new();
+        if self.0.by_name {
+            hosts = HostName::named(request);
+        }
         let rules = self.0.rules.iter();
-        let rules = rules.filter(|rule| rule.is_for(host.as_ref()));
+        let rules = rules.filter(|rule| rule.is_for(&hosts));
         found.extend(rules.filter(|rule| {
             let mut places = places.iter();
             places.any(|place| place.lies(&rule.path, &rule.except))

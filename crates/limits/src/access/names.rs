@@ -25,11 +25,11 @@ pub(super) fn names(written: &[String]) -> Result<HostNames, Error> {
 }
 
 impl Access {
-    /// Whether it speaks of what is asked for under this name.
-    pub(super) fn is_for(&self, host: Option<&HostName>) -> bool {
-        match (&self.names, host) {
-            (Some(names), Some(host)) => names.has(host),
-            _ => true,
+    /// Whether it speaks of what is asked for under one of these names, of which an app may take any.
+    pub(super) fn is_for(&self, hosts: &[HostName]) -> bool {
+        match &self.names {
+            Some(names) => hosts.is_empty() || hosts.iter().any(|host| names.has(host)),
+            None => true,
         }
     }
 

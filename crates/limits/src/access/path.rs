@@ -220,17 +220,31 @@ impl<'a> Reading<'a> {
 ///
 /// assert!(may_take_steps("/api/x/%2e%2e/token") && may_take_steps("/api/..;/token"));
 /// assert!(!may_take_steps("/api/v1.2//a%2Fb;c/.well-known/x..y"));
+/// assert!(!may_take_steps("/api/\u{410}.\u{421}.\u{41f}\u{443}\u{448}/\u{65e5}.\u{672c}"));
 /// ```
 pub fn may_take_steps(path: &str) -> bool {
     if is_canonical(path) {
         return false;
     }
     let (decoded, trust) = decoded(path);
-    let is_step = |segment: &str| {
-        let segment = segment.split([';', '?', '#']).next().unwrap_or("");
-        segment.contains('.') && segment.chars().all(|c| c == '.' || !c.is_ascii_graphic())
+    // Some drop what nobody sees.
+    let is_unseen = |c: char| {
+        c.is_whitespace()
+            || c.is_control()
+            || matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}')
+            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}')
+            || matches!(c, '\u{feff}' | '\u{fff0}'..='\u{ffff}' | '\u{e0000}'..='\u{e0fff}')
     };
-    trust == Trust::None
+    let is_step = |segment: &str| {
+        let segment = segment.split([';', '?', '#', ':']).next().unwrap_or("");
+        segment.contains('.') && segment.chars().all(|c| c == '.' || is_unseen(c))
+    };
+    // Who encodes so often wants something.
+    let is_hidden = Cow::from(percent_decode_str(&decoded)) != decoded.as_bytes();
+    // No browser sends a backslash, and to some apps it is a slash.
+    path.contains('\\')
+        || trust == Trust::None
+        || is_hidden
         || decoded.split(['/', '\\']).any(is_taken_out)
         || fold(&decoded).split(['/', '\\']).any(is_step)
 }

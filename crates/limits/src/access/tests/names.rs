@@ -23,6 +23,7 @@ fn a_table_speaks_of_its_names_alone_however_they_are_written() {
         ("admin.a.test", "/", 404),
         ("ADMIN.a.test:8443", "/x", 404),
         ("admin.a.test.", "/x", 404),
+        ("admin.a.test..", "/x", 404),
         ("x.internal.test", "/", 404),
         ("[::1]:80", "/", 404),
         ("[0:0::1]", "/", 404),
@@ -53,5 +54,33 @@ fn the_name_is_the_one_that_the_client_asked_for() {
     let client = client.with_host(Some("admin.a.test".parse().unwrap()));
     request.extensions_mut().insert(client);
     assert_eq!(HostName::asked(&request), HostName::parse(b"admin.a.test"));
+    assert_eq!(ask(&layer, request).status(), 404);
+}
+
+/// An app may go by another name than the proxy says, which some pass on as their client wrote it.
+#[test]
+fn of_two_names_either_is_held_to_the_table() {
+    let layer = layer(&["path = \"/\"\ndomains = [\"admin.a.test\"]\nallow = []"]);
+    for (host, forwarded, expected) in [
+        ("admin.a.test", "a.test", 404),
+        ("a.test", "admin.a.test", 404),
+        ("a.test", "b.test", 200),
+    ] {
+        let mut request = request("/", None);
+        request.headers_mut().insert(HOST, host.parse().unwrap());
+        let client = ClientAddress::direct("198.51.100.1:1".parse().unwrap(), Scheme::Https);
+        let client = client.with_host(Some(forwarded.parse().unwrap()));
+        request.extensions_mut().insert(client);
+        assert_eq!(
+            ask(&layer, request).status(),
+            expected,
+            "{host} {forwarded}"
+        );
+    }
+    // So is what the target says beside `Host`.
+    let mut request = request("http://admin.a.test/", Some("198.51.100.1:1"));
+    request
+        .headers_mut()
+        .insert(HOST, "a.test".parse().unwrap());
     assert_eq!(ask(&layer, request).status(), 404);
 }
