@@ -8,6 +8,7 @@ use std::fs;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -27,6 +28,8 @@ const APP: &str = "
     fs.appendFileSync('starts', `${name}${number} ${process.pid}\\n`);
     if (FIXED) http.createServer().listen(FIXED, '127.0.0.1');
     if (DEAF) process.on('SIGTERM', () => {});
+    // Should the test fail, nobody ends it.
+    setTimeout(() => process.exit(9), 120_000);
     http.createServer((request, answer) => answer.end(`${name}${number} ${process.pid}\\n`))
         .listen(PORT, '127.0.0.1');
 ";
@@ -187,6 +190,18 @@ fn all_instances_and_the_apps_of_routes_end() {
     assert!(new.values().all(|process| runs(*process)));
 }
 
+/// Where processes have their numbers.
+fn here() -> Value {
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    let namespace = fs::read_link("/proc/self/ns/pid").unwrap();
+    json!({"boot": boot.trim(), "namespace": namespace})
+}
+
+/// Who is no more.
+static GONE: LazyLock<Value> = LazyLock::new(|| json!({"process": 2_000_000_000, "start": 1}));
+
+const OURS: [(&str, &str); 2] = [("PANOPLY_INSTANCE", "0"), ("PORT", "4000")];
+
 /// A process in a group of its own, and how it is written down.
 fn bystander(variables: &[(&str, &str)]) -> (Process, Value) {
     let mut command = Command::new("sleep");
@@ -203,7 +218,6 @@ fn bystander(variables: &[(&str, &str)]) -> (Process, Value) {
 
 #[test]
 fn nobody_else_is_ended() {
-    const OURS: [(&str, &str); 2] = [("PANOPLY_INSTANCE", "0"), ("PORT", "4000")];
     let (mut ours, app) = bystander(&OURS);
     let (mut another, mut another_app) = bystander(&OURS);
     let start = &mut another_app["process"]["start"];
@@ -213,10 +227,7 @@ fn nobody_else_is_ended() {
     let setup = set_up("");
     let state = setup.dir().join("state");
     fs::create_dir(&state).unwrap();
-    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
-    let namespace = fs::read_link("/proc/self/ns/pid").unwrap();
-    let here = json!({"boot": boot.trim(), "namespace": namespace});
-    let gone = json!({"process": 2_000_000_000, "start": 1});
+    let (here, gone) = (here(), GONE.clone());
     let write = |gateway: u32, record: &str| {
         fs::write(state.join(format!("started.{gateway}.json")), record).unwrap();
     };
@@ -228,7 +239,7 @@ fn nobody_else_is_ended() {
     let of = json!({"here": here, "gateway": running["process"], "apps": [owned_app]});
     write(7, &of.to_string());
     // Of another boot.
-    let other = json!({"boot": "x", "namespace": namespace});
+    let other = json!({"boot": "x", "namespace": here["namespace"]});
     let (mut before, before_app) = bystander(&OURS);
     let of = json!({"here": other, "gateway": gone, "apps": [before_app]});
     write(8, &of.to_string());
@@ -331,15 +342,21 @@ fn one_that_was_killed_while_it_was_replaced_leaves_nobody() {
 #[test]
 fn what_another_gateway_runs_is_its_own_until_that_one_is_killed() {
     let mut first = set_up("").start();
+    let state = first.dir.path().join("state");
     let old = all_started(first.dir.path(), 1)["web0"];
+    // As long as one runs, somebody may be about to take this over.
+    let (mut orphan, app) = bystander(&OURS);
+    let record = json!({"here": here(), "gateway": *GONE, "apps": [app]});
+    fs::write(state.join("started.8.json"), record.to_string()).unwrap();
     let mut second = set_up("").state_of(&first).start();
     let new = all_started(second.dir.path(), 1)["web0"];
     assert_eq!(page(&first), (200, Some(old)));
+    assert!(orphan.is_running());
     kill_gateway(&mut first);
-    second.process.line_with(&[LEFT], LONG);
+    second.process.line_with(&[LEFT, "\"port\":4000"], LONG);
     ended(old);
+    orphan.status(LONG);
     assert_eq!(page(&second), (200, Some(new)));
-    let state = first.dir.path().join("state");
     wait_for("it to be told no more", LONG, || {
         (written(&state) == [number(new)]).then_some(())
     });

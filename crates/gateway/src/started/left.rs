@@ -54,7 +54,8 @@ pub(crate) async fn end(state: &Path, drain: Duration) {
     }
     let Some(here) = Here::now() else {
         tracing::warn!(
-            "/proc cannot be read: should what a gateway that was killed has started run on, nobody ends it"
+            "/proc does not say where this is (`boot_id`): should what a gateway that was killed has started run on, \
+             nobody ends it"
         );
         return;
     };

@@ -159,7 +159,7 @@ fn look_for(app: &AppStarted) -> io::Result<Found> {
     };
     // From here on the number is nobody else's, as long as this one has not ended.
     let Some(descriptor) = open(process)? else {
-        return Ok(Found::Ended);
+        return Ok(without_head(app, process));
     };
     let stat = match Stat::of(process)? {
         Some(stat) if stat.start == app.process.start => stat,
@@ -172,26 +172,36 @@ fn look_for(app: &AppStarted) -> io::Result<Found> {
         return doubtful("it is not the head of its process group");
     }
     if stat.is_over {
-        if runs(process) {
-            return doubtful("it has ended, and something that it has started has not");
-        }
-        return Ok(Found::Ended);
+        return Ok(without_head(app, process));
     }
-    let environment = match environment(process) {
-        Ok(environment) => environment,
-        Err(_) if has_ended(&descriptor) => return Ok(Found::Ended),
-        Err(error) => return Ok(Found::Doubtful(format!("its environment: {error}"))),
-    };
-    let says = |name: &str, value: &str| says(&environment, name, value);
-    if !says(INSTANCE, &app.instance.to_string()) || !says("PORT", &app.port.to_string()) {
-        return doubtful("its environment does not say that a gateway has started it");
+    let is_it = is_of(app, process);
+    // Where it has, it may have been another's that was looked at.
+    if has_ended(&descriptor) {
+        return Ok(without_head(app, process));
     }
-    // Otherwise it may have been another's that was looked at.
-    Ok(if has_ended(&descriptor) {
-        Found::Ended
+    match is_it {
+        Ok(true) => Ok(Found::Runs(descriptor)),
+        Ok(false) => doubtful("its environment does not say that a gateway has started it"),
+        Err(error) => Ok(Found::Doubtful(format!("its environment: {error}"))),
+    }
+}
+
+const WITHOUT_HEAD: &str = "it has ended, and something that it has started has not";
+
+/// What there is of an app whose own process has ended: `npm start` may have died without what it started.
+fn without_head(app: &AppStarted, group: Pid) -> Found {
+    if members(group).any(|member| is_of(app, member).unwrap_or(false)) {
+        Found::Doubtful(WITHOUT_HEAD.to_owned())
     } else {
-        Found::Runs(descriptor)
-    })
+        Found::Ended
+    }
+}
+
+/// Whether the environment of a process is the one that `app` was given.
+fn is_of(app: &AppStarted, process: Pid) -> io::Result<bool> {
+    let environment = environment(process)?;
+    let says = |name: &str, value: &str| says(&environment, name, value);
+    Ok(says(INSTANCE, &app.instance.to_string()) && says("PORT", &app.port.to_string()))
 }
 
 /// More is none that a gateway has started one with.
@@ -217,147 +227,19 @@ fn says(environment: &[u8], name: &str, value: &str) -> bool {
 
 /// Whether anything in the process group of this number runs.
 pub(super) fn runs(group: Pid) -> bool {
-    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let stats = processes.filter_map(|entry| {
-        entry.file_name().to_str()?.parse::<u32>().ok()?;
-        Stat::parse(&fs::read(entry.path().join("stat")).ok()?)
-    });
+    members(group).next().is_some()
+}
+
+/// The processes in it that run.
+fn members(group: Pid) -> impl Iterator<Item = Pid> {
     let group = group.as_raw_nonzero().get();
-    { stats }.any(|stat| stat.group == group && !stat.is_over)
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes.filter_map(move |entry| {
+        let process = entry.file_name().to_str()?.parse().ok()?;
+        let stat = Stat::parse(&fs::read(entry.path().join("stat")).ok()?)?;
+        (stat.group == group && !stat.is_over).then_some(Pid::from_raw(process)?)
+    })
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::process::CommandExt as _;
-    use std::process::{Child, Command};
-
-    use super::*;
-
-    #[test]
-    fn the_start_is_found_behind_whatever_name() {
-        let tail = "0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 4711 9 9";
-        for (name, state, is_over) in [
-            ("a b", "S", false),
-            (") Z 1 2 3", "R", false),
-            ("x", "Z", true),
-        ] {
-            let stat = format!("7 ({name}) {state} 1 7 5 {tail}");
-            let expected = Stat {
-                is_over,
-                group: 7,
-                start: 4711,
-            };
-            assert_eq!(Stat::parse(stat.as_bytes()), Some(expected), "{stat}");
-        }
-        for broken in ["", "7 (a) S", "7 (a) S 1 7 5 0 -1", "7 (a) S 1 x 5 0"] {
-            assert_eq!(Stat::parse(broken.as_bytes()), None, "{broken}");
-        }
-    }
-
-    #[test]
-    fn a_variable_says_one_thing() {
-        let environment = b"A=1\0PORT=80\0XPORT=81\0PORTS=82\0B=1\0B=2\0C=\0";
-        for (name, value, expected) in [
-            ("PORT", "80", true),
-            ("PORT", "8", false),
-            ("PORT", "81", false),
-            ("A", "1", true),
-            ("B", "1", false),
-            ("B", "2", false),
-            ("C", "", true),
-            ("D", "", false),
-        ] {
-            assert_eq!(says(environment, name, value), expected, "{name}={value}");
-        }
-    }
-
-    /// A child that ends with its test.
-    struct Sleeper(Child);
-
-    impl Drop for Sleeper {
-        fn drop(&mut self) {
-            let _ = self.0.kill();
-            let _ = self.0.wait();
-        }
-    }
-
-    fn sleeper(own_group: bool, variables: &[(&str, &str)]) -> (Sleeper, AppStarted) {
-        let mut command = Command::new("sleep");
-        command
-            .arg("60")
-            .env_clear()
-            .envs(variables.iter().copied());
-        if own_group {
-            command.process_group(0);
-        }
-        let child = command.spawn().unwrap();
-        let app = AppStarted {
-            app: String::new(),
-            instance: 2,
-            port: 4000,
-            process: Identity::of(Pid::from_child(&child)).unwrap(),
-        };
-        (Sleeper(child), app)
-    }
-
-    const OURS: [(&str, &str); 2] = [("PANOPLY_INSTANCE", "2"), ("PORT", "4000")];
-
-    #[test]
-    fn nobody_is_taken_for_the_one_that_was_started() {
-        let (mut child, app) = sleeper(true, &OURS);
-        assert!(matches!(find(&app), Found::Runs(_)));
-        assert!(app.process.runs() && runs(app.process.pid().unwrap()));
-        let with = |change: fn(&mut AppStarted)| {
-            let mut other = app.clone();
-            change(&mut other);
-            find(&other)
-        };
-        let another = with(|app| app.process.start += 1);
-        assert!(matches!(another, Found::Ended), "{another:?}");
-        for doubtful in [
-            with(|app| app.port += 1),
-            with(|app| app.instance += 1),
-            with(|app| app.process.process = 1),
-            with(|app| app.process.process = 0),
-        ] {
-            assert!(matches!(doubtful, Found::Doubtful(_)), "{doubtful:?}");
-        }
-        let nobody = with(|app| app.process.process = 2_000_000_000);
-        assert!(matches!(nobody, Found::Ended), "{nobody:?}");
-        child.0.kill().unwrap();
-        // Nobody has asked how it has ended.
-        let deadline = std::iter::repeat_with(|| find(&app)).take(100_000);
-        let mut ended = deadline.skip_while(|found| !matches!(found, Found::Ended));
-        assert!(ended.next().is_some());
-        assert!(!app.process.runs() && !runs(app.process.pid().unwrap()));
-        child.0.wait().unwrap();
-        assert!(matches!(find(&app), Found::Ended));
-    }
-
-    #[test]
-    fn who_is_in_somebody_elses_group_or_says_nothing_is_left_alone() {
-        for (own_group, variables) in [
-            (false, &OURS[..]),
-            (true, &OURS[..1]),
-            (true, &OURS[1..]),
-            (true, &[]),
-        ] {
-            let (_child, app) = sleeper(own_group, variables);
-            let found = find(&app);
-            assert!(matches!(found, Found::Doubtful(_)), "{found:?}");
-        }
-    }
-
-    #[test]
-    fn this_process_is_never_meant() {
-        let own = rustix::process::getpid();
-        let app = AppStarted {
-            app: String::new(),
-            instance: 0,
-            port: 0,
-            process: Identity::of(own).unwrap(),
-        };
-        assert!(matches!(find(&app), Found::Doubtful(_)));
-        assert!(app.process.runs());
-    }
-}
+mod tests;
