@@ -208,8 +208,8 @@ fn bystander(variables: &[(&str, &str)]) -> (Process, Value) {
     command.arg("600").env_clear();
     command.envs(variables.iter().copied()).process_group(0);
     let process = Process::start(&mut command);
-    let stat = fs::read_to_string(format!("/proc/{}/stat", process.id())).unwrap();
-    let behind = stat.rsplit(") ").next().unwrap();
+    let line = fs::read_to_string(format!("/proc/{}/stat", process.id())).unwrap();
+    let behind = line.rsplit(") ").next().unwrap();
     let start: u64 = behind.split(' ').nth(19).unwrap().parse().unwrap();
     let identity = json!({"process": process.id(), "start": start});
     let app = json!({"app": "", "instance": 0, "port": 4000, "process": identity});

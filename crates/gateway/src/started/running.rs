@@ -108,15 +108,14 @@ impl Stat {
 
     fn parse(stat: &[u8]) -> Option<Self> {
         // A program may have cut a name in the middle of a letter.
-        let stat = String::from_utf8_lossy(stat);
-        let mut fields = proc_stat::fields(&stat)?;
+        let line = String::from_utf8_lossy(stat);
+        let mut fields = proc_stat::fields(&line)?;
         let is_over = matches!(fields.next()?, "Z" | "X");
         let group = fields.nth(1)?.parse().ok()?;
-        let start = fields.nth(16)?.parse().ok()?;
         Some(Self {
             is_over,
             group,
-            start,
+            start: fields.nth(16)?.parse().ok()?,
         })
     }
 }
