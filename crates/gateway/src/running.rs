@@ -28,7 +28,7 @@ use crate::surroundings::Surroundings;
 use crate::upgrade::{self, Succeeded};
 use crate::upkeep::Upkeep;
 use crate::workers::{self, Worker};
-use crate::{admin, background, log, orphans, reports};
+use crate::{admin, background, log, orphans, reports, started};
 
 mod standby;
 mod upgrading;
@@ -98,6 +98,7 @@ impl Gateway {
         let signals = Signals::new(around.ends_with_terminal).map_err(system("signals"))?;
         // Whoever takes over asks for the store once its app is up.
         if around.heir.is_none() {
+            started::begin(&around.state, settings.drain).await;
             upkeep.open(None).await?;
             upkeep.take_up().await;
             upkeep.answer();
@@ -121,6 +122,7 @@ impl Gateway {
                 Arc::clone(&shared),
                 settings.clone(),
                 left,
+                around.started.clone(),
                 decided,
             )),
             workers: Vec::new(),
@@ -233,10 +235,12 @@ impl<'a> Running<'a> {
             let apps = heir.ready(self.took_app);
             if !apps.is_empty() {
                 let (heir, grace) = (heir.clone(), self.settings.drain);
+                let started = self.around.started.clone();
                 tokio::task::spawn_local(async move {
                     // The other gateway ends them with itself, unless it is killed before, or took them for ours.
                     if heir.alone().await.is_ok() {
-                        join_all(apps.into_iter().map(|app| app::end(app, grace))).await;
+                        let end = |app| app::end(app, grace, &started);
+                        join_all(apps.into_iter().map(end)).await;
                     }
                 });
             }

@@ -16,6 +16,7 @@ use crate::handover::{Heir, Program};
 use crate::keys::Keys;
 use crate::own::{Incoming, Own};
 use crate::reports::{Kept, Report, Watcher};
+use crate::started::Started;
 use crate::store::Deferred;
 
 /// What settings are built from besides the configuration.
@@ -42,6 +43,8 @@ pub struct Surroundings {
     pub(crate) heir: Option<Heir>,
     /// What browsers have reported.
     pub(crate) reports: Arc<Kept>,
+    /// Which apps this gateway would end.
+    pub(crate) started: Started,
     /// Who is shown each of them.
     pub(crate) watcher: Watcher,
     /// Whether SIGHUP ends it, in place of a reload.
@@ -68,6 +71,7 @@ impl Surroundings {
             program: None,
             heir: None,
             reports: Arc::new(Kept::new(state)),
+            started: Started::new(state),
             watcher: Watcher::default(),
             ends_with_terminal: false,
             own: None,

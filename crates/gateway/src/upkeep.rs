@@ -18,6 +18,7 @@ use crate::error::{Error, system};
 use crate::handover::Entrance;
 use crate::settings::Settings;
 use crate::shared::Shared;
+use crate::started;
 use crate::store::{self, Awaited, Opened};
 use crate::surroundings::Surroundings;
 
@@ -26,6 +27,7 @@ pub(crate) struct Upkeep {
     pub(crate) shared: Arc<Shared>,
     pub(crate) around: Surroundings,
     plan: store::Plan,
+    drain: Duration,
     /// The store, and what nodes share in it; none while another gateway may have it.
     opened: RefCell<Option<(Opened, Option<Arc<Nodes>>)>>,
     control: RefCell<Option<Arc<Socket>>>,
@@ -59,6 +61,7 @@ impl Upkeep {
             shared: Arc::clone(shared),
             around: around.clone(),
             plan: settings.store.clone(),
+            drain: settings.drain,
             opened: RefCell::default(),
             control: RefCell::new(
                 { around.heir.as_ref() }
@@ -356,6 +359,7 @@ impl Upkeep {
                 tracing::info!(
                     "the other gateway has ended: `panoply status` and `panoply blocks` speak to this one"
                 );
+                started::end_left(&self.around.state, self.drain).await;
             }
         }
         std::future::pending::<()>().await;

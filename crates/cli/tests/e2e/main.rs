@@ -43,6 +43,7 @@ mod hosts;
 mod http2;
 mod instances;
 mod interim;
+mod left_apps;
 mod limits;
 mod limits_path;
 mod log;

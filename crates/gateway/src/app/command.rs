@@ -23,6 +23,7 @@ use crate::handover::AppLeft;
 use crate::privilege::Account;
 use crate::proxy::AppAddress;
 use crate::shared::Shared;
+use crate::started::Started;
 
 /// The pause before the first restart; it doubles with each one.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -62,6 +63,8 @@ pub(super) struct Plan {
     pub(crate) account: Option<Account>,
     /// How long it may take to end.
     pub(crate) grace: Duration,
+    /// Where it is written down.
+    pub(crate) started: Started,
 }
 
 impl Plan {
@@ -72,12 +75,12 @@ impl Plan {
 }
 
 /// Ends an app that nobody looks after any more; at the latest when this is dropped.
-pub(crate) async fn end((app, process): (AppLeft, OwnedFd), grace: Duration) {
+pub(crate) async fn end((app, process): (AppLeft, OwnedFd), grace: Duration, started: &Started) {
     // Once it has ended, its number may be another's.
     if pidfd_send_signal(&process, Signal::CONT).is_err() {
         return;
     }
-    if let Ok(process) = Process::adopt(&app, process) {
+    if let Ok(process) = Process::adopt(&app, process, started) {
         process.ends_with_us().end(grace).await;
     }
 }
@@ -93,7 +96,7 @@ pub(super) struct Of<'a> {
 
 impl Of<'_> {
     pub(super) fn start(self) -> io::Result<Process> {
-        Process::start(self.plan, self.instance.number())
+        Process::start(self.plan, (self.app.name(), self.instance.number()))
     }
 }
 
@@ -154,7 +157,7 @@ pub(super) async fn supervise(
         let started = shared.clock.monotonic();
         let process = match (after.next.take(), adopted.take()) {
             (Some(process), _) => Ok(process),
-            (None, Some((left, process))) => Process::adopt(&left, process),
+            (None, Some((left, process))) => Process::adopt(&left, process, &plan.started),
             (None, None) => of.start(),
         };
         let mut process = match process {

@@ -12,6 +12,7 @@ use tokio::process::{Child, Command};
 use super::command::Plan;
 use crate::config::secret_variables;
 use crate::handover::{AppLeft, VARIABLE};
+use crate::started::{Note, Started};
 use crate::{descriptors, pages};
 
 use super::port;
@@ -38,6 +39,8 @@ pub(super) struct Process {
     group: Option<Pid>,
     port: u16,
     ends_with_us: bool,
+    /// Should nobody be left to end it.
+    _note: Note,
 }
 
 #[derive(Debug)]
@@ -48,8 +51,8 @@ enum Kind {
 }
 
 impl Process {
-    /// Starts the app on a free port of its own, as the instance of this number.
-    pub(super) fn start(plan: &Plan, number: usize) -> io::Result<Self> {
+    /// Starts the app of this name on a free port of its own, as the instance of this number.
+    pub(super) fn start(plan: &Plan, (name, number): (&str, usize)) -> io::Result<Self> {
         let port = port::free()?;
         let (program, arguments) =
             { plan.command.split_first() }.ok_or(io::ErrorKind::InvalidInput)?;
@@ -77,11 +80,13 @@ impl Process {
         }
         let child = descriptors::as_found(|| pages::as_found(|| command.spawn()))?;
         let id = child.id().and_then(|id| i32::try_from(id).ok());
+        let group = id.and_then(Pid::from_raw);
         Ok(Self {
-            group: id.and_then(Pid::from_raw),
+            group,
             kind: Kind::Child(child),
             port,
             ends_with_us: true,
+            _note: plan.started.note((name, number), group, port),
         })
     }
 
@@ -90,11 +95,13 @@ impl Process {
         deprecated,
         reason = "what took its place wants `unsafe` for what an `OwnedFd` guarantees"
     )]
-    pub(super) fn adopt(app: &AppLeft, process: OwnedFd) -> io::Result<Self> {
+    pub(super) fn adopt(app: &AppLeft, process: OwnedFd, started: &Started) -> io::Result<Self> {
+        let group = Pid::from_raw(app.process);
         Ok(Self {
             kind: Kind::Adopted(AsyncFd::new(process)?),
-            group: Pid::from_raw(app.process),
+            group,
             port: app.port,
+            _note: started.note((&app.app, app.instance), group, app.port),
             // A gateway that fails on its way to take over leaves the app to the one that still serves.
             ends_with_us: false,
         })

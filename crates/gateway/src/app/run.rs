@@ -19,6 +19,7 @@ use super::{health, rolling};
 use crate::handover::AppLeft;
 use crate::settings::{App, Settings};
 use crate::shared::Shared;
+use crate::started::Started;
 use crate::surroundings::Surroundings;
 
 /// The instances that the gateway before this one has started, if they are to be started the same way.
@@ -42,6 +43,7 @@ pub(crate) async fn run(
     shared: Arc<Shared>,
     settings: Settings,
     left: Vec<(AppLeft, OwnedFd)>,
+    started: Started,
     mut fate: watch::Receiver<Fate>,
 ) -> Ended {
     let mut left: HashMap<String, Vec<_>> =
@@ -54,7 +56,8 @@ pub(crate) async fn run(
     let apps: FuturesUnordered<_> = { shared.apps.iter().zip(settings.apps()) }
         .map(|(standing, (name, app))| {
             let left = left.remove(name).unwrap_or_default();
-            run_one((&shared, standing), (&settings, app), left, common.clone())
+            let of = (&settings, &started, app);
+            run_one((&shared, standing), of, left, common.clone())
         })
         .collect();
     drop(common);
@@ -95,7 +98,7 @@ async fn all(mut apps: FuturesUnordered<impl Future<Output = Ended>>, end: impl 
 /// Runs one app, or follows it.
 async fn run_one(
     (shared, standing): (&Arc<Shared>, &Arc<Standing>),
-    (settings, app): (&Settings, &App),
+    (settings, started, app): (&Settings, &Started, &App),
     left: Vec<(AppLeft, OwnedFd)>,
     mut fate: watch::Receiver<Fate>,
 ) -> Ended {
@@ -119,6 +122,7 @@ async fn run_one(
                 placeholder: settings.live.placeholder.clone(),
                 account: settings.account.clone(),
                 grace: settings.drain,
+                started: started.clone(),
             };
             supervise_all((shared, standing), &plan, left, fate).await
         }

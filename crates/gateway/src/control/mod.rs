@@ -16,7 +16,7 @@ pub(crate) use decision::{OwnedOp, decide_at, with_ops};
 pub use message::{BlockEntry, CertificateEntry, InstanceEntry, Reports, RouteEntry, Status};
 pub(crate) use pulse::Pulse;
 pub(crate) use server::{Asker, Desk, serve};
-pub(crate) use socket::{Socket, bind, find, tell_of_another};
+pub(crate) use socket::{Socket, bind, find, is_answered, tell_of_another};
 pub(crate) use status::status;
 
 /// The socket's name in the state directory.

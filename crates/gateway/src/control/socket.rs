@@ -98,13 +98,18 @@ pub(crate) fn tell_of_another(around: &Surroundings) {
     );
 }
 
+/// Whether a gateway listens there, this one or another.
+pub(crate) fn is_answered(state: &Path) -> bool {
+    UnixStream::connect(state.join(SOCKET)).is_ok()
+}
+
 /// The socket in `state`, in place of one that a gateway left behind; none when another gateway
 /// answers there.
 pub(crate) fn bind(state: &Path) -> io::Result<Option<Socket>> {
     crate::privilege::make_state(state)?;
     let path = state.join(SOCKET);
     let _turn = turn(state);
-    if UnixStream::connect(&path).is_ok() {
+    if is_answered(state) {
         return Ok(None);
     }
     match fs::remove_file(&path) {

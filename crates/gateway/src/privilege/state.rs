@@ -26,7 +26,7 @@ const OURS: [&str; 10] = [
 ];
 
 /// How the rest of it begins: files of the store, and what was being written.
-const BEGINNINGS: [&str; 3] = ["panoply.db", "secret.", "csp-reports.json"];
+const BEGINNINGS: [&str; 4] = ["panoply.db", "secret.", "csp-reports.json", "started."];
 
 /// Makes the directory, or gives one that is root's, with what is in it, to `account`. Where others than root
 /// say what the way there leads to, none is made: whoever serves makes it.
@@ -284,6 +284,8 @@ mod tests {
             "control.lock",
             "csp-reports.json",
             ".csp-reports.json.123",
+            "started.123.json",
+            ".started.123.json.new",
             "acme",
         ] {
             fs::write(state.path().join(name), "").unwrap();

@@ -145,6 +145,7 @@ impl Running<'_> {
                 Arc::clone(self.shared),
                 self.settings.clone(),
                 by.apps,
+                self.around.started.clone(),
                 self.fate.subscribe(),
             ));
         }
