@@ -92,7 +92,7 @@ fn report(loaded: Loaded, around: &Surroundings) -> Result<String, ConfigError> 
             format_args!("  {}: {}", header.name, header.value),
         );
     }
-    domains(&mut text, &settings);
+    domains(&mut text, &settings, holds_back);
     let warnings = settings
         .tls()
         .map(panoply_gateway::certificate_warnings)
@@ -128,14 +128,18 @@ fn report(loaded: Loaded, around: &Surroundings) -> Result<String, ConfigError> 
 }
 
 /// The headers that are different under some names.
-fn domains(text: &mut String, settings: &Settings) {
+fn domains(text: &mut String, settings: &Settings, holds_back: bool) {
     for (names, headers) in settings.suit().headers().describe_domains() {
         let site = settings.suit().headers().describe();
         line(
             text,
             format_args!("for {}, where different:", names.join(", ")),
         );
-        for header in headers.iter().filter(|header| !site.contains(header)) {
+        let is_sent = |header: &&HeaderInForce| {
+            !(holds_back && header.name == "strict-transport-security")
+        };
+        let different = headers.iter().filter(|header| !site.contains(header));
+        for header in different.filter(is_sent) {
             let path = if header.path == "/" {
                 ""
             } else {

@@ -24,5 +24,6 @@ pub(crate) use instance::Instance;
 pub(crate) use process::INSTANCE;
 pub(crate) use restart::{Alone, Restarts};
 pub(crate) use run::{left, run};
+pub(crate) use sockets::listens;
 pub(crate) use standing::Standing;
 pub(crate) use state::{AppState, Rank};

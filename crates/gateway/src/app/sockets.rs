@@ -81,6 +81,12 @@ pub(super) fn of_group(group: Pid) -> Vec<SocketAddr> {
     addresses
 }
 
+/// Whether some process of a group listens on `port`.
+pub(crate) fn listens(group: Pid, port: u16) -> bool {
+    let mut addresses = of_group(group).into_iter();
+    addresses.any(|address| address.port() == port)
+}
+
 /// What the sockets are called that a process, `self` or a number, has open.
 pub(super) fn held_by(process: &str) -> Vec<String> {
     let files = fs::read_dir(format!("/proc/{process}/fd"));

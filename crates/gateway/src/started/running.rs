@@ -13,7 +13,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde::{Deserialize, Serialize};
 
 use super::record::AppStarted;
-use crate::app::INSTANCE;
+use crate::app::{INSTANCE, listens};
 use crate::proc_stat;
 
 /// Where numbers of processes mean something.
@@ -173,14 +173,17 @@ fn look_for(app: &AppStarted) -> io::Result<Found> {
     if stat.is_over {
         return Ok(without_head(app, process));
     }
-    let is_it = is_of(app, process);
+    // One with a title of its own may have written over its environment.
+    let is_it = is_of(app, process).map(|says| says || listens(process, app.port));
     // Where it has, it may have been another's that was looked at.
     if has_ended(&descriptor) {
         return Ok(without_head(app, process));
     }
     match is_it {
         Ok(true) => Ok(Found::Runs(descriptor)),
-        Ok(false) => doubtful("its environment does not say that a gateway has started it"),
+        Ok(false) => doubtful(
+            "its environment does not say that a gateway has started it, and it does not listen on its port",
+        ),
         Err(error) => Ok(Found::Doubtful(format!("its environment: {error}"))),
     }
 }

@@ -1,3 +1,4 @@
+use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command};
 
@@ -116,6 +117,29 @@ fn who_is_in_somebody_elses_group_or_says_nothing_is_left_alone() {
         let found = find(&app);
         assert!(matches!(found, Found::Doubtful(_)), "{found:?}");
     }
+}
+
+/// As Ruby's servers do, whose title takes the place of their environment.
+#[test]
+fn who_says_nothing_and_listens_on_its_port_is_the_one() {
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = socket.local_addr().unwrap().port();
+    let mut command = Command::new("sleep");
+    command.arg("60").env_clear().process_group(0);
+    command.stdin(OwnedFd::from(socket));
+    let child = Sleeper(command.spawn().unwrap());
+    // The parent's end went with the command.
+    drop(command);
+    let process = Identity::of(Pid::from_child(&child.0)).unwrap();
+    let mut app = AppStarted {
+        app: String::new(),
+        instance: 0,
+        port,
+        process,
+    };
+    assert!(matches!(find(&app), Found::Runs(_)));
+    app.port = port.wrapping_add(1);
+    assert!(matches!(find(&app), Found::Doubtful(_)));
 }
 
 #[test]
