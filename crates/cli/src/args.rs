@@ -178,7 +178,7 @@ pub(crate) struct UpgradeArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct RestartArgs {
-    /// What the app has of the site, as `panoply status` names it, such as /api, or / for the one of [app] [default: all]
+    /// What the app has of the site, as `panoply status` names it, such as /api, or / for the one that has the rest [default: all]
     #[arg(value_name = "APP")]
     pub(crate) app: Option<String>,
     /// The directory of the gateway that runs, as given to `panoply run`

@@ -135,9 +135,8 @@ fn domains(text: &mut String, settings: &Settings, holds_back: bool) {
             text,
             format_args!("for {}, where different:", names.join(", ")),
         );
-        let is_sent = |header: &&HeaderInForce| {
-            !(holds_back && header.name == "strict-transport-security")
-        };
+        let is_sent =
+            |header: &&HeaderInForce| !(holds_back && header.name == "strict-transport-security");
         let different = headers.iter().filter(|header| !site.contains(header));
         for header in different.filter(is_sent) {
             let path = if header.path == "/" {

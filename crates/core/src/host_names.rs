@@ -40,8 +40,8 @@ impl HostName {
         asked_host(request).as_ref().map(Self::of)
     }
 
-    /// All hosts that a request names, whoever reads which of them: what a trusted proxy says, the target's own, and those
-    /// of `Host`.
+    /// All hosts that a request names, whoever reads which of them, and however: what a trusted proxy says, the target's
+    /// own, and those of `Host`; without dots that make none of a name.
     pub fn named<B>(request: &Request<B>) -> Vec<Self> {
         let client = request.extensions().get::<ClientAddress>();
         let forwarded = client.and_then(ClientAddress::forwarded_host);
@@ -51,6 +51,7 @@ impl HostName {
         { forwarded.into_iter().chain(target) }
             .map(Self::of)
             .chain(hosts)
+            .map(Self::bare)
             .collect()
     }
 
@@ -60,11 +61,26 @@ impl HostName {
         let bare = host
             .strip_prefix('[')
             .and_then(|rest| rest.strip_suffix(']'));
-        let bare = bare.unwrap_or(host).trim_end_matches('.');
-        if let Ok(address) = bare.parse::<IpAddr>() {
-            return Self::Address(address.to_canonical());
+        let name = host.strip_suffix('.').unwrap_or(host);
+        match bare.unwrap_or(name).parse::<IpAddr>() {
+            Ok(address) => Self::Address(address.to_canonical()),
+            Err(_) => Self::Name(name.to_ascii_lowercase()),
         }
-        Self::Name(host.trim_end_matches('.').to_ascii_lowercase())
+    }
+
+    /// What is left of a name that is none, with dots where nothing stands between.
+    fn bare(self) -> Self {
+        match self {
+            Self::Name(name) => {
+                let bare = name.trim_matches('.');
+                let address = bare.parse::<IpAddr>();
+                address.map_or_else(
+                    |_| Self::Name(bare.to_owned()),
+                    |ip| Self::Address(ip.to_canonical()),
+                )
+            }
+            address @ Self::Address(_) => address,
+        }
     }
 
     /// Whether it is a name of the machine that it is said on (RFC 6761 §6.3).

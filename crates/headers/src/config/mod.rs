@@ -163,8 +163,8 @@ impl HeadersConfig {
     /// let headers = Headers::helmet().domain(["docs.shop.example"], |docs| {
     ///     docs.csp(|policy| policy.append(Directive::ScriptSrc, "https://search.example"))
     /// });
-    /// let [docs] = headers.build()?.describe_domains() else { unreachable!() };
-    /// assert_eq!(docs.0, ["docs.shop.example"]);
+    /// let headers = headers.build()?;
+    /// assert_eq!(headers.describe_domains()[0].0, ["docs.shop.example"]);
     /// # Ok::<(), panoply_headers::Error>(())
     /// ```
     #[must_use]

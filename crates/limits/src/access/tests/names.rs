@@ -24,6 +24,7 @@ fn a_table_speaks_of_its_names_alone_however_they_are_written() {
         ("ADMIN.a.test:8443", "/x", 404),
         ("admin.a.test.", "/x", 404),
         ("admin.a.test..", "/x", 404),
+        (".admin.a.test", "/x", 404),
         ("x.internal.test", "/", 404),
         ("[::1]:80", "/", 404),
         ("[0:0::1]", "/", 404),
