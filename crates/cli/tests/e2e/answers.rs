@@ -45,17 +45,6 @@ fn table(gateway: &Gateway) -> String {
     text(&blocks(&gateway.dir.path().join("state"), &["list"]).stdout)
 }
 
-/// Has it read `config`, as the reload of that number.
-fn reload(gateway: &mut Gateway, config: &str, number: usize) {
-    std::fs::write(gateway.config_path(), config).unwrap();
-    gateway.process.signal(Signal::HUP);
-    wait_for("the reload", Duration::from_secs(10), || {
-        let said = gateway.process.said();
-        let done = { said.iter() }.filter(|line| line.contains("has been reloaded"));
-        (done.count() == number).then_some(())
-    });
-}
-
 #[test]
 fn what_the_browser_of_somebody_spared_reports_is_taken() {
     let app = Recorder::answering("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
@@ -117,7 +106,7 @@ fn a_scanner_is_held_out_until_he_is_released() {
     );
     // What is in force after a reload, and after an end that nobody was told of.
     let written = std::fs::read_to_string(gateway.config_path()).unwrap();
-    reload(&mut gateway, &written, 1);
+    gateway.reload(&written);
     wrong.equal("reloaded", status(&gateway, bad, "/"), 429);
     gateway.process.signal(Signal::KILL);
     gateway.process.status(Duration::from_secs(10));
@@ -194,7 +183,7 @@ fn who_asks_for_what_only_scanners_ask_for_is_held_out_where_that_is_written() {
 #[test]
 fn with_nothing_written_and_after_it_is_taken_back_nobody_is() {
     let app = app(0);
-    let mut gateway = Gateway::before(&app.origin(), CONFIG);
+    let gateway = Gateway::before(&app.origin(), CONFIG);
     let mut wrong = Verdicts::default();
     let client = "203.0.113.10";
     let probe =
@@ -203,12 +192,12 @@ fn with_nothing_written_and_after_it_is_taken_back_nobody_is() {
         wrong.equal("off", probe(&gateway, number), 404);
     }
     let written = std::fs::read_to_string(gateway.config_path()).unwrap();
-    reload(&mut gateway, &format!("{written}\n[probes]\n"), 1);
+    gateway.reload(&format!("{written}\n[probes]\n"));
     for number in 0..12 {
         let expected = if number < 10 { 404 } else { 429 };
         wrong.equal("on", probe(&gateway, number), expected);
     }
-    reload(&mut gateway, &written, 2);
+    gateway.reload(&written);
     wrong.equal("off again", status(&gateway, client, "/there"), 200);
     wrong.settle();
 }

@@ -4,7 +4,6 @@ use super::support;
 
 use std::time::Duration;
 
-use rustix::process::Signal;
 use support::siege::refusals;
 use support::{Gateway, Pki, Recorder, Verdicts, curl, raw, statuses};
 
@@ -19,12 +18,6 @@ fn asked(gateway: &Gateway, origin: &str, host: &str, more: &[&str]) -> (u16, Op
     let arguments = [&["--connect-to", "::127.0.0.1:", "-H", &host, &url], more].concat();
     let answer = curl(&gateway.ca(), &arguments);
     (answer.status, answer.header("location"))
-}
-
-fn reload(gateway: &mut Gateway, config: &str) {
-    std::fs::write(gateway.config_path(), config).unwrap();
-    gateway.process.signal(Signal::HUP);
-    gateway.process.line_with(&["has been reloaded"], SOON);
 }
 
 #[test]
@@ -97,16 +90,13 @@ fn a_foreign_host_reaches_nobody_and_is_told_of_once() {
     };
     wrong.equal("told of", told(&gateway), 1);
 
-    reload(
-        &mut gateway,
-        &format!("[listen]\nhosts = [\"evil.example\"]\n{NAMES}"),
-    );
+    gateway.reload(&format!("[listen]\nhosts = [\"evil.example\"]\n{NAMES}"));
     wrong.equal("added", asked(&gateway, &https, "evil.example", &[]).0, 200);
     wrong.equal("beside", asked(&gateway, &https, "shop.test", &[]).0, 200);
     wrong.equal("no other", asked(&gateway, &https, "b.example", &[]).0, 421);
-    reload(&mut gateway, &format!("[listen]\nhosts = \"any\"\n{NAMES}"));
+    gateway.reload(&format!("[listen]\nhosts = \"any\"\n{NAMES}"));
     wrong.equal("any", asked(&gateway, &https, "b.example", &[]).0, 200);
-    reload(&mut gateway, NAMES);
+    gateway.reload(NAMES);
     wrong.equal("again", asked(&gateway, &https, "evil.example", &[]).0, 421);
     wrong.settle();
 }
@@ -146,7 +136,7 @@ fn the_names_of_certificates_that_were_brought_are_the_sites() {
         certificate.display(),
         key.display()
     );
-    let mut gateway = setup.config(&files).upstream(&app.origin()).start();
+    let gateway = setup.config(&files).upstream(&app.origin()).start();
     let mut wrong = Verdicts::default();
     let status =
         |gateway: &Gateway, host: &str| asked(gateway, &gateway.origin, host, &["--insecure"]).0;
@@ -160,7 +150,7 @@ fn the_names_of_certificates_that_were_brought_are_the_sites() {
     }
     // Behind a proxy it need not have the names that clients know.
     let proxied = format!("{files}[client]\ntrusted_proxies = [\"10.0.0.1\"]\n");
-    reload(&mut gateway, &proxied);
+    gateway.reload(&proxied);
     wrong.equal("behind a proxy", status(&gateway, "evil.example"), 200);
     wrong.settle();
 }

@@ -113,17 +113,6 @@ fn who_came_before_certificates_were_asked_for_comes_again() {
         let ca = pki.ca().display().to_string();
         format!("{before}[tls.clients]\nca = \"{ca}\"\ncertificate = \"{presence}\"\n")
     };
-    let mut reloads = 0;
-    let mut reload = |config: &str| {
-        std::fs::write(gateway.config_path(), config).unwrap();
-        gateway.process.signal(Signal::HUP);
-        reloads += 1;
-        wait_for("the reload", Duration::from_secs(10), || {
-            let said = gateway.process.said();
-            let done = { said.iter() }.filter(|line| line.contains("has been reloaded"));
-            (done.count() == reloads).then_some(())
-        });
-    };
     let (client, address) = (tls_client(&gateway.ca()), gateway.address());
     let open = || tls_from(Ipv4Addr::LOCALHOST, address, &client).unwrap();
     for (now, next) in [
@@ -132,12 +121,12 @@ fn who_came_before_certificates_were_asked_for_comes_again() {
     ] {
         let (mut kept, mut begun, mut many) = (open(), open(), H2::open(address));
         // Nobody goes for a reload that asks for nothing else.
-        reload(&now);
+        gateway.reload(&now);
         assert!(!ask_again(&mut kept).contains("connection: close"));
         many.get(1, "/", &[]);
         assert!(many.fate(1).is_ok());
         begun.write_all(b"POST /begun HTTP/1.1\r\n").unwrap();
-        reload(&next);
+        gateway.reload(&next);
         // Nothing is asked here any more.
         assert!(!matches!(kept.read(&mut [0; 1]), Ok(1..)));
         // And of what is asked behind its back the app sees nothing.

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
+use rustix::process::Signal;
 use tempfile::TempDir;
 
 use super::process::Process;
-use super::{free_port, npm_ci, root, scripts};
+use super::{free_port, npm_ci, root, scripts, wait_for};
 
 /// The built binary.
 pub(crate) fn panoply() -> Command {
@@ -145,6 +146,23 @@ impl Gateway {
 
     pub(crate) fn config_path(&self) -> PathBuf {
         self.dir.path().join("panoply.toml")
+    }
+
+    /// Has it read `config`, and waits until that is in force: of several times, for each.
+    pub(crate) fn reload(&self, config: &str) {
+        let reloads = || {
+            let said = self.process.said();
+            let reloads = said
+                .iter()
+                .filter(|line| line.contains("has been reloaded"));
+            reloads.count()
+        };
+        let before = reloads();
+        std::fs::write(self.config_path(), config).unwrap();
+        self.process.signal(Signal::HUP);
+        wait_for("the reload", Duration::from_secs(20), || {
+            (reloads() > before).then_some(())
+        });
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
