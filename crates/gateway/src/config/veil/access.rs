@@ -11,8 +11,9 @@ const ACCESS: &str = "access";
 const USERS: &str = "users";
 
 /// The keys that have values of a form of their own.
-const KEYS: [&str; 8] = [
+const KEYS: [&str; 9] = [
     "path",
+    "domains",
     "allow",
     USERS,
     "htpasswd",
@@ -94,6 +95,7 @@ fn is_shown(path: &[String], value: &str) -> bool {
             .chars()
             .all(|c| c.is_ascii_alphabetic() || "-_".contains(c)),
         "allow" => is_word() || is_address(value),
+        "domains" => is_word() || is_address(value) || is_name(value),
         "satisfy" | "dry_run" => is_word(),
         _ => false,
     }
@@ -105,6 +107,20 @@ fn is_address(value: &str) -> bool {
     let is_v4 = |c: char| c.is_ascii_digit() || "./".contains(c);
     let is_like_v4 = value.contains('.') && value.chars().all(is_v4);
     is_like_v4 || address.parse::<std::net::Ipv6Addr>().is_ok() && value.len() < 50
+}
+
+/// Whether it is the name of a site, or a wildcard.
+fn is_name(value: &str) -> bool {
+    let labels = value.strip_prefix("*.").unwrap_or(value).split('.');
+    let is_label = |label: &str| {
+        let mut letters = label.chars();
+        !label.is_empty() && letters.all(|c| c.is_ascii_alphanumeric() || c == '-')
+    };
+    let last = value.rsplit('.').next().unwrap_or_default();
+    labels.clone().count() > 1
+        && labels.clone().all(is_label)
+        && last.len() > 1
+        && last.chars().all(|c| c.is_ascii_alphabetic())
 }
 
 /// Whether a name may be that of such a table; one that is spelled by escapes may be any.

@@ -113,7 +113,7 @@ fn what_is_wrong_is_said_with_what_to_write() {
         (&api.repeat(65), "64 are the most"),
         (
             &format!("{hosts}[[access]]\npath = \"/\"\nallow = []\ndomains = [\"b.test\"]\n"),
-            "access[0].domains: nobody can ask",
+            "access[0].domains: nobody can ask for `b.test`",
         ),
         (
             "[[access]]\npath = \"/\"\nallow = []\ndomains = []\n",
