@@ -22,8 +22,8 @@ mod time;
 mod tried;
 
 pub use access::{
-    AccessConfig, AccessFuture, AccessLayer, AccessService, Satisfy, UserHeaders, hash_password,
-    may_take_steps,
+    AccessConfig, AccessFuture, AccessLayer, AccessService, Satisfy, UserHeaders, forget_meant,
+    hash_password, may_take_steps,
 };
 pub use answers::{AnswerFuture, AnswerLayer, AnswerService, Count, ProbesConfig, Spares};
 pub use blocklist::{

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri};
+use panoply::limits::forget_meant;
 
 use super::scheme::{after, host};
 use super::told::{after_scheme, change};
@@ -15,13 +16,6 @@ use crate::intake::own_origin;
 use crate::settings::Stripped;
 
 const FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
-
-/// In which a trusted proxy may pass on that another path is meant. To an app that is asked for a part of its path it
-/// would be the whole, and to no guard.
-const MEANT: [HeaderName; 2] = [
-    HeaderName::from_static("x-original-url"),
-    HeaderName::from_static("x-rewrite-url"),
-];
 
 /// What an answer is put below.
 #[derive(Debug)]
@@ -45,9 +39,7 @@ impl Below {
             *request.uri_mut() = Uri::from_parts(parts).unwrap_or_else(|_| Uri::from(target));
         }
         let headers = request.headers_mut();
-        for name in MEANT {
-            headers.remove(name);
-        }
+        forget_meant(headers);
         let outer = headers.get(FORWARDED_PREFIX);
         let outer = outer.map_or(&b""[..], |outer| outer.as_bytes().trim_ascii());
         let outer = outer.strip_suffix(b"/").unwrap_or(outer);
@@ -213,7 +205,7 @@ mod tests {
     #[test]
     fn another_path_that_is_meant_is_for_the_whole_alone() {
         let mut request = Request::get("/api/a").body(()).unwrap();
-        for name in MEANT {
+        for name in ["x-original-url", "x-rewrite-url"] {
             let meant = HeaderValue::from_static("/admin");
             request.headers_mut().insert(name, meant);
         }

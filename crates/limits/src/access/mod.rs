@@ -21,6 +21,7 @@ pub use config::{AccessConfig, Satisfy};
 pub use future::AccessFuture;
 pub use layer::{AccessLayer, AccessService};
 pub use path::may_take_steps;
+pub use place::forget_meant;
 pub(crate) use place::meant;
 pub use user_header::UserHeaders;
 pub use users::hash_password;

@@ -13,6 +13,24 @@ pub(super) static MEANT: [HeaderName; 2] = [
     HeaderName::from_static("x-rewrite-url"),
 ];
 
+/// Takes off a request the headers in which it may say that another path is meant (`X-Original-URL`, `X-Rewrite-URL`): the
+/// guards read in them the whole path, and an app that is asked for a part of it would read a part.
+///
+/// ```
+/// use http::{HeaderMap, HeaderValue};
+/// use panoply_limits::forget_meant;
+///
+/// let mut headers = HeaderMap::new();
+/// headers.insert("x-original-url", HeaderValue::from_static("/admin"));
+/// forget_meant(&mut headers);
+/// assert!(headers.is_empty());
+/// ```
+pub fn forget_meant(headers: &mut HeaderMap) {
+    for name in &MEANT {
+        headers.remove(name);
+    }
+}
+
 /// The paths that headers say are meant, as they are spelled, and how apps may read them.
 pub(crate) fn meant(headers: &HeaderMap) -> impl Iterator<Item = (&str, Reading<'_>)> {
     let values = MEANT.iter().flat_map(|name| headers.get_all(name));
