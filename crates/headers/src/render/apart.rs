@@ -65,14 +65,17 @@ impl Rendered {
         let scope = self.scope(plan.path);
         let apart = &scope.variant(plan.channel).apart;
         let headers = response.headers_mut();
-        if headers.keys().any(|name| apart.0.names.takes(name)) {
-            return false;
+        let mut leaks = Vec::new();
+        for name in headers.keys() {
+            let place = Removal::place(name.as_str());
+            if apart.0.names.takes_at(place, name) {
+                return false;
+            }
+            if self.removal.takes_at(place, name) {
+                leaks.push(name.clone());
+            }
         }
-        while let Some(leak) = headers
-            .keys()
-            .find(|name| self.removal.takes(name))
-            .cloned()
-        {
+        for leak in leaks {
             headers.remove(leak);
         }
         if plan.channel == Channel::Local && !scope.has_local_hsts() {

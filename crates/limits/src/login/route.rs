@@ -92,7 +92,11 @@ impl Route {
     fn fits<B: Body>(&self, request: &Request<B>, path: &str) -> Option<By> {
         let starts = |known: &String| path.starts_with(known.as_str());
         let may_start = || letter(path).is_none_or(|letter| self.letters & letter != 0);
-        let may_end = || self.below && (usual::ends_as_login(path) || usual::is_behind_login(path));
+        let may_end = || {
+            self.below
+                && usual::may_have_login(path)
+                && (usual::ends_as_login(path) || usual::is_behind_login(path))
+        };
         if is_canonical(path) && !(may_start() && self.paths.iter().any(starts) || may_end()) {
             return None;
         }

@@ -89,16 +89,24 @@ const PROGRAMS: [&str; 8] = [
 /// Where `NextAuth` and Auth.js take a name and a password, for a provider that may be called anything.
 const CALLBACK: &str = "/auth/callback/";
 
+/// Whether a segment of a path, in its canonical form, begins as what a login is called: most paths have none.
+pub(super) fn may_have_login(path: &str) -> bool {
+    let bytes = path.as_bytes();
+    let begins = |at: usize| bytes.get(at + 1).copied().is_some_and(begins_as_login);
+    !path.starts_with('/') || memchr::memchr_iter(b'/', bytes).any(begins)
+}
+
+const fn begins_as_login(letter: u8) -> bool {
+    matches!(letter, b'a' | b'j' | b'l' | b's' | b'w')
+}
+
 /// Whether a path, in its canonical form, has more behind what a login is called, or is one of `NextAuth`'s, which
 /// looks at its first two segments alone.
 pub(super) fn is_behind_login(path: &str) -> bool {
     let mut segments = path.split('/').skip(1).peekable();
     while let (Some(segment), Some(_)) = (segments.next(), segments.peek()) {
         // Most begin otherwise.
-        let may_be = matches!(
-            segment.as_bytes().first(),
-            Some(b'a' | b'j' | b'l' | b's' | b'w')
-        );
+        let may_be = { segment.as_bytes().first().copied() }.is_some_and(begins_as_login);
         let bare = || segment.split_once('.').map_or(segment, |(bare, _)| bare);
         if may_be && (ENDS.contains(&bare()) || segment == "auth" && path.contains(CALLBACK)) {
             return true;
@@ -158,7 +166,16 @@ fn last(path: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn the_glance_misses_no_login(path in "(/?([a-z]{0,2}|login|auth/callback|wp-login|sign_in|j_security_check|index)(\\.php)?){0,5}") {
+            prop_assert!(may_have_login(&path) || !ends_as_login(&path) && !is_behind_login(&path));
+        }
+    }
 
     #[test]
     fn a_login_below_another_path_is_told_by_its_end() {
@@ -193,6 +210,9 @@ mod tests {
             "/api/sessions",
         ] {
             assert!(!ends_as_login(path), "{path}");
+        }
+        for path in ["/", "/index.php", "/posts/how-to", "/blog/xlogin", "/Login"] {
+            assert!(!may_have_login(path), "{path}");
         }
         assert!(ends_as_page("/wp-login.php") && ends_as_page("/hub/login"));
         assert!(!ends_as_page("/accounts/2fa/authenticate") && !ends_as_page("/login_check"));
