@@ -3,7 +3,8 @@
 //! The kernel spreads connections over the workers' listeners by a hash of their addresses, and where all
 //! share one listener as it likes. That evens out over thousands of clients, but behind a load balancer,
 //! which keeps a few connections busy all day, one worker may get most of them and the next one none. So
-//! whoever has more than another hands the connection over before a byte of it is read.
+//! whoever has more than another hands the connection over before a byte of it is read; but not where they
+//! come and go, as that is no less work than to answer what is asked on one.
 
 use std::cell::Cell;
 use std::net::{SocketAddr, TcpStream};
@@ -15,6 +16,9 @@ use tokio::sync::mpsc;
 /// With how many others a worker compares itself at most: more tell little more, and on a machine of
 /// many cores each costs a cache line that another core writes.
 const COMPARED: usize = 4;
+
+/// How many have to come between two [ticks](Balance::tick) to be taken for those that come and go.
+const BRIEF: u32 = 64;
 
 /// A connection that another worker is to serve.
 #[derive(Debug)]
@@ -67,6 +71,10 @@ pub(crate) struct Balance {
     own: usize,
     /// Whom it compares itself with first the next time.
     next: Cell<usize>,
+    /// How many have come since the last [tick](Self::tick).
+    come: Cell<u32>,
+    /// Whether they come and go, as far as could be told at the last one.
+    are_brief: Cell<bool>,
 }
 
 /// What others hand to one worker.
@@ -92,6 +100,8 @@ pub(crate) fn among(workers: usize) -> Vec<(Balance, Inbox)> {
         all: Arc::clone(&all),
         own,
         next: Cell::new(own + 1),
+        come: Cell::new(0),
+        are_brief: Cell::new(false),
     });
     balances.zip(inboxes).collect()
 }
@@ -99,11 +109,24 @@ pub(crate) fn among(workers: usize) -> Vec<(Balance, Inbox)> {
 impl Balance {
     /// Who serves one more connection: the worker itself, which has a place for it then, or another.
     pub(crate) fn place(&self) -> Result<Place, Other<'_>> {
+        self.come.set(self.come.get().saturating_add(1));
+        if self.are_brief.get() {
+            return Ok(self.own_place());
+        }
         let own = self.all.get(self.own);
         match own.zip(self.less_busy()) {
             Some((own, other)) if own.count() > bearable(other.count()) => Err(Other(other)),
             _ => Ok(self.own_place()),
         }
+    }
+
+    /// Looks, a few times a second, whether those that have come since are so many more than are there that
+    /// most have gone again: the next ones will, too, and the kernel spreads them well enough.
+    pub(crate) fn tick(&self) {
+        let served = { self.all.get(self.own) }.map_or(0, Peer::count);
+        let come = self.come.replace(0);
+        self.are_brief
+            .set(come > BRIEF.max(served.saturating_mul(4)));
     }
 
     /// A place here, whatever others have.
@@ -230,6 +253,27 @@ mod tests {
             let (least, most) = (counts.iter().min().unwrap(), counts.iter().max().unwrap());
             assert!(*most <= least + least / 4 + 2, "{workers}: {counts:?}");
         }
+    }
+
+    #[test]
+    fn what_comes_and_goes_is_not_handed_over_and_what_stays_is() {
+        let all = among(2);
+        let (first, _) = all.first().unwrap();
+        let kept = [first.own_place(), first.own_place()];
+        let is_handed = || first.place().is_err();
+        let come = |many| (0..many).filter(|_| is_handed()).count();
+        assert_eq!(come(1000), 1000, "nobody knows yet that they go again");
+        first.tick();
+        assert_eq!(come(1000), 0);
+        first.tick();
+        assert_eq!(come(BRIEF), 0);
+        first.tick();
+        assert!(is_handed(), "so few are no work");
+        let many = (0..1000).map(|_| first.own_place()).collect::<Vec<_>>();
+        come(4 * 1000);
+        first.tick();
+        assert!(is_handed(), "most are still there");
+        drop((kept, many));
     }
 
     #[test]

@@ -96,33 +96,47 @@ impl Body for Source {
 }
 
 /// A request's body as the client sends it, up to a limit.
+///
+/// It is moved through all layers with its request, and most have none: what there is of one stands elsewhere.
 #[derive(Debug)]
 pub(crate) struct RequestBody {
+    rest: Option<Box<Rest>>,
+    progress: Rc<Progress>,
+}
+
+/// What is to come of a body.
+#[derive(Debug)]
+struct Rest {
     /// What the login guard has read, and the app is still to have.
     read: VecDeque<Frame<Bytes>>,
     inner: Source,
     left: u64,
     /// What no trailer may say either.
     withheld: Option<UserHeaders>,
-    progress: Rc<Progress>,
 }
 
 impl RequestBody {
     pub(crate) fn new(inner: Source, limit: u64) -> Self {
+        if matches!(inner, Source::None) {
+            return Self::empty();
+        }
         let progress = Rc::<Progress>::default();
         progress.ended.set(inner.is_end_stream());
         Self {
-            read: VecDeque::new(),
-            inner,
-            left: limit,
-            withheld: None,
+            rest: Some(Box::new(Rest {
+                read: VecDeque::new(),
+                inner,
+                left: limit,
+                withheld: None,
+            })),
             progress,
         }
     }
 
     /// Whether it says by itself that it is longer than the limit.
     pub(crate) fn is_too_large(&self) -> bool {
-        self.size_hint().lower() > self.left
+        let left = self.rest.as_ref().map(|rest| rest.left);
+        left.is_some_and(|left| self.size_hint().lower() > left)
     }
 
     /// No body at all.
@@ -130,10 +144,7 @@ impl RequestBody {
         let progress = Rc::<Progress>::default();
         progress.ended.set(true);
         Self {
-            read: VecDeque::new(),
-            inner: Source::None,
-            left: 0,
-            withheld: None,
+            rest: None,
             progress,
         }
     }
@@ -142,7 +153,17 @@ impl RequestBody {
     pub(crate) fn from_guarded(body: GuardedBody<Self>) -> Self {
         let (read, body) = body.into_parts();
         let mut body = body.unwrap_or_else(Self::empty);
-        body.read.extend(read);
+        if !read.is_empty() {
+            let rest = body.rest.get_or_insert_with(|| {
+                Box::new(Rest {
+                    read: VecDeque::new(),
+                    inner: Source::None,
+                    left: 0,
+                    withheld: None,
+                })
+            });
+            rest.read.extend(read);
+        }
         body
     }
 
@@ -152,11 +173,23 @@ impl RequestBody {
 
     /// Takes what is called like `headers` off the trailers as well.
     pub(crate) fn withhold(&mut self, headers: &UserHeaders) {
-        if !headers.is_empty() {
-            self.withheld = Some(headers.clone());
+        if let Some(rest) = self.rest.as_mut().filter(|_| !headers.is_empty()) {
+            rest.withheld = Some(headers.clone());
         }
     }
 
+    /// All of it, if nothing of it is still to come.
+    pub(crate) fn take_whole(&mut self) -> Option<VecDeque<Frame<Bytes>>> {
+        let Some(rest) = &mut self.rest else {
+            return Some(VecDeque::new());
+        };
+        let whole = { rest.inner.is_end_stream() }.then(|| std::mem::take(&mut rest.read))?;
+        let whole = whole.into_iter();
+        Some(whole.filter_map(|frame| rest.pass(frame)).collect())
+    }
+}
+
+impl Rest {
     /// What of `frame` goes on.
     fn pass(&self, mut frame: Frame<Bytes>) -> Option<Frame<Bytes>> {
         if let (Some(fields), Some(withheld)) = (frame.trailers_mut(), &self.withheld) {
@@ -165,15 +198,14 @@ impl RequestBody {
         pass_trailers(frame)
     }
 
-    /// All of it, if nothing of it is still to come.
-    pub(crate) fn take_whole(&mut self) -> Option<VecDeque<Frame<Bytes>>> {
-        let whole = { self.inner.is_end_stream() }.then(|| std::mem::take(&mut self.read))?;
-        let whole = whole.into_iter();
-        Some(whole.filter_map(|frame| self.pass(frame)).collect())
+    fn is_end_stream(&self) -> bool {
+        self.read.is_empty() && self.inner.is_end_stream()
     }
+}
 
+impl Progress {
     fn refuse(&self, fault: Fault) -> Poll<Option<Result<Frame<Bytes>, Refused>>> {
-        self.progress.fault.set(Some(fault));
+        self.fault.set(Some(fault));
         Poll::Ready(Some(Err(Refused)))
     }
 }
@@ -183,66 +215,72 @@ impl Body for RequestBody {
     type Error = Refused;
 
     fn poll_frame(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Refused>>> {
-        if self.progress.fault().is_some() {
+        let Self { rest, progress } = self.get_mut();
+        if progress.fault().is_some() {
             // What has broken off never comes to an end that could be taken for its own.
             return Poll::Ready(Some(Err(Refused)));
         }
-        if let Some(frame) = self.read.pop_front() {
+        let Some(rest) = rest else {
+            return Poll::Ready(None);
+        };
+        if let Some(frame) = rest.read.pop_front() {
             // Counted when it was read.
-            let frame = self.pass(frame);
+            let frame = rest.pass(frame);
             return Poll::Ready(frame.map(Ok));
         }
-        let polled = Pin::new(&mut self.inner).poll_frame(cx);
-        self.progress.waits.set(polled.is_pending());
+        let polled = Pin::new(&mut rest.inner).poll_frame(cx);
+        progress.waits.set(polled.is_pending());
         let frame = match ready!(polled) {
             Some(Ok(frame)) => frame,
-            Some(Err(_)) => return self.refuse(Fault::Broken),
+            Some(Err(_)) => return progress.refuse(Fault::Broken),
             None => {
-                self.progress.ended.set(true);
+                progress.ended.set(true);
                 return Poll::Ready(None);
             }
         };
-        self.progress.frames.set(self.progress.frames.get() + 1);
+        progress.frames.set(progress.frames.get() + 1);
         if let Some(data) = frame.data_ref() {
-            let glance = self.progress.password.get();
-            self.progress.password.set(glance.at(data));
+            let glance = progress.password.get();
+            progress.password.set(glance.at(data));
         }
         let length = frame.data_ref().map_or(0, |data| data.len() as u64);
-        match self.left.checked_sub(length) {
-            Some(left) => self.left = left,
-            None => return self.refuse(Fault::TooLarge),
+        match rest.left.checked_sub(length) {
+            Some(left) => rest.left = left,
+            None => return progress.refuse(Fault::TooLarge),
         }
         // Over HTTP/1 that is seen where they are read.
         if trailers_are_too_long(&frame) {
-            return self.refuse(Fault::Broken);
+            return progress.refuse(Fault::Broken);
         }
-        let frame = self.pass(frame);
-        self.progress
-            .ended
-            .set(frame.is_none() || self.is_end_stream());
+        let frame = rest.pass(frame);
+        let ended = frame.is_none() || rest.is_end_stream();
+        progress.ended.set(ended);
         Poll::Ready(frame.map(Ok))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.read.is_empty() && self.inner.is_end_stream()
+        self.rest.as_ref().is_none_or(|rest| rest.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        let rest = self.inner.size_hint();
-        if self.read.is_empty() {
-            return rest;
+        let Some(rest) = &self.rest else {
+            return SizeHint::with_exact(0);
+        };
+        let hint = rest.inner.size_hint();
+        if rest.read.is_empty() {
+            return hint;
         }
-        let data = self.read.iter().filter_map(Frame::data_ref);
+        let data = rest.read.iter().filter_map(Frame::data_ref);
         let read: u64 = data.map(|data| data.len() as u64).sum();
-        let mut hint = SizeHint::new();
-        if let Some(upper) = rest.upper() {
-            hint.set_upper(upper.saturating_add(read));
+        let mut whole = SizeHint::new();
+        if let Some(upper) = hint.upper() {
+            whole.set_upper(upper.saturating_add(read));
         }
-        hint.set_lower(rest.lower().saturating_add(read));
-        hint
+        whole.set_lower(hint.lower().saturating_add(read));
+        whole
     }
 }
 
@@ -308,7 +346,8 @@ mod tests {
             if read {
                 // What the login guard has read of it.
                 let fields = HeaderMap::from_iter([("x".parse().unwrap(), "1".parse().unwrap())]);
-                body.read.push_back(Frame::trailers(fields));
+                let rest = body.rest.as_mut().unwrap();
+                rest.read.push_back(Frame::trailers(fields));
             }
             body.withhold(suit.user_headers());
             let polled = Pin::new(&mut body).poll_frame(&mut Context::from_waker(Waker::noop()));

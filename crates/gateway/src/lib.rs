@@ -44,6 +44,7 @@ mod service;
 mod settings;
 mod shared;
 mod signals;
+mod spares;
 mod started;
 mod store;
 mod surroundings;

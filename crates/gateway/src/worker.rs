@@ -32,6 +32,7 @@ use crate::proxy_protocol::Senders;
 use crate::service::AppService;
 use crate::settings::{Limits, Live};
 use crate::shared::{Seat, Shared, Terms};
+use crate::spares::Spares;
 use crate::wire::{BLOCK, Block, Patience, Streams, Sweeper, Texts, Watch};
 
 pub(crate) use run::run;
@@ -159,6 +160,11 @@ impl Worker {
     /// What the app says ahead of its answers.
     pub(crate) fn interims(&self) -> &Interims {
         self.pools.interims()
+    }
+
+    /// What requests and answers have no more need of.
+    pub(crate) fn spares(&self) -> &Spares {
+        self.pools.common().spares()
     }
 
     /// Room that is read into.
@@ -328,6 +334,7 @@ impl Worker {
         }
         self.all_pools().for_each(Pools::follow);
         self.all_pools().for_each(Pools::sweep);
+        self.balance.tick();
         self.set_date();
         self.log.flush();
     }

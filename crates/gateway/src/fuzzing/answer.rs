@@ -5,6 +5,7 @@ use http::{HeaderMap, Method, StatusCode};
 
 use crate::http1::{Decoder, Extent};
 use crate::proxy::http1::Head;
+use crate::spares::Spares;
 
 /// What is made of bytes that an app has sent.
 #[derive(Debug, PartialEq, Eq)]
@@ -50,13 +51,13 @@ pub fn answer(data: &[u8]) {
 }
 
 fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Read {
-    let mut bytes = BytesMut::new();
+    let (mut bytes, spares) = (BytesMut::new(), Spares::default());
     let mut head: Option<(Head, Decoder)> = None;
     let (mut body, mut trailers) = (Vec::new(), None);
     for piece in pieces {
         bytes.extend_from_slice(piece);
         if head.is_none() {
-            match Head::take(&mut bytes, &Method::GET, |_, _| {}) {
+            match Head::take(&mut bytes, &Method::GET, &spares, |_, _| {}) {
                 Ok(Some(taken)) if taken.status != StatusCode::SWITCHING_PROTOCOLS => {
                     let decoder = Decoder::new(taken.extent);
                     head = Some((taken, decoder));

@@ -98,7 +98,7 @@ fn sent(
             upgrade.as_ref(),
             upstream.host.as_ref(),
             stamped,
-            text,
+            (text, pool.spares()),
         );
         // Nobody lets a request with such a length come this far.
         let upload = upload.ok_or(Failure::Body(Fault::Broken))?;
@@ -247,7 +247,7 @@ impl Forwarding {
                         placeholder: upstream.placeholder.as_deref(),
                     };
                     self.progress.goes_out(|| pool.moment());
-                    let answer = match exchange.poll(cx, ahead) {
+                    let answer = match exchange.poll(cx, ahead, pool.spares()) {
                         Poll::Ready(answer) => answer,
                         Poll::Pending => {
                             self.progress.goes_out(|| pool.moment());
@@ -371,6 +371,7 @@ fn answered(
     let mut answer = Response::new(AppBody::default());
     *answer.status_mut() = head.status;
     *answer.headers_mut() = head.headers;
+    *answer.extensions_mut() = pool.spares().extensions();
     if let Some(reason) = head.reason {
         answer.extensions_mut().insert(reason);
     }

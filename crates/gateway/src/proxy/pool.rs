@@ -22,6 +22,7 @@ use super::stream::{AppAddress, AppStream, connect_unix};
 use super::work::{Busy, Work};
 use crate::descriptors::{Descriptors, LOOK, Use, have_run_out};
 use crate::listen::miss_the_vanished;
+use crate::spares::Spares;
 use crate::wire::bound_unsent;
 
 /// The most idle connections that are kept.
@@ -52,6 +53,7 @@ pub(crate) struct Pool {
     /// Shared with what goes on by itself.
     going_on: Rc<()>,
     interims: Rc<Interims>,
+    spares: Rc<Spares>,
     room: Room,
     descriptors: Descriptors,
     clock: Rc<dyn Clock>,
@@ -75,6 +77,7 @@ impl Pool {
             deadlines: Rc::default(),
             going_on: Rc::default(),
             interims: Rc::default(),
+            spares: Rc::default(),
             room: Room::default(),
             descriptors,
             clock,
@@ -94,6 +97,7 @@ impl Pool {
             deadlines: Rc::clone(&self.deadlines),
             going_on: Rc::default(),
             interims: Rc::clone(&self.interims),
+            spares: Rc::clone(&self.spares),
             room: self.room.clone(),
             descriptors: self.descriptors.clone(),
             clock: Rc::clone(&self.clock),
@@ -178,6 +182,11 @@ impl Pool {
     /// Whether the end of a request whose answer is out is still on its way to the app.
     pub(crate) fn is_sending(&self) -> bool {
         Rc::strong_count(&self.going_on) > 1
+    }
+
+    /// What requests and answers of the worker have no more need of.
+    pub(crate) fn spares(&self) -> &Spares {
+        &self.spares
     }
 
     /// What the app says ahead of its answers.

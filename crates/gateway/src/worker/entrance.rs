@@ -120,7 +120,8 @@ impl Worker {
             Arc::clone(&watch),
             Rc::new(seat),
         );
-        let task = tokio::task::spawn_local(served);
+        // In a place of its own: what the runtime has of a task it moves several times, at its end as well.
+        let task = tokio::task::spawn_local(Box::pin(served));
         self.sweeper.add(watch, task.abort_handle());
     }
 

@@ -15,6 +15,7 @@ use super::{Error, START};
 use crate::http1::Malformed;
 use crate::proxy::AppStream;
 use crate::proxy::Busy;
+use crate::spares::Spares;
 
 /// One request on one connection, until the head of its answer is there.
 #[derive(Debug)]
@@ -88,6 +89,7 @@ impl Exchange {
         &mut self,
         cx: &mut Context<'_>,
         ahead: Ahead<'_>,
+        spares: &Spares,
     ) -> Poll<Result<Head, Ended>> {
         if let Some(to) = self.line.to.as_mut()
             && self.refused.is_none()
@@ -121,7 +123,7 @@ impl Exchange {
             let interim = |status, said: &httparse::Response<'_, '_>| {
                 self.interim.pass(ahead, status, said);
             };
-            match Head::take(&mut self.line.bytes, &self.method, interim) {
+            match Head::take(&mut self.line.bytes, &self.method, spares, interim) {
                 Ok(Some(head)) => return Poll::Ready(Ok(head)),
                 Ok(None) => {}
                 Err(error) => return Poll::Ready(Err(Ended::Broken(error))),

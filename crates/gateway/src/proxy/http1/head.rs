@@ -11,6 +11,7 @@ use hyper::ext::ReasonPhrase;
 use super::{Error, START};
 use crate::http1::{Extent, head_end};
 use crate::proxy::headers::{self, ends_with_the_answer};
+use crate::spares::Spares;
 
 /// How many headers an answer may have; hyper takes as many.
 const MOST_HEADERS: usize = 100;
@@ -44,6 +45,7 @@ impl Head {
     pub(crate) fn take(
         bytes: &mut BytesMut,
         method: &Method,
+        spares: &Spares,
         mut interim: impl FnMut(StatusCode, &httparse::Response<'_, '_>),
     ) -> Result<Option<Self>, Error> {
         loop {
@@ -70,7 +72,7 @@ impl Head {
             let status = StatusCode::from_u16(parsed.code.unwrap_or(0))
                 .map_err(|_| Error::Head(httparse::Error::Status))?;
             if !status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS {
-                return Self::of(&raw, &parsed, status, method).map(Some);
+                return Self::of(&raw, &parsed, (status, method), spares).map(Some);
             }
             interim(status, &parsed);
         }
@@ -79,11 +81,11 @@ impl Head {
     fn of(
         raw: &Bytes,
         parsed: &httparse::Response<'_, '_>,
-        status: StatusCode,
-        method: &Method,
+        (status, method): (StatusCode, &Method),
+        spares: &Spares,
     ) -> Result<Self, Error> {
         let mut lines = Lines::new(parsed.version == Some(1));
-        let mut map = HeaderMap::with_capacity(parsed.headers.len() + ADDED);
+        let mut map = spares.headers(parsed.headers.len() + ADDED);
         for field in &*parsed.headers {
             let name = HeaderName::from_bytes(field.name.as_bytes())
                 .map_err(|_| Error::Head(httparse::Error::HeaderName))?;

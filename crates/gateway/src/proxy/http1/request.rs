@@ -10,9 +10,11 @@ use crate::body::RequestBody;
 use crate::http1::field;
 use crate::proxy::headers::{CLIENT_CERT, ends_with_the_request, named, write_ip};
 use crate::proxy::stamping::may_be_in_parts;
+use crate::spares::Spares;
 use crate::wire::trailers_welcome;
 
-/// What is to be sent for `request`; `text` is room for its head. Nothing when its length is no number.
+/// What is to be sent for `request`; `text` is room for its head, and its maps are
+/// spare then. Nothing when its length is no number.
 ///
 /// `upgrade` is what the client asks to change to, and `told` the host that the app is told in place of the
 /// client's. The app's pages that are to be `stamped` may come neither
@@ -22,12 +24,12 @@ pub(in crate::proxy) fn upload(
     upgrade: Option<&HeaderValue>,
     told: Option<&HeaderValue>,
     stamped: bool,
-    mut text: Vec<u8>,
+    (mut text, spares): (Vec<u8>, &Spares),
 ) -> Option<Upload> {
     let extent = Extent::of(&request)?;
     text.clear();
     write(&mut text, &request, extent, (upgrade, told), stamped);
-    Some(Upload::new(text, request.into_body(), extent))
+    Some(Upload::new(text, spares.take_from_request(request), extent))
 }
 
 /// How a request's body is sent.

@@ -11,6 +11,7 @@ use super::{Error, Line};
 use crate::body::RequestBody;
 use crate::http1::{Decoder, Extent, Malformed};
 use crate::proxy::AppStream;
+use crate::spares::Spares;
 
 fn head(text: &str) -> Result<Head, Error> {
     let mut bytes = BytesMut::from(text);
@@ -20,7 +21,7 @@ fn head(text: &str) -> Result<Head, Error> {
 
 /// A head, whatever comes before it.
 fn take(bytes: &mut BytesMut, method: &Method) -> Result<Option<Head>, Error> {
-    Head::take(bytes, method, |_, _| {})
+    Head::take(bytes, method, &Spares::default(), |_, _| {})
 }
 
 #[test]
@@ -78,7 +79,12 @@ fn interim_answers_are_told_of_and_passed_over() {
     let interim = |status: StatusCode, said: &httparse::Response<'_, '_>| {
         told.push((status.as_u16(), said.headers.len()));
     };
-    let head = Head::take(&mut BytesMut::from(text), &Method::GET, interim);
+    let head = Head::take(
+        &mut BytesMut::from(text),
+        &Method::GET,
+        &Spares::default(),
+        interim,
+    );
     let head = head.unwrap().unwrap();
     assert_eq!(head.status, StatusCode::CREATED);
     assert!(!head.headers.contains_key("link"));
@@ -253,7 +259,7 @@ proptest! {
 
 /// What goes out for a request without a body.
 fn sent(request: Request<RequestBody>) -> Vec<u8> {
-    let mut upload = upload(request, None, None, false, Vec::new()).unwrap();
+    let mut upload = upload(request, None, None, false, (Vec::new(), &Spares::default())).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
@@ -336,7 +342,7 @@ async fn begun(said: &[u8]) -> Box<super::Answer> {
         None,
         None,
         false,
-        Vec::new(),
+        (Vec::new(), &Spares::default()),
     )
     .unwrap();
     let mut exchange = super::Exchange::new(line, upload, Method::GET);
@@ -349,7 +355,7 @@ async fn begun(said: &[u8]) -> Box<super::Answer> {
         headers: &headers,
         placeholder: None,
     };
-    let head = std::future::poll_fn(|cx| exchange.poll(cx, ahead))
+    let head = std::future::poll_fn(|cx| exchange.poll(cx, ahead, &Spares::default()))
         .await
         .unwrap();
     let home = super::Home {

@@ -4,10 +4,11 @@ use std::mem::MaybeUninit;
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use http::header::{CONNECTION, EXPECT};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version};
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version};
 
 use crate::http1::{Extent, has_token, head_end};
 use crate::proxy_protocol;
+use crate::spares::Spares;
 use crate::wire::framing::{Violation, framed};
 
 /// The most headers that are parsed without a table on the heap. A lower limit is held by the intake,
@@ -70,16 +71,20 @@ impl From<Violation> for Refused {
 const MALFORMED: Refused = Refused::with(StatusCode::BAD_REQUEST);
 const TOO_LARGE: Refused = Refused::with(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
 
-/// Takes a head off `bytes` once all of it is there.
-pub(super) fn take(bytes: &mut BytesMut, bounds: Bounds) -> Result<Option<Head>, Refused> {
+/// Takes a head off `bytes` once all of it is there, into maps that are spare.
+pub(super) fn take(
+    bytes: &mut BytesMut,
+    bounds: Bounds,
+    spares: &Spares,
+) -> Result<Option<Head>, Refused> {
     let announces = proxy_protocol::begins(bytes);
-    taken(bytes, bounds).map_err(|refused| Refused {
+    taken(bytes, bounds, spares).map_err(|refused| Refused {
         announces,
         ..refused
     })
 }
 
-fn taken(bytes: &mut BytesMut, bounds: Bounds) -> Result<Option<Head>, Refused> {
+fn taken(bytes: &mut BytesMut, bounds: Bounds, spares: &Spares) -> Result<Option<Head>, Refused> {
     let end = head_end(bytes);
     if end.unwrap_or(bytes.len()) > bounds.bytes {
         return Err(TOO_LARGE);
@@ -108,10 +113,15 @@ fn taken(bytes: &mut BytesMut, bounds: Bounds) -> Result<Option<Head>, Refused> 
         Err(httparse::Error::TooManyHeaders) => return Err(TOO_LARGE),
         _ => return Err(MALFORMED),
     }
-    of(&raw, &parsed, extent).map(Some)
+    of(&raw, &parsed, extent, spares).map(Some)
 }
 
-fn of(raw: &Bytes, parsed: &httparse::Request<'_, '_>, extent: Extent) -> Result<Head, Refused> {
+fn of(
+    raw: &Bytes,
+    parsed: &httparse::Request<'_, '_>,
+    extent: Extent,
+    spares: &Spares,
+) -> Result<Head, Refused> {
     let (Some(method), Some(target), Some(minor)) = (parsed.method, parsed.path, parsed.version)
     else {
         return Err(MALFORMED);
@@ -124,7 +134,7 @@ fn of(raw: &Bytes, parsed: &httparse::Request<'_, '_>, extent: Extent) -> Result
     let http_11 = minor == 1;
     let (mut closes, mut keeps, mut expects) = (false, http_11, false);
     // Room for the host of an absolute target, which the intake adds.
-    let mut headers = HeaderMap::with_capacity(parsed.headers.len() + 1);
+    let mut headers = spares.headers(parsed.headers.len() + 1);
     for field in &*parsed.headers {
         let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| MALFORMED)?;
         let value = raw.slice_ref(field.value);
@@ -141,6 +151,7 @@ fn of(raw: &Bytes, parsed: &httparse::Request<'_, '_>, extent: Extent) -> Result
     *request.method_mut() = method;
     *request.uri_mut() = uri;
     *request.headers_mut() = headers;
+    *request.extensions_mut() = spares.extensions();
     *request.version_mut() = if http_11 {
         Version::HTTP_11
     } else {

@@ -15,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::ahead::Ahead;
 use super::head::{Bounds, Head, Refused, skip_empty, take};
 use crate::http1::{Decoder, Extent};
+use crate::spares::Spares;
 use crate::wire::watch::Watch;
 
 /// How much is read at once, into room that all connections of a worker share.
@@ -102,6 +103,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Inlet<T> {
         &self,
         cx: &mut Context<'_>,
         bounds: Bounds,
+        spares: &Spares,
     ) -> Poll<io::Result<Result<Option<Head>, Refused>>> {
         let mut inner = self.inner.borrow_mut();
         loop {
@@ -110,7 +112,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Inlet<T> {
             let begun = !matches!(inner.bytes.first(), None | Some(b'\r'));
             self.watch.set_in_head(begun);
             if !inner.bytes.is_empty() {
-                let taken = take(&mut inner.bytes, bounds);
+                let taken = take(&mut inner.bytes, bounds, spares);
                 if !matches!(taken, Ok(None)) {
                     self.watch.set_in_head(false);
                     return Poll::Ready(Ok(taken));

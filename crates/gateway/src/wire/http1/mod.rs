@@ -104,7 +104,8 @@ where
             bytes: limits.header_bytes,
             headers: limits.header_count.max(PARSED),
         };
-        let head = match poll_fn(|cx| inlet.poll_head(cx, bounds)).await? {
+        let spares = line.worker.spares();
+        let head = match poll_fn(|cx| inlet.poll_head(cx, bounds, spares)).await? {
             Ok(Some(head)) => head,
             Ok(None) => return Ok(End::Between),
             // Rare, and as large as the stack: every connection would have room for it.
@@ -208,7 +209,7 @@ where
     let tunnel = tunnel.filter(|_| response.status() == StatusCode::SWITCHING_PROTOCOLS);
     let text = line.worker.texts().take();
     let mut outlet = Outlet::new(&response, asked, text, &ahead, &line.worker.date());
-    let mut body = pin!(response.into_body());
+    let mut body = pin!(line.worker.spares().take_from_answer(response));
     let out = poll_fn(|cx| match outlet.poll(cx, body.as_mut(), inlet) {
         // Whoever has gone wants no more of what is still to come.
         Poll::Pending => inlet.poll_gone(cx).map(|()| Ok(false)),

@@ -5,6 +5,7 @@ use http::StatusCode;
 
 use super::head::{Bounds, PARSED, skip_empty, take};
 use crate::http1::{Decoder, Malformed};
+use crate::spares::Spares;
 use crate::wire::framing::Violation;
 
 /// Where the bytes end.
@@ -29,6 +30,7 @@ pub(crate) fn replay<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Vec
         headers: PARSED,
     };
     let (mut bytes, mut bodies) = (BytesMut::new(), Vec::new());
+    let spares = Spares::default();
     let mut body: Option<(Decoder, Vec<u8>)> = None;
     for piece in pieces {
         bytes.extend_from_slice(piece);
@@ -51,7 +53,7 @@ pub(crate) fn replay<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Vec
             if bytes.is_empty() {
                 break;
             }
-            match take(&mut bytes, bounds) {
+            match take(&mut bytes, bounds, &spares) {
                 Ok(None) => break,
                 Ok(Some(head)) => body = Some((Decoder::new(head.extent), Vec::new())),
                 Err(refused) => {

@@ -15,6 +15,7 @@ use super::head::{Bounds, PARSED, take};
 use super::inlet::{BLOCK, Block, Feed as _, Inlet};
 use super::replay::{Stop, replay};
 use crate::http1::Malformed;
+use crate::spares::Spares;
 use crate::wire::Sweeper;
 use crate::wire::framing::Violation;
 
@@ -204,7 +205,9 @@ const BOUNDS: Bounds = Bounds {
 };
 
 async fn next_body(inlet: &Inlet<DuplexStream>) -> Option<u64> {
-    let head = poll_fn(|cx| inlet.poll_head(cx, BOUNDS)).await.unwrap();
+    let head = poll_fn(|cx| inlet.poll_head(cx, BOUNDS, &Spares::default()))
+        .await
+        .unwrap();
     let head = head.unwrap().unwrap();
     inlet.begin(head.extent, head.expects)
 }
@@ -470,7 +473,9 @@ fn close_is_meant_whatever_else_the_client_says() {
         ("Connection: upgrade\r\n", true),
     ] {
         let text = format!("GET / HTTP/1.1\r\nHost: a\r\n{said}\r\n");
-        let head = take(&mut BytesMut::from(&*text), BOUNDS).unwrap().unwrap();
+        let head = take(&mut BytesMut::from(&*text), BOUNDS, &Spares::default())
+            .unwrap()
+            .unwrap();
         assert_eq!(head.lasts, lasts, "{said:?}");
     }
 }
