@@ -41,18 +41,23 @@ impl HostName {
     }
 
     /// All hosts that a request names, whoever reads which of them, and however: what a trusted proxy says, the target's
-    /// own, and those of `Host`; without dots that make none of a name.
+    /// own, and those of `Host`; without dots that make none of a name. None at all where one of `Host` is no host, of
+    /// which an app may make what it likes.
     pub fn named<B>(request: &Request<B>) -> Vec<Self> {
-        let client = request.extensions().get::<ClientAddress>();
+        Self::named_by(request.extensions().get(), request)
+    }
+
+    /// The same of a request that does not carry its client yet.
+    pub fn named_by<B>(client: Option<&ClientAddress>, request: &Request<B>) -> Vec<Self> {
         let forwarded = client.and_then(ClientAddress::forwarded_host);
         let target = request.uri().authority();
         let hosts = request.headers().get_all(HOST).iter();
-        let hosts = hosts.filter_map(|host| Self::parse(host.as_bytes()));
-        { forwarded.into_iter().chain(target) }
-            .map(Self::of)
+        let hosts = hosts.map(|host| Self::parse(host.as_bytes()));
+        let named = { forwarded.into_iter().chain(target) }
+            .map(|authority| Some(Self::of(authority)))
             .chain(hosts)
-            .map(Self::bare)
-            .collect()
+            .map(|host| host.map(Self::bare));
+        named.collect::<Option<_>>().unwrap_or_default()
     }
 
     /// Without the port.
@@ -150,6 +155,25 @@ impl HostNames {
         }
         set.insert(name.into());
         Ok(())
+    }
+
+    /// All of them in one order, however they were written, as what is kept for them can be known by.
+    ///
+    /// ```
+    /// use panoply_core::HostNames;
+    ///
+    /// let mut names = HostNames::default();
+    /// ["Shop.example.", "*.shop.example", "[::1]", "shop.example"].iter().try_for_each(|name| names.add(name))?;
+    /// assert_eq!(names.sorted(), ["*.shop.example", "::1", "shop.example"]);
+    /// # Ok::<(), String>(())
+    /// ```
+    pub fn sorted(&self) -> Vec<String> {
+        let exact = self.exact.iter().map(ToString::to_string);
+        let below = self.below.iter().map(|parent| format!("*.{parent}"));
+        let addresses = self.addresses.iter().map(ToString::to_string);
+        let mut all: Vec<String> = exact.chain(below).chain(addresses).collect();
+        all.sort_unstable();
+        all
     }
 
     /// Whether there are none.
