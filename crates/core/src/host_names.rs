@@ -37,7 +37,12 @@ impl HostName {
 
     /// The host that the client of a request meant: what a trusted proxy says, else the request's own.
     pub fn asked<B>(request: &Request<B>) -> Option<Self> {
-        asked_host(request).as_ref().map(Self::of)
+        Self::asked_by(request.extensions().get(), request)
+    }
+
+    /// The same of a request that does not carry its client yet.
+    pub fn asked_by<B>(client: Option<&ClientAddress>, request: &Request<B>) -> Option<Self> {
+        asked_host(client, request).as_ref().map(Self::of)
     }
 
     /// All hosts that a request names, whoever reads which of them, and however: what a trusted proxy says, the target's

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 
 use http::Request;
-use panoply_core::{HostName, HostNames};
+use panoply_core::{ClientAddress, HostName, HostNames};
 
 use crate::Error;
 
@@ -35,14 +35,25 @@ pub(crate) fn names(written: Option<&[String]>) -> Result<Option<HostNames>, Err
 
 /// The names that a request carries, found once somebody has to know.
 pub(crate) struct Hosts<'a, B> {
+    client: Option<&'a ClientAddress>,
     request: &'a Request<B>,
     named: OnceCell<Vec<HostName>>,
+    asked: OnceCell<Option<HostName>>,
 }
 
 impl<'a, B> Hosts<'a, B> {
-    pub(crate) const fn of(request: &'a Request<B>) -> Self {
-        let named = OnceCell::new();
-        Self { request, named }
+    pub(crate) fn of(request: &'a Request<B>) -> Self {
+        Self::by(request.extensions().get(), request)
+    }
+
+    /// Those of a request that does not carry its client yet.
+    pub(crate) const fn by(client: Option<&'a ClientAddress>, request: &'a Request<B>) -> Self {
+        Self {
+            client,
+            request,
+            named: OnceCell::new(),
+            asked: OnceCell::new(),
+        }
     }
 
     /// Whether a rule of these names is for the request, of whose names an app may take any.
@@ -58,7 +69,25 @@ impl<'a, B> Hosts<'a, B> {
     }
 
     pub(crate) fn named(&self) -> &[HostName] {
-        self.named.get_or_init(|| HostName::named(self.request))
+        self.named
+            .get_or_init(|| HostName::named_by(self.client, self.request))
+    }
+
+    /// Whether no other name is carried than the one by which the app is found.
+    pub(crate) fn are_one(&self) -> bool {
+        let mut named = self.named().iter();
+        let first = named.next();
+        first.is_some_and(|first| named.all(|other| other == first))
+    }
+
+    /// How much is said by a rule of these names of the one by which its app is found, if it is for that: nothing (0) by
+    /// one for all names.
+    pub(crate) fn fit(&self, names: Option<&HostNames>) -> Option<u8> {
+        let Some(names) = names else {
+            return Some(0);
+        };
+        let asked = || HostName::asked_by(self.client, self.request);
+        names.fit(self.asked.get_or_init(asked).as_ref()?)
     }
 }
 
