@@ -42,8 +42,8 @@ pub(crate) struct Hosts<'a, B> {
 }
 
 impl<'a, B> Hosts<'a, B> {
-    pub(crate) fn of(request: &'a Request<B>) -> Self {
-        Self::by(request.extensions().get(), request)
+    pub(crate) const fn of(request: &'a Request<B>) -> Self {
+        Self::by(None, request)
     }
 
     /// Those of a request that does not carry its client yet.
@@ -64,13 +64,17 @@ impl<'a, B> Hosts<'a, B> {
         let Some(names) = names else {
             return true;
         };
-        let named = self.named();
-        named.iter().all(is_address) || named.iter().any(|host| names.has(host))
+        let hosts = self.named();
+        hosts.iter().all(is_address) || hosts.iter().any(|host| names.has(host))
     }
 
     pub(crate) fn named(&self) -> &[HostName] {
         self.named
-            .get_or_init(|| HostName::named_by(self.client, self.request))
+            .get_or_init(|| HostName::named_by(self.client(), self.request))
+    }
+
+    fn client(&self) -> Option<&'a ClientAddress> {
+        self.client.or_else(|| self.request.extensions().get())
     }
 
     /// Whether no other name is carried than the one by which the app is found.
@@ -86,7 +90,7 @@ impl<'a, B> Hosts<'a, B> {
         let Some(names) = names else {
             return Some(0);
         };
-        let asked = || HostName::asked_by(self.client, self.request);
+        let asked = || HostName::asked_by(self.client(), self.request);
         names.fit(self.asked.get_or_init(asked).as_ref()?)
     }
 }

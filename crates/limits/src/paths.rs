@@ -113,7 +113,8 @@ impl PathRules {
             let literal = utf8_percent_encode(prefix, ENCODED).to_string();
             let literal: Box<str> = literal.trim_end_matches('/').into();
             let names = names(domains).map_err(|error| (number, error))?;
-            let is_same = |rule: &Rule| rule.literal == literal && meet(&rule.names, &names);
+            let is_same =
+                |rule: &Rule| rule.literal == literal && meet(rule.names.as_ref(), names.as_ref());
             if rules.iter().any(is_same) {
                 return Err(wrong(format!("is `{prefix}` a second time")));
             }
@@ -231,7 +232,7 @@ impl PathsFound {
 }
 
 /// Whether two rules have the same of some name.
-fn meet(one: &Option<HostNames>, other: &Option<HostNames>) -> bool {
+fn meet(one: Option<&HostNames>, other: Option<&HostNames>) -> bool {
     match (one, other) {
         (None, None) => true,
         (Some(one), Some(other)) => {

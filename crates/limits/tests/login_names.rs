@@ -23,7 +23,7 @@ fn site(logins: impl IntoIterator<Item = LoginConfig>) -> Site {
     let build = |login: LoginConfig| login.build(Arc::clone(&store), &secret).unwrap();
     let usual = build(LoginConfig::usual());
     Site {
-        layer: LoginLayer::all(logins.into_iter().map(build)).or_elsewhere(usual),
+        layer: LoginLayer::all(logins.into_iter().map(build)).or_elsewhere(&usual),
         app: App::default(),
         clock,
     }

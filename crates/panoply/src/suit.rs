@@ -264,7 +264,7 @@ impl Panoply {
         let logins = if by_name {
             // Its own number is none of theirs, and nothing of it is wrong.
             let usual = LoginConfig::usual().build(Arc::clone(&store), &secret);
-            logins.or_elsewhere(usual.map_err(Error::Store)?)
+            logins.or_elsewhere(&usual.map_err(Error::Store)?)
         } else {
             logins
         };

@@ -17,7 +17,7 @@ use super::steps::{claim, claim_if_login, fail, settle, too_many};
 use super::{Attempt, Claim, Denied, LoginGuard, Refused};
 
 /// All of them.
-pub(super) type Guards = SmallVec<[Guarding; 1]>;
+pub(super) type Guards = Vec<Guarding>;
 
 /// One of them, and what it has reserved.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub(super) struct Guarding {
 }
 
 /// Those that it is not known whether they are logins, as long as nothing but the end of the path says so.
-pub(super) fn may_be_none(guards: &Guards) -> bool {
+pub(super) fn may_be_none(guards: &[Guarding]) -> bool {
     guards.iter().all(|one| one.by == By::End)
 }
 

@@ -16,7 +16,7 @@ use super::LoginGuard;
 use super::body::GuardedBody;
 use super::config::{OnOutage, Otherwise};
 use super::future::LoginFuture;
-use super::guards::{Guarding, Guards};
+use super::guards::Guarding;
 use super::outcome::Reader;
 use super::reading::Field;
 use super::report::Readings;
@@ -130,7 +130,7 @@ impl LoginLayer {
 
     /// As well those of `others`, under names of which none of these speaks.
     #[must_use]
-    pub fn or_elsewhere(self, others: Self) -> Self {
+    pub fn or_elsewhere(&self, others: &Self) -> Self {
         let others = { others.0.iter().cloned() }.map(|login| Login {
             elsewhere: true,
             ..login
@@ -229,9 +229,13 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let logins = self.layer.logins(&request).into_iter();
+        let mut logins = self.layer.logins(&request);
         // One that stands outside has reserved it already: twice, five guesses would be ten.
-        let is_new = |login: &(&Login, By)| !Reserved::by(&request, &login.0.guard);
+        logins.retain(|(login, _)| !Reserved::by(&request, &login.guard));
+        if logins.is_empty() {
+            let passed = self.inner.call(request.map(GuardedBody::untouched));
+            return LoginFuture::passed(passed);
+        }
         let guarding = |(login, by): (&Login, By)| Guarding {
             guard: login.guard.clone(),
             settings: Arc::clone(&login.settings),
@@ -239,11 +243,7 @@ where
             attempt: None,
             would_refuse: None,
         };
-        let guards: Guards = logins.filter(is_new).map(guarding).collect();
-        if guards.is_empty() {
-            let passed = self.inner.call(request.map(GuardedBody::untouched));
-            return LoginFuture::passed(passed);
-        }
+        let guards = logins.into_iter().map(guarding).collect();
         // The one that is ready goes into the future; its clone stays and is made ready again.
         let clone = self.inner.clone();
         let ready = std::mem::replace(&mut self.inner, clone);
