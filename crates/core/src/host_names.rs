@@ -194,15 +194,35 @@ impl HostNames {
     /// How much is said of it: 2 by itself, 1 by a wildcard.
     pub fn fit(&self, host: &HostName) -> Option<u8> {
         match host {
-            HostName::Address(address) => self.addresses.contains(address).then_some(2),
-            HostName::Name(name) => {
-                if self.exact.contains(name.as_str()) {
-                    return Some(2);
-                }
-                let (label, parent) = name.split_once('.')?;
-                (!label.is_empty() && self.below.contains(parent)).then_some(1)
-            }
+            HostName::Address(address) => self.has_address(*address).then_some(2),
+            HostName::Name(name) => self.fit_name(name),
         }
+    }
+
+    /// The same of a name that is lower-case, and without the dot of the root.
+    pub fn fit_name(&self, name: &str) -> Option<u8> {
+        if self.exact.contains(name) {
+            return Some(2);
+        }
+        if self.below.is_empty() {
+            return None;
+        }
+        let (label, parent) = name.split_once('.')?;
+        (!label.is_empty() && self.below.contains(parent)).then_some(1)
+    }
+
+    /// Whether this address is one of them, as it is canonical.
+    pub fn has_address(&self, address: IpAddr) -> bool {
+        self.addresses.contains(&address)
+    }
+
+    /// Whether some of them are one step below `parent`.
+    pub fn has_below(&self, parent: &str) -> bool {
+        let is_below = |name: &str| {
+            name.split_once('.')
+                .is_some_and(|(_, above)| above == parent)
+        };
+        self.below.contains(parent) || self.exact.iter().any(|name| is_below(name))
     }
 }
 
