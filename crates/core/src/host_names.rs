@@ -37,22 +37,32 @@ impl HostName {
 
     /// The host that the client of a request meant: what a trusted proxy says, else the request's own.
     pub fn asked<B>(request: &Request<B>) -> Option<Self> {
-        asked_host(request).as_ref().map(Self::of)
+        Self::asked_by(request.extensions().get(), request)
+    }
+
+    /// The same of a request that does not carry its client yet.
+    pub fn asked_by<B>(client: Option<&ClientAddress>, request: &Request<B>) -> Option<Self> {
+        asked_host(client, request).as_ref().map(Self::of)
     }
 
     /// All hosts that a request names, whoever reads which of them, and however: what a trusted proxy says, the target's
-    /// own, and those of `Host`; without dots that make none of a name.
+    /// own, and those of `Host`; without dots that make none of a name. None at all where one of `Host` is no host, of
+    /// which an app may make what it likes.
     pub fn named<B>(request: &Request<B>) -> Vec<Self> {
-        let client = request.extensions().get::<ClientAddress>();
+        Self::named_by(request.extensions().get(), request)
+    }
+
+    /// The same of a request that does not carry its client yet.
+    pub fn named_by<B>(client: Option<&ClientAddress>, request: &Request<B>) -> Vec<Self> {
         let forwarded = client.and_then(ClientAddress::forwarded_host);
         let target = request.uri().authority();
         let hosts = request.headers().get_all(HOST).iter();
-        let hosts = hosts.filter_map(|host| Self::parse(host.as_bytes()));
-        { forwarded.into_iter().chain(target) }
-            .map(Self::of)
+        let hosts = hosts.map(|host| Self::parse(host.as_bytes()));
+        let named = { forwarded.into_iter().chain(target) }
+            .map(|authority| Some(Self::of(authority)))
             .chain(hosts)
-            .map(Self::bare)
-            .collect()
+            .map(|host| host.map(Self::bare));
+        named.collect::<Option<_>>().unwrap_or_default()
     }
 
     /// Without the port.
@@ -152,6 +162,25 @@ impl HostNames {
         Ok(())
     }
 
+    /// All of them in one order, however they were written, as what is kept for them can be known by.
+    ///
+    /// ```
+    /// use panoply_core::HostNames;
+    ///
+    /// let mut names = HostNames::default();
+    /// ["Shop.example.", "*.shop.example", "[::1]", "shop.example"].iter().try_for_each(|name| names.add(name))?;
+    /// assert_eq!(names.sorted(), ["*.shop.example", "::1", "shop.example"]);
+    /// # Ok::<(), String>(())
+    /// ```
+    pub fn sorted(&self) -> Vec<String> {
+        let exact = self.exact.iter().map(ToString::to_string);
+        let below = self.below.iter().map(|parent| format!("*.{parent}"));
+        let addresses = self.addresses.iter().map(ToString::to_string);
+        let mut all: Vec<String> = exact.chain(below).chain(addresses).collect();
+        all.sort_unstable();
+        all
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.exact.is_empty() && self.below.is_empty() && self.addresses.is_empty()
@@ -165,15 +194,35 @@ impl HostNames {
     /// How much is said of it: 2 by itself, 1 by a wildcard.
     pub fn fit(&self, host: &HostName) -> Option<u8> {
         match host {
-            HostName::Address(address) => self.addresses.contains(address).then_some(2),
-            HostName::Name(name) => {
-                if self.exact.contains(name.as_str()) {
-                    return Some(2);
-                }
-                let (label, parent) = name.split_once('.')?;
-                (!label.is_empty() && self.below.contains(parent)).then_some(1)
-            }
+            HostName::Address(address) => self.has_address(*address).then_some(2),
+            HostName::Name(name) => self.fit_name(name),
         }
+    }
+
+    /// The same of a name that is lower-case, and without the dot of the root.
+    pub fn fit_name(&self, name: &str) -> Option<u8> {
+        if self.exact.contains(name) {
+            return Some(2);
+        }
+        if self.below.is_empty() {
+            return None;
+        }
+        let (label, parent) = name.split_once('.')?;
+        (!label.is_empty() && self.below.contains(parent)).then_some(1)
+    }
+
+    /// Whether this address is one of them, as it is canonical.
+    pub fn has_address(&self, address: IpAddr) -> bool {
+        self.addresses.contains(&address)
+    }
+
+    /// Whether some of them are one step below `parent`.
+    pub fn has_below(&self, parent: &str) -> bool {
+        let is_below = |name: &str| {
+            name.split_once('.')
+                .is_some_and(|(_, above)| above == parent)
+        };
+        self.below.contains(parent) || self.exact.iter().any(|name| is_below(name))
     }
 }
 

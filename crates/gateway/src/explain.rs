@@ -210,7 +210,12 @@ impl Settings {
     pub fn logins(&self, loaded: &Loaded) -> Vec<String> {
         match &loaded.config.login {
             None => vec![LoginConfig::usual().to_string()],
-            Some(logins) => logins.iter().map(ToString::to_string).collect(),
+            Some(logins) => {
+                let own = logins.iter().map(ToString::to_string);
+                let by_name = !logins.is_empty() && logins.iter().all(LoginConfig::is_by_name);
+                let usual = || format!("{} (under all other names)", LoginConfig::usual());
+                own.chain(by_name.then(usual)).collect()
+            }
         }
     }
 
@@ -312,6 +317,7 @@ impl Settings {
                 found.push((format!("limit[{number}].key"), why.to_owned()));
             }
         }
+        found.extend(self.stepped_around(loaded));
         let probes = config.probes.weakenings().into_iter();
         found.extend(probes.map(|(key, why)| (format!("probes.{key}"), why)));
         if self.store.url == StoreUrl::Memory {

@@ -26,6 +26,7 @@ use crate::wire::Patience;
 
 mod app;
 mod bounds;
+mod by_name;
 mod hosts;
 mod listeners;
 mod manner;

@@ -16,6 +16,7 @@ use panoply::limits::GuardedBody;
 use panoply::trace::TracedBody;
 use panoply::{Clock, Dressed, Guarded};
 use panoply_acme::Acme;
+use panoply_core::{Connection, Scheme};
 use panoply_tls::Tls;
 use tokio::task::AbortHandle;
 use tower_layer::Layer as _;
@@ -198,7 +199,12 @@ impl Worker {
         stalls: impl FnOnce(Option<Duration>),
     ) -> Answering {
         self.with_stack(|stack, live| {
-            let allowance = live.path_limits.find(&request);
+            let client = || {
+                let connection = request.extensions().get::<Connection>()?;
+                let client = live.suit.client();
+                Some(client.resolve(connection.peer, Scheme::Http, request.headers()))
+            };
+            let allowance = live.path_limits.find(&request, client);
             stalls(allowance.map(|allowance| allowance.times.stall));
             let mut body_bytes = live.limits.body_bytes;
             if let Some(allowance) = allowance {

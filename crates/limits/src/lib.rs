@@ -11,6 +11,7 @@ pub mod fuzzing;
 mod insured;
 mod limiter;
 mod login;
+mod names;
 mod original;
 mod outage;
 mod paths;

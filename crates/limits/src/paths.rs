@@ -1,12 +1,14 @@
 //! Rules for paths, and which of them a request falls under, however its path is spelled.
 
 use http::Request;
+use panoply_core::{ClientAddress, HostNames};
 use percent_encoding::utf8_percent_encode;
 use smallvec::SmallVec;
 
 use crate::Error;
 use crate::access::path::{Below, ENCODED, Reading};
 use crate::access::{is_path, meant};
+use crate::names::{Hosts, names};
 use crate::original::original;
 
 /// Prefixes of paths, numbered as they come, each of which has a rule of its own.
@@ -36,6 +38,8 @@ struct Rule {
     /// As clients write it, without a slash at its end.
     literal: Box<str>,
     below: Below,
+    /// The names under which it is one; all of the site's without any.
+    names: Option<HostNames>,
     /// The rules that it lies below itself: it is more to the point than they are.
     within: Box<[usize]>,
 }
@@ -59,9 +63,38 @@ impl PathRules {
     pub fn new<T: AsRef<str>>(
         prefixes: impl IntoIterator<Item = T>,
     ) -> Result<Self, (usize, Error)> {
+        Self::by_name(prefixes.into_iter().map(|prefix| (prefix, None)))
+    }
+
+    /// The same, each under some of the site's names alone, such as `shop.example` or `*.shop.example`, or under all.
+    ///
+    /// What is certainly asked for is so under the name by which its app is found: what a trusted proxy says, else that
+    /// of the target or of `Host`. A rule that might be meant is minded if any name that a request carries is one of its
+    /// own, or the request carries none, or an address alone.
+    ///
+    /// ```
+    /// use http::Request;
+    /// use panoply_limits::PathRules;
+    ///
+    /// let media = ["media.example".to_owned()];
+    /// let rules = PathRules::by_name([("/", Some(&media[..])), ("/upload", None)]).unwrap();
+    /// let certain = |host: &str, path: &str| {
+    ///     rules.find(&Request::get(path).header("host", host).body(()).unwrap()).certain
+    /// };
+    /// assert_eq!(certain("media.example", "/a"), Some(0));
+    /// assert_eq!(certain("media.example", "/upload/a"), Some(1));
+    /// assert_eq!(certain("shop.example", "/a"), None);
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new), and when a name is no host, or a list of them is empty.
+    pub fn by_name<'a, T: AsRef<str>>(
+        prefixes: impl IntoIterator<Item = (T, Option<&'a [String]>)>,
+    ) -> Result<Self, (usize, Error)> {
         const EXAMPLE: &str = "a path such as `\"/upload\"`, which means all below it as well";
         let mut rules: Vec<Rule> = Vec::new();
-        for (number, prefix) in prefixes.into_iter().enumerate() {
+        for (number, (prefix, domains)) in prefixes.into_iter().enumerate() {
             let prefix = prefix.as_ref();
             let wrong = |problem| {
                 let key = "prefix";
@@ -79,26 +112,34 @@ impl PathRules {
             let below = below.ok_or_else(|| wrong(format!("is `{prefix}`, which is no path")))?;
             let literal = utf8_percent_encode(prefix, ENCODED).to_string();
             let literal: Box<str> = literal.trim_end_matches('/').into();
-            if rules.iter().any(|rule| rule.literal == literal) {
+            let names = names(domains).map_err(|error| (number, error))?;
+            let is_same =
+                |rule: &Rule| rule.literal == literal && meet(rule.names.as_ref(), names.as_ref());
+            if rules.iter().any(is_same) {
                 return Err(wrong(format!("is `{prefix}` a second time")));
             }
             rules.push(Rule {
                 literal,
                 below,
+                names,
                 within: Box::default(),
             });
         }
-        let within = |rule: &Rule| {
+        let within = |(number, rule): (usize, &Rule)| {
             let reading = Reading::of(if rule.literal.is_empty() {
                 "/"
             } else {
                 &rule.literal
             });
             let above = rules.iter().enumerate();
-            let above = above.filter(|(_, above)| above.below.covers(&reading));
+            // Of two of one path, the one for some names is more to the point.
+            let is_more = |above: &Rule| above.literal == rule.literal && above.names.is_some();
+            let above = above.filter(|(other, above)| {
+                above.below.covers(&reading) && (*other == number || !is_more(above))
+            });
             above.map(|(number, _)| number).collect()
         };
-        let within: Vec<Box<[usize]>> = rules.iter().map(within).collect();
+        let within: Vec<Box<[usize]>> = rules.iter().enumerate().map(within).collect();
         for (rule, within) in rules.iter_mut().zip(within) {
             rule.within = within;
         }
@@ -110,32 +151,49 @@ impl PathRules {
         self.0.is_empty()
     }
 
-    /// The longest prefix that `path` has as it is spelled, if every app reads it there.
+    /// The longest prefix that `path` has as it is spelled, if every app reads it there, of the rules for all names.
     pub fn certain(&self, path: &str) -> Option<usize> {
         if self.0.is_empty() {
             return None;
         }
-        self.longest(path, &Reading::of(path))
+        let nameless = |rule: &Rule| rule.names.is_none().then_some(0);
+        self.longest(path, &Reading::of(path), nameless)
+    }
+
+    /// Whether some of them are for some names alone.
+    pub fn are_by_name(&self) -> bool {
+        self.0.iter().any(|rule| rule.names.is_some())
     }
 
     /// The rules that a request falls under.
     pub fn find<B>(&self, request: &Request<B>) -> PathsFound {
+        self.find_by(request.extensions().get(), request)
+    }
+
+    /// The same of a request that does not carry its client yet.
+    pub fn find_by<B>(&self, client: Option<&ClientAddress>, request: &Request<B>) -> PathsFound {
         let mut found = PathsFound::default();
         if self.0.is_empty() {
             return found;
         }
         let whole = original(request.extensions(), request.uri()).path();
         let reading = Reading::of(whole);
-        found.certain = self.longest(whole, &reading);
-        found.add(self, &reading);
+        let hosts = Hosts::by(client, request);
+        found.certain = self.longest(whole, &reading, |rule| hosts.fit(rule.names.as_ref()));
+        found.add(self, &reading, &hosts);
         // Some apps take another path than the one that was asked for, where a header says so.
         for (_, reading) in meant(request.headers()) {
-            found.add(self, &reading);
+            found.add(self, &reading, &hosts);
         }
         found
     }
 
-    fn longest(&self, path: &str, reading: &Reading<'_>) -> Option<usize> {
+    fn longest(
+        &self,
+        path: &str,
+        reading: &Reading<'_>,
+        fit: impl Fn(&Rule) -> Option<u8>,
+    ) -> Option<usize> {
         if !reading.is_plain() {
             return None;
         }
@@ -145,20 +203,43 @@ impl PathRules {
                 && !reading.has_program_behind(rule.below.depth())
         };
         let rules = self.0.iter().enumerate().filter(|(_, rule)| has(rule));
-        let longest = rules.max_by_key(|(_, rule)| rule.literal.len());
-        longest.map(|(number, _)| number)
+        let rules = rules.filter_map(|(number, rule)| Some((number, rule, fit(rule)?)));
+        let longest = rules.max_by_key(|(_, rule, fit)| (rule.literal.len(), *fit));
+        longest.map(|(number, ..)| number)
     }
 }
 
 impl PathsFound {
-    fn add(&mut self, rules: &PathRules, reading: &Reading<'_>) {
+    fn add<B>(&mut self, rules: &PathRules, reading: &Reading<'_>, hosts: &Hosts<'_, B>) {
         let certain = self.certain.and_then(|number| rules.0.get(number));
         let is_above = |number: usize| certain.is_some_and(|rule| rule.within.contains(&number));
+        // The name in so many words says more than a wildcard.
+        let says_less = |rule: &Rule| {
+            let is_there = certain.is_some_and(|certain| certain.literal == rule.literal);
+            is_there && hosts.fit(rule.names.as_ref()).is_some() && hosts.are_one()
+        };
         for (number, rule) in rules.0.iter().enumerate() {
-            if !is_above(number) && rule.below.covers(reading) && !self.possible.contains(&number) {
+            if !is_above(number)
+                && !says_less(rule)
+                && rule.below.covers(reading)
+                && hosts.may_mean(rule.names.as_ref())
+                && !self.possible.contains(&number)
+            {
                 self.possible.push(number);
             }
         }
+    }
+}
+
+/// Whether two rules have the same of some name.
+fn meet(one: Option<&HostNames>, other: Option<&HostNames>) -> bool {
+    match (one, other) {
+        (None, None) => true,
+        (Some(one), Some(other)) => {
+            let others = other.sorted();
+            one.sorted().iter().any(|name| others.contains(name))
+        }
+        _ => false,
     }
 }
 

@@ -135,7 +135,8 @@ impl Panoply {
         self
     }
 
-    /// The logins to guard, in place of [`LoginConfig::usual`].
+    /// The logins to guard, in place of [`LoginConfig::usual`]; where each is for [some names](LoginConfig::domains) alone,
+    /// that goes on to hold under all others.
     #[must_use]
     pub fn logins(mut self, logins: impl IntoIterator<Item = LoginConfig>) -> Self {
         self.logins = logins.into_iter().collect();
@@ -257,7 +258,16 @@ impl Panoply {
             let layer = login.build(Arc::clone(&store), &secret);
             layer.map_err(|error| Error::Login(number, error))
         };
+        let by_name = !self.logins.is_empty() && self.logins.iter().all(LoginConfig::is_by_name);
         let logins: Result<Vec<_>, _> = self.logins.into_iter().enumerate().map(login).collect();
+        let logins = LoginLayer::all(logins?);
+        let logins = if by_name {
+            // Its own number is none of theirs, and nothing of it is wrong.
+            let usual = LoginConfig::usual().build(Arc::clone(&store), &secret);
+            logins.or_elsewhere(&usual.map_err(Error::Store)?)
+        } else {
+            logins
+        };
         let cross_site = self.cross_site.build()?;
         let access = AccessLayer::guarded(self.access, store, &secret, Arc::clone(&self.clock));
         Ok(Suit {
@@ -278,7 +288,7 @@ impl Panoply {
                 answers,
                 cross_site: CrossSiteLayer::new(cross_site),
                 cookies: CookieGuardLayer::new(cookies),
-                login: LoginLayer::all(logins?),
+                login: logins,
             },
         })
     }

@@ -250,6 +250,9 @@ const LOGINS: &str = r#"
 #[[login]]
 #path = "/login"
 #username = "username"
+# With several sites, the login of one name; others keep the usual ones. [[limit]] and [[access]]
+# have `domains` as well.
+#domains = ["shop.example"]
 # The first answer of each kind is logged with how it was read. If that is wrong, say what shows it:
 #failure = { body = ["Invalid password"] }
 #success = { cookie = ["session"] }

@@ -51,6 +51,7 @@ mod log_access;
 mod logins;
 mod maintenance;
 mod malformed;
+mod names;
 mod nodes;
 mod odd_apps;
 mod packaging;

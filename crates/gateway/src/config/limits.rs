@@ -51,6 +51,8 @@ pub struct LimitsConfig {
 pub struct PathLimitsConfig {
     /// Such as `/upload`, for that and `/upload/a`, not for `/uploads`.
     pub prefix: Option<String>,
+    /// The names under which it is so, such as `media.shop.example` or `*.shop.example`; all of the site's by default.
+    pub domains: Option<Vec<String>>,
     /// Bytes of a request's body.
     pub body_bytes: Option<ByteSize>,
     /// For the next byte of a body that a client sends, or takes.
@@ -62,7 +64,8 @@ pub struct PathLimitsConfig {
 impl fmt::Display for PathLimitsConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let prefix = self.prefix.as_deref().unwrap_or("/");
-        write!(f, "{}/…:", prefix.trim_end_matches('/'))?;
+        let names = self.domains.as_deref().unwrap_or_default().join(", ");
+        write!(f, "{names}{}/…:", prefix.trim_end_matches('/'))?;
         let set = [
             ("body_bytes", self.body_bytes.map(|size| size.to_string())),
             (

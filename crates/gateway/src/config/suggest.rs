@@ -16,6 +16,9 @@ pub(super) fn key(word: &str, here: &[&str]) -> Option<String> {
     {
         return Some(format!("did you mean `{own}`?"));
     }
+    if here.contains(&"domains") && NAMES.contains(&&*foreign) {
+        return Some("did you mean `domains`?".to_owned());
+    }
     if let Some((_, ours)) = ELSEWHERE.iter().find(|(name, _)| plain(name) == foreign) {
         let ours = if is_route {
             ours.replace("`app.", "`")
@@ -64,6 +67,17 @@ pub(super) fn path(word: &str) -> Option<String> {
     }
     key(word, &[])
 }
+
+/// What others call the names that something is for.
+const NAMES: [&str; 7] = [
+    "domain",
+    "host",
+    "hostname",
+    "hostnames",
+    "hosts",
+    "servername",
+    "servernames",
+];
 
 /// More alike than this, one is the other with a slip in it.
 const SLIP: f64 = 0.92;

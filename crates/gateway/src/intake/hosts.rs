@@ -8,41 +8,31 @@
 //! which nobody can choose, and what is this machine's own name from this machine.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::header::HOST;
 use http::{HeaderValue, Request, StatusCode};
-use panoply_core::{CertificateSource, ClientAddress, Connection, Refusal};
+use panoply_core::{CertificateSource, ClientAddress, Connection, HostNames, Refusal};
 use panoply_tls::Tls;
 
 /// Which hosts a request may be for.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Hosts {
     /// The names and addresses that were written.
-    pub(crate) written: Names,
+    pub(crate) written: HostNames,
     /// Where the names are that certificates are for, if those count.
     pub(crate) certificates: Option<Arc<Tls>>,
     /// Whether certificates are ordered for names that handshakes ask for: then any name may become one of the site's.
     pub(crate) on_demand: bool,
     /// The names that had become so before a reload; their certificates come back with their next handshakes.
-    pub(crate) customers: Names,
+    pub(crate) customers: HostNames,
     /// Whether others are refused.
     pub(crate) enforced: bool,
     /// Where the others of its names lead.
     pub(crate) canonical: Option<Box<str>>,
     /// What is in `listen.hosts`.
     pub(crate) listed: Vec<String>,
-}
-
-/// Names and addresses, each found at once.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Names {
-    exact: HashSet<Box<str>>,
-    /// By what follows `*.`.
-    wildcard: HashSet<Box<str>>,
-    addresses: HashSet<IpAddr>,
 }
 
 /// What a host is to the site.
@@ -54,48 +44,6 @@ pub(super) enum Standing<'a> {
     Moved(&'a str),
     /// None of its own.
     Foreign,
-}
-
-impl Names {
-    /// These, which are lower-case.
-    pub(crate) fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut all = Self::default();
-        all.add(names);
-        all
-    }
-
-    fn add<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) {
-        for name in names {
-            if let Ok(address) = name.parse::<IpAddr>() {
-                self.addresses.insert(address.to_canonical());
-            } else if let Some(parent) = name.strip_prefix("*.") {
-                self.wildcard.insert(parent.into());
-            } else {
-                self.exact.insert(name.into());
-            }
-        }
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.exact.is_empty() && self.wildcard.is_empty() && self.addresses.is_empty()
-    }
-
-    /// Whether some of them are one step below `parent`.
-    pub(crate) fn has_below(&self, parent: &str) -> bool {
-        let is_below = |name: &str| {
-            name.split_once('.')
-                .is_some_and(|(_, above)| above == parent)
-        };
-        self.wildcard.contains(parent) || self.exact.iter().any(|name| is_below(name))
-    }
-
-    fn has(&self, name: &str) -> bool {
-        let wildcard = || match name.split_once('.') {
-            Some((label, parent)) => !label.is_empty() && self.wildcard.contains(parent),
-            None => false,
-        };
-        self.exact.contains(name) || (!self.wildcard.is_empty() && wildcard())
-    }
 }
 
 impl Hosts {
@@ -137,12 +85,12 @@ impl Hosts {
 
     /// Whether the site goes by this name, lower-case, in so many words or by a certificate that was brought.
     pub(crate) fn has_name(&self, name: &str) -> bool {
-        self.written.has(name) || self.issued(name) == Some(CertificateSource::Files)
+        self.written.fit_name(name).is_some() || self.issued(name) == Some(CertificateSource::Files)
     }
 
     /// Whether a certificate was ordered for it because a handshake has asked for it.
     fn has_customer(&self, name: &str) -> bool {
-        self.on_demand && (self.issued(name).is_some() || self.customers.has(name))
+        self.on_demand && (self.issued(name).is_some() || self.customers.fit_name(name).is_some())
     }
 
     /// Goes on where those before a reload were: who has a connection has shown its certificate already.
@@ -153,8 +101,10 @@ impl Hosts {
             let ordered = certificates.filter(|one| one.source() != CertificateSource::Local);
             self.customers.clone_from(&earlier.customers);
             for certificate in ordered {
-                self.customers
-                    .add(certificate.names().iter().map(String::as_str));
+                for name in certificate.names() {
+                    // Nobody asks for what is no host.
+                    let _ = self.customers.add(name);
+                }
             }
         }
     }
@@ -165,7 +115,7 @@ impl Hosts {
 
     fn has_address<B>(&self, address: IpAddr, request: &Request<B>) -> bool {
         let connection = request.extensions().get::<Connection>();
-        self.written.addresses.contains(&address)
+        self.written.has_address(address)
             || self.issued(&address.to_string()).is_some()
             || connection.is_some_and(|connection| connection.local == Some(address))
             || (address.is_loopback() && comes_from_here(request))

@@ -16,7 +16,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version};
 use panoply_core::Refusal;
 
 pub(crate) use astray::Astray;
-pub(crate) use hosts::{Hosts, Names, Told};
+pub(crate) use hosts::{Hosts, Told};
 pub(crate) use late::Late;
 pub(crate) use origin::own as own_origin;
 pub(crate) use sanitize::is_plain;

@@ -3,12 +3,12 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use panoply_core::CertificateSource;
+use panoply_core::{CertificateSource, HostNames};
 use panoply_tls::{Mode, Tls, complaint_about_name};
 
 use super::Settings;
 use crate::config::{ConfigError, HostsConfig, Loaded};
-use crate::intake::{Hosts, Names};
+use crate::intake::Hosts;
 
 /// Which hosts a request may be for.
 pub(super) fn hosts(loaded: &Loaded, tls: Option<&Arc<Tls>>) -> Result<Hosts, ConfigError> {
@@ -18,7 +18,11 @@ pub(super) fn hosts(loaded: &Loaded, tls: Option<&Arc<Tls>>) -> Result<Hosts, Co
         return Err(loaded.error("listen.hosts", format!("listen.hosts: {complaint}")));
     }
     let domains = config.tls.domain_names();
-    let written = Names::new(domains.iter().chain(listed).map(String::as_str));
+    let mut written = HostNames::default();
+    for name in domains.iter().chain(listed) {
+        // One of `tls.domains` that is wrong is told of where it is checked.
+        let _ = written.add(name);
+    }
     let on_demand = config.acme.on_demand.is_some() && tls.is_some();
     let is_files = config.tls.effective_mode() == Mode::Files;
     let certificates = tls.filter(|_| is_files || on_demand).map(Arc::clone);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::Request;
 use panoply::limits::PathRules;
+use panoply_core::ClientAddress;
 
 use super::bounds::check_timeout;
 use crate::config::{ByteSize, ConfigError, LimitsConfig, Loaded, PathLimitsConfig, Span};
@@ -70,17 +71,25 @@ impl Allowance {
 #[derive(Debug)]
 pub(crate) struct PathLimits {
     rules: PathRules,
+    by_name: bool,
     site: Allowance,
     paths: Vec<Allowance>,
 }
 
 impl PathLimits {
     /// What this request may have; nothing where that is the same for all.
-    pub(crate) fn find<B>(&self, request: &Request<B>) -> Option<Allowance> {
+    ///
+    /// The request has not come to where its client is found: `client` says who that is, where names matter.
+    pub(crate) fn find<B>(
+        &self,
+        request: &Request<B>,
+        client: impl FnOnce() -> Option<ClientAddress>,
+    ) -> Option<Allowance> {
         if self.rules.is_empty() {
             return None;
         }
-        let found = self.rules.find(request);
+        let client = { self.by_name }.then(client).flatten();
+        let found = self.rules.find_by(client.as_ref(), request);
         let path = |number: usize| self.paths.get(number).copied().unwrap_or(self.site);
         let certain = found.certain.map_or(self.site, path);
         let possible = found.possible.into_iter().map(path);
@@ -125,17 +134,18 @@ pub(super) fn limits(loaded: &Loaded) -> Result<PathLimits, ConfigError> {
             ));
         }
     }
-    let prefixes = limits
-        .path
-        .iter()
-        .map(|path| path.prefix.as_deref().unwrap_or_default());
-    let rules = PathRules::new(prefixes).map_err(|(number, error)| {
+    let paths = { limits.path.iter() }.map(|path| {
+        let prefix = path.prefix.as_deref().unwrap_or_default();
+        (prefix, path.domains.as_deref())
+    });
+    let rules = PathRules::by_name(paths).map_err(|(number, error)| {
         loaded.error(
-            &key(number, ".prefix"),
+            &key(number, &format!(".{}", error.key())),
             format!("{}: {error}", key(number, "")),
         )
     })?;
     Ok(PathLimits {
+        by_name: rules.are_by_name(),
         rules,
         site,
         paths: limits.path.iter().map(|path| site.with(path)).collect(),
@@ -161,6 +171,8 @@ pub(super) fn skipped(loaded: &Loaded) -> Result<PathRules, ConfigError> {
 
 #[cfg(test)]
 mod tests {
+    use panoply_core::Scheme;
+
     use super::*;
     use crate::config::Source;
 
@@ -170,7 +182,8 @@ mod tests {
     }
 
     fn allowed(limits: &PathLimits, path: &str) -> (u64, u64, u64) {
-        let found = limits.find(&Request::post(path).body(()).unwrap()).unwrap();
+        let request = Request::post(path).body(()).unwrap();
+        let found = limits.find(&request, || None).unwrap();
         let Times { response, stall } = found.times;
         (found.body_bytes >> 10, response.as_secs(), stall.as_secs())
     }
@@ -204,7 +217,45 @@ mod tests {
             assert_eq!(allowed(&limits, path), expected, "{path}");
         }
         let none = read("").unwrap();
-        assert!(none.is_empty() && none.find(&Request::new(())).is_none());
+        assert!(none.is_empty() && none.find(&Request::new(()), || None).is_none());
+    }
+
+    #[test]
+    fn a_name_has_other_bounds_and_a_proxy_says_which_is_asked_for() {
+        let limits = read(
+            "[limits]\nbody_bytes = \"1MiB\"\n\
+             [[limits.path]]\nprefix = \"/\"\ndomains = [\"media.test\"]\nbody_bytes = \"200MiB\"\n\
+             [[limits.path]]\nprefix = \"/\"\ndomains = [\"*.api.test\"]\nbody_bytes = \"4KiB\"\n\
+             [[limits.path]]\nprefix = \"/x\"\nbody_bytes = \"8KiB\"\n",
+        )
+        .unwrap();
+        let allowed = |path: &str, host: &str, said: Option<&str>| {
+            let request = Request::post(path).header("host", host).body(()).unwrap();
+            let client = || {
+                let client = ClientAddress::direct("192.0.2.1:1".parse().unwrap(), Scheme::Http);
+                Some(client.with_host(Some(said?.parse().unwrap())))
+            };
+            limits.find(&request, client).unwrap().body_bytes >> 10
+        };
+        for (path, host, said, expected) in [
+            ("/", "media.test", None, 200 << 10),
+            ("/", "MEDIA.test.:8443", None, 200 << 10),
+            ("/x/y", "media.test", None, 8),
+            ("/", "a.api.test", None, 4),
+            ("/", "b.test", None, 1024),
+            ("/x", "b.test", None, 8),
+            ("/", "10.0.0.1", Some("media.test"), 200 << 10),
+            ("/", "a.api.test", Some("media.test"), 4),
+            ("/", "media.test", Some("b.test"), 1024),
+            // An address may be anybody's.
+            ("/", "10.0.0.1", None, 4),
+        ] {
+            assert_eq!(
+                allowed(path, host, said),
+                expected,
+                "{path} {host} {said:?}"
+            );
+        }
     }
 
     #[test]
@@ -233,6 +284,11 @@ mod tests {
             (
                 "prefix = \"/a\"\nbody_bytes = 7",
                 "text, such as \"32KiB\"",
+                "",
+            ),
+            (
+                "prefix = \"/a\"\nbody_bytes = \"1MiB\"\ndomains = [\"a.*\"]",
+                "limits.path[0]: `domains` `a.*` is no host: a star stands for the first label alone: write names",
                 "",
             ),
             (

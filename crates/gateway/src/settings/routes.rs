@@ -9,6 +9,7 @@ use panoply_core::{HostName, HostNames};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::app::{self, App};
+use super::by_name;
 use super::{Manner, Settings};
 use crate::app::Apps;
 use crate::config::{ConfigError, Loaded, RouteConfig};
@@ -288,12 +289,8 @@ pub(super) fn routed(
     by_https: bool,
 ) -> Result<Routed, ConfigError> {
     let routes = &loaded.config.route;
-    for (number, access) in loaded.config.access.iter().enumerate() {
-        let table = format!("access[{number}]");
-        reached(loaded, hosts, &table, access.domain_names())?;
-    }
-    for (number, names) in loaded.config.headers.domain_names().enumerate() {
-        reached(loaded, hosts, &format!("headers.domain[{number}]"), names)?;
+    for (table, names) in by_name::all(&loaded.config) {
+        reached(loaded, hosts, &table, names)?;
     }
     let mut manners = Vec::with_capacity(routes.len());
     for (number, route) in routes.iter().enumerate() {

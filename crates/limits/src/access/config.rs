@@ -10,12 +10,12 @@ use panoply_core::{ClientAddress, HostNames, Networks};
 use serde::Deserialize;
 
 use super::except::{exception, open};
-use super::names::names;
 use super::path::{Below, Spelled};
 use super::user_header;
 use super::users::Users;
 use crate::Error;
 use crate::exempt::networks;
+use crate::names::names;
 use crate::tried::Tried;
 
 /// A path, with all that lies below it, and for whom it is there; before it is checked.
@@ -328,7 +328,7 @@ impl AccessConfig {
             problem: format!("is `{path}`, which is no path"),
             example: PATH,
         })?;
-        let names = { self.domains.as_deref() }.map(names).transpose()?;
+        let names = names(self.domains.as_deref())?;
         let except = { self.except.iter() }.map(|open| exception(path, &below, open));
         let except: Result<Vec<Spelled>, Error> = except.collect();
         Ok(Access {

@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 use super::layer::{Limit, What};
 use crate::blocklist::PREFIX;
 use crate::exempt::networks;
-use crate::request::{Common, sign};
+use crate::request::Common;
 use crate::time::{Counter, Time};
 use crate::tried::Tried;
 use crate::{Algorithm, Error, LimitConfig, ShowHeaders};
@@ -106,9 +106,8 @@ impl LimitConfig {
             place,
             name,
             exempt,
+            sign,
         } = self.common()?;
-        let signed = || sign(self.points, self.window.0, place.methods());
-        let sign = self.name.is_none().then(signed).unwrap_or_default();
         if self.answers.is_empty() {
             return wrong("answers", "names none".to_owned(), "`answers = [403, 404]`");
         }

@@ -21,6 +21,7 @@ use super::probes::is_probe;
 use super::spares::{Of, Spares};
 use crate::blocklist::PREFIX;
 use crate::login::canonical;
+use crate::names::Hosts;
 use crate::original::original;
 use crate::outage::Outage;
 use crate::request::{Place, above, is_preflight, without_root};
@@ -264,11 +265,13 @@ impl AnswerLayer {
         let limits = &self.inner.limits;
         if self.inner.has_places {
             let method = request.method();
+            let hosts = Hosts::of(request);
             let mut count = |number: usize, whole: bool| {
                 if let Some(What::At(place)) = limits.get(number).map(|limit| &limit.what)
                     && place.covers(method, whole)
                     // One that names OPTIONS means them.
                     && !(preflight && place.is_for_all_methods())
+                    && hosts.may_mean(place.names())
                     && !found.contains(&number)
                 {
                     found.push(number);

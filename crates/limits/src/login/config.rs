@@ -1,6 +1,5 @@
 //! A `[[login]]` table.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,10 +15,13 @@ use super::route::Route;
 use super::usual;
 use super::{LoginGuard, LoginRules};
 use crate::exempt::exempt;
+use crate::names::names;
 use crate::outage::Outage;
 use crate::time::Switch;
 use crate::tried::Tried;
 use crate::{Counter, Error};
+
+mod told;
 
 /// A login that is guarded, before it is checked.
 ///
@@ -43,11 +45,12 @@ use crate::{Counter, Error};
 pub struct LoginConfig {
     path: OneOrMore,
     #[serde(default)]
+    domains: Option<Vec<String>>,
+    #[serde(default)]
     methods: Vec<String>,
     #[serde(default)]
     username: Option<Fields>,
-    #[serde(default = "realm")]
-    realm: String,
+    realm: Option<String>,
     pair: Option<Switch>,
     client: Option<Switch>,
     user: Option<Switch>,
@@ -123,18 +126,15 @@ impl Fields {
     }
 }
 
-fn realm() -> String {
-    "login".to_owned()
-}
-
 impl LoginConfig {
     /// A login at `path`, with everything at its default.
     pub fn route(path: impl Into<String>) -> Self {
         Self {
             path: OneOrMore::One(path.into()),
+            domains: None,
             methods: Vec::new(),
             username: None,
-            realm: realm(),
+            realm: None,
             pair: None,
             client: None,
             user: None,
@@ -178,11 +178,47 @@ impl LoginConfig {
         self
     }
 
-    /// What is counted together; logins of one realm share their counters. `login` by default.
+    /// What is counted together; logins of one realm share their counters. `login` by default, and for those of some
+    /// [names](Self::domains) a realm of these names: another site's Ada is somebody else.
     #[must_use]
     pub fn realm(mut self, realm: impl Into<String>) -> Self {
-        self.realm = realm.into();
+        self.realm = Some(realm.into());
         self
+    }
+
+    /// The names under which it is a login, such as `shop.example` or `*.shop.example`; by default all of the site's.
+    /// There it takes the place of [`usual`](Self::usual), which a suit with nothing but logins for some names keeps for
+    /// all others.
+    ///
+    /// A request is read by any name that it carries: its `Host`, the host of its target, or what a trusted proxy says.
+    /// One that carries names of several logins is guarded by each, and so is one that names no host, or an address
+    /// alone. A host is the client's to write: where an app answers under whatever name, let [`HostsLayer`] stand
+    /// around it, or leave this out.
+    ///
+    /// [`HostsLayer`]: https://docs.rs/panoply-guard/latest/panoply_guard/struct.HostsLayer.html
+    ///
+    /// ```
+    /// use panoply_limits::LoginConfig;
+    ///
+    /// let shop = LoginConfig::route("/login").domains(["shop.example"]).username("email");
+    /// let wiki = LoginConfig::route("/login").domains(["wiki.example"]).username("who.name");
+    /// assert_eq!(shop.to_string(), "POST /login under shop.example; the user name is `email`");
+    /// # let _ = wiki;
+    /// ```
+    #[must_use]
+    pub fn domains<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
+        self.domains = Some(names.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// The names that are written, in any case.
+    pub fn domain_names(&self) -> &[String] {
+        self.domains.as_deref().unwrap_or_default()
+    }
+
+    /// Whether it is one under some names alone.
+    pub const fn is_by_name(&self) -> bool {
+        self.domains.is_some()
     }
 
     /// Consecutive failures of one user from one client, none to leave the rule out.
@@ -258,38 +294,6 @@ impl LoginConfig {
         }
     }
 
-    /// What makes this weaker than the default, as the key and the reason.
-    pub fn weakenings(&self) -> Vec<(&'static str, String)> {
-        let mut weak = Vec::new();
-        if self.dry_run {
-            weak.push((
-                "dry_run",
-                "guesses are only logged, none is refused".to_owned(),
-            ));
-        }
-        if self.on_outage == OnOutage::DangerPass {
-            weak.push((
-                "on_outage",
-                "nobody is guarded while the store is away".to_owned(),
-            ));
-        }
-        if !self.exempt.is_empty() {
-            let from = self.exempt.join(", ");
-            let why = format!("from {from} any number of users can be tried, each ten times");
-            weak.push(("exempt", why));
-        }
-        for (key, switch) in [
-            ("pair", self.pair),
-            ("client", self.client),
-            ("user", self.user),
-        ] {
-            if switch == Some(Switch(None)) {
-                weak.push((key, "these failures are not counted".to_owned()));
-            }
-        }
-        weak
-    }
-
     /// Checks the settings; nodes that share the store share the secret.
     ///
     /// # Errors
@@ -358,8 +362,15 @@ impl LoginConfig {
             rules = rules.device(counter)?;
         }
         let exempt = exempt(&self.exempt)?;
+        let names = names(self.domains.as_deref())?;
+        let own_realm = || match &names {
+            Some(names) => format!("login {}", names.sorted().join(" ")),
+            None => "login".to_owned(),
+        };
+        let realm = self.realm.unwrap_or_else(own_realm);
         let settings = Settings {
             route,
+            names,
             field,
             reader: Reader {
                 success: self.success,
@@ -375,20 +386,7 @@ impl LoginConfig {
             away: Outage::default(),
             tried: Tried::default(),
         };
-        let guard = LoginGuard::new(store, secret, rules, self.realm)?;
+        let guard = LoginGuard::new(store, secret, rules, realm)?;
         Ok(LoginLayer::new(guard, settings))
-    }
-}
-
-impl fmt::Display for LoginConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "POST {}", self.paths().join(", "))?;
-        if self.below {
-            write!(f, ", …/{}", Self::USUAL_ENDS.join(", …/"))?;
-        }
-        match &self.username {
-            None => f.write_str("; the user name is whatever field is usually called so"),
-            Some(fields) => write!(f, "; the user name is `{}`", fields.names().join("` or `")),
-        }
     }
 }

@@ -5,31 +5,27 @@ use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, SET_COOKIE};
 use http::request::Parts;
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response};
 use http_body::Body;
 use panoply_core::{ClientAddress, Refusal, RequestId};
 use pin_project_lite::pin_project;
+use smallvec::SmallVec;
 use tower_service::Service;
 
 use super::body::{End, GuardedBody, Reading};
-use super::config::{OnOutage, Otherwise};
-use super::layer::{LoginLayer, Reserved, Settings};
-use super::outcome::{self, Answer, Outcome};
-use super::route::By;
-use super::steps::{
-    bad, claim, claim_if_login, crowded, fail, settle, too_long, too_many, too_slow,
-};
+use super::guards::{Guarding, Guards, claims, may_be_none, reserve, settle_all};
+use super::layer::{LoginLayer, Reserved};
+use super::outcome::{Answer, Outcome, Read};
+use super::steps::{bad, crowded, too_long, too_slow};
 use super::trail::Trail;
+use super::{LoginReport, LoginVerdict};
 use crate::original::original;
-
-use super::{Attempt, Denied, LoginGuard, LoginReport, LoginVerdict, Refused};
 
 type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -76,32 +72,15 @@ pin_project! {
         #[pin]
         state: State<S::Future, B, R, S::Error>,
         service: Option<S>,
-        guard: Option<(LoginGuard, Arc<Settings>)>,
+        guards: Guards,
         verdict: LoginVerdict,
-        attempt: Option<Attempt>,
         asked: http::HeaderMap,
         trail: Trail,
         id: Option<RequestId>,
         https: bool,
         path: String,
-        would_refuse: Option<Refused>,
-        by: By,
         // Is no login after all.
         passes: bool,
-    }
-
-    impl<S, B, R> PinnedDrop for Guarded<S, B, R>
-    where
-        S: Service<Request<GuardedBody<B>>>,
-        B: Body,
-        R: Body,
-    {
-        fn drop(this: Pin<&mut Self>) {
-            // Whoever does not wait for the answers is told of all the same.
-            if let Some(attempt) = this.project().attempt.take() {
-                fail(attempt);
-            }
-        }
     }
 }
 
@@ -113,7 +92,7 @@ pin_project! {
         R: Body,
     {
         Reading { #[pin] body: Reading<B>, parts: Option<Parts>, patience: Pin<Box<tokio::time::Sleep>> },
-        Reserving { claim: Later<Result<Attempt, Denied>>, request: Option<Request<GuardedBody<B>>> },
+        Reserving { reserved: Later<Result<Guards, Refusal>>, request: Option<Request<GuardedBody<B>>> },
         Calling { #[pin] call: F },
         Peeking { #[pin] body: Reading<R>, parts: Option<http::response::Parts>, patience: Pin<Box<tokio::time::Sleep>> },
         Settling { settled: Later<Option<String>>, response: Option<Response<GuardedBody<R>>> },
@@ -134,34 +113,28 @@ where
         }
     }
 
-    pub(super) fn guarded(
-        service: S,
-        request: Request<B>,
-        guard: LoginGuard,
-        settings: Arc<Settings>,
-        by: By,
-    ) -> Self {
+    pub(super) fn guarded(service: S, request: Request<B>, guards: Guards) -> Self {
         let (mut parts, body) = request.into_parts();
         // What the handler says is for all that count.
         let verdict = parts.extensions.get::<LoginVerdict>().cloned();
         let verdict = verdict.unwrap_or_default();
         parts.extensions.insert(verdict.clone());
-        Reserved::note(&mut parts.extensions, &guard);
+        for one in &guards {
+            Reserved::note(&mut parts.extensions, &one.guard);
+        }
         let client = parts.extensions.get::<ClientAddress>();
-        let patience = Box::pin(tokio::time::sleep(settings.read_for));
+        let read_for = guards.first().map(|one| one.settings.read_for);
+        let patience = Box::pin(tokio::time::sleep(read_for.unwrap_or_default()));
         let sharing = client.map(ClientAddress::network);
         let guarded = Guarded {
             service: Some(service),
-            guard: Some((guard, settings)),
+            guards,
             verdict,
-            attempt: None,
             asked: parts.headers.clone(),
             trail: Trail::default(),
             id: parts.extensions.get::<RequestId>().copied(),
             https: client.is_some_and(ClientAddress::is_https),
             path: original(&parts.extensions, &parts.uri).path().to_owned(),
-            would_refuse: None,
-            by,
             passes: false,
             state: State::Reading {
                 body: Reading::new(body, LoginLayer::MOST_BODY).sharing(sharing),
@@ -228,33 +201,26 @@ where
                         Poll::Ready(end) => end,
                         Poll::Pending => {
                             ready!(patience.as_mut().poll(cx));
-                            if *this.by != By::End {
+                            if !may_be_none(this.guards) {
                                 return refuse(too_slow(), this.asked, *this.id);
                             }
                             End::TooLong
                         }
                     };
-                    let (Some(mut parts), Some((guard, settings))) =
-                        (parts.take(), this.guard.clone())
-                    else {
+                    let Some(mut parts) = parts.take() else {
                         return Poll::Pending;
                     };
                     let read = match end {
                         End::Whole => Ok(Some(body.bytes())),
-                        End::TooLong | End::Crowded if *this.by == By::End => Ok(None),
+                        End::TooLong | End::Crowded if may_be_none(this.guards) => Ok(None),
                         End::TooLong => Err(too_long()),
                         End::Crowded => Err(crowded()),
                         End::Broken => Err(bad("The body of the login broke off.")),
                     };
-                    let claim = read.and_then(|read| match (*this.by, read) {
-                        (By::End, read) => claim_if_login(&guard, &settings, &parts, read),
-                        (_, read) => {
-                            claim(&guard, &settings, &parts, read.unwrap_or_default()).map(Some)
-                        }
-                    });
-                    let claim = match claim {
-                        Ok(Some(claim)) => claim,
-                        Ok(None) => {
+                    let guards = &mut *this.guards;
+                    let claims = match read.and_then(|read| claims(guards, &parts, read)) {
+                        Ok(claims) if !claims.is_empty() => claims,
+                        Ok(_) => {
                             let read = std::mem::replace(body.get_mut(), Reading::new_empty());
                             let request = Request::from_parts(parts, read.into_body(end));
                             let Some(mut service) = this.service.take() else {
@@ -276,59 +242,24 @@ where
                     // It waits for the store with all that it has read.
                     let share = read.take_share();
                     let request = Request::from_parts(parts, read.into_body(end));
+                    let guards = std::mem::take(this.guards);
                     State::Reserving {
-                        claim: Box::pin(async move {
-                            let claimed = guard.claim(claim).await;
+                        reserved: Box::pin(async move {
+                            let reserved = reserve(guards, claims).await;
                             drop(share);
-                            claimed
+                            reserved
                         }),
                         request: Some(request),
                     }
                 }
-                StateProjection::Reserving { claim, request } => {
-                    let claim = ready!(claim.as_mut().poll(cx));
-                    let (Some(request), Some((_, settings))) =
-                        (request.take(), this.guard.as_ref())
-                    else {
+                StateProjection::Reserving { reserved, request } => {
+                    let reserved = ready!(reserved.as_mut().poll(cx));
+                    let Some(request) = request.take() else {
                         return Poll::Pending;
                     };
-                    match claim {
-                        Ok(attempt) => {
-                            settings.away.is_over();
-                            *this.attempt = Some(attempt);
-                        }
-                        Err(Denied::Refused(refused)) => {
-                            settings.away.is_over();
-                            tracing::debug!(
-                                rule = refused.rule,
-                                block = %refused.block,
-                                count = refused.count,
-                                retry_after_ms = refused.retry_after.map(|time| time.as_millis()),
-                                dry_run = settings.dry_run,
-                                verdict = "refused",
-                                "login"
-                            );
-                            if !settings.dry_run {
-                                return refuse(too_many(&refused), this.asked, *this.id);
-                            }
-                            refused.tell(&settings.tried);
-                            *this.would_refuse = Some(refused);
-                        }
-                        Err(Denied::Store(error)) => {
-                            // Once until it is back: whoever guesses would fill the log.
-                            if settings.away.begins() {
-                                tracing::warn!(%error, "the store is away, logins cannot be counted");
-                            } else {
-                                tracing::debug!(%error, "the store is away, logins cannot be counted");
-                            }
-                            if settings.on_outage == OnOutage::Refuse && !settings.dry_run {
-                                let status = StatusCode::SERVICE_UNAVAILABLE;
-                                let detail = "Logins are not possible at the moment.";
-                                let refusal = Refusal::new(status, "login/outage", detail)
-                                    .with_retry_after(Duration::from_secs(1));
-                                return refuse(refusal, this.asked, *this.id);
-                            }
-                        }
+                    match reserved {
+                        Ok(guards) => *this.guards = guards,
+                        Err(refusal) => return refuse(refusal, this.asked, *this.id),
                     }
                     let Some(mut service) = this.service.take() else {
                         return Poll::Pending;
@@ -344,9 +275,6 @@ where
                         Ok(polled) => ready!(polled).map_err(Fall::Failed),
                         Err(panic) => Err(Fall::Panicked(panic)),
                     };
-                    let Some((_, settings)) = this.guard.as_ref() else {
-                        return Poll::Pending;
-                    };
                     let response = match answered {
                         Ok(response) => response,
                         Err(fall) => {
@@ -354,10 +282,10 @@ where
                             // one that makes whoever is wrong wait may be cut off by a time limit.
                             let said = this.verdict.said();
                             let outcome = said.map_or(Outcome::Neither, |said| said.outcome);
-                            let (attempt, otherwise) = (this.attempt.take(), settings.otherwise);
-                            let settled = async move { settle(attempt?, outcome, otherwise).await };
+                            let guards = std::mem::take(this.guards);
+                            let outcomes = SmallVec::from_elem(outcome, guards.len());
                             this.state.set(State::Fallen {
-                                settled: Box::pin(settled),
+                                settled: Box::pin(settle_all(guards, outcomes)),
                                 fall: Some(fall),
                             });
                             continue;
@@ -368,15 +296,11 @@ where
                         return Poll::Ready(Ok(response.map(GuardedBody::untouched)));
                     }
                     let (parts, body) = response.into_parts();
-                    let needs = this.verdict.said().is_none()
-                        && *this.by != By::Head
-                        && settings.reader.needs_body(parts.status, &parts.headers);
-                    let bound = if needs { LoginLayer::MOST_ANSWER } else { 0 };
-                    let patience = if needs {
-                        settings.peek_for
-                    } else {
-                        Duration::ZERO
-                    };
+                    let mut guards = this.guards.iter();
+                    let needs = guards.find(|one| one.needs_body(parts.status, &parts.headers));
+                    let needs = needs.filter(|_| this.verdict.said().is_none());
+                    let bound = needs.map_or(0, |_| LoginLayer::MOST_ANSWER);
+                    let patience = needs.map_or(Duration::ZERO, |one| one.settings.peek_for);
                     State::Peeking {
                         body: Reading::new(body, bound),
                         parts: Some(parts),
@@ -400,60 +324,48 @@ where
                     } else {
                         End::TooLong
                     };
-                    let (Some(mut parts), Some((_, settings))) =
-                        (parts.take(), this.guard.as_ref())
-                    else {
+                    let Some(mut parts) = parts.take() else {
                         return Poll::Pending;
                     };
-                    let read = || {
-                        let bytes = body.bytes();
-                        let answer = Answer {
-                            status: parts.status,
-                            headers: &parts.headers,
-                            body: &bytes,
-                            whole: end == End::Whole && !this.trail.is_without_body(),
-                            trail: this.trail,
-                            at: this.path.as_str(),
-                        };
-                        if *this.by == By::Head {
-                            return outcome::read_by_head(&answer);
-                        }
-                        let read = settings.reader.read(&answer, &settings.route);
-                        match *this.by {
-                            By::End => outcome::read_by_end(read, &answer),
-                            _ => read,
-                        }
-                    };
-                    let read = this.verdict.said().unwrap_or_else(read);
-                    this.trail.restore(&mut parts.headers);
                     let path = std::mem::take(this.path);
-                    settings.readings.note(&path, parts.status, read);
-                    let names = |attempt: &Attempt| !attempt.who().users().is_empty();
-                    if !this.attempt.as_ref().is_none_or(names) {
-                        settings.readings.note_nameless(&path, read);
+                    let bytes = body.bytes();
+                    let answer = Answer {
+                        status: parts.status,
+                        headers: &parts.headers,
+                        body: &bytes,
+                        whole: end == End::Whole && !this.trail.is_without_body(),
+                        trail: this.trail,
+                        at: &path,
+                    };
+                    let said = this.verdict.said();
+                    let guards = std::mem::take(this.guards);
+                    let read = |one: &Guarding| said.unwrap_or_else(|| one.read(&answer));
+                    let reads: SmallVec<[Read; 1]> = guards.iter().map(read).collect();
+                    for (one, read) in guards.iter().zip(&reads) {
+                        one.note(&path, parts.status, *read);
+                        tracing::debug!(
+                            status = parts.status.as_u16(),
+                            read_as = %read.outcome,
+                            because = read.reason,
+                            "login"
+                        );
                     }
-                    tracing::debug!(
-                        status = parts.status.as_u16(),
-                        read_as = %read.outcome,
-                        because = read.reason,
-                        "login"
-                    );
-                    let report = LoginReport::new(read, this.would_refuse.take());
-                    parts.extensions.insert(report);
+                    this.trail.restore(&mut parts.headers);
+                    if let Some(read) = reads.first() {
+                        let would_refuse = guards.iter().find_map(|one| one.would_refuse);
+                        let report = LoginReport::new(*read, would_refuse);
+                        parts.extensions.insert(report);
+                    }
                     let body = std::mem::replace(body.get_mut(), Reading::new_empty());
                     let response = Response::from_parts(parts, body.into_body(end));
-                    let Some(attempt) = this.attempt.take() else {
+                    if guards.iter().all(|one| one.attempt.is_none()) {
                         // Let through without being counted.
                         this.state.set(State::Over);
                         return Poll::Ready(Ok(response));
-                    };
-                    let otherwise = if *this.by == By::Head {
-                        Otherwise::Refund
-                    } else {
-                        settings.otherwise
-                    };
+                    }
+                    let outcomes = reads.iter().map(|read| read.outcome).collect();
                     State::Settling {
-                        settled: Box::pin(settle(attempt, read.outcome, otherwise)),
+                        settled: Box::pin(settle_all(guards, outcomes)),
                         response: Some(response),
                     }
                 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Extensions, Request, Response};
 use http_body::Body;
-use panoply_core::Networks;
+use panoply_core::{HostName, HostNames, Networks};
+use smallvec::SmallVec;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -15,10 +16,12 @@ use super::LoginGuard;
 use super::body::GuardedBody;
 use super::config::{OnOutage, Otherwise};
 use super::future::LoginFuture;
+use super::guards::Guarding;
 use super::outcome::Reader;
 use super::reading::Field;
 use super::report::Readings;
 use super::route::{By, Route};
+use crate::names::{Hosts, is_address};
 use crate::outage::Outage;
 use crate::tried::Tried;
 
@@ -52,12 +55,26 @@ pub struct LoginLayer(Arc<[Login]>);
 struct Login {
     guard: LoginGuard,
     settings: Arc<Settings>,
+    /// Whether it is one only under names of which no other speaks.
+    elsewhere: bool,
+}
+
+impl Login {
+    fn names(&self) -> Option<&HostNames> {
+        self.settings.names.as_ref()
+    }
+
+    fn has(&self, host: &HostName) -> bool {
+        self.names().is_some_and(|names| names.has(host))
+    }
 }
 
 /// What a login is and how its answers are read.
 #[derive(Debug)]
 pub(super) struct Settings {
     pub(super) route: Route,
+    /// The names under which it is one; all of the site's without any.
+    pub(super) names: Option<HostNames>,
     pub(super) field: Field,
     pub(super) reader: Reader,
     pub(super) otherwise: Otherwise,
@@ -88,7 +105,11 @@ impl LoginLayer {
 
     pub(super) fn new(guard: LoginGuard, settings: Settings) -> Self {
         let settings = Arc::new(settings);
-        Self(Arc::new([Login { guard, settings }]))
+        Self(Arc::new([Login {
+            guard,
+            settings,
+            elsewhere: false,
+        }]))
     }
 
     /// A layer that guards nothing.
@@ -96,11 +117,25 @@ impl LoginLayer {
         Self(Arc::new([]))
     }
 
-    /// The logins of all `layers`; a request belongs to the first that it fits.
+    /// The logins of all `layers`; a request belongs to the first that it fits, of those for [some
+    /// names](super::LoginConfig::domains) before those for all.
+    ///
+    /// One that carries several names, of which an app may take any, belongs to the first for each of them, and one of
+    /// which no name can be told to that of whatever name: each counts the attempt, and each may refuse it.
     #[must_use]
     pub fn all(layers: impl IntoIterator<Item = Self>) -> Self {
         let logins = layers.into_iter().flat_map(|layer| layer.0.to_vec());
-        Self(logins.collect())
+        Self(sorted(logins))
+    }
+
+    /// As well those of `others`, under names of which none of these speaks.
+    #[must_use]
+    pub fn or_elsewhere(&self, others: &Self) -> Self {
+        let others = { others.0.iter().cloned() }.map(|login| Login {
+            elsewhere: true,
+            ..login
+        });
+        Self(sorted(self.0.iter().cloned().chain(others)))
     }
 
     /// The guards that count, one a login.
@@ -110,13 +145,55 @@ impl LoginLayer {
 
     /// Whether a request is a login; one that only the end of its path says to be one, if a password is in it.
     pub fn is_login<B: Body>(&self, request: &Request<B>) -> bool {
-        self.login(request).is_some()
+        !self.logins(request).is_empty()
     }
 
-    fn login<B: Body>(&self, request: &Request<B>) -> Option<(&Login, By)> {
+    /// The logins that a request is: as a rule none, or one.
+    fn logins<B: Body>(&self, request: &Request<B>) -> SmallVec<[(&Login, By); 1]> {
         let fits = |login: &'_ Login| login.settings.route.known_by(request);
-        self.0.iter().find_map(|login| Some((login, fits(login)?)))
+        let mut all = { self.0.iter() }.filter_map(|login| Some((login, fits(login)?)));
+        let mut found: SmallVec<[(&Login, By); 1]> = all.by_ref().take(1).collect();
+        // Those for all names come last.
+        if let Some((first, _)) = found.first()
+            && (first.names().is_some() || first.elsewhere)
+        {
+            found.extend(all);
+            self.leave_those_meant(&mut found, &Hosts::of(request));
+        }
+        found
     }
+
+    /// Leaves of those that fit by their paths the ones that are meant by some name that is asked for.
+    fn leave_those_meant<B>(&self, found: &mut SmallVec<[(&Login, By); 1]>, hosts: &Hosts<'_, B>) {
+        let speaks = |host: &HostName| self.0.iter().any(|login| login.has(host));
+        let is_general = |login: &Login| login.names().is_none();
+        // As of limits, an address says nothing, unless it is named.
+        let named = hosts.named().iter();
+        let named: SmallVec<[&HostName; 2]> = named
+            .filter(|host| !is_address(host) || speaks(host))
+            .collect();
+        let mut meant: SmallVec<[usize; 2]> = SmallVec::new();
+        let position = |fits: &dyn Fn(&Login) -> bool| found.iter().position(|(one, _)| fits(one));
+        for host in &named {
+            let general = |one: &Login| is_general(one) && !(one.elsewhere && speaks(host));
+            let own = position(&|one| one.has(host));
+            meant.extend(own.or_else(|| position(&general)));
+        }
+        if named.is_empty() {
+            let by_name = found.iter().filter(|(one, _)| !is_general(one));
+            meant.extend(0..by_name.count());
+            meant.extend(position(&is_general));
+        }
+        let mut number = 0..;
+        found.retain(|_| number.next().is_some_and(|number| meant.contains(&number)));
+    }
+}
+
+/// Those for some names first, and last those for names of which no other speaks.
+fn sorted(logins: impl Iterator<Item = Login>) -> Arc<[Login]> {
+    let mut logins: Vec<Login> = logins.collect();
+    logins.sort_by_key(|login| (login.names().is_none(), login.elsewhere));
+    logins.into()
 }
 
 impl<S> Layer<S> for LoginLayer {
@@ -152,17 +229,24 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let login = self.layer.login(&request);
+        let mut logins = self.layer.logins(&request);
         // One that stands outside has reserved it already: twice, five guesses would be ten.
-        let is_new = |login: &(&Login, By)| !Reserved::by(&request, &login.0.guard);
-        let Some((login, by)) = login.filter(is_new) else {
+        logins.retain(|(login, _)| !Reserved::by(&request, &login.guard));
+        if logins.is_empty() {
             let passed = self.inner.call(request.map(GuardedBody::untouched));
             return LoginFuture::passed(passed);
+        }
+        let guarding = |(login, by): (&Login, By)| Guarding {
+            guard: login.guard.clone(),
+            settings: Arc::clone(&login.settings),
+            by,
+            attempt: None,
+            would_refuse: None,
         };
+        let guards = logins.into_iter().map(guarding).collect();
         // The one that is ready goes into the future; its clone stays and is made ready again.
         let clone = self.inner.clone();
         let ready = std::mem::replace(&mut self.inner, clone);
-        let Login { guard, settings } = login.clone();
-        LoginFuture::guarded(ready, request, guard, settings, by)
+        LoginFuture::guarded(ready, request, guards)
     }
 }

@@ -10,6 +10,7 @@ mod future;
 pub(crate) mod fuzzing;
 mod gathered;
 mod guard;
+mod guards;
 mod layer;
 mod name;
 mod outcome;

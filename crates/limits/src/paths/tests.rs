@@ -1,3 +1,4 @@
+use panoply_core::Scheme;
 use proptest::prelude::*;
 
 use super::*;
@@ -133,4 +134,96 @@ proptest! {
             }
         }
     }
+}
+
+/// What is found for a request to `path`: what a trusted proxy says, and the hosts that it carries.
+fn found_by(
+    rules: &PathRules,
+    path: &str,
+    hosts: &[&str],
+    said: Option<&str>,
+) -> (Option<usize>, Vec<usize>) {
+    let mut request = Request::post(path);
+    for host in hosts {
+        request = request.header("host", *host);
+    }
+    let request = request.body(()).unwrap();
+    let client = ClientAddress::direct("192.0.2.1:1".parse().unwrap(), Scheme::Https);
+    let client = client.with_host(said.map(|host| host.parse().unwrap()));
+    let found = rules.find_by(Some(&client), &request);
+    (found.certain, found.possible.to_vec())
+}
+
+#[test]
+fn under_some_names_another_rule_is_followed() {
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let [media, wild, api]: [Vec<String>; 3] = [
+        names(&["Media.test"]),
+        names(&["*.test", "[::1]"]),
+        names(&["api.example"]),
+    ];
+    let rules = PathRules::by_name([
+        ("/", Some(&media[..])),
+        ("/upload", None),
+        ("/upload/", Some(&wild)),
+        ("/upload", Some(&media)),
+        ("/api", Some(&api)),
+    ]);
+    let rules = rules.unwrap();
+    assert!(rules.are_by_name());
+    assert_eq!(rules.certain("/upload/x"), Some(1));
+    for (path, hosts, said, certain, possible) in [
+        ("/", &["MEDIA.test.:8443"][..], None, Some(0), &[][..]),
+        ("/", &["a.test"], None, None, &[]),
+        // The longer path says more, then the name, and the name more than a wildcard.
+        ("/upload/x", &["media.test"], None, Some(3), &[]),
+        ("/upload/x", &["a.test"], None, Some(2), &[]),
+        ("/upload/x", &["[::1]:80"], None, Some(2), &[3]),
+        ("/upload/x", &["api.example"], None, Some(1), &[]),
+        ("/UPLOAD/x", &["media.test"], None, Some(0), &[1, 2, 3]),
+        ("/UPLOAD/x", &["api.example"], None, None, &[1]),
+        ("/API", &["api.example"], None, None, &[4]),
+        ("/api/x", &["api.example"], None, Some(4), &[]),
+        ("/api/x", &["a.test"], None, None, &[]),
+        // Leave is given by the name that a proxy says, and what is stricter holds by any other.
+        ("/api/x", &["10.0.0.1"], Some("api.example"), Some(4), &[]),
+        ("/api/x", &["inner"], Some("api.example"), Some(4), &[]),
+        (
+            "/api/x",
+            &["api.example"],
+            Some("media.test"),
+            Some(0),
+            &[4],
+        ),
+        ("/upload", &["media.test"], Some("a.test"), Some(2), &[3]),
+        // Who cannot be told from another may be anybody, and is given nothing.
+        ("/api/x", &["192.0.2.1"], None, None, &[0, 4]),
+        ("/upload", &[], None, Some(1), &[2, 3]),
+        (
+            "http://media.test/upload",
+            &["api.example:99999"],
+            None,
+            Some(3),
+            &[2],
+        ),
+    ] {
+        let found = found_by(&rules, path, hosts, said);
+        assert_eq!(
+            found,
+            (certain, possible.to_vec()),
+            "{path} {hosts:?} {said:?}"
+        );
+    }
+}
+
+#[test]
+fn one_path_has_several_rules_for_names_that_are_not_the_same() {
+    let a = ["a.test".to_owned()];
+    let b = ["*.b.test".to_owned(), "A.test.".to_owned()];
+    let rules = |second| PathRules::by_name([("/x", Some(&a[..])), ("/x/", second)]);
+    assert!(rules(None).is_ok() && rules(Some(&b[..1])).is_ok());
+    let (number, error) = rules(Some(&b)).unwrap_err();
+    assert_eq!((number, error.key()), (1, "prefix"));
+    let (number, error) = rules(Some(&[])).unwrap_err();
+    assert_eq!((number, error.key()), (1, "domains"));
 }

@@ -1,12 +1,9 @@
 //! A `[[limit]]` table.
 
-use std::fmt;
-
 use http::HeaderName;
 use panoply_core::Rule;
 use serde::Deserialize;
 
-use super::key::sign;
 use super::layer::{Key, Limit};
 use super::place::Common;
 use super::preflight::FOR_EACH_POINT;
@@ -14,6 +11,8 @@ use crate::Error;
 use crate::answers::Count;
 use crate::time::Time;
 use crate::tried::Tried;
+
+mod told;
 
 /// A limit of requests, before it is checked.
 ///
@@ -37,6 +36,8 @@ pub struct LimitConfig {
     pub(crate) name: Option<String>,
     #[serde(default = "root")]
     pub(crate) path: String,
+    #[serde(default)]
+    pub(crate) domains: Option<Vec<String>>,
     #[serde(default)]
     pub(crate) methods: Vec<String>,
     pub(crate) points: i64,
@@ -117,6 +118,7 @@ impl LimitConfig {
         Self {
             name: None,
             path: root(),
+            domains: None,
             methods: Vec::new(),
             points: points.into(),
             window: Time(window),
@@ -135,9 +137,9 @@ impl LimitConfig {
 
     /// The name in the headers and the log; the path by default.
     ///
-    /// It is also what the limit counts under. Without one that is its place among the limits of its layer, its path,
-    /// methods, points and window: two layers whose limits are alike in all of these, as one on each of two routes, count
-    /// together where they share a store. With names of their own they do not.
+    /// It is also what the limit counts under, together with its [`domains`](Self::domains). Without one that is its place
+    /// among the limits of its layer, its path, methods, points and window: two layers whose limits are alike in all of
+    /// these, as one on each of two routes, count together where they share a store. With names of their own they do not.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
@@ -149,6 +151,35 @@ impl LimitConfig {
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.path = path.into();
         self
+    }
+
+    /// The names under which it holds, such as `api.shop.example` or `*.shop.example`; by default all of the site's.
+    /// Under all of them together a client has these points, and limits for other names count apart.
+    ///
+    /// A request is held to it if any name that it carries is one of them: its `Host`, the host of its target, or what
+    /// a trusted proxy says. So is one that names no host, or an address alone. A host is the client's to write: where
+    /// an app answers under whatever name, let [`HostsLayer`] stand around it, or leave this out.
+    ///
+    /// [`HostsLayer`]: https://docs.rs/panoply-guard/latest/panoply_guard/struct.HostsLayer.html
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use panoply_limits::LimitConfig;
+    ///
+    /// let api = LimitConfig::new(100, Duration::from_secs(60)).domains(["api.shop.example"]);
+    /// assert_eq!(api.to_string(), "api.shop.example/…: 100 points in 1m for each client");
+    /// api.validate()?;
+    /// # Ok::<(), panoply_limits::Error>(())
+    /// ```
+    #[must_use]
+    pub fn domains<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
+        self.domains = Some(names.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// The names that are written, in any case.
+    pub fn domain_names(&self) -> &[String] {
+        self.domains.as_deref().unwrap_or_default()
     }
 
     /// The methods that count; all by default, but for a browser's preflights: an OPTIONS with `Origin` and
@@ -215,24 +246,6 @@ impl LimitConfig {
         self.words().iter().any(|word| word == "user")
     }
 
-    /// What makes this weaker than it looks, as the key and the reason.
-    pub fn weakenings(&self) -> Vec<(&'static str, String)> {
-        let mut weak = Vec::new();
-        if self.dry_run {
-            let why = "requests beyond it are only logged, none is refused";
-            weak.push(("dry_run", why.to_owned()));
-        }
-        let header = self.words().iter().find(|word| word.starts_with("header:"));
-        if let Some(header) = header {
-            let why = format!(
-                "what stands in `{header}` is the client's to write, and whoever writes another value each time is \
-                 not limited: have another limit by `client` beside it"
-            );
-            weak.push(("key", why));
-        }
-        weak
-    }
-
     pub(crate) fn words(&self) -> &[String] {
         match &self.key {
             Keys::One(word) => std::slice::from_ref(word),
@@ -262,11 +275,11 @@ impl LimitConfig {
             });
         }
         self.without_what_needs_answers()?;
-        let is_named = self.name.is_some();
         let Common {
             place,
             name,
             exempt,
+            sign,
         } = self.common()?;
         let words = match self.key {
             Keys::One(word) => vec![word],
@@ -282,11 +295,6 @@ impl LimitConfig {
                 example: "`client`, `user`, `path` or `header:NAME`",
             });
         }
-        let sign = if is_named {
-            0
-        } else {
-            sign(self.points, self.window.0, &place.methods)
-        };
         let preflights = Rule::new(
             format!("{name}/preflight"),
             self.points.saturating_mul(FOR_EACH_POINT),
@@ -297,6 +305,7 @@ impl LimitConfig {
             below: place.below,
             path: place.path,
             methods: place.methods,
+            names: place.names,
             sign,
             policy: super::headers::policy_of(&rule),
             standing: super::headers::standing_of(&rule),
@@ -310,40 +319,6 @@ impl LimitConfig {
             dry_run: self.dry_run,
             tried: Tried::default(),
         })
-    }
-}
-
-impl fmt::Display for LimitConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let window = humantime::format_duration(self.window.0);
-        let keys = match &self.key {
-            Keys::One(key) => key.clone(),
-            Keys::More(keys) => keys.join(" and "),
-        };
-        let methods = self.methods.join(", ");
-        let below = if self.path.ends_with('/') { "…" } else { "" };
-        if !methods.is_empty() {
-            write!(f, "{methods} ")?;
-        }
-        if self.counts_answers() {
-            write!(f, "{}{below}: ", self.path)?;
-            return self.tell_of_answers(f);
-        }
-        let Self { path, points, .. } = self;
-        write!(
-            f,
-            "{path}{below}: {points} points in {window} for each {keys}"
-        )?;
-        if self.cost > 1 {
-            write!(f, ", {} a request", self.cost)?;
-        }
-        if self.algorithm == Algorithm::Gcra {
-            f.write_str(", spread evenly")?;
-        }
-        if !self.exempt.is_empty() {
-            write!(f, ", but not {}", self.exempt.join(", "))?;
-        }
-        Ok(())
     }
 }
 

@@ -8,6 +8,7 @@ use panoply_core::{ClientAddress, CounterKey, Rule};
 use smallvec::SmallVec;
 
 use super::layer::{Key, Limit, LimitLayer, LimitedUser};
+use crate::names::{FNV, fnv};
 
 /// A kind and what is told apart by it; most are short enough to need no allocation.
 struct Part(SmallVec<[u8; 56]>);
@@ -32,7 +33,7 @@ pub(super) fn key<B>(
     let (first, second) = place.split_at_mut(8);
     first.copy_from_slice(&(number as u64).to_le_bytes());
     second.copy_from_slice(&limit.sign.to_le_bytes());
-    // One with a name counts where it always did.
+    // One with a name of its own, for all of the site's, counts where it always did.
     let length = if limit.sign == 0 { 8 } else { 16 };
     let place = place.get(..length).unwrap_or(&place);
     if let [Key::Client] = limit.keys.as_slice() {
@@ -72,7 +73,7 @@ fn of_client<B>(layer: &LimitLayer, request: &Request<B>) -> Part {
 }
 
 /// What tells a limit without a name from others without one: FNV-1a, the same on every node.
-pub(crate) fn sign(points: i64, window: Duration, methods: &[Method]) -> u64 {
+pub(super) fn sign(points: i64, window: Duration, methods: &[Method]) -> u64 {
     let numbers = [
         points.to_le_bytes().as_slice(),
         &window.as_nanos().to_le_bytes(),
@@ -81,8 +82,5 @@ pub(crate) fn sign(points: i64, window: Duration, methods: &[Method]) -> u64 {
     let names = methods
         .iter()
         .flat_map(|method| [method.as_str().as_bytes(), b" "]);
-    let bytes = numbers.iter().chain(names.flatten());
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    fnv(FNV, numbers.iter().chain(names.flatten()).copied())
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use panoply_core::{
-    Action, ClientAddress, CounterKey, CounterKeys, CounterStore, Decision, Networks, Op,
-    PathIndex, Refusal, Rule, StoreError, Subject,
+    Action, ClientAddress, CounterKey, CounterKeys, CounterStore, Decision, HostNames, Networks,
+    Op, PathIndex, Refusal, Rule, StoreError, Subject,
 };
 use smallvec::SmallVec;
 use tower_layer::Layer;
@@ -69,7 +69,9 @@ pub(super) struct Limit {
     pub(super) path: String,
     pub(super) below: bool,
     pub(super) methods: Vec<Method>,
-    /// What tells it from limits of the same path in other layers, unless it has a name.
+    /// The names under which it holds; all of the site's without any.
+    pub(super) names: Option<HostNames>,
+    /// What tells it from limits of the same path in other layers, unless it has a name and is for all of the site's.
     pub(super) sign: u64,
     pub(super) rule: Rule,
     /// How many preflights pass, which are counted by themselves.
@@ -106,6 +108,13 @@ pub(super) struct Counted {
     number: usize,
     key: CounterKey,
     preflight: bool,
+}
+
+#[cfg(test)]
+impl Counted {
+    pub(super) const fn key(&self) -> CounterKey {
+        self.key
+    }
 }
 
 /// What is to become of a request.

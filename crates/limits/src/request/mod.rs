@@ -15,7 +15,6 @@ pub use config::{Algorithm, LimitConfig, ShowHeaders};
 pub use future::LimitFuture;
 pub use layer::{LimitLayer, LimitService, LimitedUser};
 
-pub(crate) use key::sign;
 pub(crate) use layer::asked::above;
 pub(crate) use layer::without_root;
 pub(crate) use place::{Common, Place};

@@ -1,16 +1,20 @@
 //! Which requests a limit is for.
 
 use http::Method;
-use panoply_core::Networks;
+use panoply_core::{HostNames, Networks};
 
 use super::config::LimitConfig;
+use super::key::sign;
 use crate::Error;
 use crate::exempt::exempt;
 use crate::login::canonical;
+use crate::names::{names, sign_of};
 
-/// A path, what may lie below it, and methods.
+/// A path, what may lie below it, methods, and names.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
+    /// The names under which it is there; all of the site's without any.
+    pub(super) names: Option<HostNames>,
     pub(super) path: String,
     pub(super) below: bool,
     pub(super) methods: Vec<Method>,
@@ -22,12 +26,12 @@ impl Place {
         (whole || self.below) && have(&self.methods, method)
     }
 
-    pub(crate) fn methods(&self) -> &[Method] {
-        &self.methods
-    }
-
     pub(crate) fn path(&self) -> &str {
         &self.path
+    }
+
+    pub(crate) const fn names(&self) -> Option<&HostNames> {
+        self.names.as_ref()
     }
 
     pub(crate) const fn is_for_all_methods(&self) -> bool {
@@ -47,6 +51,8 @@ pub(crate) struct Common {
     pub(crate) place: Place,
     pub(crate) name: String,
     pub(crate) exempt: Networks,
+    /// What tells it from limits of the same path in other layers, unless it has a name and is for all of the site's.
+    pub(crate) sign: u64,
 }
 
 impl LimitConfig {
@@ -92,13 +98,19 @@ impl LimitConfig {
             })
         };
         let methods: Result<Vec<Method>, Error> = self.methods.iter().map(method).collect();
+        let methods = methods?;
+        let names = names(self.domains.as_deref())?;
+        let settings = || sign(self.points, self.window.0, &methods);
+        let sign = self.name.is_none().then(settings).unwrap_or_default();
         Ok(Common {
+            sign: names.as_ref().map_or(sign, |names| sign_of(names, sign)),
             name,
             exempt: exempt(&self.exempt)?,
             place: Place {
                 below: self.path.ends_with('/'),
                 path: canonical(&self.path).into_owned(),
-                methods: methods?,
+                methods,
+                names,
             },
         })
     }

@@ -79,6 +79,11 @@ fn what_was_meant_is_found_wherever_it_is() {
     );
     assert_eq!(said("body", &limits), "did you mean `body_bytes`?");
     assert_eq!(said("url", &limits), "");
+    // What is for some names says so in one word.
+    for word in ["domain", "server_name", "hosts", "hostnames"] {
+        let limit = ["path", "domains", "methods", "points"];
+        assert_eq!(said(word, &limit), "did you mean `domains`?", "{word}");
+    }
     assert_eq!(
         said("trusted_proxies", &limits),
         "did you mean `client.trusted_proxies`?"

@@ -4,8 +4,10 @@ use proptest::prelude::*;
 use super::*;
 
 fn hosts(names: &[&str]) -> Hosts {
+    let mut written = HostNames::default();
+    names.iter().try_for_each(|name| written.add(name)).unwrap();
     Hosts {
-        written: Names::new(names.iter().copied()),
+        written,
         enforced: true,
         ..Hosts::default()
     }

@@ -84,4 +84,9 @@ fn of_two_names_either_is_held_to_the_table() {
         .headers_mut()
         .insert(HOST, "a.test".parse().unwrap());
     assert_eq!(ask(&layer, request).status(), 404);
+    // Of what is no host some apps make one.
+    let odd = "admin.a.test:99999".parse().unwrap();
+    let mut request = self::request("http://a.test/", Some("198.51.100.1:1"));
+    request.headers_mut().insert(HOST, odd);
+    assert_eq!(ask(&layer, request).status(), 404);
 }

@@ -61,3 +61,36 @@ async fn those_without_a_name_in_two_layers_count_apart() {
     assert_eq!(outer.scan(BAD, 2).await, [404, 404]);
     assert_eq!(inner.scan(BAD, 4).await, [404, 404, 404, 404]);
 }
+
+#[tokio::test]
+async fn one_for_some_names_counts_what_is_asked_for_under_them() {
+    let limit = || LimitConfig::new(2, MINUTE).answers([404]).lock(HOUR);
+    let limits = [
+        limit().name("a").domains(["a.test"]),
+        limit().name("b").domains(["b.test"]),
+    ];
+    let node = node(&ManualClock::new(), &limits);
+    let mut number = 0;
+    let mut ask = async |client: &str, host: Option<&str>| {
+        number += 1;
+        let mut request = request(client, &format!("/x{number}"));
+        if let Some(host) = host {
+            request.headers_mut().insert("host", host.parse().unwrap());
+        }
+        node.ask(request).await.status().as_u16()
+    };
+    // Two under each of the two are not three under one.
+    for (host, expected) in [
+        (Some("c.test"), 404),
+        (Some("A.test:80"), 404),
+        (Some("b.test."), 404),
+        (Some("a.test"), 404),
+        (Some("c.test"), 429),
+    ] {
+        assert_eq!(ask(BAD, host).await, expected, "{host:?}");
+    }
+    // Who names nobody may mean either.
+    for expected in [404, 404, 429] {
+        assert_eq!(ask(GOOD, None).await, expected);
+    }
+}

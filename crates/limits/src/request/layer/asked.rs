@@ -7,13 +7,14 @@ use panoply_core::PathIndex;
 
 use super::{Asked, Counted, LimitLayer, without_root};
 use crate::login::{behind_program, canonical, without_steps};
+use crate::names::Hosts;
 use crate::original::original;
 use crate::request::key::key;
 use crate::request::preflight::is_preflight;
 
 impl LimitLayer {
     /// The limits of a request, each with the key under which it is counted there.
-    pub(super) fn asked<B>(&self, request: &Request<B>) -> Asked {
+    pub(in crate::request) fn asked<B>(&self, request: &Request<B>) -> Asked {
         let mut asked = Asked::new();
         if self.0.limits.is_empty() {
             return asked;
@@ -21,9 +22,11 @@ impl LimitLayer {
         let (uri, whole) = (request.uri(), original(request.extensions(), request.uri()));
         let path = canonical(whole.path());
         let preflight = is_preflight(request);
+        let hosts = Hosts::of(request);
         let mut count = |number: usize, is_whole: bool| {
             if let Some(limit) = self.0.limits.get(number)
                 && limit.covers(request.method(), is_whole)
+                && hosts.may_mean(limit.names.as_ref())
                 && !limit.spares(request)
                 && !asked.iter().any(|asked| asked.number == number)
             {

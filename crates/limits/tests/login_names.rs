@@ -1,0 +1,236 @@
+//! Logins under some of the site's names alone.
+
+#![expect(clippy::unwrap_used, reason = "a test says no by panicking")]
+
+use std::sync::Arc;
+
+use http::Request;
+use http_body_util::Full;
+use panoply_core::{ClientAddress, CounterStore, ManualClock, Scheme, Secret};
+use panoply_limits::{LoginConfig, LoginLayer};
+use panoply_store_memory::MemoryStore;
+
+mod site;
+
+use site::{App, Body, Site};
+
+/// A site with these logins, and with the usual ones under all other names.
+fn site(logins: impl IntoIterator<Item = LoginConfig>) -> Site {
+    let clock = ManualClock::new();
+    let store: Arc<dyn CounterStore> =
+        Arc::new(MemoryStore::builder().clock(clock.clone()).build());
+    let secret = Secret::new(vec![7; 32]);
+    let build = |login: LoginConfig| login.build(Arc::clone(&store), &secret).unwrap();
+    let usual = build(LoginConfig::usual());
+    Site {
+        layer: LoginLayer::all(logins.into_iter().map(build)).or_elsewhere(&usual),
+        app: App::default(),
+        clock,
+    }
+}
+
+fn shop() -> LoginConfig {
+    LoginConfig::route("/login")
+        .domains(["Shop.test", "*.shop.test"])
+        .username("kunde")
+}
+
+fn wiki() -> LoginConfig {
+    LoginConfig::route("/login")
+        .domains(["wiki.test"])
+        .username("who.name")
+}
+
+/// What a request says of whom it asks: the host of its target, `Host`, and what a trusted proxy says.
+type Asks<'a> = (&'a str, &'a [&'a str], Option<&'a str>);
+
+fn post((target, hosts, forwarded): Asks<'_>, client: u8, body: &str) -> Request<Body> {
+    let mut request = Request::post(target);
+    if body.starts_with('{') {
+        request = request.header("content-type", "application/json");
+    }
+    for host in hosts {
+        request = request.header("host", *host);
+    }
+    let mut request = request.body(Full::from(body.to_owned())).unwrap();
+    let peer = format!("203.0.113.{client}:1").parse().unwrap();
+    let client = ClientAddress::direct(peer, Scheme::Https);
+    let client = client.with_host(forwarded.map(|host| host.parse().unwrap()));
+    request.extensions_mut().insert(client);
+    request
+}
+
+async fn status(site: &Site, asks: Asks<'_>, client: u8, body: &str) -> u16 {
+    site.ask(post(asks, client, body)).await.status().as_u16()
+}
+
+/// How many of twenty guesses, each from another client so that the user alone is counted, come to the app.
+async fn guesses(site: &Site, asks: Asks<'_>, body: &str) -> usize {
+    for client in 0..20 {
+        status(site, asks, client, body).await;
+    }
+    site.tried()
+}
+
+#[tokio::test]
+async fn two_of_one_path_read_their_own_fields_and_count_apart() {
+    let site = site([shop(), wiki()]);
+    let [by_shop, by_wiki] = ["kunde=ada&x=a", r#"{"who":{"name":"ada"}}"#];
+    for (host, body) in [
+        ("shop.test", by_shop),
+        ("WIKI.test:8443", by_wiki),
+        ("other.test", "username=ada"),
+    ] {
+        assert_eq!(
+            guesses(&site, ("/login", &[host], None), body).await,
+            10,
+            "{host}"
+        );
+    }
+    // Ada is locked at each by now, and those of one list are one.
+    for (host, body, expected) in [
+        ("www.shop.test.", by_shop, 429),
+        ("wiki.test", by_wiki, 429),
+        ("other.test", "username=ada", 429),
+        // Nobody that is read at the one is somebody at the other.
+        ("shop.test", by_wiki, 401),
+        ("wiki.test", "username=ada", 401),
+    ] {
+        let asks = ("/login", &[host][..], None);
+        assert_eq!(
+            status(&site, asks, 30, body).await,
+            expected,
+            "{host} {body}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn where_no_login_speaks_of_a_name_the_usual_ones_are_guarded() {
+    let enter = LoginConfig::route("/enter").domains(["a.test", "192.0.2.7"]);
+    let site = site([enter]);
+    for (path, host, expected) in [
+        ("/enter", "a.test", 10),
+        ("/login", "a.test", 20),
+        ("/enter", "192.0.2.7", 10),
+        ("/login", "192.0.2.7", 20),
+        ("/enter", "b.test", 20),
+        ("/login", "b.test", 10),
+        ("/x/wp-login.php", "b.test", 10),
+        // Who says nothing that can be told may mean each.
+        ("/enter", "192.0.2.8", 10),
+        ("/login", "192.0.2.8", 10),
+        ("/login", "[2001:db8::1]:443", 10),
+        ("/enter", "a.test:99999", 10),
+    ] {
+        let body = format!("username={host}{path}&password=x");
+        let asks = (path, &[host][..], None);
+        assert_eq!(guesses(&site, asks, &body).await, expected, "{host}{path}");
+    }
+    for path in ["/enter", "/login"] {
+        assert_eq!(guesses(&site, (path, &[], None), "username=eve").await, 10);
+    }
+}
+
+/// Whichever name its app takes, its guard has counted the guess.
+#[tokio::test]
+async fn a_second_name_leads_past_no_guard() {
+    let lax: LoginConfig = toml::from_str(
+        "path = \"/login\"\ndomains = [\"shop.test\"]\nusername = \"kunde\"\npair = false\nuser = false\n\
+         names = false\nclient = false\ndry_run = true",
+    )
+    .unwrap();
+    let both = r#"{"kunde":"decoy NUMBER","who":{"name":"NAME"}}"#;
+    let ways: [Asks<'_>; 6] = [
+        ("http://shop.test/login", &["wiki.test"], None),
+        ("http://wiki.test/login", &["shop.test"], None),
+        ("/login", &["shop.test", "wiki.test"], None),
+        ("/login", &["wiki.test"], Some("shop.test")),
+        ("/login", &["shop.test"], Some("wiki.test")),
+        ("http://shop.test/login", &["wiki.test:99999"], None),
+    ];
+    let site = site([lax, wiki()]);
+    for (number, asks) in ways.into_iter().enumerate() {
+        let user = format!("ada{number}");
+        let mut tried = 0;
+        for client in 0..20 {
+            let body = both.replace("NUMBER", &client.to_string());
+            status(&site, asks, client, &body.replace("NAME", &user)).await;
+            tried += site.tried();
+        }
+        assert_eq!(tried, 10, "{asks:?}");
+        // So does he who asks for the wiki alone.
+        let alone = format!(r#"{{"who":{{"name":"{user}"}}}}"#);
+        assert_eq!(
+            status(&site, ("/login", &["wiki.test"], None), 99, &alone).await,
+            429
+        );
+    }
+}
+
+/// Where one of the two refuses, the other has counted nothing, and a success is one for both.
+#[tokio::test]
+async fn what_one_refuses_no_other_counts_and_a_success_is_given_back_by_both() {
+    let site = site([shop(), wiki()]);
+    let asks: Asks<'_> = ("/login", &["shop.test"], Some("wiki.test"));
+    let body = r#"{"kunde":"bob","who":{"name":"bob"}}"#;
+    for _ in 0..30 {
+        let right = body.replace("{\"kunde", "{\"password\":\"right\",\"kunde");
+        assert_eq!(status(&site, asks, 1, &right).await, 200, "{right}");
+    }
+    assert_eq!(site.tried(), 30);
+    assert_eq!(
+        guesses(&site, ("/login", &["wiki.test"], None), body).await,
+        10
+    );
+    assert_eq!(guesses(&site, asks, body).await, 0);
+    // Bob of the shop has all his guesses left.
+    assert_eq!(
+        guesses(&site, ("/login", &["shop.test"], None), body).await,
+        10
+    );
+}
+
+#[tokio::test]
+async fn one_for_a_name_says_more_than_one_for_all_wherever_it_is_written() {
+    let general = LoginConfig::route("/login").username("user");
+    let logins = [general, LoginConfig::route("/enter"), shop()];
+    let site = site(logins);
+    for (path, host, body, expected) in [
+        ("/login", "shop.test", "kunde=a&user=x", 10),
+        ("/enter", "shop.test", "username=b", 10),
+        ("/login", "b.test", "user=c&kunde=x", 10),
+        ("/login", "10.0.0.1", "user=d&kunde=d", 10),
+    ] {
+        let asks = (path, &[host][..], None);
+        assert_eq!(guesses(&site, asks, body).await, expected, "{host}{path}");
+    }
+    // Neither the other's field nor the usual ones are looked at.
+    for (host, body) in [("shop.test", "user=e"), ("b.test", "kunde=e&username=f")] {
+        let asks = ("/login", &[host][..], None);
+        assert_eq!(guesses(&site, asks, body).await, 20, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn those_of_a_realm_that_is_written_count_together() {
+    let of = |name: &str| {
+        LoginConfig::route("/login")
+            .domains([name])
+            .realm("company")
+    };
+    let site = site([of("a.test"), of("b.test")]);
+    let asks = |host: &'static [&'static str]| ("/login", host, None);
+    assert_eq!(guesses(&site, asks(&["a.test"]), "username=ada").await, 10);
+    assert_eq!(guesses(&site, asks(&["b.test"]), "username=ada").await, 0);
+}
+
+#[test]
+fn names_that_are_none_are_told_with_what_to_write() {
+    for names in [&[][..], &["a.*"], &["a.test/x"]] {
+        let login = LoginConfig::route("/login").domains(names.iter().copied());
+        let store = Arc::new(MemoryStore::default());
+        let error = login.build(store, &Secret::new(vec![7; 32])).unwrap_err();
+        assert_eq!(error.key(), "domains");
+    }
+}
