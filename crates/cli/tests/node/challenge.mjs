@@ -21,7 +21,6 @@ export async function challenge({ visit, browser }, origin, shots) {
   await page.fill('textarea', 'a long letter');
   await page.context().clearCookies();
   await page.click('button');
-  await page.waitForSelector('#asked');
   await page.waitForFunction(() => document.querySelector('#asked')?.textContent.includes('/sent'));
   seen.sent = await page.textContent('#asked');
 

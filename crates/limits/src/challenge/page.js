@@ -1,7 +1,7 @@
 (async () => {
   'use strict';
   const find = (id) => document.getElementById(id);
-  const { at, task, seed, bits } = find('task').dataset;
+  const { at, task, seed, bits, form } = find('task').dataset;
   const say = (text) => {
     find('said').textContent = text;
   };
@@ -39,40 +39,39 @@
   W[10] = 0x80000000;
   W[15] = 320;
 
-  /** The rounds of SHA-256 (FIPS 180-4) from one to another; what it begins and ends with are eight words. */
-  const rounds = (from, to, state) => {
-    let [a, b, c, d, e, f, g, h] = state;
-    for (let i = from; i < to; i++) {
-      const s1 = ((e >>> 6) | (e << 26)) ^ ((e >>> 11) | (e << 21)) ^ ((e >>> 25) | (e << 7));
-      const t1 = (h + s1 + ((e & f) ^ (~e & g)) + K[i] + W[i]) | 0;
-      const s0 = ((a >>> 2) | (a << 30)) ^ ((a >>> 13) | (a << 19)) ^ ((a >>> 22) | (a << 10));
-      const t2 = (s0 + ((a & b) ^ (a & c) ^ (b & c))) | 0;
-      h = g;
-      g = f;
-      f = e;
-      e = (d + t1) | 0;
-      d = c;
-      c = b;
-      b = a;
-      a = (t1 + t2) | 0;
-    }
-    return [a, b, c, d, e, f, g, h];
-  };
-  // The first eight words are the same for all tries.
-  const begun = rounds(0, 8, START);
+  // SHA-256 (FIPS 180-4) of one block. The first eight words are the same for all tries, and so is the state behind them.
+  const BEHIND = START.map((word) => word | 0);
+  for (let i = 0; i < 8; i++) {
+    const [a, b, c, d, e, f, g, h] = BEHIND;
+    const t = h + (((e >>> 6) | (e << 26)) ^ ((e >>> 11) | (e << 21)) ^ ((e >>> 25) | (e << 7))) + (g ^ (e & (f ^ g))) + K[i] + W[i];
+    const u = (((a >>> 2) | (a << 30)) ^ ((a >>> 13) | (a << 19)) ^ ((a >>> 22) | (a << 10))) + ((a & b) | (c & (a | b)));
+    BEHIND.splice(0, 8, (t + u) | 0, a, b, c, (d + t) | 0, e, f, g);
+  }
+  const [A, B, C, D, E, F, G, H] = BEHIND;
 
   /** The first 32 bits of the hash of the task with a number. */
   const hash = (n) => {
     W[8] = n / 4294967296;
     W[9] = n;
-    for (let i = 16; i < 64; i++) {
-      const x = W[i - 15];
-      const y = W[i - 2];
-      const s0 = ((x >>> 7) | (x << 25)) ^ ((x >>> 18) | (x << 14)) ^ (x >>> 3);
-      const s1 = ((y >>> 17) | (y << 15)) ^ ((y >>> 19) | (y << 13)) ^ (y >>> 10);
-      W[i] = W[i - 16] + s0 + W[i - 7] + s1;
+    let a = A, b = B, c = C, d = D, e = E, f = F, g = G, h = H;
+    for (let i = 8; i < 64; i++) {
+      if (i > 15) {
+        const x = W[i - 15];
+        const y = W[i - 2];
+        W[i] = W[i - 16] + W[i - 7] + (((x >>> 7) | (x << 25)) ^ ((x >>> 18) | (x << 14)) ^ (x >>> 3))
+          + (((y >>> 17) | (y << 15)) ^ ((y >>> 19) | (y << 13)) ^ (y >>> 10));
+      }
+      const t = (h + (((e >>> 6) | (e << 26)) ^ ((e >>> 11) | (e << 21)) ^ ((e >>> 25) | (e << 7))) + (g ^ (e & (f ^ g))) + K[i] + W[i]) | 0;
+      h = g;
+      g = f;
+      f = e;
+      e = (d + t) | 0;
+      d = c;
+      c = b;
+      b = a;
+      a = (t + (((b >>> 2) | (b << 30)) ^ ((b >>> 13) | (b << 19)) ^ ((b >>> 22) | (b << 10))) + ((b & c) | (d & (b | c)))) | 0;
     }
-    return (rounds(8, 64, begun)[0] + START[0]) >>> 0;
+    return (a + START[0]) >>> 0;
   };
 
   // Unlike a timer, it is not slowed down in the background.
@@ -107,8 +106,12 @@
     if (sent.status === 201 && (await fetch(at, { cache: 'no-store' })).status === 403) {
       return stop('The task is solved, but your browser did not keep the cookie that says so. Please allow cookies for this site.');
     }
-    find('bar').value = 1;
-    say('Done. Loading the page…');
+    if (form) {
+      stop('Done. What you have sent did not arrive yet: please let your browser send it again when it asks.');
+    } else {
+      find('bar').value = 1;
+      say('Done. Loading the page…');
+    }
     location.reload();
   } catch {
     stop('The site could not be reached.');

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName};
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Method, Request, Response};
 use panoply_core::{PageOfItsOwn, Refusal, RequestId};
 
 use super::layer::CHALLENGE_PATH;
@@ -17,12 +17,12 @@ const SCRIPT: &str = include_str!("page.js");
 
 const STYLE: &str = include_str!("page.css");
 
-/// By hashes, so that nothing else runs in it, whatever the site's own policy allows.
+/// By hashes, so that nothing else runs in it, whatever the site's own policy allows. To send a form again is to send one.
 static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
     let hash = |text: &str| STANDARD.encode(digest(&SHA256, text.as_bytes()));
     let policy = format!(
         "default-src 'none';script-src 'sha256-{}';style-src 'sha256-{}';connect-src 'self';base-uri 'none';\
-         form-action 'none';frame-ancestors 'self'",
+         form-action 'self';frame-ancestors 'self'",
         hash(SCRIPT),
         hash(STYLE)
     );
@@ -40,7 +40,8 @@ pub(super) fn answer<B>(
 ) -> Response<Bytes> {
     let mut response = refusal.answer_to(request);
     let id: Option<&RequestId> = request.extensions().get();
-    let page = page(task, bits, id);
+    let sends = !matches!(*request.method(), Method::GET | Method::HEAD);
+    let page = page(task, bits, sends, id);
     let headers = response.headers_mut();
     headers.insert(CONTENT_LENGTH, HeaderValue::from(page.len()));
     let html = HeaderValue::from_static("text/html; charset=utf-8");
@@ -52,7 +53,9 @@ pub(super) fn answer<B>(
     response
 }
 
-fn page(task: &str, bits: u8, id: Option<&RequestId>) -> String {
+fn page(task: &str, bits: u8, sends: bool, id: Option<&RequestId>) -> String {
+    // A browser asks before it sends a form again, and may be told no.
+    let form = if sends { " data-form=yes" } else { "" };
     let seed = seed(task);
     let seed: String = seed.iter().map(|byte| format!("{byte:02x}")).collect();
     let id = id.map(|id| format!("<p><small>Request {id}</small></p>"));
@@ -62,7 +65,7 @@ fn page(task: &str, bits: u8, id: Option<&RequestId>) -> String {
         "<!doctype html><html lang=en><meta charset=utf-8>\
          <meta name=viewport content=\"width=device-width\"><meta name=robots content=noindex>\
          <title>One moment</title><style>{STYLE}</style>\
-         <main id=task data-at=\"{CHALLENGE_PATH}\" data-task=\"{task}\" data-seed=\"{seed}\" data-bits=\"{bits}\">\
+         <main id=task data-at=\"{CHALLENGE_PATH}\" data-task=\"{task}\" data-seed=\"{seed}\" data-bits=\"{bits}\"{form}>\
          <h1>One moment, please</h1>\
          <p>This site is making sure that it is a browser that asks. Yours is solving a small task for it, and the page \
          will load by itself.</p>\
