@@ -322,8 +322,8 @@ const LIMITS: &str = r#"
 #prefix = "/upload"
 #body_bytes = "200MiB"
 
-# `panoply challenge on` gives browsers a task before they are let in, and refuses whatever else asks, but for this;
-# with `paths` it always does, below them.
+# `panoply challenge on` gives browsers a task before they are let in, and refuses what else asks,
+# but for this; below `paths` that is always so.
 #[challenge]
 #paths = ["/search"]
 #except = ["/api/webhooks/"]

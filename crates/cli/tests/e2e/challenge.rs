@@ -207,6 +207,13 @@ fn chromium_works_and_ends_at_the_page_that_was_asked_for() {
         sent.contains("text=a+long+letter") && sent.contains("POST"),
         || sent,
     );
+    for forged in seen["forged"].as_array().unwrap() {
+        let refused = forged
+            .as_str()
+            .unwrap_or_default()
+            .contains("Only browsers are let in");
+        wrong.check(refused, || forged.to_string());
+    }
     // Whoever keeps no cookies is told so, and nothing goes round.
     let refuses = seen["withoutCookies"]
         .as_str()

@@ -1,7 +1,7 @@
 // The task of `[challenge]` in a browser.
 
 /** Solves it, sends a form without a pass, and does without cookies and without script. */
-export async function challenge({ visit, browser }, origin, shots) {
+export async function challenge({ visit, elsewhere, browser }, origin, shots) {
   const worked = [];
   const watch = (page) => page.on('response', (response) => {
     if (response.status() === 403 && response.request().isNavigationRequest()) worked.push(response.url());
@@ -23,6 +23,21 @@ export async function challenge({ visit, browser }, origin, shots) {
   await page.click('button');
   await page.waitForFunction(() => document.querySelector('#asked')?.textContent.includes('/sent'));
   seen.sent = await page.textContent('#asked');
+
+  // What another site sends is not sent again, as if it were of this one: with a pass or without.
+  const evil = await elsewhere(`<form method="post" action="${origin}/sent"><button name="text" value="forged">Win</button></form>`);
+  seen.forged = [];
+  for (const first of [false, true]) {
+    const victim = await visit();
+    if (first) {
+      await victim.goto(`${origin}/`);
+      await victim.waitForSelector('#asked');
+    }
+    await victim.goto(evil);
+    await Promise.all([victim.waitForNavigation(), victim.click('button')]);
+    await victim.waitForTimeout(1500);
+    seen.forged.push(await victim.textContent('body'));
+  }
 
   // No cookie is kept.
   const other = await visit();

@@ -5,12 +5,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::{Entry, SET_COOKIE};
-use http::{HeaderMap, HeaderValue, Response};
+use http::header::SET_COOKIE;
+use http::{HeaderValue, Response};
 use panoply_core::{RefusedOr, keep_private};
 use pin_project_lite::pin_project;
 
-use super::layer::is_pass;
+use super::cookies::withhold;
 
 pin_project! {
     /// The future of [`ChallengeService`](super::ChallengeService).
@@ -71,23 +71,5 @@ where
             }
         }
         polled
-    }
-}
-
-/// Takes out what would set a pass.
-fn withhold(headers: &mut HeaderMap) {
-    let sets = |value: &HeaderValue| {
-        let name = value.as_bytes().split(|byte| matches!(byte, b'=' | b';'));
-        name.take(1).any(|name| is_pass(name.trim_ascii()))
-    };
-    if !headers.get_all(SET_COOKIE).iter().any(sets) {
-        return;
-    }
-    if let Entry::Occupied(entry) = headers.entry(SET_COOKIE) {
-        let (name, all) = entry.remove_entry_mult();
-        let kept: Vec<HeaderValue> = all.filter(|value| !sets(value)).collect();
-        for value in kept {
-            headers.append(&name, value);
-        }
     }
 }

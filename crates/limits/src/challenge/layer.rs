@@ -7,17 +7,19 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use http::header::{ACCEPT, CACHE_CONTROL, COOKIE, SET_COOKIE, UPGRADE};
-use http::uri::Scheme as UriScheme;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
-use panoply_cookies::{KeyRing, SameSite, SetCookie, pairs};
+use http::header::{CACHE_CONTROL, SET_COOKIE};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use panoply_cookies::{KeyRing, SameSite, SetCookie};
 use panoply_core::{ClientAddress, Clock, HostName, Refusal, Secret};
-use smallvec::SmallVec;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::asks::{asks_for_a_page, is_https, may_renew};
 use super::config::{Challenge, ChallengeConfig};
+use super::cookies::{NAMES, take_passes};
 use super::future::{After, ChallengeFuture};
 use super::page;
 use super::pass::{Pass, Standing};
@@ -32,12 +34,6 @@ pub const CHALLENGE_PATH: &str = "/.well-known/panoply/challenge";
 
 /// What a solution is sent in: a header, so that no body has to be read, and so that no other site's page can send one.
 pub(super) const SOLUTION: HeaderName = HeaderName::from_static("panoply-solution");
-
-/// The cookie of a pass, by HTTPS and without.
-pub(super) const NAMES: [&str; 2] = ["__Host-panoply-pass", "panoply-pass"];
-
-/// As many passes of one request are looked at.
-const MOST: usize = 4;
 
 /// The rules: of the page, of what is no page, and of what is no solution.
 const PAGE: &str = "challenge/page";
@@ -119,7 +115,9 @@ impl ChallengeLayer {
         crate::counter_keys(secret)?;
         let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose());
         let own = hmac::sign(&key, b"panoply challenge keys 1");
-        KeyRing::new([Secret::new(own.as_ref().to_vec())]).map_err(|_| Error::NoRandom)
+        // A key is a line of text, and one with few letters is taken for a word that everybody knows.
+        let line = URL_SAFE_NO_PAD.encode(own);
+        KeyRing::from_text(&line).map_err(|_| Error::NoRandom)
     }
 
     /// The list that says whether it is asked everywhere.
@@ -193,6 +191,12 @@ impl ChallengeLayer {
         below.any(|below| places.iter().any(|place| place.lies(below, except)))
     }
 
+    /// Whether another one of the same layer stands around it, and has taken the pass off.
+    fn has_asked<B>(&self, request: &Request<B>) -> bool {
+        let within = request.extensions().get::<Within>();
+        within.is_some_and(|Within(other)| Arc::ptr_eq(&self.0, &other.0))
+    }
+
     fn spares(&self, client: &ClientAddress) -> bool {
         let spares = self.0.spares.as_ref();
         self.0.challenge.exempt.contains(client.ip()) || spares.is_some_and(|is| is(client))
@@ -261,7 +265,7 @@ impl ChallengeLayer {
 
     /// What is answered to whoever has no pass.
     fn turn_away<B>(&self, request: &Request<B>, caller: &Caller) -> Response<Bytes> {
-        if !asks_for_a_page(request.headers()) {
+        if !asks_for_a_page(request) {
             return refusal(PASS).answer_to(request);
         }
         let bits = self.0.challenge.work;
@@ -286,34 +290,6 @@ fn empty(status: StatusCode) -> Response<Bytes> {
     let no_store = HeaderValue::from_static("no-store");
     answer.headers_mut().insert(CACHE_CONTROL, no_store);
     answer
-}
-
-/// Whether a browser asks for a page that it will show: what a script asks for it would only be handed.
-fn asks_for_a_page(headers: &HeaderMap) -> bool {
-    let mode = headers.get("sec-fetch-mode");
-    let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
-    mode.is_none_or(|mode| mode == "navigate")
-        && accept.is_some_and(|accept| accept.contains("text/html"))
-        && !headers.contains_key(UPGRADE)
-}
-
-/// Whether an answer may bring a newer pass: what a page is made of is often kept, and there is much of it.
-fn may_renew(headers: &HeaderMap) -> bool {
-    let dest = headers.get("sec-fetch-dest").map(HeaderValue::as_bytes);
-    matches!(
-        dest,
-        None | Some(b"document" | b"empty" | b"iframe" | b"frame")
-    )
-}
-
-pub(super) fn is_pass(name: &[u8]) -> bool {
-    NAMES.iter().any(|own| own.as_bytes() == name)
-}
-
-fn is_https<B>(request: &Request<B>) -> bool {
-    let client = request.extensions().get::<ClientAddress>();
-    let by_line = || request.uri().scheme() == Some(&UriScheme::HTTPS);
-    client.map_or_else(by_line, ClientAddress::is_https)
 }
 
 /// The pass that came with a request.
@@ -353,47 +329,9 @@ impl ChallengeLayer {
     }
 }
 
-/// Takes all passes out of the cookies; gives those that may be one.
-fn take_passes(headers: &mut HeaderMap, https: bool) -> SmallVec<[Vec<u8>; 1]> {
-    let [own, plain] = NAMES;
-    let name = if https { own } else { plain }.as_bytes();
-    let mut passes = SmallVec::new();
-    let mut has_any = false;
-    for line in headers.get_all(COOKIE) {
-        for pair in pairs(line.as_bytes()).filter(|pair| is_pass(pair.name)) {
-            has_any = true;
-            if pair.name == name && passes.len() < MOST {
-                passes.push(pair.value.to_vec());
-            }
-        }
-    }
-    if has_any {
-        let lines: Vec<HeaderValue> = headers.get_all(COOKIE).iter().cloned().collect();
-        headers.remove(COOKIE);
-        for line in lines {
-            if let Some(line) = without_passes(line) {
-                headers.append(COOKIE, line);
-            }
-        }
-    }
-    passes
-}
-
-/// The rest of a line of cookies, as it came; none if nothing is left of it.
-fn without_passes(line: HeaderValue) -> Option<HeaderValue> {
-    let is_one = |piece: &&[u8]| pairs(piece).any(|pair| is_pass(pair.name));
-    let pieces = line.as_bytes().split(|byte| *byte == b';');
-    let (passes, rest): (Vec<&[u8]>, Vec<&[u8]>) = pieces.partition(is_one);
-    if passes.is_empty() {
-        return Some(line);
-    }
-    let rest = rest.join(&b';');
-    let rest = rest.trim_ascii();
-    if rest.is_empty() {
-        return None;
-    }
-    HeaderValue::from_bytes(rest).ok()
-}
+/// A layer within which a request is, in its extensions.
+#[derive(Clone)]
+struct Within(ChallengeLayer);
 
 impl<S> Layer<S> for ChallengeLayer {
     type Service = ChallengeService<S>;
@@ -427,7 +365,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        if self.layer.is_idle() {
+        if self.layer.is_idle() || self.layer.has_asked(&request) {
             return ChallengeFuture::passed(self.inner.call(request), After::Nothing);
         }
         let layer = &self.layer;
@@ -438,6 +376,7 @@ where
         if shown.standing == Standing::None && layer.is_asked(&request) {
             return ChallengeFuture::answered(layer.turn_away(&request, &shown.caller));
         }
+        request.extensions_mut().insert(Within(layer.clone()));
         let ages = match shown.standing {
             Standing::None => false,
             Standing::Good => shown.stale,

@@ -3,7 +3,9 @@
 //! Nothing is kept for anybody. The task is a sealed text, and so is the pass that its solution is given for, which
 //! the browser shows from then on; whoever has the keys can open both.
 
+mod asks;
 mod config;
+mod cookies;
 mod future;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;

@@ -57,7 +57,13 @@ fn page(task: &str, bits: u8, sends: bool, id: Option<&RequestId>) -> String {
     // A browser asks before it sends a form again, and may be told no.
     let form = if sends { " data-form=yes" } else { "" };
     let seed = seed(task);
-    let seed: String = seed.iter().map(|byte| format!("{byte:02x}")).collect();
+    let (high, low) = seed.split_at(16);
+    let half = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .fold(0, |all, byte| all << 8 | u128::from(*byte))
+    };
+    let seed = format!("{:032x}{:032x}", half(high), half(low));
     let id = id.map(|id| format!("<p><small>Request {id}</small></p>"));
     let id = id.unwrap_or_default();
     // A sealed text has letters, digits, `.`, `-` and `_`.

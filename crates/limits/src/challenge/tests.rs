@@ -8,15 +8,20 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, COOKIE, HOST, SET_COOKIE};
 use http::{Method, Request, Response, StatusCode};
 use panoply_cookies::KeyRing;
-use panoply_core::{ClientAddress, CounterKeys, ManualClock, PageOfItsOwn, Refusal, Scheme};
+use panoply_core::{
+    ClientAddress, CounterKeys, ManualClock, PageOfItsOwn, Refusal, Scheme, Secret,
+};
 use panoply_store_memory::MemoryStore;
 use tower::{ServiceExt as _, service_fn};
 use tower_layer::Layer as _;
 
-use super::layer::{NAMES, SOLUTION};
+use super::cookies::NAMES;
+use super::layer::SOLUTION;
 use super::solution::solve;
 use super::*;
-use crate::{Blocklist, Error};
+use crate::Blocklist;
+
+mod paths;
 
 const HTML: &str = "text/html,application/xhtml+xml,*/*;q=0.8";
 
@@ -98,7 +103,7 @@ impl Site {
         let sets = self.sets.clone();
         let app = service_fn(move |request: Request<()>| {
             let cookies = request.headers().get_all(COOKIE).iter();
-            let cookies: Vec<&[u8]> = cookies.map(|line| line.as_bytes()).collect();
+            let cookies: Vec<&[u8]> = cookies.map(http::HeaderValue::as_bytes).collect();
             let mut response = Response::new(Bytes::from(cookies.join(&b'|')));
             for value in &sets {
                 response
@@ -132,7 +137,9 @@ impl Site {
         };
         let (task, bits) = (value("task"), value("bits").parse().unwrap());
         let seed = super::solution::seed(&task);
-        let seed: String = { seed.iter() }.map(|byte| format!("{byte:02x}")).collect();
+        let seed: String = seed
+            .iter()
+            .fold(String::new(), |all, byte| format!("{all}{byte:02x}"));
         assert_eq!(value("seed"), seed);
         format!("{task} {}", solve(&task, bits))
     }
@@ -217,10 +224,22 @@ async fn a_browser_solves_a_task_and_is_let_in() {
 #[tokio::test]
 async fn whoever_is_no_browser_is_refused_in_his_own_form() {
     let site = Site::always();
+    // What another site has sent must not be sent again by a page of this one.
+    let form = || get("/").by(Method::POST);
+    let own = |site: &str, origin: &str| form().with("sec-fetch-site", site).with("origin", origin);
     for (ask, page) in [
         (get("/"), true),
         (get("/").by(Method::HEAD), true),
-        (get("/").by(Method::POST), true),
+        (get("/").by(Method::POST), false),
+        (own("same-origin", "null"), true),
+        (own("same-origin", "https://evil.example"), true),
+        (own("same-site", "https://shop.example"), false),
+        (own("cross-site", "https://shop.example"), false),
+        (own("none", "null"), false),
+        (form().with("origin", "https://shop.example"), true),
+        (form().with("origin", "https://evil.example"), false),
+        (form().with("origin", "null"), false),
+        (get("/").with("sec-fetch-site", "cross-site"), true),
         (get("/").with("sec-fetch-mode", "navigate"), true),
         (get("/").with("sec-fetch-mode", "cors"), false),
         (get("/").with("accept", "*/*"), false),
@@ -367,9 +386,9 @@ async fn networks_of_ipv6_are_one_client_and_a_phone_keeps_both_of_its_own() {
 async fn a_pass_ends_and_one_that_is_used_does_not() {
     let site = Site::always();
     let pass = site.pass(&get("/")).await;
-    let half = Duration::from_hours(6);
     let second = Duration::from_secs(1);
-    site.clock.advance(half - second);
+    let nearly = Duration::from_secs(6 * 3600 - 1);
+    site.clock.advance(nearly);
     let answer = site.ask(get("/").pass(&pass)).await;
     assert!(!answer.headers().contains_key(SET_COOKIE));
     site.clock.advance(second);
@@ -380,7 +399,7 @@ async fn a_pass_ends_and_one_that_is_used_does_not() {
     let answer = site.ask(get("/").pass(&pass)).await;
     let renewed = cookie(&answer);
     assert_eq!(answer.status(), 200);
-    site.clock.advance(half - second);
+    site.clock.advance(nearly);
     assert_eq!(site.status(get("/").pass(&pass)).await, 200);
     site.clock.advance(second);
     assert_eq!(site.status(get("/").pass(&pass)).await, 403);
@@ -429,7 +448,7 @@ async fn tasks_are_ones_own_and_are_solved_in_time_and_in_full() {
     assert!(refused(&elsewhere, &solution).await);
     let (task, number) = solution.split_once(' ').unwrap();
     let seed = super::solution::seed(task);
-    let wrong = (0..)
+    let wrong = (0..1000)
         .find(|n| super::solution::zeros(&seed, *n) < 4)
         .unwrap();
     for made_up in [
@@ -465,147 +484,4 @@ async fn tasks_are_ones_own_and_are_solved_in_time_and_in_full() {
         ..Site::always()
     };
     assert_eq!(harder.send(&get("/"), &solution).await.status(), 403);
-}
-
-#[tokio::test]
-async fn exceptions_hold_where_they_are_spelled_and_nowhere_else() {
-    let config = ChallengeConfig::new()
-        .paths(["/"])
-        .except(["/api/hooks/", "/feed"]);
-    let site = Site::new(&config.exempt(["198.51.100.0/24"]).work(4));
-    for open in [
-        "/robots.txt",
-        "/favicon.ico",
-        "/.well-known/security.txt",
-        "/health",
-        "/api/hooks/pay",
-        "/feed",
-        "/feed?x=/admin",
-    ] {
-        assert_eq!(site.status(get(open)).await, 200, "{open}");
-    }
-    for held in [
-        "/",
-        "/robots.txt/",
-        "/robots.txt/x",
-        "/Robots.txt",
-        "/robots.txt/../x",
-        "//robots.txt",
-        "/robots.txt;x",
-        "/robots%2etxt",
-        "/x/robots.txt",
-        "/robots.txt%00",
-        "/.well-known/../admin",
-        "/.well-known/..%2fadmin",
-        "/.well-known/%2e%2e/admin",
-        "/.well-known/..;/admin",
-        "/.well-known/..%5cadmin",
-        "/.well-known/%252e%252e/x",
-        "/.well-known",
-        "/.well-known/index.php/admin",
-        "/api/hooks",
-        "/api/hooks/..%2fadmin",
-        "/feed/",
-        "/healthy",
-        "/.well-known/panoply/x/../../../admin",
-    ] {
-        assert_eq!(site.status(get(held)).await, 403, "{held}");
-    }
-    // Nor where a header says that another path is meant.
-    let meant = get("/robots.txt").with("x-original-url", "/admin");
-    assert_eq!(site.status(meant).await, 403);
-    assert_eq!(site.status(get("/").from("198.51.100.7")).await, 200);
-}
-
-#[tokio::test]
-async fn paths_are_held_in_whatever_way_they_are_spelled() {
-    let site = Site::new(&ChallengeConfig::new().paths(["/search"]).work(4));
-    for open in ["/", "/searching", "/a/search"] {
-        assert_eq!(site.status(get(open)).await, 200, "{open}");
-    }
-    for held in [
-        "/search",
-        "/search/",
-        "/search?q=1",
-        "/SEARCH",
-        "/%73earch",
-        "//search",
-        "/a/../search",
-        "/a/%2e%2e/search",
-        "/search;x",
-        "/search.json",
-        "/./search",
-        "/%2573earch",
-    ] {
-        assert_eq!(site.status(get(held)).await, 403, "{held}");
-    }
-}
-
-#[tokio::test]
-async fn the_app_sets_no_pass() {
-    let mut site = Site::always();
-    site.sets = vec![
-        "a=1; Path=/",
-        "__Host-panoply-pass=x; Path=/; Secure",
-        "panoply-pass=; Max-Age=0",
-        "panoply-pass",
-        "panoply-passport=1",
-    ];
-    let pass = site.pass(&get("/")).await;
-    for hours in [0, 6] {
-        site.clock.advance(Duration::from_hours(hours));
-        let answer = site.ask(get("/").pass(&pass)).await;
-        let set = answer.headers().get_all(SET_COOKIE).iter();
-        let set: Vec<&str> = set.map(|value| value.to_str().unwrap()).collect();
-        assert_eq!(&set[..2], ["a=1; Path=/", "panoply-passport=1"]);
-        assert_eq!(set.len(), 2 + usize::from(hours > 0), "{set:?}");
-    }
-}
-
-#[tokio::test]
-async fn proxies_ask_in_their_own_name() {
-    let site = Site::always();
-    let config = ChallengeConfig::new().paths(["/"]);
-    let clock = Arc::new(site.clock.clone());
-    let layer = ChallengeLayer::new(&config, &site.keys, clock).unwrap();
-    let balancer = "192.0.2.1".parse::<std::net::IpAddr>().unwrap();
-    let layer = layer.sparing(move |client| client.ip() == balancer);
-    let site = Site { layer, ..site };
-    assert_eq!(site.status(get("/").from("192.0.2.1")).await, 200);
-    assert_eq!(site.status(get("/")).await, 403);
-}
-
-#[test]
-fn what_is_no_setting() {
-    let said = |text: &str| {
-        let config: ChallengeConfig = toml::from_str(text).unwrap();
-        config
-            .validate()
-            .map_err(|error| (error.key(), error.to_string()))
-    };
-    assert_eq!(said(""), Ok(()));
-    for (text, key, words) in [
-        (
-            "paths = [\"search\"]",
-            "paths",
-            "`search`, which is no path",
-        ),
-        ("paths = [\"/a/../b\"]", "paths", "which is no path"),
-        ("except = [\"/\"]", "except", "leaves nothing"),
-        ("except = [\"x\"]", "except", "which is no path"),
-        ("exempt = [\"0.0.0.0/0\", \"::/0\"]", "exempt", "everybody"),
-        ("exempt = [\"office\"]", "exempt", "`office`"),
-        ("work = 0", "work", "0 bits"),
-        ("work = 25", "work", "1 to 24"),
-        ("pass = \"30s\"", "pass", "`1m` to `30d`"),
-        ("pass = \"31days\"", "pass", "`1m` to `30d`"),
-    ] {
-        let (at, why) = said(text).unwrap_err();
-        assert!(at == key && why.contains(words), "{text}: {at}: {why}");
-    }
-    assert!(toml::from_str::<ChallengeConfig>("bits = 3").is_err());
-    assert!(matches!(
-        ChallengeConfig::new().work(30).validate(),
-        Err(Error::Value { .. })
-    ));
 }
