@@ -60,10 +60,15 @@ pub(super) struct Challenge {
     pub(super) pass: Duration,
 }
 
-/// What programs ask for that are no browsers and have a right to it.
-const EXCEPT: [&str; 10] = [
+/// What programs ask for that are no browsers and have a right to it, and browsers without cookies.
+const EXCEPT: [&str; 15] = [
     "/.well-known/",
     "/favicon.ico",
+    "/apple-touch-icon.png",
+    "/apple-touch-icon-precomposed.png",
+    "/manifest.json",
+    "/manifest.webmanifest",
+    "/site.webmanifest",
     "/robots.txt",
     "/sitemap.xml",
     "/sitemap_index.xml",

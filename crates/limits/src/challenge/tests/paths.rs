@@ -12,6 +12,7 @@ async fn exceptions_hold_where_they_are_spelled_and_nowhere_else() {
     for open in [
         "/robots.txt",
         "/favicon.ico",
+        "/manifest.json",
         "/.well-known/security.txt",
         "/health",
         "/api/hooks/pay",
