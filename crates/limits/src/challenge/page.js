@@ -18,7 +18,7 @@
     const name = 'panoply-challenge';
     try {
       const now = Date.now();
-      const before = JSON.parse(sessionStorage.getItem(name) ?? '[]').filter((at) => now - at < 60000);
+      const before = JSON.parse(sessionStorage.getItem(name) || '[]').filter((at) => now - at < 60000);
       sessionStorage.setItem(name, JSON.stringify([...before, now]));
       return before.length >= 4;
     } catch {
@@ -29,7 +29,7 @@
   const K = new Int32Array(64);
   for (let found = 0, n = 2; found < 64; n++) {
     let prime = true;
-    for (let d = 2; d * d <= n; d++) prime &&= n % d !== 0;
+    for (let d = 2; d * d <= n; d++) prime = prime && n % d !== 0;
     if (prime) K[found++] = Math.floor((Math.cbrt(n) % 1) * 4294967296);
   }
   const START = [0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19];
