@@ -5,6 +5,7 @@ use super::support;
 use std::time::Duration;
 
 use rustix::process::Signal;
+use support::upgrade::Last;
 use support::{Answer, App, Gateway, Verdicts, ask, curl, node, panoply, test_app, text, wait_for};
 
 const SMALL: &str = "[challenge]\npaths = [\"/\"]\nwork = 8\nexcept = [\"/hooks/\"]\n";
@@ -228,5 +229,28 @@ fn chromium_works_and_ends_at_the_page_that_was_asked_for() {
     wrong.check(noscript.contains("needs JavaScript"), || noscript);
     let said = seen["said"].to_string();
     wrong.check(!said.contains("Content Security Policy"), || said);
+    wrong.settle();
+}
+
+#[test]
+fn another_version_that_takes_over_asks_for_passes_and_takes_those_that_there_are() {
+    let app = App::start(&test_app("asked.mjs"));
+    let gateway = Gateway::before(&app.origin(), "[challenge]\nwork = 8\n");
+    let last = Last::of(&gateway);
+    let mut wrong = Verdicts::default();
+    let (done, said) = last.ask(&["challenge", "on"]);
+    wrong.check(
+        done && said.contains("until `panoply challenge off`"),
+        || said,
+    );
+    let own = pass(&gateway, "--http2");
+    let (done, said) = last.upgrade();
+    wrong.check(done, || said);
+    let status = |more: &[&str]| page(&gateway, "--http2", "/", more).status;
+    wrong.equal("without", status(&[]), 403);
+    wrong.equal("with", status(&["-H", &own]), 200);
+    let (done, said) = last.ask(&["challenge", "off"]);
+    wrong.check(done, || said);
+    wrong.equal("off", status(&[]), 200);
     wrong.settle();
 }
