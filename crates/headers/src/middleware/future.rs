@@ -68,3 +68,37 @@ fn has_a_policy_of_its_own<R>(response: &Response<R>) -> bool {
         && response.extensions().get::<PageOfItsOwn>().is_some()
         && response.headers().contains_key(CONTENT_SECURITY_POLICY)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use http::Request;
+    use tower::{ServiceExt as _, service_fn};
+    use tower_layer::Layer as _;
+
+    use super::*;
+    use crate::Headers;
+
+    #[tokio::test]
+    async fn a_page_of_ours_with_a_policy_of_its_own_is_reported_to_nobody() {
+        let sent = async |mark: bool| {
+            let app = service_fn(move |_: Request<()>| {
+                let response = Response::builder().status(StatusCode::FORBIDDEN);
+                let response = response.header("content-security-policy", "default-src 'none'");
+                let mut response = response.body(()).unwrap();
+                if mark {
+                    response.extensions_mut().insert(PageOfItsOwn::new());
+                }
+                async { Ok::<_, Infallible>(response) }
+            });
+            let learning = Headers::helmet().csp(|policy| policy.report_only(true));
+            let layer = learning.build().unwrap().layer();
+            let answer = layer.layer(app).oneshot(Request::new(())).await.unwrap();
+            let has = |name| answer.headers().contains_key(name);
+            assert!(has("content-security-policy") && has("x-frame-options"));
+            has("content-security-policy-report-only")
+        };
+        assert!(sent(false).await && !sent(true).await);
+    }
+}

@@ -2,9 +2,7 @@ use std::convert::Infallible;
 use std::rc::Rc;
 
 use http::{Request, Response, StatusCode};
-use panoply_core::{
-    CertificateSource, ClientAddress, Connection, Nonce, PageOfItsOwn, Scheme, TlsSession,
-};
+use panoply_core::{CertificateSource, ClientAddress, Connection, Nonce, Scheme, TlsSession};
 use tower::{ServiceExt as _, service_fn};
 use tower_layer::Layer as _;
 
@@ -594,26 +592,4 @@ async fn over_http_2_nothing_is_left_apart() {
     assert_eq!(response.headers()["x-frame-options"], "SAMEORIGIN");
     let response = layer.layer(app).oneshot(https("/")).await.unwrap();
     assert!(response.headers().is_empty());
-}
-
-#[tokio::test]
-async fn a_page_of_ours_with_a_policy_of_its_own_is_reported_to_nobody() {
-    let sent = async |mark: bool| {
-        let app = service_fn(move |_: Request<()>| {
-            let response = Response::builder().status(StatusCode::FORBIDDEN);
-            let response = response.header("content-security-policy", "default-src 'none'");
-            let mut response = response.body(()).unwrap();
-            if mark {
-                response.extensions_mut().insert(PageOfItsOwn::new());
-            }
-            async { Ok::<_, Infallible>(response) }
-        });
-        let learning = Headers::helmet().csp(|policy| policy.report_only(true));
-        let layer = learning.build().unwrap().layer();
-        let answer = layer.layer(app).oneshot(https("/")).await.unwrap();
-        let has = |name| answer.headers().contains_key(name);
-        assert!(has("content-security-policy") && has("x-frame-options"));
-        has("content-security-policy-report-only")
-    };
-    assert!(sent(false).await && !sent(true).await);
 }
