@@ -7,8 +7,10 @@ use clap::{Args, Parser, Subcommand};
 mod by_hand;
 mod hints;
 
-use by_hand::{BLOCKS_EXAMPLES, MAINTENANCE_EXAMPLES};
-pub(crate) use by_hand::{BlocksArgs, BlocksCommand, MaintenanceArgs, MaintenanceCommand};
+use by_hand::{BLOCKS_EXAMPLES, CHALLENGE_EXAMPLES, MAINTENANCE_EXAMPLES};
+pub(crate) use by_hand::{
+    BlocksArgs, BlocksCommand, ChallengeArgs, ChallengeCommand, MaintenanceArgs, MaintenanceCommand,
+};
 
 /// Everything that should stand between the internet and a web app in production.
 #[derive(Debug, Parser)]
@@ -71,6 +73,9 @@ pub(crate) enum Command {
     /// Answer everybody with 503 while the app is worked on, on all nodes that share a store
     #[command(after_help = MAINTENANCE_EXAMPLES)]
     Maintenance(MaintenanceArgs),
+    /// Let browsers alone in, which solve a task first, on all nodes that share a store
+    #[command(after_help = CHALLENGE_EXAMPLES)]
+    Challenge(ChallengeArgs),
     /// Revoke a certificate that the gateway that runs has ordered
     #[command(after_help = CERTIFICATES_EXAMPLES)]
     Certificates(CertificatesArgs),

@@ -184,6 +184,12 @@ fn guarded(text: &mut String, settings: &Settings, loaded: &Loaded) {
     for access in access {
         wrapped(text, &access);
     }
+    if let Some(challenge) = settings.challenge(loaded) {
+        text.push_str(
+            "\nWhere browsers are given a task first, and whatever else asks is refused:\n",
+        );
+        wrapped(text, &challenge);
+    }
     let paths = settings.path_limits(loaded);
     if !paths.is_empty() {
         text.push_str("\nLimits that are different below a path:\n");

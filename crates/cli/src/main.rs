@@ -4,6 +4,7 @@ mod args;
 mod audit;
 mod blocks;
 mod certificates;
+mod challenge;
 mod check;
 mod completions;
 mod csp;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         Command::Password(args) => password::run(&args),
         Command::Blocks(args) => blocks::run(&args),
         Command::Maintenance(args) => maintenance::run(&args),
+        Command::Challenge(args) => challenge::run(&args),
         Command::Certificates(args) => certificates::run(&args),
         Command::Csp(args) => csp::run(&args),
         Command::Status(args) => status::run(&args),

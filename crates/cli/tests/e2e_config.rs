@@ -116,6 +116,7 @@ refused! {
     an_app_that_nobody_checks: "[app]\nupstream = \"https://127.0.0.1:3000\"\n[tls.app]\ninsecure = true\n", ["panoply.toml:4", "ca"];
     half_a_certificate_for_the_app: "[app]\nupstream = \"https://127.0.0.1:3000\"\n[tls.app]\nkey = \"key.pem\"\n", ["panoply.toml:4", "certificate"];
     maintenance_for_nobody: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[maintenance]\nallow = [\"0.0.0.0/0\", \"::/0\"]\n", ["panoply.toml:4", "everybody"];
+    a_challenge_that_is_too_hard: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[challenge]\nwork = 40\n", ["panoply.toml:4", "1 to 24"];
     a_host_that_is_none: "[app]\nupstream = \"http://127.0.0.1:3000\"\nhost = \"https://app\"\n", ["panoply.toml:3", "app.internal"];
     two_limits_of_answers_without_a_name: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[[limit]]\nanswers = [401]\npoints = 3\nwindow = \"1m\"\nlock = \"1h\"\n[[limit]]\nanswers = [404]\npoints = 3\nwindow = \"1m\"\nlock = \"1h\"\n", ["panoply.toml:8", "one of its own"];
     clients_without_tls: "[app]\nupstream = \"http://127.0.0.1:3000\"\n[tls]\nmode = \"off\"\n[tls.clients]\nca = \"clients.pem\"\n", ["panoply.toml:5", "tls.clients"];
@@ -228,6 +229,23 @@ fn what_weakens_is_listed() {
     assert!(!said.contains("over HTTPS"), "there is no HTTPS: {said}");
     let said = said.replace(&folder.path().display().to_string(), "DIR");
     insta::assert_snapshot!(without_aliases(&said));
+}
+
+#[test]
+fn a_challenge_is_said_with_what_it_leaves_open() {
+    let folder = TempDir::with_prefix("panoply-e2e-").unwrap();
+    let toml = "[app]\nupstream = \"http://127.0.0.1:3000\"\n[challenge]\npaths = [\"/search\"]\n\
+        except = [\"/search/feed\"]\nwork = 8\n";
+    std::fs::write(folder.path().join("panoply.toml"), toml).unwrap();
+    let said = text(&run(&folder, &["check"]).stdout);
+    let words = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    for word in [
+        "below /search: 8 bits of work, for a pass of 12h; never at /search/feed",
+        "challenge.except: no pass is asked for at /search/feed",
+        "challenge.work: 8 bits are no work to anybody",
+    ] {
+        assert!(words.contains(word), "{word} is not mentioned: {said}");
+    }
 }
 
 #[test]

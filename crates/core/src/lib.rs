@@ -38,7 +38,7 @@ pub use networks::{Network, Networks, UnknownNetwork};
 pub use nonce::Nonce;
 pub use password_user::PasswordUser;
 pub use path_index::PathIndex;
-pub use refusal::{OwnPage, Refusal};
+pub use refusal::{OwnPage, PageOfItsOwn, Refusal};
 pub use refused_or::RefusedOr;
 pub use request_id::RequestId;
 pub use secret::Secret;

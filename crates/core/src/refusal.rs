@@ -216,6 +216,24 @@ impl OwnPage {
     }
 }
 
+/// Goes along with a refusal whose page does more than say so, and is not to be replaced by another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PageOfItsOwn;
+
+impl PageOfItsOwn {
+    /// The mark.
+    pub const fn new() -> Self {
+        Self
+    }
+}
+
+impl Default for PageOfItsOwn {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// The forms an answer can take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {

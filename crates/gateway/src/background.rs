@@ -151,7 +151,7 @@ pub(crate) async fn keep_keys(shared: &Shared, keys: &Keys) {
             Ok(Ok(ring)) => {
                 failing = false;
                 // A reload may have read the file a moment ago, or this suit is not the one of before.
-                live.suit.cookies().use_keys(&ring);
+                live.suit.use_keys(&ring);
             }
             Ok(Err(error)) if !std::mem::replace(&mut failing, true) => {
                 tracing::error!(%error, "the keys of cookies stay as they were");
@@ -232,6 +232,9 @@ pub(crate) async fn upkeep(shared: &Shared, Lost { told, counted }: &mut Lost) {
     loop {
         again.tick().await;
         handle.run_upkeep();
+        shared
+            .metrics
+            .passes_given(shared.live.load().suit.challenge().passes_given());
         shared.troubles.tell_more(shared.clock.monotonic());
         let lost = log::lost();
         // Who reads the log is the last to learn of it.

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use panoply::LoginConfig;
 use panoply::guard::CookieFate;
+use panoply::{ChallengeConfig, LoginConfig};
 
 use crate::config::{
     Config, FrameworkErrors, LimitsConfig, Loaded, Origin, RouteConfig, StoreUrl, Upstreams,
@@ -257,6 +257,12 @@ impl Settings {
         probes.chain(limits.map(ToString::to_string)).collect()
     }
 
+    /// Of whom it is asked to show that he runs a browser, a line, where something was written of it.
+    pub fn challenge(&self, loaded: &Loaded) -> Option<String> {
+        let config = &loaded.config.challenge;
+        (*config != ChallengeConfig::new()).then(|| config.to_string())
+    }
+
     /// What of [`weakenings`](Self::weakenings) the log is to say at each start, beside what the headers' say.
     pub fn loud_weakening(&self) -> Option<(&'static str, &'static str)> {
         self.counts_clients.map(|why| ("client.hops", why))
@@ -320,6 +326,8 @@ impl Settings {
         found.extend(self.stepped_around(loaded));
         let probes = config.probes.weakenings().into_iter();
         found.extend(probes.map(|(key, why)| (format!("probes.{key}"), why)));
+        let challenge = config.challenge.weakenings().into_iter();
+        found.extend(challenge.map(|(key, why)| (format!("challenge.{key}"), why)));
         if self.store.url == StoreUrl::Memory {
             let why = "locks and counters end with the process";
             found.push(("store.url".to_owned(), why.to_owned()));

@@ -67,7 +67,8 @@ pub fn certificate_warnings(tls: &panoply_tls::Tls) -> Vec<String> {
 
 pub use announce::{config_file, state_directory};
 pub use control::{
-    BlockEntry, CertificateEntry, Control, ControlError, InstanceEntry, Reports, RouteEntry, Status,
+    BlockEntry, CertificateEntry, ChallengeStanding, Control, ControlError, InstanceEntry, Reports,
+    RouteEntry, Status,
 };
 pub use error::Error;
 pub use gateway::{Addresses, Gateway, Outcome};

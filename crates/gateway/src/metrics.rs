@@ -38,6 +38,7 @@ pub(crate) struct Metrics {
     store_up: Gauge,
     certificates_missing: Gauge,
     logins: [Counter; 4],
+    passes: Counter,
     told: Told,
     /// The certificates that have a gauge.
     certified: Mutex<HashSet<Key>>,
@@ -98,6 +99,7 @@ impl Metrics {
             store_up: gauge("panoply_store_up"),
             certificates_missing: gauge("panoply_certificates_missing"),
             logins: LOGINS.map(login),
+            passes: counter("panoply_passes_given_total"),
             told: Told::default(),
             certified: Mutex::default(),
             recent: Recent::default(),
@@ -208,6 +210,11 @@ impl Metrics {
         counter.increment(1);
     }
 
+    /// How many passes were given in all.
+    pub(crate) fn passes_given(&self, passes: u64) {
+        self.passes.absolute(passes);
+    }
+
     /// A login for whose answer the client has not waited.
     pub(crate) fn login_abandoned(&self) {
         let [.., abandoned] = &self.logins;
@@ -252,6 +259,11 @@ fn describe(recorder: &PrometheusRecorder) {
             None,
             "Logins that reached the app, by how its answer was read; a client that did not wait for it has \
              abandoned his, which counts as a failure",
+        ),
+        (
+            "panoply_passes_given_total",
+            None,
+            "Passes given to browsers that have solved the task of `[challenge]`",
         ),
         (
             "panoply_handshakes_failed_total",

@@ -51,7 +51,7 @@ pub(crate) async fn apply(
             }
             // Not before: of a reload that is refused nobody is to know.
             if let Ok(ring) = around.keys.open(&settings.live.keys, &*around.clock) {
-                settings.live.suit.cookies().use_keys(&ring);
+                settings.live.suit.use_keys(&ring);
             }
             let terms = client_terms(&settings.live);
             let before = shared.live.swap(Arc::new(settings.live));

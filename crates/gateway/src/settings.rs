@@ -331,6 +331,7 @@ fn suit(
         .access(config.access.iter().cloned())
         .limits(config.limit.iter().cloned())
         .probes(config.probes.clone())
+        .challenge(config.challenge.clone())
         .other_proxies(listeners::senders(loaded)?.networks().clone())
         .store(around.store.clone(), plan.secret.clone())
         .cross_site(config.cross_site.clone())

@@ -15,6 +15,7 @@ use tokio::sync::Mutex;
 use self::holds::Holds;
 use self::known::{Entry, Known, Whom};
 
+mod challenged;
 mod error;
 mod holds;
 mod known;
@@ -23,6 +24,7 @@ mod learn;
 mod loss;
 mod maintenance;
 
+pub use challenged::Challenged;
 pub use error::BlockError;
 pub(crate) use holds::PREFIX;
 pub use layer::{BlockFuture, BlockLayer, BlockService};
@@ -51,6 +53,8 @@ struct Inner {
     turn: Mutex<()>,
     /// Whether it was said that nobody can be told from another.
     told: AtomicBool,
+    /// Whether it was ever known that everybody has to show that he runs a browser.
+    challenges: AtomicBool,
 }
 
 /// The rule by which a client is blocked by hand.
@@ -61,6 +65,9 @@ const NETWORK: &str = "block/network";
 
 /// The rule by which everybody is.
 const MAINTENANCE: &str = "maintenance";
+
+/// The rule by which everybody has to show that he runs a browser.
+const CHALLENGE: &str = "challenge";
 
 /// Of more clients and networks than this the rest is not blocked, which is said where one is added, and in the log.
 const MOST: usize = 100_000;
@@ -79,6 +86,9 @@ static BLOCK_NETWORK: LazyLock<Rule> =
 
 static CLOSED: LazyLock<Rule> =
     LazyLock::new(|| Rule::new(MAINTENANCE, 0, Duration::ZERO).without_window());
+
+static CHALLENGED: LazyLock<Rule> =
+    LazyLock::new(|| Rule::new(CHALLENGE, 0, Duration::ZERO).without_window());
 
 /// A block in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,7 +123,13 @@ impl Blocklist {
             loss: ArcSwapOption::empty(),
             turn: Mutex::new(()),
             told: AtomicBool::new(false),
+            challenges: AtomicBool::new(false),
         }))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn store_of(&self) -> Arc<dyn CounterStore> {
+        Arc::clone(&self.0.store)
     }
 
     pub(crate) fn store(&self) -> &dyn CounterStore {
@@ -131,6 +147,7 @@ impl Blocklist {
         self.0.holds.begin_with(&earlier.0.holds);
         self.0.loss.store(earlier.0.loss.load_full());
         self.0.generation.store(i64::MIN, Ordering::Release);
+        self.note_challenge(earlier.has_challenged());
     }
 
     /// Blocks a client for `time`, or until it is released, in place of an earlier block.
@@ -183,10 +200,12 @@ impl Blocklist {
         time: Option<Duration>,
     ) -> Result<BlockId, StoreError> {
         let turn = self.0.turn.lock().await;
-        if whom != Whom::Everybody && !self.has_room_for(whom) {
+        let is_one = matches!(whom, Whom::Client(_) | Whom::Network(_));
+        if is_one && !self.has_room_for(whom) {
             return Err(StoreError::permanent(FULL));
         }
         let decided = self.0.store.decide(&[block, self.change()]).await?;
+        self.note_challenge(whom == Whom::Challenged);
         let id = BlockId::of(block.key);
         let until = time.map(|time| self.0.clock.monotonic().saturating_add(time));
         let generation = decided.states().get(1).map(|changes| changes.count);

@@ -2,6 +2,7 @@
 //! other build. `fuzz/README.md` says what each is for.
 
 pub use crate::access::fuzzing::access;
+pub use crate::challenge::fuzzing::challenge;
 pub use crate::login::fuzzing::{coding, device, login, path};
 
 #[cfg(test)]
@@ -17,5 +18,6 @@ fn what_the_fuzzers_kept_passes() {
         ("device", device),
         ("path", path),
         ("access", access),
+        ("challenge", challenge),
     ]);
 }

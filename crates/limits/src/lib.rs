@@ -3,6 +3,7 @@
 mod access;
 mod answers;
 mod blocklist;
+mod challenge;
 mod error;
 mod exempt;
 #[cfg(any(test, fuzzing))]
@@ -28,7 +29,10 @@ pub use access::{
 };
 pub use answers::{AnswerFuture, AnswerLayer, AnswerService, Count, ProbesConfig, Spares};
 pub use blocklist::{
-    BlockError, BlockFuture, BlockLayer, BlockService, Blocklist, Loss, Maintenance,
+    BlockError, BlockFuture, BlockLayer, BlockService, Blocklist, Challenged, Loss, Maintenance,
+};
+pub use challenge::{
+    CHALLENGE_PATH, ChallengeConfig, ChallengeFuture, ChallengeLayer, ChallengeService,
 };
 pub use error::Error;
 pub use insured::{Insured, InsuredConfig};

@@ -20,7 +20,9 @@ pub use panoply_headers as headers;
 pub use panoply_headers::{Directive, HeadersConfig};
 
 pub use panoply_limits as limits;
-pub use panoply_limits::{AccessConfig, LimitConfig, LoginConfig, ProbesConfig, Satisfy};
+pub use panoply_limits::{
+    AccessConfig, ChallengeConfig, LimitConfig, LoginConfig, ProbesConfig, Satisfy,
+};
 pub use panoply_sessions as sessions;
 pub use panoply_sessions::{Session, SessionConfig, Sessions};
 pub use stack::{Dressed, Guarded, Inside, Outside, Suit, Worn};

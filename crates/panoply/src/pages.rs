@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderValue, Response, StatusCode};
-use panoply_core::{OwnPage, Refusal, RequestId};
+use panoply_core::{OwnPage, PageOfItsOwn, Refusal, RequestId};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -65,6 +65,9 @@ impl Pages {
     /// The text in place of a refusal's own, if it is to be replaced.
     fn text<B>(&self, response: &Response<B>) -> Option<String> {
         let extensions = response.extensions();
+        if extensions.get::<PageOfItsOwn>().is_some() {
+            return None;
+        }
         let own = || extensions.get().map(OwnPage::words);
         let refusal = extensions.get::<Refusal>().or_else(own)?;
         let media = response.headers().get(CONTENT_TYPE)?.as_bytes();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use panoply_client::{ClientLayer, ClientService};
+use panoply_cookies::KeyRing;
 use panoply_core::{BlockId, ClientAddress, Clock, Scheme};
 use panoply_guard::{
     CookieGuardLayer, CookieGuardService, CrossSiteLayer, CrossSiteService, ReadableLayer,
@@ -10,8 +11,9 @@ use panoply_guard::{
 };
 use panoply_headers::{Headers, HeadersService};
 use panoply_limits::{
-    AccessLayer, AccessService, AnswerLayer, AnswerService, BlockLayer, BlockService, LimitLayer,
-    LimitService, LoginLayer, LoginService, UserHeaders,
+    AccessLayer, AccessService, AnswerLayer, AnswerService, BlockLayer, BlockService,
+    ChallengeLayer, ChallengeService, LimitLayer, LimitService, LoginLayer, LoginService,
+    UserHeaders,
 };
 use tower::ServiceBuilder;
 use tower_layer::Layer;
@@ -35,7 +37,9 @@ pub type Dressed<S> = ClientService<TraceService<HeadersService<PagesService<Rea
 /// A service inside the layers that may refuse a request.
 pub type Guarded<S> = BlockService<
     AccessService<
-        LimitService<AnswerService<CrossSiteService<CookieGuardService<LoginService<S>>>>>,
+        LimitService<
+            ChallengeService<AnswerService<CrossSiteService<CookieGuardService<LoginService<S>>>>>,
+        >,
     >,
 >;
 
@@ -56,6 +60,7 @@ pub struct Inside {
     pub(crate) blocks: BlockLayer,
     pub(crate) access: AccessLayer,
     pub(crate) limits: LimitLayer,
+    pub(crate) challenge: ChallengeLayer,
     pub(crate) answers: AnswerLayer,
     pub(crate) cross_site: CrossSiteLayer,
     pub(crate) cookies: CookieGuardLayer,
@@ -92,6 +97,7 @@ impl<S> Layer<S> for Inside {
             .layer(&self.blocks) // down: 403, or 429 to who is held out; first, since it costs nothing
             .layer(&self.access) // down: 404, or 401 without a password; before limits, since what is not there costs no points
             .layer(&self.limits) // down: 429; before logins, whose bodies have to be read
+            .layer(&self.challenge) // down: 403 without a pass; behind limits, which bound whoever solves tasks, too
             .layer(&self.answers) // up: what the app, and nobody else, has answered is counted, 429
             .layer(&self.cross_site) // down: 403; before logins, since it is no guess of the one who is used
             .layer(&self.cookies) // down: the app's own names and values; up: hardened, no-store
@@ -151,6 +157,17 @@ impl Suit {
         self.inside.cookies.guard()
     }
 
+    /// The layer that asks browsers for a pass.
+    pub const fn challenge(&self) -> &ChallengeLayer {
+        &self.inside.challenge
+    }
+
+    /// Seals cookies and passes with `keys` from now on.
+    pub fn use_keys(&self, keys: &KeyRing) {
+        self.cookies().use_keys(keys);
+        self.inside.challenge.use_keys(keys);
+    }
+
     /// The logins that are guarded.
     pub const fn login(&self) -> &LoginLayer {
         &self.inside.login
@@ -167,8 +184,10 @@ impl Suit {
         self.inside.access.user_headers()
     }
 
-    /// Goes on with what `other` has learnt, whose place it takes: the passwords that were right.
+    /// Goes on with what `other` has learnt, whose place it takes: the passwords that were right, and how many passes
+    /// were given.
     pub fn begin_with(&self, other: &Self) {
+        self.inside.challenge.begin_with(&other.inside.challenge);
         self.inside.access.begin_with(&other.inside.access);
     }
 

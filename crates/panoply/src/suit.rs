@@ -12,8 +12,8 @@ use panoply_guard::{
 };
 use panoply_headers::HeadersConfig;
 use panoply_limits::{
-    AccessConfig, AccessLayer, AnswerLayer, BlockLayer, Blocklist, LimitConfig, LimitLayer,
-    LoginConfig, LoginLayer, ProbesConfig, counter_keys,
+    AccessConfig, AccessLayer, AnswerLayer, BlockLayer, Blocklist, ChallengeConfig, ChallengeLayer,
+    LimitConfig, LimitLayer, LoginConfig, LoginLayer, ProbesConfig, counter_keys,
 };
 use panoply_store_memory::MemoryStore;
 
@@ -31,6 +31,7 @@ pub struct Panoply {
     access: Vec<AccessConfig>,
     limits: Vec<LimitConfig>,
     probes: ProbesConfig,
+    challenge: ChallengeConfig,
     proxies: Networks,
     logins: Vec<LoginConfig>,
     store: Option<(Arc<dyn CounterStore>, Secret)>,
@@ -74,6 +75,7 @@ impl Panoply {
             access: Vec::new(),
             limits: Vec::new(),
             probes: ProbesConfig::default(),
+            challenge: ChallengeConfig::new(),
             proxies: Networks::default(),
             logins: vec![LoginConfig::usual()],
             store: None,
@@ -124,6 +126,17 @@ impl Panoply {
     #[must_use]
     pub fn probes(mut self, probes: ProbesConfig) -> Self {
         self.probes = probes;
+        self
+    }
+
+    /// Of whom it is asked to show that he runs a browser: by default of nobody, until
+    /// [`begin_challenge`](panoply_limits::Blocklist::begin_challenge) says so.
+    ///
+    /// Passes are sealed with the keys of [`cookies`](Self::cookies), or else with the secret of [`store`](Self::store):
+    /// without either they end with the process.
+    #[must_use]
+    pub fn challenge(mut self, challenge: ChallengeConfig) -> Self {
+        self.challenge = challenge;
         self
     }
 
@@ -224,6 +237,11 @@ impl Panoply {
                 .validate()
                 .map_err(|error| Error::Access(number, error))?;
         }
+        self.challenge.validate().map_err(Error::Challenge)?;
+        let passes = match &self.cookies {
+            Some(cookies) => cookies.keys.clone(),
+            None => ChallengeLayer::keys(&secret).map_err(Error::Challenge)?,
+        };
         let cookies = match self.cookies {
             Some(cookies) => cookies,
             None => Cookies::left_alone()?,
@@ -245,6 +263,11 @@ impl Panoply {
         let (trusting, others) = (client.clone(), self.proxies);
         let is_proxy =
             move |client: &ClientAddress| trusting.is_proxy(client) || others.contains(client.ip());
+        let challenge = ChallengeLayer::new(&self.challenge, &passes, Arc::clone(&self.clock));
+        let challenge = challenge.map_err(Error::Challenge)?;
+        let challenge = challenge
+            .switched_by(list.clone())
+            .sparing(is_proxy.clone());
         // What each says by itself was looked at before.
         let answers = answers.map_err(|error| {
             let number = match &error {
@@ -285,6 +308,7 @@ impl Panoply {
                     .sparing(answers.spares().clone()),
                 access: access.map_err(Error::Store)?,
                 limits: limits.map_err(Error::Store)?,
+                challenge,
                 answers,
                 cross_site: CrossSiteLayer::new(cross_site),
                 cookies: CookieGuardLayer::new(cookies),
@@ -323,6 +347,9 @@ pub enum Error {
     /// Of `[probes]`.
     #[error("{0}")]
     Probes(panoply_limits::Error),
+    /// Of `[challenge]`.
+    #[error("{0}")]
+    Challenge(panoply_limits::Error),
     /// Of the `[[login]]` with this number, from zero.
     #[error("{1}")]
     Login(usize, panoply_limits::Error),
@@ -354,6 +381,7 @@ impl Error {
             Self::Limit(number, error) => join(&format!("limit[{number}]"), error.key()),
             Self::Login(number, error) => join(&format!("login[{number}]"), error.key()),
             Self::Probes(error) => join("probes", error.key()),
+            Self::Challenge(error) => join("challenge", error.key()),
             Self::Maintenance(_) | Self::MaintenanceOfNothing => "maintenance.allow".to_owned(),
             Self::Store(error) => join("store", error.key()),
         }

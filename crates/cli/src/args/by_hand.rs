@@ -36,6 +36,41 @@ pub(crate) enum MaintenanceCommand {
     Off,
 }
 
+pub(super) const CHALLENGE_EXAMPLES: &str = "\
+Examples:
+  panoply challenge on              everywhere, until it is ended
+  panoply challenge on --for 1h     for so long at most
+  panoply challenge off             passes are asked for only below `challenge.paths`, if there are any
+  panoply challenge show            where they are asked for, and how many were given
+
+`challenge.except` and `challenge.exempt` in panoply.toml say which paths and networks are left out.";
+
+#[derive(Debug, Args)]
+pub(crate) struct ChallengeArgs {
+    /// The directory of the gateway that runs, as given to `panoply run`
+    #[arg(long, value_name = "DIR", env = "PANOPLY_STATE", global = true)]
+    pub(crate) state: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) what: ChallengeCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ChallengeCommand {
+    /// Give every browser a task first, and refuse whatever else asks
+    #[command(aliases = ["begin", "start"])]
+    On {
+        /// For how long, such as `10m` or `2h` [default: until it is ended]
+        #[arg(long = "for", value_name = "TIME", value_parser = some_time)]
+        time: Option<Span>,
+    },
+    /// Let in whoever was let in before
+    #[command(aliases = ["end", "stop"])]
+    Off,
+    /// Print where passes are asked for
+    #[command(alias = "status")]
+    Show,
+}
+
 pub(super) const BLOCKS_EXAMPLES: &str = "\
 Examples:
   panoply blocks list                            who is blocked, by which rule, for how long

@@ -151,6 +151,10 @@ const COMMANDS: &[(&[&str], &str)] = &[
         "`panoply maintenance on` answers everybody with 503 until `panoply maintenance off`",
     ),
     (
+        &["captcha", "antibot", "under-attack", "attack", "bots"],
+        "`panoply challenge on` gives every browser a task first, and refuses whatever else asks",
+    ),
+    (
         &["log", "logs"],
         "the log is on standard error: under systemd `journalctl -u panoply` has it",
     ),

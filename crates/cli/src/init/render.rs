@@ -325,6 +325,13 @@ const LIMITS: &str = r#"
 #prefix = "/upload"
 #body_bytes = "200MiB"
 
+# `panoply challenge on` gives browsers a task before they are let in, and refuses what else asks,
+# but for this; below `paths` that is always so.
+#[challenge]
+#paths = ["/search"]
+#except = ["/api/webhooks/"]
+#exempt = ["203.0.113.0/24"]
+
 # `panoply maintenance on` answers everybody with 503; these are let in all the same.
 #[maintenance]
 #allow = ["203.0.113.0/24"]

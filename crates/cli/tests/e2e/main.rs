@@ -25,6 +25,7 @@ mod app_tls;
 mod audit;
 mod audit_sites;
 mod browser;
+mod challenge;
 mod client;
 mod completions;
 mod cookies;

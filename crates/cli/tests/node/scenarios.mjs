@@ -1,5 +1,6 @@
 // What is done in the browser, one function a scenario; what they return is judged by the Rust tests.
 import { setTimeout as pause } from 'node:timers/promises';
+export * from './challenge.mjs';
 export * from './desk.mjs';
 export * from './policy.mjs';
 

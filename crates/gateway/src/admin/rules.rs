@@ -76,6 +76,21 @@ const RULES: &[(&str, &str, Option<&str>)] = &[
         Some("maintenance.allow"),
     ),
     (
+        "challenge/page",
+        "A browser that asked for a page without a pass: it was given the task, and comes again with one.",
+        Some("challenge"),
+    ),
+    (
+        "challenge/pass",
+        "Something other than a page was asked for without a pass, as programs do.",
+        Some("challenge.except"),
+    ),
+    (
+        "challenge/solution",
+        "Something was sent as the solution of a task that was none, came too late, or from another address.",
+        Some("challenge"),
+    ),
+    (
         "cross-site",
         "Another site's page tried to change something with a visitor's cookies.",
         Some("cross_site"),
@@ -254,6 +269,9 @@ mod tests {
             "app/broken-answer",
             "block/network",
             "maintenance",
+            "challenge/page",
+            "challenge/pass",
+            "challenge/solution",
             "cross-site",
             "limits/request",
             "limits/answers",

@@ -22,7 +22,8 @@ mod units;
 mod veil;
 
 use panoply::{
-    AccessConfig, CookieGuardConfig, CrossSiteConfig, LimitConfig, LoginConfig, ProbesConfig,
+    AccessConfig, ChallengeConfig, CookieGuardConfig, CrossSiteConfig, LimitConfig, LoginConfig,
+    ProbesConfig,
 };
 use panoply_acme::AcmeConfig;
 use panoply_client::ClientConfig;
@@ -81,6 +82,8 @@ pub struct Config {
     pub limit: Vec<LimitConfig>,
     /// Who is held out for asking for what only scanners ask for; nobody, unless the table is written.
     pub probes: ProbesConfig,
+    /// Of whom it is asked to show that he runs a browser; of nobody, unless paths are written or somebody says so.
+    pub challenge: ChallengeConfig,
     /// Where is counted.
     pub store: StoreConfig,
     /// Who is let in while the site is closed.

@@ -135,6 +135,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "`users` of a table `[[access]]`, and `except` for a path below it where it is off",
     ),
     ("auth_basic_user_file", "`htpasswd` of a table `[[access]]`"),
+    ("antibot", "`[challenge]`, or `panoply challenge on`"),
     ("auto_https", "`tls.mode`"),
     (
         "auth_user",
@@ -146,6 +147,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("basic_auth_users", "`users` of a table `[[access]]`"),
     ("blacklist", "`panoply blocks add`"),
     ("body_limit", "`limits.body_bytes`"),
+    ("captcha", "`[challenge]`, or `panoply challenge on`"),
     ("cert", "`tls.certificate`"),
     ("certs", "`tls.certificate`"),
     ("client_body_timeout", "`limits.stall_timeout`"),

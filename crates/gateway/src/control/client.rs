@@ -9,7 +9,7 @@ use std::time::Duration;
 use panoply_acme::Reason;
 use panoply_core::Network;
 
-use super::message::{Ask, BlockEntry, LONGEST, Reports, Said, Status};
+use super::message::{Ask, BlockEntry, ChallengeStanding, LONGEST, Reports, Said, Status};
 use super::{PATIENCE, SOCKET};
 use crate::reports::Received;
 
@@ -189,6 +189,44 @@ impl Control {
     pub fn end_maintenance(&self) -> Result<bool, ControlError> {
         match self.ask(&Ask::EndMaintenance)? {
             Said::Released { count } => Ok(count > 0),
+            said => Err(unexpected(said)),
+        }
+    }
+
+    /// Lets browsers alone in that have solved a task, for `time`, or until it is ended, on all nodes that share the
+    /// store; gives the block's id.
+    ///
+    /// # Errors
+    ///
+    /// When no gateway answers, or its store fails.
+    pub fn begin_challenge(&self, time: Option<Duration>) -> Result<String, ControlError> {
+        let seconds = time.map(whole_seconds);
+        match self.ask(&Ask::BeginChallenge { seconds })? {
+            Said::Added { id } => Ok(id),
+            said => Err(unexpected(said)),
+        }
+    }
+
+    /// Ends that; says whether it had begun.
+    ///
+    /// # Errors
+    ///
+    /// When no gateway answers, or its store fails.
+    pub fn end_challenge(&self) -> Result<bool, ControlError> {
+        match self.ask(&Ask::EndChallenge)? {
+            Said::Released { count } => Ok(count > 0),
+            said => Err(unexpected(said)),
+        }
+    }
+
+    /// Of whom a pass is asked.
+    ///
+    /// # Errors
+    ///
+    /// When no gateway answers.
+    pub fn challenge(&self) -> Result<ChallengeStanding, ControlError> {
+        match self.ask(&Ask::Challenge)? {
+            Said::Challenge(standing) => Ok(*standing),
             said => Err(unexpected(said)),
         }
     }

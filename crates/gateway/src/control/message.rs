@@ -39,9 +39,9 @@ impl BlockEntry {
         self.rule.starts_with("block/") || self.is_everybody()
     }
 
-    /// Whether the whole site is closed by it.
+    /// Whether it is no client's: the whole site is closed by it, or open to browsers alone.
     fn is_everybody(&self) -> bool {
-        self.rule == "maintenance"
+        matches!(self.rule.as_str(), "maintenance" | "challenge")
     }
 
     /// Who is blocked, as a person reads it: an address, a network, or `a user from` an address.
@@ -53,6 +53,7 @@ impl BlockEntry {
             "user-from" => format!("a user from {client}"),
             "user" => "a user".to_owned(),
             "network" => self.network.clone().unwrap_or_default(),
+            _ if self.rule == "challenge" => "all but browsers".to_owned(),
             _ if self.is_everybody() => "everybody".to_owned(),
             _ => "(not kept)".to_owned(),
         }
@@ -156,6 +157,22 @@ impl Status {
     }
 }
 
+/// Of whom it is asked to show that he runs a browser.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ChallengeStanding {
+    /// Whether it is asked everywhere, because somebody has said so.
+    pub everywhere: bool,
+    /// For how many more seconds; none means until it is ended.
+    pub seconds_left: Option<u64>,
+    /// The paths below which it is always asked (`challenge.paths`).
+    pub paths: Vec<String>,
+    /// How many bits of a hash have to be zero.
+    pub work: u8,
+    /// How many passes this gateway has given since its start.
+    pub passes_given: u64,
+}
+
 /// How the app of a route stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -234,6 +251,12 @@ pub(super) enum Ask {
     BeginMaintenance { seconds: Option<u64> },
     /// To open it again.
     EndMaintenance,
+    /// To let browsers alone in, for so many seconds, or until that is ended.
+    BeginChallenge { seconds: Option<u64> },
+    /// To end it.
+    EndChallenge,
+    /// Of whom a pass is asked.
+    Challenge,
     /// To revoke the certificate for a name, and to order another.
     Revoke { name: String, reason: Reason },
     /// What browsers have reported.
@@ -271,6 +294,7 @@ pub(super) enum Said {
     },
     Decided(Box<Outcome>),
     Reports(Box<Reports>),
+    Challenge(Box<ChallengeStanding>),
     Forgotten,
     Noted,
     Reloaded,
@@ -332,6 +356,9 @@ mod tests {
                 Ask::ReleaseNetwork { network: user.clone() },
                 Ask::BeginMaintenance { seconds },
                 Ask::EndMaintenance,
+                Ask::BeginChallenge { seconds },
+                Ask::EndChallenge,
+                Ask::Challenge,
                 Ask::Revoke { name: user.clone(), reason: Reason::default() },
             ];
             for ask in asks {

@@ -1,6 +1,7 @@
 //! The way to a gateway that runs: a socket in its state directory, for whoever may enter that.
 
 mod blocks;
+mod challenge;
 mod client;
 mod decision;
 #[cfg(any(test, fuzzing))]
@@ -13,7 +14,9 @@ mod status;
 
 pub use client::{Control, ControlError};
 pub(crate) use decision::{OwnedOp, decide_at, with_ops};
-pub use message::{BlockEntry, CertificateEntry, InstanceEntry, Reports, RouteEntry, Status};
+pub use message::{
+    BlockEntry, CertificateEntry, ChallengeStanding, InstanceEntry, Reports, RouteEntry, Status,
+};
 pub(crate) use pulse::Pulse;
 pub(crate) use server::{Asker, Desk, serve};
 pub(crate) use socket::{Socket, bind, find, is_answered, tell_of_another};

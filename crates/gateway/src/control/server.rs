@@ -16,7 +16,7 @@ use super::decision::with_ops;
 use super::message::{Ask, BlockEntry, LONGEST, PAGE, Reports, Said};
 use super::socket::Socket;
 use super::status::status;
-use super::{PATIENCE, blocks};
+use super::{PATIENCE, blocks, challenge};
 use crate::app::Standing;
 use crate::descriptors::Once;
 use crate::settings::Live;
@@ -186,6 +186,9 @@ async fn answer(ask: Ask, desk: &Desk) -> Said {
         Ask::ReleaseNetwork { network } => return blocks::release_network(&live, &network).await,
         Ask::BeginMaintenance { seconds } => return blocks::close(list, seconds).await,
         Ask::EndMaintenance => return blocks::open(list).await,
+        Ask::BeginChallenge { seconds } => return challenge::begin(list, seconds).await,
+        Ask::EndChallenge => return challenge::end(list).await,
+        Ask::Challenge => return challenge::standing(&live),
     };
     done.unwrap_or_else(|error| failed(&error))
 }

@@ -113,6 +113,7 @@ pub(crate) async fn status(shared: &Shared, store: &Deferred) -> Status {
     let waits = shared.waits.load();
     let open = shared.open_secrets.load();
     let warnings = { maintenance(&live).into_iter() }
+        .chain(super::challenge::told(&live))
         .chain(certified.into_iter().flatten())
         .chain(waits.told());
     let warnings = warnings.chain(open.iter().cloned());

@@ -5,7 +5,7 @@ use super::path::{Below, Reading, Spelled};
 use crate::Error;
 
 /// A path that is `open` below one that is not.
-pub(super) fn exception(path: &str, below: &Below, open: &str) -> Result<Spelled, Error> {
+pub(crate) fn exception(path: &str, below: &Below, open: &str) -> Result<Spelled, Error> {
     let wrong = |problem: String| Error::Value {
         key: "except",
         problem,

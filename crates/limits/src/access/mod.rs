@@ -18,10 +18,12 @@ mod tests;
 
 pub(crate) use config::is_path;
 pub use config::{AccessConfig, Satisfy};
+pub(crate) use except::exception;
 pub use future::AccessFuture;
 pub use layer::{AccessLayer, AccessService};
 pub use path::may_take_steps;
+pub(crate) use path::{Below, Spelled};
 pub use place::forget_meant;
-pub(crate) use place::meant;
+pub(crate) use place::{Place, meant};
 pub use user_header::UserHeaders;
 pub use users::hash_password;

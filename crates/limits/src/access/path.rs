@@ -14,7 +14,7 @@ pub(crate) struct Below(Vec<String>);
 
 /// A path as clients spell it, or all that lies below it: that which ends with a slash.
 #[derive(Debug)]
-pub(super) struct Spelled {
+pub(crate) struct Spelled {
     literal: Box<str>,
     segments: usize,
 }
@@ -101,7 +101,7 @@ impl Below {
 
 impl Spelled {
     /// Nothing if apps could read the path in more than one way.
-    pub(super) fn new(path: &str) -> Option<Self> {
+    pub(crate) fn new(path: &str) -> Option<Self> {
         let segments = Below::new(path)?.depth();
         let literal = utf8_percent_encode(path, ENCODED).to_string().into();
         Some(Self { literal, segments })

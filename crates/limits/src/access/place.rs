@@ -72,7 +72,7 @@ fn path_of(meant: &str) -> (&str, bool) {
 
 /// One path, by all that it is called.
 #[derive(Debug)]
-pub(super) struct Place<'a>(SmallVec<[(&'a str, Reading<'a>); 2]>);
+pub(crate) struct Place<'a>(SmallVec<[(&'a str, Reading<'a>); 2]>);
 
 impl<'a> Place<'a> {
     fn of(path: &'a str) -> Self {
@@ -80,7 +80,7 @@ impl<'a> Place<'a> {
     }
 
     /// All that are meant by a request: what it asks for, and what a header says that it does.
-    pub(super) fn all<B>(request: &'a Request<B>) -> SmallVec<[Self; 1]> {
+    pub(crate) fn all<B>(request: &'a Request<B>) -> SmallVec<[Self; 1]> {
         let (uri, whole) = (request.uri(), original(request.extensions(), request.uri()));
         let mut all: SmallVec<[Self; 1]> = smallvec![Self::of(whole.path())];
         // Within a router that is nested, as it stands there and as the client wrote it.
@@ -98,7 +98,7 @@ impl<'a> Place<'a> {
     }
 
     /// Whether it may be read to lie below `path`, and is none of `except`, by whatever name.
-    pub(super) fn lies(&self, path: &Below, except: &[Spelled]) -> bool {
+    pub(crate) fn lies(&self, path: &Below, except: &[Spelled]) -> bool {
         let is_open = |(path, reading): &(&str, Reading<'_>)| {
             except.iter().any(|open| open.is(path, reading))
         };

@@ -15,6 +15,8 @@ pub(super) struct Known {
     /// The lengths that there are, the longest first: of IPv4, and of IPv6.
     lengths: [Vec<u8>; 2],
     pub(super) everybody: Option<Entry>,
+    /// Whether everybody has to show that he runs a browser.
+    pub(super) challenged: Option<Entry>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -30,11 +32,13 @@ pub(super) enum Whom {
     Client(IpAddr),
     Network(Network),
     Everybody,
+    /// Nobody, unless he does not show that he runs a browser.
+    Challenged,
 }
 
 impl Known {
     pub(super) fn is_empty(&self) -> bool {
-        !self.names_somebody() && self.everybody.is_none()
+        !self.names_somebody() && self.everybody.is_none() && self.challenged.is_none()
     }
 
     /// Whether any are told by their addresses.
@@ -52,6 +56,7 @@ impl Known {
             Whom::Client(client) => self.clients.contains_key(&client),
             Whom::Network(network) => self.networks.contains_key(&network),
             Whom::Everybody => self.everybody.is_some(),
+            Whom::Challenged => self.challenged.is_some(),
         }
     }
 
@@ -60,8 +65,10 @@ impl Known {
             { self.clients.iter() }.map(|(client, entry)| (Whom::Client(*client), *entry));
         let networks = self.networks.iter();
         let everybody = self.everybody.map(|entry| (Whom::Everybody, entry));
+        let challenged = self.challenged.map(|entry| (Whom::Challenged, entry));
         { clients.chain(networks.map(|(network, entry)| (Whom::Network(*network), *entry))) }
             .chain(everybody)
+            .chain(challenged)
     }
 
     pub(super) fn insert(&mut self, whom: Whom, entry: Entry) {
@@ -83,6 +90,7 @@ impl Known {
                 }
             }
             Whom::Everybody => self.everybody = Some(entry),
+            Whom::Challenged => self.challenged = Some(entry),
         }
     }
 
@@ -92,6 +100,7 @@ impl Known {
         self.networks
             .retain(|network, entry| keep(Whom::Network(*network), entry));
         self.everybody = { self.everybody }.filter(|entry| keep(Whom::Everybody, entry));
+        self.challenged = { self.challenged }.filter(|entry| keep(Whom::Challenged, entry));
         for (lengths, four) in self.lengths.iter_mut().zip([true, false]) {
             let is_used = |bits: u8| {
                 let mut left = self.networks.keys();

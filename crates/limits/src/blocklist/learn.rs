@@ -9,7 +9,7 @@ use panoply_core::{Action, Op, StoreError, Subject};
 use tokio::sync::MutexGuard;
 
 use super::known::{Entry, Known, Whom};
-use super::{Blocklist, CHANGES, MAINTENANCE, MOST, NETWORK, PAGE, RULE};
+use super::{Blocklist, CHALLENGE, CHANGES, MAINTENANCE, MOST, NETWORK, PAGE, RULE};
 
 impl Blocklist {
     /// Learns what has changed in the store, if anything has.
@@ -73,6 +73,7 @@ impl Blocklist {
                     (RULE, Subject::Client(client)) => Whom::Client(client),
                     (NETWORK, Subject::Network(network)) => Whom::Network(network),
                     (MAINTENANCE, _) => Whom::Everybody,
+                    (CHALLENGE, _) => Whom::Challenged,
                     _ => continue,
                 };
                 let until = block.left.map(|left| now.saturating_add(left));
@@ -95,6 +96,7 @@ impl Blocklist {
         if generation < before {
             generation = self.put_back(&mut known, before).await?;
         }
+        self.note_challenge(known.challenged.is_some());
         self.0.known.store(Arc::new(known));
         self.0.generation.store(generation, Ordering::Release);
         Ok(())

@@ -5,7 +5,7 @@ use std::time::Duration;
 use panoply_core::{Action, Op, StoreError, Subject};
 
 use super::known::{Known, Whom};
-use super::{BLOCK, BLOCK_NETWORK, Blocklist, CHANGES, CLOSED, MOST};
+use super::{BLOCK, BLOCK_NETWORK, Blocklist, CHALLENGED, CHANGES, CLOSED, MOST};
 
 /// Blocks by hand that a store had lost, and that were put back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +62,7 @@ impl Blocklist {
                             Subject::Network(*network),
                         ),
                         Whom::Everybody => (self.everybody_key(), &CLOSED, Subject::Hidden),
+                        Whom::Challenged => (self.challenge_key(), &CHALLENGED, Subject::Hidden),
                     };
                     Op::new(key, rule, Action::Block { time }).about(subject)
                 })

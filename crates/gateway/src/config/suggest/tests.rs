@@ -23,6 +23,7 @@ fn top() -> Vec<&'static str> {
         "access",
         "limit",
         "probes",
+        "challenge",
         "store",
         "pages",
         "maintenance",
