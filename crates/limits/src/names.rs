@@ -58,14 +58,14 @@ impl<'a, B> Hosts<'a, B> {
 
     /// Whether a rule of these names is for the request, of whose names an app may take any.
     ///
-    /// Who names none, or nothing but an address, by which every app may be asked, can mean any: nobody gets past what
-    /// counts by how he says whom he asks.
+    /// Who names none, or nothing but what [says nothing](says_nothing), can mean any: nobody gets past what counts by
+    /// how he says whom he asks.
     pub(crate) fn may_mean(&self, names: Option<&HostNames>) -> bool {
         let Some(names) = names else {
             return true;
         };
         let hosts = self.named();
-        hosts.iter().all(is_address) || hosts.iter().any(|host| names.has(host))
+        hosts.iter().all(says_nothing) || hosts.iter().any(|host| names.has(host))
     }
 
     pub(crate) fn named(&self) -> &[HostName] {
@@ -95,8 +95,10 @@ impl<'a, B> Hosts<'a, B> {
     }
 }
 
-pub(crate) const fn is_address(host: &HostName) -> bool {
-    matches!(host, HostName::Address(_))
+/// Whether a host is an address, or a name of the machine itself such as `localhost`: a site is let be asked for by these
+/// beside its own names, and by each of them for any of its apps.
+pub(crate) fn says_nothing(host: &HostName) -> bool {
+    matches!(host, HostName::Address(_)) || host.is_of_this_machine()
 }
 
 /// What tells rules for some names from those for others, in what they count under; the same on every node.

@@ -212,14 +212,20 @@ impl PathRules {
 impl PathsFound {
     fn add<B>(&mut self, rules: &PathRules, reading: &Reading<'_>, hosts: &Hosts<'_, B>) {
         let certain = self.certain.and_then(|number| rules.0.get(number));
-        let is_above = |number: usize| certain.is_some_and(|rule| rule.within.contains(&number));
+        // But of another name that is carried as well, for which the one that is certain is none.
+        let is_above = |number: usize, rule: &Rule| {
+            let is_for = |certain: &Rule| {
+                certain.names.is_none() || hosts.fit(rule.names.as_ref()).is_some()
+            };
+            certain.is_some_and(|certain| certain.within.contains(&number) && is_for(certain))
+        };
         // The name in so many words says more than a wildcard.
         let says_less = |rule: &Rule| {
             let is_there = certain.is_some_and(|certain| certain.literal == rule.literal);
             is_there && hosts.fit(rule.names.as_ref()).is_some() && hosts.are_one()
         };
         for (number, rule) in rules.0.iter().enumerate() {
-            if !is_above(number)
+            if !is_above(number, rule)
                 && !says_less(rule)
                 && rule.below.covers(reading)
                 && hosts.may_mean(rule.names.as_ref())

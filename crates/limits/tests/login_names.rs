@@ -168,7 +168,75 @@ async fn a_second_name_leads_past_no_guard() {
     }
 }
 
-/// Where one of the two refuses, the other has counted nothing, and a success is one for both.
+/// Who has an account at the one names a user of the other as well, in the field of that.
+#[tokio::test]
+async fn a_success_that_another_app_may_tell_of_forgives_no_guess() {
+    for asks in [
+        ("/login", &["203.0.113.1"][..], None),
+        ("/login", &["localhost"][..], None),
+        ("/login", &[][..], None),
+        ("/login", &["shop.test"][..], Some("wiki.test")),
+        ("/login", &["wiki.test"][..], Some("shop.test")),
+    ] {
+        for logins in [vec![shop()], vec![shop(), wiki()], vec![wiki(), shop()]] {
+            let site = site(logins);
+            let right = r#"{"kunde":"vic","who":{"name":"mallory"},"username":"mallory","password":"right"}"#;
+            let guess = ("/login", &["shop.test"][..], None);
+            let mut tried = 0;
+            for round in 0..5 {
+                for _ in 0..9 {
+                    status(&site, guess, 1, r#"{"kunde":"vic"}"#).await;
+                }
+                tried += site.tried();
+                let answer = site.ask(post(asks, 1, right)).await;
+                site.tried();
+                assert!(
+                    !answer.headers().contains_key("set-cookie"),
+                    "{asks:?} {round}"
+                );
+            }
+            assert_eq!(tried, 10, "{asks:?}");
+        }
+    }
+}
+
+/// Two logins of one realm are one as far as is counted of a user.
+#[tokio::test]
+async fn what_is_of_one_realm_counts_once() {
+    let of = |name: &str, field: &str| {
+        let login = LoginConfig::route("/login").domains([name]);
+        login.username(field).realm("company")
+    };
+    let site = || {
+        site([
+            of("a.test", "one"),
+            of("b.test", "two"),
+            of("c.test", "one"),
+        ])
+    };
+    let by_address: Asks<'_> = ("/login", &["203.0.113.1"], None);
+    assert_eq!(guesses(&site(), by_address, "one=ada&two=ada").await, 10);
+    // Neither is either of them got past with another name in the field of the other.
+    assert_eq!(guesses(&site(), by_address, "one=bea&two=x").await, 10);
+    assert_eq!(guesses(&site(), by_address, "one=x&two=bea").await, 10);
+}
+
+#[tokio::test]
+async fn a_name_in_so_many_words_comes_before_a_wildcard() {
+    let of = |name: &str, field: &str| LoginConfig::route("/login").domains([name]).username(field);
+    let wide = || of("*.w.test", "one");
+    for logins in [
+        [wide(), of("a.w.test", "two")],
+        [of("a.w.test", "two"), wide()],
+    ] {
+        let site = site(logins);
+        let of = |host: &'static [&'static str]| ("/login", host, None);
+        assert_eq!(guesses(&site, of(&["a.w.test"]), "two=eve").await, 10);
+        assert_eq!(guesses(&site, of(&["b.w.test"]), "one=eve").await, 10);
+    }
+}
+
+/// Where one of the two refuses, the other has counted nothing, and a success costs neither anything.
 #[tokio::test]
 async fn what_one_refuses_no_other_counts_and_a_success_is_given_back_by_both() {
     let site = site([shop(), wiki()]);

@@ -74,6 +74,11 @@ impl LoginGuard {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
+    /// Whether what it counts of a user is what the other counts of that one, too.
+    pub(super) fn counts_with(&self, other: &Self) -> bool {
+        self.0.realm == other.0.realm && Arc::ptr_eq(&self.0.store, &other.0.store)
+    }
+
     /// Reserves an attempt of `user` from `client`.
     ///
     /// # Errors

@@ -26,6 +26,8 @@ pub(super) struct Guarding {
     pub(super) settings: Arc<Settings>,
     /// By what it is known to be this login.
     pub(super) by: By,
+    /// Whether it is its app that answers: a success that another app tells of is none of its users'.
+    pub(super) is_certain: bool,
     pub(super) attempt: Option<Attempt>,
     pub(super) would_refuse: Option<Refused>,
 }
@@ -68,7 +70,18 @@ pub(super) async fn reserve(
     claims: SmallVec<[Claim; 1]>,
 ) -> Result<Guards, Refusal> {
     let mut refusal = None;
-    for (one, claim) in guards.iter_mut().zip(claims) {
+    for (number, claim) in claims.into_iter().enumerate() {
+        let (before, others) = guards.split_at_mut(number);
+        let Some(one) = others.first_mut() else {
+            break;
+        };
+        // What several have in common counts once, by the last of them, and each may refuse it.
+        for other in before {
+            if other.guard.counts_with(&one.guard) {
+                let same = |attempt: &mut Attempt| attempt.who().users() == claim.users();
+                give_back(other.attempt.take_if(same)).await;
+            }
+        }
         match one.guard.claim(claim).await {
             Ok(attempt) => {
                 one.settings.away.is_over();
@@ -83,12 +96,18 @@ pub(super) async fn reserve(
     let Some(refusal) = refusal else {
         return Ok(guards);
     };
-    for attempt in guards.iter_mut().filter_map(|one| one.attempt.take()) {
-        if let Err(error) = attempt.give_back().await {
-            tracing::warn!(%error, "a login that another guard refuses counts as failed");
-        }
+    for one in &mut guards {
+        give_back(one.attempt.take()).await;
     }
     Err(refusal)
+}
+
+async fn give_back(attempt: Option<Attempt>) {
+    if let Some(attempt) = attempt
+        && let Err(error) = attempt.give_back().await
+    {
+        tracing::warn!(%error, "a login that another guard has as well counts as failed");
+    }
 }
 
 impl Guarding {
@@ -172,7 +191,11 @@ impl Guarding {
 pub(super) async fn settle_all(guards: Guards, reads: SmallVec<[Outcome; 1]>) -> Option<String> {
     let mut cookie = None;
     for (mut one, outcome) in guards.into_iter().zip(reads) {
-        let otherwise = one.otherwise();
+        let (outcome, otherwise) = match outcome {
+            // It says nothing of whoever is named here: nobody may have looked at that.
+            Outcome::Success if !one.is_certain => (Outcome::Neither, Otherwise::Refund),
+            outcome => (outcome, one.otherwise()),
+        };
         if let Some(attempt) = one.attempt.take() {
             let made = settle(attempt, outcome, otherwise).await;
             cookie = cookie.or(made);

@@ -21,7 +21,7 @@ use super::outcome::Reader;
 use super::reading::Field;
 use super::report::Readings;
 use super::route::{By, Route};
-use crate::names::{Hosts, is_address};
+use crate::names::{Hosts, says_nothing};
 use crate::outage::Outage;
 use crate::tried::Tried;
 
@@ -65,8 +65,21 @@ impl Login {
     }
 
     fn has(&self, host: &HostName) -> bool {
-        self.names().is_some_and(|names| names.has(host))
+        self.fit(host).is_some()
     }
+
+    fn fit(&self, host: &HostName) -> Option<u8> {
+        self.names()?.fit(host)
+    }
+}
+
+/// A login that a request is.
+#[derive(Debug)]
+struct Meant<'a> {
+    login: &'a Login,
+    by: By,
+    /// Whether no other app can be the one that answers, by whom is asked.
+    is_certain: bool,
 }
 
 /// What a login is and how its answers are read.
@@ -121,7 +134,8 @@ impl LoginLayer {
     /// names](super::LoginConfig::domains) before those for all.
     ///
     /// One that carries several names, of which an app may take any, belongs to the first for each of them, and one of
-    /// which no name can be told to that of whatever name: each counts the attempt, and each may refuse it.
+    /// which no name can be told to that of whatever name: each counts the attempt, and each may refuse it. Logins of one
+    /// realm count it once. A success is none for any of them then, as another app may have told of it: it is given back.
     #[must_use]
     pub fn all(layers: impl IntoIterator<Item = Self>) -> Self {
         let logins = layers.into_iter().flat_map(|layer| layer.0.to_vec());
@@ -149,38 +163,60 @@ impl LoginLayer {
     }
 
     /// The logins that a request is: as a rule none, or one.
-    fn logins<B: Body>(&self, request: &Request<B>) -> SmallVec<[(&Login, By); 1]> {
-        let fits = |login: &'_ Login| login.settings.route.known_by(request);
-        let mut all = { self.0.iter() }.filter_map(|login| Some((login, fits(login)?)));
-        let mut found: SmallVec<[(&Login, By); 1]> = all.by_ref().take(1).collect();
+    fn logins<B: Body>(&self, request: &Request<B>) -> SmallVec<[Meant<'_>; 1]> {
+        let mut all = self.0.iter().filter_map(|login| {
+            let by = login.settings.route.known_by(request)?;
+            Some(Meant {
+                login,
+                by,
+                is_certain: true,
+            })
+        });
+        let mut found: SmallVec<[Meant<'_>; 1]> = all.by_ref().take(1).collect();
         // Those for all names come last.
-        if let Some((first, _)) = found.first()
+        if let Some(first) = found.first().map(|one| one.login)
             && (first.names().is_some() || first.elsewhere)
         {
             found.extend(all);
-            self.leave_those_meant(&mut found, &Hosts::of(request));
+            let hosts = Hosts::of(request);
+            self.leave_those_meant(&mut found, &hosts);
+            let one = hosts
+                .named()
+                .first()
+                .filter(|host| hosts.are_one() && (!says_nothing(host) || self.speaks_of(host)));
+            for meant in &mut found {
+                let is_meant = |host| meant.login.names().is_none() || meant.login.has(host);
+                meant.is_certain = one.is_some_and(is_meant);
+            }
         }
         found
     }
 
+    /// Whether some login is for that name among others.
+    fn speaks_of(&self, host: &HostName) -> bool {
+        self.0.iter().any(|login| login.has(host))
+    }
+
     /// Leaves of those that fit by their paths the ones that are meant by some name that is asked for.
-    fn leave_those_meant<B>(&self, found: &mut SmallVec<[(&Login, By); 1]>, hosts: &Hosts<'_, B>) {
-        let speaks = |host: &HostName| self.0.iter().any(|login| login.has(host));
+    fn leave_those_meant<B>(&self, found: &mut SmallVec<[Meant<'_>; 1]>, hosts: &Hosts<'_, B>) {
+        let speaks = |host: &HostName| self.speaks_of(host);
         let is_general = |login: &Login| login.names().is_none();
         // As of limits, an address says nothing, unless it is named.
         let named = hosts.named().iter();
         let named: SmallVec<[&HostName; 2]> = named
-            .filter(|host| !is_address(host) || speaks(host))
+            .filter(|host| !says_nothing(host) || speaks(host))
             .collect();
         let mut meant: SmallVec<[usize; 2]> = SmallVec::new();
-        let position = |fits: &dyn Fn(&Login) -> bool| found.iter().position(|(one, _)| fits(one));
+        let position = |fits: &dyn Fn(&Login) -> bool| found.iter().position(|one| fits(one.login));
         for host in &named {
             let general = |one: &Login| is_general(one) && !(one.elsewhere && speaks(host));
-            let own = position(&|one| one.has(host));
+            // The name in so many words says more than a wildcard, wherever it is written.
+            let fits = [2, 1].map(|fit| position(&|one| one.fit(host) == Some(fit)));
+            let own = fits.into_iter().flatten().next();
             meant.extend(own.or_else(|| position(&general)));
         }
         if named.is_empty() {
-            let by_name = found.iter().filter(|(one, _)| !is_general(one));
+            let by_name = found.iter().filter(|one| !is_general(one.login));
             meant.extend(0..by_name.count());
             meant.extend(position(&is_general));
         }
@@ -231,15 +267,16 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let mut logins = self.layer.logins(&request);
         // One that stands outside has reserved it already: twice, five guesses would be ten.
-        logins.retain(|(login, _)| !Reserved::by(&request, &login.guard));
+        logins.retain(|one| !Reserved::by(&request, &one.login.guard));
         if logins.is_empty() {
             let passed = self.inner.call(request.map(GuardedBody::untouched));
             return LoginFuture::passed(passed);
         }
-        let guarding = |(login, by): (&Login, By)| Guarding {
-            guard: login.guard.clone(),
-            settings: Arc::clone(&login.settings),
-            by,
+        let guarding = |one: Meant<'_>| Guarding {
+            guard: one.login.guard.clone(),
+            settings: Arc::clone(&one.login.settings),
+            by: one.by,
+            is_certain: one.is_certain,
             attempt: None,
             would_refuse: None,
         };

@@ -178,7 +178,7 @@ fn under_some_names_another_rule_is_followed() {
         // The longer path says more, then the name, and the name more than a wildcard.
         ("/upload/x", &["media.test"], None, Some(3), &[]),
         ("/upload/x", &["a.test"], None, Some(2), &[]),
-        ("/upload/x", &["[::1]:80"], None, Some(2), &[3]),
+        ("/upload/x", &["[::1]:80"], None, Some(2), &[0, 3]),
         ("/upload/x", &["api.example"], None, Some(1), &[]),
         ("/UPLOAD/x", &["media.test"], None, Some(0), &[1, 2, 3]),
         ("/UPLOAD/x", &["api.example"], None, None, &[1]),
@@ -195,7 +195,7 @@ fn under_some_names_another_rule_is_followed() {
             Some(0),
             &[4],
         ),
-        ("/upload", &["media.test"], Some("a.test"), Some(2), &[3]),
+        ("/upload", &["media.test"], Some("a.test"), Some(2), &[0, 3]),
         // Who cannot be told from another may be anybody, and is given nothing.
         ("/api/x", &["192.0.2.1"], None, None, &[0, 4]),
         ("/upload", &[], None, Some(1), &[2, 3]),

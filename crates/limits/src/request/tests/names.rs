@@ -79,6 +79,10 @@ fn a_limit_holds_for_its_names_alone_however_they_are_written() {
     assert!(counts(&names, "/", &["api.a.test"], Some("a.test")));
     assert!(counts(&names, "/", &["10.0.0.1"], Some("api.a.test")));
     assert!(!counts(&names, "/", &["10.0.0.1"], Some("a.test")));
+    // So is what a client on this machine may call it.
+    for host in ["localhost", "x.localhost:8080", "LocalHost."] {
+        assert!(counts(&names, "/", &[host], None), "{host}");
+    }
 }
 
 #[test]
