@@ -61,6 +61,8 @@ pub struct Inside {
     pub(crate) access: AccessLayer,
     pub(crate) limits: LimitLayer,
     pub(crate) challenge: ChallengeLayer,
+    /// Whether passes are sealed with the cookies' keys.
+    pub(crate) passes_by_cookies: bool,
     pub(crate) answers: AnswerLayer,
     pub(crate) cross_site: CrossSiteLayer,
     pub(crate) cookies: CookieGuardLayer,
@@ -162,10 +164,12 @@ impl Suit {
         &self.inside.challenge
     }
 
-    /// Seals cookies and passes with `keys` from now on.
+    /// Seals cookies with `keys` from now on, and passes where there is no [`store`](crate::Panoply::store).
     pub fn use_keys(&self, keys: &KeyRing) {
         self.cookies().use_keys(keys);
-        self.inside.challenge.use_keys(keys);
+        if self.inside.passes_by_cookies {
+            self.inside.challenge.use_keys(keys);
+        }
     }
 
     /// The logins that are guarded.

@@ -132,8 +132,8 @@ impl Panoply {
     /// Of whom it is asked to show that he runs a browser: by default of nobody, until
     /// [`begin_challenge`](panoply_limits::Blocklist::begin_challenge) says so.
     ///
-    /// Passes are sealed with the keys of [`cookies`](Self::cookies), or else with the secret of [`store`](Self::store):
-    /// without either they end with the process.
+    /// Passes are sealed with the secret of [`store`](Self::store), which all nodes have, or else with the keys of
+    /// [`cookies`](Self::cookies): without either they end with the process.
     #[must_use]
     pub fn challenge(mut self, challenge: ChallengeConfig) -> Self {
         self.challenge = challenge;
@@ -216,6 +216,7 @@ impl Panoply {
     ///
     /// When a setting is refused, with the key and what to write instead.
     pub fn build(self) -> Result<Suit, Error> {
+        let is_shared = self.store.is_some();
         let (store, secret) = match self.store {
             Some(store) => store,
             None => in_memory(Arc::clone(&self.clock))?,
@@ -238,9 +239,10 @@ impl Panoply {
                 .map_err(|error| Error::Access(number, error))?;
         }
         self.challenge.validate().map_err(Error::Challenge)?;
+        // The secret is what all nodes of one store have; keys of its own may each have made.
         let passes = match &self.cookies {
-            Some(cookies) => cookies.keys.clone(),
-            None => ChallengeLayer::keys(&secret).map_err(Error::Challenge)?,
+            Some(cookies) if !is_shared => cookies.keys.clone(),
+            _ => ChallengeLayer::keys(&secret).map_err(Error::Challenge)?,
         };
         let cookies = match self.cookies {
             Some(cookies) => cookies,
@@ -265,9 +267,7 @@ impl Panoply {
             move |client: &ClientAddress| trusting.is_proxy(client) || others.contains(client.ip());
         let challenge = ChallengeLayer::new(&self.challenge, &passes, Arc::clone(&self.clock));
         let challenge = challenge.map_err(Error::Challenge)?;
-        let challenge = challenge
-            .switched_by(list.clone())
-            .sparing(is_proxy.clone());
+        let challenge = { challenge.switched_by(list.clone()) }.sparing(is_proxy.clone());
         // What each says by itself was looked at before.
         let answers = answers.map_err(|error| {
             let number = match &error {
@@ -292,7 +292,8 @@ impl Panoply {
             logins
         };
         let cross_site = self.cross_site.build()?;
-        let access = AccessLayer::guarded(self.access, store, &secret, Arc::clone(&self.clock));
+        let access = AccessLayer::guarded(self.access, store, &secret, Arc::clone(&self.clock))
+            .map(|access| access.beside(challenge.clone()));
         Ok(Suit {
             outside: Outside {
                 client: ClientLayer::new(client),
@@ -309,6 +310,7 @@ impl Panoply {
                 access: access.map_err(Error::Store)?,
                 limits: limits.map_err(Error::Store)?,
                 challenge,
+                passes_by_cookies: !is_shared,
                 answers,
                 cross_site: CrossSiteLayer::new(cross_site),
                 cookies: CookieGuardLayer::new(cookies),

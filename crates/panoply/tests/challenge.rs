@@ -64,6 +64,69 @@ async fn the_suit_asks_nobody_until_it_is_told_to() {
     suit.blocklist().end_challenge().await.unwrap();
 }
 
+/// Nodes that share a store share what passes are sealed with, whatever keys each has for the app's cookies; and who may
+/// see a page may earn one, though the rest of the site is not for him.
+#[tokio::test]
+async fn a_pass_of_one_node_is_good_at_another_and_earned_where_the_site_is_closed() {
+    use panoply::{AccessConfig, CookieGuardConfig, KeyRing};
+    let store: std::sync::Arc<dyn panoply::CounterStore> =
+        std::sync::Arc::new(panoply_store_memory::MemoryStore::builder().build());
+    let node = || {
+        let access = AccessConfig::new("/", ["192.0.2.1"]).except(["/open/"]);
+        let keys = KeyRing::random().unwrap();
+        let secret = panoply::Secret::new(vec![7; 32]);
+        let suit = Panoply::recommended()
+            .store(std::sync::Arc::clone(&store), secret)
+            .cookies(CookieGuardConfig::default(), keys, "shop.example")
+            .access([access])
+            .challenge(ChallengeConfig::new().paths(["/"]).work(1));
+        let suit = suit.build().unwrap();
+        Router::new().fallback(async || "in").layer(suit)
+    };
+    let ask = async |app: &Router, method: &str, path: &str, more: Option<(&str, &str)>| {
+        let peer: SocketAddr = "203.0.113.9:1".parse().unwrap();
+        let mut request = Request::builder().method(method).uri(path);
+        request = request
+            .header("accept", "text/html")
+            .header("host", "shop.example");
+        if let Some((name, value)) = more {
+            request = request.header(name, value);
+        }
+        let request = request.extension(ConnectInfo(peer)).body(Body::empty());
+        app.clone().oneshot(request.unwrap()).await.unwrap()
+    };
+    let (one, other) = (node(), node());
+    assert_eq!(ask(&one, "GET", "/", None).await.status(), 404);
+    let page = ask(&one, "GET", "/open/x", None).await;
+    assert_eq!(page.status(), 403);
+    let page = axum::body::to_bytes(page.into_body(), 1 << 20)
+        .await
+        .unwrap();
+    let page = String::from_utf8(page.to_vec()).unwrap();
+    let (_, task) = page.split_once("data-task=\"").unwrap();
+    let task = task.split('"').next().unwrap();
+    // Of so little work every second number is a solution.
+    let mut given = Response::default();
+    for number in 0..64 {
+        let solution = format!("{task} {number}");
+        let more = Some(("panoply-solution", &*solution));
+        given = ask(&other, "POST", "/.well-known/panoply/challenge", more).await;
+        if given.status() == 201 {
+            break;
+        }
+    }
+    assert_eq!(given.status(), 201);
+    let cookie = given.headers()["set-cookie"].to_str().unwrap();
+    let pass = cookie.split(';').next().unwrap();
+    for app in [&one, &other] {
+        let answer = ask(app, "GET", "/open/x", Some(("cookie", pass))).await;
+        assert_eq!(answer.status(), 200);
+        // It opens nothing else.
+        let answer = ask(app, "GET", "/", Some(("cookie", pass))).await;
+        assert_eq!(answer.status(), 404);
+    }
+}
+
 #[tokio::test]
 async fn whoever_is_exempt_is_asked_by_neither() {
     let config = ChallengeConfig::new().paths(["/"]).exempt(["203.0.113.9"]);

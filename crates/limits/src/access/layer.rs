@@ -20,6 +20,7 @@ use super::password::{Asked, Passwords, Said, answer};
 use super::place::Place;
 use super::user_header::{UserHeaders, tell};
 use crate::Error;
+use crate::challenge::ChallengeLayer;
 use crate::login::{LoginGuard, has_credentials};
 use crate::tried::Told;
 
@@ -47,6 +48,8 @@ struct Inner {
     user_headers: UserHeaders,
     /// Whether it was said that nobody knows who is calling.
     told: AtomicBool,
+    /// What answers by itself to whoever earns a pass, wherever that is.
+    challenge: Option<ChallengeLayer>,
 }
 
 impl AccessLayer {
@@ -63,6 +66,16 @@ impl AccessLayer {
                 example: "`AccessLayer::guarded`, which is given a store",
             })
         })
+    }
+
+    /// Lets through what `challenge`, which stands within, answers by itself: solutions of its tasks, which are for whatever
+    /// of the site is open to a client. To be called before the layer is cloned: afterwards it changes nothing.
+    #[must_use]
+    pub fn beside(mut self, challenge: ChallengeLayer) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.challenge = Some(challenge);
+        }
+        self
     }
 
     /// A layer with these tables, which counts wrong passwords in `store`, under keys made with `secret` (16 bytes at
@@ -96,6 +109,7 @@ impl AccessLayer {
             rules,
             passwords: passwords.map(Arc::new),
             told: AtomicBool::new(false),
+            challenge: None,
         })))
     }
 
@@ -286,6 +300,10 @@ where
             return AccessFuture::passed(self.inner.call(request));
         }
         self.layer.0.user_headers.guard(&mut request);
+        let challenge = self.layer.0.challenge.as_ref();
+        if challenge.is_some_and(|challenge| challenge.answers(&request)) {
+            return AccessFuture::passed(self.inner.call(request));
+        }
         let passwords = self.layer.0.passwords.as_ref();
         let (passwords, asked, told) = match (self.layer.way(&request), passwords) {
             // There always are some where somebody is asked.

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use http::header::UPGRADE;
+use http::{Method, Request};
 use panoply_core::Networks;
 use serde::Deserialize;
 
@@ -54,10 +56,22 @@ impl Default for ChallengeConfig {
 pub(super) struct Challenge {
     pub(super) paths: Vec<Below>,
     pub(super) everywhere: Below,
-    pub(super) except: Vec<Spelled>,
+    except: Vec<Spelled>,
     pub(super) exempt: Networks,
     pub(super) work: u8,
     pub(super) pass: Duration,
+}
+
+impl Challenge {
+    /// The exceptions that there are for a request. What programs have a right to is read, and by its name alone: an app may
+    /// take a query for another path.
+    pub(super) fn exceptions_for<B>(&self, request: &Request<B>) -> &[Spelled] {
+        let reads = matches!(*request.method(), Method::GET | Method::HEAD)
+            && !request.headers().contains_key(UPGRADE)
+            && request.uri().query().is_none();
+        let from = if reads { 0 } else { EXCEPT.len() };
+        self.except.get(from..).unwrap_or_default()
+    }
 }
 
 /// What programs ask for that are no browsers and have a right to it, and browsers without cookies.
@@ -98,8 +112,8 @@ impl ChallengeConfig {
         self
     }
 
-    /// Paths at which it is never asked, beside those that programs have a right to, such as `/robots.txt` and all below
-    /// `/.well-known/`: one alone, or with a slash at its end all that lies below it. What is not spelled as it is here,
+    /// Paths at which it is never asked, beside those that programs have a right to read, such as `/robots.txt` and all
+    /// below `/.well-known/`, by GET or HEAD and without a query: one alone, or with a slash at its end all that lies below it. What is not spelled as it is here,
     /// or can be read in several ways, is none of them.
     #[must_use]
     pub fn except<T: Into<String>>(mut self, paths: impl IntoIterator<Item = T>) -> Self {

@@ -169,13 +169,17 @@ impl ChallengeLayer {
         self.0.challenge.paths.is_empty() && !list.is_some_and(Blocklist::has_challenged)
     }
 
+    /// Whether it answers a request by itself, of whoever asks.
+    pub(crate) fn answers<B>(&self, request: &Request<B>) -> bool {
+        original(request.extensions(), request.uri()).path() == CHALLENGE_PATH
+            && !self.is_idle()
+            && !self.has_asked(request)
+    }
+
     /// Whether a pass is needed.
     fn is_asked<B>(&self, request: &Request<B>) -> bool {
         let Challenge {
-            paths,
-            everywhere,
-            except,
-            ..
+            paths, everywhere, ..
         } = &self.0.challenge;
         let list = self.0.list.as_ref();
         let everywhere = list.and_then(Blocklist::challenged).map(|_| everywhere);
@@ -188,6 +192,7 @@ impl ChallengeLayer {
         }
         let places = Place::all(request);
         let mut below = paths.iter().chain(everywhere);
+        let except = self.0.challenge.exceptions_for(request);
         below.any(|below| places.iter().any(|place| place.lies(below, except)))
     }
 

@@ -13,16 +13,17 @@
     find('again').addEventListener('click', () => location.reload());
   };
 
-  /** Whether the page has come back again and again, though it was solved each time. */
-  const comesBack = () => {
+  /** When tasks were solved here in the last minutes, with this one where that is `solved`; frames come and go together. */
+  const solvedBefore = (solved) => {
     const name = 'panoply-challenge';
+    if (self !== top) return [];
     try {
       const now = Date.now();
-      const before = JSON.parse(sessionStorage.getItem(name) || '[]').filter((at) => now - at < 60000);
-      sessionStorage.setItem(name, JSON.stringify([...before, now]));
-      return before.length >= 4;
+      const before = JSON.parse(sessionStorage.getItem(name) || '[]').filter((at) => now - at < 300000);
+      if (solved) sessionStorage.setItem(name, JSON.stringify([...before, now]));
+      return before;
     } catch {
-      return false;
+      return [];
     }
   };
 
@@ -96,7 +97,7 @@
     }
   };
 
-  if (comesBack()) {
+  if (solvedBefore(false).length >= 4) {
     return stop('The task was solved several times, and the site asks for it again and again. Your address may be changing all the time, or something between you and the site keeps cookies from it.');
   }
   say('Working…');
@@ -106,6 +107,7 @@
     if (sent.status === 201 && (await fetch(at, { cache: 'no-store' })).status === 403) {
       return stop('The task is solved, but your browser did not keep the cookie that says so. Please allow cookies for this site.');
     }
+    if (sent.status === 201) solvedBefore(true);
     if (form) {
       stop('Done. What you have sent did not arrive yet: please let your browser send it again when it asks.');
     } else {

@@ -48,6 +48,22 @@ async fn exceptions_hold_where_they_are_spelled_and_nowhere_else() {
     ] {
         assert_eq!(site.status(get(held)).await, 403, "{held}");
     }
+    // What programs have a right to they may read, and nothing that an app may take for something else.
+    for more in [
+        "/robots.txt?rest_route=/posts",
+        "/.well-known/x?s=1",
+        "/health?",
+    ] {
+        assert_eq!(site.status(get(more)).await, 403, "{more}");
+    }
+    for method in [Method::POST, Method::PUT, Method::OPTIONS] {
+        let asks = get("/.well-known/security.txt").by(method.clone());
+        assert_eq!(site.status(asks).await, 403, "{method}");
+        assert_eq!(site.status(get("/feed").by(method)).await, 200);
+    }
+    assert_eq!(site.status(get("/robots.txt").by(Method::HEAD)).await, 200);
+    let socket = get("/health").with("upgrade", "websocket");
+    assert_eq!(site.status(socket).await, 403);
     // Nor where a header says that another path is meant.
     let meant = get("/robots.txt").with("x-original-url", "/admin");
     assert_eq!(site.status(meant).await, 403);
