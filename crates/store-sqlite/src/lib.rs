@@ -6,6 +6,7 @@ mod error;
 #[doc(hidden)]
 pub mod fuzzing;
 mod lock;
+mod place;
 mod queue;
 mod row;
 mod sessions;

@@ -390,7 +390,7 @@ impl Queue {
 
 fn lost() -> StoreError {
     StoreError::permanent(
-        "the lock is in force, but could not be written down: it ends with the process; \
+        "it is done, but could not be written down: it is forgotten when the process ends; \
          the log says what is wrong with the disk",
     )
 }

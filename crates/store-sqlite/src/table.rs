@@ -9,6 +9,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use crate::Error;
 use crate::lock::Lock;
+use crate::place::Place;
 use crate::row::{Row, key_bytes, key_of, micros, moment, subject_of, subject_text};
 use crate::sessions::SCHEMA as SESSIONS;
 
@@ -53,6 +54,7 @@ pub(crate) const BUSY: Duration = Duration::from_millis(250);
 pub(crate) struct Table {
     conn: Connection,
     lock: Lock,
+    place: Place,
     /// How many counters there are rows of.
     rows: usize,
     /// Whether a commit waits for the disk.
@@ -88,6 +90,7 @@ impl Table {
         let mut table = Self {
             conn,
             lock,
+            place: Place::of(path),
             rows: 0,
             synced: true,
         };
@@ -130,6 +133,11 @@ impl Table {
         }
         change.execute_batch(SESSIONS).map_err(says)?;
         change.commit().map_err(says)
+    }
+
+    /// An error where what is written would be gone with the process, as the file is not there any more.
+    pub(crate) fn stays(&self) -> rusqlite::Result<()> {
+        self.place.stays()
     }
 
     /// How many counters there are rows of.

@@ -66,13 +66,15 @@ impl Writer {
                 .next(|| Pace::due(&mut pace.lazy, PATIENCE, now()));
             #[cfg(test)]
             self.disk.apply(&self.table);
-            let done = if batch.well {
-                self.write(&batch)
-            } else if batch.last || Pace::due(&mut pace.recovery, PATIENCE / 2, now()) {
-                self.recover(&batch)
-            } else {
-                Ok(())
-            };
+            let done = self.table.stays().and_then(|()| {
+                if batch.well {
+                    self.write(&batch)
+                } else if batch.last || Pace::due(&mut pace.recovery, PATIENCE / 2, now()) {
+                    self.recover(&batch)
+                } else {
+                    Ok(())
+                }
+            });
             if self.clerk.serve(&mut self.table) {
                 self.journal.call();
             }

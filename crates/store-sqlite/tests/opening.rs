@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use panoply_core::{CounterKey, CounterStore, Op, Rule};
+use panoply_core::{Action, CounterKey, CounterStore, Op, Rule};
 use panoply_store_sqlite::{Error, SqliteStore};
 use rusqlite::Connection;
 
@@ -177,4 +177,40 @@ async fn a_torn_journal_is_read_as_far_as_it_is_whole() {
     *flipped.get_mut(middle).unwrap() ^= 1;
     let left = count(&flipped).await;
     assert!((10..50).contains(&left), "{left}");
+}
+
+#[tokio::test]
+async fn a_database_that_is_taken_away_is_told_of_and_has_it_all_when_it_is_back() {
+    let (_directory, path) = directory();
+    let away = path.with_extension("away");
+    let store = open(&path).unwrap();
+    let rule = Rule::new("pair", 10, Duration::from_hours(24));
+    let decide = async |store: &SqliteStore, key: u128| {
+        let op = Op::reserve(CounterKey::from_bits(key), &rule);
+        store.decide(&[op]).await.unwrap()
+    };
+    decide(&store, 0).await;
+    fs::rename(&path, &away).unwrap();
+    let error = store.flush().await.unwrap_err();
+    let why = std::error::Error::source(&error).unwrap().to_string();
+    assert!(why.contains("c.db was removed or replaced"), "{why}");
+    assert_eq!(store.trouble(), Some(why));
+    // Memory goes on, and what should last is not said to.
+    decide(&store, 0).await;
+    let block = Action::Block { time: None };
+    let block = Op::new(CounterKey::from_bits(1), &rule, block);
+    let error = store.decide(&[block]).await.unwrap_err();
+    assert!(error.to_string().contains("is done, but"), "{error}");
+    // Another file in its place is not what the store writes to.
+    fs::write(&path, "").unwrap();
+    store.flush().await.unwrap_err();
+
+    fs::rename(&away, &path).unwrap();
+    store.flush().await.unwrap();
+    assert_eq!(store.trouble(), None);
+    drop(store);
+    let store = open(&path).unwrap();
+    let standing = decide(&store, 0).await;
+    assert_eq!(standing.states().first().unwrap().count, 3);
+    assert!(!decide(&store, 1).await.is_granted(), "blocked");
 }
