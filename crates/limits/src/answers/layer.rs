@@ -159,7 +159,6 @@ impl AnswerLayer {
             let name = name.strip_prefix(PREFIX).unwrap_or(name).to_owned();
             return Err(Error::NameTaken { number, name });
         }
-        // The last, so that with it or without it others are counted under the same numbers.
         checked.extend(probes);
         let exempt = { checked.iter() }.map(|limit| Of {
             rule: Arc::clone(&limit.name),

@@ -79,12 +79,16 @@ impl Noted {
         let limits = self.limits.iter();
         let counted = limits.filter_map(|&number| {
             let limit = self.layer.limit(number)?;
-            let own = [number as u64, limit.sign].map(u64::to_le_bytes);
-            let parts: [&[u8]; 3] = [own.as_flattened(), client.as_bytes(), self.path.as_bytes()];
-            let path = || keys.key("scan/path", &parts);
+            let (name, own) = (limit.rule.name(), limit.sign.to_le_bytes());
+            let parts: [&[u8]; 2] = [&own, client.as_bytes()];
+            let path = || {
+                let [own, client] = parts;
+                let parts = [name.as_bytes(), own, client, self.path.as_bytes()];
+                keys.key("scan/path", &parts)
+            };
             (limit.dry_run == dry).then(|| Counted {
                 number,
-                key: keys.key(limit.rule.name(), parts.get(..2).unwrap_or(&parts)),
+                key: keys.key(name, &parts),
                 member: (!limit.each).then(path),
             })
         });

@@ -137,9 +137,10 @@ impl LimitConfig {
 
     /// The name in the headers and the log; the path by default.
     ///
-    /// It is also what the limit counts under, together with its [`domains`](Self::domains). Without one that is its place
-    /// among the limits of its layer, its path, methods, points and window: two layers whose limits are alike in all of
-    /// these, as one on each of two routes, count together where they share a store. With names of their own they do not.
+    /// It is also what the limit counts under, together with its [`domains`](Self::domains). Without one that is its path,
+    /// methods, points and window: two layers whose limits are alike in all of these, as one on each of two routes, count
+    /// together where they share a store. With names of their own they do not. Limits of one layer that are alike are told
+    /// apart by their order; other limits before or between them change nothing.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
@@ -307,6 +308,7 @@ impl LimitConfig {
             methods: place.methods,
             names: place.names,
             sign,
+            alike: 0,
             policy: super::headers::policy_of(&rule),
             standing: super::headers::standing_of(&rule),
             rule,

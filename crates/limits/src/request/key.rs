@@ -21,17 +21,16 @@ impl Part {
     }
 }
 
-/// The key by which `limit`, the one with this number, counts a request to `path`, under one of its rules.
+/// The key by which `limit` counts a request to `path`, under one of its rules.
 pub(super) fn key<B>(
     layer: &LimitLayer,
     (limit, rule): (&Limit, &Rule),
-    number: usize,
     request: &Request<B>,
     path: &str,
 ) -> CounterKey {
     let mut place = [0; 16];
     let (first, second) = place.split_at_mut(8);
-    first.copy_from_slice(&(number as u64).to_le_bytes());
+    first.copy_from_slice(&limit.alike.to_le_bytes());
     second.copy_from_slice(&limit.sign.to_le_bytes());
     // One with a name of its own, for all of the site's, counts where it always did.
     let length = if limit.sign == 0 { 8 } else { 16 };

@@ -1,5 +1,6 @@
 //! Limits of requests as a tower layer.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
@@ -73,6 +74,9 @@ pub(super) struct Limit {
     pub(super) names: Option<HostNames>,
     /// What tells it from limits of the same path in other layers, unless it has a name and is for all of the site's.
     pub(super) sign: u64,
+    /// How many before it in the layer have the same name and sign. Its place among all would change with a limit that has
+    /// nothing to do with it, and everybody would have fresh points.
+    pub(super) alike: u64,
     pub(super) rule: Rule,
     /// How many preflights pass, which are counted by themselves.
     pub(super) preflights: Rule,
@@ -138,7 +142,8 @@ impl LimitLayer {
     ) -> Result<Self, Error> {
         let limits: Result<Vec<Limit>, Error> =
             limits.into_iter().map(LimitConfig::check).collect();
-        let limits = limits?;
+        let mut limits = limits?;
+        tell_apart(&mut limits);
         Ok(Self(Arc::new(Inner {
             tries_out: limits.iter().any(|limit| limit.dry_run),
             told: AtomicBool::new(false),
@@ -279,6 +284,17 @@ fn refusal(limits: &[&Limit], decision: &Decision) -> Option<Refusal> {
 /// A path without the slash of the root, as it stands in an index.
 pub(crate) fn without_root(path: &str) -> &str {
     if path == "/" { "" } else { path }
+}
+
+fn tell_apart(limits: &mut [Limit]) {
+    let mut seen: HashMap<(String, u64), u64> = HashMap::new();
+    for limit in limits {
+        let before = seen
+            .entry((limit.rule.name().to_owned(), limit.sign))
+            .or_default();
+        limit.alike = *before;
+        *before += 1;
+    }
 }
 
 impl Limit {

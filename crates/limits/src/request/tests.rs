@@ -144,11 +144,11 @@ fn limits_of_two_layers_count_together_only_where_they_are_the_same() {
     const MINUTE: Duration = Duration::from_mins(1);
     let plain = || LimitConfig::new(2, MINUTE);
     // What the second layer answers whoever has spent all points of the first.
-    let left = |first: LimitConfig, second: LimitConfig| {
+    let of_all = |first: &[LimitConfig], second: &[LimitConfig]| {
         let store: Arc<dyn CounterStore> = Arc::new(MemoryStore::default());
-        let layer = |limit| {
-            let keys = CounterKeys::new([7; 16]);
-            LimitLayer::new([limit], Arc::clone(&store), keys).unwrap()
+        let layer = |limits: &[LimitConfig]| {
+            let (limits, keys) = (limits.iter().cloned(), CounterKeys::new([7; 16]));
+            LimitLayer::new(limits, Arc::clone(&store), keys).unwrap()
         };
         let ask = |layer: &LimitLayer| {
             let app = service_fn(async |_: Request<()>| {
@@ -164,6 +164,7 @@ fn limits_of_two_layers_count_together_only_where_they_are_the_same() {
         while ask(&first) == 200 {}
         ask(&second) == 200
     };
+    let left = |first, second| of_all(&[first], &[second]);
     assert!(left(plain(), LimitConfig::new(3, MINUTE)));
     assert!(left(plain(), LimitConfig::new(2, 2 * MINUTE)));
     assert!(left(plain(), plain().methods(["GET"])));
@@ -175,6 +176,27 @@ fn limits_of_two_layers_count_together_only_where_they_are_the_same() {
         plain().name("one"),
         LimitConfig::new(1, MINUTE).name("one")
     ));
+    // One that has nothing to do with them comes, goes, or stands elsewhere.
+    let other = LimitConfig::new(9, MINUTE).name("other").path("/other/");
+    for own in [plain(), plain().name("one")] {
+        let (alone, behind) = ([own.clone()], [other.clone(), own.clone()]);
+        assert!(!of_all(&alone, &behind));
+        assert!(!of_all(&behind, &alone));
+        assert!(!of_all(&behind, &[own, other.clone()]));
+    }
+}
+
+#[test]
+fn limits_that_are_alike_do_not_count_one_request_twice() {
+    let one = LimitConfig::new(2, Duration::from_mins(1));
+    let keys = CounterKeys::new([7; 16]);
+    let limits = [one.clone(), one];
+    let layer = LimitLayer::new(limits, Arc::new(MemoryStore::default()), keys).unwrap();
+    let asked = layer.asked(&Request::new(()));
+    let [first, second] = asked.as_slice() else {
+        panic!("{}", asked.len());
+    };
+    assert_ne!(first.key(), second.key());
 }
 
 /// How many of the requests go on.

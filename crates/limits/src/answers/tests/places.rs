@@ -94,3 +94,15 @@ async fn one_for_some_names_counts_what_is_asked_for_under_them() {
         assert_eq!(ask(GOOD, None).await, expected);
     }
 }
+
+#[tokio::test]
+async fn a_limit_that_comes_before_another_gives_nobody_fresh_points() {
+    let clock = ManualClock::new();
+    let store = memory(&clock);
+    let before = Node::new(store.clone(), &clock, &[scanners()]);
+    let other = LimitConfig::new(50, MINUTE).name("other").answers([500]);
+    let after = Node::new(store, &clock, &[other.lock(HOUR), scanners()]);
+    assert_eq!(before.scan(BAD, 2).await, [404; 2]);
+    assert_eq!(after.get(BAD, "/third").await, 404);
+    assert_eq!(after.get(BAD, "/").await, 429);
+}

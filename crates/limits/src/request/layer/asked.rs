@@ -35,7 +35,7 @@ impl LimitLayer {
                 let rule = limit.rule(preflight);
                 asked.push(Counted {
                     number,
-                    key: key(self, (limit, rule), number, request, &path),
+                    key: key(self, (limit, rule), request, &path),
                     preflight,
                 });
             }
