@@ -221,6 +221,33 @@ async fn what_is_of_one_realm_counts_once() {
     assert_eq!(guesses(&site(), by_address, "one=x&two=bea").await, 10);
 }
 
+/// One on trial that is full, and refuses nobody, has not counted what the other has counted for both.
+#[tokio::test]
+async fn one_that_is_tried_out_takes_no_attempt_from_the_strict_one_of_its_realm() {
+    let strict = || {
+        let login = LoginConfig::route("/login").domains(["a.test"]);
+        login.username("one").realm("company")
+    };
+    let tried: LoginConfig = toml::from_str(
+        "path = \"/login\"\ndomains = [\"b.test\"]\nusername = \"one\"\nrealm = \"company\"\ndry_run = true\n\
+         pair = { points = 3, window = \"1h\" }\nuser = false\nnames = false\nclient = false",
+    )
+    .unwrap();
+    for logins in [[strict(), tried.clone()], [tried.clone(), strict()]] {
+        for asks in [
+            ("/login", &["203.0.113.1"][..], None),
+            ("/login", &["a.test"][..], Some("b.test")),
+        ] {
+            let site = site(logins.clone());
+            for _ in 0..20 {
+                status(&site, asks, 1, "one=ada").await;
+            }
+            // As long as both count, one may be two.
+            assert!(matches!(site.tried(), 9..=10), "{asks:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_name_in_so_many_words_comes_before_a_wildcard() {
     let of = |name: &str, field: &str| LoginConfig::route("/login").domains([name]).username(field);
