@@ -6,27 +6,20 @@ use std::sync::Arc;
 
 use http::Request;
 use http_body_util::Full;
-use panoply_core::{ClientAddress, CounterStore, ManualClock, Scheme, Secret};
+use panoply_core::{ClientAddress, Scheme, Secret};
 use panoply_limits::{LoginConfig, LoginLayer};
 use panoply_store_memory::MemoryStore;
 
 mod site;
 
-use site::{App, Body, Site};
+use site::{Body, Site};
 
 /// A site with these logins, and with the usual ones under all other names.
 fn site(logins: impl IntoIterator<Item = LoginConfig>) -> Site {
-    let clock = ManualClock::new();
-    let store: Arc<dyn CounterStore> =
-        Arc::new(MemoryStore::builder().clock(clock.clone()).build());
-    let secret = Secret::new(vec![7; 32]);
-    let build = |login: LoginConfig| login.build(Arc::clone(&store), &secret).unwrap();
-    let usual = build(LoginConfig::usual());
-    Site {
-        layer: LoginLayer::all(logins.into_iter().map(build)).or_elsewhere(&usual),
-        app: App::default(),
-        clock,
-    }
+    Site::of(|build| {
+        let usual = build(LoginConfig::usual());
+        LoginLayer::all(logins.into_iter().map(build)).or_elsewhere(&usual)
+    })
 }
 
 fn shop() -> LoginConfig {
