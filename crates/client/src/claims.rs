@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderName};
 
 /// Headers that some proxy, CDN or framework is known to read a client's address, certificate, host,
 /// scheme or target from, apart from those that begin with one of [`FAMILIES`].
-const CLAIMS: [&str; 46] = [
+const CLAIMS: [&str; 54] = [
     "ali-cdn-real-ip",
     "cdn-src-ip",
     "cf-connecting-ip",
@@ -31,17 +31,24 @@ const CLAIMS: [&str; 46] = [
     "x-client-verify",
     "x-cluster-client-ip",
     "x-envoy-external-address",
+    "x-envoy-original-path",
     "x-forwarded",
     "x-host",
+    "x-http-destinationurl",
     "x-http-host-override",
+    "x-http-path-override",
     "x-nf-client-connection-ip",
     "x-original-forwarded-for",
     "x-original-host",
+    "x-original-path",
+    "x-original-uri",
     "x-original-url",
     "x-originating-ip",
+    "x-override-url",
     "x-proxyuser-ip",
     "x-real-ip",
     "x-remote-ip",
+    "x-replaced-path",
     "x-rewrite-url",
     "x-scheme",
     "x-ssl-cert",
@@ -51,6 +58,7 @@ const CLAIMS: [&str; 46] = [
     "x-url-scheme",
     "x-vercel-forwarded-for",
     "x-vercel-proxied-for",
+    "x-waws-unencoded-url",
 ];
 
 /// What the names of a whole family of them begin with: AWS, Cloudflare, Google, ingress-nginx and what is copied from
@@ -101,6 +109,31 @@ pub(crate) fn remove(headers: &mut HeaderMap) -> Vec<HeaderName> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_path_is_said_by_no_client() {
+        for name in [
+            "x-original-url",
+            "x-rewrite-url",
+            "x-original-uri",
+            "x-override-url",
+            "x-forwarded-path",
+            "x-forwarded-prefix",
+            "x-replaced-path",
+            "x-envoy-original-path",
+            "x-http-destinationurl",
+        ] {
+            assert!(is_claim(&HeaderName::from_static(name)), "{name}");
+        }
+        // What programs say of themselves, which are no less honest for it.
+        for name in [
+            "x-http-method-override",
+            "x-http-method",
+            "x-method-override",
+        ] {
+            assert!(!is_claim(&HeaderName::from_static(name)), "{name}");
+        }
+    }
 
     #[test]
     fn the_list_is_sorted_and_nothing_else_goes() {

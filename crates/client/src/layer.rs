@@ -15,8 +15,8 @@ use crate::{Client, claims};
 
 /// Finds the client once a request and hands it on as [`panoply_core::ClientAddress`].
 ///
-/// From a peer that is not trusted, every header that claims an address, host or scheme is removed:
-/// `Forwarded`, `X-Forwarded-*`, `X-Real-IP`, `True-Client-IP`, `CF-Connecting-IP` and their like.
+/// From a peer that is not trusted, every header that claims an address, host, scheme or path is removed:
+/// `Forwarded`, `X-Forwarded-*`, `X-Real-IP`, `True-Client-IP`, `X-Original-URL` and their like.
 ///
 /// Where several stand one within another, as in a router within a router, what the outermost has found
 /// stays.

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod app_time;
+mod body_too_long;
 mod client_address;
 mod clock;
 mod connection;
@@ -17,12 +18,15 @@ mod random;
 mod refusal;
 mod refused_or;
 mod request_id;
+mod said_methods;
 mod secret;
 mod sessions;
 mod site_origin;
+pub mod spelling;
 mod unindexed;
 
 pub use app_time::AppTime;
+pub use body_too_long::BodyTooLong;
 pub use client_address::{ClientAddress, Scheme};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use connection::{CertificateSource, ClientCertificate, Connection, TlsSession};
@@ -41,6 +45,7 @@ pub use path_index::PathIndex;
 pub use refusal::{OwnPage, PageOfItsOwn, Refusal};
 pub use refused_or::RefusedOr;
 pub use request_id::RequestId;
+pub use said_methods::said_methods;
 pub use secret::Secret;
 pub use sessions::{
     Committed, Cycle, Destroy, LiveSession, Loaded, OldKey, SessionChange, SessionDocument,

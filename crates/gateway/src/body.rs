@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use panoply::limits::{GuardedBody, UserHeaders};
+use panoply_core::BodyTooLong;
 
 use crate::wire::{Feed, Upload, pass_trailers, trailers_are_too_long};
 
@@ -33,7 +34,13 @@ pub(crate) enum Fault {
 /// The error of a body that must not be passed on as if it were whole.
 #[derive(Debug, thiserror::Error)]
 #[error("the client's request body was refused or broke off")]
-pub(crate) struct Refused;
+pub(crate) struct Refused(#[source] Option<BodyTooLong>);
+
+impl Refused {
+    fn of(fault: Fault) -> Self {
+        Self((fault == Fault::TooLarge).then_some(BodyTooLong))
+    }
+}
 
 /// Where a request's body comes from.
 #[derive(Debug)]
@@ -73,8 +80,8 @@ impl Body for Source {
     ) -> Poll<Option<Result<Frame<Bytes>, Refused>>> {
         match self.get_mut() {
             Self::None => Poll::Ready(None),
-            Self::Http1(Fed(feed, number)) => feed.poll(*number, cx).map_err(|_| Refused),
-            Self::Http2(upload) => upload.poll_frame(cx).map_err(|_| Refused),
+            Self::Http1(Fed(feed, number)) => feed.poll(*number, cx).map_err(|_| Refused(None)),
+            Self::Http2(upload) => upload.poll_frame(cx).map_err(|_| Refused(None)),
         }
     }
 
@@ -206,7 +213,7 @@ impl Rest {
 impl Progress {
     fn refuse(&self, fault: Fault) -> Poll<Option<Result<Frame<Bytes>, Refused>>> {
         self.fault.set(Some(fault));
-        Poll::Ready(Some(Err(Refused)))
+        Poll::Ready(Some(Err(Refused::of(fault))))
     }
 }
 
@@ -219,9 +226,9 @@ impl Body for RequestBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Refused>>> {
         let Self { rest, progress } = self.get_mut();
-        if progress.fault().is_some() {
+        if let Some(fault) = progress.fault() {
             // What has broken off never comes to an end that could be taken for its own.
-            return Poll::Ready(Some(Err(Refused)));
+            return Poll::Ready(Some(Err(Refused::of(fault))));
         }
         let Some(rest) = rest else {
             return Poll::Ready(None);

@@ -155,6 +155,20 @@ fn a_service_answers_in_the_whole_suit() {
 }
 
 #[test]
+fn a_login_that_is_longer_than_a_body_may_be_is_told_so() {
+    let site = Site::of(app(), "[limits]\nbody_bytes = \"1KiB\"\n");
+    let head = "POST /login HTTP/1.1\r\nHost: a.test\r\nContent-Type: application/x-www-form-urlencoded\r\n";
+    for (length, expected) in [(1024, 404), (1025, 413)] {
+        let body = "x".repeat(length);
+        let sized = format!("{head}Content-Length: {length}\r\n\r\n{body}");
+        assert_eq!(status(&site.ask(&sized)), expected, "{length}");
+        let chunked =
+            format!("{head}Transfer-Encoding: chunked\r\n\r\n{length:x}\r\n{body}\r\n0\r\n\r\n");
+        assert_eq!(status(&site.ask(&chunked)), expected, "{length}, in chunks");
+    }
+}
+
+#[test]
 fn a_body_comes_whole_or_not_at_all() {
     let site = Site::of(
         app(),

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 
 use panoply_core::PathIndex;
+use panoply_core::spelling::{canonical, is_taken_out, loosely, without_steps};
 
 use crate::Error;
 use crate::error::check_characters;
@@ -82,14 +83,13 @@ impl Prefixes {
         let length = |number: usize| self.lengths.get(number).copied().unwrap_or_default();
         let least = chosen.map_or(0, length);
         let counts = |number: &usize| Some(*number) != chosen && length(*number) >= least;
-        let plain = |byte: u8| !byte.is_ascii_uppercase();
         let mut doubted = Vec::new();
-        if !ambiguous && !path.contains("/.") && path.bytes().all(plain) {
+        if !ambiguous && is_plain(path) {
             // It reads in one way only, as nearly every path does.
             let above = self.lower.above(path).map(|(number, _)| number);
             doubted.extend(above.filter(counts));
         } else {
-            for reading in readings(path) {
+            for reading in readings(path).into_iter().chain(others(path)) {
                 let reading = reading.to_ascii_lowercase();
                 let above = self.lower.above(&reading).map(|(number, _)| number);
                 doubted.extend(above.filter(counts));
@@ -99,6 +99,31 @@ impl Prefixes {
         doubted.dedup();
         doubted
     }
+}
+
+/// Whether a path reads in one way only, as far as it is not ambiguous.
+fn is_plain(path: &str) -> bool {
+    let mut before = b'a';
+    let reads = |byte: u8| {
+        let is_step = matches!((before, byte), (b'/', b'.') | (b'.', b'/'));
+        before = byte;
+        !is_step && !byte.is_ascii_uppercase() && !matches!(byte, b'%' | b'(' | b':')
+    };
+    path.bytes().all(reads) && !path.ends_with('.')
+}
+
+/// What applications make of a path that they decode, and what those of Windows do.
+fn others(path: &str) -> impl Iterator<Item = String> {
+    let read = |steps: bool| {
+        let known = if steps {
+            canonical(path)
+        } else {
+            without_steps(path)
+        };
+        let loose = loosely(path, &known, steps);
+        [Some(known.into_owned()), loose]
+    };
+    [read(true), read(false)].into_iter().flatten().flatten()
 }
 
 /// Whether an application might take `path` for one outside of the prefix that it begins with:
@@ -116,6 +141,8 @@ pub(crate) fn is_ambiguous(path: &str) -> bool {
     path.contains("..")
         || path.contains("//")
         || path.contains(['\\', ';'])
+        // ASP.NET takes a session out, and joins what stands around it.
+        || path.contains('(') && path.split('/').any(is_taken_out)
         || (path.contains('%') && path.as_bytes().windows(3).any(encoded))
 }
 
@@ -180,6 +207,13 @@ mod tests {
             "/admin%2Fx",
             "/a/..\\admin",
             "/admin/../x",
+            "/%61dmin/x",
+            "/ad%256din",
+            "/(S(x))/admin",
+            "/ad/(S(x))min/x",
+            "/admin./x",
+            "/admin::$INDEX_ALLOCATION/x",
+            "/x%c0%af%c0%ae%c0%ae/admin",
         ] {
             let prefixes = ["/administration", "/Admin"].map(|one| Prefix::new(one).unwrap());
             let prefixes = Prefixes::new(prefixes.iter());
@@ -200,9 +234,10 @@ mod tests {
             "/embed%5Cx",
             "/embed/..;/admin",
             "/embed//admin",
+            "/embed/(S(x))admin",
         ] {
             assert!(is_ambiguous(path), "{path}");
         }
-        assert!(!is_ambiguous("/embed/a%20b/c.d"));
+        assert!(!is_ambiguous("/embed/a%20b/c.d/(e)"));
     }
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body as HttpBody, Frame};
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::{BodyExt as _, Full, Limited};
 use panoply_core::{ClientAddress, Scheme, Secret};
 use panoply_limits::{GuardedBody, LoginConfig, LoginLayer, LoginVerdict, Signs};
 use panoply_store_memory::MemoryStore;
@@ -86,6 +86,30 @@ async fn a_body_goes_on_as_it_came() {
     let body = "username=bob&x=%41&right";
     let answer = site.post(body).await;
     assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), body);
+}
+
+#[tokio::test]
+async fn what_is_longer_than_is_taken_around_it_is_told_so() {
+    let layer = Site::new(LoginConfig::route("/login")).layer;
+    let answer = async |body: Half, bound: usize| {
+        let app = service_fn(async |_: Request<GuardedBody<Limited<Half>>>| {
+            Ok::<_, Infallible>(Response::new(Body::default()))
+        });
+        // Without a length, as one that comes in chunks.
+        let body = Limited::new(body, bound);
+        let mut request = Request::post("/login").body(body).unwrap();
+        let peer = "203.0.113.9:1".parse().unwrap();
+        let client = ClientAddress::direct(peer, Scheme::Https);
+        request.extensions_mut().insert(client);
+        let answer = layer.layer(app).oneshot(request).await.unwrap();
+        answer.status().as_u16()
+    };
+    let piece = || Ok(Frame::data(Bytes::from_static(b"username=ada&")));
+    let long = || Half([piece(), piece(), piece()].into());
+    assert_eq!(answer(long(), 39).await, 200);
+    assert_eq!(answer(long(), 38).await, 413);
+    let broken = Half([piece(), Err("broken off")].into());
+    assert_eq!(answer(broken, 39).await, 400);
 }
 
 #[tokio::test]

@@ -6,27 +6,20 @@ use std::sync::Arc;
 
 use http::Request;
 use http_body_util::Full;
-use panoply_core::{ClientAddress, CounterStore, ManualClock, Scheme, Secret};
+use panoply_core::{ClientAddress, Scheme, Secret};
 use panoply_limits::{LoginConfig, LoginLayer};
 use panoply_store_memory::MemoryStore;
 
 mod site;
 
-use site::{App, Body, Site};
+use site::{Body, Site};
 
 /// A site with these logins, and with the usual ones under all other names.
 fn site(logins: impl IntoIterator<Item = LoginConfig>) -> Site {
-    let clock = ManualClock::new();
-    let store: Arc<dyn CounterStore> =
-        Arc::new(MemoryStore::builder().clock(clock.clone()).build());
-    let secret = Secret::new(vec![7; 32]);
-    let build = |login: LoginConfig| login.build(Arc::clone(&store), &secret).unwrap();
-    let usual = build(LoginConfig::usual());
-    Site {
-        layer: LoginLayer::all(logins.into_iter().map(build)).or_elsewhere(&usual),
-        app: App::default(),
-        clock,
-    }
+    Site::of(|build| {
+        let usual = build(LoginConfig::usual());
+        LoginLayer::all(logins.into_iter().map(build)).or_elsewhere(&usual)
+    })
 }
 
 fn shop() -> LoginConfig {
@@ -219,6 +212,33 @@ async fn what_is_of_one_realm_counts_once() {
     // Neither is either of them got past with another name in the field of the other.
     assert_eq!(guesses(&site(), by_address, "one=bea&two=x").await, 10);
     assert_eq!(guesses(&site(), by_address, "one=x&two=bea").await, 10);
+}
+
+/// One on trial that is full, and refuses nobody, has not counted what the other has counted for both.
+#[tokio::test]
+async fn one_that_is_tried_out_takes_no_attempt_from_the_strict_one_of_its_realm() {
+    let strict = || {
+        let login = LoginConfig::route("/login").domains(["a.test"]);
+        login.username("one").realm("company")
+    };
+    let tried: LoginConfig = toml::from_str(
+        "path = \"/login\"\ndomains = [\"b.test\"]\nusername = \"one\"\nrealm = \"company\"\ndry_run = true\n\
+         pair = { points = 3, window = \"1h\" }\nuser = false\nnames = false\nclient = false",
+    )
+    .unwrap();
+    for logins in [[strict(), tried.clone()], [tried.clone(), strict()]] {
+        for asks in [
+            ("/login", &["203.0.113.1"][..], None),
+            ("/login", &["a.test"][..], Some("b.test")),
+        ] {
+            let site = site(logins.clone());
+            for _ in 0..20 {
+                status(&site, asks, 1, "one=ada").await;
+            }
+            // As long as both count, one may be two.
+            assert!(matches!(site.tried(), 9..=10), "{asks:?}");
+        }
+    }
 }
 
 #[tokio::test]

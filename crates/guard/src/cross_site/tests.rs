@@ -83,6 +83,38 @@ fn as_go_decides() {
 }
 
 #[test]
+fn a_link_that_says_a_method_is_no_reading() {
+    let guard = guard("");
+    let other = [COOKIE, "sec-fetch-site: cross-site"];
+    for method in ["GET", "HEAD", "OPTIONS"] {
+        for path in [
+            "/account?_method=DELETE",
+            "/account?x=1&_METHOD=post",
+            "/account?%5fmetho%64=%50UT",
+            "/?_method=get&_method=patch",
+        ] {
+            assert!(!passes(&guard, method, path, &other), "{method} {path}");
+            for own in ["sec-fetch-site: same-origin", "sec-fetch-site: none"] {
+                assert!(passes(&guard, method, path, &[COOKIE, own]), "{path}");
+            }
+            // Without anything that a browser adds, and from what is no browser.
+            assert!(
+                passes(&guard, method, path, &other[1..])
+                    && passes(&guard, method, path, &[COOKIE])
+            );
+        }
+        for path in [
+            "/?_method=GET",
+            "/?a_b=%20&method=delete",
+            "/?__method=put",
+            "/_method=put",
+        ] {
+            assert!(passes(&guard, method, path, &other), "{method} {path}");
+        }
+    }
+}
+
+#[test]
 fn web_sockets_are_no_reading() {
     let guard = guard("");
     let asks = [COOKIE, "connection: Upgrade", "upgrade: WebSocket"];
@@ -244,6 +276,7 @@ fn exceptions_and_no_more() {
         "/webhooks/%2e%2e/account",
         "/webhooks/..;/account",
         "/webhooks//account",
+        "/webhooks/(S(x))x/account",
         "/webhooks/\\account",
         "/WEBHOOKS/",
     ] {

@@ -1,10 +1,18 @@
 //! What must hold for a path that is there for some addresses only, however it is written.
 
-#![allow(clippy::expect_used, reason = "what fails is found")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "what fails is found"
+)]
 
+use http::Method;
+use panoply_core::PathIndex;
+use panoply_core::spelling::canonical;
 use percent_encoding::percent_decode_str;
 
 use super::path::{Below, Reading, Spelled, may_take_steps};
+use crate::request::above;
 
 /// An app by its name, and the segments by which it routes a path.
 pub(crate) type App = (&'static str, fn(&str) -> Vec<String>);
@@ -29,6 +37,7 @@ pub fn access(data: &[u8]) {
             assert!(covers || !is_below, "{app} routes {path:?} below {written}");
         }
     }
+    is_counted(&path);
     part_is_read_as_the_whole(&path);
     for (open, is_open) in OPEN {
         let holds = { Spelled::new(open).expect("a plain path") }.is(&path, &reading);
@@ -38,6 +47,32 @@ pub fn access(data: &[u8]) {
                 !holds || is_open(&routed),
                 "{app} routes {path:?} to {routed:?}, which {open} opens"
             );
+        }
+    }
+}
+
+/// Where some app routes a path below `/admin` or `/admin/users`, limits of these count it.
+pub(crate) fn is_counted(path: &str) {
+    // What stands behind two slashes, or has a format, is another path to them, and what C cuts off stays.
+    const OTHERS: [&str; 3] = ["url", "format", "program"];
+    let limits = ["/admin", "/admin/users"];
+    let mut counted = [false; 2];
+    let asks = (&Method::GET, path, &canonical(path));
+    above(
+        &PathIndex::new(limits),
+        || limits.into_iter(),
+        asks,
+        &mut |number, _| {
+            counted[number] = true;
+        },
+    );
+    for (app, route) in APPS.iter().filter(|(app, _)| !OTHERS.contains(app)) {
+        let routed = route(path);
+        for (limit, counted) in limits.iter().zip(counted) {
+            let mut own = limit.split('/').skip(1).zip(&routed);
+            let is_below =
+                own.all(|(own, one)| own == one) && routed.len() >= limit.matches('/').count();
+            assert!(counted || !is_below, "{app} routes {path:?} below {limit}");
         }
     }
 }
@@ -68,7 +103,7 @@ pub(crate) const OPEN: [Open; 3] = [
 ];
 
 /// How frameworks come from a target to the segments that they route by.
-pub(crate) const APPS: [App; 9] = [
+pub(crate) const APPS: [App; 10] = [
     // Express, Hono: by the letters that came, in any case.
     ("raw", |path| segments(&path.to_lowercase())),
     // Flask, Django, Go's mux with UseEncodedPath off: decoded once.
@@ -102,6 +137,26 @@ pub(crate) const APPS: [App; 9] = [
         let path = taken(&decode(path).replace('\\', "/").to_lowercase());
         let bare = |one: &String| one.trim_end_matches(['.', ' ']).to_owned();
         path.iter().map(bare).collect()
+    }),
+    // IIS with ASP.NET: a session is taken out of the path, and a name is what NTFS goes by.
+    ("asp", |path| {
+        let path = decode(path).replace('\\', "/").to_lowercase();
+        let mut joined = String::new();
+        for segment in path.split('/') {
+            let is_session = segment.starts_with("(s(") || segment.starts_with("(f(");
+            match segment.split_once("))").filter(|_| is_session) {
+                Some((_, rest)) => joined.push_str(rest),
+                None => joined = format!("{joined}/{segment}"),
+            }
+        }
+        let bare = |one: &String| {
+            let name = match one.split_once(':') {
+                Some((name, _)) if one.contains(":$") => name,
+                _ => one,
+            };
+            name.trim_end_matches(['.', ' ']).to_owned()
+        };
+        taken(&joined).iter().map(bare).collect()
     }),
     // Rails, Phoenix: a format at the end.
     ("format", |path| {

@@ -24,6 +24,6 @@ pub use layer::{AccessLayer, AccessService};
 pub use path::may_take_steps;
 pub(crate) use path::{Below, Spelled};
 pub use place::forget_meant;
-pub(crate) use place::{Place, meant};
+pub(crate) use place::{Place, meant, paths_meant};
 pub use user_header::UserHeaders;
 pub use users::hash_password;

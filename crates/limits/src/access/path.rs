@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
+use panoply_core::spelling::{STREAM, fold, is_canonical, is_taken_out};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 use smallvec::SmallVec;
-use unicode_normalization::UnicodeNormalization as _;
 
-use crate::login::{is_canonical, is_program};
+use crate::login::is_program;
 
 /// A path with all that lies below it, by its segments.
 #[derive(Debug)]
@@ -40,9 +40,6 @@ enum Trust {
 
 /// What clients never send as it is.
 pub(crate) const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`');
-
-/// What a type of a stream begins with, to NTFS: `/admin::$INDEX_ALLOCATION` is `/admin`.
-const STREAM: &str = ":$";
 
 /// No app undoes more percent-encodings than these.
 const ROUNDS: usize = 4;
@@ -264,7 +261,9 @@ fn decoded(path: &str) -> (String, Trust) {
         // Some cut at the zero, some take control characters out, some take `%c0%af` for a slash; and IIS takes
         // `%u002f` for one, or for what it holds to look like one.
         let is_odd = bytes.windows(2).any(overlong) || bytes.iter().any(u8::is_ascii_control);
-        if is_odd || text.as_bytes().windows(6).any(is_wide) {
+        // Decoded once more, a session that an app has taken out by then may not look like one.
+        let is_joined = text.contains('(') && text.split(['/', '\\']).any(is_taken_out);
+        if is_odd || is_joined || text.as_bytes().windows(6).any(is_wide) {
             return (String::new(), Trust::None);
         }
         let next = String::from_utf8_lossy(&bytes).into_owned();
@@ -282,21 +281,4 @@ fn decoded(path: &str) -> (String, Trust) {
 /// Whether it is a percent-encoding as browsers' `escape` makes it, and IIS undoes it: `%u0061`.
 fn is_wide(encoded: &[u8]) -> bool {
     matches!(encoded, [b'%', b'u' | b'U', digits @ ..] if digits.iter().all(u8::is_ascii_hexdigit))
-}
-
-/// Whether ASP.NET may take a segment's beginning for what cookies hold elsewhere, `(S(…))`, and joins what stands
-/// before it and behind: `/ad/(S(x))min` is `/admin`.
-fn is_taken_out(segment: &str) -> bool {
-    let is_letter = |byte: &u8| byte.is_ascii_alphabetic();
-    matches!(segment.as_bytes(), [b'(', letter, b'(', ..] if is_letter(letter))
-        && segment.contains("))")
-}
-
-/// Without case, and with letters of the same meaning made one.
-fn fold(text: &str) -> String {
-    if text.is_ascii() {
-        return text.to_ascii_lowercase();
-    }
-    let text: String = text.nfkc().collect();
-    text.to_uppercase().to_lowercase()
 }

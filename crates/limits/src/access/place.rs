@@ -1,6 +1,7 @@
 //! What a request may be read to ask for.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
+use panoply_core::ClientAddress;
 use smallvec::{SmallVec, smallvec};
 
 use super::path::{Below, Reading, Spelled};
@@ -52,6 +53,36 @@ pub(crate) fn meant(headers: &HeaderMap) -> impl Iterator<Item = (&str, Reading<
             Err(_) => ("", Reading::anywhere()),
         },
     )
+}
+
+/// The paths that headers may say are meant, as whoever counts goes by them: of what is written as neither an address nor
+/// a path, what some app may take for one. None, as a rule: whoever is no trusted proxy has no such header left.
+pub(crate) fn paths_meant<B>(request: &Request<B>) -> SmallVec<[String; 3]> {
+    let client = request.extensions().get::<ClientAddress>();
+    let mut paths = SmallVec::new();
+    if client.is_some_and(|client| !client.is_peer_trusted()) {
+        return paths;
+    }
+    let values = MEANT
+        .iter()
+        .flat_map(|name| request.headers().get_all(name));
+    for value in values {
+        let text = String::from_utf8_lossy(value.as_bytes());
+        let (path, is_address) = path_of(&text);
+        if !is_address || path.starts_with("//") {
+            let rest = { path.strip_prefix("http:") }.or_else(|| path.strip_prefix("https:"));
+            let rest = rest.unwrap_or(path).trim_start_matches(['/', '\\']);
+            let behind = rest.split_once(['/', '\\']).map(|(_, behind)| behind);
+            paths.extend(
+                [rest]
+                    .into_iter()
+                    .chain(behind)
+                    .map(|path| format!("/{path}")),
+            );
+        }
+        paths.push(path.to_owned());
+    }
+    paths
 }
 
 /// The path of what a header says is meant, and whether that is an address or a path as they are written.

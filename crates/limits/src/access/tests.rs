@@ -8,7 +8,7 @@ use panoply_core::{ClientAddress, Refusal, Scheme};
 use proptest::prelude::*;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
-use super::fuzzing::{APPS, OPEN, part_is_read_as_the_whole};
+use super::fuzzing::{APPS, OPEN, is_counted, part_is_read_as_the_whole};
 use super::path::{Below, Reading, Spelled};
 use super::*;
 use crate::said::said;
@@ -113,6 +113,7 @@ fn however_it_is_written_it_is_there() {
     }
     assert!(is_covered("/a/b/", "/A/x/..//b.json"));
     assert!(is_covered("/a/b/", "/a./b"));
+    assert!(is_covered("/a/b/", "/x/(S(y%252fz))/q"));
     assert!(!is_covered("/a/b/", "/a.json/b"));
     assert!(!is_covered("/a/b/", "/a"));
     assert!(is_covered("/wp-login.php", "/blog/../wp-login.php/x"));
@@ -128,13 +129,15 @@ proptest! {
             prop::sample::select(vec![
                 "/", "/", "/", "admin", "admin", "ADMIN", "%61dmin", "a%64min", "%2561dmin", "users", "Users",
                 "user%73", "x", "..", "..", ".", "%2e", "%2E%2e", "%252e%252e", "%2f", "%252f", ";", ";a=b", "\\",
-                "%5c", "%00", "%20", ".json", "index.php", "%3b", "%3f", "%c3%a9", "%e9",
+                "%5c", "%00", "%20", ".json", "index.php", "%3b", "%3f", "%c3%a9", "%e9", "(S(x))", "(F(y%252fz))",
+                "::$DATA", ":$i30:$x", "ad", "min",
             ]),
             0..12,
         ),
     ) {
         let path = format!("/{}", parts.concat());
         part_is_read_as_the_whole(&path);
+        is_counted(&path);
         for below in [&["admin"][..], &["admin", "users"]] {
             let written = format!("/{}/", below.join("/"));
             for (app, route) in APPS {

@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header::ACCEPT};
+use panoply_core::spelling::canonical;
 use panoply_core::{
     ClientAddress, CounterKeys, CounterStore, Networks, PathIndex, Rule, StoreError,
 };
@@ -19,8 +20,8 @@ use super::future::AnswerFuture;
 use super::noted::Noted;
 use super::probes::is_probe;
 use super::spares::{Of, Spares};
+use crate::access::paths_meant;
 use crate::blocklist::PREFIX;
-use crate::login::canonical;
 use crate::names::Hosts;
 use crate::original::original;
 use crate::outage::Outage;
@@ -267,7 +268,7 @@ impl AnswerLayer {
             let hosts = Hosts::of(request);
             let mut count = |number: usize, whole: bool| {
                 if let Some(What::At(place)) = limits.get(number).map(|limit| &limit.what)
-                    && place.covers(method, whole)
+                    && place.covers(request, whole)
                     // One that names OPTIONS means them.
                     && !(preflight && place.is_for_all_methods())
                     && hosts.may_mean(place.names())
@@ -277,19 +278,19 @@ impl AnswerLayer {
                 }
             };
             let paths = || limits.iter().filter_map(Limit::path);
-            let whole = original(request.extensions(), request.uri()).path();
             let index = &self.inner.index;
-            above(
-                index,
-                paths(),
-                (method, whole, &canonical(whole)),
-                &mut count,
-            );
-            // Within a router that is nested, as in limits of requests.
+            let mut look = |path: &str| {
+                let asks = (method, path, &canonical(path));
+                above(index, paths, asks, &mut count);
+            };
+            let whole = original(request.extensions(), request.uri()).path();
+            look(whole);
+            // Within a router that is nested, and where a header says so, as in limits of requests.
             let cut = request.uri().path();
             if cut != whole {
-                above(index, paths(), (method, cut, &canonical(cut)), &mut count);
+                look(cut);
             }
+            paths_meant(request).iter().for_each(|path| look(path));
         }
         if probe {
             let probes = |limit: &Limit| matches!(limit.what, What::Probes);

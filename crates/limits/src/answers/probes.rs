@@ -1,6 +1,6 @@
 //! Paths that scanners ask every site for, and visitors none that has not got them.
 
-use crate::login::canonical;
+use panoply_core::spelling::canonical;
 
 /// Whether a path is one that only a scanner asks for, unless the app has it.
 ///

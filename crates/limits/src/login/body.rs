@@ -222,6 +222,11 @@ impl<B: Body<Data = Bytes>> Reading<B> {
         }
     }
 
+    /// How it broke off.
+    pub(super) fn take_error(&mut self) -> Option<Box<B::Error>> {
+        self.error.take()
+    }
+
     /// What is left when a body has been taken out.
     pub(super) fn new_empty() -> Self {
         Self {

@@ -2,6 +2,7 @@
 //! Long because every step of it is one state of one future.
 
 use std::any::Any;
+use std::error::Error;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
@@ -22,10 +23,12 @@ use super::body::{End, GuardedBody, Reading};
 use super::guards::{Guarding, Guards, claims, may_be_none, reserve, settle_all};
 use super::layer::{LoginLayer, Reserved};
 use super::outcome::{Answer, Outcome, Read};
-use super::steps::{bad, crowded, too_long, too_slow};
+use super::steps::{broken, crowded, too_long, too_slow};
 use super::trail::Trail;
 use super::{LoginReport, LoginVerdict};
 use crate::original::original;
+
+pub(super) type BoxError = Box<dyn Error + Send + Sync>;
 
 type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -153,7 +156,7 @@ where
 impl<S, B, R> Future for LoginFuture<S, B, R>
 where
     S: Service<Request<GuardedBody<B>>, Response = Response<R>>,
-    B: Body<Data = Bytes> + Unpin,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
     R: Body<Data = Bytes> + Unpin,
 {
     type Output = Result<Response<GuardedBody<R>>, S::Error>;
@@ -172,7 +175,7 @@ where
 impl<S, B, R> Future for Guarded<S, B, R>
 where
     S: Service<Request<GuardedBody<B>>, Response = Response<R>>,
-    B: Body<Data = Bytes> + Unpin,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
     R: Body<Data = Bytes> + Unpin,
 {
     type Output = Result<Response<GuardedBody<R>>, S::Error>;
@@ -215,7 +218,7 @@ where
                         End::TooLong | End::Crowded if may_be_none(this.guards) => Ok(None),
                         End::TooLong => Err(too_long()),
                         End::Crowded => Err(crowded()),
-                        End::Broken => Err(bad("The body of the login broke off.")),
+                        End::Broken => Err(broken(body.as_mut().get_mut().take_error())),
                     };
                     let guards = &mut *this.guards;
                     let claims = match read.and_then(|read| claims(guards, &parts, read)) {

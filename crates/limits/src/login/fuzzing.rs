@@ -12,12 +12,12 @@ use std::sync::LazyLock;
 
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Request};
+use panoply_core::spelling::{canonical, is_canonical, loosely};
 use panoply_core::{CounterKeys, Secret};
 
 use super::body::{Coding, decoded};
 use super::device::{DeviceSeal, derive};
 use super::reading::{Field, names};
-use super::route::{canonical, is_canonical};
 
 const KINDS: [&str; 6] = [
     "application/x-www-form-urlencoded",
@@ -168,5 +168,17 @@ pub fn path(data: &[u8]) {
         assert_eq!(canonical(&encoded), found, "{encoded}");
         let twice = encoded.replace('%', "%25");
         assert_eq!(canonical(&twice), found, "{twice}");
+    }
+    // Nor does it hide in letters that are longer than they may be.
+    if !path.contains('%') && path.is_ascii() {
+        let long = path.bytes().fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "%{:02x}%{:02x}", 0xC0 | byte >> 6, 0x80 | byte & 0x3F);
+            text
+        });
+        let read = |path: &str| {
+            let known = canonical(path);
+            loosely(path, &known, true).unwrap_or_else(|| known.into_owned())
+        };
+        assert_eq!(read(&long), read(path), "{long}");
     }
 }

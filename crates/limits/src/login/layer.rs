@@ -8,20 +8,19 @@ use bytes::Bytes;
 use http::{Extensions, Request, Response};
 use http_body::Body;
 use panoply_core::{HostName, HostNames, Networks};
-use smallvec::SmallVec;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use super::LoginGuard;
 use super::body::GuardedBody;
 use super::config::{OnOutage, Otherwise};
-use super::future::LoginFuture;
+use super::future::{BoxError, LoginFuture};
 use super::guards::Guarding;
+use super::meant::Meant;
 use super::outcome::Reader;
 use super::reading::Field;
 use super::report::Readings;
-use super::route::{By, Route};
-use crate::names::{Hosts, says_nothing};
+use super::route::Route;
 use crate::outage::Outage;
 use crate::tried::Tried;
 
@@ -48,38 +47,33 @@ impl Reserved {
 /// settled by the answer, which carries a [`LoginReport`](super::LoginReport) among its extensions.
 /// Requests that are no login pass untouched.
 #[derive(Debug, Clone)]
-pub struct LoginLayer(Arc<[Login]>);
+pub struct LoginLayer(pub(super) Arc<[Login]>);
 
 /// One login.
 #[derive(Debug, Clone)]
-struct Login {
+pub(super) struct Login {
     guard: LoginGuard,
-    settings: Arc<Settings>,
+    pub(super) settings: Arc<Settings>,
     /// Whether it is one only under names of which no other speaks.
-    elsewhere: bool,
+    pub(super) elsewhere: bool,
 }
 
 impl Login {
-    fn names(&self) -> Option<&HostNames> {
+    pub(super) fn route(&self) -> &Route {
+        &self.settings.route
+    }
+
+    pub(super) fn names(&self) -> Option<&HostNames> {
         self.settings.names.as_ref()
     }
 
-    fn has(&self, host: &HostName) -> bool {
+    pub(super) fn has(&self, host: &HostName) -> bool {
         self.fit(host).is_some()
     }
 
-    fn fit(&self, host: &HostName) -> Option<u8> {
+    pub(super) fn fit(&self, host: &HostName) -> Option<u8> {
         self.names()?.fit(host)
     }
-}
-
-/// A login that a request is.
-#[derive(Debug)]
-struct Meant<'a> {
-    login: &'a Login,
-    by: By,
-    /// Whether no other app can be the one that answers, by whom is asked.
-    is_certain: bool,
 }
 
 /// What a login is and how its answers are read.
@@ -130,9 +124,11 @@ impl LoginLayer {
         Self(Arc::new([]))
     }
 
-    /// The logins of all `layers`; a request belongs to the first that it fits, of those for [some
-    /// names](super::LoginConfig::domains) before those for all.
+    /// The logins of all `layers`; a request belongs to the one whose path fits best, the whole path before one that only
+    /// begins so, and of the same to the first; of those for [some names](super::LoginConfig::domains) before those for
+    /// all.
     ///
+    /// One whose path apps may read as that of another, as those of Windows do, belongs to both.
     /// One that carries several names, of which an app may take any, belongs to the first for each of them, and one of
     /// which no name can be told to that of whatever name: each counts the attempt, and each may refuse it. Logins of one
     /// realm count it once. A success is none for any of them then, as another app may have told of it: it is given back.
@@ -160,68 +156,6 @@ impl LoginLayer {
     /// Whether a request is a login; one that only the end of its path says to be one, if a password is in it.
     pub fn is_login<B: Body>(&self, request: &Request<B>) -> bool {
         !self.logins(request).is_empty()
-    }
-
-    /// The logins that a request is: as a rule none, or one.
-    fn logins<B: Body>(&self, request: &Request<B>) -> SmallVec<[Meant<'_>; 1]> {
-        let mut all = self.0.iter().filter_map(|login| {
-            let by = login.settings.route.known_by(request)?;
-            Some(Meant {
-                login,
-                by,
-                is_certain: true,
-            })
-        });
-        let mut found: SmallVec<[Meant<'_>; 1]> = all.by_ref().take(1).collect();
-        // Those for all names come last.
-        if let Some(first) = found.first().map(|one| one.login)
-            && (first.names().is_some() || first.elsewhere)
-        {
-            found.extend(all);
-            let hosts = Hosts::of(request);
-            self.leave_those_meant(&mut found, &hosts);
-            let one = hosts
-                .named()
-                .first()
-                .filter(|host| hosts.are_one() && (!says_nothing(host) || self.speaks_of(host)));
-            for meant in &mut found {
-                let is_meant = |host| meant.login.names().is_none() || meant.login.has(host);
-                meant.is_certain = one.is_some_and(is_meant);
-            }
-        }
-        found
-    }
-
-    /// Whether some login is for that name among others.
-    fn speaks_of(&self, host: &HostName) -> bool {
-        self.0.iter().any(|login| login.has(host))
-    }
-
-    /// Leaves of those that fit by their paths the ones that are meant by some name that is asked for.
-    fn leave_those_meant<B>(&self, found: &mut SmallVec<[Meant<'_>; 1]>, hosts: &Hosts<'_, B>) {
-        let speaks = |host: &HostName| self.speaks_of(host);
-        let is_general = |login: &Login| login.names().is_none();
-        // As of limits, an address says nothing, unless it is named.
-        let named = hosts.named().iter();
-        let named: SmallVec<[&HostName; 2]> = named
-            .filter(|host| !says_nothing(host) || speaks(host))
-            .collect();
-        let mut meant: SmallVec<[usize; 2]> = SmallVec::new();
-        let position = |fits: &dyn Fn(&Login) -> bool| found.iter().position(|one| fits(one.login));
-        for host in &named {
-            let general = |one: &Login| is_general(one) && !(one.elsewhere && speaks(host));
-            // The name in so many words says more than a wildcard, wherever it is written.
-            let fits = [2, 1].map(|fit| position(&|one| one.fit(host) == Some(fit)));
-            let own = fits.into_iter().flatten().next();
-            meant.extend(own.or_else(|| position(&general)));
-        }
-        if named.is_empty() {
-            let by_name = found.iter().filter(|one| !is_general(one.login));
-            meant.extend(0..by_name.count());
-            meant.extend(position(&is_general));
-        }
-        let mut number = 0..;
-        found.retain(|_| number.next().is_some_and(|number| meant.contains(&number)));
     }
 }
 
@@ -253,7 +187,7 @@ pub struct LoginService<S> {
 impl<S, B, R> Service<Request<B>> for LoginService<S>
 where
     S: Service<Request<GuardedBody<B>>, Response = Response<R>> + Clone,
-    B: Body<Data = Bytes> + Unpin,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
     R: Body<Data = Bytes> + Unpin,
 {
     type Response = Response<GuardedBody<R>>;
@@ -275,7 +209,7 @@ where
         let guarding = |one: Meant<'_>| Guarding {
             guard: one.login.guard.clone(),
             settings: Arc::clone(&one.login.settings),
-            by: one.by,
+            by: one.known.by,
             is_certain: one.is_certain,
             attempt: None,
             would_refuse: None,

@@ -4,9 +4,10 @@ use std::fmt;
 
 use http::header::{CONTENT_TYPE, LOCATION, SET_COOKIE};
 use http::{HeaderMap, HeaderName, StatusCode};
+use panoply_core::spelling::canonical;
 use serde::Deserialize;
 
-use super::route::{Route, canonical, path_of};
+use super::route::{Route, path_of};
 use super::trail::Trail;
 
 mod telling;

@@ -1,11 +1,10 @@
 //! Which requests are logins, however their path is written.
 
-use std::borrow::Cow;
-
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, Method, Request};
+use http::{HeaderMap, Method, Request};
 use http_body::Body;
-use percent_encoding::percent_decode_str;
+use panoply_core::said_methods;
+use panoply_core::spelling::{canonical, is_canonical, loosely, may_be, without_steps};
 
 use super::usual;
 use crate::original::original;
@@ -32,6 +31,25 @@ pub(super) enum By {
     Head,
 }
 
+/// That a request is a login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Known {
+    pub(super) by: By,
+    pub(super) fit: Fit,
+    /// Whether only some apps read so what was asked for.
+    pub(super) is_doubtful: bool,
+}
+
+/// How well a path is one that is known, the better the greater, and by how long a one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Fit {
+    /// By its end, or it has more behind it.
+    Partly(usize),
+    /// But for its format, or for what follows a program.
+    Nearly(usize),
+    Wholly(usize),
+}
+
 /// What other pages of an app are that a failed login leads back to.
 const USUAL: [&str; 8] = [
     "/login",
@@ -42,13 +60,6 @@ const USUAL: [&str; 8] = [
     "/users/sign_in",
     "/account/login",
     "/session/new",
-];
-
-/// Headers by which a request says that it means another method.
-const OVERRIDES: [HeaderName; 3] = [
-    HeaderName::from_static("x-http-method-override"),
-    HeaderName::from_static("x-http-method"),
-    HeaderName::from_static("x-method-override"),
 ];
 
 impl Route {
@@ -76,20 +87,30 @@ impl Route {
     /// method says, or means, or what may mean so in a body; or, where its end says so, what it brings in its head.
     ///
     /// Within a router that is nested, a path is read as it stands there, and as the client wrote it.
-    pub(super) fn known_by<B: Body>(&self, request: &Request<B>) -> Option<By> {
+    pub(super) fn known_by<B: Body>(&self, request: &Request<B>) -> Option<Known> {
         let cut = request.uri().path();
         let whole = original(request.extensions(), request.uri()).path();
-        let by = self.fits(request, cut);
-        if whole == cut || by == Some(By::Path) {
-            return by;
+        let known = self.fits(request, cut);
+        if whole == cut || known.is_some_and(|known| known.by == By::Path) {
+            return known;
         }
         match self.fits(request, whole) {
-            Some(By::Path) => Some(By::Path),
-            other => by.or(other),
+            Some(other) if other.by == By::Path => Some(other),
+            other => known.or(other),
         }
     }
 
-    fn fits<B: Body>(&self, request: &Request<B>, path: &str) -> Option<By> {
+    /// The same of a request by which another path may be meant than the one that it asks for.
+    pub(super) fn known_at<B: Body>(&self, request: &Request<B>, path: &str) -> Option<Known> {
+        let known = self.fits(request, path)?;
+        let is_doubtful = true;
+        Some(Known {
+            is_doubtful,
+            ..known
+        })
+    }
+
+    fn fits<B: Body>(&self, request: &Request<B>, path: &str) -> Option<Known> {
         let starts = |known: &String| path.starts_with(known.as_str());
         let may_start = || letter(path).is_none_or(|letter| self.letters & letter != 0);
         let may_end = || {
@@ -97,22 +118,39 @@ impl Route {
                 && usual::may_have_login(path)
                 && (usual::ends_as_login(path) || usual::is_behind_login(path))
         };
-        if is_canonical(path) && !(may_start() && self.paths.iter().any(starts) || may_end()) {
+        let is_plain = is_canonical(path);
+        if is_plain && !(may_start() && self.paths.iter().any(starts) || may_end()) {
             return None;
         }
         let acts = self.does_something(request);
-        let brings = || has_credentials(request.headers()) && usual::ends_as_page(&canonical(path));
+        let brings =
+            || has_credentials(request.headers()) && may_be(path, true, usual::ends_as_page);
         if !acts && !brings() {
             return None;
         }
-        let by = if self.leads_to(path) {
-            By::Path
-        } else if self.is_below(request, path) {
-            By::End
-        } else {
-            return None;
+        let (known, all) = (canonical(path), without_steps(path));
+        let read = self.reads(request, &known, &all);
+        // To Windows it may be another.
+        let loose = (!is_plain).then(|| {
+            let taken = loosely(path, &known, true);
+            let left = loosely(path, &all, false);
+            let is_other = taken.is_some() || left.is_some();
+            let taken = taken.as_deref().unwrap_or(&known);
+            let left = left.as_deref().unwrap_or(&all);
+            is_other.then(|| self.reads(request, taken, left))
+        });
+        let loose = loose.flatten().flatten();
+        let fit = read.max(loose)?;
+        let by = match fit {
+            _ if !acts => By::Head,
+            Fit::Partly(_) => By::End,
+            Fit::Nearly(_) | Fit::Wholly(_) => By::Path,
         };
-        Some(if acts { by } else { By::Head })
+        Some(Known {
+            by,
+            fit,
+            is_doubtful: loose > read,
+        })
     }
 
     /// Whether a request does something by its method, or what may stand for it, and not by nothing but
@@ -120,36 +158,60 @@ impl Route {
     fn does_something<B: Body>(&self, request: &Request<B>) -> bool {
         let body = request.body();
         let is_empty = body.is_end_stream() || body.size_hint().exact() == Some(0);
-        self.acts(request.method()) || !is_empty || self.is_overridden(request)
+        self.acts(request.method())
+            || !is_empty
+            || said_methods(request).any(|said| self.acts(&said))
     }
 
-    fn is_below<B>(&self, request: &Request<B>, path: &str) -> bool {
+    /// How a request to a path, in its canonical form and as that is with no step taken, is a login.
+    fn reads<B>(&self, request: &Request<B>, path: &str, all: &str) -> Option<Fit> {
         // Who puts a file where he likes may call it so; no client puts a login but as a form or JSON.
         let stores = || *request.method() == Method::PUT && !is_form_or_json(request.headers());
-        let ends = || self.below && usual::ends_as_login(&canonical(path));
-        (ends() || self.is_behind(path)) && !stores()
+        let part = || self.part(path, all).filter(|_| !stores());
+        self.fit(path).or_else(part)
     }
 
-    /// Whether a path has more behind that of a login, be it steps: what goes by the beginning of a path, or by some
-    /// of its segments, takes the rest for nothing.
-    fn is_behind(&self, path: &str) -> bool {
-        let all = without_steps(path);
-        let begins = |known: &String| {
-            let rest = all.strip_prefix(known.as_str());
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    /// How a path, in its canonical form, is one of those that are known.
+    fn fit(&self, path: &str) -> Option<Fit> {
+        let program = usual::program(path);
+        let bare = |path: &'_ str| path.rsplit_once('.').map_or(0, |(path, _)| path.len());
+        let nearly = [bare(path), program.len(), bare(program)];
+        let fit = |known: &String| {
+            let length = known.len();
+            if **known == *path {
+                return Some(Fit::Wholly(length));
+            }
+            let begins = nearly.contains(&length) && path.starts_with(known.as_str());
+            begins.then_some(Fit::Nearly(length))
         };
+        self.paths.iter().filter_map(fit).max()
+    }
+
+    /// Whether a path ends as a login, or has more behind that of one, be it steps: what goes by the beginning of a
+    /// path, or by some of its segments, takes the rest for nothing.
+    fn part(&self, path: &str, all: &str) -> Option<Fit> {
         if self.below {
-            usual::ends_as_login(&all) || usual::is_behind_login(&all)
-        } else {
-            self.paths.iter().any(begins)
+            let ends = usual::ends_as_login(path) || usual::ends_as_login(all);
+            return (ends || usual::is_behind_login(all)).then_some(Fit::Partly(0));
         }
+        let begins = |known: &&String| {
+            [path, all].into_iter().any(|path| {
+                let rest = path.strip_prefix(known.as_str());
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            })
+        };
+        let longest = self.paths.iter().filter(begins).map(String::len).max();
+        longest.map(Fit::Partly)
     }
 
     /// Whether `location`, where an answer redirects to, is the login again.
     pub(super) fn is_login_page(&self, location: &str) -> bool {
         let path = path_of(location);
         // Nothing but a query or a fragment leads back to where the form was sent.
-        path.is_empty() || self.leads_to(path) || self.is_page(&canonical(path))
+        path.is_empty()
+            || may_be(path, true, |path| {
+                self.fit(path).is_some() || self.is_page(path)
+            })
     }
 
     fn is_page(&self, path: &str) -> bool {
@@ -174,28 +236,6 @@ impl Route {
             Method::DELETE,
         ];
         !harmless.contains(method) || self.methods.contains(method)
-    }
-
-    fn is_overridden<B>(&self, request: &Request<B>) -> bool {
-        let acts = |method: &str| {
-            let method = method.trim().to_ascii_uppercase();
-            Method::from_bytes(method.as_bytes()).is_ok_and(|method| self.acts(&method))
-        };
-        let query = request.uri().query().unwrap_or("");
-        let in_query = form_urlencoded::parse(query.as_bytes())
-            .any(|(key, value)| key.eq_ignore_ascii_case("_method") && acts(&value));
-        in_query || in_headers(request.headers()).any(acts)
-    }
-
-    fn leads_to(&self, path: &str) -> bool {
-        let path = canonical(path);
-        let among = |path: &str| {
-            let without_format = path.rsplit_once('.').map(|(path, _)| path);
-            let is = |known: &String| **known == *path || Some(known.as_str()) == without_format;
-            self.paths.iter().any(is)
-        };
-        let program = usual::program(&path);
-        among(&path) || program.len() < path.len() && among(program)
     }
 }
 
@@ -233,93 +273,6 @@ fn is_form_or_json(headers: &HeaderMap) -> bool {
         let kind = String::from_utf8_lossy(kind.as_bytes()).to_ascii_lowercase();
         kind.contains("form") || kind.contains("json")
     })
-}
-
-fn in_headers(headers: &HeaderMap) -> impl Iterator<Item = &str> {
-    let values = OVERRIDES.into_iter().flat_map(|name| headers.get_all(name));
-    let values = values.filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(','))
-}
-
-/// Whether a path is certainly its own canonical form, as far as it goes: most are, and most are no
-/// login, which is then known without an allocation.
-pub(crate) fn is_canonical(path: &str) -> bool {
-    let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
-    let mut before = b' ';
-    for byte in path.bytes() {
-        let goes_on =
-            plain(byte) || (byte == b'/' && before != b'/') || (byte == b'.' && before != b'/');
-        // Two dots in a row may be a way up.
-        if !goes_on || (byte == b'.' && before == b'.') {
-            return false;
-        }
-        before = byte;
-    }
-    path.starts_with('/')
-}
-
-/// A path as the most lenient app would read it: decoded, without case, `//`, `.` and `..` folded,
-/// without parameters (`;…`) and without a slash at the end.
-pub(crate) fn canonical(path: &str) -> Cow<'_, str> {
-    if is_canonical(path) {
-        return match path.trim_end_matches('/') {
-            "" => "/".into(),
-            path => path.into(),
-        };
-    }
-    folded(path, true).into()
-}
-
-/// A path as [`canonical`] has it, but for steps up, of which none is taken: as one that takes `..%2f` for a name
-/// finds its beginning.
-pub(crate) fn without_steps(path: &str) -> Cow<'_, str> {
-    if is_canonical(path) {
-        canonical(path)
-    } else {
-        folded(path, false).into()
-    }
-}
-
-/// Without `%u0061`, which browsers' `escape` makes, and IIS undoes.
-fn unescaped(text: &str) -> String {
-    let mut parts = text.split_inclusive('%');
-    let mut whole = parts.next().unwrap_or("").to_owned();
-    for part in parts {
-        let digits = part.strip_prefix(['u', 'U']).and_then(|rest| rest.get(..4));
-        let digits = digits.filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
-        let code = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok());
-        if let Some(letter) = code.and_then(char::from_u32) {
-            whole.pop();
-            whole.push(letter);
-            whole.push_str(part.get(5..).unwrap_or(""));
-        } else {
-            whole.push_str(part);
-        }
-    }
-    whole
-}
-
-fn folded(path: &str, steps: bool) -> String {
-    let mut decoded = path.to_owned();
-    // Twice, since a proxy behind us might decode once more.
-    for _ in 0..2 {
-        decoded = unescaped(&percent_decode_str(&decoded).decode_utf8_lossy());
-    }
-    let decoded = decoded.to_lowercase().replace('\\', "/");
-    let mut segments: Vec<&str> = Vec::new();
-    for segment in decoded.split('/') {
-        let segment = segment
-            .split([';', '\0', '?', '#'])
-            .next()
-            .unwrap_or("")
-            .trim();
-        match segment {
-            ".." if steps => drop(segments.pop()),
-            "" | "." | ".." => {}
-            segment => segments.push(segment),
-        }
-    }
-    format!("/{}", segments.join("/"))
 }
 
 #[cfg(test)]

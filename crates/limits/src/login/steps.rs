@@ -1,14 +1,17 @@
 //! What a login goes through: who tries, what is answered to whom may not, how it is settled.
 
+use std::error::Error;
 use std::time::Duration;
 
 use http::StatusCode;
 use http::header::{CONTENT_ENCODING, COOKIE};
 use http::request::Parts;
-use panoply_core::{ClientAddress, Refusal, StoreError};
+use http_body_util::LengthLimitError;
+use panoply_core::{BodyTooLong, ClientAddress, Refusal, StoreError};
 
 use super::body::{Coding, decoded};
 use super::config::Otherwise;
+use super::future::BoxError;
 use super::layer::{LoginLayer, Settings};
 use super::outcome::Outcome;
 use super::password::sends_a_password;
@@ -141,6 +144,21 @@ pub(super) fn unsupported(detail: &'static str) -> Refusal {
 pub(super) fn too_slow() -> Refusal {
     let detail = "The body of the login did not arrive in time.";
     Refusal::new(StatusCode::REQUEST_TIMEOUT, "login/slow-body", detail)
+}
+
+/// What a login is refused with whose body broke off, be it where that was longer than is taken here.
+pub(super) fn broken<E: Into<BoxError>>(error: Option<Box<E>>) -> Refusal {
+    let error: Option<BoxError> = error.map(|error| (*error).into());
+    let is_at_a_limit = error.is_some_and(|error| {
+        let first: &(dyn Error + 'static) = &*error;
+        let mut causes = std::iter::successors(Some(first), |&one| one.source());
+        causes.any(|one| one.is::<BodyTooLong>() || one.is::<LengthLimitError>())
+    });
+    if !is_at_a_limit {
+        return bad("The body of the login broke off.");
+    }
+    let detail = "The request's body is larger than this server accepts.";
+    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "limits/body-bytes", detail)
 }
 
 pub(super) fn bad(detail: &'static str) -> Refusal {

@@ -186,6 +186,9 @@ impl LimitConfig {
     /// The methods that count; all by default, but for a browser's preflights: an OPTIONS with `Origin` and
     /// `Access-Control-Request-Method` costs no point. Of those ten times as many pass as there are points, counted
     /// by themselves. A limit that names OPTIONS counts them like any request, and one that names other methods never.
+    ///
+    /// One that says by a header or its query that it means another ([`said_methods`](panoply_core::said_methods)) counts
+    /// as either.
     #[must_use]
     pub fn methods<T: Into<String>>(mut self, methods: impl IntoIterator<Item = T>) -> Self {
         self.methods = methods.into_iter().map(Into::into).collect();

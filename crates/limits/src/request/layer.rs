@@ -308,8 +308,8 @@ impl Limit {
     }
 
     /// Whether it is for a request to its path (`whole`) or below it.
-    fn covers(&self, method: &Method, whole: bool) -> bool {
-        (whole || self.below) && have(&self.methods, method)
+    fn covers<B>(&self, request: &Request<B>, whole: bool) -> bool {
+        (whole || self.below) && have(&self.methods, request)
     }
 
     /// Whether it does not hold for whom the request is from.

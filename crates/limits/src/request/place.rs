@@ -1,13 +1,13 @@
 //! Which requests a limit is for.
 
-use http::Method;
-use panoply_core::{HostNames, Networks};
+use http::{Method, Request};
+use panoply_core::spelling::canonical;
+use panoply_core::{HostNames, Networks, said_methods};
 
 use super::config::LimitConfig;
 use super::key::sign;
 use crate::Error;
 use crate::exempt::exempt;
-use crate::login::canonical;
 use crate::names::{names, sign_of};
 
 /// A path, what may lie below it, methods, and names.
@@ -22,8 +22,8 @@ pub(crate) struct Place {
 
 impl Place {
     /// Whether a request to its path (`whole`) or below it is meant.
-    pub(crate) fn covers(&self, method: &Method, whole: bool) -> bool {
-        (whole || self.below) && have(&self.methods, method)
+    pub(crate) fn covers<B>(&self, request: &Request<B>, whole: bool) -> bool {
+        (whole || self.below) && have(&self.methods, request)
     }
 
     pub(crate) fn path(&self) -> &str {
@@ -39,11 +39,15 @@ impl Place {
     }
 }
 
-/// Whether a limit of these methods, or of all if there are none, is one of `method`.
-pub(super) fn have(methods: &[Method], method: &Method) -> bool {
-    // An app does for a HEAD what it does for a GET (RFC 9110 §9.3.2).
-    let is = |own: &Method| own == method || *own == Method::GET && *method == Method::HEAD;
-    methods.is_empty() || methods.iter().any(is)
+/// Whether a limit of these methods, or of all if there are none, is one of a request, by its own or by one that it says
+/// it means in its place.
+pub(super) fn have<B>(methods: &[Method], request: &Request<B>) -> bool {
+    let has = |method: &Method| {
+        // An app does for a HEAD what it does for a GET (RFC 9110 §9.3.2).
+        let is = |own: &Method| own == method || *own == Method::GET && *method == Method::HEAD;
+        methods.iter().any(is)
+    };
+    methods.is_empty() || has(request.method()) || said_methods(request).any(|said| has(&said))
 }
 
 /// What every limit has, checked.

@@ -7,7 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use panoply_core::{
-    Block, BlockId, CounterKeys, CounterStore, Decision, Op, Release, Reply, StoreError,
+    Block, BlockId, ClientAddress, CounterKeys, CounterStore, Decision, Op, Release, Reply, Scheme,
+    StoreError,
 };
 use panoply_store_memory::MemoryStore;
 use tower::{Layer as _, ServiceExt as _, service_fn};
@@ -267,6 +268,106 @@ fn no_way_of_writing_a_path_leads_past_its_limit() {
         let passed = passed(limit("/otp"), [("POST", "/otp"), (method, path)]);
         assert_eq!(passed, 2, "{method} {path}");
     }
+}
+
+#[test]
+fn what_windows_reads_as_its_path_is_under_a_limit() {
+    let limit = |path: &str| LimitConfig::new(1, Duration::from_mins(1)).path(path);
+    for path in [
+        "/(S(x))/api/x",
+        "/a/(S(x))pi/x",
+        "/api./x",
+        "/api%20/x",
+        "/api::$INDEX_ALLOCATION/x",
+        "/%c0%afapi%c0%afx",
+        "/x/..%c0%afapi/x",
+        "/x/%c0%ae%c0%ae/api/x",
+        "/(S(x))/index.php/api/x",
+        "/api..%2f(S(x))y",
+    ] {
+        let both = [("GET", "/api/x"), ("GET", path)];
+        assert_eq!(passed(limit("/api/"), both), 1, "{path}");
+    }
+    for path in [
+        "/otp.",
+        "/otp::$DATA",
+        "/(F(x))/otp",
+        "/(F(x))/otp.json",
+        "/otp%20./",
+    ] {
+        let both = [("POST", "/otp"), ("POST", path)];
+        assert_eq!(passed(limit("/otp"), both), 1, "{path}");
+        // Neither is it another path where each is counted by itself.
+        let each = limit("/").key(["path"]);
+        let both = [("POST", "/otp"), ("POST", path)];
+        let expected = if path.contains(".json") { 2 } else { 1 };
+        assert_eq!(passed(each, both), expected, "{path}");
+    }
+    for path in ["/(api)/x", "/x/(S(api))/y", "/api:x", "/apis./x", "/otp."] {
+        let both = [("GET", "/api/x"), ("GET", path)];
+        assert_eq!(passed(limit("/api/"), both), 2, "{path}");
+    }
+}
+
+#[test]
+fn what_a_trusted_proxy_passes_on_as_meant_is_under_a_limit() {
+    let passed = |at: &str, meant: &'static str, is_trusted: bool| {
+        let limit = LimitConfig::new(1, Duration::from_mins(1))
+            .path(at)
+            .key(["path"]);
+        let store = Arc::new(MemoryStore::default());
+        let layer = LimitLayer::new([limit], store, CounterKeys::new([7; 16])).unwrap();
+        let ask = |number: u8| {
+            let app = service_fn(async |_: Request<()>| {
+                Ok::<_, std::convert::Infallible>(Response::new(Bytes::new()))
+            });
+            let request = Request::get(format!("/{number}")).header("x-rewrite-url", meant);
+            let client = ClientAddress::direct("198.51.100.1:1".parse().unwrap(), Scheme::Https);
+            let request = request.extension(client.with_trusted_peer(is_trusted));
+            let answer = layer.layer(app).oneshot(request.body(()).unwrap());
+            futures_executor::block_on(answer)
+                .unwrap()
+                .status()
+                .is_success()
+        };
+        (0..3).filter(|number| ask(*number)).count()
+    };
+    for meant in [
+        "/api/x",
+        "/API/x?y",
+        "https://a.test/api/x",
+        "//a.test/api/x",
+        "/x/..%2fapi/x",
+    ] {
+        for at in ["/", "/api/"] {
+            assert_eq!(passed(at, meant, true), 1, "{at} {meant}");
+        }
+    }
+    assert_eq!(passed("/api/", "/apis", true), 3);
+    // From others it is gone by then.
+    assert_eq!(passed("/", "/api/x", false), 3);
+}
+
+#[test]
+fn a_limit_of_a_method_is_one_of_what_is_said_to_be_that() {
+    let limit = |method| LimitConfig::new(1, Duration::from_mins(1)).methods([method]);
+    for said in [
+        "/?_method=delete",
+        "/?x&_METHOD=%44ELETE",
+        "/?_method=put&_method=delete",
+    ] {
+        let asked = [("DELETE", "/"), ("POST", said), ("GET", said)];
+        assert_eq!(passed(limit("DELETE"), asked), 1, "{said}");
+    }
+    let others = [
+        ("DELETE", "/"),
+        ("POST", "/?_method=put"),
+        ("POST", "/?method=delete"),
+    ];
+    assert_eq!(passed(limit("DELETE"), others), 3);
+    // What it is by itself it stays.
+    let asked = [("POST", "/"), ("POST", "/?_method=put")];
+    assert_eq!(passed(limit("POST"), asked), 1);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full};
-use panoply_core::{ClientAddress, ManualClock, Scheme, Secret};
+use panoply_core::{ClientAddress, CounterStore, ManualClock, Scheme, Secret};
 use panoply_limits::{GuardedBody, LoginConfig, LoginLayer, LoginVerdict};
 use panoply_store_memory::MemoryStore;
 use tower::{Layer as _, ServiceExt as _, service_fn};
@@ -57,11 +57,18 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) fn new(config: LoginConfig) -> Self {
+        Self::of(|build| build(config))
+    }
+
+    /// One of several logins, all of which count in one store.
+    pub(crate) fn of(layer: impl FnOnce(&dyn Fn(LoginConfig) -> LoginLayer) -> LoginLayer) -> Self {
         let clock = ManualClock::new();
-        let store = MemoryStore::builder().clock(clock.clone()).build();
+        let store: Arc<dyn CounterStore> =
+            Arc::new(MemoryStore::builder().clock(clock.clone()).build());
         let secret = Secret::new(vec![7; 32]);
+        let build = |login: LoginConfig| login.build(Arc::clone(&store), &secret).unwrap();
         Self {
-            layer: config.build(Arc::new(store), &secret).unwrap(),
+            layer: layer(&build),
             app: App::default(),
             clock,
         }

@@ -4,9 +4,11 @@ use std::borrow::Cow;
 
 use http::{Method, Request};
 use panoply_core::PathIndex;
+use panoply_core::spelling::{canonical, loosely, without_steps};
 
-use super::{Asked, Counted, LimitLayer, without_root};
-use crate::login::{behind_program, canonical, without_steps};
+use super::{Asked, Counted, Key, LimitLayer, without_root};
+use crate::access::paths_meant;
+use crate::login::behind_program;
 use crate::names::Hosts;
 use crate::original::original;
 use crate::request::key::key;
@@ -23,30 +25,49 @@ impl LimitLayer {
         let path = canonical(whole.path());
         let preflight = is_preflight(request);
         let hosts = Hosts::of(request);
-        let mut count = |number: usize, is_whole: bool| {
+        let mut count = |number: usize, is_whole: bool, (written, path): (&str, &str)| {
+            let of_it = |asked: &Counted| asked.number == number;
             if let Some(limit) = self.0.limits.get(number)
-                && limit.covers(request.method(), is_whole)
+                && limit.covers(request, is_whole)
                 && hosts.may_mean(limit.names.as_ref())
                 && !limit.spares(request)
-                && !asked.iter().any(|asked| asked.number == number)
+                && (!asked.iter().any(of_it) || limit.keys.contains(&Key::Path))
             {
                 // One that names OPTIONS means them.
                 let preflight = preflight && limit.methods.is_empty();
                 let rule = limit.rule(preflight);
-                asked.push(Counted {
-                    number,
-                    key: key(self, (limit, rule), request, &path),
-                    preflight,
-                });
+                // Under one key, whatever else Windows reads as that path.
+                let by_path = limit.keys.contains(&Key::Path);
+                let loose = by_path.then(|| loosely(written, path, true)).flatten();
+                let path = loose.as_deref().unwrap_or(path);
+                let key = key(self, (limit, rule), request, path);
+                // Another path that is meant counts by itself, where paths are told apart.
+                if !asked.iter().any(|one| of_it(one) && one.key == key) {
+                    asked.push(Counted {
+                        number,
+                        key,
+                        preflight,
+                    });
+                }
             }
         };
         let (index, method) = (&self.0.index, request.method());
         let paths = || self.0.limits.iter().map(|limit| &*limit.path);
-        above(index, paths(), (method, whole.path(), &path), &mut count);
+        let asks = (method, whole.path(), &path);
+        let own = (whole.path(), &*path);
+        above(index, paths, asks, &mut |number, is| count(number, is, own));
         // Within a router that is nested a limit is for a path as it stands there, or as the client wrote it.
         if whole.path() != uri.path() {
             let cut = canonical(uri.path());
-            above(index, paths(), (method, uri.path(), &cut), &mut count);
+            let asks = (method, uri.path(), &cut);
+            above(index, paths, asks, &mut |number, is| count(number, is, own));
+        }
+        // Some apps take another path than the one that was asked for, where a header says so.
+        for meant in paths_meant(request) {
+            let path = canonical(&meant);
+            let asks = (method, &*meant, &path);
+            let own = (&*meant, &*path);
+            above(index, paths, asks, &mut |number, is| count(number, is, own));
         }
         asked.sort_unstable_by_key(|asked| asked.number);
         asked
@@ -55,9 +76,9 @@ impl LimitLayer {
 
 /// Tells `count` of each of `paths`, which are in the `index`, that this is to some app, or below which it lies; `path` is
 /// what was `written` in its canonical form.
-pub(crate) fn above<'a>(
+pub(crate) fn above<'a, P: Iterator<Item = &'a str>>(
     index: &PathIndex,
-    paths: impl Iterator<Item = &'a str>,
+    paths: impl Fn() -> P,
     (method, written, path): (&Method, &str, &Cow<'_, str>),
     count: &mut impl FnMut(usize, bool),
 ) {
@@ -65,9 +86,45 @@ pub(crate) fn above<'a>(
         count(number, whole);
     }
     // It is left as it was written where that is canonical.
-    if matches!(path, Cow::Borrowed(_)) && !path.contains('.') {
+    let is_plain = matches!(path, Cow::Borrowed(_));
+    if is_plain && !path.contains('.') {
         return;
     }
+    but_for_its_end(index, method, path, count);
+    if is_plain {
+        return;
+    }
+    // To Windows it may be another.
+    let loose = loosely(written, path, true);
+    if let Some(loose) = &loose {
+        for (number, whole) in index.above(without_root(loose)) {
+            count(number, whole);
+        }
+        but_for_its_end(index, method, loose, count);
+    }
+    let all = without_steps(written);
+    let loose_all = loosely(written, &all, false);
+    let taken = [Some(&**path), loose.as_deref()];
+    for all in [Some(&*all), loose_all.as_deref()].into_iter().flatten() {
+        if taken.contains(&Some(all)) {
+            continue;
+        }
+        // Some apps take such steps, some a part of them, and some take `..%2f` for a name.
+        for (number, own) in paths().enumerate() {
+            if is_left_of(own, all) {
+                count(number, true);
+            }
+        }
+    }
+}
+
+/// The same of what a path, in its canonical form, is but for what stands behind a program in it, or for its format.
+fn but_for_its_end(
+    index: &PathIndex,
+    method: &Method,
+    path: &str,
+    count: &mut impl FnMut(usize, bool),
+) {
     if let Some(behind) = behind_program(path) {
         for (number, whole) in index.above(without_root(behind)) {
             count(number, whole);
@@ -79,15 +136,6 @@ pub(crate) fn above<'a>(
     {
         let same = index.above(bare).filter(|(_, whole)| *whole);
         same.for_each(|(number, whole)| count(number, whole));
-    }
-    let all = without_steps(written);
-    if all != *path {
-        // Some apps take such steps, some a part of them, and some take `..%2f` for a name.
-        for (number, own) in paths.enumerate() {
-            if is_left_of(own, &all) {
-                count(number, true);
-            }
-        }
     }
 }
 
