@@ -83,6 +83,8 @@ impl Gateway {
         let metrics = Arc::new(Metrics::new());
         let (reports, incoming) = mpsc::channel(REPORTS);
         let apps = self.settings.standing(&metrics);
+        let heir = self.around.heir.as_ref();
+        heir.inspect(|heir| apps.were_short(heir.short()));
         let shared = Arc::new(Shared::new(
             self.settings.live.clone(),
             apps,
@@ -226,6 +228,7 @@ impl<'a> Running<'a> {
     /// The app is up: from now on this gateway is the one.
     async fn begin(&mut self, ready: impl FnOnce()) -> Result<(), Error> {
         if let Some(heir) = &self.around.heir {
+            self.tell_of_what_is_down();
             self.upkeep.open_ahead().await?;
             let counters = heir.prepared().await.map_err(Error::Handover)?;
             self.upkeep.open(counters).await?;
@@ -315,7 +318,9 @@ impl<'a> Running<'a> {
                     outdated = upgrading.is_some();
                     apply(self.shared, self.settings, self.around, reload).await;
                 }
-                (Asked::Upgrade, answer_to) if ready.is_some() => {
+                (Asked::Upgrade, answer_to)
+                    if ready.is_some() && (is_heir || !self.is_every_app_tried()) =>
+                {
                     refuse(
                         "the gateway has only just been started: ask once it serves",
                         answer_to,
@@ -350,19 +355,6 @@ impl<'a> Running<'a> {
             let _ = asker.map(|asker| asker.send(done));
         }
         Ok(departure)
-    }
-
-    /// Whether clients need not wait for the app any longer: whoever takes over from another has all instances first
-    /// or, where some do not come up, as many as that one has; should that one have ended, there is nobody else.
-    fn is_app_there(&self) -> bool {
-        let heir = self.around.heir.as_ref().filter(|heir| !heir.is_alone());
-        self.shared.apps.iter().all(|app| match heir {
-            None => app.is_settled(),
-            Some(heir) => {
-                let least = usize::from(app.is_main());
-                app.has(heir.had(app.name()).clamp(least, app.instances().len()))
-            }
-        })
     }
 
     fn upgrade(&self, asker: Option<Asker>, alone: Alone) -> Upgrading<'a> {

@@ -79,6 +79,7 @@ mod trailers;
 mod unaware;
 mod unix_socket;
 mod upgrade;
+mod upgrade_down;
 mod upgrade_far;
 mod upgrade_heir;
 mod upgrade_killed;
