@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle as Task;
@@ -65,6 +66,8 @@ struct Running<'a> {
     fate: &'a watch::Sender<Fate>,
     workers: Vec<Worker>,
     admin: Option<Task<()>>,
+    /// Whether it is the one, which whoever is to take over is not yet.
+    serves: bool,
 }
 
 impl Gateway {
@@ -129,6 +132,7 @@ impl Gateway {
             )),
             workers: Vec::new(),
             admin: None,
+            serves: around.heir.is_none(),
         };
         // Whoever takes over lets nobody in before it can serve: another one still does.
         if around.heir.is_none() {
@@ -146,7 +150,10 @@ impl Gateway {
         };
         let replaced = matches!(departure, Departure::Succeeded(_));
         if !replaced {
-            log::notify_stopping();
+            // That one which has not come to serve goes is nothing to systemd: it would end the one that does.
+            if running.serves {
+                log::notify_stopping();
+            }
             running.drain(false).await;
         }
         let Running { app, admin, .. } = running;
@@ -225,17 +232,26 @@ impl<'a> Running<'a> {
         Ok(())
     }
 
-    /// The app is up: from now on this gateway is the one.
+    /// The app is up: from now on this gateway is the one, unless it is told to stop before.
     async fn begin(&mut self, ready: impl FnOnce()) -> Result<(), Error> {
         if let Some(heir) = &self.around.heir {
             self.tell_of_what_is_down();
             self.upkeep.open_ahead().await?;
-            let counters = heir.prepared().await.map_err(Error::Handover)?;
+            let counters = tokio::select! {
+                biased;
+                () = self.signals.stop() => return Ok(()),
+                counters = heir.prepared() => counters.map_err(Error::Handover)?,
+            };
             self.upkeep.open(counters).await?;
+            // The last moment at which the other one can go on as if nothing had been.
+            if self.signals.stop().now_or_never().is_some() {
+                return Ok(());
+            }
             self.upkeep.take_up().await;
             self.open()?;
             self.upkeep.answer();
             let apps = heir.ready(self.took_app);
+            self.serves = true;
             if !apps.is_empty() {
                 let (heir, grace) = (heir.clone(), self.settings.drain);
                 let started = self.around.started.clone();
@@ -292,6 +308,9 @@ impl<'a> Running<'a> {
                         && let Some(ready) = ready.take()
                     {
                         self.begin(ready).await?;
+                        if !self.serves {
+                            break Departure::Asked;
+                        }
                     }
                     continue;
                 }

@@ -83,3 +83,4 @@ mod upgrade_down;
 mod upgrade_far;
 mod upgrade_heir;
 mod upgrade_killed;
+mod upgrade_stopped;
