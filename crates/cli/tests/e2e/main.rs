@@ -31,6 +31,7 @@ mod completions;
 mod cookies;
 mod cors;
 mod csp;
+mod csp_names;
 mod demo;
 mod descriptors;
 mod early;
