@@ -62,6 +62,10 @@ pub(crate) enum Command {
     Health(HealthArgs),
     /// Have the program that is installed now take over from the gateway that runs, without a
     /// connection that is refused or a request that fails
+    #[command(
+        after_help = "An app that was up has to come up again, or the gateway that runs goes on; one that was down \
+                      already is started, and not waited for."
+    )]
     Upgrade(UpgradeArgs),
     /// Have the gateway that runs read its configuration again, as SIGHUP does
     Reload(ReloadArgs),

@@ -18,6 +18,7 @@ pub use framing::framing;
 pub use route::route;
 
 use crate::config::Source;
+pub use crate::config::veil::fuzz::veil;
 pub use crate::control::fuzz::control;
 pub use crate::intake::fuzz::host;
 pub use crate::nonce::fuzz::stamp;
@@ -69,5 +70,6 @@ fn what_the_fuzzers_kept_passes() {
         ("reports", reports),
         ("route", route),
         ("stamp", stamp),
+        ("veil", veil),
     ]);
 }

@@ -80,7 +80,7 @@ pub use own::{Incoming, IncomingError};
 pub use pages::refuse_huge_pages;
 pub use panoply_acme::Reason;
 pub use privilege::Privilege;
-pub use reports::{CspEvidence, CspProposal, CspSource, Report, Sighting};
+pub use reports::{CspAdditions, CspEvidence, CspProposal, CspSource, Report, Sighting};
 pub use server::{Server, ServerError};
 pub use settings::{REPORTS_PATH, Settings};
 pub use store::OpenError;

@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle as Task;
@@ -65,6 +66,8 @@ struct Running<'a> {
     fate: &'a watch::Sender<Fate>,
     workers: Vec<Worker>,
     admin: Option<Task<()>>,
+    /// Whether it is the one, which whoever is to take over is not yet.
+    serves: bool,
 }
 
 impl Gateway {
@@ -83,6 +86,8 @@ impl Gateway {
         let metrics = Arc::new(Metrics::new());
         let (reports, incoming) = mpsc::channel(REPORTS);
         let apps = self.settings.standing(&metrics);
+        let heir = self.around.heir.as_ref();
+        heir.inspect(|heir| apps.were_short(heir.short()));
         let shared = Arc::new(Shared::new(
             self.settings.live.clone(),
             apps,
@@ -127,6 +132,7 @@ impl Gateway {
             )),
             workers: Vec::new(),
             admin: None,
+            serves: around.heir.is_none(),
         };
         // Whoever takes over lets nobody in before it can serve: another one still does.
         if around.heir.is_none() {
@@ -144,7 +150,10 @@ impl Gateway {
         };
         let replaced = matches!(departure, Departure::Succeeded(_));
         if !replaced {
-            log::notify_stopping();
+            // That one which has not come to serve goes is nothing to systemd: it would end the one that does.
+            if running.serves {
+                log::notify_stopping();
+            }
             running.drain(false).await;
         }
         let Running { app, admin, .. } = running;
@@ -223,16 +232,26 @@ impl<'a> Running<'a> {
         Ok(())
     }
 
-    /// The app is up: from now on this gateway is the one.
+    /// The app is up: from now on this gateway is the one, unless it is told to stop before.
     async fn begin(&mut self, ready: impl FnOnce()) -> Result<(), Error> {
         if let Some(heir) = &self.around.heir {
+            self.tell_of_what_is_down();
             self.upkeep.open_ahead().await?;
-            let counters = heir.prepared().await.map_err(Error::Handover)?;
+            let counters = tokio::select! {
+                biased;
+                () = self.signals.stop() => return Ok(()),
+                counters = heir.prepared() => counters.map_err(Error::Handover)?,
+            };
             self.upkeep.open(counters).await?;
+            // The last moment at which the other one can go on as if nothing had been.
+            if self.signals.stop().now_or_never().is_some() {
+                return Ok(());
+            }
             self.upkeep.take_up().await;
             self.open()?;
             self.upkeep.answer();
             let apps = heir.ready(self.took_app);
+            self.serves = true;
             if !apps.is_empty() {
                 let (heir, grace) = (heir.clone(), self.settings.drain);
                 let started = self.around.started.clone();
@@ -289,6 +308,9 @@ impl<'a> Running<'a> {
                         && let Some(ready) = ready.take()
                     {
                         self.begin(ready).await?;
+                        if !self.serves {
+                            break Departure::Asked;
+                        }
                     }
                     continue;
                 }
@@ -315,7 +337,9 @@ impl<'a> Running<'a> {
                     outdated = upgrading.is_some();
                     apply(self.shared, self.settings, self.around, reload).await;
                 }
-                (Asked::Upgrade, answer_to) if ready.is_some() => {
+                (Asked::Upgrade, answer_to)
+                    if ready.is_some() && (is_heir || !self.is_every_app_tried()) =>
+                {
                     refuse(
                         "the gateway has only just been started: ask once it serves",
                         answer_to,
@@ -350,19 +374,6 @@ impl<'a> Running<'a> {
             let _ = asker.map(|asker| asker.send(done));
         }
         Ok(departure)
-    }
-
-    /// Whether clients need not wait for the app any longer: whoever takes over from another has all instances first
-    /// or, where some do not come up, as many as that one has; should that one have ended, there is nobody else.
-    fn is_app_there(&self) -> bool {
-        let heir = self.around.heir.as_ref().filter(|heir| !heir.is_alone());
-        self.shared.apps.iter().all(|app| match heir {
-            None => app.is_settled(),
-            Some(heir) => {
-                let least = usize::from(app.is_main());
-                app.has(heir.had(app.name()).clamp(least, app.instances().len()))
-            }
-        })
     }
 
     fn upgrade(&self, asker: Option<Asker>, alone: Alone) -> Upgrading<'a> {

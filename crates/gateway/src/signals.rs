@@ -69,6 +69,16 @@ impl Signals {
             _ = self.user_2.recv() => Asked::Upgrade,
         }
     }
+
+    /// Resolves once it is asked to stop; whatever else it is asked for waits.
+    pub(crate) async fn stop(&mut self) {
+        let stops = matches!(self.hung_up, Asked::Stop);
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+            () = received(self.hangup.as_mut().filter(|_| stops)) => {}
+        }
+    }
 }
 
 async fn received(signal: Option<&mut Signal>) {

@@ -21,6 +21,9 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// soon, or not at all.
 const GAP: Duration = Duration::from_secs(8);
 
+/// Apps that are named as not up: a message has room for so many, and the new one waits for the others.
+const NAMED: usize = 256;
+
 /// Who serves from now on.
 #[derive(Debug)]
 pub(crate) struct Succeeded {
@@ -72,6 +75,10 @@ pub(crate) async fn hand_over(
             (entrance, None, vec![control.listener()]),
         ],
         apps: running(upkeep, settings),
+        short: { upkeep.shared.apps.iter() }
+            .filter_map(|app| app.short())
+            .take(NAMED)
+            .collect(),
         placeholder: upkeep.around.placeholder().map(str::to_owned),
         tickets: TicketKeys::of(&upkeep.around.lasting.tickets.hand_over()),
     };

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::HeaderName;
-use panoply_core::Nonce;
+use panoply_core::{HostName, Nonce};
 
 use crate::parts::{Parts, host_names};
 use crate::removal::Removal;
@@ -137,6 +137,22 @@ impl Headers {
     /// there.
     pub fn describe_domains(&self) -> &[(Vec<String>, Vec<HeaderInForce>)] {
         &self.0.in_domains
+    }
+
+    /// Which of [`Self::describe_domains`] has what is sent under the name `host`, counted from 0; none where that is
+    /// what the site sends.
+    ///
+    /// ```
+    /// use panoply_core::HostName;
+    /// use panoply_headers::Headers;
+    ///
+    /// let headers = Headers::helmet().domain(["docs.shop.example"], |docs| docs.csp(|policy| policy)).build()?;
+    /// let of = |host: &str| headers.domain_of(&HostName::parse(host.as_bytes())?);
+    /// assert_eq!((of("DOCS.shop.example:8443"), of("shop.example")), (Some(0), None));
+    /// # Ok::<(), panoply_headers::Error>(())
+    /// ```
+    pub fn domain_of(&self, host: &HostName) -> Option<usize> {
+        self.0.rendered.table(host)
     }
 
     /// Whatever is weaker than the preset `helmet`, with the key that makes it so.

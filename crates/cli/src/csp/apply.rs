@@ -37,8 +37,7 @@ pub(super) fn enforce(
 ) -> Result<ExitCode, String> {
     let evidence = evidence(args)?;
     let settings = settings(args)?;
-    let in_force = settings.suit().headers().describe();
-    let mut proposal = CspProposal::new(&evidence, in_force, with);
+    let mut proposal = CspProposal::new(&evidence, settings.suit().headers(), with);
     let known = |source: &String| proposal.allow.iter().any(|one| one.source == *source);
     if let Some(unknown) = with.iter().chain(without).find(|source| !known(source)) {
         return Err(format!(
@@ -52,8 +51,7 @@ pub(super) fn enforce(
         edit::enforce(document);
         Ok(())
     })?;
-    let sent = changed.settings.suit().headers().describe();
-    let left = CspProposal::new(&evidence, sent, with);
+    let left = CspProposal::new(&evidence, changed.settings.suit().headers(), with);
     let lost = |one: &&panoply_gateway::CspSource| left.allow.contains(one);
     if let Some(lost) = proposal.allow.iter().find(lost) {
         return Err(format!(

@@ -1,18 +1,20 @@
 //! Changes of the policy in `panoply.toml`; whatever else stands there stays as it stands.
 
-use std::collections::BTreeMap;
-
+use panoply_gateway::CspAdditions;
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
 const POLICY: &str = "content-security-policy";
 
-/// Sources by path and directive.
-pub(super) type Additions<'a> = BTreeMap<&'a str, BTreeMap<&'a str, Vec<&'a str>>>;
+/// The site's own policy: of no name, and of all paths.
+const SITE: (&[String], &str) = (&[], "/");
 
-/// Adds sources to the policies of their paths.
-pub(super) fn allow(document: &mut DocumentMut, additions: &Additions<'_>) -> Result<(), String> {
-    for (path, directives) in additions {
-        let policy = policy(document, path)?;
+/// Adds sources to the policies of their names and paths.
+pub(super) fn allow(
+    document: &mut DocumentMut,
+    additions: &CspAdditions<'_>,
+) -> Result<(), String> {
+    for (at, directives) in additions {
+        let policy = policy(document, *at)?;
         let append = policy
             .entry("append")
             .or_insert_with(|| Item::Value(InlineTable::new().into()));
@@ -65,7 +67,7 @@ pub(super) fn enforce(document: &mut DocumentMut) {
 
 /// Has the site's policy only reported.
 pub(super) fn learn(document: &mut DocumentMut) -> Result<(), String> {
-    let policy = policy(document, "/")?;
+    let policy = policy(document, SITE)?;
     let report_only = policy
         .entry("report_only")
         .or_insert_with(|| Item::Value(false.into()));
@@ -73,8 +75,11 @@ pub(super) fn learn(document: &mut DocumentMut) -> Result<(), String> {
     Ok(())
 }
 
-/// The table of a path's policy, made where there is none.
-fn policy<'d>(document: &'d mut DocumentMut, path: &str) -> Result<&'d mut dyn TableLike, String> {
+/// The table of the policy of some names, or of a path, made where there is none.
+fn policy<'d>(
+    document: &'d mut DocumentMut,
+    (domains, path): (&[String], &str),
+) -> Result<&'d mut dyn TableLike, String> {
     let headers = document.entry("headers").or_insert_with(|| {
         let mut table = Table::new();
         table.set_implicit(true);
@@ -93,7 +98,9 @@ fn policy<'d>(document: &'d mut DocumentMut, path: &str) -> Result<&'d mut dyn T
                    own would replace: add the sources to its directives by hand";
         return Err(why.to_owned());
     }
-    let (scope, braces) = if path == "/" {
+    let (scope, braces) = if !domains.is_empty() {
+        (table_of(headers, domains)?, true)
+    } else if path == "/" {
         (headers, braces)
     } else {
         (scope(headers, path)?, true)
@@ -129,17 +136,45 @@ fn scope<'h>(headers: &'h mut dyn TableLike, path: &str) -> Result<&'h mut dyn T
         let prefix = prefix.and_then(Item::as_str);
         prefix.is_some_and(|prefix| prefix.trim_end_matches('/') == path.trim_end_matches('/'))
     };
-    let found: Option<&mut dyn TableLike> = match headers.get_mut("path") {
-        Some(Item::ArrayOfTables(paths)) => { paths.iter_mut() }
-            .find(|table| fits(table.get("prefix")))
+    part(headers, "path", |table| fits(table.get("prefix")))
+        .ok_or_else(|| format!("there is no `[[headers.path]]` with the prefix `{path}`"))
+}
+
+/// The table of `[[headers.domain]]` with these names.
+fn table_of<'h>(
+    headers: &'h mut dyn TableLike,
+    domains: &[String],
+) -> Result<&'h mut dyn TableLike, String> {
+    let fits = |written: Option<&Item>| {
+        let written = written.and_then(Item::as_array);
+        written.is_some_and(|all| {
+            all.iter()
+                .map(Value::as_str)
+                .eq(domains.iter().map(|one| Some(&**one)))
+        })
+    };
+    part(headers, "domain", |table| fits(table.get("domains"))).ok_or_else(|| {
+        let names = domains.join("`, `");
+        format!("there is no `[[headers.domain]]` with the domains `{names}`")
+    })
+}
+
+/// The first table of a list of such that is meant.
+fn part<'h>(
+    headers: &'h mut dyn TableLike,
+    list: &str,
+    is_meant: impl Fn(&dyn TableLike) -> bool,
+) -> Option<&'h mut dyn TableLike> {
+    match headers.get_mut(list) {
+        Some(Item::ArrayOfTables(tables)) => { tables.iter_mut() }
+            .find(|table| is_meant(*table))
             .map(|table| table as &mut dyn TableLike),
-        Some(Item::Value(Value::Array(paths))) => { paths.iter_mut() }
+        Some(Item::Value(Value::Array(tables))) => { tables.iter_mut() }
             .filter_map(Value::as_inline_table_mut)
             .map(|table| table as &mut dyn TableLike)
-            .find(|table| fits(table.get("prefix"))),
+            .find(|table| is_meant(*table)),
         _ => None,
-    };
-    found.ok_or_else(|| format!("there is no `[[headers.path]]` with the prefix `{path}`"))
+    }
 }
 
 /// Adds to a list, or to a text that holds one; nothing where it is neither.

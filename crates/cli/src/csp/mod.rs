@@ -29,13 +29,13 @@ pub(crate) fn run(args: &CspArgs) -> ExitCode {
 fn suggest(args: &CspArgs, with: &[String], json: bool) -> Result<ExitCode, String> {
     let evidence = evidence(args)?;
     let settings = settings(args)?;
-    let in_force = settings.suit().headers().describe();
-    let proposal = CspProposal::new(&evidence, in_force, with);
+    let headers = settings.suit().headers();
+    let proposal = CspProposal::new(&evidence, headers, with);
     if json {
         let both = serde_json::json!({ "evidence": evidence, "proposal": proposal });
         say(serde_json::to_string_pretty(&both).unwrap_or_default());
     } else {
-        say(show::suggestion(&evidence, &proposal, in_force).trim_end());
+        say(show::suggestion(&evidence, &proposal, headers).trim_end());
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use panoply_gateway::{CspEvidence, CspProposal, CspSource, Sighting};
-use panoply_headers::HeaderInForce;
+use panoply_headers::{HeaderInForce, Headers};
 
 const WIDTH: usize = 96;
 
@@ -14,10 +14,15 @@ const MOST_BLOCKED: usize = 12;
 pub(super) fn suggestion(
     evidence: &CspEvidence,
     proposal: &CspProposal,
-    in_force: &[HeaderInForce],
+    headers: &Headers,
 ) -> String {
     let mut text = String::new();
-    policy(&mut text, in_force);
+    policy(&mut text, "", headers.describe());
+    for (names, sent) in headers.describe_domains() {
+        if differs(sent, headers.describe()) {
+            policy(&mut text, &format!(" under {}", names.join(", ")), sent);
+        }
+    }
     let noise = match evidence.noise {
         0 => String::new(),
         noise => format!(" {noise} of them came from browsers' extensions and are left out."),
@@ -67,21 +72,35 @@ pub(super) fn suggestion(
     text
 }
 
-fn policy(text: &mut String, in_force: &[HeaderInForce]) {
+/// The policy that is enforced, and the one that is only reported.
+fn sent(in_force: &[HeaderInForce]) -> [Option<&HeaderInForce>; 2] {
     let named = |name: &str| {
         in_force
             .iter()
             .find(|header| header.path == "/" && header.name == name)
     };
-    let enforced = named("content-security-policy");
-    let reported = named("content-security-policy-report-only");
+    [
+        named("content-security-policy"),
+        named("content-security-policy-report-only"),
+    ]
+}
+
+fn differs(one: &[HeaderInForce], other: &[HeaderInForce]) -> bool {
+    sent(one) != sent(other)
+}
+
+fn policy(text: &mut String, at: &str, in_force: &[HeaderInForce]) {
+    let [enforced, reported] = sent(in_force);
     let (said, policy) = match (enforced, reported) {
-        (Some(policy), _) => ("In force:", policy),
+        (Some(policy), _) => (format!("In force{at}:"), policy),
         (None, Some(policy)) => (
-            "Only reported, so that nothing is blocked and an injected script runs:",
+            format!("Only reported{at}, so that nothing is blocked and an injected script runs:"),
             policy,
         ),
-        (None, None) => return text.push_str("No policy is sent at all.\n\n"),
+        (None, None) => {
+            let _ = writeln!(text, "No policy is sent at all{at}.\n");
+            return;
+        }
     };
     let _ = writeln!(text, "{said}");
     for directive in policy.value.split(';') {
@@ -96,9 +115,10 @@ fn list(text: &mut String, title: &str, sources: &[CspSource]) {
     }
     let _ = writeln!(text, "\n{title}");
     for one in sources {
-        let below = match &*one.path {
-            "/" => String::new(),
-            path => format!(" (below {path})"),
+        let below = match (&*one.domains, &*one.path) {
+            ([], "/") => String::new(),
+            ([], path) => format!(" (below {path})"),
+            (names, _) => format!(" (under {})", names.join(", ")),
         };
         let _ = writeln!(text, "  {} {}{below}", one.directive, one.source);
         paragraph(text, "      ", &seen(&one.seen));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::instance::Instance;
 use super::standing::Standing;
+use crate::handover::AppShort;
 use crate::metrics::Metrics;
 
 /// How all apps stand: that of `[app]`, which has what no other has, and those of `[[route]]`.
@@ -45,6 +46,16 @@ impl Apps {
     /// All of them, the main one first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Standing>> {
         std::iter::once(&self.main).chain(&self.routed)
+    }
+
+    /// The gateway before this one had to do without this of some.
+    pub(crate) fn were_short(&self, all: &[AppShort]) {
+        for app in self.iter() {
+            let of_it = |short: &&AppShort| *short.app == **app.name();
+            if let Some(short) = all.iter().find(of_it) {
+                app.was_short(short.clone());
+            }
+        }
     }
 
     /// What they are called, by their numbers, where there are several.

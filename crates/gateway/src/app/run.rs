@@ -157,14 +157,14 @@ async fn supervise_all(
     left: Vec<(AppLeft, OwnedFd)>,
     fate: watch::Receiver<Fate>,
 ) -> Ended {
-    let has_been_up = !left.is_empty();
+    let is_left = !left.is_empty();
     let mut left: HashMap<usize, _> = { left.into_iter() }
         .map(|left| (left.0.instance, left))
         .collect();
     let mut each = app.instances().iter().map(|instance| {
         let number = instance.number();
         let adopted = left.remove(&number);
-        let is_tried = has_been_up || number > 0;
+        let is_tried = is_left || number > 0 || app.is_worth_a_try();
         let of = Of {
             shared,
             app,
@@ -180,8 +180,8 @@ async fn supervise_all(
     let mut until = fate.clone();
     let others = async {
         let begin = tokio::select! {
-            _ = decided(&mut until), if !has_been_up => false,
-            () = app.has_been_seen(), if !has_been_up => true,
+            _ = decided(&mut until), if !is_left => false,
+            () = app.has_been_seen(), if !is_left => true,
             else => true,
         };
         if begin {

@@ -1,8 +1,8 @@
 //! How the instances of the app stand, and who waits until one accepts connections.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::{Notify, watch};
@@ -10,7 +10,8 @@ use tokio::time::Instant;
 
 use super::falls::Falls;
 use super::instance::Instance;
-use super::state::AppState;
+use super::state::{AppState, Rank};
+use crate::handover::AppShort;
 use crate::metrics::{AppGauges, Metrics};
 
 /// How many requests wait for it at once. Node.js, by itself, lets as many connections wait to be accepted: all that
@@ -26,6 +27,8 @@ pub(crate) struct Standing {
     name: Arc<str>,
     instances: Box<[Instance]>,
     whole: Arc<Whole>,
+    /// What was missing when this gateway was handed it.
+    short: OnceLock<AppShort>,
     pub(crate) falls: Falls,
 }
 
@@ -75,6 +78,7 @@ impl Standing {
             name: Arc::clone(name),
             instances,
             whole,
+            short: OnceLock::new(),
             falls: Falls::default(),
         }
     }
@@ -131,15 +135,54 @@ impl Standing {
     /// Whether nobody need wait for it before he serves: it is known how it stands or, where it has but a part of the
     /// site, that it does not come up at once.
     pub(crate) fn is_settled(&self) -> bool {
-        let is_tried = || self.instances.iter().all(Instance::is_tried);
-        self.is_known() || self.is_up() || (!self.is_main() && is_tried())
+        self.is_known() || self.is_up() || (!self.is_main() && self.is_tried())
     }
 
     /// Whether it is known of each how it stands or, where something is amiss with some, `least` are up all the same.
+    /// What was missing before is not waited for.
     pub(crate) fn has(&self, least: usize) -> bool {
         let up = || self.whole.up.load(Ordering::Acquire);
         let is_enough = || usize::try_from(up()).is_ok_and(|up| up >= least);
-        self.is_known() || (self.instances.iter().all(Instance::is_tried) && is_enough())
+        self.is_known() || self.was_down() || (self.is_tried() && is_enough())
+    }
+
+    /// Whether it is known of each that is awaited how it stands, or that it does not come up at once.
+    pub(crate) fn is_tried(&self) -> bool {
+        let short = self.short.get();
+        let is_awaited = |one: &&Instance| !short.is_some_and(|s| s.down.contains(&one.number()));
+        let mut awaited = self.instances.iter().filter(is_awaited);
+        // The others are not begun before the first has been seen.
+        let is_unseen = *self.whole.seen.borrow() == 0;
+        let begun = if is_unseen { 1 } else { usize::MAX };
+        self.was_down() || awaited.by_ref().take(begun).all(Instance::is_tried)
+    }
+
+    /// What is missing of it, if anything is.
+    pub(crate) fn short(&self) -> Option<AppShort> {
+        let are_to_be = self.instances.iter();
+        let are_to_be = are_to_be.filter(|one| **one.load() != AppState::Vacant);
+        let (down, up): (Vec<_>, Vec<_>) = are_to_be.partition(|one| one.rank() == Rank::Away);
+        (!down.is_empty()).then(|| AppShort {
+            app: self.name.to_string(),
+            up: up.len(),
+            down: down.iter().map(|one| one.number()).collect(),
+        })
+    }
+
+    /// This was missing of it when this gateway was handed it.
+    pub(super) fn was_short(&self, short: AppShort) {
+        // It is handed over once.
+        let _ = self.short.set(short);
+    }
+
+    /// Whether nothing of it was there when this gateway was handed it.
+    pub(crate) fn was_down(&self) -> bool {
+        self.short.get().is_some_and(|short| short.up == 0)
+    }
+
+    /// Whether it is worth another try though it ends: it has been up, or nobody had counted on it.
+    pub(super) fn is_worth_a_try(&self) -> bool {
+        self.was_down() || *self.whole.seen.borrow() > 0
     }
 
     /// In one word, for programs: of the one that stands best.

@@ -19,7 +19,7 @@ mod run;
 mod store;
 mod suggest;
 mod units;
-mod veil;
+pub(crate) mod veil;
 
 use panoply::{
     AccessConfig, ChallengeConfig, CookieGuardConfig, CrossSiteConfig, LimitConfig, LoginConfig,

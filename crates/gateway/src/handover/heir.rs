@@ -15,7 +15,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::channel::{receive, send};
-use super::{AppLeft, Entrance, Successor, VARIABLE, VERSION, Word};
+use super::{AppLeft, AppShort, Entrance, Successor, VARIABLE, VERSION, Word};
 
 /// Longest for the one that runs to say something.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -33,6 +33,7 @@ struct Inner {
     tickets: Vec<Secret>,
     /// How many instances run, by what their apps have of the site.
     instances: HashMap<String, usize>,
+    short: Vec<AppShort>,
     left: Mutex<Left>,
 }
 
@@ -64,7 +65,7 @@ impl Heir {
         let line = io::stdin().as_fd().try_clone_to_owned()?;
         set_socket_timeout(&line, Timeout::Recv, Some(PATIENCE))?;
         let mut left = Left::default();
-        let (placeholder, tickets) = loop {
+        let (placeholder, tickets, short) = loop {
             let next = receive(&line)?.ok_or(io::ErrorKind::UnexpectedEof)?;
             let (word, with) = next;
             match word {
@@ -81,7 +82,8 @@ impl Heir {
                 Word::Begin {
                     placeholder,
                     tickets,
-                } => break (placeholder, tickets),
+                    short,
+                } => break (placeholder, tickets, short),
                 _ => {
                     return Err(io::Error::other(
                         "the gateway that runs speaks another language",
@@ -95,6 +97,7 @@ impl Heir {
             placeholder: placeholder.map(Arc::from),
             tickets: tickets.into_secrets(),
             instances: left.count(),
+            short,
             left: Mutex::new(left),
         }))))
     }
@@ -118,7 +121,15 @@ impl Heir {
     /// How many instances of the app of this name the gateway that runs has, all that accept connections; none where it
     /// has not started them.
     pub(crate) fn had(&self, app: &str) -> usize {
-        self.0.instances.get(app).copied().unwrap_or_default()
+        let short = self.0.short.iter().find(|short| short.app == app);
+        let all = || self.0.instances.get(app).copied();
+        let had = short.map(|short| short.up).or_else(all);
+        had.unwrap_or_default()
+    }
+
+    /// The apps of which the gateway that runs has to do without something; none where it is an older program.
+    pub(crate) fn short(&self) -> &[AppShort] {
+        &self.0.short
     }
 
     /// Whether the gateway that has started this one has ended: nobody else serves.

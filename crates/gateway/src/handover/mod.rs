@@ -6,7 +6,8 @@
 //! ```text
 //! the one that runs                        the one that is to come
 //! sockets, app, placeholder,       ───▶    reads the configuration, checks it whole, and has
-//! keys of session tickets                  its app up, where that is to be another one
+//! keys of session tickets,                 its app up, where that is to be another one, and
+//! what was down before                     was up
 //!                                  ◀───    prepared
 //! ends its upkeep, gives back
 //! the store; decisions wait
@@ -113,6 +114,17 @@ impl AppLeft {
     }
 }
 
+/// An app of which not every instance accepts connections.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AppShort {
+    /// What it has of the site.
+    pub(crate) app: String,
+    /// How many do.
+    pub(crate) up: usize,
+    /// The numbers of those that do not.
+    pub(crate) down: Vec<usize>,
+}
+
 /// The keys of session tickets, on their way.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct TicketKeys(Vec<Vec<u8>>);
@@ -145,11 +157,14 @@ enum Word {
     },
     /// With a descriptor of the process; one for each instance.
     App(AppLeft),
-    /// The last of the introduction; an older program says nothing of tickets.
+    /// The last of the introduction; an older program says nothing of tickets, nor of what it has to do without.
     Begin {
         placeholder: Option<String>,
         #[serde(default)]
         tickets: TicketKeys,
+        /// Nobody is to wait for what is missing of these.
+        #[serde(default)]
+        short: Vec<AppShort>,
     },
     /// The configuration is good and the app is up; nothing has been touched.
     Prepared,

@@ -16,7 +16,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::process::{Child, Command};
 
 use super::channel::{MOST, receive, send};
-use super::{AppLeft, Entrance, Session, TicketKeys, VARIABLE, VERSION, Word};
+use super::{AppLeft, AppShort, Entrance, Session, TicketKeys, VARIABLE, VERSION, Word};
 use crate::control::Pulse;
 use crate::signals::Asked;
 use crate::{descriptors, pages};
@@ -137,6 +137,8 @@ fn replaced_by(said: (Word, Vec<OwnedFd>), before: Option<Next>) -> Option<Next>
 pub(crate) struct Estate<'a> {
     pub(crate) sockets: Vec<(Entrance, Option<SocketAddr>, Vec<BorrowedFd<'a>>)>,
     pub(crate) apps: Vec<(AppLeft, OwnedFd)>,
+    /// The apps of which not everything is up.
+    pub(crate) short: Vec<AppShort>,
     pub(crate) placeholder: Option<String>,
     pub(crate) tickets: TicketKeys,
 }
@@ -224,6 +226,7 @@ impl Successor {
         let begin = Word::Begin {
             placeholder,
             tickets,
+            short: estate.short.clone(),
         };
         self.say(&begin, &[]).await
     }

@@ -174,9 +174,10 @@ where
             {
                 let asked = Asked::of(&request);
                 let reports = self.shared.reports.clone();
+                let name = reports::own_name(&request, self.live.suit.headers());
                 Way::Reporting {
                     reporting: Box::pin(async move {
-                        let received = reports::receive(request, &reports).await;
+                        let received = reports::receive(request, &reports, name).await;
                         received.unwrap_or_else(|refusal| asked.refuse(refusal))
                     }),
                 }

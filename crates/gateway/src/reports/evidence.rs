@@ -35,7 +35,7 @@ pub struct Sighting {
     pub directive: String,
     /// An origin, or a word such as `inline`.
     pub source: String,
-    /// Paths of pages that it was on, the first few.
+    /// Paths of pages that it was on, the first few; each behind its name where that has headers of its own.
     pub pages: Vec<String>,
     /// How many clients have reported it on each of these, and how often; less than there are pages where
     /// an earlier version has kept it.

@@ -93,9 +93,14 @@ fn advice(report: &Report) -> String {
         .trim_end_matches("-elem")
         .trim_end_matches("-attr");
     let allow = |source: &str| {
-        format!(
-            "below [headers.content-security-policy] write append = {{ {written} = [\"{source}\"] }}"
-        )
+        let append = format!("append = {{ {written} = [\"{source}\"] }}");
+        // What one name lacks is nothing that all others should have.
+        match page.split_once('/') {
+            Some((name, _)) if !name.is_empty() => format!(
+                "below the [[headers.domain]] of {name} write content-security-policy.{append}"
+            ),
+            _ => format!("below [headers.content-security-policy] write {append}"),
+        }
     };
     let known = directive.parse::<Directive>().ok();
     if let Some(why) = known.and_then(guarding) {
@@ -209,6 +214,21 @@ mod tests {
             told.ends_with(r#"append = { script-src = ["https://js.stripe.com"] }"#),
             "{told}"
         );
+        let told = advice(&Report {
+            page: "docs.a.test/p".to_owned(),
+            ..report("script-src-elem", "https://js.stripe.com")
+        });
+        let line = told
+            .rsplit("[[headers.domain]] of docs.a.test write ")
+            .next();
+        let table = format!(
+            "domain = [{{ domains = [\"docs.a.test\"], {} }}]",
+            line.unwrap()
+        );
+        let config: panoply_headers::HeadersConfig = toml::from_str(&table).unwrap();
+        let headers = config.build().unwrap();
+        let sent = headers.describe_domains()[0].1.iter();
+        assert!({ sent }.any(|one| one.value.contains("https://js.stripe.com")));
         // A hash is of no use to a framework whose scripts are others on each visit.
         let told = advice(&report("script-src-elem", "inline"));
         for line in ["'nonce'", "'sha256-…'"] {

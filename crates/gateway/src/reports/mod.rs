@@ -25,7 +25,8 @@ use http::header::CONTENT_TYPE;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use panoply::limits::GuardedBody;
-use panoply_core::{ClientAddress, Refusal};
+use panoply_core::{ClientAddress, HostName, Refusal};
+use panoply_headers::Headers;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
@@ -35,7 +36,7 @@ pub use evidence::{CspEvidence, Sighting};
 pub(crate) use keep::{keep, pass_on};
 pub(crate) use kept::Kept;
 pub use parse::Report;
-pub use proposal::{CspProposal, CspSource};
+pub use proposal::{CspAdditions, CspProposal, CspSource};
 
 /// Who is shown each report that was taken.
 #[derive(Clone, Default)]
@@ -88,10 +89,16 @@ fn too_large() -> Refusal {
     refuse(StatusCode::PAYLOAD_TOO_LARGE, "The report is too large.")
 }
 
-/// Takes the reports in a request; the answer says nothing of what became of them.
+/// The name that a report is sent to, which is that of its page, where other headers are sent there than for the site.
+pub(crate) fn own_name<B>(request: &Request<B>, headers: &Headers) -> Option<HostName> {
+    HostName::asked(request).filter(|name| headers.domain_of(name).is_some())
+}
+
+/// Takes the reports in a request, of pages under a `name` of their own; the answer says nothing of what became of them.
 pub(crate) async fn receive(
     request: Request<RequestBody>,
     reports: &mpsc::Sender<Received>,
+    name: Option<HostName>,
 ) -> Result<Response<GuardedBody<ResponseBody>>, Refusal> {
     if request.method() != Method::POST {
         return Err(refuse(
@@ -125,7 +132,10 @@ pub(crate) async fn receive(
             "The report is not one of a Content-Security-Policy.",
         )
     })?;
-    for report in parsed {
+    for mut report in parsed {
+        if let Some(name) = &name {
+            report.be_of(name);
+        }
         // A flood of reports is dropped here; the first ones have been told of already.
         let _ = reports.try_send(Received { report, client });
     }
@@ -192,7 +202,7 @@ mod tests {
         let request = Request::post("/").header(CONTENT_TYPE, "application/csp-report");
         let (reports, _taken) = mpsc::channel(1);
         let begun = tokio::time::Instant::now();
-        let received = receive(request.body(body).unwrap(), &reports);
+        let received = receive(request.body(body).unwrap(), &reports, None);
         let received = tokio::time::timeout(10 * PATIENCE, received).await;
         let refusal = received.expect("it waits for ever").unwrap_err();
         assert_eq!(refusal.status(), StatusCode::REQUEST_TIMEOUT);

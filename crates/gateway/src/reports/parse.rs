@@ -1,5 +1,8 @@
 //! Reports of both kinds, cut down to what is told of them.
 
+use std::net::IpAddr;
+
+use panoply_core::HostName;
 use serde::{Deserialize, Serialize};
 
 /// The most reports of one request that are looked at.
@@ -12,7 +15,7 @@ const MAX_TEXT: usize = 200;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Report {
-    /// The path of the page.
+    /// The path of the page; behind its name (`docs.shop.example/p`) where that has headers of its own.
     pub page: String,
     /// The directive that blocked it.
     pub directive: String,
@@ -22,6 +25,17 @@ pub struct Report {
     pub enforced: bool,
     /// Whether an extension of the browser's has caused it, which says nothing of the site.
     pub of_extension: bool,
+}
+
+impl Report {
+    /// Its page is one of this name, which has headers of its own.
+    pub(super) fn be_of(&mut self, name: &HostName) {
+        let name = match name {
+            HostName::Address(IpAddr::V6(address)) => format!("[{address}]"),
+            name => name.to_string(),
+        };
+        self.page = tame(&format!("{name}{}", self.page));
+    }
 }
 
 /// `report-uri`'s form (CSP Level 2 §4.4).
@@ -189,6 +203,22 @@ mod tests {
             Some(vec![expected.clone()])
         );
         assert_eq!(parse("application/reports+json", new), Some(vec![expected]));
+    }
+
+    #[test]
+    fn a_page_stands_behind_a_name_that_is_read_again() {
+        for (host, page) in [
+            ("DOCS.a.test.:8443", "docs.a.test/p"),
+            ("192.0.2.1", "192.0.2.1/p"),
+            ("[0::1]:80", "[::1]/p"),
+        ] {
+            let mut report = body("https://a.test/p", "img-src", "x").build().unwrap();
+            let name = HostName::parse(host.as_bytes()).unwrap();
+            report.be_of(&name);
+            assert_eq!(report.page, page);
+            let host = page.trim_end_matches("/p");
+            assert_eq!(HostName::parse(host.as_bytes()), Some(name));
+        }
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use panoply_headers::{ContentSecurityPolicy, CspConfig, Directive, HeaderInForce};
+use panoply_core::HostName;
+use panoply_headers::{ContentSecurityPolicy, CspConfig, Directive, HeaderInForce, Headers};
 use serde::Serialize;
 
 use super::evidence::{CspEvidence, Sighting};
@@ -32,10 +33,16 @@ pub struct CspProposal {
     pub settled: usize,
 }
 
+/// Sources by what they are added to, which is the names of a `[[headers.domain]]`, if it is one, and the prefix of
+/// a path, and by directive.
+pub type CspAdditions<'a> = BTreeMap<(&'a [String], &'a str), BTreeMap<&'a str, Vec<&'a str>>>;
+
 /// One source under one directive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct CspSource {
+    /// The names whose policy it is about, as `[[headers.domain]]` has them; none where it is the site's.
+    pub domains: Vec<String>,
     /// The prefix of the paths whose policy it is about; `/` is the site's.
     pub path: String,
     /// The directive as it would be written.
@@ -51,10 +58,10 @@ pub struct CspSource {
 }
 
 impl CspProposal {
-    /// What `evidence` says that the policies in `in_force` lack. Doubts about sources named in `with`
+    /// What `evidence` says that the policies of `headers` lack. Doubts about sources named in `with`
     /// are put aside.
-    pub fn new(evidence: &CspEvidence, in_force: &[HeaderInForce], with: &[String]) -> Self {
-        let policies = policies(in_force);
+    pub fn new(evidence: &CspEvidence, headers: &Headers, with: &[String]) -> Self {
+        let sites = Sites::of(headers);
         let mut proposal = Self {
             allow: Vec::new(),
             doubtful: Vec::new(),
@@ -63,10 +70,10 @@ impl CspProposal {
         };
         for seen in &evidence.sightings {
             for Concerned {
-                path,
+                at: (domains, path),
                 policy,
                 heard,
-            } in concerned(&policies, seen)
+            } in concerned(&sites, seen)
             {
                 let line = |directive: Directive, source: &str| {
                     Some(format!("append = {{ {directive} = [\"{source}\"] }}"))
@@ -98,10 +105,12 @@ impl CspProposal {
                     };
                 // `script-src-elem` and `script-src-attr` may both have blocked the same.
                 let same = |one: &CspSource| {
-                    one.path == path && one.directive == directive && one.source == source
+                    (&*one.domains, &*one.path) == (domains, path)
+                        && (&*one.directive, &one.source) == (directive, &source)
                 };
                 if !list.iter().any(same) {
                     list.push(CspSource {
+                        domains: domains.to_vec(),
                         path: path.to_owned(),
                         directive: directive.to_owned(),
                         source,
@@ -116,38 +125,50 @@ impl CspProposal {
         let allowed = &proposal.allow;
         proposal.doubtful.retain(|doubted| {
             let same = |one: &CspSource| {
-                (&one.path, &one.directive, &one.source)
-                    == (&doubted.path, &doubted.directive, &doubted.source)
+                (&one.domains, &one.path, &one.directive, &one.source)
+                    == (
+                        &doubted.domains,
+                        &doubted.path,
+                        &doubted.directive,
+                        &doubted.source,
+                    )
             };
             !allowed.iter().any(same)
         });
         proposal
     }
 
-    /// What is to be added, by path and directive.
-    pub fn additions(&self) -> BTreeMap<&str, BTreeMap<&str, Vec<&str>>> {
-        let mut paths: BTreeMap<_, BTreeMap<_, Vec<_>>> = BTreeMap::new();
+    /// What is to be added, by what it is added to and by directive.
+    pub fn additions(&self) -> CspAdditions<'_> {
+        let mut tables: BTreeMap<_, BTreeMap<_, Vec<_>>> = BTreeMap::new();
         for one in &self.allow {
-            let directives = paths.entry(&*one.path).or_default();
+            let directives = tables.entry((&*one.domains, &*one.path)).or_default();
             directives
                 .entry(&*one.directive)
                 .or_default()
                 .push(&*one.source);
         }
-        paths
+        tables
     }
 
     /// The same as lines of `panoply.toml`; nothing where nothing is to be added.
     pub fn lines(&self) -> String {
         let mut text = String::new();
-        for (path, directives) in self.additions() {
+        for ((domains, path), directives) in self.additions() {
             let lists = directives.iter().map(|(directive, sources)| {
                 let sources: Vec<_> = sources.iter().map(|one| format!("\"{one}\"")).collect();
                 format!("{directive} = [{}]", sources.join(", "))
             });
             let append = format!("append = {{ {} }}", lists.collect::<Vec<_>>().join(", "));
             // Writing to a string does not fail.
-            let _ = if path == "/" {
+            let _ = if !domains.is_empty() {
+                let names: Vec<_> = domains.iter().map(|name| format!("\"{name}\"")).collect();
+                writeln!(
+                    text,
+                    "[[headers.domain]]\ndomains = [{}]\ncontent-security-policy = {{ {append} }}\n",
+                    names.join(", ")
+                )
+            } else if path == "/" {
                 writeln!(text, "[headers.content-security-policy]\n{append}\n")
             } else {
                 writeln!(
@@ -181,44 +202,88 @@ fn policies(in_force: &[HeaderInForce]) -> Vec<(&str, ContentSecurityPolicy)> {
     all
 }
 
+/// The policies of one site by the prefix of their paths.
+type Policies<'a> = Vec<(&'a str, ContentSecurityPolicy)>;
+
+/// The policies of the site, and those under names that have headers of their own.
+struct Sites<'a> {
+    headers: &'a Headers,
+    site: Policies<'a>,
+    domains: Vec<(&'a [String], Policies<'a>)>,
+}
+
+impl<'a> Sites<'a> {
+    fn of(headers: &'a Headers) -> Self {
+        let domains = headers.describe_domains().iter();
+        Self {
+            headers,
+            site: policies(headers.describe()),
+            domains: domains
+                .map(|(names, sent)| (&**names, policies(sent)))
+                .collect(),
+        }
+    }
+
+    /// The policy of a page, and what to add to where it lacks something. What a name shares with the site is the
+    /// site's, and what lies below a path with a policy of its own is that path's under all names.
+    fn policy_of(&self, page: &str) -> Option<((&'a [String], &'a str), &ContentSecurityPolicy)> {
+        let (host, path) = page.split_at_checked(page.find('/')?)?;
+        let name = HostName::parse(host.as_bytes());
+        let table = name.and_then(|name| self.domains.get(self.headers.domain_of(&name)?));
+        let of_site: &[String] = &[];
+        let site = below(&self.site, path);
+        let Some((names, policies)) = table else {
+            return site.map(|(prefix, policy)| ((of_site, prefix), policy));
+        };
+        let (prefix, own) = below(policies, path)?;
+        let at = match site {
+            Some((shared, policy)) if policy == own => (of_site, shared),
+            _ if prefix == "/" => (*names, prefix),
+            _ => (of_site, prefix),
+        };
+        Some((at, own))
+    }
+}
+
+/// The policy for a path. A path whose policy is the site's has none of its own.
+fn below<'a, 'p>(
+    policies: &'p Policies<'a>,
+    path: &str,
+) -> Option<(&'a str, &'p ContentSecurityPolicy)> {
+    let holds = |prefix: &str| {
+        let below = path.strip_prefix(prefix.trim_end_matches('/'));
+        below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let (prefix, policy) = policies.iter().rev().find(|(prefix, _)| holds(prefix))?;
+    let site = policies.first().filter(|(_, same)| same == policy);
+    Some((site.map_or(*prefix, |(site, _)| *site), policy))
+}
+
 /// A policy that something was seen under, and how much was heard of that there.
 struct Concerned<'a, 'p> {
-    path: &'a str,
+    /// The names that have it, and the prefix of its paths.
+    at: (&'a [String], &'a str),
     policy: &'p ContentSecurityPolicy,
     heard: Heard,
 }
 
-/// The policies of the pages on which it was seen. A path whose policy is the site's has none of its
-/// own.
-fn concerned<'a, 'p>(
-    policies: &'p [(&'a str, ContentSecurityPolicy)],
-    seen: &Sighting,
-) -> Vec<Concerned<'a, 'p>> {
+/// The policies of the pages on which it was seen.
+fn concerned<'a, 'p>(sites: &'p Sites<'a>, seen: &Sighting) -> Vec<Concerned<'a, 'p>> {
     let mut found: Vec<Concerned<'_, '_>> = Vec::new();
-    for (at, page) in seen.pages.iter().enumerate() {
-        let holds = |prefix: &str| {
-            let below = page.strip_prefix(prefix.trim_end_matches('/'));
-            below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        let own = policies.iter().rev().find(|(prefix, _)| holds(prefix));
-        let Some((mut prefix, policy)) = own.map(|(prefix, policy)| (*prefix, policy)) else {
+    for (number, page) in seen.pages.iter().enumerate() {
+        let Some((at, policy)) = sites.policy_of(page) else {
             continue;
         };
-        if let Some((site, same)) = policies.first()
-            && same == policy
-        {
-            prefix = site;
-        }
         // Of what was kept without it nothing is known.
-        let (clients, reports) = seen.by_page.get(at).copied().unwrap_or_default();
-        match found.iter_mut().find(|other| other.path == prefix) {
+        let (clients, reports) = seen.by_page.get(number).copied().unwrap_or_default();
+        match found.iter_mut().find(|other| other.at == at) {
             Some(other) => {
                 // The same clients may have been on both pages.
                 other.heard.clients = other.heard.clients.max(clients);
                 other.heard.reports = other.heard.reports.saturating_add(reports);
             }
             None => found.push(Concerned {
-                path: prefix,
+                at,
                 policy,
                 heard: Heard { clients, reports },
             }),

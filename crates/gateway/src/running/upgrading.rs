@@ -1,12 +1,14 @@
-//! An upgrade that a gateway is at, beside serving.
+//! An upgrade that a gateway is at, beside serving, and when one that takes over may.
 
 use std::future::{Future, pending};
 use std::pin::Pin;
 
 use tokio::sync::oneshot;
 
+use super::Running;
 use crate::app::Alone;
 use crate::control::Asker;
+use crate::handover::Heir;
 use crate::upgrade::Succeeded;
 
 /// An upgrade that is under way.
@@ -17,6 +19,42 @@ pub(super) struct Upgrading<'a> {
     pub(super) stop: oneshot::Sender<()>,
     /// Nobody starts the app anew meanwhile.
     pub(super) _alone: Alone,
+}
+
+impl Running<'_> {
+    /// Whether clients need not wait for the app any longer: whoever takes over from another has all instances first
+    /// or, where some do not come up, as many as that one has; should that one have ended, there is nobody else, and
+    /// they are told what does not come up.
+    pub(super) fn is_app_there(&self) -> bool {
+        let heir = self.around.heir.as_ref();
+        let is_alone = heir.is_some_and(Heir::is_alone);
+        self.shared.apps.iter().all(|app| match heir {
+            None => app.is_settled(),
+            Some(_) if is_alone => app.is_settled() || app.has(0),
+            Some(heir) => {
+                let least = usize::from(app.is_main());
+                app.has(heir.had(app.name()).clamp(least, app.instances().len()))
+            }
+        })
+    }
+
+    pub(super) fn is_every_app_tried(&self) -> bool {
+        self.shared.apps.iter().all(|app| app.is_tried())
+    }
+
+    /// Which apps are not waited for.
+    pub(super) fn tell_of_what_is_down(&self) {
+        let apps = self.shared.apps.iter();
+        let down: Vec<_> = { apps.filter(|app| app.was_down() && !app.is_up()) }
+            .map(|app| app.label())
+            .collect();
+        if !down.is_empty() {
+            tracing::warn!(
+                apps = down.join(", "),
+                "the upgrade goes on without what was down before it as well; it is started all the same"
+            );
+        }
+    }
 }
 
 /// Tells whoever asked for an upgrade, and the log, what came of it.

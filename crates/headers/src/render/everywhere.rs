@@ -41,14 +41,17 @@ impl Everywhere {
         if by_name.is_empty() {
             return site;
         }
-        let Some(host) = HostName::asked(request) else {
-            return site;
-        };
+        let host = HostName::asked(request);
+        let table = host.and_then(|host| by_name.get(self.table(&host)?));
+        table.map_or(site, |(_, rendered)| rendered)
+    }
+
+    /// Which of the names for which it is different `host` is one of, if any.
+    pub(crate) fn table(&self, host: &HostName) -> Option<usize> {
         // Of several that are as good, the last of these, which is the first that is written.
-        let fits = by_name.iter().rev();
-        let fits = fits.filter_map(|(names, rendered)| Some((names.fit(&host)?, rendered)));
-        fits.max_by_key(|(fit, _)| *fit)
-            .map_or(site, |(_, rendered)| rendered)
+        let fits = self.0.by_name.iter().enumerate().rev();
+        let fits = fits.filter_map(|(number, (names, _))| Some((names.fit(host)?, number)));
+        fits.max_by_key(|(fit, _)| *fit).map(|(_, number)| number)
     }
 }
 

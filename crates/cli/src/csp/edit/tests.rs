@@ -1,4 +1,8 @@
+use std::collections::BTreeMap;
+
 use super::*;
+
+const NO_NAME: &[String] = &[];
 
 /// What the file becomes with a script and an image source, enforced.
 fn edited(text: &str) -> String {
@@ -7,7 +11,7 @@ fn edited(text: &str) -> String {
         ("img-src", vec!["data:", "https://i.test"]),
         ("script-src", vec!["https://s.test"]),
     ]);
-    allow(&mut document, &BTreeMap::from([("/", site)])).unwrap();
+    allow(&mut document, &BTreeMap::from([(SITE, site)])).unwrap();
     enforce(&mut document);
     // Whatever was made of it is what the gateway reads.
     let config: panoply_gateway::config::Config = toml::from_str(&document.to_string()).unwrap();
@@ -115,7 +119,7 @@ fn what_would_not_hold_is_refused() {
     ] {
         let mut document: DocumentMut = text.parse().unwrap();
         let site = BTreeMap::from([("img-src", vec!["data:"])]);
-        let error = allow(&mut document, &BTreeMap::from([("/", site)])).unwrap_err();
+        let error = allow(&mut document, &BTreeMap::from([(SITE, site)])).unwrap_err();
         assert!(error.contains(told), "{error}");
         assert!(learn(&mut document).is_err());
     }
@@ -127,7 +131,10 @@ fn paths_have_their_own_tables() {
                 }\n\n[[headers.path]]\nprefix = \"/b\" # b\n";
     let mut document: DocumentMut = text.parse().unwrap();
     let image = BTreeMap::from([("img-src", vec!["https://i.test"])]);
-    let both = BTreeMap::from([("/a", image.clone()), ("/b", image.clone())]);
+    let both = BTreeMap::from([
+        ((NO_NAME, "/a"), image.clone()),
+        ((NO_NAME, "/b"), image.clone()),
+    ]);
     allow(&mut document, &both).unwrap();
     enforce(&mut document);
     let after = document.to_string();
@@ -136,13 +143,47 @@ fn paths_have_their_own_tables() {
         after.contains("report_only = false") && after.contains("# b"),
         "{after}"
     );
-    let error = allow(&mut document, &BTreeMap::from([("/c", image)])).unwrap_err();
+    let error = allow(&mut document, &BTreeMap::from([((NO_NAME, "/c"), image)])).unwrap_err();
     assert!(error.contains("/c"), "{error}");
     toml::from_str::<panoply_gateway::config::Config>(&after)
         .unwrap()
         .headers
         .build()
         .unwrap();
+}
+
+#[test]
+fn names_have_their_own_tables() {
+    let text = "[[headers.domain]]\ndomains = [\"a.test\"] # a\n\n[[headers.domain]]\ndomains = [\"b.test\", \
+                \"*.b.test\"]\ncontent-security-policy = { append = { img-src = [\"https://h.test\"] }, \
+                report_only = true }\n";
+    let names = ["b.test".to_owned(), "*.b.test".to_owned()];
+    let image = BTreeMap::from([("img-src", vec!["https://i.test"])]);
+    for text in [
+        text.to_owned(),
+        "headers = { domain = [{ domains = [\"b.test\", \"*.b.test\"] }] }\n".to_owned(),
+    ] {
+        let mut document: DocumentMut = text.parse().unwrap();
+        let of_b = BTreeMap::from([((names.as_slice(), "/"), image.clone())]);
+        allow(&mut document, &of_b).unwrap();
+        enforce(&mut document);
+        let after = document.to_string();
+        assert!(!after.contains("report_only = true"), "{after}");
+        let config: panoply_gateway::config::Config = toml::from_str(&after).unwrap();
+        let headers = config.headers.build().unwrap();
+        let of = |sent: &[panoply_headers::HeaderInForce]| {
+            sent.iter().any(|one| one.value.contains("https://i.test"))
+        };
+        let sent: Vec<_> = { headers.describe_domains().iter() }
+            .map(|(names, sent)| (names.len(), of(sent)))
+            .collect();
+        assert!(sent.ends_with(&[(2, true)]) && !sent.contains(&(1, true)));
+        assert!(!of(headers.describe()), "{after}");
+    }
+    let mut document: DocumentMut = text.parse().unwrap();
+    let other = BTreeMap::from([((&names[..1], "/"), image)]);
+    let error = allow(&mut document, &other).unwrap_err();
+    assert!(error.contains("`b.test`"), "{error}");
 }
 
 #[test]

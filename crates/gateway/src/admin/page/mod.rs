@@ -168,7 +168,7 @@ async fn view(desk: &Desk, after: Option<BlockId>) -> View {
     let live = shared.live.load_full();
     let headers = live.suit.headers().describe();
     let evidence = around.reports.evidence(shared.clock.wall());
-    let proposal = CspProposal::new(&evidence, headers, &[]);
+    let proposal = CspProposal::new(&evidence, live.suit.headers(), &[]);
     let sent = |name: &str| {
         let site = |header: &HeaderInForce| header.path == "/" && header.name == name;
         headers.iter().any(site)

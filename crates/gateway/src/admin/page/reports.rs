@@ -80,6 +80,10 @@ fn row(html: &mut Html, one: &CspSource) {
     html.raw("<td class=\"long\">");
     if let Some(line) = &one.line {
         html.raw("<code>").text(line).raw("</code>");
+        if !one.domains.is_empty() {
+            let names = one.domains.join(", ");
+            html.raw(" under <code>").text(&names).raw("</code>");
+        }
         if one.path != "/" {
             html.raw(" below <code>").text(&one.path).raw("</code>");
         }

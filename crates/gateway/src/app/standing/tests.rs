@@ -143,6 +143,58 @@ fn where_some_do_not_come_up_as_many_as_before_are_enough() {
     assert!(!app.has(1));
 }
 
+#[test]
+fn what_was_missing_before_is_not_waited_for() {
+    let short = |up: usize, down: &[usize]| AppShort {
+        app: String::new(),
+        up,
+        down: down.to_vec(),
+    };
+    // One of three, whichever it is that comes up.
+    let app = standing(3);
+    let [one, other, broken] = app.instances() else {
+        panic!("three")
+    };
+    app.was_short(short(2, &[2]));
+    assert!(!app.was_down() && !app.has(2));
+    one.found(at(1), true);
+    assert!(!app.has(2));
+    other.found(at(2), true);
+    assert!(app.has(2));
+    // As it would be told to the next one.
+    assert_eq!(app.short(), Some(short(2, &[2])));
+    broken.found(at(3), true);
+    assert_eq!(app.short(), None);
+    // Only what nobody accepts connections at is missing.
+    other.set(AppState::Down(at(2), Some("it answers with 503".into())));
+    assert_eq!(app.short(), None);
+    other.is_away();
+    broken.set(AppState::Vacant);
+    assert_eq!(app.short(), Some(short(1, &[1])));
+    // All of it, and the one of the site at that.
+    let app = standing(3);
+    assert!(!app.has(1) && !app.is_worth_a_try());
+    assert_eq!(app.short(), Some(short(0, &[0, 1, 2])));
+    app.was_short(short(0, &[0]));
+    assert!(app.was_down() && app.has(1) && app.is_worth_a_try());
+}
+
+#[test]
+fn nobody_waits_for_those_that_begin_only_once_the_first_is_up() {
+    let app = Standing::new(&Metrics::new(), 1, &"/api".into(), 2);
+    let [first, other] = app.instances() else {
+        panic!("two")
+    };
+    assert!(!app.is_settled());
+    first.fails();
+    assert!(app.is_settled() && app.has(0) && !app.has(1));
+    // From here on the other has begun.
+    first.found(at(1), true);
+    assert!(!app.has(1));
+    other.fails();
+    assert!(app.has(1));
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_instance_is_missed_for_a_while_where_there_are_others() {
     use futures_util::FutureExt as _;

@@ -167,6 +167,8 @@ struct Reader {
     /// Those around it.
     outer: Vec<Frame>,
     secrets: Vec<Range<usize>>,
+    /// Whether there is no telling what is a key and what is not, up to the next header.
+    is_lost: bool,
 }
 
 impl Reader {
@@ -174,9 +176,11 @@ impl Reader {
     fn header(&mut self, tokens: &mut Tokens<'_>) {
         self.flush();
         (self.frame, self.outer) = (Frame::default(), Vec::new());
+        self.is_lost = false;
         while let Some(token) = tokens.next() {
             match token.kind {
                 Kind::Mark('[') => {}
+                Kind::Text(_) | Kind::Unended if self.swallows(&token) => break,
                 Kind::Word | Kind::Text(_) | Kind::Unended => {
                     self.frame.key.extend(token.names());
                 }
@@ -195,6 +199,11 @@ impl Reader {
     }
 
     fn read(&mut self, token: &Token<'_>) {
+        if self.is_lost {
+            let is_form = matches!(token.kind, Kind::Mark(_) | Kind::Newline);
+            self.secrets.extend((!is_form).then(|| token.at.clone()));
+            return;
+        }
         let is_inside = self.frame.path().is_some();
         match token.kind {
             Kind::Comment => {
@@ -246,11 +255,9 @@ impl Reader {
                     self.frame.in_value = false;
                 }
             }
+            Kind::Text(_) | Kind::Unended if self.swallows(token) => {}
             Kind::Word | Kind::Text(_) | Kind::Unended => {
-                if token.kind == Kind::Unended {
-                    // There is no telling what it has swallowed.
-                    self.secrets.push(token.at.clone());
-                } else if self.frame.in_value {
+                if self.frame.in_value {
                     self.frame.some = true;
                     let is_shown = |path: &Vec<String>| is_shown(path, token.value());
                     if !self.frame.value.as_ref().is_none_or(is_shown) {
@@ -261,6 +268,22 @@ impl Reader {
                 }
             }
         }
+    }
+
+    /// Whether it is a text of several lines that lacks its end and has gone on to another one, or to that of the
+    /// file, with such a table in it: what comes behind may be of that.
+    fn swallows(&mut self, token: &Token<'_>) -> bool {
+        let mut lines = token.text.lines().skip(1).map(str::trim_start);
+        let has_access = lines.any(|line| {
+            let name = line.trim_start_matches(['[', ' ', '\t', '"', '\'']);
+            let name = name.split([']', '.', '"', '\'', ' ']).next();
+            line.starts_with('[') && name.is_some_and(is_access)
+        });
+        if token.kind == Kind::Unended || has_access {
+            self.secrets.push(token.at.clone());
+        }
+        self.is_lost |= has_access;
+        token.kind == Kind::Unended || has_access
     }
 
     /// The key has been read: where it is within an `[[access]]`, if it is in one.

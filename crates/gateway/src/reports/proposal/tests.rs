@@ -1,5 +1,3 @@
-use panoply_headers::Headers;
-
 use super::*;
 
 fn seen(directive: &str, source: &str) -> Sighting {
@@ -31,7 +29,7 @@ fn evidence(sightings: Vec<Sighting>) -> CspEvidence {
 
 fn propose(sightings: Vec<Sighting>) -> CspProposal {
     let headers = Headers::helmet().build().unwrap();
-    CspProposal::new(&evidence(sightings), headers.describe(), &[])
+    CspProposal::new(&evidence(sightings), &headers, &[])
 }
 
 #[test]
@@ -52,13 +50,13 @@ fn what_several_have_seen_is_proposed_as_lines_that_hold() {
     );
     let config = toml::from_str::<crate::config::Config>(&lines).unwrap();
     let policy = config.headers.build().unwrap();
-    let enforced = propose_on(policy.describe(), proposal.allow.clone());
+    let enforced = propose_on(&policy, proposal.allow.clone());
     assert_eq!(enforced.lines(), "", "what was added is not proposed again");
 }
 
-fn propose_on(in_force: &[HeaderInForce], sources: Vec<CspSource>) -> CspProposal {
+fn propose_on(headers: &Headers, sources: Vec<CspSource>) -> CspProposal {
     let sightings = sources.into_iter().map(|one| one.seen).collect();
-    CspProposal::new(&evidence(sightings), in_force, &[])
+    CspProposal::new(&evidence(sightings), headers, &[])
 }
 
 #[test]
@@ -80,14 +78,14 @@ fn one_client_alone_opens_nothing() {
 
     let headers = Headers::helmet().build().unwrap();
     let with = ["https://evil.test".to_owned()];
-    let named = CspProposal::new(&evidence(vec![alone.clone()]), headers.describe(), &with);
+    let named = CspProposal::new(&evidence(vec![alone.clone()]), &headers, &with);
     assert!(named.lines().contains("evil.test"), "{named:?}");
     // Whoever learns alone is the one client that there is.
     let learner = CspEvidence {
         clients: 1,
         ..evidence(vec![alone])
     };
-    let learnt = CspProposal::new(&learner, headers.describe(), &[]);
+    let learnt = CspProposal::new(&learner, &headers, &[]);
     assert!(learnt.lines().contains("evil.test"), "{learnt:?}");
 }
 
@@ -178,7 +176,7 @@ fn each_path_has_its_own_policy() {
         by_page: vec![(2, 2), (2, 5), (1, 2)],
         ..seen("img-src", "https://img.test")
     };
-    let proposal = CspProposal::new(&evidence(vec![both.clone()]), headers.describe(), &[]);
+    let proposal = CspProposal::new(&evidence(vec![both.clone()]), &headers, &[]);
     let paths: Vec<_> = proposal.allow.iter().map(|one| &*one.path).collect();
     assert_eq!(paths, ["/embed", "/"]);
     let lines = proposal.lines();
@@ -202,7 +200,7 @@ fn each_path_has_its_own_policy() {
         (stray, vec!["/"], vec!["/embed"]),
         (unknown, vec![], vec!["/embed", "/"]),
     ] {
-        let proposal = CspProposal::new(&evidence(vec![one]), headers.describe(), &[]);
+        let proposal = CspProposal::new(&evidence(vec![one]), &headers, &[]);
         let paths =
             |list: &[CspSource]| list.iter().map(|one| one.path.clone()).collect::<Vec<_>>();
         assert_eq!(paths(&proposal.allow), allowed);
@@ -214,7 +212,83 @@ fn each_path_has_its_own_policy() {
 fn hosts_are_no_use_beside_strict_dynamic() {
     let headers = Headers::strict().build().unwrap();
     let sightings = vec![seen("script-src-elem", "https://a.test")];
-    let proposal = CspProposal::new(&evidence(sightings), headers.describe(), &[]);
+    let proposal = CspProposal::new(&evidence(sightings), &headers, &[]);
     let why = proposal.by_hand[0].why.clone().unwrap();
     assert!(why.contains("strict-dynamic"), "{why}");
+}
+
+#[test]
+fn each_name_with_headers_of_its_own_has_its_own_policy() {
+    let own = |docs: panoply_headers::PathConfig| {
+        docs.csp(|policy| policy.append(Directive::ScriptSrc, "https://search.test"))
+    };
+    let headers = Headers::helmet()
+        .domain(["docs.a.test", "*.docs.a.test"], own)
+        .domain(["plain.a.test"], |plain| {
+            plain.without(panoply_headers::Header::XFrameOptions)
+        })
+        .path("/embed", |embed| {
+            embed.csp(|policy| policy.replace(Directive::ImgSrc, "'none'"))
+        })
+        .build()
+        .unwrap();
+    let on = |source: &str, pages: &[&str]| Sighting {
+        pages: pages.iter().map(ToString::to_string).collect(),
+        by_page: vec![(2, 2); pages.len()],
+        ..seen("img-src", source)
+    };
+    let at = |proposal: &CspProposal| -> Vec<String> {
+        let told =
+            |one: &CspSource| format!("{}{} {}", one.domains.join(","), one.path, one.source);
+        proposal.allow.iter().map(told).collect()
+    };
+    let proposal = CspProposal::new(
+        &evidence(vec![
+            on("https://docs.test", &["docs.a.test/", "v2.docs.a.test/p"]),
+            // What it shares with the site is the site's, as is what had a table once.
+            on(
+                "https://site.test",
+                &["/", "plain.a.test/x", "gone.a.test/"],
+            ),
+            on("https://both.test", &["/p", "docs.a.test/p"]),
+            // Below a path it is the path's.
+            on("https://embed.test", &["docs.a.test/embed/x", "/embed"]),
+        ]),
+        &headers,
+        &[],
+    );
+    let docs = "docs.a.test,*.docs.a.test/";
+    assert_eq!(
+        at(&proposal),
+        [
+            format!("{docs} https://docs.test"),
+            "/ https://site.test".to_owned(),
+            "/ https://both.test".to_owned(),
+            format!("{docs} https://both.test"),
+            "/embed https://embed.test".to_owned(),
+        ]
+    );
+    let lines = proposal.lines();
+    assert!(
+        lines.contains("[[headers.domain]]\ndomains = [\"docs.a.test\", \"*.docs.a.test\"]\n"),
+        "{lines}"
+    );
+    let config = toml::from_str::<crate::config::Config>(&lines).unwrap();
+    config.headers.build().unwrap();
+    // What one name allows already is news to the other.
+    let search = Sighting {
+        directive: "script-src-elem".to_owned(),
+        ..on("https://search.test", &["/", "docs.a.test/"])
+    };
+    let proposal = CspProposal::new(&evidence(vec![search]), &headers, &[]);
+    assert_eq!((at(&proposal).len(), proposal.settled), (1, 1));
+    assert_eq!(at(&proposal), ["/ https://search.test"]);
+    // A site without a policy is none of its business.
+    let headers = Headers::helmet()
+        .without(panoply_headers::Header::ContentSecurityPolicy)
+        .domain(["docs.a.test"], |docs| docs.csp(|policy| policy));
+    let headers = headers.build().unwrap();
+    let seen = on("https://docs.test", &["/", "docs.a.test/"]);
+    let alone = CspProposal::new(&evidence(vec![seen]), &headers, &[]);
+    assert_eq!(at(&alone), ["docs.a.test/ https://docs.test"]);
 }
