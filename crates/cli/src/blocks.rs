@@ -9,11 +9,11 @@ use panoply_gateway::config::Span;
 use panoply_gateway::{BlockEntry, Control, ControlError};
 
 use crate::args::{BlocksArgs, BlocksCommand};
-use crate::{fail, note, say, source};
+use crate::{fail, note, say};
 
 /// Asks the gateway that runs on the state directory.
 pub(crate) fn run(args: &BlocksArgs) -> ExitCode {
-    let control = Control::of(&source::state(args.state.as_deref()));
+    let control = args.running.control();
     let done = match &args.what {
         BlocksCommand::List { json } => list(&control, *json),
         BlocksCommand::Release { key, user } => {

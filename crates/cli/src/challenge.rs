@@ -6,11 +6,11 @@ use panoply_gateway::config::Span;
 use panoply_gateway::{ChallengeStanding, Control, ControlError};
 
 use crate::args::{ChallengeArgs, ChallengeCommand};
-use crate::{blocks, note, say, source};
+use crate::{blocks, note, say};
 
 /// Asks the gateway that runs on the state directory.
 pub(crate) fn run(args: &ChallengeArgs) -> ExitCode {
-    let control = Control::of(&source::state(args.state.as_deref()));
+    let control = args.running.control();
     let done = match &args.what {
         ChallengeCommand::On(on) => begin(&control, on.time),
         ChallengeCommand::Off => end(&control),

@@ -6,11 +6,11 @@ use panoply_gateway::config::Span;
 use panoply_gateway::{Control, ControlError};
 
 use crate::args::{MaintenanceArgs, MaintenanceCommand};
-use crate::{blocks, note, say, source};
+use crate::{blocks, note, say};
 
 /// Asks the gateway that runs on the state directory.
 pub(crate) fn run(args: &MaintenanceArgs) -> ExitCode {
-    let control = Control::of(&source::state(args.state.as_deref()));
+    let control = args.running.control();
     let done = match &args.what {
         MaintenanceCommand::On(on) => begin(&control, on.time),
         MaintenanceCommand::Off => end(&control),

@@ -1,9 +1,9 @@
 //! Who is kept out by hand: clients, networks, or everybody.
 
-use std::path::PathBuf;
-
 use clap::{Args, Subcommand};
 use panoply_gateway::config::Span;
+
+use super::Running;
 
 pub(super) const MAINTENANCE_EXAMPLES: &str = "\
 Examples:
@@ -15,9 +15,8 @@ Examples:
 
 #[derive(Debug, Args)]
 pub(crate) struct MaintenanceArgs {
-    /// The directory of the gateway that runs, as given to `panoply run`
-    #[arg(long, value_name = "DIR", env = "PANOPLY_STATE", global = true)]
-    pub(crate) state: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) running: Running,
     #[command(subcommand)]
     pub(crate) what: MaintenanceCommand,
 }
@@ -43,9 +42,8 @@ Examples:
 
 #[derive(Debug, Args)]
 pub(crate) struct ChallengeArgs {
-    /// The directory of the gateway that runs, as given to `panoply run`
-    #[arg(long, value_name = "DIR", env = "PANOPLY_STATE", global = true)]
-    pub(crate) state: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) running: Running,
     #[command(subcommand)]
     pub(crate) what: ChallengeCommand,
 }
@@ -84,9 +82,8 @@ Examples:
 
 #[derive(Debug, Args)]
 pub(crate) struct BlocksArgs {
-    /// The directory of the gateway that runs, as given to `panoply run`
-    #[arg(long, value_name = "DIR", env = "PANOPLY_STATE", global = true)]
-    pub(crate) state: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) running: Running,
     #[command(subcommand)]
     pub(crate) what: BlocksCommand,
 }

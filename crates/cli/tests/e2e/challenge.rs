@@ -160,7 +160,7 @@ fn it_is_switched_on_and_off_and_stays_so_through_a_reload_and_a_restart() {
     wrong.equal("exempt", from(&gateway, "198.51.100.7"), 200);
     // The balancer itself, as it looks whether the gateway is well, or where it names nobody.
     wrong.equal("a proxy", page(&gateway, "--http2", "/", &[]).status, 403);
-    let well = page(&gateway, "--http2", "/healthz", &[]).status;
+    let well = page(&gateway, "--http1.1", "/healthz", &[]).status;
     wrong.equal("a proxy at /healthz", well, 200);
     let (_, status) = say(&gateway, &["status"]);
     wrong.check(
