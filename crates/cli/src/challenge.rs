@@ -30,8 +30,8 @@ fn begin(control: &Control, time: Option<Span>) -> Result<(), ControlError> {
         .is_ok_and(|standing| standing.proxies_need_one)
     {
         note(
-            "your proxies need a pass as well for what they ask in their own name, such as whether the gateway is well, but \
-             at `/health` and the like: `challenge.exempt` in panoply.toml spares them by their addresses",
+            "what your proxies ask in their own name, such as whether the gateway is well, needs a pass as well, except at \
+             `/health` and the like: `challenge.exempt` in panoply.toml spares them by their addresses",
         );
     }
     Ok(())

@@ -189,7 +189,7 @@ fn it_is_switched_on_and_off_and_stays_so_through_a_reload_and_a_restart() {
     let (done, said) = say(&gateway, &["challenge", "off"]);
     wrong.check(done && said.contains("it was not on"), || said);
     // What would make the balancer take the gateway for dead is said at once.
-    let said_so = |said: &str| said.contains("your proxies need a pass as well");
+    let said_so = |said: &str| said.contains("what your proxies ask in their own name");
     let (done, said) = say(&gateway, &["challenge", "on"]);
     wrong.check(done && !said_so(&said), || said);
     after.reload(&table.replace("exempt", "except = [\"/x\"]\n# exempt"));
