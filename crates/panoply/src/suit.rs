@@ -141,7 +141,7 @@ impl Panoply {
     }
 
     /// Proxies beside those that [`client`](Self::client) trusts, which nobody's answers hold out either: those that
-    /// say whose connections they pass on by the PROXY protocol. Of what they ask in their own name no pass is asked.
+    /// say whose connections they pass on by the PROXY protocol, and so where none: of those no pass is asked.
     #[must_use]
     pub fn other_proxies(mut self, proxies: Networks) -> Self {
         self.proxies = proxies;
@@ -262,10 +262,8 @@ impl Panoply {
             { self.limits.into_iter() }.partition(LimitConfig::counts_answers);
         let limits = LimitLayer::new(limits, Arc::clone(&store), keys);
         let answers = AnswerLayer::new(answers, self.probes, list.clone());
-        let (trusting, others) = (client.clone(), self.proxies);
-        // By that protocol a proxy says so where it asks in its own name. One that is trusted may only have named nobody.
-        let says_so = others.clone();
-        let says_so = move |client: &ClientAddress| says_so.contains(client.ip());
+        let (trusting, others, own) = (client.clone(), self.proxies.clone(), self.proxies);
+        let says_so = move |client: &ClientAddress| own.contains(client.ip());
         let is_proxy =
             move |client: &ClientAddress| trusting.is_proxy(client) || others.contains(client.ip());
         let challenge = ChallengeLayer::new(&self.challenge, &passes, Arc::clone(&self.clock));

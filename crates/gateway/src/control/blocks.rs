@@ -138,7 +138,8 @@ pub(super) async fn open(list: &Blocklist) -> Result<Said, StoreError> {
     if was_closed {
         tracing::warn!("maintenance is over, by hand");
     }
-    Ok(Said::ended(was_closed))
+    let count = usize::from(was_closed);
+    Ok(Said::Released { count })
 }
 
 fn no_network(text: &str) -> Said {

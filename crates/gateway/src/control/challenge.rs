@@ -25,7 +25,8 @@ pub(super) async fn end(list: &Blocklist) -> Result<Said, StoreError> {
     if had_begun {
         tracing::warn!("not browsers alone are let in any more, by hand");
     }
-    Ok(Said::ended(had_begun))
+    let count = usize::from(had_begun);
+    Ok(Said::Released { count })
 }
 
 /// Of whom a pass is asked.

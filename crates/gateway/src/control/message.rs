@@ -315,13 +315,6 @@ impl Said {
             id: block.to_string(),
         }
     }
-
-    /// That what holds for everybody was ended, if it had begun.
-    pub(super) fn ended(had_begun: bool) -> Self {
-        Self::Released {
-            count: usize::from(had_begun),
-        }
-    }
 }
 
 /// Blocks in one answer.
