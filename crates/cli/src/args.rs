@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use panoply_gateway::Control;
+
+use crate::source;
 
 mod by_hand;
 mod hints;
@@ -161,11 +164,25 @@ pub(crate) enum CspCommand {
     Forget,
 }
 
+/// A gateway that runs.
+#[derive(Debug, Args)]
+pub(crate) struct Running {
+    /// The directory of the gateway that runs, as given to `panoply run`
+    #[arg(long, value_name = "DIR", env = "PANOPLY_STATE", global = true)]
+    state: Option<PathBuf>,
+}
+
+impl Running {
+    /// How it is asked.
+    pub(crate) fn control(&self) -> Control {
+        Control::of(&source::state(self.state.as_deref()))
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
-    /// The directory of the gateway that runs, as given to `panoply run`
-    #[arg(long, value_name = "DIR", env = "PANOPLY_STATE")]
-    pub(crate) state: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) running: Running,
     /// As JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -173,16 +190,14 @@ pub(crate) struct StatusArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct HealthArgs {
-    /// The directory of the gateway that runs, as given to `panoply run`
-    #[arg(long, value_name = "DIR", env = "PANOPLY_STATE")]
-    pub(crate) state: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) running: Running,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct UpgradeArgs {
-    /// The directory of the gateway that runs, as given to `panoply run`
-    #[arg(long, value_name = "DIR", env = "PANOPLY_STATE")]
-    pub(crate) state: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) running: Running,
 }
 
 #[derive(Debug, Args)]
@@ -190,16 +205,14 @@ pub(crate) struct RestartArgs {
     /// What the app has of the site, as `panoply status` names it, such as /api, or / for the one that has the rest [default: all]
     #[arg(value_name = "APP")]
     pub(crate) app: Option<String>,
-    /// The directory of the gateway that runs, as given to `panoply run`
-    #[arg(long, value_name = "DIR", env = "PANOPLY_STATE")]
-    pub(crate) state: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) running: Running,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ReloadArgs {
-    /// The directory of the gateway that runs, as given to `panoply run`
-    #[arg(long, value_name = "DIR", env = "PANOPLY_STATE")]
-    pub(crate) state: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) running: Running,
 }
 
 const CERTIFICATES_EXAMPLES: &str = "\
@@ -210,9 +223,8 @@ Examples:
 
 #[derive(Debug, Args)]
 pub(crate) struct CertificatesArgs {
-    /// The directory of the gateway that runs, as given to `panoply run`
-    #[arg(long, value_name = "DIR", env = "PANOPLY_STATE", global = true)]
-    pub(crate) state: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) running: Running,
     #[command(subcommand)]
     pub(crate) what: CertificatesCommand,
 }

@@ -9,11 +9,11 @@ use panoply_gateway::config::Span;
 use panoply_gateway::{BlockEntry, Control, ControlError};
 
 use crate::args::{BlocksArgs, BlocksCommand};
-use crate::{fail, note, say, source};
+use crate::{fail, note, say};
 
 /// Asks the gateway that runs on the state directory.
 pub(crate) fn run(args: &BlocksArgs) -> ExitCode {
-    let control = Control::of(&source::state(args.state.as_deref()));
+    let control = args.running.control();
     let done = match &args.what {
         BlocksCommand::List { json } => list(&control, *json),
         BlocksCommand::Release { key, user } => {
@@ -25,10 +25,7 @@ pub(crate) fn run(args: &BlocksArgs) -> ExitCode {
         }
         BlocksCommand::Add { whom, time } => return add_all(&control, whom, *time),
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failed(&error),
-    }
+    finished(done)
 }
 
 /// Whom to block.
@@ -90,6 +87,22 @@ fn add(control: &Control, whom: &Whom, time: Option<Span>) -> Result<(), Control
         ));
     }
     Ok(())
+}
+
+/// Tells why a gateway could not do what was asked, if it could not.
+pub(crate) fn finished(done: Result<(), ControlError>) -> ExitCode {
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
+    }
+}
+
+/// How long it is that something holds for everybody.
+pub(crate) fn until(time: Option<Span>, end: &str) -> String {
+    let time = time
+        .map(|time| format!("for {time}, or "))
+        .unwrap_or_default();
+    format!("{time}until `{end}`")
 }
 
 /// Tells why a gateway could not be asked.

@@ -2,14 +2,14 @@
 
 use std::process::ExitCode;
 
-use panoply_gateway::{Control, Reason};
+use panoply_gateway::Reason;
 
 use crate::args::{CertificatesArgs, CertificatesCommand, RevocationReason};
-use crate::{blocks, say, source};
+use crate::{blocks, say};
 
 /// Asks the gateway that runs on the state directory.
 pub(crate) fn run(args: &CertificatesArgs) -> ExitCode {
-    let control = Control::of(&source::state(args.state.as_deref()));
+    let control = args.running.control();
     let CertificatesCommand::Revoke { name, reason } = &args.what;
     let reason = match reason {
         RevocationReason::Unspecified => Reason::Unspecified,

@@ -6,29 +6,34 @@ use panoply_gateway::config::Span;
 use panoply_gateway::{ChallengeStanding, Control, ControlError};
 
 use crate::args::{ChallengeArgs, ChallengeCommand};
-use crate::{blocks, note, say, source};
+use crate::{blocks, note, say};
 
 /// Asks the gateway that runs on the state directory.
 pub(crate) fn run(args: &ChallengeArgs) -> ExitCode {
-    let control = Control::of(&source::state(args.state.as_deref()));
-    let done = match args.what {
-        ChallengeCommand::On { time } => begin(&control, time),
+    let control = args.running.control();
+    let done = match &args.what {
+        ChallengeCommand::On(on) => begin(&control, on.time),
         ChallengeCommand::Off => end(&control),
         ChallengeCommand::Show => control.challenge().map(|standing| show(&standing)),
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => blocks::failed(&error),
-    }
+    blocks::finished(done)
 }
 
 fn begin(control: &Control, time: Option<Span>) -> Result<(), ControlError> {
     let id = control.begin_challenge(time.map(Span::get))?;
-    let span = time.map(|time| format!("for {time}, or until `panoply challenge off`"));
-    let span = span.unwrap_or_else(|| "until `panoply challenge off`".to_owned());
+    let span = blocks::until(time, "panoply challenge off");
     say(format_args!(
         "only browsers that have solved a task are let in {span} (block {id})"
     ));
+    if control
+        .challenge()
+        .is_ok_and(|standing| standing.proxies_need_one)
+    {
+        note(
+            "what your proxies ask in their own name, such as whether the gateway is well, needs a pass as well, except at \
+             `/health` and the like: `challenge.exempt` in panoply.toml spares them by their addresses",
+        );
+    }
     Ok(())
 }
 

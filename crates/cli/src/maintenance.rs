@@ -6,25 +6,21 @@ use panoply_gateway::config::Span;
 use panoply_gateway::{Control, ControlError};
 
 use crate::args::{MaintenanceArgs, MaintenanceCommand};
-use crate::{blocks, note, say, source};
+use crate::{blocks, note, say};
 
 /// Asks the gateway that runs on the state directory.
 pub(crate) fn run(args: &MaintenanceArgs) -> ExitCode {
-    let control = Control::of(&source::state(args.state.as_deref()));
-    let done = match args.what {
-        MaintenanceCommand::On { time } => begin(&control, time),
+    let control = args.running.control();
+    let done = match &args.what {
+        MaintenanceCommand::On(on) => begin(&control, on.time),
         MaintenanceCommand::Off => end(&control),
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => blocks::failed(&error),
-    }
+    blocks::finished(done)
 }
 
 fn begin(control: &Control, time: Option<Span>) -> Result<(), ControlError> {
     let id = control.begin_maintenance(time.map(Span::get))?;
-    let span = time.map(|time| format!("for {time}, or until `panoply maintenance off`"));
-    let span = span.unwrap_or_else(|| "until `panoply maintenance off`".to_owned());
+    let span = blocks::until(time, "panoply maintenance off");
     say(format_args!(
         "everybody is answered 503 {span} (block {id})"
     ));

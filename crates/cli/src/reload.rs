@@ -2,14 +2,12 @@
 
 use std::process::ExitCode;
 
-use panoply_gateway::Control;
-
 use crate::args::ReloadArgs;
-use crate::{blocks, say, source};
+use crate::{blocks, say};
 
 /// Has the gateway that runs on the state directory read its configuration again, as SIGHUP does.
 pub(crate) fn run(args: &ReloadArgs) -> ExitCode {
-    let control = Control::of(&source::state(args.state.as_deref()));
+    let control = args.running.control();
     match control.reload() {
         Ok(()) => {
             say(

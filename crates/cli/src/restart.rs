@@ -2,14 +2,12 @@
 
 use std::process::ExitCode;
 
-use panoply_gateway::Control;
-
 use crate::args::RestartArgs;
-use crate::{blocks, say, source};
+use crate::{blocks, say};
 
 /// Has the gateway that runs on the state directory start its apps anew, or one of them.
 pub(crate) fn run(args: &RestartArgs) -> ExitCode {
-    let control = Control::of(&source::state(args.state.as_deref()));
+    let control = args.running.control();
     match control.restart(args.app.as_deref()) {
         Ok(process) => {
             say(format_args!(

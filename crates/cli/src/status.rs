@@ -3,14 +3,14 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use panoply_gateway::{CertificateEntry, Control, ControlError, InstanceEntry, Status};
+use panoply_gateway::{CertificateEntry, ControlError, InstanceEntry, Status};
 
 use crate::args::{HealthArgs, StatusArgs};
-use crate::{blocks, say, source};
+use crate::{blocks, say};
 
 /// Asks the gateway that runs on the state directory how everything stands.
 pub(crate) fn run(args: &StatusArgs) -> ExitCode {
-    let control = Control::of(&source::state(args.state.as_deref()));
+    let control = args.running.control();
     match control.status() {
         Ok(status) if args.json => {
             say(serde_json::to_string_pretty(&status).unwrap_or_default());
@@ -26,7 +26,7 @@ pub(crate) fn run(args: &StatusArgs) -> ExitCode {
 
 /// Asks whether it can serve, as a container's health check does.
 pub(crate) fn health(args: &HealthArgs) -> ExitCode {
-    let control = Control::of(&source::state(args.state.as_deref()));
+    let control = args.running.control();
     match control.status() {
         Ok(status) => {
             let routes = status.routes.iter();

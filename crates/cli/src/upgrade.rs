@@ -2,14 +2,12 @@
 
 use std::process::ExitCode;
 
-use panoply_gateway::Control;
-
 use crate::args::UpgradeArgs;
-use crate::{blocks, say, source};
+use crate::{blocks, say};
 
 /// Has the gateway that runs on the state directory hand over to the program that is installed now.
 pub(crate) fn run(args: &UpgradeArgs) -> ExitCode {
-    let control = Control::of(&source::state(args.state.as_deref()));
+    let control = args.running.control();
     match control.upgrade() {
         Ok(process) => {
             say(format_args!(

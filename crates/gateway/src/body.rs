@@ -277,18 +277,19 @@ impl Body for RequestBody {
             return SizeHint::with_exact(0);
         };
         let hint = rest.inner.size_hint();
-        if rest.read.is_empty() {
-            return hint;
-        }
         let data = rest.read.iter().filter_map(Frame::data_ref);
-        let read: u64 = data.map(|data| data.len() as u64).sum();
-        let mut whole = SizeHint::new();
-        if let Some(upper) = hint.upper() {
-            whole.set_upper(upper.saturating_add(read));
-        }
-        whole.set_lower(hint.lower().saturating_add(read));
-        whole
+        longer(hint, data.map(Bytes::len).sum())
     }
+}
+
+/// How long a body is of which so many bytes were taken already, and go before the rest.
+pub(crate) fn longer(rest: SizeHint, bytes: usize) -> SizeHint {
+    let (mut hint, bytes) = (SizeHint::new(), bytes as u64);
+    if let Some(upper) = rest.upper() {
+        hint.set_upper(upper.saturating_add(bytes));
+    }
+    hint.set_lower(rest.lower().saturating_add(bytes));
+    hint
 }
 
 #[cfg(test)]

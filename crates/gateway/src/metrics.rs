@@ -263,7 +263,8 @@ fn describe(recorder: &PrometheusRecorder) {
         (
             "panoply_passes_given_total",
             None,
-            "Passes given to browsers that have solved the task of `[challenge]`",
+            "Passes given to browsers that have solved the task of `[challenge]`; nothing is kept of a solution, so one that \
+             is sent again within five minutes gives another, which ends with the first",
         ),
         (
             "panoply_handshakes_failed_total",

@@ -13,6 +13,8 @@ use memchr::memmem::Finder;
 use panoply_core::Nonce;
 use pin_project_lite::pin_project;
 
+use crate::body::longer;
+
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 
@@ -88,14 +90,7 @@ impl<B: Body<Data = Bytes>> Body for Stamped<B> {
     }
 
     fn size_hint(&self) -> SizeHint {
-        let held = self.stamp.held.len() as u64;
-        let inner = self.inner.size_hint();
-        let mut hint = SizeHint::new();
-        if let Some(upper) = inner.upper() {
-            hint.set_upper(upper.saturating_add(held));
-        }
-        hint.set_lower(inner.lower().saturating_add(held));
-        hint
+        longer(self.inner.size_hint(), self.stamp.held.len())
     }
 }
 

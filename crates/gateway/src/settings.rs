@@ -322,8 +322,10 @@ fn suit(
     if config.reports.enabled {
         headers = headers.reports_to(REPORTS_PATH);
     }
-    let pages = config.pages.read();
-    let pages = pages.map_err(|(key, problem)| loaded.error(&key, format!("{key}: {problem}")))?;
+    let no_page =
+        |(key, problem): (String, String)| loaded.error(&key, format!("{key}: {problem}"));
+    let pages = config.pages.read().map_err(no_page)?;
+    let challenge = config.pages.dress(config.challenge.clone());
     let mut suit = Panoply::recommended()
         .headers(headers)
         .client(config.client.clone())
@@ -331,7 +333,7 @@ fn suit(
         .access(config.access.iter().cloned())
         .limits(config.limit.iter().cloned())
         .probes(config.probes.clone())
-        .challenge(config.challenge.clone())
+        .challenge(challenge.map_err(no_page)?)
         .other_proxies(listeners::senders(loaded)?.networks().clone())
         .store(around.store.clone(), plan.secret.clone())
         .cross_site(config.cross_site.clone())

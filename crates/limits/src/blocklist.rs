@@ -15,21 +15,19 @@ use tokio::sync::Mutex;
 use self::holds::Holds;
 use self::known::{Entry, Known, Whom};
 
-mod challenged;
 mod error;
+mod everybody;
 mod holds;
 mod known;
 mod layer;
 mod learn;
 mod loss;
-mod maintenance;
 
-pub use challenged::Challenged;
 pub use error::BlockError;
+pub use everybody::{Challenged, Maintenance};
 pub(crate) use holds::PREFIX;
 pub use layer::{BlockFuture, BlockLayer, BlockService};
 pub use loss::Loss;
-pub use maintenance::Maintenance;
 
 /// The clients and networks that somebody has blocked, on every node that shares the store.
 ///
@@ -156,9 +154,7 @@ impl Blocklist {
     ///
     /// When the store fails, or 100,000 are blocked already.
     pub async fn add(&self, client: IpAddr, time: Option<Duration>) -> Result<BlockId, StoreError> {
-        let key = self.client_key(client);
-        let block = Op::new(key, &BLOCK, Action::Block { time }).about(Subject::Client(client));
-        self.put(Whom::Client(client), block, time).await
+        self.put(Whom::Client(client), time).await
     }
 
     /// Blocks all clients of a network for `time`, or until it is released, in place of an earlier block. Where
@@ -187,18 +183,11 @@ impl Blocklist {
             return Ok(self.add(network.address(), time).await?);
         }
         error::checked(network)?;
-        let key = self.network_key(network);
-        let block = Op::new(key, &BLOCK_NETWORK, Action::Block { time });
-        let block = block.about(Subject::Network(network));
-        Ok(self.put(Whom::Network(network), block, time).await?)
+        Ok(self.put(Whom::Network(network), time).await?)
     }
 
-    async fn put(
-        &self,
-        whom: Whom,
-        block: Op<'_>,
-        time: Option<Duration>,
-    ) -> Result<BlockId, StoreError> {
+    async fn put(&self, whom: Whom, time: Option<Duration>) -> Result<BlockId, StoreError> {
+        let block = self.block(whom, time);
         let turn = self.0.turn.lock().await;
         let is_one = matches!(whom, Whom::Client(_) | Whom::Network(_));
         if is_one && !self.has_room_for(whom) {
@@ -223,17 +212,25 @@ impl Blocklist {
         Ok(id)
     }
 
-    fn client_key(&self, client: IpAddr) -> CounterKey {
-        self.0.keys.key(RULE, &[client.to_string().as_bytes()])
+    fn key(&self, whom: Whom) -> CounterKey {
+        let keys = &self.0.keys;
+        match whom {
+            Whom::Client(client) => keys.key(RULE, &[client.to_string().as_bytes()]),
+            Whom::Network(network) => keys.key(NETWORK, &[network.to_string().as_bytes()]),
+            Whom::Everybody => keys.key(MAINTENANCE, &[]),
+            Whom::Challenged => keys.key(CHALLENGE, &[]),
+        }
     }
 
-    fn everybody_key(&self) -> CounterKey {
-        self.0.keys.key(MAINTENANCE, &[])
-    }
-
-    fn network_key(&self, network: Network) -> CounterKey {
-        let text = network.to_string();
-        self.0.keys.key(NETWORK, &[text.as_bytes()])
+    /// What has the store know it.
+    fn block(&self, whom: Whom, time: Option<Duration>) -> Op<'static> {
+        let (rule, subject) = match whom {
+            Whom::Client(client) => (&BLOCK, Subject::Client(client)),
+            Whom::Network(network) => (&BLOCK_NETWORK, Subject::Network(network)),
+            Whom::Everybody => (&CLOSED, Subject::Hidden),
+            Whom::Challenged => (&CHALLENGED, Subject::Hidden),
+        };
+        Op::new(self.key(whom), rule, Action::Block { time }).about(subject)
     }
 
     /// Whether one more can be known; what is over makes room.
@@ -314,7 +311,7 @@ impl Blocklist {
         if network.is_one() && network.address().is_ipv4() {
             return self.release(Release::Client(network.address())).await;
         }
-        self.release(Release::Id(BlockId::of(self.network_key(network))))
+        self.release(Release::Id(BlockId::of(self.key(Whom::Network(network)))))
             .await
     }
 

@@ -141,7 +141,7 @@ impl Panoply {
     }
 
     /// Proxies beside those that [`client`](Self::client) trusts, which nobody's answers hold out either: those that
-    /// say whose connections they pass on by the PROXY protocol.
+    /// say whose connections they pass on by the PROXY protocol, and so where none: of those no pass is asked.
     #[must_use]
     pub fn other_proxies(mut self, proxies: Networks) -> Self {
         self.proxies = proxies;
@@ -262,12 +262,13 @@ impl Panoply {
             { self.limits.into_iter() }.partition(LimitConfig::counts_answers);
         let limits = LimitLayer::new(limits, Arc::clone(&store), keys);
         let answers = AnswerLayer::new(answers, self.probes, list.clone());
-        let (trusting, others) = (client.clone(), self.proxies);
+        let (trusting, others, own) = (client.clone(), self.proxies.clone(), self.proxies);
+        let says_so = move |client: &ClientAddress| own.contains(client.ip());
         let is_proxy =
             move |client: &ClientAddress| trusting.is_proxy(client) || others.contains(client.ip());
         let challenge = ChallengeLayer::new(&self.challenge, &passes, Arc::clone(&self.clock));
         let challenge = challenge.map_err(Error::Challenge)?;
-        let challenge = { challenge.switched_by(list.clone()) }.sparing(is_proxy.clone());
+        let challenge = { challenge.switched_by(list.clone()) }.sparing(says_so);
         // What each says by itself was looked at before.
         let answers = answers.map_err(|error| {
             let number = match &error {

@@ -136,3 +136,28 @@ async fn whoever_is_exempt_is_asked_by_neither() {
     let error = Panoply::recommended().challenge(wrong).build().unwrap_err();
     assert_eq!(error.key(), "challenge.work");
 }
+
+/// One that names nobody would have everybody be let in, if what it asks in its own name were.
+#[tokio::test]
+async fn a_proxy_that_names_nobody_needs_a_pass_and_one_that_says_so_does_not() {
+    use panoply::ClientConfig;
+    let suit = |exempt: Option<&str>, client: ClientConfig, others: &str| {
+        let config = ChallengeConfig::new().paths(["/"]).exempt(exempt);
+        let suit = Panoply::recommended().challenge(config).client(client);
+        let others = panoply_core::Networks::parse(&[others]).unwrap();
+        suit.other_proxies(others).build().unwrap()
+    };
+    let own = "203.0.113.9";
+    let (named, counted) = (
+        ClientConfig::new().trusted_proxies([own]),
+        ClientConfig::new().hops(1),
+    );
+    for client in [named.clone(), counted] {
+        let app = app(&suit(None, client, "192.0.2.1"));
+        assert_eq!(ask(&app, "GET").await.status(), 403);
+    }
+    let spared = app(&suit(Some(own), named, "192.0.2.1"));
+    assert_eq!(ask(&spared, "GET").await.status(), 200);
+    let says_so = app(&suit(None, ClientConfig::new(), own));
+    assert_eq!(ask(&says_so, "GET").await.status(), 200);
+}

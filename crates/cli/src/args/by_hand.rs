@@ -1,9 +1,9 @@
 //! Who is kept out by hand: clients, networks, or everybody.
 
-use std::path::PathBuf;
-
 use clap::{Args, Subcommand};
 use panoply_gateway::config::Span;
+
+use super::Running;
 
 pub(super) const MAINTENANCE_EXAMPLES: &str = "\
 Examples:
@@ -15,9 +15,8 @@ Examples:
 
 #[derive(Debug, Args)]
 pub(crate) struct MaintenanceArgs {
-    /// The directory of the gateway that runs, as given to `panoply run`
-    #[arg(long, value_name = "DIR", env = "PANOPLY_STATE", global = true)]
-    pub(crate) state: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) running: Running,
     #[command(subcommand)]
     pub(crate) what: MaintenanceCommand,
 }
@@ -26,11 +25,7 @@ pub(crate) struct MaintenanceArgs {
 pub(crate) enum MaintenanceCommand {
     /// Answer everybody with 503
     #[command(aliases = ["begin", "start"])]
-    On {
-        /// For how long, such as `10m` or `2h` [default: until it is ended]
-        #[arg(long = "for", value_name = "TIME", value_parser = some_time)]
-        time: Option<Span>,
-    },
+    On(On),
     /// Let everybody in again
     #[command(aliases = ["end", "stop"])]
     Off,
@@ -47,9 +42,8 @@ Examples:
 
 #[derive(Debug, Args)]
 pub(crate) struct ChallengeArgs {
-    /// The directory of the gateway that runs, as given to `panoply run`
-    #[arg(long, value_name = "DIR", env = "PANOPLY_STATE", global = true)]
-    pub(crate) state: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) running: Running,
     #[command(subcommand)]
     pub(crate) what: ChallengeCommand,
 }
@@ -58,17 +52,21 @@ pub(crate) struct ChallengeArgs {
 pub(crate) enum ChallengeCommand {
     /// Give every browser a task first, and refuse whatever else asks
     #[command(aliases = ["begin", "start"])]
-    On {
-        /// For how long, such as `10m` or `2h` [default: until it is ended]
-        #[arg(long = "for", value_name = "TIME", value_parser = some_time)]
-        time: Option<Span>,
-    },
+    On(On),
     /// Let in whoever was let in before
     #[command(aliases = ["end", "stop"])]
     Off,
     /// Print where passes are asked for
     #[command(alias = "status")]
     Show,
+}
+
+/// What holds for everybody, from now on.
+#[derive(Debug, Args)]
+pub(crate) struct On {
+    /// For how long, such as `10m` or `2h` [default: until it is ended]
+    #[arg(long = "for", value_name = "TIME", value_parser = some_time)]
+    pub(crate) time: Option<Span>,
 }
 
 pub(super) const BLOCKS_EXAMPLES: &str = "\
@@ -84,9 +82,8 @@ Examples:
 
 #[derive(Debug, Args)]
 pub(crate) struct BlocksArgs {
-    /// The directory of the gateway that runs, as given to `panoply run`
-    #[arg(long, value_name = "DIR", env = "PANOPLY_STATE", global = true)]
-    pub(crate) state: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) running: Running,
     #[command(subcommand)]
     pub(crate) what: BlocksCommand,
 }
@@ -122,7 +119,7 @@ pub(crate) enum BlocksCommand {
     },
 }
 
-/// How long a block or maintenance lasts, which must be longer than not at all.
+/// How long a block, maintenance or the challenge lasts: a second at least.
 fn some_time(text: &str) -> Result<Span, String> {
     let span: Span = text.parse()?;
     if span.get().is_zero() {
@@ -130,6 +127,9 @@ fn some_time(text: &str) -> Result<Span, String> {
             "that is no time at all: leave `--for` out, and it holds until somebody ends it"
                 .to_owned(),
         );
+    }
+    if span.get().as_secs() == 0 {
+        return Err("that is less than a second: write `1s` or more".to_owned());
     }
     Ok(span)
 }

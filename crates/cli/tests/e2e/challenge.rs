@@ -158,8 +158,10 @@ fn it_is_switched_on_and_off_and_stays_so_through_a_reload_and_a_restart() {
     wrong.check(done && said.contains("let in for 1h"), || said);
     wrong.equal("on", from(&gateway, "203.0.113.9"), 403);
     wrong.equal("exempt", from(&gateway, "198.51.100.7"), 200);
-    // The balancer itself, as it looks whether the gateway is well.
-    wrong.equal("a proxy", page(&gateway, "--http2", "/", &[]).status, 200);
+    // The balancer itself, as it looks whether the gateway is well, or where it names nobody.
+    wrong.equal("a proxy", page(&gateway, "--http2", "/", &[]).status, 403);
+    let well = page(&gateway, "--http1.1", "/healthz", &[]).status;
+    wrong.equal("a proxy at /healthz", well, 200);
     let (_, status) = say(&gateway, &["status"]);
     wrong.check(
         status.contains("challenge: only browsers") && status.contains("for 59m"),
@@ -186,6 +188,15 @@ fn it_is_switched_on_and_off_and_stays_so_through_a_reload_and_a_restart() {
     wrong.equal("off", from(&after, "203.0.113.9"), 200);
     let (done, said) = say(&gateway, &["challenge", "off"]);
     wrong.check(done && said.contains("it was not on"), || said);
+    // What would make the balancer take the gateway for dead is said at once.
+    let said_so = |said: &str| said.contains("what your proxies ask in their own name");
+    let (done, said) = say(&gateway, &["challenge", "on"]);
+    wrong.check(done && !said_so(&said), || said);
+    after.reload(&table.replace("exempt", "except = [\"/x\"]\n# exempt"));
+    let (done, said) = say(&gateway, &["challenge", "on"]);
+    wrong.check(done && said_so(&said), || said);
+    let (done, said) = say(&gateway, &["challenge", "on", "--for", "1ms"]);
+    wrong.check(!done && said.contains("write `1s` or more"), || said);
     wrong.settle();
 }
 
@@ -194,7 +205,22 @@ fn chromium_works_and_ends_at_the_page_that_was_asked_for() {
     let app = App::start(&test_app("asked.mjs"));
     let gateway = Gateway::before(&app.origin(), "[challenge]\npaths = [\"/\"]\n");
     let shots = std::env::var("CHALLENGE_SHOTS").unwrap_or_default();
-    let seen = node("browser.mjs", &["challenge", &gateway.origin, &shots], None);
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("own.html");
+    let words = "<!doctype html><html lang=de><title>Moment</title><style>h1{color:red}</style><h1>Moment</h1>{task}\
+                 <p hidden data-panoply=cookies>Bitte Cookies erlauben.</p><p hidden data-panoply=working>Rechnet.</p>";
+    std::fs::write(&page, words).unwrap();
+    let own = "[challenge]\npaths = [\"/\"]\nwork = 8\n[pages]\n";
+    let own = Gateway::before(
+        &app.origin(),
+        &format!("{own}html = {{ challenge = {page:?} }}\n"),
+    );
+    let origins = [&*gateway.origin, &own.origin, &shots];
+    let seen = node(
+        "browser.mjs",
+        &[&["challenge"], &origins[..]].concat(),
+        None,
+    );
     let mut wrong = Verdicts::default();
     wrong.equal("title", seen["title"].clone(), "The app");
     wrong.equal("at", seen["at"].clone(), "/deep/page?a=b#down");
@@ -221,6 +247,15 @@ fn chromium_works_and_ends_at_the_page_that_was_asked_for() {
         .unwrap_or_default()
         .to_owned();
     wrong.check(refuses.contains("allow cookies"), || refuses);
+    let dressed = seen["dressed"].as_str().unwrap_or_default().to_owned();
+    let in_own_words = dressed.contains("Moment") && dressed.contains("Cookies erlauben");
+    let alone = !["allow cookies", "Rechnet", "Working"]
+        .iter()
+        .any(|other| dressed.contains(other));
+    wrong.check(
+        in_own_words && alone && dressed.contains("Try again"),
+        || dressed,
+    );
     wrong.equal("rounds without cookies", seen["rounds"].clone(), 1);
     let noscript = seen["withoutScript"]
         .as_str()

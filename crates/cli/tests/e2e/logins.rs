@@ -367,6 +367,7 @@ fn a_client_that_is_blocked_by_hand_gets_nothing() {
         (&["::/0"], "is too wide"),
         (&["127.0.0.1/8"], "holds this machine itself"),
         (&["203.0.113.9", "--for", "0s"], "that is no time at all"),
+        (&["203.0.113.9", "--for", "1ms"], "write `1s` or more"),
         (&["203.0.113.9", "--for", "soon"], "write it as `10s`"),
     ] {
         let (done, _, why) = blocks(&gateway, &[&["add"], wrong].concat());

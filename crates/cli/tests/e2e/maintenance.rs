@@ -93,5 +93,7 @@ fn everybody_is_asked_to_come_again_and_whoever_looks_after_it_is_let_in() {
     wrong.check(again.as_deref() == Some("60"), || format!("{again:?}"));
     let (done, said) = say(one, &["on", "--for", "0s"]);
     wrong.check(!done && said.contains("no time at all"), || said);
+    let (done, said) = say(one, &["on", "--for", "1ms"]);
+    wrong.check(!done && said.contains("write `1s` or more"), || said);
     wrong.settle();
 }

@@ -1,7 +1,21 @@
 // The task of `[challenge]` in a browser.
 
-/** Solves it, sends a form without a pass, and does without cookies and without script. */
-export async function challenge({ visit, elsewhere, browser }, origin, shots) {
+/** Has a browser keep no pass, and waits until it is told so. */
+async function keepNone(page, origin) {
+  await page.route('**/.well-known/panoply/challenge', async (route) => {
+    const response = await route.fetch();
+    const headers = response.headers();
+    delete headers['set-cookie'];
+    await page.context().clearCookies();
+    await route.fulfill({ response, headers });
+    await page.context().clearCookies();
+  });
+  await page.goto(`${origin}/`);
+  await page.waitForFunction(() => document.querySelector('[data-panoply=again]')?.hidden === false);
+}
+
+/** Solves it, sends a form without a pass, and does without cookies and without script; then by the page that `own` has. */
+export async function challenge({ visit, elsewhere, browser }, origin, own, shots) {
   const worked = [];
   const watch = (page) => page.on('response', (response) => {
     if (response.status() === 403 && response.request().isNavigationRequest()) worked.push(response.url());
@@ -43,20 +57,18 @@ export async function challenge({ visit, elsewhere, browser }, origin, shots) {
   const other = await visit();
   worked.length = 0;
   watch(other);
-  await other.route('**/.well-known/panoply/challenge', async (route) => {
-    const response = await route.fetch();
-    const headers = response.headers();
-    delete headers['set-cookie'];
-    await other.context().clearCookies();
-    await route.fulfill({ response, headers });
-    await other.context().clearCookies();
-  });
-  await other.goto(`${origin}/`);
-  await other.waitForFunction(() => document.querySelector('#again')?.hidden === false);
-  seen.withoutCookies = await other.textContent('#said');
+  await keepNone(other, origin);
+  seen.withoutCookies = await other.innerText('[role=status]');
   if (shots) await other.screenshot({ path: `${shots}/stopped.png` });
   await other.waitForTimeout(500);
   seen.rounds = worked.length;
+
+  const dressed = await visit();
+  await keepNone(dressed, own);
+  seen.dressed = await dressed.innerText('body');
+  const through = await visit();
+  await through.goto(`${own}/`);
+  await through.waitForSelector('#asked');
 
   const plain = await browser.newContext({ ignoreHTTPSErrors: true, javaScriptEnabled: false });
   const bare = await plain.newPage();
@@ -73,6 +85,6 @@ export async function challenge({ visit, elsewhere, browser }, origin, shots) {
       await shown.screenshot({ path: `${shots}/${colorScheme}.png` });
     }
   }
-  seen.said = [...page.said, ...other.said];
+  seen.said = [...page.said, ...other.said, ...dressed.said, ...through.said];
   return seen;
 }

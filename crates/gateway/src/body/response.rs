@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 
-use super::{AppBody, Broken};
+use super::{AppBody, Broken, longer};
 use crate::nonce::Stamped;
 
 /// An answer's body: the app's, or one of our own.
@@ -100,12 +100,6 @@ impl Body for Begun {
     }
 
     fn size_hint(&self) -> SizeHint {
-        let mut hint = self.rest.size_hint();
-        let first = self.first.len() as u64;
-        if let Some(upper) = hint.upper() {
-            hint.set_upper(upper.saturating_add(first));
-        }
-        hint.set_lower(hint.lower().saturating_add(first));
-        hint
+        longer(self.rest.size_hint(), self.first.len())
     }
 }

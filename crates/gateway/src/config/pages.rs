@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use http::StatusCode;
+use panoply::ChallengeConfig;
+use panoply::limits::Error;
 use panoply::pages::Pages;
 use serde::Deserialize;
 
@@ -14,7 +16,7 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct PagesConfig {
-    /// Pages for browsers: `html = { 429 = "pages/429.html" }`.
+    /// Pages for browsers: `html = { 429 = "pages/429.html" }`; `challenge` is that of the task of `[challenge]`.
     pub html: BTreeMap<String, PathBuf>,
     /// Problem documents (RFC 9457) for programs: `problem = { 429 = "pages/429.json" }`.
     pub problem: BTreeMap<String, PathBuf>,
@@ -40,6 +42,9 @@ pub enum FrameworkErrors {
 const REFUSED: [u16; 13] = [
     400, 403, 405, 408, 413, 414, 415, 421, 429, 431, 502, 503, 504,
 ];
+
+/// Stands among the statuses for the page of work.
+const CHALLENGE: &str = "challenge";
 
 /// Nobody's page is larger, and each is kept in memory.
 const MOST: u64 = 256 << 10;
@@ -78,7 +83,7 @@ impl PagesConfig {
     /// Reads the files; the error has the key and what is wrong with it.
     pub(crate) fn read(&self) -> Result<Pages, (String, String)> {
         let mut pages = Pages::new();
-        for (status, path) in &self.html {
+        for (status, path) in self.html.iter().filter(|(name, _)| *name != CHALLENGE) {
             let at = |problem| (format!("pages.html.{status}"), problem);
             let (status, text) = page(status, path).map_err(at)?;
             pages = pages.html(status, text);
@@ -97,6 +102,27 @@ impl PagesConfig {
         }
         Ok(pages)
     }
+
+    /// Has browsers be given their task by the site's own page, if there is one; the error has the key and what is wrong
+    /// with it.
+    pub(crate) fn dress(
+        &self,
+        challenge: ChallengeConfig,
+    ) -> Result<ChallengeConfig, (String, String)> {
+        let Some(path) = self.html.get(CHALLENGE) else {
+            return Ok(challenge);
+        };
+        let at = |problem| (format!("pages.html.{CHALLENGE}"), problem);
+        let text = read(path).map_err(at)?;
+        let only = ChallengeConfig::new().page(text.clone());
+        only.validate().map_err(|error| match error {
+            Error::Value {
+                problem, example, ..
+            } => at(format!("{} {problem}: write {example}", path.display())),
+            error => at(error.to_string()),
+        })?;
+        Ok(challenge.page(text))
+    }
 }
 
 fn page(status: &str, path: &Path) -> Result<(StatusCode, String), String> {
@@ -106,6 +132,10 @@ fn page(status: &str, path: &Path) -> Result<(StatusCode, String), String> {
         .filter(|code| (400..600).contains(code));
     let code = code.and_then(|code| StatusCode::from_u16(code).ok());
     let code = code.ok_or_else(|| format!("`{status}` is no status of a refusal: write `429`"))?;
+    Ok((code, read(path)?))
+}
+
+fn read(path: &Path) -> Result<String, String> {
     let cannot = |error| format!("{} cannot be read: {error}", path.display());
     let size = std::fs::metadata(path).map_err(cannot)?.len();
     if size > MOST {
@@ -114,8 +144,7 @@ fn page(status: &str, path: &Path) -> Result<(StatusCode, String), String> {
             path.display()
         ));
     }
-    let text = std::fs::read_to_string(path).map_err(cannot)?;
-    Ok((code, text))
+    std::fs::read_to_string(path).map_err(cannot)
 }
 
 #[cfg(test)]
@@ -155,6 +184,31 @@ mod tests {
             ..config
         };
         assert!(config.unused(&[])[0].1.contains("so it is never shown"));
+    }
+
+    #[test]
+    fn the_page_of_work_is_a_file_as_well() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("work.html");
+        let text = format!("html = {{ challenge = {path:?} }}");
+        let config: PagesConfig = toml::from_str(&text).unwrap();
+        let dressed = || config.dress(ChallengeConfig::new());
+        let (key, problem) = dressed().unwrap_err();
+        assert_eq!(key, "pages.html.challenge");
+        assert!(problem.contains("cannot be read"), "{problem}");
+        std::fs::write(&path, "<p>Moment").unwrap();
+        let (_, problem) = dressed().unwrap_err();
+        assert!(problem.contains("work.html has no `{task}`"), "{problem}");
+        std::fs::write(&path, "<p>Moment{task}").unwrap();
+        let page = ChallengeConfig::new().page("<p>Moment{task}");
+        assert_eq!(dressed(), Ok(page));
+        // It is no status of which something would have to be said.
+        assert!(config.unused(&[]).is_empty() && config.read().is_ok());
+        let none = PagesConfig::default();
+        assert_eq!(
+            none.dress(ChallengeConfig::new()),
+            Ok(ChallengeConfig::new())
+        );
     }
 
     /// What stands behind `Refusal::new(` in the code of those that refuse for the gateway.

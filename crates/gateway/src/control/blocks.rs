@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use panoply::limits::{BlockError, Blocklist};
 use panoply_client::Client;
-use panoply_core::{Network, Release};
+use panoply_core::{Network, Release, StoreError};
 
 use super::message::Said;
 use super::server::failed;
@@ -25,9 +25,7 @@ pub(super) async fn add(live: &Live, client: IpAddr, seconds: Option<u64>) -> Sa
     match list.add(client, seconds.map(Duration::from_secs)).await {
         Ok(block) => {
             tracing::info!(client.ip = %client, %block, "blocked by hand");
-            Said::Added {
-                id: block.to_string(),
-            }
+            Said::added(block)
         }
         Err(error) => failed(&error),
     }
@@ -49,9 +47,7 @@ pub(super) async fn add_network(live: &Live, network: &str, seconds: Option<u64>
     {
         Ok(block) => {
             tracing::info!(%network, %block, "blocked by hand");
-            Said::Added {
-                id: block.to_string(),
-            }
+            Said::added(block)
         }
         Err(BlockError::Store(error)) => failed(&error),
         Err(error) => Said::Failed {
@@ -129,34 +125,21 @@ pub(super) async fn release_network(live: &Live, network: &str) -> Said {
 }
 
 /// Closes the whole site.
-pub(super) async fn close(list: &Blocklist, seconds: Option<u64>) -> Said {
-    match list
-        .begin_maintenance(seconds.map(Duration::from_secs))
-        .await
-    {
-        Ok(block) => {
-            tracing::warn!(%block, seconds, "the site is closed for maintenance by hand");
-            Said::Added {
-                id: block.to_string(),
-            }
-        }
-        Err(error) => failed(&error),
-    }
+pub(super) async fn close(list: &Blocklist, seconds: Option<u64>) -> Result<Said, StoreError> {
+    let time = seconds.map(Duration::from_secs);
+    let block = list.begin_maintenance(time).await?;
+    tracing::warn!(%block, seconds, "the site is closed for maintenance by hand");
+    Ok(Said::added(block))
 }
 
 /// Opens it again.
-pub(super) async fn open(list: &Blocklist) -> Said {
-    match list.end_maintenance().await {
-        Ok(was_closed) => {
-            if was_closed {
-                tracing::warn!("maintenance is over, by hand");
-            }
-            Said::Released {
-                count: usize::from(was_closed),
-            }
-        }
-        Err(error) => failed(&error),
+pub(super) async fn open(list: &Blocklist) -> Result<Said, StoreError> {
+    let was_closed = list.end_maintenance().await?;
+    if was_closed {
+        tracing::warn!("maintenance is over, by hand");
     }
+    let count = usize::from(was_closed);
+    Ok(Said::Released { count })
 }
 
 fn no_network(text: &str) -> Said {

@@ -1,40 +1,32 @@
 //! Browsers alone are let in, by hand.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use panoply::limits::Blocklist;
+use panoply_client::Client;
+use panoply_core::{Network, StoreError};
 
 use super::message::{ChallengeStanding, Said};
-use super::server::failed;
-use crate::config::Span;
+use super::status::for_more;
 use crate::settings::Live;
 
 /// Asks everybody for a pass.
-pub(super) async fn begin(list: &Blocklist, seconds: Option<u64>) -> Said {
-    match list.begin_challenge(seconds.map(Duration::from_secs)).await {
-        Ok(block) => {
-            tracing::warn!(%block, seconds, "browsers alone are let in, by hand");
-            Said::Added {
-                id: block.to_string(),
-            }
-        }
-        Err(error) => failed(&error),
-    }
+pub(super) async fn begin(list: &Blocklist, seconds: Option<u64>) -> Result<Said, StoreError> {
+    let time = seconds.map(Duration::from_secs);
+    let block = list.begin_challenge(time).await?;
+    tracing::warn!(%block, seconds, "browsers alone are let in, by hand");
+    Ok(Said::added(block))
 }
 
 /// Ends that.
-pub(super) async fn end(list: &Blocklist) -> Said {
-    match list.end_challenge().await {
-        Ok(had_begun) => {
-            if had_begun {
-                tracing::warn!("not browsers alone are let in any more, by hand");
-            }
-            Said::Released {
-                count: usize::from(had_begun),
-            }
-        }
-        Err(error) => failed(&error),
+pub(super) async fn end(list: &Blocklist) -> Result<Said, StoreError> {
+    let had_begun = list.end_challenge().await?;
+    if had_begun {
+        tracing::warn!("not browsers alone are let in any more, by hand");
     }
+    let count = usize::from(had_begun);
+    Ok(Said::Released { count })
 }
 
 /// Of whom a pass is asked.
@@ -47,15 +39,23 @@ pub(super) fn standing(live: &Live) -> Said {
         paths: layer.config().always().to_vec(),
         work: layer.config().bits(),
         passes_given: layer.passes_given(),
+        proxies_need_one: layer.config().exempted().is_empty() && has_proxies(live.suit.client()),
     }))
+}
+
+fn has_proxies(client: &Client) -> bool {
+    let unspecified = [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
+    unspecified.into_iter().any(|address: IpAddr| {
+        // Where proxies are counted, whoever is nearest is one.
+        let all = Network::new(address, 0);
+        client.trusts(address) || all.is_some_and(|all| client.first_proxy_within(all).is_some())
+    })
 }
 
 /// The same for whoever asks how everything stands, while it is asked everywhere.
 pub(super) fn told(live: &Live) -> Option<String> {
-    let left = match live.suit.blocklist().challenged()?.left {
-        Some(left) => format!("for {} more", Span::seconds(left.as_secs())),
-        None => "until that is ended".to_owned(),
-    };
+    let left = { live.suit.blocklist().challenged()?.left }
+        .map_or_else(|| "until that is ended".to_owned(), for_more);
     Some(format!(
         "challenge: only browsers that have solved a task are let in {left}; `panoply challenge off` ends it"
     ))

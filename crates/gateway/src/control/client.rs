@@ -108,10 +108,7 @@ impl Control {
     /// When no gateway answers, or its store fails.
     pub fn add(&self, client: IpAddr, time: Option<Duration>) -> Result<String, ControlError> {
         let seconds = time.map(whole_seconds);
-        match self.ask(&Ask::Add { client, seconds })? {
-            Said::Added { id } => Ok(id),
-            said => Err(unexpected(said)),
-        }
+        self.added(&Ask::Add { client, seconds })
     }
 
     /// Blocks all clients of a network for `time`, or until it is released; gives the block's id.
@@ -125,10 +122,7 @@ impl Control {
         time: Option<Duration>,
     ) -> Result<String, ControlError> {
         let (network, seconds) = (network.to_string(), time.map(whole_seconds));
-        match self.ask(&Ask::AddNetwork { network, seconds })? {
-            Said::Added { id } => Ok(id),
-            said => Err(unexpected(said)),
-        }
+        self.added(&Ask::AddNetwork { network, seconds })
     }
 
     /// Releases the block of this id, all blocks of this client's address, or that of this network; says how
@@ -147,10 +141,7 @@ impl Control {
                 None => Ask::ReleaseId { id: key.to_owned() },
             },
         };
-        match self.ask(&ask)? {
-            Said::Released { count } => Ok(count),
-            said => Err(unexpected(said)),
-        }
+        self.released(&ask)
     }
 
     /// Forgets the failed logins of a user and lifts the locks that came of them; says how many
@@ -161,10 +152,7 @@ impl Control {
     /// When no gateway answers, or its store fails.
     pub fn release_user(&self, user: &str) -> Result<usize, ControlError> {
         let user = user.to_owned();
-        match self.ask(&Ask::ReleaseUser { user })? {
-            Said::Released { count } => Ok(count),
-            said => Err(unexpected(said)),
-        }
+        self.released(&Ask::ReleaseUser { user })
     }
 
     /// Answers everybody with 503 for `time`, or until it is ended, on all nodes that share the store; gives the
@@ -175,10 +163,7 @@ impl Control {
     /// When no gateway answers, or its store fails.
     pub fn begin_maintenance(&self, time: Option<Duration>) -> Result<String, ControlError> {
         let seconds = time.map(whole_seconds);
-        match self.ask(&Ask::BeginMaintenance { seconds })? {
-            Said::Added { id } => Ok(id),
-            said => Err(unexpected(said)),
-        }
+        self.added(&Ask::BeginMaintenance { seconds })
     }
 
     /// Ends that; says whether the site was closed.
@@ -187,10 +172,7 @@ impl Control {
     ///
     /// When no gateway answers, or its store fails.
     pub fn end_maintenance(&self) -> Result<bool, ControlError> {
-        match self.ask(&Ask::EndMaintenance)? {
-            Said::Released { count } => Ok(count > 0),
-            said => Err(unexpected(said)),
-        }
+        Ok(self.released(&Ask::EndMaintenance)? > 0)
     }
 
     /// Lets browsers alone in that have solved a task, for `time`, or until it is ended, on all nodes that share the
@@ -201,10 +183,7 @@ impl Control {
     /// When no gateway answers, or its store fails.
     pub fn begin_challenge(&self, time: Option<Duration>) -> Result<String, ControlError> {
         let seconds = time.map(whole_seconds);
-        match self.ask(&Ask::BeginChallenge { seconds })? {
-            Said::Added { id } => Ok(id),
-            said => Err(unexpected(said)),
-        }
+        self.added(&Ask::BeginChallenge { seconds })
     }
 
     /// Ends that; says whether it had begun.
@@ -213,10 +192,7 @@ impl Control {
     ///
     /// When no gateway answers, or its store fails.
     pub fn end_challenge(&self) -> Result<bool, ControlError> {
-        match self.ask(&Ask::EndChallenge)? {
-            Said::Released { count } => Ok(count > 0),
-            said => Err(unexpected(said)),
-        }
+        Ok(self.released(&Ask::EndChallenge)? > 0)
     }
 
     /// Of whom a pass is asked.
@@ -315,6 +291,22 @@ impl Control {
     pub fn reload(&self) -> Result<(), ControlError> {
         match self.ask(&Ask::Reload)? {
             Said::Reloaded => Ok(()),
+            said => Err(unexpected(said)),
+        }
+    }
+
+    /// The id of what was added.
+    fn added(&self, ask: &Ask) -> Result<String, ControlError> {
+        match self.ask(ask)? {
+            Said::Added { id } => Ok(id),
+            said => Err(unexpected(said)),
+        }
+    }
+
+    /// How many there were.
+    fn released(&self, ask: &Ask) -> Result<usize, ControlError> {
+        match self.ask(ask)? {
+            Said::Released { count } => Ok(count),
             said => Err(unexpected(said)),
         }
     }

@@ -4,7 +4,7 @@ use std::io;
 use std::net::IpAddr;
 
 use panoply_acme::Reason;
-use panoply_core::{Block, Subject};
+use panoply_core::{Block, BlockId, Subject};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
@@ -169,8 +169,11 @@ pub struct ChallengeStanding {
     pub paths: Vec<String>,
     /// How many bits of a hash have to be zero.
     pub work: u8,
-    /// How many passes this gateway has given since its start.
+    /// How many passes this gateway has given since its start; for a solution that is sent again it gives another.
     pub passes_given: u64,
+    /// Whether trusted proxies need one for what they ask in their own name, as `challenge.exempt` names nobody.
+    #[serde(default)]
+    pub proxies_need_one: bool,
 }
 
 /// How the app of a route stands.
@@ -304,6 +307,14 @@ pub(super) enum Said {
     Failed {
         why: String,
     },
+}
+
+impl Said {
+    pub(super) fn added(block: BlockId) -> Self {
+        Self::Added {
+            id: block.to_string(),
+        }
+    }
 }
 
 /// Blocks in one answer.

@@ -184,10 +184,10 @@ async fn answer(ask: Ask, desk: &Desk) -> Said {
             return blocks::release_client(list, client).await;
         }
         Ask::ReleaseNetwork { network } => return blocks::release_network(&live, &network).await,
-        Ask::BeginMaintenance { seconds } => return blocks::close(list, seconds).await,
-        Ask::EndMaintenance => return blocks::open(list).await,
-        Ask::BeginChallenge { seconds } => return challenge::begin(list, seconds).await,
-        Ask::EndChallenge => return challenge::end(list).await,
+        Ask::BeginMaintenance { seconds } => blocks::close(list, seconds).await,
+        Ask::EndMaintenance => blocks::open(list).await,
+        Ask::BeginChallenge { seconds } => challenge::begin(list, seconds).await,
+        Ask::EndChallenge => challenge::end(list).await,
         Ask::Challenge => return challenge::standing(&live),
     };
     done.unwrap_or_else(|error| failed(&error))

@@ -36,13 +36,15 @@ fn loss(live: &Live, shared: &Shared) -> Option<String> {
 
 /// That nobody is let in.
 fn maintenance(live: &Live) -> Option<String> {
-    let left = match live.suit.blocklist().maintenance()?.left {
-        Some(left) => format!("for {} more", Span::seconds(left.as_secs())),
-        None => "until it is opened again".to_owned(),
-    };
+    let left = { live.suit.blocklist().maintenance()?.left }
+        .map_or_else(|| "until it is opened again".to_owned(), for_more);
     Some(format!(
         "maintenance: everybody is answered 503 {left}; `panoply maintenance off` opens the site"
     ))
+}
+
+pub(super) fn for_more(left: Duration) -> String {
+    format!("for {} more", Span::seconds(left.as_secs()))
 }
 
 /// How an app stands, and whether it has ended of late.

@@ -12,7 +12,7 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt as _, Full};
 
 use super::BoxError;
-use crate::body::AppBody;
+use crate::body::{AppBody, longer};
 
 /// One that does not come at once.
 pub(crate) struct OwnBody {
@@ -82,16 +82,7 @@ impl Body for OwnBody {
     fn size_hint(&self) -> SizeHint {
         let rest = self.rest.size_hint();
         let first = { self.first.as_ref() }.and_then(|first| first.as_ref().ok()?.data_ref());
-        let Some(first) = first else {
-            return rest;
-        };
-        let first = first.len() as u64;
-        let mut hint = SizeHint::new();
-        if let Some(upper) = rest.upper() {
-            hint.set_upper(upper.saturating_add(first));
-        }
-        hint.set_lower(rest.lower().saturating_add(first));
-        hint
+        longer(rest, first.map_or(0, Bytes::len))
     }
 }
 

@@ -10,6 +10,7 @@ use pin_project_lite::pin_project;
 use super::streams::{Taking, piece};
 use super::trailers;
 use super::watch::InFlight;
+use crate::body::longer;
 
 pin_project! {
     /// A body that keeps its stream in flight until it has been sent.
@@ -70,14 +71,6 @@ impl<B: Body<Data = Bytes>> Body for Held<B> {
     }
 
     fn size_hint(&self) -> SizeHint {
-        let mut hint = self.inner.size_hint();
-        let rest = self.rest.len() as u64;
-        if rest > 0 {
-            if let Some(upper) = hint.upper() {
-                hint.set_upper(upper.saturating_add(rest));
-            }
-            hint.set_lower(hint.lower().saturating_add(rest));
-        }
-        hint
+        longer(self.inner.size_hint(), self.rest.len())
     }
 }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use panoply_core::{Action, Op, StoreError, Subject};
+use panoply_core::{Action, Op, StoreError};
 
-use super::known::{Known, Whom};
-use super::{BLOCK, BLOCK_NETWORK, Blocklist, CHALLENGED, CHANGES, CLOSED, MOST};
+use super::known::Known;
+use super::{BLOCK, Blocklist, CHANGES, MOST};
 
 /// Blocks by hand that a store had lost, and that were put back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,19 +52,7 @@ impl Blocklist {
             let ops: Vec<Op<'_>> = { some.iter() }
                 .map(|(whom, entry)| {
                     let time = entry.until.map(|until| until.saturating_sub(now));
-                    let (key, rule, subject) = match whom {
-                        Whom::Client(client) => {
-                            (self.client_key(*client), &BLOCK, Subject::Client(*client))
-                        }
-                        Whom::Network(network) => (
-                            self.network_key(*network),
-                            &BLOCK_NETWORK,
-                            Subject::Network(*network),
-                        ),
-                        Whom::Everybody => (self.everybody_key(), &CLOSED, Subject::Hidden),
-                        Whom::Challenged => (self.challenge_key(), &CHALLENGED, Subject::Hidden),
-                    };
-                    Op::new(key, rule, Action::Block { time }).about(subject)
+                    self.block(*whom, time)
                 })
                 .collect();
             self.0.store.decide(&ops).await?;

@@ -8,6 +8,7 @@ use http::{Method, Request};
 use panoply_core::Networks;
 use serde::Deserialize;
 
+use super::page::Page;
 use crate::Error;
 use crate::access::{Below, Spelled, exception, is_path};
 use crate::exempt::exempt;
@@ -37,6 +38,8 @@ pub struct ChallengeConfig {
     exempt: Vec<String>,
     work: u8,
     pass: Time,
+    #[serde(skip)]
+    page: Option<String>,
 }
 
 impl Default for ChallengeConfig {
@@ -47,6 +50,7 @@ impl Default for ChallengeConfig {
             exempt: Vec::new(),
             work: 17,
             pass: Time(Duration::from_hours(12)),
+            page: None,
         }
     }
 }
@@ -60,6 +64,7 @@ pub(super) struct Challenge {
     pub(super) exempt: Networks,
     pub(super) work: u8,
     pub(super) pass: Duration,
+    pub(super) page: Page,
 }
 
 impl Challenge {
@@ -144,6 +149,24 @@ impl ChallengeConfig {
         self
     }
 
+    /// The page of work, in HTML, in place of the one that there is. `{task}` stands in it once for the task, and
+    /// `{request_id}` for the id that the log has. What is shown meanwhile may be in its own words, of which the script
+    /// makes one visible at a time: elements that are `hidden` and have `data-panoply=` with `working`, `done`, `form`,
+    /// `cookies`, `rounds` or `away`, beside a `<progress>` (`bar`), a button (`again`) and a `<noscript>`; those that
+    /// are missing are added, in English. No other script runs in it.
+    ///
+    /// ```
+    /// # use panoply_limits::ChallengeConfig;
+    /// let page = "<!doctype html><html lang=de><title>Moment</title><h1>Einen Moment, bitte</h1>{task}";
+    /// ChallengeConfig::new().page(page).validate()?;
+    /// # Ok::<(), panoply_limits::Error>(())
+    /// ```
+    #[must_use]
+    pub fn page(mut self, html: impl Into<String>) -> Self {
+        self.page = Some(html.into());
+        self
+    }
+
     /// The paths below which it is always asked.
     pub fn always(&self) -> &[String] {
         &self.paths
@@ -187,7 +210,7 @@ impl ChallengeConfig {
     ///
     /// # Errors
     ///
-    /// When a path is none, everybody would be exempt, or the work or the time is out of range.
+    /// When a path is none, everybody would be exempt, the work or the time is out of range, or the page has no task.
     pub fn validate(&self) -> Result<(), Error> {
         self.check().map(drop)
     }
@@ -229,6 +252,7 @@ impl ChallengeConfig {
             everywhere,
             work: self.work,
             pass: self.pass.0,
+            page: Page::new(self.page.as_deref())?,
         })
     }
 }

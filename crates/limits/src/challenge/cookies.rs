@@ -2,14 +2,18 @@
 
 use http::header::{COOKIE, Entry, SET_COOKIE};
 use http::{HeaderMap, HeaderValue};
-use panoply_cookies::pairs;
+use panoply_cookies::{Sealer, pairs};
 use smallvec::SmallVec;
 
 /// The cookie of a pass, by HTTPS and without.
 pub(super) const NAMES: [&str; 2] = ["__Host-panoply-pass", "panoply-pass"];
 
-/// As many passes of one request are looked at.
-const MOST: usize = 4;
+/// As many passes of one request are looked at: by plain HTTP other hosts of a domain can set more of them beside the
+/// one that was given, and each that is looked at costs some microseconds.
+const MOST: usize = 32;
+
+/// No pass is longer, in bytes: one of four networks has some 210.
+const LONGEST: usize = 320;
 
 fn is_pass(name: &[u8]) -> bool {
     NAMES.iter().any(|own| own.as_bytes() == name)
@@ -24,7 +28,8 @@ pub(super) fn take_passes(headers: &mut HeaderMap, https: bool) -> SmallVec<[Vec
     for line in headers.get_all(COOKIE) {
         for pair in pairs(line.as_bytes()).filter(|pair| is_pass(pair.name)) {
             has_any = true;
-            if pair.name == name && passes.len() < MOST {
+            let may_be_one = pair.value.len() <= LONGEST && Sealer::is_sealed(pair.value);
+            if pair.name == name && may_be_one && passes.len() < MOST {
                 passes.push(pair.value.to_vec());
             }
         }
@@ -60,8 +65,11 @@ fn without_passes(line: HeaderValue) -> Option<HeaderValue> {
 /// Takes out what would set a pass.
 pub(super) fn withhold(headers: &mut HeaderMap) {
     let sets = |value: &HeaderValue| {
-        let name = value.as_bytes().split(|byte| matches!(byte, b'=' | b';'));
-        name.take(1).any(|name| is_pass(name.trim_ascii()))
+        let pair = value.as_bytes().split(|byte| *byte == b';').next();
+        let mut parts = pair.unwrap_or_default().split(|byte| *byte == b'=');
+        // Of a cookie without a name (`=NAME=VALUE`) the value alone is sent, which then is one with a name.
+        let name = parts.find_map(|part| Some(part.trim_ascii()).filter(|part| !part.is_empty()));
+        name.is_some_and(is_pass)
     };
     if !headers.get_all(SET_COOKIE).iter().any(sets) {
         return;

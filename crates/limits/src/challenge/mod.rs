@@ -13,6 +13,7 @@ mod layer;
 mod page;
 mod pass;
 mod seals;
+mod service;
 mod solution;
 
 #[cfg(test)]
@@ -20,4 +21,5 @@ mod tests;
 
 pub use config::ChallengeConfig;
 pub use future::ChallengeFuture;
-pub use layer::{CHALLENGE_PATH, ChallengeLayer, ChallengeService};
+pub use layer::{CHALLENGE_PATH, ChallengeLayer};
+pub use service::ChallengeService;

@@ -1,16 +1,22 @@
 (async () => {
   'use strict';
-  const find = (id) => document.getElementById(id);
-  const { at, task, seed, bits, form } = find('task').dataset;
-  const say = (text) => {
-    find('said').textContent = text;
+  const { at, task, seed, bits, form } = document.currentScript.previousElementSibling.dataset;
+  // What the site's own page has in other words may stand behind the task.
+  await new Promise((done) => addEventListener('DOMContentLoaded', done));
+  const part = (name) => document.querySelector(`[data-panoply=${name}]`) ?? document.createElement('p');
+  const [bar, again] = [part('bar'), part('again')];
+  let said = part('working');
+  const say = (name) => {
+    said.hidden = true;
+    said = part(name);
+    said.hidden = false;
   };
   /** Leaves the rest to whoever sits before it. */
-  const stop = (text) => {
-    say(text);
-    find('bar').hidden = true;
-    find('again').hidden = false;
-    find('again').addEventListener('click', () => location.reload());
+  const stop = (name) => {
+    say(name);
+    bar.hidden = true;
+    again.hidden = false;
+    again.addEventListener('click', () => location.reload());
   };
 
   /** When tasks were solved here in the last minutes, with this one where that is `solved`; frames come and go together. */
@@ -92,30 +98,26 @@
           if (hash(n) < below) return n;
         }
       } while (performance.now() - since < 30);
-      find('bar').value = 1 - Math.exp(-n / 2 ** bits);
+      bar.value = 1 - Math.exp(-n / 2 ** bits);
       await turn();
     }
   };
 
-  if (solvedBefore(false).length >= 4) {
-    return stop('The task was solved several times, and the site asks for it again and again. Your address may be changing all the time, or something between you and the site keeps cookies from it.');
-  }
-  say('Working…');
+  if (solvedBefore(false).length >= 4) return stop('rounds');
+  say('working');
   try {
     const headers = { 'Panoply-Solution': `${task} ${await solve()}` };
     const sent = await fetch(at, { method: 'POST', headers, cache: 'no-store' });
-    if (sent.status === 201 && (await fetch(at, { cache: 'no-store' })).status === 403) {
-      return stop('The task is solved, but your browser did not keep the cookie that says so. Please allow cookies for this site.');
-    }
+    if (sent.status === 201 && (await fetch(at, { cache: 'no-store' })).status === 403) return stop('cookies');
     if (sent.status === 201) solvedBefore(true);
     if (form) {
-      stop('Done. What you have sent did not arrive yet: please let your browser send it again when it asks.');
+      stop('form');
     } else {
-      find('bar').value = 1;
-      say('Done. Loading the page…');
+      bar.value = 1;
+      say('done');
     }
     location.reload();
   } catch {
-    stop('The site could not be reached.');
+    stop('away');
   }
 })();

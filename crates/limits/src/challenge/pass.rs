@@ -56,15 +56,23 @@ impl Pass {
         }
     }
 
-    /// The same, good for a client of this network from `now` on; others stay that are good.
+    /// The same, good for a client of this network since `at`, or since later where it was so; others stay that are good.
     #[must_use]
-    pub(super) fn with(&self, network: IpAddr, now: u64, lasts: Duration) -> Self {
+    pub(super) fn with(&self, network: IpAddr, at: u64, lasts: Duration) -> Self {
         let network = wide(network);
-        let is_good = |at: u64| now.saturating_sub(at) < lasts.as_secs();
-        let others = self.0.iter().copied();
-        let others = others.filter(|(other, at)| *other != network && is_good(*at));
-        let all = std::iter::once((network, now)).chain(others);
+        let (own, others): (SmallVec<[_; MOST]>, SmallVec<[_; MOST]>) =
+            { self.0.iter().copied() }.partition(|(of, _)| *of == network);
+        let since = own.iter().fold(at, |at, (_, own)| at.max(*own));
+        let is_good = |(_, other): &(Ipv6Addr, u64)| at.saturating_sub(*other) < lasts.as_secs();
+        let others = others.into_iter().filter(is_good);
+        let all = std::iter::once((network, since)).chain(others);
         Self(all.take(MOST).collect())
+    }
+
+    /// When it is good for nobody any more, in seconds since 1970, if it is good for `lasts`.
+    pub(super) fn ends(&self, lasts: Duration) -> u64 {
+        let newest = self.0.iter().map(|(_, at)| *at).max();
+        newest.unwrap_or(0).saturating_add(lasts.as_secs())
     }
 }
 
@@ -119,6 +127,9 @@ mod tests {
         assert_eq!(pass.to_bytes().len(), MOST * EACH);
         assert_eq!(pass.standing(ip("203.0.113.5"), 1, LASTS), Standing::Good);
         assert_eq!(pass.standing(ip("203.0.113.4"), 1, LASTS), Standing::None);
+        // A task that was given before is solved once more: it makes nothing older, and nothing newer.
+        let again = pass.with(ip("203.0.113.8"), 0, LASTS);
+        assert_eq!((again.ends(LASTS), &again), (101, &pass));
         // What is over makes room.
         let later = pass.with(ip("203.0.113.8"), 500, LASTS);
         assert_eq!(later.to_bytes().len(), EACH);

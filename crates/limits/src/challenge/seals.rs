@@ -18,14 +18,11 @@ pub(super) struct Seals {
     clock: Arc<dyn Clock>,
 }
 
-/// How long a task may take; a page that was left in the background is given another.
+/// How long a task may take at most; a page that was left in the background is given another.
 const TASK: Duration = Duration::from_mins(5);
 
 /// What is sealed for the site's cookies opens as none of these.
 const SITE: &str = "panoply challenge 1";
-
-/// No pass is longer, in bytes: one of four networks has some 210.
-const MOST: usize = 320;
 
 /// Who asks, for which host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,30 +52,34 @@ impl Seals {
         since.map_or(0, |since| since.as_secs())
     }
 
-    /// A task of so many bits.
-    pub(super) fn task(&self, caller: &Caller, bits: u8) -> Result<String, panoply_cookies::Error> {
+    /// A task of so many bits, for a pass that is good for `lasts`: so much of it is left in any case to who has solved it.
+    pub(super) fn task(
+        &self,
+        caller: &Caller,
+        bits: u8,
+        lasts: Duration,
+    ) -> Result<String, panoply_cookies::Error> {
         let mut task = wide(caller.network).octets().to_vec();
+        task.extend(self.now().to_be_bytes());
         task.push(bits);
-        self.sealer.load().seal(&caller.name("task"), &task, TASK)
+        let time = TASK.min(lasts / 2);
+        self.sealer.load().seal(&caller.name("task"), &task, time)
     }
 
-    /// Whether somebody has solved a task that was given to him, of so many bits at least.
-    pub(super) fn is_solved(&self, caller: &Caller, solution: Solution<'_>, least: u8) -> bool {
+    /// When the task was given that somebody has solved, if it was given to him and has so many bits at least. From then
+    /// on his pass is good, so that nobody has a longer one for sending a solution again.
+    pub(super) fn solved(&self, caller: &Caller, solution: Solution<'_>, least: u8) -> Option<u64> {
         let opened = self.sealer.load().open(&caller.name("task"), solution.task);
-        let Ok(opened) = opened else {
-            return false;
-        };
-        let Some((bits, network)) = opened.value.split_last() else {
-            return false;
-        };
-        *network == wide(caller.network).octets() && *bits >= least && solution.solves(*bits)
+        let opened = opened.ok()?;
+        let (bits, rest) = opened.value.split_last()?;
+        let (network, at) = rest.split_first_chunk::<16>()?;
+        let at = u64::from_be_bytes(at.try_into().ok()?);
+        let is_own = *network == wide(caller.network).octets();
+        (is_own && *bits >= least && solution.solves(*bits)).then_some(at)
     }
 
     /// A pass, and whether it should be sealed anew whatever its age.
     pub(super) fn open(&self, caller: &Caller, sealed: &[u8]) -> Option<(Pass, bool)> {
-        if sealed.len() > MOST {
-            return None;
-        }
         let sealed = str::from_utf8(sealed).ok()?;
         let opened = self.sealer.load().open(&caller.name("pass"), sealed).ok()?;
         Some((Pass::parse(&opened.value)?, opened.is_stale()))
@@ -91,7 +92,7 @@ impl Seals {
         pass: &Pass,
         lasts: Duration,
     ) -> Result<String, panoply_cookies::Error> {
-        let end: Option<SystemTime> = self.clock.wall().checked_add(lasts);
+        let end: Option<SystemTime> = UNIX_EPOCH.checked_add(Duration::from_secs(pass.ends(lasts)));
         let end = end.unwrap_or(UNIX_EPOCH);
         { self.sealer.load() }.seal_until(&caller.name("pass"), &pass.to_bytes(), end)
     }

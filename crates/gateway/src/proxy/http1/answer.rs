@@ -11,6 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 use super::Error;
 use super::exchange::Exchange;
 use super::line::{Line, Patience, Sending};
+use crate::body::longer;
 use crate::http1::{Decoder, Extent, Malformed};
 use crate::proxy::Pool;
 
@@ -150,13 +151,7 @@ impl Body for Answer {
     }
 
     fn size_hint(&self) -> SizeHint {
-        let mut hint = self.decoder.size_hint();
         let first = self.first.as_ref().and_then(Frame::data_ref);
-        let first = first.map_or(0, |data| data.len() as u64);
-        if let Some(upper) = hint.upper() {
-            hint.set_upper(upper.saturating_add(first));
-        }
-        hint.set_lower(hint.lower().saturating_add(first));
-        hint
+        longer(self.decoder.size_hint(), first.map_or(0, Bytes::len))
     }
 }

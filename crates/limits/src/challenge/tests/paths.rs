@@ -102,6 +102,8 @@ async fn the_app_sets_no_pass() {
         "__Host-panoply-pass=x; Path=/; Secure",
         "panoply-pass=; Max-Age=0",
         "panoply-pass",
+        "=panoply-pass=x; Path=/",
+        " = __Host-panoply-pass=x",
         "panoply-passport=1",
     ];
     let pass = site.pass(&get("/")).await;
