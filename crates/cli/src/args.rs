@@ -256,9 +256,9 @@ pub(crate) enum RevocationReason {
 
 const KEYS_EXAMPLES: &str = "\
 Examples:
-  panoply keys rotate                            a new key seals, the old ones go on to open
+  panoply keys rotate --state /var/lib/panoply   a new key seals, the old ones go on to open
   panoply keys rotate --file /etc/panoply/keys   the file that `keys.file` names on every node
-  panoply keys list                              their ids, the newest first
+  panoply keys list --state /var/lib/panoply     their ids, the newest first
 
 A gateway that runs finds the new key by itself, opens with it at once and seals with it a minute
 later. The eight newest stay.";

@@ -10,11 +10,18 @@ use crate::{fail, say, source};
 
 /// Lists or rotates the keys in their file.
 pub(crate) fn run(args: &KeysArgs) -> ExitCode {
-    let path = match path(args) {
-        Ok(path) => path,
+    let (path, is_named) = match path(args) {
+        Ok(found) => found,
         Err(message) => return fail(message),
     };
     let there = path.exists();
+    if !there && !is_named {
+        let state = path.parent().unwrap_or(&path).display();
+        return fail(format_args!(
+            "error: no keys are in the state directory {state}: name the one of `panoply run` with `--state DIR`, or \
+             the file that is to be made with `--file FILE`"
+        ));
+    }
     let done = match args.what {
         KeysCommand::List => KeyRing::open(&path),
         KeysCommand::Rotate if there => KeyRing::rotate_file(&path),
@@ -66,10 +73,11 @@ pub(crate) fn run(args: &KeysArgs) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// The file that a gateway with these settings uses.
-fn path(args: &KeysArgs) -> Result<PathBuf, String> {
+/// The file that a gateway with these settings uses, and whether anybody has said where it is: one that is made in the
+/// usual place is nobody's, where the gateway that is meant runs on another state directory.
+fn path(args: &KeysArgs) -> Result<(PathBuf, bool), String> {
     if let Some(file) = &args.file {
-        return Ok(file.clone());
+        return Ok((file.clone(), true));
     }
     let settings = SettingArgs {
         config: args.config.clone(),
@@ -77,6 +85,11 @@ fn path(args: &KeysArgs) -> Result<PathBuf, String> {
         ..SettingArgs::default()
     };
     let loaded = source::load(&settings).map_err(|error| error.for_stderr())?;
-    let own = || source::state(args.state.as_deref()).join("keys");
-    Ok(loaded.config.keys.file.unwrap_or_else(own))
+    Ok(match loaded.config.keys.file {
+        Some(file) => (file, true),
+        None => (
+            source::state(args.state.as_deref()).join("keys"),
+            args.state.is_some(),
+        ),
+    })
 }

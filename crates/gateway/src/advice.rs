@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 const ADVICE: [(&str, &str); 7] = [
     (
         "limits/body-bytes",
-        "a request's body is larger than limits.body_bytes: if such uploads are to pass, below [limits] write \
+        "a request's body is larger than limits.body_bytes, or than what the [[limits.path]] of its path allows: \
+         if such uploads are to pass, below [limits] write \
          a larger one, such as body_bytes = \"1GiB\"; for one path alone, below [[limits.path]] with its prefix",
     ),
     (

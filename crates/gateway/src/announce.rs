@@ -9,23 +9,26 @@ use crate::settings::Settings;
 impl Settings {
     /// Where the app is now, in one line.
     pub fn ready_line(&self, addresses: &Addresses) -> String {
-        let name = |address: SocketAddr| {
-            let own = address.ip().is_loopback() || address.ip().is_unspecified();
-            let domain = self.domains().first().filter(|_| address.is_ipv4() && own);
-            match domain {
-                Some(host) => format!("{host}:{}", address.port()),
-                None if address.ip().is_unspecified() => format!("localhost:{}", address.port()),
+        let site = { self.domains().iter() }.find(|name| !name.starts_with("*."));
+        let name = |address: SocketAddr, usual: u16| {
+            let (ip, port) = (address.ip(), address.port());
+            let is_every = ip.is_unspecified();
+            let own = is_every || (ip.is_loopback() && ip.is_ipv4());
+            match site.filter(|_| own) {
+                Some(host) if port == usual => host.clone(),
+                Some(host) => format!("{host}:{port}"),
+                None if is_every => format!("localhost:{port}"),
                 None => address.to_string(),
             }
         };
         let mut line = match (addresses.https, addresses.http) {
             (Some(https), Some(http)) => format!(
                 "ready at https://{} (http://{} redirects there)",
-                name(https),
-                name(http)
+                name(https, 443),
+                name(http, 80)
             ),
-            (Some(https), None) => format!("ready at https://{}", name(https)),
-            (None, Some(http)) => format!("ready at http://{} (without TLS)", name(http)),
+            (Some(https), None) => format!("ready at https://{}", name(https, 443)),
+            (None, Some(http)) => format!("ready at http://{} (without TLS)", name(http, 80)),
             (None, None) => "ready".to_owned(),
         };
         if let Some(admin) = addresses.admin {
@@ -92,4 +95,50 @@ pub fn state_directory(named: Option<&Path>) -> PathBuf {
 pub fn config_file(named: Option<&Path>) -> Option<PathBuf> {
     let usual = || Some(PathBuf::from("panoply.toml")).filter(|path| path.exists());
     named.map(Path::to_owned).or_else(usual)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use panoply_core::ManualClock;
+
+    use super::*;
+    use crate::config::Source;
+    use crate::surroundings::Surroundings;
+
+    #[test]
+    fn the_site_is_named_where_it_is() {
+        let state = tempfile::tempdir().unwrap();
+        let around = Surroundings::new(state.path(), Arc::new(ManualClock::new()));
+        let ready = |domains: &str, https: &str| {
+            let text = format!(
+                "[app]\nupstream = \"http://127.0.0.1:9\"\n[tls]\nmode = \"local\"\n{domains}\n"
+            );
+            let loaded = Source::new().text("panoply.toml", &text).load().unwrap();
+            let settings = Settings::build(&loaded, &around).unwrap();
+            let addresses = Addresses {
+                http: None,
+                https: Some(https.parse().unwrap()),
+                admin: None,
+            };
+            settings.ready_line(&addresses)
+        };
+        let shop = "domains = [\"*.shop.example\", \"shop.example\"]";
+        for (domains, https, origin) in [
+            ("", "127.0.0.1:8443", "127.0.0.1:8443"),
+            ("", "[::]:443", "localhost:443"),
+            (shop, "[::]:443", "shop.example"),
+            (shop, "0.0.0.0:8443", "shop.example:8443"),
+            (shop, "127.0.0.1:443", "shop.example"),
+            (shop, "192.0.2.1:443", "192.0.2.1:443"),
+        ] {
+            let line = ready(domains, https);
+            assert_eq!(
+                line,
+                format!("ready at https://{origin}"),
+                "{domains} {https}"
+            );
+        }
+    }
 }

@@ -7,8 +7,7 @@ use panoply::guard::CookieFate;
 use panoply::{ChallengeConfig, LoginConfig};
 
 use crate::config::{
-    Config, FrameworkErrors, LimitsConfig, Loaded, Origin, RouteConfig, StoreUrl, Upstreams,
-    is_secret,
+    Config, FrameworkErrors, LimitsConfig, Loaded, Origin, RouteConfig, Upstreams, is_secret,
 };
 use crate::privilege::{self, Account};
 use crate::settings::{App, Route, Settings};
@@ -328,10 +327,8 @@ impl Settings {
         found.extend(probes.map(|(key, why)| (format!("probes.{key}"), why)));
         let challenge = config.challenge.weakenings().into_iter();
         found.extend(challenge.map(|(key, why)| (format!("challenge.{key}"), why)));
-        if self.store.url == StoreUrl::Memory {
-            let why = "locks and counters end with the process";
-            found.push(("store.url".to_owned(), why.to_owned()));
-        }
+        let store = config.store.weakenings().into_iter();
+        found.extend(store.map(|(key, why)| (format!("store.{key}"), why.to_owned())));
         let cookies = config.cookies.weakenings().into_iter();
         found.extend(cookies.map(|(key, why)| (format!("cookies.{key}"), why.to_owned())));
         if !config.cross_site.is_enabled() {

@@ -47,7 +47,10 @@ fn hint(error: &io::Error, ours: Option<SocketAddr>) -> Cow<'static, str> {
                 )
                 .into();
             }
-            None => "; another program listens there: choose another address",
+            None => {
+                "; another program listens there: end it, or choose another address (`--listen-https` and \
+                 `--listen-http` of `panoply run`, `--guarded` of `panoply demo`)"
+            }
         },
         io::ErrorKind::PermissionDenied => {
             "; a port below 1024 needs root or CAP_NET_BIND_SERVICE: choose one above, or have \
@@ -278,6 +281,14 @@ mod tests {
             from.push(listener.accept().unwrap().1.ip().to_canonical());
         }
         assert!(from.contains(&over_ipv4.local_addr().unwrap().ip()));
+    }
+
+    #[test]
+    fn who_finds_the_port_taken_is_told_which_word_names_another() {
+        let there = TcpListener::bind("127.0.0.1:0").unwrap();
+        let error = bind(there.local_addr().unwrap(), 1).unwrap_err();
+        let said = error.to_string();
+        assert!(said.contains("(`--listen-https` and"), "{said}");
     }
 
     #[test]

@@ -75,11 +75,12 @@ impl Service<Request<GuardedBody<RequestBody>>> for AppService {
         let inner = Rc::clone(&self.0);
         let mut request = request.map(RequestBody::from_guarded);
         let asked = Asked::of(&request);
-        let by_https = scheme::Asked::of(&request, &inner.shared.settled);
+        let mut by_https = scheme::Asked::of(&request, &inner.shared.settled);
         let number = inner.targets.find(&request);
         let target = inner.targets.get(number);
         if target.tells_http {
             scheme::tell_by_http(&mut request);
+            by_https = by_https.map(scheme::Asked::of_http);
         }
         let told = target.upstream.host.as_ref();
         let back = told.and_then(|told| Back::of(&request, told).map(Box::new));

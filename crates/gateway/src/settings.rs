@@ -32,6 +32,7 @@ mod listeners;
 mod manner;
 mod paths;
 mod routes;
+mod secrets;
 mod user;
 
 pub(crate) use app::App;
@@ -358,14 +359,15 @@ fn suit(
 fn store_plan(loaded: &Loaded, around: &Surroundings) -> Result<Plan, ConfigError> {
     let config = &loaded.config.store;
     let secret = match &config.secret {
-        Some(secret) if secret.len() < 16 => {
-            let message = format!("store.secret has {} characters", secret.len());
-            let error = loaded.error("store.secret", message);
-            return Err(error.with_help(
-                "write 16 or more that nobody can guess, such as the output of `openssl rand -hex 32`",
-            ));
+        Some(secret) => {
+            if let Some(complaint) = secrets::complaint(secret) {
+                let error = loaded.error("store.secret", format!("store.secret {complaint}"));
+                return Err(error.with_help(
+                    "write 16 or more that nobody can guess, such as what `openssl rand -hex 32` prints",
+                ));
+            }
+            Secret::new(secret.clone().into_bytes())
         }
-        Some(secret) => Secret::new(secret.clone().into_bytes()),
         None => crate::store::secret(&around.state).map_err(|error| {
             let state = around.state.display();
             let message = format!("no secret can be kept in the state directory {state}: {error}");

@@ -115,6 +115,7 @@ looked for:
   manage.py      Django
   Gemfile        Rails, Sinatra, Rack
   composer.json  Laravel, Symfony, PHP
+  index.php      PHP, also in public/
 
 name the directory that has one, as in `panoply init ./my-app`; or do without a file:
   panoply run -- COMMAND                          starts the app with PORT set

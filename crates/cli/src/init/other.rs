@@ -218,12 +218,19 @@ pub(super) fn ruby(dir: &Path) -> Result<Option<App>, InitError> {
 
 /// Laravel, Symfony, or plain PHP.
 pub(super) fn php(dir: &Path) -> Result<Option<App>, InitError> {
-    let Some(text) = read(dir, "composer.json")? else {
-        return Ok(None);
+    let mut pages = ["public/index.php", "index.php"].into_iter();
+    let page = pages.find(|page| dir.join(page).is_file());
+    let (seen, package) = match (read(dir, "composer.json")?, page) {
+        (Some(text), _) => {
+            let path = dir.join("composer.json");
+            let package: Value =
+                serde_json::from_str(&text).map_err(|source| InitError::Json { path, source })?;
+            ("composer.json", package)
+        }
+        // Without a package of anybody's.
+        (None, Some(page)) => (page, Value::Null),
+        (None, None) => return Ok(None),
     };
-    let path = dir.join("composer.json");
-    let package: Value =
-        serde_json::from_str(&text).map_err(|source| InitError::Json { path, source })?;
     let has = |name: &str| {
         package
             .get("require")
@@ -249,7 +256,7 @@ pub(super) fn php(dir: &Path) -> Result<Option<App>, InitError> {
         .get("name")
         .and_then(Value::as_str)
         .map(str::to_owned);
-    app.saw("composer.json", made_with);
+    app.saw(seen, made_with);
     app.start = Start::Command(shell(line));
     app.start_notes.push(
         "This is PHP's own development server. In production let FrankenPHP, or php-fpm behind a \

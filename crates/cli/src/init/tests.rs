@@ -219,6 +219,13 @@ fn commands_are_guessed() {
         r#"{"require":{"laravel/framework":"^12"}}"#,
     )]);
     assert!(laravel.contains("php artisan serve"));
+    let php = command(&[("public/index.php", "<?php")]);
+    assert!(
+        php.contains("exec php -S 127.0.0.1:$PORT -t public"),
+        "{php}"
+    );
+    let php = command(&[("index.php", "<?php")]);
+    assert!(php.ends_with("php -S 127.0.0.1:$PORT\"]"), "{php}");
     let django = command(&[("manage.py", "")]);
     assert!(django.contains("manage.py runserver"));
 }

@@ -393,6 +393,24 @@ fn keys_rotate_and_nobody_is_logged_out() {
         !missing.status.success() && told.contains("`panoply keys rotate` makes it"),
         "{told}"
     );
+    // Where nobody has said which gateway is meant, none is made that no gateway reads.
+    for what in ["rotate", "list"] {
+        let mut command = panoply();
+        let usual = elsewhere.path().join("usual");
+        let unnamed = { command.args(["keys", what]).env("XDG_STATE_HOME", &usual) }
+            .env_remove("STATE_DIRECTORY")
+            .current_dir(elsewhere.path())
+            .output()
+            .unwrap();
+        let told = text(&unnamed.stderr);
+        assert!(
+            !unnamed.status.success()
+                && told.contains("`--state DIR`")
+                && told.contains("`--file FILE`"),
+            "{what}: {told}"
+        );
+        assert!(!usual.exists(), "{what}");
+    }
 }
 
 #[test]

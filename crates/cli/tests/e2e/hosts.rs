@@ -219,6 +219,32 @@ fn the_other_names_lead_to_the_canonical_one_at_once() {
     }
     drop(gateway);
 
+    // What has a name to itself is no other name of the site.
+    let api = Recorder::start();
+    let route = format!(
+        "{config}[[route]]\ndomains = [\"api.shop.test\"]\nupstream = \"{}\"\n",
+        api.origin()
+    );
+    let gateway = Gateway::before(&app.origin(), &route);
+    let (https, http) = (gateway.origin.clone(), gateway.http.clone().unwrap());
+    for (origin, host, answer) in [
+        (&https, "API.shop.test", (200, None)),
+        (
+            &https,
+            "www.shop.test",
+            to("https://shop.test/x?y=1".to_owned()),
+        ),
+        (
+            &http,
+            "api.shop.test",
+            to("https://api.shop.test/x?y=1".to_owned()),
+        ),
+    ] {
+        wrong.equal(host, asked(&gateway, origin, host, &[]), answer);
+    }
+    wrong.check(api.seen().contains("API.shop.test"), || api.seen());
+    drop(gateway);
+
     // Where somebody else has TLS, by the scheme that is said to be the client's.
     let off = "[listen]\nhosts = [\"shop.test\", \"www.shop.test\"]\ncanonical = \"shop.test\"\n\
                [tls]\nmode = \"off\"\n[client]\ntrusted_proxies = [\"loopback\"]\n";

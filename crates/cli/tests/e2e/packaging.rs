@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use rustix::process::{Signal, geteuid};
-use support::{App, Process, Verdicts, curl, free_port, require, root, test_app, text, urls};
+use support::{App, Pki, Process, Verdicts, curl, free_port, require, root, test_app, text, urls};
 
 fn analyze(arguments: &[&str], at: &Path) -> Output {
     require("systemd-analyze");
@@ -172,5 +172,76 @@ fn it_runs_in_a_root_that_cannot_be_written_with_nothing_else_in_it() {
         gateway.status(Duration::from_secs(20)).code(),
         Some(0),
     );
+    wrong.settle();
+}
+
+/// What stands below `name: |` in a manifest.
+fn literal(manifest: &str, name: &str) -> String {
+    let all = manifest.split_once(&format!("{name}: |\n")).unwrap().1;
+    let lines = all
+        .lines()
+        .take_while(|line| line.is_empty() || line.starts_with("    "));
+    lines.map(str::trim_start).collect::<Vec<_>>().join("\n")
+}
+
+/// What a container's variables are called, with the key of the secret that each is from.
+fn variables(manifest: &str) -> Vec<(String, String)> {
+    let each = manifest.split("- name: PANOPLY_").skip(1);
+    let of = |text: &str| {
+        let name = format!("PANOPLY_{}", text.lines().next().unwrap());
+        let key = text.split_once("key: ").unwrap().1;
+        (name, key.split(' ').next().unwrap().to_owned())
+    };
+    each.map(of).collect()
+}
+
+#[test]
+fn the_pods_of_the_manifest_come_up_once_its_secrets_are_written() {
+    let manifest = fs::read_to_string(root().join("packaging/kubernetes/panoply.yaml")).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let (certificate, key) = Pki::new(dir.path()).leaf("server", "DNS:shop.example");
+    let config = literal(&manifest, "panoply.toml")
+        .replace("/tls/tls.crt", &certificate.display().to_string())
+        .replace("/tls/tls.key", &key.display().to_string())
+        .replace("/keys/keys", &dir.path().join("keys").display().to_string());
+    fs::write(dir.path().join("panoply.toml"), &config).unwrap();
+    let secrets = variables(&manifest);
+    let check = |value: &dyn Fn(&str) -> String| {
+        let mut command = support::panoply();
+        command
+            .args(["check", "--state", "state"])
+            .current_dir(dir.path())
+            .envs(secrets.iter().map(|(name, key)| (name, value(key))));
+        command.output().unwrap()
+    };
+    let shipped = |key: &str| {
+        let line = manifest.split_once(&format!("\n  {key}: \"")).unwrap().1;
+        line.split('"').next().unwrap().to_owned()
+    };
+    let keys = support::panoply()
+        .args(["keys", "rotate", "--file", "keys"])
+        .current_dir(dir.path())
+        .output()
+        .unwrap();
+    assert!(keys.status.success(), "{}", text(&keys.stderr));
+    let mut wrong = Verdicts::default();
+    // Nobody's pods share a secret that stands in a manifest that everybody has.
+    let output = check(&shipped);
+    wrong.check(!output.status.success(), || "taken as it is".to_owned());
+    let said = text(&output.stderr);
+    wrong.check(said.contains("openssl rand"), || said.clone());
+    let written = |key: &str| match key {
+        "store-url" => shipped(key),
+        key => format!("{key}-0123456789abcdef"),
+    };
+    let output = check(&written);
+    wrong.check(output.status.success(), || text(&output.stderr));
+    // What the admin listener asks for has to be written, too.
+    let bare = |key: &str| match key {
+        "store-secret" => written(key),
+        key => shipped(key),
+    };
+    let said = text(&check(&bare).stderr);
+    wrong.check(said.contains("admin.token"), || said.clone());
     wrong.settle();
 }

@@ -57,6 +57,17 @@ fn forms_of_an_app_that_compares_origins() {
     let answer = form(&gateway, "https://evil.example");
     wrong.equal("of another site", answer.status, 403);
     wrong.equal("hints", hints(&gateway), 0);
+    drop(gateway);
+
+    // It is written, and the app goes by X-Forwarded-Proto.
+    let gateway = Gateway::setup()
+        .config("[app]\norigin = \"http\"\n")
+        .environment("AWARE", "1")
+        .command(&test_app("unaware.mjs"))
+        .start();
+    wrong.equal("aware", form(&gateway, &gateway.origin).status, 403);
+    let line = { gateway.process }.line_with(&["the app has refused the first form"], PATIENCE);
+    wrong.check(line.contains("take origin"), || line.clone());
     wrong.settle();
 }
 

@@ -28,7 +28,8 @@ pub struct ListenConfig {
     pub proxy_protocol: Vec<String>,
     /// The names by which the app is reached, beside those of the certificates; or `"any"`.
     pub hosts: HostsConfig,
-    /// The one of its names that the site goes by: from the others, clients are sent there.
+    /// The one of its names that the site goes by: from the others, clients are sent there, but for names that a
+    /// `[[route]]` without `path` has to itself.
     pub canonical: Option<String>,
 }
 

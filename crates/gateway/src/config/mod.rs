@@ -6,6 +6,8 @@
 mod app;
 mod audit;
 mod diagnose;
+#[cfg(test)]
+mod documented;
 mod env;
 mod file;
 mod instances;

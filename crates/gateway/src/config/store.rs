@@ -29,6 +29,25 @@ pub struct StoreConfig {
     pub deadline: Option<Span>,
 }
 
+impl StoreConfig {
+    /// What is weaker than it could be because somebody wrote it so, by its key.
+    pub(crate) fn weakenings(&self) -> Vec<(&'static str, &'static str)> {
+        let is_shared = self.url.as_ref().is_some_and(StoreUrl::is_shared);
+        let several = self.nodes.is_some_and(|nodes| nodes.get() > 1);
+        let mut found = Vec::new();
+        if self.url == Some(StoreUrl::Memory) {
+            found.push(("url", "locks and counters end with the process"));
+        }
+        if is_shared && several && self.secret.is_none() {
+            let why = "each node counts under the secret of its own state directory, and so by itself, unless all have \
+                       that file: write `secret` (PANOPLY_STORE_SECRET), the same on all nodes, what \
+                       `openssl rand -hex 32` prints";
+            found.push(("secret", why));
+        }
+        found
+    }
+}
+
 /// A store by its URL.
 ///
 /// ```
@@ -154,6 +173,23 @@ mod tests {
             let url: StoreUrl = url.parse().unwrap();
             assert_eq!(url.to_string(), shown);
             assert!(!format!("{url:?}").contains("pw"), "{url:?}");
+        }
+    }
+
+    #[test]
+    fn nodes_without_a_secret_in_common_are_told_of() {
+        for (written, weak) in [
+            ("url = \"redis://h\"\nnodes = 3", &["secret"][..]),
+            ("url = \"redis://h\"\nnodes = 3\nsecret = \"x\"", &[]),
+            ("url = \"redis://h\"", &[]),
+            ("nodes = 3", &[]),
+            ("url = \"memory:\"", &["url"]),
+        ] {
+            let store: StoreConfig = toml::from_str(written).unwrap();
+            let keys: Vec<_> = { store.weakenings().into_iter() }
+                .map(|(key, _)| key)
+                .collect();
+            assert_eq!(keys, weak, "{written}");
         }
     }
 

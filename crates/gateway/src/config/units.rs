@@ -49,9 +49,21 @@ impl FromStr for Span {
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        humantime::format_duration(self.0).fmt(f)
+        // In days as they are written, and not in months of 30.44 of them.
+        let days = self.0.as_secs() / DAY;
+        let rest = self.0.saturating_sub(Duration::from_secs(days * DAY));
+        if days > 0 {
+            write!(f, "{days}d")?;
+            if rest.is_zero() {
+                return Ok(());
+            }
+            f.write_str(" ")?;
+        }
+        humantime::format_duration(rest).fmt(f)
     }
 }
+
+const DAY: u64 = 24 * 60 * 60;
 
 /// A number of bytes written as text: `"512"`, `"32KiB"`, `"10MB"`, `"1GiB"`.
 ///
@@ -171,6 +183,21 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn days_are_shown_as_they_are_written() {
+        for (written, shown) in [
+            ("1d", "1d"),
+            ("365d", "365d"),
+            ("40d 1s", "40d 1s"),
+            ("36h", "1d 12h"),
+            ("30m", "30m"),
+            ("0s", "0s"),
+        ] {
+            let span: Span = written.parse().unwrap();
+            assert_eq!(span.to_string(), shown);
+        }
+    }
 
     #[test]
     fn nonsense_is_refused() {

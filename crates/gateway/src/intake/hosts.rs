@@ -31,6 +31,8 @@ pub(crate) struct Hosts {
     pub(crate) enforced: bool,
     /// Where the others of its names lead.
     pub(crate) canonical: Option<Box<str>>,
+    /// Those of them that are apps of their own, and lead nowhere.
+    pub(crate) apart: HostNames,
     /// What is in `listen.hosts`.
     pub(crate) listed: Vec<String>,
 }
@@ -71,7 +73,7 @@ impl Hosts {
         if self.has_name(&name) {
             let canonical = self.canonical.as_deref();
             return canonical
-                .filter(|canonical| *canonical != name)
+                .filter(|canonical| *canonical != name && self.apart.fit_name(&name).is_none())
                 .map_or(Standing::Own, Standing::Moved);
         }
         let is_let_in =

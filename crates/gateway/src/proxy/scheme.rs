@@ -39,6 +39,8 @@ pub(crate) struct Asked {
     form: Option<HeaderValue>,
     /// What it asked for, as long as it is open whether the app ever answers that.
     target: Option<PathAndQuery>,
+    /// Whether the app is told its own origin by HTTP.
+    told_http: bool,
 }
 
 impl Asked {
@@ -56,7 +58,16 @@ impl Asked {
             hosts: [request.headers().get(HOST).cloned(), forwarded],
             form: form.flatten(),
             target: target.flatten(),
+            told_http: false,
         })
+    }
+
+    /// The same of an app that is told its own origin by HTTP, as [`tell_by_http`] does.
+    pub(crate) fn of_http(self) -> Self {
+        Self {
+            told_http: true,
+            ..self
+        }
     }
 
     /// Leads by HTTPS who is led to this very host: by HTTP nobody is served there, and a listener of a
@@ -89,14 +100,25 @@ impl Asked {
         let first = (refused || taken) && !settled.swap(true, Ordering::Relaxed);
         if first && refused {
             let origin = String::from_utf8_lossy(origin.as_bytes());
-            tracing::warn!(
-                status = status.as_u16(),
-                %origin,
-                "the app has refused the first form of its own page: if it compares the page's origin with \
-                 http://, by which it is asked itself, have it believe X-Forwarded-Proto \
-                 (SECURE_PROXY_SSL_HEADER in Django, security.allowedDomains in Astro), or below [app] write \
-                 origin = \"http\""
-            );
+            let status = status.as_u16();
+            if self.told_http {
+                tracing::warn!(
+                    status,
+                    %origin,
+                    "the app has refused the first form of its own page, of which it was told that it is of http://: \
+                     an app that believes X-Forwarded-Proto, as gunicorn has its apps do, compares it with https://: \
+                     below [app] take origin = \"http\" away"
+                );
+            } else {
+                tracing::warn!(
+                    status,
+                    %origin,
+                    "the app has refused the first form of its own page: if it compares the page's origin with \
+                     http://, by which it is asked itself, have it believe X-Forwarded-Proto \
+                     (SECURE_PROXY_SSL_HEADER in Django, security.allowedDomains in Astro), or below [app] write \
+                     origin = \"http\""
+                );
+            }
         }
     }
 

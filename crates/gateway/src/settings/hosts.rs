@@ -38,6 +38,13 @@ pub(super) fn hosts(loaded: &Loaded, tls: Option<&Arc<Tls>>) -> Result<Hosts, Co
     };
     if let Some(name) = &config.listen.canonical {
         hosts.canonical = Some(canonical(loaded, &hosts, name)?.into());
+        // An app that has a name to itself is not the site by another name.
+        let whole = { config.route.iter() }.filter(|route| route.prefix().is_empty());
+        let names = whole.flat_map(|route| route.domains.iter().flatten());
+        for name in names.filter(|name| !name.starts_with("*.")) {
+            // One that is wrong is told of where it is checked.
+            let _ = hosts.apart.add(name);
+        }
     }
     Ok(hosts)
 }

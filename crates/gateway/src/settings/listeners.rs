@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use panoply_core::{Networks, Secret};
 
+use super::secrets;
 use crate::admin::is_loopback;
 use crate::config::{ConfigError, Loaded, Origin};
 use crate::proxy_protocol::Senders;
@@ -61,15 +62,19 @@ pub(super) fn admin_token(
 ) -> Result<Option<Secret>, ConfigError> {
     let make = "set it, or PANOPLY_ADMIN_TOKEN, to what `openssl rand -hex 32` prints";
     match (&loaded.config.admin.token, admin) {
-        (Some(token), _) if token.len() < 16 => {
-            let message = format!("admin.token has {} characters", token.len());
-            Err(loaded.error("admin.token", message).with_help(make))
+        (Some(token), _) => {
+            let uncarried = "holds what no header can carry: spaces, or other than ASCII";
+            let is_carried = token.bytes().all(|byte| byte.is_ascii_graphic());
+            let complaint =
+                secrets::complaint(token).or_else(|| (!is_carried).then(|| uncarried.to_owned()));
+            match complaint {
+                Some(complaint) => {
+                    let message = format!("admin.token {complaint}");
+                    Err(loaded.error("admin.token", message).with_help(make))
+                }
+                None => Ok(Some(Secret::new(token.clone().into_bytes()))),
+            }
         }
-        (Some(token), _) if !token.bytes().all(|byte| byte.is_ascii_graphic()) => {
-            let message = "admin.token holds what no header can carry: spaces, or other than ASCII";
-            Err(loaded.error("admin.token", message).with_help(make))
-        }
-        (Some(token), _) => Ok(Some(Secret::new(token.clone().into_bytes()))),
         (None, Some(address)) if !is_loopback(address.ip()) => {
             let message = format!(
                 "admin.listen: other machines reach {address}, and there is no `admin.token`"

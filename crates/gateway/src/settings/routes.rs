@@ -265,11 +265,13 @@ fn unreached(hosts: &Hosts, domain: &str) -> Option<&'static str> {
     let parent = domain.strip_prefix("*.");
     if let Some(canonical) = &hosts.canonical
         && **canonical != *domain
+        && hosts.apart.fit_name(domain).is_none()
         && parent
             .is_none_or(|parent| canonical.split_once('.').map(|(_, above)| above) != Some(parent))
     {
         return Some(
-            "`listen.canonical` leads whoever asks for it elsewhere: take that away, or the name",
+            "`listen.canonical` leads whoever asks for it elsewhere, but for names that a `[[route]]` without `path` \
+             has to itself: give it one, or take the name or `listen.canonical` away",
         );
     }
     let is_known = match parent {

@@ -1,9 +1,9 @@
 // An app that believes no proxy: it takes itself to be asked by HTTP, as it is. It compares where forms come
-// from with that, as React Router and Django do, and leads to it, as Rack and Servlets do.
+// from with that, as React Router and Django do, and leads to it, as Rack and Servlets do. With AWARE it believes one.
 import { createServer } from 'node:http';
 
 const server = createServer((req, res) => {
-  const own = `http://${req.headers.host}`;
+  const own = `${process.env.AWARE ? req.headers['x-forwarded-proto'] : 'http'}://${req.headers.host}`;
   const answer = (status, headers, text = '') => {
     res.writeHead(status, { 'Content-Type': 'text/html; charset=utf-8', ...headers });
     res.end(text);

@@ -118,6 +118,7 @@ fn what_a_trusted_proxy_passes_on_is_what_counts_and_what_the_app_is_told() {
 fn other_names_lead_to_the_canonical_one() {
     let mut hosts = hosts(&["shop.example", "*.shop.example", "198.51.100.7"]);
     hosts.canonical = Some("www.shop.example".into());
+    hosts.apart.add("api.shop.example").unwrap();
     let standing = |hosts: &Hosts, host: &str| match hosts.standing(&request(host, "203.0.113.9")) {
         Standing::Moved(to) => Some(to.to_owned()),
         standing => (standing == Standing::Foreign).then(|| "foreign".to_owned()),
@@ -126,6 +127,7 @@ fn other_names_lead_to_the_canonical_one() {
         ("WWW.shop.example.:8443", None),
         ("shop.example:8443", Some("www.shop.example")),
         ("a.shop.example", Some("www.shop.example")),
+        ("API.shop.example.", None),
         // Whoever looks whether it is well is to be told here.
         ("198.51.100.7", None),
         ("192.0.2.80", None),

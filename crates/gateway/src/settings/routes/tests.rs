@@ -103,7 +103,11 @@ fn what_is_wrong_is_said_with_what_to_write() {
             "nobody can ask for `b.test`",
         ),
         (
-            &format!("{canonical}[[route]]\ndomains = [\"b.test\"]\n{UP}"),
+            &format!("{canonical}[[route]]\ndomains = [\"b.test\"]\npath = \"/x\"\n{UP}"),
+            "`listen.canonical` leads",
+        ),
+        (
+            &format!("{canonical}[[access]]\npath = \"/\"\nallow = []\ndomains = [\"b.test\"]\n"),
             "`listen.canonical` leads",
         ),
         (
@@ -123,12 +127,24 @@ fn what_is_wrong_is_said_with_what_to_write() {
         let error = build(written).map(|_| ()).unwrap_err();
         assert!(error.contains(said), "{written}: {error}");
     }
-    assert!(
-        build(&format!(
-            "{hosts}[[route]]\ndomains = [\"x.c.test\", \"*.c.test\"]\n{UP}"
-        ))
-        .is_ok()
-    );
+}
+
+#[test]
+fn a_name_that_an_app_has_to_itself_is_asked_for() {
+    let hosts = "[listen]\nhosts = [\"a.test\", \"*.c.test\"]\n";
+    let canonical = "[listen]\nhosts = [\"a.test\", \"b.test\"]\ncanonical = \"a.test\"\n";
+    let own = "[[route]]\ndomains = [\"B.test\"]\n";
+    for written in [
+        format!("{hosts}[[route]]\ndomains = [\"x.c.test\", \"*.c.test\"]\n{UP}"),
+        // Beside one that others lead to.
+        format!(
+            "{canonical}[[access]]\npath = \"/\"\nallow = []\ndomains = [\"b.test\"]\n{own}{UP}\
+             [[route]]\ndomains = [\"b.test\"]\npath = \"/x\"\n{UP}"
+        ),
+    ] {
+        let built = build(&written).map(|_| ());
+        assert_eq!(built, Ok(()), "{written}");
+    }
 }
 
 #[test]
