@@ -285,7 +285,7 @@ impl Body for RequestBody {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::io;
     use std::task::Waker;
 
@@ -295,7 +295,7 @@ mod tests {
 
     /// A trailer section of this length and nothing else, which nobody has looked at.
     #[derive(Debug)]
-    struct Trails(usize);
+    pub(crate) struct Trails(pub(crate) usize);
 
     impl Feed for Trails {
         fn poll(&self, _: u64, _: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
