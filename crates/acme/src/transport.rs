@@ -159,9 +159,12 @@ pub(crate) fn endpoint(text: &str) -> Option<Uri> {
     fits.then_some(url)
 }
 
+/// No list of roots comes near it: 16 MiB.
+const MOST_ROOTS: u64 = 16 << 20;
+
 /// The roots in a PEM file.
 pub(crate) fn read_roots(path: &Path) -> Result<RootCertStore, RootsError> {
-    let pem = std::fs::read(path).map_err(|source| RootsError::Read {
+    let pem = panoply_core::read_file(path, MOST_ROOTS).map_err(|source| RootsError::Read {
         path: path.to_owned(),
         source,
     })?;

@@ -10,7 +10,7 @@ use panoply_gateway::{Settings, Surroundings};
 use panoply_headers::HeaderInForce;
 
 use crate::args::SettingArgs;
-use crate::{fail, say, source};
+use crate::{fail, show, source};
 
 /// Prints what is in force, where it came from, and what is weaker than it could be.
 pub(crate) fn run(args: &SettingArgs) -> ExitCode {
@@ -27,10 +27,7 @@ pub(crate) fn run(args: &SettingArgs) -> ExitCode {
     };
     let around = Surroundings::new(&state, Arc::new(SystemClock::new()));
     match source::load(args).and_then(|loaded| report(loaded, &around)) {
-        Ok(report) => {
-            say(report.trim_end());
-            ExitCode::SUCCESS
-        }
+        Ok(report) => show(report.trim_end()),
         Err(error) => fail(error.for_stderr()),
     }
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use panoply_cookies::KeyRing;
 
 use crate::args::{KeysArgs, KeysCommand, SettingArgs};
-use crate::{fail, say, source};
+use crate::{fail, say, show, source};
 
 /// Lists or rotates the keys in their file.
 pub(crate) fn run(args: &KeysArgs) -> ExitCode {
@@ -56,9 +56,8 @@ pub(crate) fn run(args: &KeysArgs) -> ExitCode {
         .unwrap_or_default();
     match args.what {
         KeysCommand::List => {
-            for id in keys.ids() {
-                say(id);
-            }
+            let ids: Vec<_> = keys.ids().map(|id| id.to_string()).collect();
+            return show(ids.join("\n"));
         }
         KeysCommand::Rotate if there => say(format_args!(
             "{}: the new key {newest} seals within 90 seconds, {} open",

@@ -63,6 +63,17 @@ fn say(message: impl std::fmt::Display) {
     let _ = writeln!(std::io::stdout(), "{message}");
 }
 
+/// Prints to standard output all of what was asked for, and fails where there is no room for it: half of it in a file
+/// would be taken for the whole. Whoever has closed it does not want it.
+fn show(text: impl std::fmt::Display) -> ExitCode {
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            fail(format!("error: standard output cannot be written: {error}"))
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}
+
 /// `panoply init`.
 fn write_config(args: InitArgs) -> ExitCode {
     let output = init::Output::from(args.output);

@@ -6,20 +6,14 @@ use std::process::ExitCode;
 use panoply_gateway::{CertificateEntry, ControlError, InstanceEntry, Status};
 
 use crate::args::{HealthArgs, StatusArgs};
-use crate::{blocks, say};
+use crate::{blocks, say, show};
 
 /// Asks the gateway that runs on the state directory how everything stands.
 pub(crate) fn run(args: &StatusArgs) -> ExitCode {
     let control = args.running.control();
     match control.status() {
-        Ok(status) if args.json => {
-            say(serde_json::to_string_pretty(&status).unwrap_or_default());
-            ExitCode::SUCCESS
-        }
-        Ok(status) => {
-            say(text(&status).trim_end());
-            ExitCode::SUCCESS
-        }
+        Ok(status) if args.json => show(serde_json::to_string_pretty(&status).unwrap_or_default()),
+        Ok(status) => show(text(&status).trim_end()),
         Err(error) => blocks::failed(&error),
     }
 }

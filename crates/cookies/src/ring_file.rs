@@ -8,6 +8,9 @@ use std::time::Duration;
 
 use crate::{Error, KeyRing};
 
+/// What is read at most of what is named as one: 1 MiB.
+const MOST: u64 = 1 << 20;
+
 /// How old a half-written file is that no process is at any more.
 const OLD: Duration = Duration::from_secs(10);
 
@@ -61,9 +64,9 @@ impl KeyRing {
     ///
     /// # Errors
     ///
-    /// When it cannot be read, or a key in it is not good.
+    /// When it cannot be read, is a pipe or a device, or longer than 1 MiB, or a key in it is not good.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let text = fs::read_to_string(path);
+        let text = panoply_core::read_text_file(path, MOST);
         let text = text.map_err(|source| file_error(path, "read", source))?;
         Self::from_text(&text)
     }
@@ -144,6 +147,15 @@ fn file_error(path: &Path, doing: &'static str, source: io::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_no_file_is_not_waited_for() {
+        for open in [KeyRing::open, KeyRing::open_or_create, KeyRing::rotate_file] {
+            let error = open(Path::new("/dev/zero")).unwrap_err();
+            let cause = std::error::Error::source(&error).unwrap().to_string();
+            assert!(cause.contains("it is no file"), "{cause}");
+        }
+    }
 
     #[test]
     fn made_once_and_rotated() {

@@ -6,6 +6,7 @@ mod client_address;
 mod clock;
 mod connection;
 mod counters;
+mod files;
 mod host;
 mod host_names;
 mod keep_private;
@@ -34,6 +35,7 @@ pub use counters::{
     Action, Block, BlockId, CounterKey, CounterKeys, CounterStore, Decision, Lock, Moment, Op,
     Receipt, Record, Release, Reply, Rule, State, StoreError, Subject,
 };
+pub use files::{read_file, read_text_file};
 pub use host::{is_host, parse_host};
 pub use host_names::{HostName, HostNames};
 pub use keep_private::keep_private;

@@ -293,7 +293,7 @@ pub(crate) fn longer(rest: SizeHint, bytes: usize) -> SizeHint {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::io;
     use std::task::Waker;
 
@@ -303,7 +303,7 @@ mod tests {
 
     /// A trailer section of this length and nothing else, which nobody has looked at.
     #[derive(Debug)]
-    struct Trails(usize);
+    pub(crate) struct Trails(pub(crate) usize);
 
     impl Feed for Trails {
         fn poll(&self, _: u64, _: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {

@@ -134,7 +134,7 @@ impl Server {
         self
     }
 
-    /// Serves until a signal says stop (SIGTERM, SIGINT) or another program has taken over (SIGUSR2, `panoply upgrade`), and what was begun
+    /// Serves until a signal says stop (SIGTERM, SIGINT, SIGQUIT) or another program has taken over (SIGUSR2, `panoply upgrade`), and what was begun
     /// has been answered; on this thread and on others that it starts.
     ///
     /// Started as root it becomes the user that `run.user` names, for which it has to be called before anything else

@@ -6,6 +6,10 @@ use std::io;
 use rustix::process::Signal as Kernel;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+/// What is said to whoever asks for what nginx does at SIGUSR1.
+const NOT_REOPENED: &str = "SIGUSR1 changes nothing: the log goes to standard error, which is not opened again; if that is \
+                            a file, write `copytruncate` in the configuration of logrotate";
+
 /// What a signal asks for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Asked {
@@ -29,6 +33,10 @@ impl Asked {
 pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    /// `Ctrl-\`, and how nginx and its image are stopped.
+    quit: Signal,
+    /// Which has nginx open its log again, and would end this process.
+    user_1: Signal,
     /// None where it is nothing to this process.
     hangup: Option<Signal>,
     user_2: Signal,
@@ -54,6 +62,8 @@ impl Signals {
             },
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
+            user_1: signal(SignalKind::user_defined1())?,
             hangup: hangup.transpose()?,
             _too_large: signal(SignalKind::from_raw(Kernel::XFSZ.as_raw()))?,
             // As nginx.
@@ -62,11 +72,18 @@ impl Signals {
     }
 
     pub(crate) async fn next(&mut self) -> Asked {
-        tokio::select! {
-            _ = self.terminate.recv() => Asked::Stop,
-            _ = self.interrupt.recv() => Asked::Stop,
-            () = received(self.hangup.as_mut()) => self.hung_up,
-            _ = self.user_2.recv() => Asked::Upgrade,
+        loop {
+            return tokio::select! {
+                _ = self.terminate.recv() => Asked::Stop,
+                _ = self.interrupt.recv() => Asked::Stop,
+                _ = self.quit.recv() => Asked::Stop,
+                () = received(self.hangup.as_mut()) => self.hung_up,
+                _ = self.user_2.recv() => Asked::Upgrade,
+                _ = self.user_1.recv() => {
+                    tracing::warn!("{NOT_REOPENED}");
+                    continue;
+                }
+            };
         }
     }
 
@@ -109,7 +126,23 @@ fn ignores(status: &str, signal: Kernel) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use rustix::process::{getpid, kill_process};
+
     use super::*;
+
+    #[test]
+    fn what_nginx_is_stopped_by_stops_and_what_opens_its_log_again_does_not() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        runtime.unwrap().block_on(async {
+            let mut signals = Signals::new(true).unwrap();
+            // It would have ended this process.
+            kill_process(getpid(), Kernel::USR1).unwrap();
+            kill_process(getpid(), Kernel::QUIT).unwrap();
+            assert!(matches!(signals.next().await, Asked::Stop));
+        });
+    }
 
     #[test]
     fn what_is_ignored_is_read_off_the_status() {

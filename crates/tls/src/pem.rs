@@ -1,10 +1,9 @@
 //! Reads PEM files, and says what is wrong with those that are not right.
 
-use std::fs::File;
-use std::io::Read as _;
+use std::io::ErrorKind;
 use std::sync::Arc;
 
-use panoply_core::CertificateSource;
+use panoply_core::{CertificateSource, read_file};
 use rustls::InconsistentKeys;
 use rustls::crypto::CryptoProvider;
 use rustls::sign::CertifiedKey;
@@ -26,20 +25,15 @@ const PRIVATE_KEY: &str = "PRIVATE KEY";
 
 /// Reads a whole file of at most [`MAX_LEN`] bytes.
 pub(crate) fn read(at: &At) -> Result<Zeroizing<Vec<u8>>, Error> {
-    // A pipe or a terminal would be waited for, by whoever reads this and by all who wait for that.
-    let found = std::fs::metadata(at.path()).map_err(at.io("read"))?;
-    if !found.is_file() {
-        return Err(Error::NotAFile { at: at.clone() });
-    }
-    let file = File::open(at.path()).map_err(at.io("read"))?;
-    let mut content = Zeroizing::new(Vec::new());
-    file.take(MAX_LEN + 1)
-        .read_to_end(&mut content)
-        .map_err(at.io("read"))?;
-    if content.len() as u64 > MAX_LEN {
-        return Err(Error::TooLarge { at: at.clone() });
-    }
-    Ok(content)
+    let content = read_file(at.path(), MAX_LEN);
+    content.map(Zeroizing::new).map_err(|error| {
+        let at = at.clone();
+        match error.kind() {
+            ErrorKind::IsADirectory | ErrorKind::InvalidInput => Error::NotAFile { at },
+            ErrorKind::FileTooLarge => Error::TooLarge { at },
+            _ => at.io("read")(error),
+        }
+    })
 }
 
 /// What files hold, each.

@@ -63,7 +63,9 @@ pub(crate) fn config(
         .map_err(Error::Rustls)?
         .with_client_cert_verifier(verifier)
         .with_cert_resolver(resolver);
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    // Who offers HTTP/1.0 alone, as `curl -0` does, would be turned away with an alert (RFC 7301 §3.2).
+    let protocols: [&[u8]; 3] = [b"h2", b"http/1.1", b"http/1.0"];
+    config.alpn_protocols = protocols.map(<[u8]>::to_vec).into();
     let terms = clients.map_or_else(Vec::new, Clients::terms);
     config.ticketer = parts.tickets.bound(terms, Arc::clone(&parts.clock));
     // Tickets hold the whole state; a cache would be one more lock that all workers share.

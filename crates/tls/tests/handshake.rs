@@ -78,6 +78,24 @@ fn speaks_tls_1_2_with_old_groups_and_http_1_1() {
 }
 
 #[test]
+fn who_offers_http_1_0_alone_is_served_and_nobody_else_gets_it() {
+    let (state, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
+    let tls = local(state.path(), &clock, TlsConfig::new());
+    let ca = tls.ca_certificate().unwrap();
+    for (offered, spoken) in [
+        (&["http/1.0"][..], "http/1.0"),
+        (&["http/1.0", "http/1.1"], "http/1.1"),
+        (&["http/1.0", "http/1.1", "h2"], "h2"),
+    ] {
+        let mut client = client(ca, &clock);
+        let offered = offered.iter().map(|name| name.as_bytes().to_vec());
+        client.alpn_protocols = offered.collect();
+        let (one, _) = shake(&tls, &Arc::new(client), "localhost").unwrap();
+        assert_eq!(one.alpn_protocol(), Some(spoken.as_bytes()));
+    }
+}
+
+#[test]
 fn modern_refuses_tls_1_2() {
     let (state, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
     let tls = local(

@@ -77,10 +77,22 @@ fn each_shell_has_its_own_and_the_one_in_use_is_known() {
 
 #[test]
 fn what_cannot_be_written_is_told() {
-    let full = std::fs::File::options().write(true).open("/dev/full");
-    let mut command = panoply();
-    command.args(["completions", "bash"]).stdout(full.unwrap());
-    let output = command.output().unwrap();
-    assert_eq!(output.status.code(), Some(2));
-    assert!(!output.stderr.is_empty());
+    let folder = tempfile::tempdir().unwrap();
+    let keys = folder.path().join("keys");
+    let keys = keys.to_str().unwrap();
+    let made = panoply().args(["keys", "rotate", "--file", keys]).output();
+    assert!(made.unwrap().status.success());
+    for arguments in [
+        &["completions", "bash"][..],
+        &["check"],
+        &["keys", "list", "--file", keys],
+    ] {
+        let full = std::fs::File::options().write(true).open("/dev/full");
+        let mut command = panoply();
+        command.args(arguments).stdout(full.unwrap());
+        let output = command.current_dir(folder.path()).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let said = text(&output.stderr);
+        assert!(said.contains("cannot be written"), "{arguments:?}: {said}");
+    }
 }

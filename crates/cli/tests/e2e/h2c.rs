@@ -119,6 +119,9 @@ fn trailers_bodies_and_broken_answers() {
 
         let head = curl(&gateway.ca(), &[version, "--head", &gateway.url("/x")]);
         wrong.equal("HEAD", head.status, 200);
+        let nothing = curl(&gateway.ca(), &[version, &gateway.url("/nothing")]);
+        wrong.equal("204", nothing.status, 204);
+        wrong.equal("its length", nothing.header("content-length"), None);
 
         let file = gateway.dir.path().join("large");
         std::fs::write(&file, b"panoply ".repeat(2_000_000)).unwrap();

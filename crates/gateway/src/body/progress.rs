@@ -13,6 +13,8 @@ pub(crate) struct Progress {
     pub(super) frames: Cell<u64>,
     pub(super) ended: Cell<bool>,
     pub(super) waits: Cell<bool>,
+    /// How far it was when that was last looked at, and when it was seen to have moved.
+    seen: Cell<((u64, bool), Duration)>,
     pub(super) password: Cell<Glance>,
     /// When it went to the app: when all of it had, or, as long as that is not so, when it began.
     pub(super) sent: Cell<Option<(Duration, bool)>>,
@@ -76,6 +78,12 @@ impl Progress {
         self.instance.get()
     }
 
+    /// All of it has passed.
+    #[cfg(test)]
+    pub(crate) fn ended(&self) {
+        self.ended.set(true);
+    }
+
     /// How long it has, if at all.
     pub(crate) fn waited(&self) -> Option<Duration> {
         self.waited.get()
@@ -84,6 +92,24 @@ impl Progress {
     /// Nobody waits for the client any longer.
     pub(crate) fn give_up(&self) {
         self.fault.set(Some(Fault::Stalled));
+    }
+
+    /// Notes the time if some of it has passed since this was last called.
+    pub(crate) fn look(&self, now: Duration) {
+        let mark = self.mark();
+        if self.seen.get().0 != mark {
+            self.seen.set((mark, now));
+        }
+    }
+
+    /// It is waited for an answer from now on, whatever has moved before.
+    pub(crate) fn wait_from(&self, now: Duration) {
+        self.seen.set((self.mark(), now));
+    }
+
+    /// When it last moved, or was begun to be waited for.
+    pub(crate) fn moved(&self) -> Duration {
+        self.seen.get().1
     }
 
     /// A number that grows as the body passes, and whether all of it has.

@@ -1,6 +1,7 @@
 //! `[pages]`: what refusals look like.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use http::StatusCode;
@@ -136,15 +137,15 @@ fn page(status: &str, path: &Path) -> Result<(StatusCode, String), String> {
 }
 
 fn read(path: &Path) -> Result<String, String> {
-    let cannot = |error| format!("{} cannot be read: {error}", path.display());
-    let size = std::fs::metadata(path).map_err(cannot)?.len();
-    if size > MOST {
-        return Err(format!(
-            "{} has {size} bytes; 256 KiB is the most",
-            path.display()
-        ));
-    }
-    std::fs::read_to_string(path).map_err(cannot)
+    panoply_core::read_text_file(path, MOST).map_err(|error| match error.kind() {
+        ErrorKind::FileTooLarge => {
+            format!(
+                "{} is larger than 256 KiB, which is the most",
+                path.display()
+            )
+        }
+        _ => format!("{} cannot be read: {error}", path.display()),
+    })
 }
 
 #[cfg(test)]
@@ -152,6 +153,25 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    #[test]
+    fn what_is_no_page_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("429.html");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR).unwrap();
+        let long = folder.path().join("503.html");
+        std::fs::write(&long, "x".repeat((256 << 10) + 1)).unwrap();
+        for (page, said) in [(&pipe, "it is no file"), (&long, "larger than 256 KiB")] {
+            let error = page_of(page).unwrap_err();
+            assert!(error.contains(said), "{error}");
+        }
+        std::fs::write(&long, "x".repeat(256 << 10)).unwrap();
+        assert!(page_of(&long).is_ok());
+    }
+
+    fn page_of(path: &Path) -> Result<(StatusCode, String), String> {
+        page("429", path)
+    }
 
     #[test]
     fn a_page_that_no_refusal_shows_is_told_of() {

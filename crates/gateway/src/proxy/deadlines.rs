@@ -82,6 +82,11 @@ impl Deadline {
         false
     }
 
+    /// The time of the last sweep.
+    pub(super) fn now(&self) -> Duration {
+        self.of.now()
+    }
+
     /// Begins anew.
     pub(super) fn renew(&self, limit: Duration) {
         let until = self.of.after(limit);

@@ -44,6 +44,10 @@ pub(super) async fn exchange(
         return Err(Failure::Unasked);
     }
     headers::to_client(answer.headers_mut());
+    if answer.status() == StatusCode::NO_CONTENT {
+        // Some clients break off over it (RFC 9110 §8.6).
+        answer.headers_mut().remove(header::CONTENT_LENGTH);
+    }
     Ok(answer.map(|body| {
         let turn = Some(turn).filter(|_| !body.is_end_stream());
         AppBody::http2(body, turn)

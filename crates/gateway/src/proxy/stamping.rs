@@ -16,6 +16,14 @@ use super::Failure;
 use crate::body::{AppBody, ResponseBody};
 use crate::nonce::Stamped;
 
+/// What says how the bytes add up that the app has sent (RFC 9530, and what was before it).
+const DIGESTS: [HeaderName; 4] = [
+    HeaderName::from_static("content-digest"),
+    HeaderName::from_static("repr-digest"),
+    HeaderName::from_static("digest"),
+    HeaderName::from_static("content-md5"),
+];
+
 const FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
 /// What the names of films, music and large files end in.
@@ -84,7 +92,7 @@ pub(crate) fn stamped(
     }
     if kind == Kind::Page {
         // A page with a nonce is another page each time: it must not be revalidated as the same.
-        for name in [ETAG, LAST_MODIFIED, ACCEPT_RANGES] {
+        for name in [ETAG, LAST_MODIFIED, ACCEPT_RANGES].iter().chain(&DIGESTS) {
             parts.headers.remove(name);
         }
     }
@@ -200,6 +208,19 @@ mod tests {
                 "{media}"
             );
             assert!(!headers.contains_key(ETAG), "{media}");
+        }
+    }
+
+    #[test]
+    fn a_page_says_nothing_of_the_bytes_that_the_app_has_sent() {
+        let digests = ["content-md5", "digest", "content-digest", "repr-digest"];
+        for (media, passes) in [("text/html", false), ("image/png", true)] {
+            let mut pairs = vec![("content-type", media)];
+            pairs.extend(digests.map(|name| (name, "sha-256=:AAAA:")));
+            let (headers, _) = passed(&pairs, None);
+            for name in digests {
+                assert_eq!(headers.contains_key(name), passes, "{media}: {name}");
+            }
         }
     }
 

@@ -15,6 +15,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::rt::Executor;
 
+use super::deadlines::Deadlines;
 use super::http1::Patience;
 use crate::body::{Progress, Refused, RequestBody};
 
@@ -38,6 +39,7 @@ impl<F: Future + 'static> Executor<F> for Tasks {
 #[derive(Debug)]
 pub(super) struct Upload {
     progress: Rc<Progress>,
+    deadlines: Rc<Deadlines>,
     /// How long it may stand still once it is answered; nothing once it has a task.
     patience: RefCell<Option<Patience>>,
     answered: Cell<bool>,
@@ -88,6 +90,7 @@ impl Outgoing {
         let upload = (!body.is_end_stream()).then(|| {
             Rc::new(Upload {
                 progress: body.progress(),
+                deadlines: Rc::clone(&patience.deadlines),
                 patience: RefCell::new(Some(patience)),
                 answered: Cell::new(false),
                 task: RefCell::default(),
@@ -126,7 +129,12 @@ impl Body for Outgoing {
             // It has no task yet: that is the next one.
             this.tasks.0.replace(Some(Rc::clone(upload)));
         }
-        Pin::new(&mut this.body).poll_frame(cx)
+        let polled = Pin::new(&mut this.body).poll_frame(cx);
+        if let Some(upload) = &this.upload {
+            // Whoever waits for the answer does not see it pass.
+            upload.progress.look(upload.deadlines.now());
+        }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
@@ -135,5 +143,33 @@ impl Body for Outgoing {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::body::Source;
+    use crate::body::tests::Trails;
+
+    #[test]
+    fn whoever_waits_for_the_answer_knows_when_it_moved() {
+        let deadlines = Rc::<Deadlines>::default();
+        let patience = Patience {
+            deadlines: Rc::clone(&deadlines),
+            going_on: Rc::default(),
+            limit: Duration::ZERO,
+        };
+        let body = RequestBody::new(Source::http1(Rc::new(Trails(4)), 1), 2);
+        let progress = body.progress();
+        let mut outgoing = Outgoing::new(body, &Tasks::default(), patience);
+        for at in [3, 5].map(Duration::from_secs) {
+            deadlines.sweep(at);
+            let cx = &mut Context::from_waker(Waker::noop());
+            assert!(Pin::new(&mut outgoing).poll_frame(cx).is_ready());
+            assert_eq!(progress.moved(), at);
+        }
     }
 }

@@ -12,6 +12,9 @@ const EXAMPLE: &str = "what `panoply password NAME` or `htpasswd -nB NAME` makes
 /// The longest password that bcrypt reads whole: 72 bytes. What is longer would be let in by its beginning.
 const LONGEST: usize = 72;
 
+/// What is read at most of a file of users, some 200,000 of them: 16 MiB.
+const MOST: u64 = 16 << 20;
+
 /// The costs that are taken: 2^4 rounds are a test's, and beyond 2^16 a check takes seconds.
 const COSTS: std::ops::RangeInclusive<u32> = 4..=16;
 
@@ -44,7 +47,7 @@ impl Users {
         let shown = path.display().to_string();
         let is_line = shown.contains(|c: char| c == ':' || c.is_control());
         let shown = if is_line { "…" } else { &*shown };
-        let text = std::fs::read_to_string(path)
+        let text = panoply_core::read_text_file(path, MOST)
             .map_err(|error| wrong(format!("is `{shown}`, which cannot be read ({error})")))?;
         // Editors of Windows begin a file with it.
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
@@ -285,6 +288,12 @@ mod tests {
         for wrong in [String::new(), "x".repeat(LONGEST + 1)] {
             assert!(hash_password(&wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_waited_for() {
+        let error = read_missing(Path::new("/dev/zero"));
+        assert!(error.contains("cannot be read (it is no file"), "{error}");
     }
 
     fn read_missing(path: &Path) -> String {

@@ -29,6 +29,10 @@ server.on('stream', (stream, headers) => {
       stream.respond({ ':status': 200, 'content-length': Number(argument) });
       Readable.from(blocks(Number(argument))).pipe(stream);
       break;
+    case 'nothing':
+      // No body has a length; some frameworks say one all the same.
+      stream.respond({ ':status': 204, 'content-length': 5 });
+      break;
     case 'hash': {
       const hash = createHash('sha256');
       stream.on('data', (data) => hash.update(data));

@@ -104,9 +104,8 @@ impl Head {
             map.insert(UPGRADE, protocol);
             map.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         }
-        let without = *method == Method::HEAD
-            || switching
-            || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let bodiless = switching || status == StatusCode::NO_CONTENT;
+        let without = bodiless || *method == Method::HEAD || status == StatusCode::NOT_MODIFIED;
         let extent = if without {
             Extent::Sized(0)
         } else if lines.coding != Coding::None {
@@ -114,14 +113,13 @@ impl Head {
         } else {
             lines.length.map_or(Extent::Close, Extent::Sized)
         };
-        if lines.coding != Coding::None {
-            // A length beside chunks is none (RFC 9112 §6.3).
+        // A length beside chunks is none (RFC 9112 §6.3), and some clients of HTTP/2 break off over one that is said
+        // of no body at all (RFC 9110 §8.6).
+        let is_sized = lines.coding == Coding::None && !bodiless;
+        if !is_sized {
             map.remove(CONTENT_LENGTH);
         }
-        if let Some(length) = lines
-            .length
-            .filter(|_| lines.folded && lines.coding == Coding::None)
-        {
+        if let Some(length) = lines.length.filter(|_| lines.folded && is_sized) {
             map.insert(CONTENT_LENGTH, HeaderValue::from(length));
         }
         let reason = parsed

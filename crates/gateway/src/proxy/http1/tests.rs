@@ -65,6 +65,28 @@ fn where_a_body_ends_and_whether_the_connection_lasts() {
         let text = format!("HTTP/1.1 {without}\r\nContent-Length: 5\r\n\r\n");
         assert_eq!(ok(&text).0, Extent::Sized(0));
     }
+    // Of what is not sent a 304 may say how long it is, and nothing else (RFC 9110 §8.6).
+    for (status, lengths) in [
+        (
+            "204 No Content",
+            ["5", "0", "5, 5"].map(|length| (length, None)),
+        ),
+        (
+            "101 Switching Protocols",
+            ["5", "0", "5, 5"].map(|length| (length, None)),
+        ),
+        (
+            "304 Not Modified",
+            [("5", Some("5")), ("0", Some("0")), ("5, 5", Some("5"))],
+        ),
+    ] {
+        for (length, passed) in lengths {
+            let text = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n");
+            let headers = head(&text).unwrap().headers;
+            let found = headers.get("content-length");
+            assert_eq!(found.map(|value| value.to_str().unwrap()), passed, "{text}");
+        }
+    }
     let mut bytes = BytesMut::from("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
     let head = take(&mut bytes, &Method::HEAD).unwrap().unwrap();
     assert_eq!(head.extent, Extent::Sized(0));

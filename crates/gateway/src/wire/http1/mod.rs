@@ -39,8 +39,9 @@ use crate::http1::Queue;
 use crate::intake::{Astray, Late};
 use crate::worker::Answer;
 
-/// What is taken at most of a client that has been answered, before its connection is closed: 4 MiB.
-const MOST_LINGERED: usize = 4 << 20;
+/// What is taken at most of a client that has been answered, before its connection is closed: 64 MiB, which is thrown
+/// away as it comes. Clients that send all before they read (Python's `http.client`) would lose the answer.
+const MOST_LINGERED: usize = 64 << 20;
 
 /// A connection that is closed with this, whoever else has a share in it.
 struct Open<T: AsyncRead + AsyncWrite + Unpin>(Rc<Inlet<T>>);

@@ -11,6 +11,7 @@ use bytes::BytesMut;
 use http::StatusCode;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
+use super::finish;
 use super::head::{Bounds, PARSED, take};
 use super::inlet::{BLOCK, Block, Feed as _, Inlet};
 use super::replay::{Stop, replay};
@@ -442,6 +443,28 @@ fn a_little_that_nobody_reads_is_thrown_away() {
                 whole,
                 "nobody knows how much comes: {rest:?}"
             );
+        }
+    });
+}
+
+#[test]
+fn who_sends_all_before_he_reads_has_an_early_answer_all_the_same() {
+    alone(async {
+        for (mebibytes, whole) in [(30, true), (64, true), (65, false)] {
+            let (mut client, inlet) = connected();
+            let sends = async {
+                let block = vec![0; 1 << 20];
+                for _ in 0..mebibytes {
+                    client.write_all(&block).await?;
+                }
+                client.shutdown().await
+            };
+            let lingers = async {
+                finish(&inlet).await.unwrap();
+                inlet.close();
+            };
+            let (sent, ()) = tokio::join!(sends, lingers);
+            assert_eq!(sent.is_ok(), whole, "{mebibytes} MiB");
         }
     });
 }
