@@ -15,6 +15,15 @@ const MOST: usize = 4;
 
 const EACH: usize = 24;
 
+/// How many seconds a node's clock may be ahead of another's. What is further ahead was made while a clock was wrong, and
+/// would be good until long after it was put right.
+const AHEAD: u64 = 300;
+
+/// Whether what was made at `at` cannot have been, at `now`.
+pub(super) const fn is_ahead(at: u64, now: u64) -> bool {
+    at > now.saturating_add(AHEAD)
+}
+
 /// How a pass stands for one who shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Standing {
@@ -48,7 +57,8 @@ impl Pass {
     /// How it stands for a client of this network at `now`, in seconds since 1970, if it is good for `lasts`.
     pub(super) fn standing(&self, network: IpAddr, now: u64, lasts: Duration) -> Standing {
         let network = wide(network);
-        let own = self.0.iter().find(|(own, _)| *own == network);
+        let is_own = |(own, at): &&(Ipv6Addr, u64)| *own == network && !is_ahead(*at, now);
+        let own = self.0.iter().find(is_own);
         match own.map(|(_, at)| now.saturating_sub(*at)) {
             Some(age) if age * 2 < lasts.as_secs() => Standing::Good,
             Some(age) if age < lasts.as_secs() => Standing::Aged,
@@ -62,8 +72,11 @@ impl Pass {
         let network = wide(network);
         let (own, others): (SmallVec<[_; MOST]>, SmallVec<[_; MOST]>) =
             { self.0.iter().copied() }.partition(|(of, _)| *of == network);
-        let since = own.iter().fold(at, |at, (_, own)| at.max(*own));
-        let is_good = |(_, other): &(Ipv6Addr, u64)| at.saturating_sub(*other) < lasts.as_secs();
+        let own = own.into_iter().map(|(_, own)| own);
+        let since = own.filter(|own| !is_ahead(*own, at)).fold(at, u64::max);
+        let is_good = |(_, other): &(Ipv6Addr, u64)| {
+            at.saturating_sub(*other) < lasts.as_secs() && !is_ahead(*other, at)
+        };
         let others = others.into_iter().filter(is_good);
         let all = std::iter::once((network, since)).chain(others);
         Self(all.take(MOST).collect())
@@ -113,6 +126,11 @@ mod tests {
         );
         // Another node's clock may be behind.
         assert_eq!(pass.standing(away, 1000, LASTS), Standing::Good);
+        // No clock of a node is so far behind: the pass was made by one that was ahead, and is not good until then.
+        assert_eq!(pass.standing(away, 1040 - 301, LASTS), Standing::None);
+        let anew = pass.with(away, 700, LASTS);
+        assert_eq!((anew.ends(LASTS), anew.to_bytes().len()), (1100, 2 * EACH));
+        assert_eq!(pass.with(away, 600, LASTS).ends(LASTS), 700);
         // A shorter time that was set since holds for those that are there.
         let short = Duration::from_secs(10);
         assert_eq!(pass.standing(away, 1050, short), Standing::None);

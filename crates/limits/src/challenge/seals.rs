@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use panoply_cookies::{KeyRing, Sealer};
 use panoply_core::Clock;
 
-use super::pass::{Pass, wide};
+use super::pass::{Pass, is_ahead, wide};
 use super::solution::Solution;
 
 /// Seals and opens.
@@ -74,7 +74,7 @@ impl Seals {
         let (bits, rest) = opened.value.split_last()?;
         let (network, at) = rest.split_first_chunk::<16>()?;
         let at = u64::from_be_bytes(at.try_into().ok()?);
-        let is_own = *network == wide(caller.network).octets();
+        let is_own = *network == wide(caller.network).octets() && !is_ahead(at, self.now());
         (is_own && *bits >= least && solution.solves(*bits)).then_some(at)
     }
 

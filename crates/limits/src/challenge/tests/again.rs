@@ -108,3 +108,29 @@ async fn a_page_of_the_site_s_own_is_one_that_solves_the_task() {
     let pass = site.pass(&get("/")).await;
     assert_eq!(site.status(get("/").pass(&pass)).await, 200);
 }
+
+#[tokio::test]
+async fn what_a_clock_dated_that_was_ahead_is_not_good_until_then() {
+    let ahead = Site::always();
+    // A node with the same keys, and the same node once its clock is put right.
+    let config = ChallengeConfig::new().paths(["/"]).work(4);
+    let right = Site::always();
+    let clock = Arc::new(right.clock.clone());
+    let layer = ChallengeLayer::new(&config, &ahead.keys, clock).unwrap();
+    let right = Site { layer, ..right };
+    ahead.clock.advance(Duration::from_mins(5));
+    let a_little = ahead.pass(&get("/")).await;
+    assert_eq!(right.status(get("/").pass(&a_little)).await, 200);
+
+    ahead.clock.advance(Duration::from_hours(300 * 24));
+    let pass = ahead.pass(&get("/")).await;
+    let solution = ahead.solved(&get("/")).await;
+    assert_eq!(ahead.status(get("/").pass(&pass)).await, 200);
+    assert_eq!(right.status(get("/").pass(&pass)).await, 403);
+    assert_eq!(right.send(&get("/"), &solution).await.status(), 403);
+    // Solved anew, it is good for as long as any.
+    let solution = right.solved(&get("/")).await;
+    let anew = right.send(&get("/").pass(&pass), &solution).await;
+    assert_eq!(lasts(&anew), 43_200);
+    assert_eq!(right.status(get("/").pass(&cookie(&anew))).await, 200);
+}
