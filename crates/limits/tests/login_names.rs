@@ -214,7 +214,7 @@ async fn what_is_of_one_realm_counts_once() {
     assert_eq!(guesses(&site(), by_address, "one=x&two=bea").await, 10);
 }
 
-/// One on trial that is full, and refuses nobody, has not counted what the other has counted for both.
+/// One on trial counts for itself alone: that it is full, and would lock, is nothing to the other.
 #[tokio::test]
 async fn one_that_is_tried_out_takes_no_attempt_from_the_strict_one_of_its_realm() {
     let strict = || {
@@ -235,9 +235,16 @@ async fn one_that_is_tried_out_takes_no_attempt_from_the_strict_one_of_its_realm
             for _ in 0..20 {
                 status(&site, asks, 1, "one=ada").await;
             }
-            // As long as both count, one may be two.
-            assert!(matches!(site.tried(), 9..=10), "{asks:?}");
+            assert_eq!(site.tried(), 10, "{asks:?}");
         }
+        // Nor is anybody locked there whom only the one on trial has seen.
+        let site = site(logins);
+        for _ in 0..20 {
+            status(&site, ("/login", &["b.test"], None), 1, "one=ada").await;
+        }
+        assert_eq!(site.tried(), 20);
+        let asks = ("/login", &["a.test"][..], None);
+        assert_eq!(guesses(&site, asks, "one=ada").await, 10);
     }
 }
 

@@ -272,7 +272,8 @@ impl LoginConfig {
         self
     }
 
-    /// Only logs what would have been refused.
+    /// Only logs what would have been refused. It counts by itself, whatever its [`realm`](Self::realm): nobody is refused
+    /// by another login for what this one has counted, nor by this one, once it holds, for what it was tried out with.
     #[must_use]
     pub const fn danger_dry_run(mut self, dry_run: bool) -> Self {
         self.dry_run = dry_run;
@@ -386,7 +387,11 @@ impl LoginConfig {
             away: Outage::default(),
             tried: Tried::default(),
         };
-        let guard = LoginGuard::new(store, secret, rules, realm)?;
+        let guard = if self.dry_run {
+            LoginGuard::tried_out(store, secret, rules, realm)?
+        } else {
+            LoginGuard::new(store, secret, rules, realm)?
+        };
         Ok(LoginLayer::new(guard, settings))
     }
 }

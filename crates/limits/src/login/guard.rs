@@ -30,6 +30,8 @@ pub(super) struct Inner {
     pub(super) seal: DeviceSeal,
     pub(super) rules: LoginRules,
     realm: String,
+    /// Under what it counts: its realm, but for one that is only tried out.
+    counts_in: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,13 +61,37 @@ impl LoginGuard {
         rules: LoginRules,
         realm: impl Into<String>,
     ) -> Result<Self, Error> {
+        let realm = realm.into();
+        let counts_in = realm.clone();
+        Self::counting(store, secret, rules, (realm, counts_in))
+    }
+
+    /// One that is only tried out. It counts by itself, or it would lock out whom it should only tell of, at the other
+    /// logins of its realm. Their devices are known to it.
+    pub(super) fn tried_out(
+        store: Arc<dyn CounterStore>,
+        secret: &Secret,
+        rules: LoginRules,
+        realm: String,
+    ) -> Result<Self, Error> {
+        let counts_in = format!("{realm} tried out");
+        Self::counting(store, secret, rules, (realm, counts_in))
+    }
+
+    fn counting(
+        store: Arc<dyn CounterStore>,
+        secret: &Secret,
+        rules: LoginRules,
+        (realm, counts_in): (String, String),
+    ) -> Result<Self, Error> {
         let (keys, seal) = super::device::derive(secret)?;
         Ok(Self(Arc::new(Inner {
             store,
             keys,
             seal,
             rules,
-            realm: realm.into(),
+            realm,
+            counts_in,
         })))
     }
 
@@ -76,7 +102,7 @@ impl LoginGuard {
 
     /// Whether what it counts of a user is what the other counts of that one, too.
     pub(super) fn counts_with(&self, other: &Self) -> bool {
-        self.0.realm == other.0.realm && Arc::ptr_eq(&self.0.store, &other.0.store)
+        self.0.counts_in == other.0.counts_in && Arc::ptr_eq(&self.0.store, &other.0.store)
     }
 
     /// Reserves an attempt of `user` from `client`.
@@ -218,7 +244,7 @@ impl LoginGuard {
     }
 
     pub(super) fn key(&self, which: Which, parts: &[&[u8]]) -> CounterKey {
-        let realm = self.0.realm.as_bytes();
+        let realm = self.0.counts_in.as_bytes();
         let parts: SmallVec<[&[u8]; 4]> = std::iter::once(realm)
             .chain(parts.iter().copied())
             .collect();

@@ -75,10 +75,9 @@ pub(super) async fn reserve(
         let Some(one) = others.first_mut() else {
             break;
         };
-        // What several have in common counts once, by the last of them, and each may refuse it. One that refuses nobody may
-        // not count either.
+        // What several have in common counts once, by the last of them, and each may refuse it.
         for other in before {
-            if !one.settings.dry_run && other.guard.counts_with(&one.guard) {
+            if other.guard.counts_with(&one.guard) {
                 let same = |attempt: &mut Attempt| attempt.who().users() == claim.users();
                 give_back(other.attempt.take_if(same)).await;
             }
