@@ -7,7 +7,7 @@ use panoply_core::{Action, CounterKey, Decision, Moment, Op, State};
 use smallvec::SmallVec;
 
 /// What was refused a moment ago is refused again without asking, so that whoever goes on against a
-/// lock costs the store next to nothing.
+/// lock costs the store next to nothing; and whoever is locked there stays so while the store is away.
 #[derive(Debug)]
 pub(super) struct Known {
     slots: Box<[Mutex<Option<Refused>>]>,
@@ -21,6 +21,8 @@ struct Refused {
     /// When it was told and until when it is believed, by the clock of this process.
     at: Duration,
     until: Duration,
+    /// When its lock ends, where it is one; nobody can ask meanwhile whether it was released.
+    locked_until: Duration,
 }
 
 /// How long it is believed: no longer than somebody waits who was released on another node.
@@ -39,10 +41,24 @@ impl Known {
 
     /// The refusal of one of `ops`, if it is known at `now`.
     pub(super) fn refusal(&self, ops: &[Op<'_>], now: Duration) -> Option<Decision> {
+        self.until(|refused| refused.until, ops, now)
+    }
+
+    /// The refusal by a lock that the store made, which it is not asked about as it is away.
+    pub(super) fn lock(&self, ops: &[Op<'_>], now: Duration) -> Option<Decision> {
+        self.until(|refused| refused.locked_until, ops, now)
+    }
+
+    fn until(
+        &self,
+        end: impl Fn(&Refused) -> Duration,
+        ops: &[Op<'_>],
+        now: Duration,
+    ) -> Option<Decision> {
         let reserves = |op: &&Op<'_>| matches!(op.action, Action::Reserve { .. });
         let (key, refused) = ops.iter().filter(reserves).find_map(|op| {
             let known = (*self.slot(op.key)?)?;
-            (known.key == op.key && now < known.until).then_some((op.key, known))
+            (known.key == op.key && now < end(&known)).then_some((op.key, known))
         })?;
         let state = |op: &Op<'_>| {
             if op.key == key {
@@ -59,7 +75,8 @@ impl Known {
     /// Takes note of a decision that was made at `now`.
     pub(super) fn note(&self, ops: &[Op<'_>], decision: &Decision, now: Duration) {
         if decision.is_granted() {
-            return;
+            // A lock that was known may have been released on another node.
+            return self.forget(ops);
         }
         for (op, state) in ops.iter().zip(decision.states()) {
             let Action::Reserve { member, .. } = op.action else {
@@ -70,7 +87,9 @@ impl Known {
             if state.allowed || !(state.locked || stays) {
                 continue;
             }
-            let lasts = decision.wait(state).unwrap_or(BELIEVED).min(BELIEVED);
+            let wait = decision.wait(state);
+            let lasts = wait.unwrap_or(BELIEVED).min(BELIEVED);
+            let lock = { state.locked }.then(|| wait.unwrap_or(Duration::MAX));
             if let Some(mut slot) = self.slot(op.key) {
                 *slot = Some(Refused {
                     key: op.key,
@@ -78,6 +97,7 @@ impl Known {
                     now: decision.now(),
                     at: now,
                     until: now.saturating_add(lasts),
+                    locked_until: now.saturating_add(lock.unwrap_or_default()),
                 });
             }
         }

@@ -48,6 +48,9 @@ use owed::{Owed, Owned};
 /// A block that somebody adds ([`Action::Block`]) is made in both too, and is an error when the
 /// store does not take it: it then holds on this node, and only while the store is away.
 ///
+/// Whom the store has locked, and who was refused for it on this node, is refused while the store is away, too: 1,024 of
+/// them, the last ones. To whoever else it locked, it gives its share of the limit.
+///
 /// Who is locked while the store is away stays so on this node when it is back, until that lock ends or is
 /// released here, if the insurance answers at once, as one in memory does. The store is told ten
 /// seconds after a lock was made at the earliest, of 4,096 keys at once, and locks them by its own
@@ -132,8 +135,11 @@ impl Insured {
         self.held.tell(both, self.deadline, self.clock.monotonic());
     }
 
-    /// The insurance's decision.
+    /// The insurance's decision, unless the store has locked who asks.
     fn instead(&self, ops: &[Op<'_>]) -> Reply<'_, Decision> {
+        if let Some(refusal) = self.known.lock(ops, self.clock.monotonic()) {
+            return Reply::ready(Ok(refusal));
+        }
         self.instead.fetch_add(1, Ordering::Relaxed);
         match self.locally(ops).now() {
             Ok(Ok(decision)) => {

@@ -177,3 +177,40 @@ async fn a_block_by_hand_that_another_node_has_released_is_none() {
     world.tells().await;
     assert!(world.kept("a").await.locked && !world.kept("b").await.locked);
 }
+
+#[tokio::test(start_paused = true)]
+async fn whom_the_store_has_locked_stays_so_while_it_is_away() {
+    let world = World::new(1);
+    assert_eq!(world.granted("a", 20).await, 10);
+    assert_eq!(world.granted("b", 10).await, 10, "refused by nothing yet");
+    for mood in [Mood::Fails, Mood::Hangs] {
+        world.mood(mood);
+        world.clock.advance(Duration::from_mins(29));
+        assert_eq!(world.granted("a", 20).await, 0, "{mood:?}");
+    }
+    let left = world.reserve("a").await;
+    assert!(left.locked && left.until > Moment::ZERO);
+    assert_eq!(world.granted("c", 20).await, 10);
+    world.clock.advance(Duration::from_mins(2));
+    assert_eq!(world.granted("a", 20).await, 10, "the lock is over");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lock_that_was_released_is_not_held_in_an_outage() {
+    let released = Release::Id(BlockId::of(World::key("a")));
+    // On another node, which is learned when the store lets him in.
+    let world = World::new(1);
+    assert_eq!(world.granted("a", 20).await, 10);
+    assert_eq!(world.store.store.release(released).await.unwrap(), 1);
+    world.clock.advance(PAUSE);
+    assert!(world.reserve("a").await.allowed);
+    world.mood(Mood::Fails);
+    assert_eq!(world.granted("a", 20).await, 10);
+    // Here, while it is away.
+    let world = World::new(1);
+    assert_eq!(world.granted("a", 20).await, 10);
+    world.mood(Mood::Fails);
+    assert_eq!(world.granted("a", 20).await, 0);
+    world.insured.release(released).await.unwrap_err();
+    assert_eq!(world.granted("a", 20).await, 10);
+}
