@@ -19,6 +19,9 @@ pub(crate) struct Process {
     stderr: Arc<Mutex<Vec<String>>>,
 }
 
+/// How long the last lines of a process that has ended may be on their way.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
 impl Process {
     pub(crate) fn start(command: &mut Command) -> Self {
         Self::start_with_input(command, Stdio::null())
@@ -69,9 +72,16 @@ impl Process {
     pub(crate) fn line_with(&mut self, words: &[&str], limit: Duration) -> String {
         let what = format!("a line with {words:?}");
         let deadline = Instant::now() + limit;
+        let mut end = None;
         loop {
-            // Asked for first: what is written before the end is collected by the time it is read below.
+            // Asked for first: what is collected by then is read below.
             let ended = self.child.try_wait().unwrap();
+            let is_over = ended.is_some() && {
+                // What it wrote last may be on its way; a child of its own may hold the pipe open.
+                let since = *end.get_or_insert_with(Instant::now);
+                let streams = [&self.stdout, &self.stderr];
+                streams.map(Arc::strong_count) == [1, 1] || since.elapsed() > LAST_WORDS
+            };
             let said = self.said();
             if let Some(line) = said
                 .iter()
@@ -80,7 +90,7 @@ impl Process {
                 return line.clone();
             }
             assert!(
-                ended.is_none() && Instant::now() < deadline,
+                !is_over && Instant::now() < deadline,
                 "{what} in vain ({ended:?}); it said:\n{}",
                 said.join("\n")
             );
