@@ -36,11 +36,53 @@ pub fn said_methods<B>(request: &Request<B>) -> impl Iterator<Item = Method> {
 /// Those that a query says.
 fn in_query(query: &str) -> impl Iterator<Item = Method> {
     let pairs = form_urlencoded::parse(query.as_bytes());
-    let said = pairs.filter(|(key, _)| key.eq_ignore_ascii_case("_method"));
+    let said = pairs.filter(|(key, _)| is_method(key));
     said.filter_map(|(_, value)| method(&value))
+}
+
+/// Whether a parameter is `_method`, or that to PHP: it takes blanks and dots in a name for `_`, leaves blanks before it out,
+/// and ends it at a NUL.
+fn is_method(key: &str) -> bool {
+    let key = key.trim_start_matches(' ');
+    let key = key.split('\0').next().unwrap_or_default();
+    let rest = key.strip_prefix(['_', '.', ' ']);
+    rest.is_some_and(|rest| rest.eq_ignore_ascii_case("method"))
 }
 
 fn method(said: &str) -> Option<Method> {
     let said = said.trim().to_ascii_uppercase();
     Method::from_bytes(said.as_bytes()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_read_as_php_reads_it() {
+        let said = |query: &str| {
+            let uri = format!("/?a=b&{query}");
+            let request = Request::get(uri).body(()).unwrap();
+            said_methods(&request).next()
+        };
+        for query in [
+            "_method=DELETE",
+            "_METHOD=delete",
+            "%5fmethod=DELETE",
+            ".method=DELETE",
+            "+_method=DELETE",
+            "%20%20.method=DELETE",
+            "_method%00x=DELETE",
+        ] {
+            assert_eq!(said(query), Some(Method::DELETE), "{query}");
+        }
+        for query in [
+            "method=DELETE",
+            "x_method=DELETE",
+            "_methods=DELETE",
+            "_method=",
+        ] {
+            assert_eq!(said(query), None, "{query}");
+        }
+    }
 }

@@ -93,6 +93,7 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+            _ = self.quit.recv() => {}
             () = received(self.hangup.as_mut().filter(|_| stops)) => {}
         }
     }

@@ -20,18 +20,20 @@ fn config(more: &str) -> String {
 
 #[test]
 fn one_that_is_stopped_just_before_it_takes_over_leaves_it_to_the_other() {
-    let dir = tempfile::tempdir().unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let file = dir.path().join("panoply.toml");
-    fs::write(&file, config(&format!("[listen]\nhttp = \"{address}\"\n"))).unwrap();
-    let (line, mut gateway) = Line::to_heir(&file, &listener);
-    line.say(&json!({"Begin": {"placeholder": null}}), &[]);
-    line.hear_of("Prepared");
-    // The store is still the other's, which has to finish what it is at.
-    gateway.signal(Signal::TERM);
-    assert!(gateway.status(LONG).success());
-    assert_eq!(line.hear().map(|(word, _)| word), None);
+    for signal in [Signal::TERM, Signal::INT, Signal::QUIT] {
+        let dir = tempfile::tempdir().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let file = dir.path().join("panoply.toml");
+        fs::write(&file, config(&format!("[listen]\nhttp = \"{address}\"\n"))).unwrap();
+        let (line, mut gateway) = Line::to_heir(&file, &listener);
+        line.say(&json!({"Begin": {"placeholder": null}}), &[]);
+        line.hear_of("Prepared");
+        // The store is still the other's, which has to finish what it is at.
+        gateway.signal(signal);
+        assert!(gateway.status(LONG).success(), "{signal:?}");
+        assert_eq!(line.hear().map(|(word, _)| word), None, "{signal:?}");
+    }
 }
 
 /// systemd believes each process of the unit (`NotifyAccess=all`), and ends all of it once one says that it stops.

@@ -11,6 +11,7 @@ mod access;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod open;
+mod otherwise;
 mod words;
 
 /// What a key of a secret is called; one that is misspelt is no less one.
@@ -50,9 +51,10 @@ pub(super) fn veil(text: &str) -> String {
     veiled.collect()
 }
 
-/// A message without what looks like the hash of a password.
+/// A message without what looks like the hash of a password, or like a password in an address.
 pub(super) fn without_hashes(message: &str) -> String {
-    let mut shown = message.to_owned();
+    let lines = message.split_inclusive('\n').map(without_passwords);
+    let mut shown: String = lines.collect();
     for hash in hashes(message) {
         shown = stars(&shown, hash.start, hash.end);
     }
@@ -108,7 +110,10 @@ fn of_keys(text: &str) -> String {
                 (line, "")
             };
         }
-        let secret = first_secret([section, within], line);
+        let by_key = first_secret([section, within], line);
+        let named = otherwise::secret(section, line);
+        // Whatever begins first: one may have in it what the other looks for.
+        let secret = { by_key.into_iter().chain(named) }.min_by_key(|(at, _)| *at);
         if let Some((_, value)) = secret {
             is_lost |= open.len() >= MOST_OPEN;
             open.push(Open::of(line, value));

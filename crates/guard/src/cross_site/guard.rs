@@ -88,7 +88,7 @@ impl CrossSiteGuard {
             Some(_) => false,
         };
         // What a link of another site says with `_method`, some apps do.
-        let still_reads = || reads && said_methods(request).all(|said| is_safe(&said));
+        let still_reads = || reads && !said_methods(request).any(|said| acts(&said));
         if passes || still_reads() || self.is_listed(origin) || self.is_open(request.uri().path()) {
             return Verdict::Passes;
         }
@@ -141,10 +141,30 @@ fn is_safe(method: &Method) -> bool {
     )
 }
 
-/// Whether a query may say another method, with `_method` in whatever encoding. By a header no page of another site can
-/// say one, unless the app has let it (CORS).
+/// Whether a query may say another method, with `_method` in whatever encoding and spelling. By a header no page of another
+/// site can say one, unless the app has let it (CORS).
 fn may_say_a_method(query: &str) -> bool {
-    query.bytes().any(|byte| matches!(byte, b'_' | b'%'))
+    let query = query.as_bytes();
+    let is = |part: &[u8]| part.eq_ignore_ascii_case(b"method");
+    query.contains(&b'%') || query.windows(b"method".len()).any(is)
+}
+
+/// Whether apps do something at a method; a shop may call another thing `_method`, such as how to pay.
+fn acts(method: &Method) -> bool {
+    const OTHERS: [&str; 8] = [
+        "MKCOL",
+        "COPY",
+        "MOVE",
+        "PROPPATCH",
+        "LOCK",
+        "UNLOCK",
+        "LINK",
+        "UNLINK",
+    ];
+    matches!(
+        *method,
+        Method::POST | Method::PUT | Method::PATCH | Method::DELETE
+    ) || OTHERS.contains(&method.as_str())
 }
 
 /// Whether a browser has added by itself what an app may know its user by, whoever's page it was: a cookie,

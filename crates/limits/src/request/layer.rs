@@ -286,7 +286,10 @@ pub(crate) fn without_root(path: &str) -> &str {
     if path == "/" { "" } else { path }
 }
 
+/// Numbers those that are alike; by their paths, as they may change places.
 fn tell_apart(limits: &mut [Limit]) {
+    let mut limits: Vec<&mut Limit> = limits.iter_mut().collect();
+    limits.sort_by(|one, other| one.path.cmp(&other.path));
     let mut seen: HashMap<(String, u64), u64> = HashMap::new();
     for limit in limits {
         let before = seen

@@ -6,7 +6,7 @@ use super::super::veil::{hides, veil as shown};
 const LETTER: char = 'Z';
 
 /// How many forms a secret has here, and the one of which there is no telling where it ends.
-const FORMS: usize = 21;
+const FORMS: usize = 25;
 const UNESCAPED: usize = 7;
 
 /// What nobody has to hide.
@@ -113,6 +113,10 @@ pub(super) fn written(form: usize, secret: &str) -> String {
         17 => format!("[[access]]\nallow = [\n  \"{quoted}\",\n]"),
         18 => format!("[[access]]\npath = \"/\"\nallowed = '''\n{literal}\n'''"),
         19 => format!("[acme.external_account]\nid = \"a\"\nkey = \"{quoted}\""),
-        _ => format!("x = \"$2y$05${bare}\""),
+        20 => format!("x = \"$2y$05${bare}\""),
+        21 => format!("{key}: {bare}"),
+        22 => format!("export PANOPLY_STORE_SECRET={bare}"),
+        23 => format!("{{\"store\":{{\"secret\":\"{quoted}\"}}}}"),
+        _ => format!("set {key} -> \"{quoted}\""),
     }
 }
