@@ -1,6 +1,5 @@
 //! What the tasks need from the system: looked for, installed where that is possible, else named.
 
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
@@ -92,14 +91,8 @@ pub(crate) fn succeed(command: &mut Command) -> Result<()> {
 
 /// Whether a program of this name is in `PATH`.
 pub(crate) fn has(program: &str) -> bool {
-    find(program).is_some()
-}
-
-/// Where in `PATH` a program of this name is.
-pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut places = std::env::split_paths(&path).map(|directory| directory.join(program));
-    places.find(|place| place.is_file())
+    std::env::split_paths(&path).any(|directory| directory.join(program).is_file())
 }
 
 /// Whether this may install what it likes.

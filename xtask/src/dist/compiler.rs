@@ -100,12 +100,12 @@ impl Compiler {
     }
 }
 
-/// The flags of a build in the form of `CARGO_ENCODED_RUSTFLAGS`: those of whoever runs this, and our
-/// `own`.
-pub(super) fn flags<'a>(
+/// The flags of a build in the form of `CARGO_ENCODED_RUSTFLAGS`: those of whoever runs this, and one
+/// more.
+pub(super) fn flags(
     encoded: Option<OsString>,
     plain: Option<OsString>,
-    own: impl IntoIterator<Item = &'a str>,
+    own: &str,
 ) -> Result<String> {
     let text = |value: OsString| {
         let text = value.into_string();
@@ -118,7 +118,7 @@ pub(super) fn flags<'a>(
         (None, None) => Vec::new(),
     };
     all.retain(|flag| !flag.is_empty());
-    all.extend(own.into_iter().map(str::to_owned));
+    all.push(own.to_owned());
     Ok(all.join(SEPARATOR))
 }
 
@@ -145,17 +145,6 @@ fn said(program: &OsString, arguments: &[&str]) -> Result<String> {
 fn major(version: &str) -> Option<u32> {
     let number = version.trim().split(|c: char| !c.is_ascii_digit()).next()?;
     number.parse().ok()
-}
-
-#[cfg(test)]
-impl Compiler {
-    /// One of that host.
-    pub(super) fn of(host: &str) -> Self {
-        Self {
-            host: host.to_owned(),
-            llvm: 22,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -230,7 +219,7 @@ mod tests {
     fn flags_of_whoever_runs_it_stay() {
         let own = "-Cprofile-use=/a b/p.profdata";
         let read = |encoded: Option<&str>, plain: Option<&str>| {
-            let flags = flags(encoded.map(Into::into), plain.map(Into::into), [own]).unwrap();
+            let flags = flags(encoded.map(Into::into), plain.map(Into::into), own).unwrap();
             flags
                 .split(SEPARATOR)
                 .map(str::to_owned)

@@ -1,16 +1,12 @@
 //! `cargo xtask dist`: the program as it is distributed, optimised by its profile.
 //!
 //! It is built twice. The first is made to count which of its ways are taken, and meets what a gateway
-//! meets ([`train`]); by those counts the compiler makes the second. Both are built for a named target,
-//! so that the flags reach neither build scripts nor macros. Where there is BOLT, what the linker has put
-//! together of the second is [laid out](layout) by what it meets then. What came of it must meet all of it
-//! once more before it is put into its place.
+//! meets ([`train`]); by those counts the compiler lays out the second. Both are built for a named target,
+//! so that the flags reach neither build scripts nor macros.
 
 mod app;
 mod compiler;
-mod elf;
 mod gateway;
-mod layout;
 mod load;
 mod train;
 
@@ -23,7 +19,6 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, ensure};
 
 use self::compiler::{Compiler, flags};
-use self::layout::Bolt;
 use crate::install::{self, Tool};
 use crate::root;
 
@@ -58,82 +53,38 @@ pub(crate) fn run(options: Options) -> Result<bool> {
     let compiler = Compiler::ask()?;
     let profdata = compiler.profdata(!options.no_install)?;
     install::packages(&TOOLS, !options.no_install)?;
-    let bolt = match Bolt::find(&compiler, !options.no_install) {
-        Ok(bolt) => Some(bolt),
-        Err(error) => {
-            println!("without BOLT, the same program, a little slower: {error:#}");
-            None
-        }
-    };
-    let mut steps = Steps::new(if bolt.is_some() { 8 } else { 5 });
     let place = root().join("target/pgo");
     let (raw, profile) = (place.join("raw"), place.join("panoply.profdata"));
 
-    steps.say("a build that counts");
-    let movable = bolt.is_some();
+    println!("== 1/4 a build that counts");
     let counting = format!("-Cprofile-generate={}", raw.display());
-    let program = build(&compiler, &counting, movable, &place.join("generate"))?;
+    let program = build(&compiler, &counting, &place.join("generate"))?;
 
-    steps.say("what a gateway meets");
+    println!("== 2/4 what a gateway meets");
     // Counts of another build would be mixed with these.
     empty(&raw)?;
     train::run(&program)?;
 
-    steps.say("its profile");
+    println!("== 3/4 its profile");
     merge(&profdata, &raw, &profile)?;
 
-    steps.say("a build by the profile");
+    println!("== 4/4 a build by the profile");
     let target = place.join("use");
     // To cargo the profile is the same as before: it knows its name alone. What scripts have built of C
     // stays.
     empty(&target.join(&compiler.host).join("release/deps"))?;
     let by = format!("-Cprofile-use={}", profile.display());
-    let mut program = build(&compiler, &by, movable, &target)?;
-
-    if let Some(bolt) = bolt {
-        let counts = place.join("counts");
-        empty(&counts)?;
-        steps.say("that build made to count, by BOLT");
-        let counting = bolt.counting(&program, &counts)?;
-        steps.say("what a gateway meets");
-        train::run(&counting)?;
-        steps.say("its code in the order in which it runs");
-        program = bolt.lay_out(&program, &counts)?;
-    }
-
-    steps.say("what a gateway meets, by what came of it");
-    let file = fs::read(&program)?;
-    elf::ensure_hardened(&file).with_context(|| format!("{}", program.display()))?;
-    train::run(&program)?;
+    let program = build(&compiler, &by, &target)?;
     let size = put(&program, &root().join(BINARY))?;
     let minutes = begun.elapsed().as_secs().div_ceil(60);
     println!("{BINARY}: {size:.1} MB, {minutes} min");
     Ok(true)
 }
 
-/// How far it is.
-struct Steps {
-    said: u8,
-    all: u8,
-}
-
-impl Steps {
-    fn new(all: u8) -> Self {
-        Self { said: 0, all }
-    }
-
-    fn say(&mut self, what: &str) {
-        self.said += 1;
-        println!("== {}/{} {what}", self.said, self.all);
-    }
-}
-
-/// The command's program, built with the flag about its profile, and so that its code can be moved.
-fn build(compiler: &Compiler, profile: &str, movable: bool, target: &Path) -> Result<PathBuf> {
+/// The command's program, built with one flag more.
+fn build(compiler: &Compiler, flag: &str, target: &Path) -> Result<PathBuf> {
     let encoded = std::env::var_os("CARGO_ENCODED_RUSTFLAGS");
-    let moved = layout::FLAGS.into_iter().filter(|_| movable);
-    let own = moved.chain([profile]);
-    let flags = flags(encoded, std::env::var_os("RUSTFLAGS"), own)?;
+    let flags = flags(encoded, std::env::var_os("RUSTFLAGS"), flag)?;
     let mut command = Command::new("cargo");
     command
         .args(["build", "--release", "--locked", "--package", "panoply-cli"])
