@@ -48,8 +48,8 @@ use owed::{Owed, Owned};
 /// A block that somebody adds ([`Action::Block`]) is made in both too, and is an error when the
 /// store does not take it: it then holds on this node, and only while the store is away.
 ///
-/// Whom the store has locked, and who was refused for it on this node, is refused while the store is away, too: 1,024 of
-/// them, the last ones. To whoever else it locked, it gives its share of the limit.
+/// Whom the store has locked, and who was refused for it on this node, is refused while the store is away, too: up to
+/// 1,024 of them, by a hash of the key, of which a later one takes the place. To whoever else it locked, it gives its share of the limit.
 ///
 /// Who is locked while the store is away stays so on this node when it is back, until that lock ends or is
 /// released here, if the insurance answers at once, as one in memory does. The store is told ten

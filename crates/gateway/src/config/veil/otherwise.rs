@@ -41,10 +41,7 @@ fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
 /// Whether a word is the name of a secret, or ends in one: `PANOPLY_STORE_SECRET`.
 fn names(word: &str) -> bool {
     let word = word.to_ascii_lowercase();
-    let last = word.rsplit('_').next().unwrap_or_default();
-    let is = |secret: &str| {
-        likeness(&word, secret) > 0.9 || last == secret || word.ends_with(&format!("_{secret}"))
-    };
+    let is = |secret: &str| likeness(&word, secret) > 0.9 || word.ends_with(&format!("_{secret}"));
     SECRETS.into_iter().any(is)
 }
 
