@@ -179,6 +179,7 @@ pub(crate) async fn keep_blocks(shared: &Shared, store: &Opened, secret: &Secret
             .metrics
             .store(decides && (trouble.is_none() || store.file().is_some()));
         shared.store_trouble.store(trouble.map(Arc::new));
+        shared.store_away.store(store.away().map(Arc::new));
         if !decides {
             continue;
         }

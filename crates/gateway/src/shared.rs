@@ -37,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) open_secrets: ArcSwap<Vec<String>>,
     /// Why somebody must look at the store, though it answers.
     pub(crate) store_trouble: ArcSwapOption<String>,
+    /// Why the store is away for what is to be written down, though it may answer.
+    pub(crate) store_away: ArcSwapOption<String>,
     /// Why the store may forget what it was told.
     pub(crate) store_forgets: ArcSwapOption<String>,
     pub(crate) metrics: Arc<Metrics>,
@@ -93,6 +95,7 @@ impl Shared {
             waits: ArcSwap::default(),
             open_secrets: ArcSwap::default(),
             store_trouble: ArcSwapOption::empty(),
+            store_away: ArcSwapOption::empty(),
             store_forgets: ArcSwapOption::empty(),
             metrics,
             access,

@@ -69,7 +69,6 @@ fn meaning(code: Option<&SqlState>) -> StoreError {
         // Connections, resources, conflicts, and an operator who intervenes.
         let class = code.code().get(..2).unwrap_or("");
         matches!(class, "08" | "40" | "53" | "55" | "57" | "58")
-            || *code == SqlState::READ_ONLY_SQL_TRANSACTION
     };
     let lacks = [
         SqlState::UNDEFINED_TABLE,
@@ -81,6 +80,11 @@ fn meaning(code: Option<&SqlState>) -> StoreError {
         SqlState::DUPLICATE_PSTATEMENT,
     ];
     match code {
+        // A standby, until it is promoted, or a primary whose operator has it so.
+        Some(code) if *code == SqlState::READ_ONLY_SQL_TRANSACTION => StoreError::transient(
+            "postgres takes no writes: name its primary in `store.url`, or have it take them again \
+             (`default_transaction_read_only = off`)",
+        ),
         code if code.is_none_or(passes) => StoreError::transient("postgres failed"),
         Some(code) if lacks.contains(code) => StoreError::permanent(
             "postgres has lost what this store made there: a restart makes it again, empty",

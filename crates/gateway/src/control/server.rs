@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::decision::with_ops;
 use super::message::{Ask, BlockEntry, LONGEST, PAGE, Reports, Said};
 use super::socket::Socket;
-use super::status::status;
+use super::status::{status, whole};
 use super::{PATIENCE, blocks, challenge};
 use crate::app::Standing;
 use crate::descriptors::Once;
@@ -251,8 +251,5 @@ async fn revoke(live: &Live, name: &str, reason: Reason) -> Said {
 }
 
 pub(super) fn failed(error: &StoreError) -> Said {
-    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
-    Said::Failed {
-        why: format!("{error}{}", cause.unwrap_or_default()),
-    }
+    Said::Failed { why: whole(error) }
 }

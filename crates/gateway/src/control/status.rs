@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use panoply_core::{CertificateSource, CounterStore as _};
+use panoply_core::{CertificateSource, CounterStore as _, StoreError};
 use panoply_tls::{CertificateInfo, Date};
 
 use super::message::{CertificateEntry, InstanceEntry, PAGE, RouteEntry, Status};
@@ -47,6 +47,12 @@ pub(super) fn for_more(left: Duration) -> String {
     format!("for {} more", Span::seconds(left.as_secs()))
 }
 
+/// What an error says, and why.
+pub(super) fn whole(error: &StoreError) -> String {
+    let cause = std::error::Error::source(error);
+    cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
+}
+
 /// How an app stands, and whether it has ended of late.
 fn app(standing: &Standing) -> String {
     let mut app = standing.to_string();
@@ -76,11 +82,15 @@ fn instances(app: &Standing) -> Vec<InstanceEntry> {
 pub(crate) async fn status(shared: &Shared, store: &Deferred) -> Status {
     let live = shared.live.load_full();
     let blocks = store.blocks(None, PAGE).await;
-    let answers = match (blocks.is_ok(), &*shared.store_trouble.load()) {
-        (true, None) => "answers".to_owned(),
-        (true, Some(trouble)) => format!("answers, but {trouble}"),
-        (false, None) => "does not answer".to_owned(),
-        (false, Some(trouble)) => format!("does not answer: {trouble}"),
+    let (trouble, away) = (shared.store_trouble.load(), shared.store_away.load());
+    let answers = match (&blocks, &*trouble, &*away) {
+        (Ok(_), Some(trouble), _) => format!("answers, but {trouble}"),
+        (Ok(_), None, Some(why)) => {
+            format!("answers, but takes no writes, and this node decides alone: {why}")
+        }
+        (Ok(_), None, None) => "answers".to_owned(),
+        (Err(_), Some(trouble), _) => format!("does not answer: {trouble}"),
+        (Err(error), None, _) => format!("does not answer: {}", whole(error)),
     };
     let certificates = live.tls.as_ref().map_or_else(Vec::new, |tls| {
         let ordered = live

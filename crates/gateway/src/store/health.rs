@@ -40,6 +40,11 @@ impl Opened {
         self.file.as_ref().or_else(awaited)
     }
 
+    /// Why the insurance decides in the store's place, if it does.
+    pub(crate) fn away(&self) -> Option<String> {
+        self.insured.as_ref()?.away()
+    }
+
     /// What somebody must act on.
     pub(crate) fn trouble(&self) -> Option<String> {
         let refuses = |why| format!("does not do its work: {why}");
@@ -78,7 +83,7 @@ mod tests {
     use super::*;
     use crate::store::is_foreign;
 
-    /// A store that fails (1), or only looks (2).
+    /// A store that fails (1), or only looks, for good (2) or for a while (3).
     #[derive(Debug, Default)]
     struct Moody(MemoryStore, AtomicU8);
 
@@ -86,8 +91,12 @@ mod tests {
         fn decide<'a>(&'a self, ops: &[Op<'_>]) -> Reply<'a, Decision> {
             match self.1.load(Ordering::Relaxed) {
                 1 => Reply::ready(Err(StoreError::transient("out for lunch"))),
-                2 if ops.iter().any(|op| op.action != Action::Get) => {
-                    Reply::ready(Err(StoreError::permanent("no memory left")))
+                mood @ 2.. if ops.iter().any(|op| op.action != Action::Get) => {
+                    let refused = match mood {
+                        2 => StoreError::permanent("no memory left"),
+                        _ => StoreError::transient("it takes no writes").because("read-only"),
+                    };
+                    Reply::ready(Err(refused))
                 }
                 _ => self.0.decide(ops),
             }
@@ -161,5 +170,31 @@ mod tests {
         moody.1.store(0, Ordering::Relaxed);
         assert!(opened.decides().await);
         assert_eq!(opened.trouble(), None);
+    }
+
+    #[tokio::test]
+    async fn one_that_takes_no_writes_for_a_while_is_told_of_on_a_quiet_site() {
+        let (opened, moody, clock) = opened();
+        let secret = Secret::new(vec![1; 32]);
+        is_foreign(&*opened.store, &secret).await.unwrap();
+        moody.1.store(3, Ordering::Relaxed);
+        for _ in 0..3 {
+            assert!(opened.decides().await && opened.away().is_none());
+            // As each second.
+            is_foreign(&*opened.store, &secret).await.unwrap();
+            attempt(&opened).await;
+        }
+        for _ in 0..3 {
+            assert!(!opened.decides().await);
+            assert_eq!(
+                opened.away().as_deref(),
+                Some("it takes no writes: read-only")
+            );
+            clock.advance(Duration::from_secs(1));
+            is_foreign(&*opened.store, &secret).await.unwrap();
+        }
+        moody.1.store(0, Ordering::Relaxed);
+        assert!(opened.decides().await);
+        assert_eq!(opened.away(), None);
     }
 }

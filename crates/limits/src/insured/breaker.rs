@@ -13,8 +13,12 @@ pub(super) struct Breaker {
     clock: Arc<dyn Clock>,
     pause: u64,
     failures: AtomicUsize,
-    /// In milliseconds; zero while the store is there.
+    /// In milliseconds; zero while the store may be asked.
     open_until: AtomicU64,
+    /// Whether it was told that the store is away, and nothing written since shows that it is back.
+    away: AtomicBool,
+    /// Why, as it was told.
+    why: Mutex<Option<String>>,
     /// Why the store does not do what it is asked for, though it may answer who only looks.
     trouble: Mutex<Option<String>>,
     troubled: AtomicBool,
@@ -30,11 +34,25 @@ impl Breaker {
             pause: u64::try_from(pause.as_millis()).unwrap_or(u64::MAX).max(1),
             failures: AtomicUsize::new(0),
             open_until: AtomicU64::new(0),
+            away: AtomicBool::new(false),
+            why: Mutex::default(),
             trouble: Mutex::default(),
             troubled: AtomicBool::new(false),
         }
     }
 
+    /// Whether the store does not do what it is asked for, or did not when it was asked last.
+    pub(super) fn is_away(&self) -> bool {
+        self.away.load(Ordering::Acquire)
+    }
+
+    /// Why it is away, if it is.
+    pub(super) fn why(&self) -> Option<String> {
+        let why = self.is_away().then(|| self.why.lock());
+        why?.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether it is left alone.
     pub(super) fn is_open(&self) -> bool {
         self.open_until.load(Ordering::Acquire) != 0
     }
@@ -54,20 +72,24 @@ impl Breaker {
                 .is_ok()
     }
 
-    /// The store has answered.
-    pub(super) fn good(&self) {
+    /// The store has answered who only looks. One that takes no writes does so, too: it may be asked again, and is
+    /// away still.
+    pub(super) fn answers(&self) {
         // Read first: every decision comes by here, on every thread.
-        if self.failures.load(Ordering::Acquire) == 0 && !self.is_open() {
-            return;
-        }
-        self.failures.store(0, Ordering::Release);
-        if self.open_until.swap(0, Ordering::AcqRel) != 0 {
-            tracing::warn!("the store is back");
+        if self.is_open() {
+            self.open_until.store(0, Ordering::Release);
         }
     }
 
-    /// The store has done more than look.
+    /// The store has written down what it was asked to.
     pub(super) fn works(&self) {
+        if self.failures.load(Ordering::Acquire) != 0 {
+            self.failures.store(0, Ordering::Release);
+        }
+        self.answers();
+        if self.is_away() && self.away.swap(false, Ordering::AcqRel) {
+            tracing::warn!("the store is back");
+        }
         if self.troubled.load(Ordering::Acquire) {
             self.troubled.store(false, Ordering::Release);
             *self.lock() = None;
@@ -100,10 +122,15 @@ impl Breaker {
         let mut opens = false;
         if failures >= FAILURES {
             let until = self.now().saturating_add(self.pause);
-            opens = self.open_until.swap(until, Ordering::AcqRel) == 0;
+            self.open_until.store(until, Ordering::Release);
+            opens = !self.away.swap(true, Ordering::AcqRel);
         }
         let cause = std::error::Error::source(error).map(tracing::field::display);
         if opens {
+            let why = cause
+                .as_ref()
+                .map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"));
+            *self.why.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
             tracing::warn!(%error, cause, "the store is away, the insurance decides");
         }
         if opens && !error.is_transient() || news {

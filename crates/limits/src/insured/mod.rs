@@ -107,9 +107,15 @@ impl Insured {
     /// How long a decision is waited for unless said: 50 ms.
     pub const DEADLINE: Duration = Duration::from_millis(50);
 
-    /// Whether the insurance decides at present.
+    /// Whether the insurance decides at present. So it does for a store that answers who only looks and takes no
+    /// writes, as a database that is read-only, and until something has been written again.
     pub fn is_away(&self) -> bool {
-        self.breaker.is_open()
+        self.breaker.is_away()
+    }
+
+    /// Why the insurance decides at present, if it does: what the store said last before it was left alone.
+    pub fn away(&self) -> Option<String> {
+        self.breaker.why()
     }
 
     /// What somebody must act on, while the store refuses what it is asked for, also where it answers who only looks:
@@ -125,9 +131,11 @@ impl Insured {
 
     /// Takes note of the store's answer.
     fn heard(&self, ops: &[Op<'_>], decision: &Decision) {
-        self.breaker.good();
-        if ops.iter().any(|op| op.action != Action::Get) {
+        // What is refused is only looked at, in most stores.
+        if decision.is_granted() && ops.iter().any(|op| op.action != Action::Get) {
             self.breaker.works();
+        } else {
+            self.breaker.answers();
         }
         self.known.note(ops, decision, self.clock.monotonic());
         self.owed.deliver(&self.store, self.deadline);
@@ -196,7 +204,7 @@ impl Insured {
             return Reply::ready(Ok(refusal));
         }
         if let Some(refusal) = self.held(ops) {
-            if !(self.is_away() && self.breaker.may_ask()) {
+            if !(self.breaker.is_open() && self.breaker.may_ask()) {
                 return Reply::ready(Ok(refusal));
             }
             // Nobody else may be there to see that the store is back.

@@ -334,6 +334,31 @@ async fn three_failures_in_a_row_leave_it_alone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_that_only_answers_who_looks_is_away() {
+    let world = World::new(1);
+    let looks = async || {
+        let op = Op::new(World::key("list"), &world.rule, Action::Get);
+        world.insured.decide(&[op]).await.unwrap();
+    };
+    for _ in 0..3 {
+        world.mood(Mood::Fails);
+        assert!(!world.insured.is_away());
+        assert!(world.reserve("a").await.allowed);
+        world.mood(Mood::Answers);
+        looks().await;
+    }
+    assert!(world.insured.is_away());
+    // It may be asked again before the pause is over, and is there once it has written something down.
+    world.asked();
+    world.clock.advance(PAUSE);
+    looks().await;
+    assert!(world.insured.is_away());
+    assert!(world.reserve("a").await.allowed);
+    assert_eq!(world.asked(), 2);
+    assert!(!world.insured.is_away());
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_probe_a_pause_however_many_come() {
     let world = World::new(1);
     world.mood(Mood::Hangs);
