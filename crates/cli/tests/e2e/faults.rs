@@ -303,6 +303,15 @@ fn postgres_takes_nothing_for_a_while() {
     store_is(&gateway, false);
     let guesses = lock(&gateway, "grace");
     wrong.check(guesses <= 10, || format!("{guesses} while it took nothing"));
+    let mut status = panoply();
+    status.arg("status").arg("--state");
+    let status = status
+        .arg(gateway.dir.path().join("state"))
+        .output()
+        .unwrap();
+    let status = text(&status.stdout);
+    let told = "answers, but takes no writes, and this node decides alone: postgres takes no writes: name its primary";
+    wrong.check(status.contains(told), || status);
     read_only(false);
     store_is(&gateway, true);
     wrong.equal("what was locked before", login(&gateway, "ada"), 429);
