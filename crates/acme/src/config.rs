@@ -256,6 +256,26 @@ impl AcmeConfig {
         Ok(())
     }
 
+    /// Whether certificates are ordered from an authority of one's own: its directory has a name that no public authority
+    /// issues for, or is checked by `roots`.
+    ///
+    /// ```
+    /// use panoply_acme::AcmeConfig;
+    ///
+    /// let config: AcmeConfig = toml::from_str(r#"directories = ["https://ca.internal/acme/directory"]"#)?;
+    /// assert!(config.is_own());
+    /// assert!(!AcmeConfig::default().is_own());
+    /// # Ok::<(), toml::de::Error>(())
+    /// ```
+    pub fn is_own(&self) -> bool {
+        let host = |directory: &Directory| {
+            let url = transport::endpoint(&directory.url)?;
+            Some(url.host()?.trim_matches(['[', ']']).to_owned())
+        };
+        let hosts = || self.directories.iter().filter_map(host);
+        self.roots.is_some() || hosts().any(|host| !panoply_tls::is_public(&host))
+    }
+
     /// The directories in force.
     pub(crate) fn in_force(&self) -> Vec<Directory> {
         if self.staging {

@@ -40,6 +40,8 @@ pub struct TlsConfig {
     profile: Profile,
     clients: Option<ClientsConfig>,
     app: Option<AppTlsConfig>,
+    #[serde(skip)]
+    own_authority: bool,
 }
 
 /// A certificate chain and its key, each a PEM file.
@@ -100,6 +102,14 @@ impl TlsConfig {
         self
     }
 
+    /// Whether certificates are ordered from an authority of one's own, which issues for names of its network as well, such
+    /// as `shop.internal`. Default: no.
+    #[must_use]
+    pub const fn own_authority(mut self, own: bool) -> Self {
+        self.own_authority = own;
+        self
+    }
+
     /// Versions and cipher suites. Default: [`Profile::Intermediate`].
     #[must_use]
     pub fn profile(mut self, profile: Profile) -> Self {
@@ -131,21 +141,26 @@ impl TlsConfig {
         match self.mode {
             Some(mode) => mode,
             None if self.names_files() => Mode::Files,
-            None if self.domains.iter().any(|name| domain::is_public(name)) => Mode::Acme,
+            None if self.domains.iter().any(|name| self.is_ordered(name)) => Mode::Acme,
             None => Mode::Local,
         }
     }
 
     /// The domains to get certificates for from an ACME directory: all of them where the mode was
     /// written, else those for which a public authority may issue: neither `localhost` nor one of
-    /// the names that are nobody's (RFC 6761, RFC 2606), nor an address of a private network.
+    /// the names that are nobody's (RFC 6761, RFC 2606), nor an address of a private network. An
+    /// [authority of one's own](Self::own_authority) issues for all but this machine's own.
     pub fn acme_domains(&self) -> Vec<&str> {
         let all = self.domains.iter().map(String::as_str);
         match self.effective_mode() {
             Mode::Acme if self.mode.is_some() => all.collect(),
-            Mode::Acme => all.filter(|name| domain::is_public(name)).collect(),
+            Mode::Acme => all.filter(|name| self.is_ordered(name)).collect(),
             _ => Vec::new(),
         }
+    }
+
+    fn is_ordered(&self, name: &str) -> bool {
+        domain::is_public(name) || self.own_authority && !domain::is_local(name)
     }
 
     /// The domains as they were given.

@@ -42,8 +42,25 @@ pub fn complaint_about_name(text: &str) -> Option<String> {
     }
 }
 
-/// Whether a public authority may issue for it.
-pub(crate) fn is_public(name: &str) -> bool {
+/// Whether it is this machine, whoever asks.
+pub(crate) fn is_local(name: &str) -> bool {
+    let address = name.parse::<IpAddr>();
+    address.map_or_else(
+        |_| name == "localhost" || name.ends_with(".localhost"),
+        |address| address.is_loopback(),
+    )
+}
+
+/// Whether a public authority may issue for a domain or an address: neither for `localhost` nor for the names that are
+/// nobody's (RFC 6761, RFC 2606, ICANN's `internal`), nor for an address of a private network.
+///
+/// ```
+/// use panoply_tls::is_public;
+///
+/// assert!(is_public("shop.example.com"));
+/// assert!(!is_public("shop.internal"));
+/// ```
+pub fn is_public(name: &str) -> bool {
     /// What is nobody's by RFC 6761, 2606, 6762, 7686, 8375 and ICANN's word on `internal`.
     const NOBODYS: [&str; 9] = [
         "localhost",

@@ -29,7 +29,7 @@ pub use challenges::{Challenges, Standing};
 pub use clients::{ClientsConfig, Presence};
 pub use config::{CertificateFiles, TlsConfig};
 pub use date::Date;
-pub use domain::complaint_about_name;
+pub use domain::{complaint_about_name, is_public};
 pub use error::{At, Error};
 pub use info::{CertificateInfo, Fingerprint};
 pub use lasting::Lasting;

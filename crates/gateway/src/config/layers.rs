@@ -153,7 +153,8 @@ impl Source {
                 Origin::Flag(name.clone()),
             );
         }
-        let config = check(&table, || Place::Nowhere)?;
+        let mut config = check(&table, || Place::Nowhere)?;
+        config.tls = config.tls.own_authority(config.acme.is_own());
         Ok(Loaded {
             config,
             source: self,

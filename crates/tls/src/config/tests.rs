@@ -41,6 +41,13 @@ fn the_mode_follows_from_what_is_given() {
     }
     let written = parse("mode = 'acme'\ndomains = ['shop.test']").unwrap();
     assert_eq!(written.acme_domains(), ["shop.test"]);
+    // An authority of one's own issues for all but this machine.
+    let names = ["localhost", "127.0.0.1", "shop.internal", "10.0.0.7"];
+    let own = TlsConfig::new().domains(names).own_authority(true);
+    assert_eq!(own.effective_mode(), Mode::Acme);
+    assert_eq!(own.acme_domains(), ["shop.internal", "10.0.0.7"]);
+    let local = TlsConfig::new().domains(["localhost"]).own_authority(true);
+    assert_eq!(local.effective_mode(), Mode::Local);
     assert_eq!(mode("certificate = 'a'\nkey = 'b'"), Mode::Files);
     assert_eq!(
         mode("certificates = [{ certificate = 'a', key = 'b' }]"),
