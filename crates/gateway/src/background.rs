@@ -199,9 +199,16 @@ pub(crate) async fn keep_blocks(shared: &Shared, store: &Opened, secret: &Secret
             looked = true;
         }
         // Two nodes may have started at once, each sure to be the first.
-        if until_checked == 0 && is_foreign(&*store.store, secret).await.unwrap_or(false) {
-            let file = store.file().is_some();
-            tracing::error!("{}", other_secret(file));
+        if until_checked == 0
+            && let Ok(foreign) = is_foreign(&*store.store, secret).await
+        {
+            let why = foreign.then(|| other_secret(store.file().is_some()));
+            shared
+                .store_foreign
+                .store(why.map(|why| Arc::new(why.to_owned())));
+            if let Some(why) = why {
+                tracing::error!("{why}");
+            }
         }
         until_checked = until_checked.checked_sub(1).unwrap_or(60);
     }

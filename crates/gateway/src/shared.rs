@@ -39,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) store_trouble: ArcSwapOption<String>,
     /// Why the store is away for what is to be written down, though it may answer.
     pub(crate) store_away: ArcSwapOption<String>,
+    /// What to do about what was written to the store under another secret.
+    pub(crate) store_foreign: ArcSwapOption<String>,
     /// Why the store may forget what it was told.
     pub(crate) store_forgets: ArcSwapOption<String>,
     pub(crate) metrics: Arc<Metrics>,
@@ -96,6 +98,7 @@ impl Shared {
             open_secrets: ArcSwap::default(),
             store_trouble: ArcSwapOption::empty(),
             store_away: ArcSwapOption::empty(),
+            store_foreign: ArcSwapOption::empty(),
             store_forgets: ArcSwapOption::empty(),
             metrics,
             access,

@@ -130,10 +130,11 @@ pub(crate) async fn status(shared: &Shared, store: &Deferred) -> Status {
         .chain(waits.told());
     let warnings = warnings.chain(open.iter().cloned());
     let lost = loss(&live, shared);
-    let forgets = shared.store_forgets.load_full();
+    let of_store = [&shared.store_foreign, &shared.store_forgets];
+    let of_store = of_store.map(arc_swap::ArcSwapAny::load_full);
     let warnings = warnings
         .chain(lost)
-        .chain(forgets.map(|why| why.to_string()));
+        .chain(of_store.into_iter().flatten().map(|why| why.to_string()));
     Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         process: std::process::id(),
