@@ -137,6 +137,53 @@ fn nothing_points_out_of_the_repository() {
     );
 }
 
+/// GitHub and crates.io know nothing of a link to an item, which rustdoc resolves: they show a link that leads nowhere,
+/// or brackets. An item is named in code.
+#[test]
+fn the_links_of_a_readme_lead_somewhere_wherever_it_is_read() {
+    let mut faults = Vec::new();
+    let readmes = files("/README.md");
+    let readmes = readmes
+        .iter()
+        .filter(|file| file.starts_with(root().join("crates")));
+    let mut count = 0;
+    for file in readmes {
+        count += 1;
+        let text = std::fs::read_to_string(file).unwrap();
+        // What is between fences is code.
+        let prose: String = text.split("\n```").step_by(2).collect();
+        let leads = |target: &str| {
+            let path = target.split('#').next().unwrap_or_default();
+            let is_elsewhere = ["https://", "http://", "#"]
+                .iter()
+                .any(|start| target.starts_with(start));
+            is_elsewhere || file.parent().unwrap().join(path).exists()
+        };
+        let links = prose.split("](").skip(1);
+        let targets = links
+            .filter_map(|rest| rest.split_once(')'))
+            .map(|(target, _)| target);
+        faults.extend(
+            { targets.filter(|target| !leads(target)) }
+                .map(|target| format!("{}: {target}", file.display())),
+        );
+        let names = prose
+            .split("[`")
+            .skip(1)
+            .filter_map(|rest| rest.split_once("`]"));
+        let alone = names.filter(|(name, after)| {
+            let is_defined = prose.contains(&format!("\n[`{name}`]: http"));
+            !after.starts_with('(') && !is_defined && !name.contains('`')
+        });
+        faults.extend(alone.map(|(name, _)| format!("{}: [`{name}`]", file.display())));
+    }
+    assert!(count > 15, "{count} of them");
+    assert!(
+        faults.is_empty(),
+        "name these in code, without a link: {faults:#?}"
+    );
+}
+
 #[test]
 fn a_fuzz_target_is_built_described_and_taken_over_its_corpus() {
     let fuzz = root().join("fuzz");

@@ -9,7 +9,7 @@ use panoply_gateway::config::Span;
 use panoply_gateway::{BlockEntry, Control, ControlError};
 
 use crate::args::{BlocksArgs, BlocksCommand};
-use crate::{fail, note, say};
+use crate::print::{fail, note, say};
 
 /// Asks the gateway that runs on the state directory.
 pub(crate) fn run(args: &BlocksArgs) -> ExitCode {

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use panoply_gateway::Reason;
 
 use crate::args::{CertificatesArgs, CertificatesCommand, RevocationReason};
-use crate::{blocks, say};
+use crate::blocks;
+use crate::print::say;
 
 /// Asks the gateway that runs on the state directory.
 pub(crate) fn run(args: &CertificatesArgs) -> ExitCode {

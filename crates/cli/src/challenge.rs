@@ -6,7 +6,8 @@ use panoply_gateway::config::Span;
 use panoply_gateway::{ChallengeStanding, Control, ControlError};
 
 use crate::args::{ChallengeArgs, ChallengeCommand};
-use crate::{blocks, note, say};
+use crate::blocks;
+use crate::print::{note, say};
 
 /// Asks the gateway that runs on the state directory.
 pub(crate) fn run(args: &ChallengeArgs) -> ExitCode {

@@ -10,7 +10,8 @@ use panoply_gateway::{Settings, Surroundings};
 use panoply_headers::HeaderInForce;
 
 use crate::args::SettingArgs;
-use crate::{fail, show, source};
+use crate::print::{fail, say};
+use crate::source;
 
 /// Prints what is in force, where it came from, and what is weaker than it could be.
 pub(crate) fn run(args: &SettingArgs) -> ExitCode {
@@ -27,9 +28,10 @@ pub(crate) fn run(args: &SettingArgs) -> ExitCode {
     };
     let around = Surroundings::new(&state, Arc::new(SystemClock::new()));
     match source::load(args).and_then(|loaded| report(loaded, &around)) {
-        Ok(report) => show(report.trim_end()),
-        Err(error) => fail(error.for_stderr()),
+        Ok(report) => say(report.trim_end()),
+        Err(error) => return fail(error.for_stderr()),
     }
+    ExitCode::SUCCESS
 }
 
 fn report(loaded: Loaded, around: &Surroundings) -> Result<String, ConfigError> {

@@ -1,7 +1,6 @@
 //! `panoply completions`.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::builder::PossibleValue;
@@ -9,7 +8,7 @@ use clap::{Command, CommandFactory as _};
 use clap_complete::{Shell, generate};
 
 use crate::args::{Cli, CompletionsArgs};
-use crate::fail;
+use crate::print::{fail, put};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -28,14 +27,8 @@ pub(crate) fn run(args: &CompletionsArgs) -> ExitCode {
     if shell == Shell::Fish {
         text.extend(words_for_fish(&command).into_bytes());
     }
-    match std::io::stdout().write_all(&text) {
-        // Half of it in a file would be found out in the shell.
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            fail(format!("error: what completes cannot be written: {error}"))
-        }
-        // Whoever has closed it does not want it.
-        _ => ExitCode::SUCCESS,
-    }
+    put(&text);
+    ExitCode::SUCCESS
 }
 
 /// The words that a command takes in place of a flag, which what is generated for fish leaves out.

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use panoply_cookies::KeyRing;
 
 use crate::args::{KeysArgs, KeysCommand, SettingArgs};
-use crate::{fail, say, show, source};
+use crate::print::{fail, say};
+use crate::source;
 
 /// Lists or rotates the keys in their file.
 pub(crate) fn run(args: &KeysArgs) -> ExitCode {
@@ -57,7 +58,7 @@ pub(crate) fn run(args: &KeysArgs) -> ExitCode {
     match args.what {
         KeysCommand::List => {
             let ids: Vec<_> = keys.ids().map(|id| id.to_string()).collect();
-            return show(ids.join("\n"));
+            say(ids.join("\n"));
         }
         KeysCommand::Rotate if there => say(format_args!(
             "{}: the new key {newest} seals within 90 seconds, {} open",

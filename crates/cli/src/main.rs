@@ -13,6 +13,7 @@ mod init;
 mod keys;
 mod maintenance;
 mod password;
+mod print;
 mod reload;
 mod restart;
 mod run;
@@ -20,17 +21,21 @@ mod source;
 mod status;
 mod upgrade;
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use crate::args::{Command, InitArgs};
+use crate::print::{fail, note, say};
 
 /// A sixth of the gateway's time went to the C library's allocator.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    match args::parse().command {
+    print::ended(carried_out(args::parse().command))
+}
+
+fn carried_out(command: Command) -> ExitCode {
+    match command {
         Command::Run(args) => run::run(&args.settings),
         Command::Demo(args) => demo::run(&args),
         Command::Init(args) => write_config(args),
@@ -52,28 +57,6 @@ fn main() -> ExitCode {
     }
 }
 
-/// Prints to standard error, as the last thing that is done.
-fn fail(message: impl std::fmt::Display) -> ExitCode {
-    note(message);
-    ExitCode::from(2)
-}
-
-/// Prints to standard output, what was asked for; whoever has closed it does not want it.
-fn say(message: impl std::fmt::Display) {
-    let _ = writeln!(std::io::stdout(), "{message}");
-}
-
-/// Prints to standard output all of what was asked for, and fails where there is no room for it: half of it in a file
-/// would be taken for the whole. Whoever has closed it does not want it.
-fn show(text: impl std::fmt::Display) -> ExitCode {
-    match writeln!(std::io::stdout(), "{text}") {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            fail(format!("error: standard output cannot be written: {error}"))
-        }
-        _ => ExitCode::SUCCESS,
-    }
-}
-
 /// `panoply init`.
 fn write_config(args: InitArgs) -> ExitCode {
     let output = init::Output::from(args.output);
@@ -85,9 +68,4 @@ fn write_config(args: InitArgs) -> ExitCode {
         Err(error) => return fail(format!("error: {error}")),
     }
     ExitCode::SUCCESS
-}
-
-/// Prints to standard error, beside what was asked for; whoever has closed it, or has no room for it, goes without.
-fn note(message: impl std::fmt::Display) {
-    let _ = writeln!(std::io::stderr(), "{message}");
 }

@@ -6,7 +6,8 @@ use panoply_gateway::config::Span;
 use panoply_gateway::{Control, ControlError};
 
 use crate::args::{MaintenanceArgs, MaintenanceCommand};
-use crate::{blocks, note, say};
+use crate::blocks;
+use crate::print::{note, say};
 
 /// Asks the gateway that runs on the state directory.
 pub(crate) fn run(args: &MaintenanceArgs) -> ExitCode {

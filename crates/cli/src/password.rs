@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use panoply_limits::{AccessConfig, hash_password};
 
 use crate::args::PasswordArgs;
-use crate::{fail, note, say};
+use crate::print::{fail, note, say};
 
 /// Prints a line as a file of `htpasswd` has it, and on a terminal what goes into panoply.toml.
 pub(crate) fn run(args: &PasswordArgs) -> ExitCode {

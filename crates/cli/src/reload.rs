@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use crate::args::ReloadArgs;
-use crate::{blocks, say};
+use crate::blocks;
+use crate::print::say;
 
 /// Has the gateway that runs on the state directory read its configuration again, as SIGHUP does.
 pub(crate) fn run(args: &ReloadArgs) -> ExitCode {

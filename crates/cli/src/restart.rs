@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use crate::args::RestartArgs;
-use crate::{blocks, say};
+use crate::blocks;
+use crate::print::say;
 
 /// Has the gateway that runs on the state directory start its apps anew, or one of them.
 pub(crate) fn run(args: &RestartArgs) -> ExitCode {

@@ -8,7 +8,8 @@ use panoply_gateway::config::ConfigError;
 use panoply_gateway::{Addresses, Error, Gateway, Heir, Outcome, Program, Settings, Surroundings};
 
 use crate::args::SettingArgs;
-use crate::{fail, say, source};
+use crate::print::{announce, fail};
+use crate::source;
 
 /// Guards the app until a signal says stop.
 pub(crate) fn run(args: &SettingArgs) -> ExitCode {
@@ -95,7 +96,7 @@ fn serve(args: &SettingArgs, heir: Option<Heir>) -> Result<ExitCode, Failure> {
 /// Says where the app is, and what its certificate is.
 fn tell(settings: &Settings, addresses: &Addresses) {
     let line = settings.ready_line(addresses);
-    say(format!("panoply: {line}"));
+    announce(format!("panoply: {line}"));
     settings.tell_of_certificates();
 }
 

@@ -6,16 +6,18 @@ use std::process::ExitCode;
 use panoply_gateway::{CertificateEntry, ControlError, InstanceEntry, Status};
 
 use crate::args::{HealthArgs, StatusArgs};
-use crate::{blocks, say, show};
+use crate::blocks;
+use crate::print::say;
 
 /// Asks the gateway that runs on the state directory how everything stands.
 pub(crate) fn run(args: &StatusArgs) -> ExitCode {
     let control = args.running.control();
     match control.status() {
-        Ok(status) if args.json => show(serde_json::to_string_pretty(&status).unwrap_or_default()),
-        Ok(status) => show(text(&status).trim_end()),
-        Err(error) => blocks::failed(&error),
+        Ok(status) if args.json => say(serde_json::to_string_pretty(&status).unwrap_or_default()),
+        Ok(status) => say(text(&status).trim_end()),
+        Err(error) => return blocks::failed(&error),
     }
+    ExitCode::SUCCESS
 }
 
 /// Asks whether it can serve, as a container's health check does.

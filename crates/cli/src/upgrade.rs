@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use crate::args::UpgradeArgs;
-use crate::{blocks, say};
+use crate::blocks;
+use crate::print::say;
 
 /// Has the gateway that runs on the state directory hand over to the program that is installed now.
 pub(crate) fn run(args: &UpgradeArgs) -> ExitCode {

@@ -24,6 +24,7 @@ mod secret;
 mod sessions;
 mod site_origin;
 pub mod spelling;
+mod time_text;
 mod unindexed;
 
 pub use app_time::AppTime;
@@ -55,4 +56,5 @@ pub use sessions::{
     SessionStamp, SessionStore, SessionValues, UserChange, UserKey,
 };
 pub use site_origin::SiteOrigin;
+pub use time_text::TimeText;
 pub use unindexed::unindexed;

@@ -5,6 +5,8 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use http::Method;
+
 /// What is told of, and how.
 const ADVICE: [(&str, &str); 7] = [
     (
@@ -47,9 +49,19 @@ const ADVICE: [(&str, &str); 7] = [
     ),
 ];
 
+/// What can be set for a path alone is told of so many of them.
+const PATHS: usize = 8;
+
+/// How much of a path is written.
+const LONGEST: usize = 120;
+
 /// Which of them have been told.
 #[derive(Debug, Default)]
-pub(crate) struct Told(AtomicU32);
+pub(crate) struct Told {
+    rules: AtomicU32,
+    /// Those of rules that can be set for a path alone.
+    paths: crate::told::Told<PATHS>,
+}
 
 impl Told {
     /// Tells of a rule that has refused something, the first time.
@@ -59,9 +71,30 @@ impl Told {
         }
     }
 
+    /// The same of what was refused to a request, with its `path`: the first time, and where that can be set for a
+    /// path alone, for each.
+    pub(crate) fn tell_of(&self, rule: &str, method: &Method, path: &str) {
+        if let Some(advice) = self.first_of(rule, path) {
+            let path: String = path.chars().take(LONGEST).collect();
+            tracing::info!(rule, %method, path, "{advice}");
+        }
+    }
+
     /// Tells of each anew: what was to be written may have been, and not be enough.
     pub(crate) fn begin_anew(&self) {
-        self.0.store(0, Ordering::Relaxed);
+        self.rules.store(0, Ordering::Relaxed);
+        self.paths.begin_anew();
+    }
+
+    fn first_of(&self, rule: &str, path: &str) -> Option<&'static str> {
+        let (_, advice) = ADVICE.iter().find(|(known, _)| *known == rule)?;
+        if !advice.contains("[[limits.path]]") {
+            return self.first(rule);
+        }
+        let path: String = path.chars().take(LONGEST).collect();
+        self.paths
+            .first(&format!("{rule} {path}"))
+            .then_some(*advice)
     }
 
     fn first(&self, rule: &str) -> Option<&'static str> {
@@ -69,8 +102,8 @@ impl Told {
         let bit = 1_u32.checked_shl(u32::try_from(at).ok()?)?;
         // Looked at first: a flood must not have all workers write here.
         let is_told = |told| told & bit != 0;
-        if is_told(self.0.load(Ordering::Relaxed))
-            || is_told(self.0.fetch_or(bit, Ordering::Relaxed))
+        if is_told(self.rules.load(Ordering::Relaxed))
+            || is_told(self.rules.fetch_or(bit, Ordering::Relaxed))
         {
             return None;
         }
@@ -90,6 +123,21 @@ mod tests {
             assert_eq!(told.first(rule), None, "{rule}");
         }
         assert_eq!(told.first("login/pair"), None);
+    }
+
+    #[test]
+    fn what_can_be_set_for_a_path_is_told_of_each() {
+        let told = Told::default();
+        let is_told = |rule: &str, path: &str| told.first_of(rule, path).is_some();
+        assert!(is_told("limits/body-bytes", "/upload"));
+        assert!(!is_told("limits/body-bytes", "/upload"));
+        assert!(is_told("limits/body-bytes", "/avatar"));
+        assert!(is_told("limits/slow-body", "/upload"));
+        assert!(is_told("limits/head", "/upload") && !is_told("limits/head", "/avatar"));
+        let more = (0..100).filter(|number| is_told("app/timeout", &format!("/{number}")));
+        assert_eq!(more.count(), PATHS - 3, "without end");
+        told.begin_anew();
+        assert!(is_told("limits/body-bytes", "/upload"));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use panoply::guard::CookieFate;
 use panoply::{ChallengeConfig, LoginConfig};
+use panoply_core::TimeText;
 
 use crate::config::{
     Config, FrameworkErrors, LimitsConfig, Loaded, Origin, RouteConfig, Upstreams, is_secret,
@@ -365,7 +366,7 @@ fn in_state(file: Option<&Path>) -> String {
 }
 
 fn span(time: Duration) -> String {
-    humantime::format_duration(time).to_string()
+    TimeText(time).to_string()
 }
 
 #[cfg(test)]

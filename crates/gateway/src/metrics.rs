@@ -36,6 +36,7 @@ pub(crate) struct Metrics {
     tasks_begun_anew: Counter,
     log_lost: Counter,
     store_up: Gauge,
+    state_there: Gauge,
     certificates_missing: Gauge,
     logins: [Counter; 4],
     passes: Counter,
@@ -97,6 +98,7 @@ impl Metrics {
             tasks_begun_anew: counter("panoply_task_restarts_total"),
             log_lost: counter("panoply_log_lines_lost_total"),
             store_up: gauge("panoply_store_up"),
+            state_there: gauge("panoply_state_there"),
             certificates_missing: gauge("panoply_certificates_missing"),
             logins: LOGINS.map(login),
             passes: counter("panoply_passes_given_total"),
@@ -120,7 +122,9 @@ impl Metrics {
         }
         self.bytes.increment(exchange.bytes);
         if let Some(rule) = exchange.rule {
-            self.refused(rule);
+            self.told
+                .tell_of(rule, &exchange.method, exchange.uri.path());
+            self.count_refused(rule);
         }
     }
 
@@ -138,6 +142,10 @@ impl Metrics {
     /// One refusal by `rule`.
     pub(crate) fn refused(&self, rule: &'static str) {
         self.told.tell(rule);
+        self.count_refused(rule);
+    }
+
+    fn count_refused(&self, rule: &'static str) {
         let labels = vec![Label::new("rule", rule)];
         let key = Key::from_parts("panoply_refused_total", labels);
         self.recorder.register_counter(&key, &META).increment(1);
@@ -175,6 +183,10 @@ impl Metrics {
 
     pub(crate) fn store(&self, up: bool) {
         self.store_up.set(if up { 1.0 } else { 0.0 });
+    }
+
+    pub(crate) fn state_directory(&self, there: bool) {
+        self.state_there.set(if there { 1.0 } else { 0.0 });
     }
 
     /// The certificates in force, and how many of those that are ordered could not be had.
@@ -298,33 +310,40 @@ fn describe(recorder: &PrometheusRecorder) {
             recorder.describe_histogram(KeyName::from(name), unit, help.into());
         }
     }
-    for (name, help) in [
-        ("panoply_connections", "Connections open now"),
-        (
-            "panoply_app_up",
-            "Whether the app accepts connections, and answers `app.health` where that is set (1) or not (0)",
-        ),
-        (
-            "panoply_app_instances",
-            "How many instances the app is to have (`app.instances`, or addresses in `app.upstream`)",
-        ),
-        ("panoply_app_instances_up", "How many of them are up"),
-        (
-            "panoply_store_up",
-            "Whether the store decides (1) or the insurance in its place (0)",
-        ),
-        (
-            EXPIRY,
-            "Until when a certificate is valid, in seconds since 1970, by its names and source",
-        ),
-        (
-            "panoply_certificates_missing",
-            "Certificates whose last order failed, or that are in memory alone",
-        ),
-    ] {
-        recorder.describe_gauge(KeyName::from(name), None, help.into());
+    for (name, help) in GAUGES {
+        recorder.describe_gauge(KeyName::from(*name), None, (*help).into());
     }
 }
+
+/// What stands for now.
+const GAUGES: &[(&str, &str)] = &[
+    ("panoply_connections", "Connections open now"),
+    (
+        "panoply_app_up",
+        "Whether the app accepts connections, and answers `app.health` where that is set (1) or not (0)",
+    ),
+    (
+        "panoply_app_instances",
+        "How many instances the app is to have (`app.instances`, or addresses in `app.upstream`)",
+    ),
+    ("panoply_app_instances_up", "How many of them are up"),
+    (
+        "panoply_store_up",
+        "Whether the store decides (1) or the insurance in its place (0)",
+    ),
+    (
+        "panoply_state_there",
+        "Whether the state directory is where it was (1) or not (0)",
+    ),
+    (
+        EXPIRY,
+        "Until when a certificate is valid, in seconds since 1970, by its names and source",
+    ),
+    (
+        "panoply_certificates_missing",
+        "Certificates whose last order failed, or that are in memory alone",
+    ),
+];
 
 #[cfg(test)]
 mod tests {

@@ -18,7 +18,8 @@ pub(crate) async fn apply(
 ) {
     log::notify_reloading();
     let number = shared.reloads.begin();
-    match load().and_then(|loaded| build(loaded, running, around)) {
+    let loaded = is_at_home(shared).and_then(|()| load());
+    match loaded.and_then(|loaded| build(loaded, running, around)) {
         Ok((mut settings, other_secret)) => {
             let loses_tls = settings.live.tls.is_none() && shared.ports.is_some();
             let waits = Waits::between(&settings, running, loses_tls, other_secret);
@@ -73,6 +74,14 @@ pub(crate) async fn apply(
         }
     }
     log::notify_ready();
+}
+
+/// Other keys would be made in another state directory, and log everybody out.
+fn is_at_home(shared: &Shared) -> Result<(), ConfigError> {
+    match shared.home.lost() {
+        Some(lost) => Err(ConfigError::plain(lost.to_string())),
+        None => Ok(()),
+    }
 }
 
 /// Which clients are believed, as [`Tls::client_terms`](panoply_tls::Tls::client_terms) has it.

@@ -337,31 +337,15 @@ impl<'a> Running<'a> {
                     outdated = upgrading.is_some();
                     apply(self.shared, self.settings, self.around, reload).await;
                 }
-                (Asked::Upgrade, answer_to)
-                    if ready.is_some() && (is_heir || !self.is_every_app_tried()) =>
-                {
-                    refuse(
-                        "the gateway has only just been started: ask once it serves",
-                        answer_to,
-                    );
-                }
-                (Asked::Upgrade, answer_to) if upgrading.is_some() => {
-                    refuse(
-                        "an upgrade is under way already: its log says how it ends",
-                        answer_to,
-                    );
-                }
-                (Asked::Upgrade, answer_to) => match self.shared.restarts.keep_out() {
-                    Some(alone) => {
-                        outdated = false;
-                        upgrading = Some(self.upgrade(answer_to, alone));
+                (Asked::Upgrade, answer_to) => {
+                    match self.may_upgrade(ready.is_none(), upgrading.is_some()) {
+                        Ok(alone) => {
+                            outdated = false;
+                            upgrading = Some(self.upgrade(answer_to, alone));
+                        }
+                        Err(why) => refuse(&why, answer_to),
                     }
-                    None => refuse(
-                        "the app is being restarted, or the one before still finishes what it has: ask again once \
-                         that is over",
-                        answer_to,
-                    ),
-                },
+                }
             }
         };
         if let Some(Upgrading {

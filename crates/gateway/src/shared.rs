@@ -16,6 +16,7 @@ use self::census::Census;
 use crate::access::AccessLog;
 use crate::app::{Apps, Restarts};
 use crate::balance::Place;
+use crate::control::Home;
 use crate::descriptors::{self, Descriptors};
 use crate::intake::Ports;
 use crate::metrics::Metrics;
@@ -35,6 +36,8 @@ pub(crate) struct Shared {
     pub(crate) waits: ArcSwap<Waits>,
     /// What others on this machine can read that is secret, or replace.
     pub(crate) open_secrets: ArcSwap<Vec<String>>,
+    /// Where the state directory was.
+    pub(crate) home: Arc<Home>,
     /// Why somebody must look at the store, though it answers.
     pub(crate) store_trouble: ArcSwapOption<String>,
     /// Why the store is away for what is to be written down, though it may answer.
@@ -96,6 +99,7 @@ impl Shared {
             restarts: Restarts::default(),
             waits: ArcSwap::default(),
             open_secrets: ArcSwap::default(),
+            home: Arc::default(),
             store_trouble: ArcSwapOption::empty(),
             store_away: ArcSwapOption::empty(),
             store_foreign: ArcSwapOption::empty(),

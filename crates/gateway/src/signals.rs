@@ -1,7 +1,8 @@
 //! What the operating system is asked to tell us.
 
-use std::future::pending;
+use std::future::{pending, poll_fn};
 use std::io;
+use std::task::Poll;
 
 use rustix::process::Signal as Kernel;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -29,6 +30,20 @@ impl Asked {
     }
 }
 
+/// What would end the process without a word, and nobody means for it: a timer that whoever has started it had set, what
+/// is told of files and power, a mistake in `kill`.
+const UNMEANT: &[(&str, Kernel)] = &[
+    ("SIGALRM", Kernel::ALARM),
+    ("SIGVTALRM", Kernel::VTALARM),
+    ("SIGPROF", Kernel::PROF),
+    #[cfg(target_os = "linux")]
+    ("SIGIO", Kernel::IO),
+    #[cfg(target_os = "linux")]
+    ("SIGPWR", Kernel::POWER),
+    #[cfg(target_os = "linux")]
+    ("SIGSTKFLT", Kernel::STKFLT),
+];
+
 #[derive(Debug)]
 pub(crate) struct Signals {
     terminate: Signal,
@@ -42,6 +57,8 @@ pub(crate) struct Signals {
     user_2: Signal,
     /// Of a file that may not grow, which would end the process: whoever writes is told, as of a disk that is full.
     _too_large: Signal,
+    /// Of [`UNMEANT`] those that have not come yet.
+    unmeant: Vec<(&'static str, Signal)>,
     /// What a terminal that is closed asks for.
     hung_up: Asked,
 }
@@ -54,7 +71,12 @@ impl Signals {
     pub(crate) fn new(ends_with_terminal: bool) -> io::Result<Self> {
         let outlives = ends_with_terminal && is_ignored(Asked::Reload.signal());
         let hangup = (!outlives).then(|| signal(SignalKind::hangup()));
+        let unmeant = UNMEANT.iter().map(|(name, kernel)| {
+            let kind = SignalKind::from_raw(kernel.as_raw());
+            Ok((*name, signal(kind)?))
+        });
         Ok(Self {
+            unmeant: unmeant.collect::<io::Result<_>>()?,
             hung_up: if ends_with_terminal {
                 Asked::Stop
             } else {
@@ -83,6 +105,10 @@ impl Signals {
                     tracing::warn!("{NOT_REOPENED}");
                     continue;
                 }
+                signal = first(&mut self.unmeant) => {
+                    tracing::warn!(signal, "a signal that asks for nothing here: it changes nothing, however often it comes");
+                    continue;
+                }
             };
         }
     }
@@ -106,6 +132,18 @@ async fn received(signal: Option<&mut Signal>) {
         }
         None => pending().await,
     }
+}
+
+/// The first of them to come, which is ignored from then on: a timer would have a line written each time.
+async fn first(all: &mut Vec<(&'static str, Signal)>) -> &'static str {
+    poll_fn(|context| {
+        let mut waiting = all.iter_mut();
+        match waiting.position(|(_, signal)| signal.poll_recv(context).is_ready()) {
+            Some(at) => Poll::Ready(all.swap_remove(at).0),
+            None => Poll::Pending,
+        }
+    })
+    .await
 }
 
 /// Whether whoever has started this process has it ignore `signal`; not known but on Linux.
@@ -138,7 +176,13 @@ mod tests {
             .build();
         runtime.unwrap().block_on(async {
             let mut signals = Signals::new(true).unwrap();
-            // It would have ended this process.
+            // Each of these would have ended this process.
+            for (name, kernel) in UNMEANT {
+                kill_process(getpid(), *kernel).unwrap();
+                assert_eq!(first(&mut signals.unmeant).await, *name);
+                kill_process(getpid(), *kernel).unwrap();
+            }
+            assert!(signals.unmeant.is_empty(), "told each time");
             kill_process(getpid(), Kernel::USR1).unwrap();
             kill_process(getpid(), Kernel::QUIT).unwrap();
             assert!(matches!(signals.next().await, Asked::Stop));

@@ -18,9 +18,10 @@ use crate::error::{Error, system};
 use crate::handover::Entrance;
 use crate::settings::Settings;
 use crate::shared::Shared;
-use crate::started;
 use crate::store::{self, Awaited, Opened};
 use crate::surroundings::Surroundings;
+
+mod home;
 
 #[derive(Debug)]
 pub(crate) struct Upkeep {
@@ -132,6 +133,10 @@ impl Upkeep {
 
     /// Begins, or begins again. Before the first request: whoever is blocked stays blocked.
     pub(crate) async fn take_up(&self) {
+        self.shared.home.begin(&self.around.state);
+        self.shared
+            .metrics
+            .state_directory(self.shared.home.lost().is_none());
         self.around.reports.open(self.around.clock.wall());
         self.read_blocks().await;
         let (opened, nodes) = self.opened.borrow().clone().unzip();
@@ -340,29 +345,6 @@ impl Upkeep {
 
     fn socket(&self) -> Option<Arc<Socket>> {
         self.control.borrow().clone()
-    }
-
-    /// Has the control socket, once another gateway that ran on the state directory has ended.
-    pub(crate) async fn have_control(&self) {
-        while self.control.borrow().is_none() {
-            tokio::time::sleep(PAUSE).await;
-            if !self.has_store() {
-                continue;
-            }
-            if let Ok(Some(socket)) = control::bind(&self.around.state) {
-                *self.control.borrow_mut() = Some(Arc::new(socket));
-                let opened = self.opened.borrow().clone();
-                if let Some(awaited) = opened.and_then(|(opened, _)| opened.awaited) {
-                    awaited.lead();
-                }
-                self.answer();
-                tracing::info!(
-                    "the other gateway has ended: `panoply status` and `panoply blocks` speak to this one"
-                );
-                started::end_left(&self.around.state, self.drain).await;
-            }
-        }
-        std::future::pending::<()>().await;
     }
 }
 

@@ -42,8 +42,8 @@ pub enum Error {
     },
     /// Two limits of one name, by which neither could be told of.
     #[error(
-        "`name` is `{name}`, as that of another limit of answers: write one of its own: it is what `panoply blocks` \
-         shows, and what `exempt` goes by"
+        "`name` is `{name}`, as that of another limit: write one of its own, since it is what the limit counts under, what \
+         `panoply blocks` shows, and what `exempt` goes by"
     )]
     NameTaken {
         /// Which of the limits that were given has it a second time, from zero.

@@ -255,11 +255,10 @@ impl Panoply {
         } = cookies;
         let cookies = config.build(&ring, &keys, &site)?;
         let client = self.client.build()?;
-        let counting = self.limits.iter().enumerate();
-        let counting = counting.filter(|(_, limit)| limit.counts_answers());
-        let numbers: Vec<usize> = counting.map(|(number, _)| number).collect();
-        let (answers, limits): (Vec<_>, Vec<_>) =
-            { self.limits.into_iter() }.partition(LimitConfig::counts_answers);
+        let limits = self.limits.into_iter().enumerate();
+        let (answers, limits): (Vec<_>, Vec<_>) = limits.partition(|(_, one)| one.counts_answers());
+        let (of_answers, answers): (Vec<usize>, Vec<_>) = answers.into_iter().unzip();
+        let (of_requests, limits): (Vec<usize>, Vec<_>) = limits.into_iter().unzip();
         let limits = LimitLayer::new(limits, Arc::clone(&store), keys);
         let answers = AnswerLayer::new(answers, self.probes, list.clone());
         let (trusting, others, own) = (client.clone(), self.proxies.clone(), self.proxies);
@@ -270,13 +269,14 @@ impl Panoply {
         let challenge = challenge.map_err(Error::Challenge)?;
         let challenge = { challenge.switched_by(list.clone()) }.sparing(says_so);
         // What each says by itself was looked at before.
-        let answers = answers.map_err(|error| {
+        let wrong = |error, numbers: &[usize]| {
             let number = match &error {
                 panoply_limits::Error::NameTaken { number, .. } => numbers.get(*number),
                 _ => None,
             };
             Error::Limit(number.copied().unwrap_or_default(), error)
-        })?;
+        };
+        let answers = answers.map_err(|error| wrong(error, &of_answers))?;
         let answers = answers.sparing(is_proxy);
         let login = |(number, login): (usize, LoginConfig)| {
             let layer = login.build(Arc::clone(&store), &secret);
@@ -309,7 +309,7 @@ impl Panoply {
                     .open_to(open_to)
                     .sparing(answers.spares().clone()),
                 access: access.map_err(Error::Store)?,
-                limits: limits.map_err(Error::Store)?,
+                limits: limits.map_err(|error| wrong(error, &of_requests))?,
                 challenge,
                 passes_by_cookies: !is_shared,
                 answers,

@@ -20,7 +20,7 @@ pub(crate) use self::args::{AuditArgs, EXAMPLES};
 use self::progress::Progress;
 use self::settings::Settings;
 pub(crate) use self::settings::check;
-use crate::{fail, note, say};
+use crate::print::{fail, note, say};
 
 /// Audits, reports, and ends with the status that says how it went.
 pub(crate) fn run(args: &AuditArgs) -> ExitCode {

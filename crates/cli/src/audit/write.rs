@@ -1,6 +1,5 @@
 //! Where reports go.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -8,7 +7,7 @@ use panoply_audit::Report;
 use panoply_audit::output::{self, Look};
 
 use super::args::{AuditArgs, Format};
-use crate::{fail, note};
+use crate::print::{fail, note, put};
 
 /// Writes reports where they are wanted; says whether that went well.
 pub(super) fn reports(args: &AuditArgs, reports: &[Report], look: &Look, fixed: &str) -> bool {
@@ -35,7 +34,7 @@ pub(super) fn reports(args: &AuditArgs, reports: &[Report], look: &Look, fixed: 
     let format = args.format.unwrap_or(Format::Text);
     if !fixed.is_empty() {
         match format {
-            Format::Text if to_stdout => put(fixed),
+            Format::Text if to_stdout => put(fixed.as_bytes()),
             _ => note(fixed.trim_end()),
         }
     }
@@ -43,9 +42,9 @@ pub(super) fn reports(args: &AuditArgs, reports: &[Report], look: &Look, fixed: 
         note(output::summary(reports, look));
         return true;
     }
-    put(&rendered(format, reports, look));
+    put(rendered(format, reports, look).as_bytes());
     if args.format.is_none() && std::env::var_os("GITHUB_ACTIONS").is_some_and(|on| on == "true") {
-        put(&output::github(reports, look));
+        put(output::github(reports, look).as_bytes());
     }
     true
 }
@@ -62,7 +61,7 @@ pub(super) fn alone(to: &[PathBuf], text: &str) -> ExitCode {
         }
     }
     if to.is_empty() || files.count() < to.len() {
-        put(text);
+        put(text.as_bytes());
     }
     ExitCode::SUCCESS
 }
@@ -88,11 +87,4 @@ fn by_ending(path: &Path) -> Format {
 
 fn is_stdout(path: &Path) -> bool {
     path.as_os_str() == "-"
-}
-
-/// To standard output; whoever has closed it does not want it.
-fn put(text: &str) {
-    let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes());
-    let _ = out.flush();
 }

@@ -12,7 +12,8 @@ use toml_edit::DocumentMut;
 use super::diff::diff;
 use super::{build, edit, evidence, setting_args, settings, show};
 use crate::args::CspArgs;
-use crate::{note, say, source};
+use crate::print::{note, say};
+use crate::source;
 
 /// `panoply csp learn`.
 pub(super) fn learn(args: &CspArgs, yes: bool) -> Result<ExitCode, String> {
@@ -142,7 +143,7 @@ fn finish(args: &CspArgs, changed: &Changed, yes: bool) -> Result<ExitCode, Stri
              was it started with this file?",
             state.display()
         )),
-        Err(ControlError::Nobody(_)) => {
+        Err(ControlError::Nobody(_) | ControlError::NoState(_)) => {
             say(format_args!(
                 "written; no gateway runs on the state directory {}: `panoply run` puts it in force, \
                  and `kill -HUP` where one runs on another (`--state DIR`)",
@@ -158,16 +159,8 @@ fn finish(args: &CspArgs, changed: &Changed, yes: bool) -> Result<ExitCode, Stri
 
 /// Whether the gateway that runs sends the policies that these settings ask for.
 fn is_in_force(control: &Control, settings: &Settings) -> bool {
-    let expected = settings.suit().headers().describe().iter();
-    let mut expected =
-        expected.filter(|header| header.name.as_str().starts_with("content-security-policy"));
-    control.reports().is_ok_and(|reports| {
-        expected.all(|header| {
-            reports.policies.iter().any(|(path, name, value)| {
-                *path == header.path && *name == header.name.as_str() && *value == header.value
-            })
-        })
-    })
+    let reports = control.reports();
+    reports.is_ok_and(|reports| reports.are_under(settings.suit().headers()))
 }
 
 #[expect(clippy::print_stderr, reason = "a question to a person")]

@@ -13,7 +13,8 @@ use panoply_gateway::config::{ConfigError, Loaded};
 use panoply_gateway::{Control, ControlError, CspEvidence, CspProposal, Settings, Surroundings};
 
 use crate::args::{CspArgs, CspCommand, SettingArgs};
-use crate::{blocks, fail, say, source};
+use crate::print::{fail, say};
+use crate::{blocks, source};
 
 /// Asks the gateway that runs, or reads what one has left.
 pub(crate) fn run(args: &CspArgs) -> ExitCode {
@@ -56,7 +57,7 @@ fn evidence(args: &CspArgs) -> Result<CspEvidence, String> {
     let state = source::state(args.state.as_deref());
     let nobody = match Control::of(&state).reports() {
         Ok(reports) => return Ok(reports.evidence),
-        Err(error @ ControlError::Nobody(_)) => error,
+        Err(error @ (ControlError::Nobody(_) | ControlError::NoState(_))) => error,
         Err(error) => return Err(format!("error: {error}")),
     };
     match CspEvidence::read(&state) {

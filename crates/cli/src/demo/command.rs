@@ -11,8 +11,9 @@ use panoply_gateway::{Control, Gateway, Settings, Surroundings};
 
 use super::{CameBack, DemoUrls, config, serve_app, serve_start_page};
 use crate::args::DemoArgs;
+use crate::print::{announce, fail, note};
 use crate::run::finish;
-use crate::{fail, note, say, source};
+use crate::source;
 
 /// Serves the naive app naked, guarded, and explained, until a signal says stop.
 pub(crate) fn run(args: &DemoArgs) -> ExitCode {
@@ -79,7 +80,7 @@ pub(crate) fn run(args: &DemoArgs) -> ExitCode {
         start_at, urls.naked, urls.guarded
     );
     let ready = move || {
-        say(line);
+        announce(line);
         if let Some(url) = open {
             note("press Ctrl-C to end it");
             open_browser(&url);

@@ -173,7 +173,7 @@ pub(crate) fn run(dir: &Path, output: Output, force: bool) -> Result<Summary, In
     };
     match &path {
         Some(path) => write::to_file(path, &toml, force)?,
-        None => write::to_stdout(&toml)?,
+        None => crate::print::put(toml.as_bytes()),
     }
     Ok(Summary::new(app, dir, path))
 }

@@ -19,18 +19,6 @@ pub(super) fn to_file(path: &Path, text: &str, force: bool) -> Result<(), InitEr
     })
 }
 
-/// Writes `text` to standard output.
-pub(super) fn to_stdout(text: &str) -> Result<(), InitError> {
-    let mut stdout = io::stdout().lock();
-    stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush())
-        .map_err(|source| InitError::Write {
-            path: PathBuf::from("standard output"),
-            source,
-        })
-}
-
 fn place(path: &Path, text: &str, force: bool) -> io::Result<()> {
     // Seen early, so that nothing is written where only the answer "no" is needed.
     if !force && fs::symlink_metadata(path).is_ok() {

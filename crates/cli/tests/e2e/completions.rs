@@ -78,6 +78,7 @@ fn each_shell_has_its_own_and_the_one_in_use_is_known() {
 #[test]
 fn what_cannot_be_written_is_told() {
     let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("index.php"), "<?php\n").unwrap();
     let keys = folder.path().join("keys");
     let keys = keys.to_str().unwrap();
     let made = panoply().args(["keys", "rotate", "--file", keys]).output();
@@ -86,13 +87,49 @@ fn what_cannot_be_written_is_told() {
         &["completions", "bash"][..],
         &["check"],
         &["keys", "list", "--file", keys],
+        &["keys", "rotate", "--file", keys],
+        &["password", "ada"],
+        &["init", "--output", "-"],
+        &["audit", "--rules"],
+        &["audit", "--explain", "cookie/httponly-disabled"],
     ] {
         let full = std::fs::File::options().write(true).open("/dev/full");
         let mut command = panoply();
         command.args(arguments).stdout(full.unwrap());
+        command.stdin(password());
         let output = command.current_dir(folder.path()).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         let said = text(&output.stderr);
         assert!(said.contains("cannot be written"), "{arguments:?}: {said}");
     }
+}
+
+#[test]
+fn whoever_does_not_read_on_is_told_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    for arguments in [
+        &["completions", "bash"][..],
+        &["audit", "--rules"],
+        &["password", "ada"],
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = panoply();
+        command.args(arguments).stdout(writer).stdin(password());
+        let output = command.current_dir(folder.path()).output().unwrap();
+        let said = text(&output.stderr);
+        assert!(
+            output.status.success() && said.is_empty(),
+            "{arguments:?}: {said}"
+        );
+    }
+}
+
+/// What `panoply password` reads.
+fn password() -> std::fs::File {
+    use std::io::{Seek as _, Write as _};
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(b"correct horse battery staple\n").unwrap();
+    file.rewind().unwrap();
+    file
 }

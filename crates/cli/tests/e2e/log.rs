@@ -159,16 +159,21 @@ fn what_is_told_once_is_told_once_more_after_a_reload() {
     let mut wrong = Verdicts::default();
     for (time, larger) in [(1, "2KiB"), (2, "3KiB")] {
         for _ in 0..3 {
-            let url = gateway.url("/");
+            let url = gateway.url("/form?token=x");
             let arguments = ["--data-binary", "@-", &url];
             let answer = curl_with(NULL.as_ref(), &arguments, &[b'x'; 8000]).unwrap();
             wrong.equal("too large", answer.status, 413);
         }
-        wait_for("the advice", soon, || {
+        let is_named = wait_for("the advice", soon, || {
             let said = gateway.process.said();
             let told = said.iter().filter(|line| line.contains(too_large));
-            (told.count() == time).then_some(())
+            let is_named = |line: &&String| line.contains("POST") && line.contains("/form");
+            let is_named = told
+                .clone()
+                .all(|line| is_named(&line) && !line.contains("token"));
+            (told.count() == time).then_some(is_named)
         });
+        wrong.check(is_named, || gateway.process.said().join("\n"));
         std::fs::write(gateway.config_path(), small(larger)).unwrap();
         gateway.process.signal(Signal::HUP);
         gateway.process.line_with(&["has been reloaded"], soon);

@@ -5,7 +5,7 @@ use super::support;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use support::{Gateway, blocks, panoply, test_app, wait_for};
+use support::{Gateway, blocks, curl, panoply, test_app, text, wait_for};
 
 fn moody(config: &str) -> Gateway {
     Gateway::setup()
@@ -89,7 +89,15 @@ fn of_two_that_wait_for_a_third_to_end_one_has_the_store_and_the_socket() {
         std::fs::remove_file(state.join("control.sock")).unwrap();
         let begun = Instant::now();
         while begun.elapsed() < Duration::from_secs(3) {
-            assert_eq!(status("process"), None, "one without the store is asked");
+            // The one that has it listens anew.
+            if let Some(asked) = status("process") {
+                let first = u64::from(first.process.id());
+                assert_eq!(
+                    asked.as_u64(),
+                    Some(first),
+                    "one without the store is asked"
+                );
+            }
             std::thread::yield_now();
         }
         first.process.signal(Signal::TERM);
@@ -109,4 +117,83 @@ fn of_two_that_wait_for_a_third_to_end_one_has_the_store_and_the_socket() {
         let listed = blocks(&state, &["list"]);
         assert!(listed.status.success(), "{listed:?}");
     }
+}
+
+fn status(state: &std::path::Path) -> (bool, String) {
+    let mut command = panoply();
+    let output = { command.arg("status").arg("--state").arg(state) }.output();
+    let output = output.unwrap();
+    let said = if output.status.success() {
+        output.stdout
+    } else {
+        output.stderr
+    };
+    (output.status.success(), text(&said))
+}
+
+fn is_there(gateway: &Gateway) -> bool {
+    let metrics = format!("{}/metrics", gateway.admin);
+    let metrics = curl("/dev/null".as_ref(), &[&metrics]).text();
+    metrics.contains("panoply_state_there 1")
+}
+
+#[test]
+fn a_control_socket_that_is_removed_is_there_again() {
+    let mut gateway = moody("");
+    let state = gateway.dir.path().join("state");
+    std::fs::remove_file(state.join("control.sock")).unwrap();
+    gateway
+        .process
+        .line_with(&["the control socket was removed"], Duration::from_secs(20));
+    let (answers, said) = status(&state);
+    assert!(answers && !said.contains("warning"), "{said}");
+}
+
+#[test]
+fn a_state_directory_that_is_moved_is_told_and_found_again() {
+    let long = Duration::from_secs(20);
+    let mut gateway = moody("");
+    let [state, aside] = ["state", "aside"].map(|name| gateway.dir.path().join(name));
+    wait_for("the metric", long, || is_there(&gateway).then_some(()));
+    std::fs::rename(&state, &aside).unwrap();
+    gateway
+        .process
+        .line_with(&["was removed or moved while it is in use"], long);
+    let (answers, said) = status(&state);
+    assert!(
+        !answers && said.contains("there is no state directory"),
+        "{said}"
+    );
+    assert!(!is_there(&gateway));
+    // Keys and a secret of another directory would log everybody out.
+    gateway.process.signal(Signal::HUP);
+    gateway.process.line_with(
+        &["the configuration stays as it was: the state directory"],
+        long,
+    );
+    assert!(
+        !state.exists(),
+        "it was made anew, where the other is to be put back"
+    );
+    std::fs::create_dir(&state).unwrap();
+    gateway
+        .process
+        .line_with(&["is another than the one that is in use"], long);
+    let said = wait_for("an answer in the other one", long, || {
+        Some(status(&state)).filter(|(answers, _)| *answers)
+    });
+    assert!(
+        said.1.contains("is another than the one that is in use"),
+        "{}",
+        said.1
+    );
+    std::fs::remove_dir_all(&state).unwrap();
+    std::fs::rename(&aside, &state).unwrap();
+    gateway.process.line_with(&["is back where it was"], long);
+    wait_for("an answer in the former", long, || {
+        let (answers, said) = status(&state);
+        (answers && !said.contains("is another")).then_some(())
+    });
+    gateway.process.signal(Signal::HUP);
+    gateway.process.line_with(&["has been reloaded"], long);
 }

@@ -1,19 +1,26 @@
 //! Reading `panoply.toml`.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 
 use super::ConfigError;
 
+/// What is read at most of what is named as the configuration: 16 MiB.
+const MOST: u64 = 16 << 20;
+
 /// The file's text.
 pub(super) fn read(path: &Path) -> Result<String, ConfigError> {
     let name = path.display();
-    let bytes = std::fs::read(path).map_err(|error| {
+    let bytes = bytes(path).map_err(|error| {
         let message = ConfigError::plain(format!("{name} cannot be read: {error}"));
         match error.kind() {
             io::ErrorKind::NotFound => message.with_help("`panoply init` writes one for your app"),
             io::ErrorKind::IsADirectory => message.with_help("name the file in it"),
+            io::ErrorKind::FileTooLarge => {
+                message.with_help("name the file that `panoply init` has written")
+            }
             _ => message,
         }
     })?;
@@ -24,6 +31,20 @@ pub(super) fn read(path: &Path) -> Result<String, ConfigError> {
         let message = format!("{name} is not UTF-8: the first wrong byte is in line {line}");
         ConfigError::plain(message).with_help("save it as UTF-8 in your editor")
     })
+}
+
+/// Of a pipe as well, which `<(…)` of a shell is, and of a device: it may never end.
+fn bytes(path: &Path) -> io::Result<Vec<u8>> {
+    if std::fs::metadata(path)?.is_file() {
+        return panoply_core::read_file(path, MOST);
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MOST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MOST {
+        let said = format!("it has more than {MOST} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, said));
+    }
+    Ok(bytes)
 }
 
 /// The text of a file that has been read before. What is no file is not opened: a pipe has nothing left of what was
@@ -77,6 +98,25 @@ mod tests {
         );
         let said = read_again(Path::new("/dev/zero")).unwrap_err().to_string();
         assert!(said.contains("is no file"), "{said}");
+    }
+
+    #[test]
+    fn what_does_not_end_is_read_no_further() {
+        let said = read(Path::new("/dev/zero")).unwrap_err().to_string();
+        assert!(said.contains("more than 16777216 bytes"), "{said}");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("panoply.toml");
+        std::fs::File::create(&path)
+            .unwrap()
+            .set_len(MOST + 1)
+            .unwrap();
+        let said = read(&path).unwrap_err().to_string();
+        assert!(said.contains("more than 16777216 bytes"), "{said}");
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        std::io::Write::write_all(&mut writer, b"[log]\n").unwrap();
+        drop(writer);
+        let path = format!("/dev/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&reader));
+        assert_eq!(read(Path::new(&path)).unwrap(), "[log]\n");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use panoply_core::TimeText;
 use serde::{Deserialize, Deserializer, de};
 
 /// A length of time written as text: `"10s"`, `"5m"`, `"1h 30m"`, `"365d"`; ten years at most.
@@ -49,21 +50,9 @@ impl FromStr for Span {
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // In days as they are written, and not in months of 30.44 of them.
-        let days = self.0.as_secs() / DAY;
-        let rest = self.0.saturating_sub(Duration::from_secs(days * DAY));
-        if days > 0 {
-            write!(f, "{days}d")?;
-            if rest.is_zero() {
-                return Ok(());
-            }
-            f.write_str(" ")?;
-        }
-        humantime::format_duration(rest).fmt(f)
+        TimeText(self.0).fmt(f)
     }
 }
-
-const DAY: u64 = 24 * 60 * 60;
 
 /// A number of bytes written as text: `"512"`, `"32KiB"`, `"10MB"`, `"1GiB"`.
 ///

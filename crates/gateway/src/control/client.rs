@@ -9,7 +9,8 @@ use std::time::Duration;
 use panoply_acme::Reason;
 use panoply_core::Network;
 
-use super::message::{Ask, BlockEntry, ChallengeStanding, LONGEST, Reports, Said, Status};
+use super::message::{Ask, BlockEntry, ChallengeStanding, LONGEST, Said, Status};
+use super::reports::Reports;
 use super::{PATIENCE, SOCKET};
 use crate::reports::Received;
 
@@ -37,6 +38,13 @@ pub enum ControlError {
     /// Nobody answers at the socket.
     #[error("no gateway runs on the state directory {}: name the one of `panoply run` with `--state DIR`", .0.display())]
     Nobody(PathBuf),
+    /// There is no such directory, any more or at all.
+    #[error(
+        "there is no state directory {}: name the one of `panoply run` with `--state DIR`; a gateway that runs is \
+         asked again once the one that it uses is back",
+        .0.display()
+    )]
+    NoState(PathBuf),
     /// The directory is somebody else's.
     #[error("{}: permission denied; a gateway is asked by the user that runs it", .0.display())]
     Denied(PathBuf),
@@ -314,6 +322,7 @@ impl Control {
     fn ask(&self, ask: &Ask) -> Result<Said, ControlError> {
         let stream = UnixStream::connect(self.0.join(SOCKET));
         let mut stream = stream.map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound if !self.0.exists() => ControlError::NoState(self.0.clone()),
             io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
                 ControlError::Nobody(self.0.clone())
             }

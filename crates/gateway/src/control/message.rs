@@ -10,7 +10,8 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::UnixStream;
 
 use super::decision::{Outcome, OwnedOp};
-use crate::reports::{CspEvidence, Received};
+use super::reports::Reports;
+use crate::reports::Received;
 
 /// A block in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,16 +138,6 @@ impl Status {
             _ => count.to_string(),
         })
     }
-}
-
-/// What browsers have reported, and under which policies.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Reports {
-    /// What was reported.
-    pub evidence: CspEvidence,
-    /// The policies in force: the prefix of the paths, the header's name, its value.
-    pub policies: Vec<(String, String, String)>,
 }
 
 impl Status {

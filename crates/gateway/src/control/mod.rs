@@ -6,20 +6,24 @@ mod client;
 mod decision;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
+mod home;
 mod message;
 mod pulse;
+mod reports;
 mod server;
 mod socket;
 mod status;
 
 pub use client::{Control, ControlError};
 pub(crate) use decision::{OwnedOp, decide_at, with_ops};
+pub(crate) use home::{Home, Lost};
 pub use message::{
-    BlockEntry, CertificateEntry, ChallengeStanding, InstanceEntry, Reports, RouteEntry, Status,
+    BlockEntry, CertificateEntry, ChallengeStanding, InstanceEntry, RouteEntry, Status,
 };
 pub(crate) use pulse::Pulse;
+pub use reports::Reports;
 pub(crate) use server::{Asker, Desk, serve};
-pub(crate) use socket::{Socket, bind, find, is_answered, tell_of_another};
+pub(crate) use socket::{Socket, bind_in, find, is_answered, tell_of_another};
 pub(crate) use status::status;
 
 /// The socket's name in the state directory.

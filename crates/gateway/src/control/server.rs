@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use panoply_acme::Reason;
 use panoply_core::{BlockId, CounterStore as _, Release, StoreError};
-use panoply_headers::HeaderInForce;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::decision::with_ops;
-use super::message::{Ask, BlockEntry, LONGEST, PAGE, Reports, Said};
+use super::message::{Ask, BlockEntry, LONGEST, PAGE, Said};
+use super::reports::reports;
 use super::socket::Socket;
 use super::status::{status, whole};
 use super::{PATIENCE, blocks, challenge};
@@ -216,20 +216,6 @@ async fn upgrade(desk: &Desk) -> Said {
             why: "the gateway that was asked is ending: `panoply status` says who serves"
                 .to_owned(),
         },
-    }
-}
-
-fn reports(live: &Live, shared: &Shared, around: &Surroundings) -> Reports {
-    let sent = live.suit.headers().describe().iter();
-    let policies =
-        sent.filter(|header| header.name.as_str().starts_with("content-security-policy"));
-    let told = |header: &HeaderInForce| {
-        let name = header.name.to_string();
-        (header.path.clone(), name, header.value.clone())
-    };
-    Reports {
-        evidence: around.reports.evidence(shared.clock.wall()),
-        policies: policies.map(told).collect(),
     }
 }
 

@@ -12,6 +12,7 @@ use rustix::fs::{FlockOperation, Mode, OFlags, chmod, fchmod, flock};
 use socket2::{Domain, SockAddr, Type};
 
 use super::SOCKET;
+use super::home::{Identity, identity};
 use crate::handover::Entrance;
 use crate::surroundings::Surroundings;
 
@@ -20,12 +21,14 @@ use crate::surroundings::Surroundings;
 pub(crate) struct Socket {
     pub(super) listener: UnixListener,
     path: PathBuf,
+    /// What is at the path as long as it leads here.
+    file: Option<Identity>,
     is_ours: AtomicBool,
 }
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        if self.is_ours.load(Ordering::Relaxed) {
+        if self.is_ours.load(Ordering::Relaxed) && self.is_there() {
             // Whoever finds it there and nobody behind it takes its place.
             let _ = fs::remove_file(&self.path);
         }
@@ -37,9 +40,11 @@ impl Socket {
     pub(crate) fn taken_over(listener: OwnedFd, state: &Path) -> io::Result<Self> {
         let listener = UnixListener::from(listener);
         listener.set_nonblocking(true)?;
+        let path = state.join(SOCKET);
         Ok(Self {
             listener,
-            path: state.join(SOCKET),
+            file: identity(&path).ok().flatten(),
+            path,
             // Should this gateway not come to serve, the other one goes on with it.
             is_ours: AtomicBool::new(false),
         })
@@ -53,6 +58,12 @@ impl Socket {
             tokio::net::UnixStream::from_std(stream).ok()
         };
         std::iter::from_fn(next).take(MOST_WAITING)
+    }
+
+    /// Whether whoever looks for it in the state directory finds it.
+    pub(crate) fn is_there(&self) -> bool {
+        // What cannot be looked at may well be there.
+        identity(&self.path).map_or(true, |found| found.is_some() && found == self.file)
     }
 
     /// It is this gateway's from now on.
@@ -105,8 +116,13 @@ pub(crate) fn is_answered(state: &Path) -> bool {
 
 /// The socket in `state`, in place of one that a gateway left behind; none when another gateway
 /// answers there.
-pub(crate) fn bind(state: &Path) -> io::Result<Option<Socket>> {
+fn bind(state: &Path) -> io::Result<Option<Socket>> {
     crate::privilege::make_state(state)?;
+    bind_in(state)
+}
+
+/// The same in a directory that is there: one that was taken away is to be put back in its place.
+pub(crate) fn bind_in(state: &Path) -> io::Result<Option<Socket>> {
     let path = state.join(SOCKET);
     let _turn = turn(state);
     if is_answered(state) {
@@ -116,8 +132,10 @@ pub(crate) fn bind(state: &Path) -> io::Result<Option<Socket>> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
+    let listener = of_its_owner(&path)?;
     Ok(Some(Socket {
-        listener: of_its_owner(&path)?,
+        listener,
+        file: identity(&path)?,
         path,
         is_ours: AtomicBool::new(true),
     }))
@@ -187,6 +205,23 @@ mod tests {
         fs::remove_file(&path).unwrap();
         let _listener = of_its_owner(&path).unwrap();
         UnixStream::connect(&path).unwrap();
+    }
+
+    #[test]
+    fn only_its_own_is_removed_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let [one, other] = ["one", "other"].map(|name| folder.path().join(name));
+        let first = bind(&one).unwrap().unwrap();
+        assert!(first.is_there());
+        fs::rename(&one, &other).unwrap();
+        assert!(!first.is_there());
+        assert!(bind_in(&one).is_err(), "the directory is made anew");
+        let second = bind(&one).unwrap().unwrap();
+        assert!(!first.is_there());
+        drop(first);
+        assert!(second.is_there(), "the one of another is removed");
+        drop(second);
+        assert!(!one.join(SOCKET).exists());
     }
 
     #[test]

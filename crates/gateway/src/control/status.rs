@@ -124,7 +124,9 @@ pub(crate) async fn status(shared: &Shared, store: &Deferred) -> Status {
     let certified = live.tls.as_deref().map(crate::certificate_warnings);
     let waits = shared.waits.load();
     let open = shared.open_secrets.load();
+    let state = shared.home.lost().map(|lost| lost.to_string());
     let warnings = { maintenance(&live).into_iter() }
+        .chain(state)
         .chain(super::challenge::told(&live))
         .chain(certified.into_iter().flatten())
         .chain(waits.told());

@@ -38,8 +38,27 @@ impl Running<'_> {
         })
     }
 
-    pub(super) fn is_every_app_tried(&self) -> bool {
-        self.shared.apps.iter().all(|app| app.is_tried())
+    /// Whether an upgrade may begin, and nobody start the app anew meanwhile; or why not.
+    pub(super) fn may_upgrade(&self, serves: bool, is_under_way: bool) -> Result<Alone, String> {
+        let is_heir = self.around.heir.is_some();
+        let apps = self.shared.apps.iter();
+        let awaited: Vec<_> = { apps.filter(|app| !app.is_tried()) }
+            .map(|app| app.label())
+            .collect();
+        if !serves && (is_heir || !awaited.is_empty()) {
+            return Err(only_just_started(&awaited));
+        }
+        if is_under_way {
+            return Err("an upgrade is under way already: its log says how it ends".to_owned());
+        }
+        if let Some(lost) = self.shared.home.lost() {
+            // The new program would make keys and a secret of its own.
+            return Err(lost.to_string());
+        }
+        self.shared.restarts.keep_out().ok_or_else(|| {
+            "the app is being restarted, or the one before still finishes what it has: ask again once that is over"
+                .to_owned()
+        })
     }
 
     /// Which apps are not waited for.
@@ -55,6 +74,23 @@ impl Running<'_> {
             );
         }
     }
+}
+
+/// Why there is no upgrade while apps are `awaited`, which are called by what they have of the site.
+fn only_just_started(awaited: &[&str]) -> String {
+    let why = "the gateway has only just been started";
+    if awaited.is_empty() {
+        return format!("{why}: ask once it serves");
+    }
+    let (apps, it) = match awaited {
+        [_] => ("app", "it accepts"),
+        _ => ("apps", "they accept"),
+    };
+    format!(
+        "{why} and waits for the {apps} of {}: ask once {it} connections, or `start_timeout` is over; the log says what \
+         an app says that does not come up",
+        awaited.join(", ")
+    )
 }
 
 /// Tells whoever asked for an upgrade, and the log, what came of it.
@@ -82,5 +118,26 @@ pub(super) async fn finished(upgrading: Option<&mut Upgrading<'_>>) -> Result<Su
     match upgrading {
         Some(upgrading) => upgrading.steps.as_mut().await,
         None => pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_waited_for_is_named() {
+        let told = only_just_started(&["/api"]);
+        assert!(
+            told.contains("the app of /api: ask once it accepts"),
+            "{told}"
+        );
+        let told = only_just_started(&["/", "/api"]);
+        assert!(
+            told.contains("the apps of /, /api: ask once they accept"),
+            "{told}"
+        );
+        let told = only_just_started(&[]);
+        assert!(told.ends_with("started: ask once it serves"), "{told}");
     }
 }

@@ -263,16 +263,24 @@ fn unreached(hosts: &Hosts, domain: &str) -> Option<&'static str> {
         return None;
     }
     let parent = domain.strip_prefix("*.");
-    if let Some(canonical) = &hosts.canonical
-        && **canonical != *domain
-        && hosts.apart.fit_name(domain).is_none()
-        && parent
-            .is_none_or(|parent| canonical.split_once('.').map(|(_, above)| above) != Some(parent))
-    {
-        return Some(
-            "`listen.canonical` leads whoever asks for it elsewhere, but for names that a `[[route]]` without `path` \
-             has to itself: give it one, or take the name or `listen.canonical` away",
-        );
+    if let Some(canonical) = &hosts.canonical {
+        let is_asked_for = match parent {
+            Some(parent) => {
+                canonical.split_once('.').map(|(_, above)| above) == Some(parent)
+                    || hosts.apart.has_below(parent)
+            }
+            None => **canonical == *domain || hosts.apart.fit_name(domain).is_some(),
+        };
+        if !is_asked_for {
+            return Some(if parent.is_some() {
+                "`listen.canonical` leads whoever asks for such a name elsewhere, but for those that a `[[route]]` without \
+                 `path` has to itself, each written in full: give one of them such a route, as in `domains = \
+                 [\"api.shop.example\"]`, or take these names or `listen.canonical` away"
+            } else {
+                "`listen.canonical` leads whoever asks for it elsewhere, but for names that a `[[route]]` without `path` \
+                 has to itself: give it one, or take the name or `listen.canonical` away"
+            });
+        }
     }
     let is_known = match parent {
         Some(parent) => hosts.certificates.is_some() || hosts.written.has_below(parent),

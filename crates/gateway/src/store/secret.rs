@@ -41,7 +41,7 @@ pub(crate) fn secret(state: &Path) -> io::Result<Secret> {
 fn read(path: &Path) -> io::Result<Secret> {
     let text = fs::read_to_string(path)?;
     let text = text.trim();
-    if text.len() < 16 {
+    if text.chars().count() < 16 {
         let why = format!(
             "{} has fewer than 16 characters: remove it to have another made",
             path.display()

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
-use panoply_core::Rule;
+use panoply_core::{Rule, TimeText};
 use serde::Deserialize;
 use smallvec::SmallVec;
 
 use super::layer::{Limit, What};
+use super::probes;
 use crate::blocklist::PREFIX;
 use crate::exempt::networks;
 use crate::request::Common;
@@ -328,7 +329,9 @@ impl fmt::Display for ProbesConfig {
             Some(self.lock),
             Some(self.longest),
             &self.exempt,
-        )
+        )?;
+        let names: Vec<String> = probes::told().collect();
+        write!(f, "; those with {} in them", names.join(", "))
     }
 }
 
@@ -339,7 +342,7 @@ fn tell_of_lock(
     longest: Option<Time>,
     exempt: &[String],
 ) -> fmt::Result {
-    let time = |Time(time)| humantime::format_duration(time);
+    let time = |Time(time)| TimeText(time);
     write!(f, " in {}", time(window))?;
     if let Some(lock) = lock {
         write!(f, ", then the client is held out for {}", time(lock))?;

@@ -22,7 +22,7 @@ fn names_a_probe(path: &str) -> bool {
         let name = segment.split(';').next().unwrap_or(segment);
         let in_etc = before.eq_ignore_ascii_case("etc");
         before = segment;
-        is_name(name) || (in_etc && is_one_of(name, &["passwd", "shadow"]))
+        is_name(name) || (in_etc && is_one_of(name, IN_ETC))
     })
 }
 
@@ -30,39 +30,53 @@ fn is_name(name: &str) -> bool {
     let Some(first) = name.as_bytes().first() else {
         return false;
     };
+    is_one_of(name, beginning_with(*first)) || STARTS.iter().any(|start| begins(name, start))
+}
+
+/// What such a path has in it, for people: between two slashes, and with `…` what begins so.
+pub(super) fn told() -> impl Iterator<Item = String> {
+    let firsts = [b'.', b'_'].into_iter().chain(b'a'..=b'z');
+    let names = firsts.flat_map(|first| beginning_with(first).iter());
+    let starts = STARTS.iter().map(|start| format!("{start}…"));
+    starts
+        .chain(names.map(ToString::to_string))
+        .chain(IN_ETC.iter().map(|name| format!("etc/{name}")))
+}
+
+/// The names that begin with it, which may be a capital letter.
+const fn beginning_with(first: u8) -> &'static [&'static str] {
     match first.to_ascii_lowercase() {
-        b'.' => begins(name, ".env") || begins(name, ".git") || is_one_of(name, HIDDEN),
-        b'a' => is_one_of(name, &["actuator", "adminer.php", "alfa.php"]),
-        b'b' => is_one_of(name, &["backup.sql", "boaform"]),
-        b'c' => is_one_of(name, &["c99.php", "cgi-bin"]),
-        b'd' => is_one_of(name, &["database.sql", "db.sql", "dump.sql"]),
-        b'e' => is_one_of(name, &["eval-stdin.php"]),
-        b'g' => is_one_of(name, &["gponform"]),
-        b'h' => is_one_of(name, &["hnap1"]),
-        b'i' => is_one_of(name, &["id_dsa", "id_ed25519", "id_rsa"]),
-        b'j' => is_one_of(name, &["jmx-console"]),
-        b'm' => is_one_of(name, &["myadmin", "mysqladmin"]),
-        b'p' => begins(name, "phpmyadmin") || is_one_of(name, &["phpinfo.php", "phpunit", "pma"]),
-        b'r' => is_one_of(name, &["r57.php"]),
-        b's' => is_one_of(name, &["server-info", "server-status", "shell.php"]),
-        b'w' => {
-            begins(name, "wp-config.php")
-                || is_one_of(
-                    name,
-                    &[
-                        "web.config",
-                        "wlwmanifest.xml",
-                        "wp-admin",
-                        "wp-login.php",
-                        "wso.php",
-                    ],
-                )
-        }
-        b'x' => is_one_of(name, &["xmlrpc.php"]),
-        b'_' => is_one_of(name, &["_ignition", "_profiler"]),
-        _ => false,
+        b'.' => HIDDEN,
+        b'a' => &["actuator", "adminer.php", "alfa.php"],
+        b'b' => &["backup.sql", "boaform"],
+        b'c' => &["c99.php", "cgi-bin"],
+        b'd' => &["database.sql", "db.sql", "dump.sql"],
+        b'e' => &["eval-stdin.php"],
+        b'g' => &["gponform"],
+        b'h' => &["hnap1"],
+        b'i' => &["id_dsa", "id_ed25519", "id_rsa"],
+        b'j' => &["jmx-console"],
+        b'm' => &["myadmin", "mysqladmin"],
+        b'p' => &["phpinfo.php", "phpunit", "pma"],
+        b'r' => &["r57.php"],
+        b's' => &["server-info", "server-status", "shell.php"],
+        b'w' => &[
+            "web.config",
+            "wlwmanifest.xml",
+            "wp-admin",
+            "wp-login.php",
+            "wso.php",
+        ],
+        b'x' => &["xmlrpc.php"],
+        b'_' => &["_ignition", "_profiler"],
+        _ => &[],
     }
 }
+
+/// How others begin.
+const STARTS: [&str; 4] = [".env", ".git", "phpmyadmin", "wp-config.php"];
+
+const IN_ETC: &[&str] = &["passwd", "shadow"];
 
 /// Names with a point in front, beside those that begin like `.env` and `.git`. Not all there are: apps keep files so
 /// named, as the backups of phones are.
@@ -101,6 +115,18 @@ fn begins(name: &str, start: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_told_of_is_what_is_counted() {
+        let told: Vec<String> = told().collect();
+        for one in &told {
+            let path = one.replace('…', ".x");
+            assert!(is_probe(&format!("/a/{path}/b")), "{one}");
+        }
+        for known in [".env…", "wp-login.php", ".ssh", "_profiler", "etc/passwd"] {
+            assert!(told.iter().any(|one| one == known), "{known}");
+        }
+    }
 
     #[test]
     fn what_scanners_ask_for() {

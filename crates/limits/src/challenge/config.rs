@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::header::UPGRADE;
 use http::{Method, Request};
-use panoply_core::Networks;
+use panoply_core::{Networks, TimeText};
 use serde::Deserialize;
 
 use super::page::Page;
@@ -238,7 +238,7 @@ impl ChallengeConfig {
             return Err(wrong("work", problem, example));
         }
         if self.pass.0 < Duration::from_mins(1) || self.pass.0 > Duration::from_hours(24 * 30) {
-            let problem = format!("is {}", humantime::format_duration(self.pass.0));
+            let problem = format!("is {}", TimeText(self.pass.0));
             return Err(wrong(
                 "pass",
                 problem,
@@ -263,7 +263,7 @@ impl fmt::Display for ChallengeConfig {
             [] => f.write_str("nowhere, and everywhere after `panoply challenge on`")?,
             paths => write!(f, "below {}", paths.join(", "))?,
         }
-        let pass = humantime::format_duration(self.pass.0);
+        let pass = TimeText(self.pass.0);
         write!(f, ": {} bits of work, for a pass of {pass}", self.work)?;
         if !self.except.is_empty() {
             write!(f, "; never at {}", self.except.join(", "))?;

@@ -12,6 +12,7 @@ pub(crate) mod fuzzing;
 mod layer;
 mod page;
 mod pass;
+mod place;
 mod seals;
 mod service;
 mod solution;

@@ -9,6 +9,7 @@ use http::{HeaderValue, Method, Request, Response};
 use panoply_core::{PageOfItsOwn, Refusal, RequestId};
 
 use super::layer::CHALLENGE_PATH;
+use super::place::inside;
 use super::solution::seed;
 use crate::Error;
 
@@ -85,6 +86,10 @@ impl Page {
             .ok_or_else(|| wrong("has no `{task}`, so that nobody could solve it"))?;
         if after.contains(PLACE) {
             return Err(wrong("has `{task}` twice"));
+        }
+        if let Some(place) = inside(before) {
+            let problem = format!("has `{PLACE}` in {place}, where nobody could solve it");
+            return Err(wrong(&problem));
         }
         let says = |name: &str| {
             ["", "\"", "'"].iter().any(|quote| {
@@ -228,7 +233,15 @@ mod tests {
 
     #[test]
     fn a_page_that_solves_nothing_is_none() {
-        for none in ["", "<p>One moment", "{ task }", "{task}{task}"] {
+        for none in [
+            "",
+            "<p>One moment",
+            "{ task }",
+            "{task}{task}",
+            "<p>One moment<!-- {task} -->",
+            "<title>{task}</title>",
+            "<main class=\"{task}\"></main>",
+        ] {
             let error = Page::new(Some(none)).unwrap_err();
             assert_eq!(error.key(), "page");
             assert!(error.to_string().contains("`{task}` once"), "{error}");

@@ -9,6 +9,7 @@ use super::place::Common;
 use super::preflight::FOR_EACH_POINT;
 use crate::Error;
 use crate::answers::Count;
+use crate::names::{FNV, fnv};
 use crate::time::Time;
 use crate::tried::Tried;
 
@@ -139,8 +140,9 @@ impl LimitConfig {
     ///
     /// It is also what the limit counts under, together with its [`domains`](Self::domains). Without one that is its path,
     /// methods, points and window: two layers whose limits are alike in all of these, as one on each of two routes, count
-    /// together where they share a store. With names of their own they do not. Limits of one layer that are alike are told
-    /// apart by their order; other limits before or between them change nothing.
+    /// together where they share a store. With names of their own they do not. In one layer a name is one limit's; those
+    /// without that are alike are told apart by key, cost and algorithm, and by their order alone where they are the same
+    /// in these as well.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
@@ -270,6 +272,22 @@ impl LimitConfig {
         self.clone().check().map(drop)
     }
 
+    pub(super) const fn is_named(&self) -> bool {
+        self.name.is_some()
+    }
+
+    /// What a limit without a name, whose path, methods, points and window another may have as well, counts by; zero by
+    /// default, and of one with a name.
+    fn counts_by(&self) -> u64 {
+        let words = self.words().join(" ");
+        let usual = self.cost == 1 && self.algorithm == Algorithm::Window && words == "client";
+        if usual || self.is_named() {
+            return 0;
+        }
+        let written = format!("{words} {} {:?}", self.cost, self.algorithm);
+        fnv(FNV, written.bytes())
+    }
+
     pub(super) fn check(self) -> Result<Limit, Error> {
         if self.counts_answers() {
             return Err(Error::Value {
@@ -285,6 +303,7 @@ impl LimitConfig {
             exempt,
             sign,
         } = self.common()?;
+        let alike = self.counts_by();
         let words = match self.key {
             Keys::One(word) => vec![word],
             Keys::More(words) => words,
@@ -311,7 +330,7 @@ impl LimitConfig {
             methods: place.methods,
             names: place.names,
             sign,
-            alike: 0,
+            alike,
             policy: super::headers::policy_of(&rule),
             standing: super::headers::standing_of(&rule),
             rule,

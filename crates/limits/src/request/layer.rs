@@ -1,6 +1,5 @@
 //! Limits of requests as a tower layer.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
@@ -24,6 +23,7 @@ use crate::Error;
 use crate::outage::Outage;
 use crate::tried::{Told, Tried};
 
+mod alike;
 pub(crate) mod asked;
 
 /// Who is logged in, for limits with the key `user`; put into the request's extensions by whoever
@@ -74,8 +74,9 @@ pub(super) struct Limit {
     pub(super) names: Option<HostNames>,
     /// What tells it from limits of the same path in other layers, unless it has a name and is for all of the site's.
     pub(super) sign: u64,
-    /// How many before it in the layer have the same name and sign. Its place among all would change with a limit that has
-    /// nothing to do with it, and everybody would have fresh points.
+    /// What tells it from others of the layer with the same path and sign: by what it counts, and how many before it
+    /// have the same in this as well. Its place among all would change with a limit that has nothing to do with it, and
+    /// everybody would have fresh points.
     pub(super) alike: u64,
     pub(super) rule: Rule,
     /// How many preflights pass, which are counted by themselves.
@@ -134,16 +135,13 @@ impl LimitLayer {
     ///
     /// # Errors
     ///
-    /// When a limit is wrong.
+    /// When a limit is wrong, or has the [name](LimitConfig::name) of another for the same domains.
     pub fn new(
         limits: impl IntoIterator<Item = LimitConfig>,
         store: Arc<dyn CounterStore>,
         keys: CounterKeys,
     ) -> Result<Self, Error> {
-        let limits: Result<Vec<Limit>, Error> =
-            limits.into_iter().map(LimitConfig::check).collect();
-        let mut limits = limits?;
-        tell_apart(&mut limits);
+        let limits = alike::checked(limits)?;
         Ok(Self(Arc::new(Inner {
             tries_out: limits.iter().any(|limit| limit.dry_run),
             told: AtomicBool::new(false),
@@ -287,19 +285,6 @@ pub(crate) fn without_root(path: &str) -> &str {
 }
 
 /// Numbers those that are alike; by their paths, as they may change places.
-fn tell_apart(limits: &mut [Limit]) {
-    let mut limits: Vec<&mut Limit> = limits.iter_mut().collect();
-    limits.sort_by(|one, other| one.path.cmp(&other.path));
-    let mut seen: HashMap<(String, u64), u64> = HashMap::new();
-    for limit in limits {
-        let before = seen
-            .entry((limit.rule.name().to_owned(), limit.sign))
-            .or_default();
-        limit.alike = *before;
-        *before += 1;
-    }
-}
-
 impl Limit {
     /// What a request is counted by.
     const fn rule(&self, preflight: bool) -> &Rule {

@@ -179,12 +179,17 @@ fn limits_of_two_layers_count_together_only_where_they_are_the_same() {
     ));
     // One that has nothing to do with them comes, goes, or stands elsewhere.
     let other = LimitConfig::new(9, MINUTE).name("other").path("/other/");
-    for own in [plain(), plain().name("one")] {
+    for own in [plain(), plain().name("one"), plain().key(["path"])] {
         let (alone, behind) = ([own.clone()], [other.clone(), own.clone()]);
         assert!(!of_all(&alone, &behind));
         assert!(!of_all(&behind, &alone));
         assert!(!of_all(&behind, &[own, other.clone()]));
     }
+    // Nor does one that is alike but for what it counts by.
+    let by_path = || plain().key(["path"]);
+    let sparse = || plain().algorithm(Algorithm::Gcra);
+    assert!(!of_all(&[by_path()], &[sparse(), by_path()]));
+    assert!(!of_all(&[plain()], &[by_path(), plain()]));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use panoply_core::TimeText;
 use serde::de::{self, Deserializer, Visitor};
 
 struct Text;
@@ -36,7 +37,7 @@ pub(super) fn written(time: Duration) -> String {
     let seconds = time.as_secs();
     let exact = |(unit, _): &&(u64, &str)| seconds > 0 && seconds.is_multiple_of(*unit);
     if time.subsec_nanos() > 0 {
-        return humantime::format_duration(time).to_string();
+        return TimeText(time).to_string();
     }
     match UNITS.iter().find(exact) {
         Some((unit, name)) => format!("{}{name}", seconds / unit),

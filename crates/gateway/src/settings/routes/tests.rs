@@ -130,16 +130,32 @@ fn what_is_wrong_is_said_with_what_to_write() {
 }
 
 #[test]
+fn below_a_wildcard_some_app_has_a_name_to_itself() {
+    let table = "[listen]\nhosts = [\"a.test\", \"*.a.test\", \"*.b.test\"]\ncanonical = \"a.test\"\n\
+                 [[access]]\npath = \"/\"\nallow = []\ndomains = [\"*.b.test\"]\n";
+    let own = |name: &str| format!("{table}[[route]]\ndomains = [\"{name}\"]\n{UP}");
+    let error = build(&own("x.a.test")).map(|_| ()).unwrap_err();
+    assert!(error.contains("each written in full"), "{error}");
+    assert_eq!(build(&own("x.b.test")).map(|_| ()), Ok(()));
+}
+
+#[test]
 fn a_name_that_an_app_has_to_itself_is_asked_for() {
     let hosts = "[listen]\nhosts = [\"a.test\", \"*.c.test\"]\n";
     let canonical = "[listen]\nhosts = [\"a.test\", \"b.test\"]\ncanonical = \"a.test\"\n";
     let own = "[[route]]\ndomains = [\"B.test\"]\n";
+    let wild = "[listen]\nhosts = [\"a.test\", \"*.a.test\"]\ncanonical = \"a.test\"\n";
     for written in [
         format!("{hosts}[[route]]\ndomains = [\"x.c.test\", \"*.c.test\"]\n{UP}"),
         // Beside one that others lead to.
         format!(
             "{canonical}[[access]]\npath = \"/\"\nallow = []\ndomains = [\"b.test\"]\n{own}{UP}\
              [[route]]\ndomains = [\"b.test\"]\npath = \"/x\"\n{UP}"
+        ),
+        // Some of those below it.
+        format!(
+            "{wild}[[access]]\npath = \"/\"\nallow = []\ndomains = [\"*.a.test\"]\n\
+             [[headers.domain]]\ndomains = [\"*.a.test\"]\n[[route]]\ndomains = [\"x.a.test\"]\n{UP}"
         ),
     ] {
         let built = build(&written).map(|_| ());

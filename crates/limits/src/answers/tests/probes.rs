@@ -77,6 +77,11 @@ fn probes_are_off_until_the_table_is_written() {
     assert_eq!(read(""), off);
     assert_eq!(read("[probes]\nenabled = false"), off);
     assert_eq!(read("[probes]"), ProbesConfig::new().to_string());
-    assert!(read("[probes]\npoints = 5").starts_with("5 paths"));
+    let on = read("[probes]\npoints = 5");
+    assert!(
+        on.starts_with("5 paths") && on.contains("doubling to 1d"),
+        "{on}"
+    );
+    assert!(on.contains("; those with .env…, .git…, "), "{on}");
     assert_eq!(ProbesConfig::default().to_string(), off);
 }

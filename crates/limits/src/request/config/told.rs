@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use panoply_core::TimeText;
+
 use super::{Algorithm, Keys, LimitConfig};
 
 impl LimitConfig {
@@ -26,7 +28,7 @@ impl LimitConfig {
 
 impl fmt::Display for LimitConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let window = humantime::format_duration(self.window.0);
+        let window = TimeText(self.window.0);
         let keys = match &self.key {
             Keys::One(key) => key.clone(),
             Keys::More(keys) => keys.join(" and "),

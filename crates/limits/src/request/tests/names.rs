@@ -148,3 +148,24 @@ fn names_that_are_none_are_told_with_what_to_write() {
         assert_eq!(answers.validate(), Err(error));
     }
 }
+
+#[test]
+fn a_name_is_one_limit_s() {
+    let named = |points| LimitConfig::new(points, Duration::from_mins(1)).name("api");
+    let layer = |limits: &[LimitConfig]| {
+        let (limits, keys) = (limits.iter().cloned(), CounterKeys::new([7; 16]));
+        LimitLayer::new(limits, Arc::new(MemoryStore::default()), keys).map(drop)
+    };
+    let other = || LimitConfig::new(1, Duration::from_mins(1));
+    let taken = layer(&[other(), named(1), named(2).path("/api/")]).unwrap_err();
+    assert!(
+        matches!(taken, crate::Error::NameTaken { number: 2, .. }),
+        "{taken}"
+    );
+    assert!(
+        taken.to_string().contains("write one of its own"),
+        "{taken}"
+    );
+    // Under other names of the site it is another.
+    assert!(layer(&[named(1), named(1).domains(["a.test"]), other(), other()]).is_ok());
+}
