@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use panoply_core::spelling::{STREAM, fold, is_canonical, is_taken_out};
+use panoply_core::spelling::{STREAM, fold, in_latin, is_canonical, is_taken_out};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 use smallvec::SmallVec;
 
@@ -25,6 +25,8 @@ pub(crate) struct Reading<'a> {
     /// Decoded, without case, parameters, and what says nothing; split by single slashes.
     text: Cow<'a, str>,
     trust: Trust,
+    /// What else some app reads in it.
+    others: Vec<Reading<'static>>,
 }
 
 /// How far a reading says what every app reads.
@@ -47,7 +49,8 @@ const ROUNDS: usize = 4;
 impl Below {
     /// Nothing if apps could read the path in more than one way.
     pub(crate) fn new(path: &str) -> Option<Self> {
-        let reading = Reading::of(path);
+        let latin = in_latin(path);
+        let reading = Reading::of(latin.as_deref().unwrap_or(path));
         let segments = reading.segments().map(str::to_owned).collect();
         (reading.trust == Trust::Plain).then_some(Self(segments))
     }
@@ -59,6 +62,10 @@ impl Below {
 
     /// Whether the path, or some app's reading of it, is this one or lies below it.
     pub(crate) fn covers(&self, asked: &Reading<'_>) -> bool {
+        self.covers_one(asked) || asked.others.iter().any(|other| self.covers_one(other))
+    }
+
+    fn covers_one(&self, asked: &Reading<'_>) -> bool {
         let segments: SmallVec<[&str; 16]> = asked.segments().collect();
         // What follows a program (`/index.php/admin`) is a path as well, to the program.
         let has_program = { segments.split_last() }
@@ -123,11 +130,27 @@ impl Spelled {
 
 impl<'a> Reading<'a> {
     pub(crate) fn of(path: &'a str) -> Self {
+        let mut reading = Self::one(path);
+        // What some take for letters of Latin-1, nobody takes for anything but letters.
+        if let Some(latin) = in_latin(path) {
+            let Reading { text, trust, .. } = Reading::one(&latin);
+            let text = text.into_owned().into();
+            reading.others.push(Reading::new(text, trust));
+        }
+        reading
+    }
+
+    const fn new(text: Cow<'a, str>, trust: Trust) -> Self {
+        Self {
+            text,
+            trust,
+            others: Vec::new(),
+        }
+    }
+
+    fn one(path: &'a str) -> Self {
         if is_canonical(path) {
-            return Self {
-                text: path.into(),
-                trust: Trust::Plain,
-            };
+            return Self::new(path.into(), Trust::Plain);
         }
         let (decoded, trust) = decoded(path);
         if trust == Trust::None || decoded.split(['/', '\\']).any(is_taken_out) {
@@ -164,24 +187,22 @@ impl<'a> Reading<'a> {
         } else {
             Trust::Plain
         };
-        Self {
-            text: text.into(),
-            trust,
-        }
+        Self::new(text.into(), trust)
     }
 
     /// One that some app may read as any path.
     pub(super) const fn anywhere() -> Self {
-        Self {
-            text: Cow::Borrowed(""),
-            trust: Trust::None,
-        }
+        Self::new(Cow::Borrowed(""), Trust::None)
     }
 
     /// The same, where it stands in something that apps do not all read alike.
     pub(super) fn doubted(mut self) -> Self {
-        if self.trust == Trust::Plain {
-            self.trust = Trust::Doubtful;
+        for reading in std::iter::once(&mut self.trust)
+            .chain(self.others.iter_mut().map(|other| &mut other.trust))
+        {
+            if *reading == Trust::Plain {
+                *reading = Trust::Doubtful;
+            }
         }
         self
     }
@@ -191,10 +212,12 @@ impl<'a> Reading<'a> {
         self.trust == Trust::Plain
     }
 
-    /// Whether a program stands behind so many segments, and a path of its own behind that.
+    /// Whether a program stands behind so many segments, and a path of its own behind that, even if it is empty.
     pub(crate) fn has_program_behind(&self, segments: usize) -> bool {
         let mut rest = self.segments().skip(segments).peekable();
-        std::iter::from_fn(|| rest.next().filter(|_| rest.peek().is_some())).any(is_program)
+        let has_slash = self.text.ends_with('/');
+        std::iter::from_fn(|| rest.next().filter(|_| has_slash || rest.peek().is_some()))
+            .any(is_program)
     }
 
     /// Whether a program stands before a slash: what follows is a path of its own to it, even if that is empty.

@@ -1,7 +1,7 @@
 //! Which requests a limit is for.
 
 use http::{Method, Request};
-use panoply_core::spelling::canonical;
+use panoply_core::spelling::named;
 use panoply_core::{HostNames, Networks, said_methods};
 
 use super::config::LimitConfig;
@@ -112,7 +112,7 @@ impl LimitConfig {
             exempt: exempt(&self.exempt)?,
             place: Place {
                 below: self.path.ends_with('/'),
-                path: canonical(&self.path).into_owned(),
+                path: named(&self.path),
                 methods,
                 names,
             },
