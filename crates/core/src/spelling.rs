@@ -16,8 +16,10 @@ use percent_encoding::percent_decode_str;
 use unicode_normalization::UnicodeNormalization as _;
 
 mod latin;
+mod sent;
 
 pub use latin::in_latin;
+pub use sent::{encodes_only_letters, is_path, sent};
 
 /// What a type of a stream begins with, to NTFS: `/admin::$INDEX_ALLOCATION` is `/admin`.
 pub const STREAM: &str = ":$";

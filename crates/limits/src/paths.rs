@@ -1,13 +1,13 @@
 //! Rules for paths, and which of them a request falls under, however its path is spelled.
 
 use http::Request;
+use panoply_core::spelling::{is_path, sent};
 use panoply_core::{ClientAddress, HostNames};
-use percent_encoding::utf8_percent_encode;
 use smallvec::SmallVec;
 
 use crate::Error;
-use crate::access::path::{Below, ENCODED, Reading};
-use crate::access::{is_path, meant};
+use crate::access::meant;
+use crate::access::path::{Below, Reading};
 use crate::names::{Hosts, names};
 use crate::original::original;
 
@@ -110,7 +110,7 @@ impl PathRules {
             };
             let below = is_path(prefix).then(|| Below::new(prefix)).flatten();
             let below = below.ok_or_else(|| wrong(format!("is `{prefix}`, which is no path")))?;
-            let literal = utf8_percent_encode(prefix, ENCODED).to_string();
+            let literal = sent(prefix);
             let literal: Box<str> = literal.trim_end_matches('/').into();
             let names = names(domains).map_err(|error| (number, error))?;
             let is_same =
@@ -197,6 +197,7 @@ impl PathRules {
         if !reading.is_plain() {
             return None;
         }
+        let path = sent(path);
         let has = |rule: &Rule| {
             let rest = path.strip_prefix(&*rule.literal);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

@@ -60,7 +60,7 @@ pub fn in_latin(path: &str) -> Option<String> {
 }
 
 /// The byte beyond ASCII that two digits say, and what stands behind them.
-fn high(digits: &[u8]) -> Option<(u8, &[u8])> {
+pub(super) fn high(digits: &[u8]) -> Option<(u8, &[u8])> {
     let (pair, behind) = digits.split_at_checked(2)?;
     let byte = u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok()?;
     (byte >= 0x80).then_some((byte, behind))

@@ -16,7 +16,6 @@ mod users;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use config::is_path;
 pub use config::{AccessConfig, Satisfy};
 pub(crate) use except::exception;
 pub use future::AccessFuture;

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use panoply_core::spelling::{STREAM, fold, in_latin, is_canonical, is_taken_out};
-use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+use panoply_core::spelling::{STREAM, fold, in_latin, is_canonical, is_taken_out, sent};
+use percent_encoding::percent_decode_str;
 use smallvec::SmallVec;
 
 use crate::login::is_program;
@@ -39,9 +39,6 @@ enum Trust {
     /// What an app makes of it nobody can say.
     None,
 }
-
-/// What clients never send as it is.
-pub(crate) const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`');
 
 /// No app undoes more percent-encodings than these.
 const ROUNDS: usize = 4;
@@ -107,7 +104,7 @@ impl Spelled {
     /// Nothing if apps could read the path in more than one way.
     pub(crate) fn new(path: &str) -> Option<Self> {
         let segments = Below::new(path)?.depth();
-        let literal = utf8_percent_encode(path, ENCODED).to_string().into();
+        let literal = sent(path).into();
         Some(Self { literal, segments })
     }
 
@@ -119,6 +116,7 @@ impl Spelled {
     /// Whether `path` is this one or lies below it, to every app, and by every letter of it: what only some read so
     /// is another.
     pub(super) fn is(&self, path: &str, asked: &Reading<'_>) -> bool {
+        let path = sent(path);
         let is_spelled = if self.literal.ends_with('/') {
             path.starts_with(&*self.literal)
         } else {

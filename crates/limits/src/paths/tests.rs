@@ -81,7 +81,9 @@ fn the_root_is_for_all_that_has_no_other() {
     assert_eq!(found(&rules, "/a/B%20c"), (Some(0), vec![]));
     assert_eq!(found(&rules, "/"), (Some(0), vec![]));
     assert_eq!(found(&rules, "/caf%C3%A9%20one/x"), (Some(1), vec![]));
-    assert_eq!(found(&rules, "/caf%c3%a9%20one/x"), (Some(0), vec![1]));
+    // Small digits say the same to every app.
+    assert_eq!(found(&rules, "/caf%c3%a9%20one/x"), (Some(1), vec![]));
+    assert_eq!(found(&rules, "/cafe%CC%81%20one/x"), (Some(0), vec![1]));
     // What only some read there has no leave.
     assert_eq!(found(&rules, "/caf%E9%20one/x"), (Some(0), vec![1]));
     assert_eq!(found(&rules, "/a//b"), (None, vec![0]));

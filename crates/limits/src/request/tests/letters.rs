@@ -8,7 +8,7 @@ use super::*;
 fn what_is_read_in_latin_is_under_a_limit() {
     let limit = |path: &str| LimitConfig::new(1, Duration::from_mins(1)).path(path);
     for own in ["/caf\u{e9}/", "/cafe\u{301}/", "/caf%C3%A9/", "/Caf%E9/"] {
-        let limit = limit(own).name("letters");
+        let limit = limit(own);
         for path in [
             "/caf%E9/x",
             "/CAF%C9/x",
@@ -29,8 +29,21 @@ fn what_is_read_in_latin_is_under_a_limit() {
             assert_eq!(passed(limit.clone(), both), 2, "{own} {path}");
         }
     }
+    // Without a name it has that of its path, as clients send it.
     let both = [("GET", "/stra%C3%9Fe"), ("GET", "/STRASSE")];
-    assert_eq!(passed(limit("/stra\u{df}e").name("street"), both), 1);
+    assert_eq!(passed(limit("/stra\u{df}e"), both), 1);
+}
+
+#[test]
+fn what_is_too_long_for_a_name_says_so() {
+    let path = format!("/{}/", "\u{df}".repeat(20));
+    let limit = LimitConfig::new(1, Duration::from_mins(1)).path(path);
+    let error = limit.validate().unwrap_err().to_string();
+    assert!(
+        error.contains("`name` is missing, and `/%C3%9F%C3%9F"),
+        "{error}"
+    );
+    assert!(error.contains("`name = \"api\"`"), "{error}");
 }
 
 #[test]
@@ -43,7 +56,7 @@ fn what_is_meant_in_latin_is_under_a_limit() {
         request.body(()).unwrap()
     };
     let limit = LimitConfig::new(1, Duration::from_mins(1));
-    let limit = limit.path("/caf\u{e9}/").name("letters");
+    let limit = limit.path("/caf\u{e9}/");
     let store = Arc::new(MemoryStore::default());
     let layer = LimitLayer::new([limit], store, CounterKeys::new([7; 16])).unwrap();
     for meant in [&b"/caf%E9/x"[..], b"/caf\xe9/x", "/caf\u{e9}/x".as_bytes()] {
