@@ -148,7 +148,14 @@ fn session(segment: &str) -> Option<&str> {
     }
 }
 
-fn without_sessions(path: &str) -> String {
+/// A path as ASP.NET has it that takes sessions out wherever a segment begins with one.
+///
+/// ```
+/// use panoply_core::spelling::without_sessions;
+///
+/// assert_eq!(without_sessions("/(S(x))/ad/(F(y))min"), "/admin");
+/// ```
+pub fn without_sessions(path: &str) -> String {
     let mut whole = String::with_capacity(path.len());
     for (number, segment) in path.split('/').enumerate() {
         let mut rest = segment;

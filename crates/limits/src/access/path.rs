@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use panoply_core::spelling::{STREAM, fold, in_latin, is_canonical, is_taken_out, sent};
+use panoply_core::spelling::{
+    STREAM, fold, in_latin, is_canonical, is_taken_out, sent, without_sessions,
+};
 use percent_encoding::percent_decode_str;
 use smallvec::SmallVec;
 
@@ -34,6 +36,8 @@ pub(crate) struct Reading<'a> {
 enum Trust {
     /// All apps read the same segments, or say that there is no such path.
     Plain,
+    /// Each reads the same segments as others, or those that are left when ASP.NET's sessions are taken out.
+    OneOf,
     /// Some take steps, cut parts off, or do neither: any of the segments may be left, in their order.
     Doubtful,
     /// What an app makes of it nobody can say.
@@ -69,7 +73,7 @@ impl Below {
             .is_some_and(|(_, before)| before.iter().any(|segment| is_program(segment)));
         match asked.trust {
             Trust::None => true,
-            Trust::Plain if !has_program => self.begins(&segments),
+            Trust::Plain | Trust::OneOf if !has_program => self.begins(&segments),
             _ => self.is_left_of(&segments),
         }
     }
@@ -128,12 +132,17 @@ impl Spelled {
 
 impl<'a> Reading<'a> {
     pub(crate) fn of(path: &'a str) -> Self {
-        let mut reading = Self::one(path);
+        let mut reading = Self::in_utf8(path);
         // What some take for letters of Latin-1, nobody takes for anything but letters.
         if let Some(latin) = in_latin(path) {
-            let Reading { text, trust, .. } = Reading::one(&latin);
+            let Reading {
+                text,
+                trust,
+                others,
+            } = Reading::in_utf8(&latin);
             let text = text.into_owned().into();
             reading.others.push(Reading::new(text, trust));
+            reading.others.extend(others);
         }
         reading
     }
@@ -146,15 +155,46 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn one(path: &'a str) -> Self {
+    fn in_utf8(path: &'a str) -> Self {
         if is_canonical(path) {
             return Self::new(path.into(), Trust::Plain);
         }
-        let (decoded, trust) = decoded(path);
-        if trust == Trust::None || decoded.split(['/', '\\']).any(is_taken_out) {
+        let Some((one, forms)) = Self::decoded(path) else {
             return Self::anywhere();
+        };
+        let mut joined = forms.iter().filter(|form| has_session(form)).peekable();
+        if joined.peek().is_none() {
+            return one;
         }
+        // Whoever hides a session in something odd hides a path, too.
+        let left = joined.map(|form| {
+            let bare = without_sessions(form);
+            let (left, forms) = Reading::decoded(&bare)?;
+            let is_told = left.is_plain() && !forms.iter().any(|form| has_session(form));
+            is_told.then_some(left)
+        });
+        match left.collect() {
+            Some(others) if one.is_plain() => Self {
+                trust: Trust::OneOf,
+                others,
+                ..one
+            },
+            _ => Self::anywhere(),
+        }
+    }
+
+    /// What is read in a path if no session is taken out, and the forms that it comes in until then.
+    fn decoded(path: &str) -> Option<(Reading<'static>, [Cow<'_, str>; 3])> {
+        let (decoded, trust) = decoded(path);
         let folded = fold(&decoded);
+        (trust != Trust::None).then(|| {
+            let reading = Reading::split(&folded, trust);
+            (reading, [path.into(), decoded.into(), folded.into()])
+        })
+    }
+
+    /// The segments of a path that is decoded, without case.
+    fn split(folded: &str, trust: Trust) -> Reading<'static> {
         // To Windows what stands at an end is nothing, in any order.
         let is_nothing = |c: char| c == '.' || c.is_whitespace();
         // And some drop what they cannot show or do not know, wherever it stands.
@@ -185,7 +225,7 @@ impl<'a> Reading<'a> {
         } else {
             Trust::Plain
         };
-        Self::new(text.into(), trust)
+        Reading::new(text.into(), trust)
     }
 
     /// One that some app may read as any path.
@@ -195,11 +235,13 @@ impl<'a> Reading<'a> {
 
     /// The same, where it stands in something that apps do not all read alike.
     pub(super) fn doubted(mut self) -> Self {
-        for reading in std::iter::once(&mut self.trust)
-            .chain(self.others.iter_mut().map(|other| &mut other.trust))
-        {
-            if *reading == Trust::Plain {
-                *reading = Trust::Doubtful;
+        if self.trust == Trust::OneOf {
+            return Self::anywhere();
+        }
+        let others = self.others.iter_mut().map(|other| &mut other.trust);
+        for trust in std::iter::once(&mut self.trust).chain(others) {
+            if matches!(trust, Trust::Plain | Trust::OneOf) {
+                *trust = Trust::Doubtful;
             }
         }
         self
@@ -263,7 +305,8 @@ pub fn may_take_steps(path: &str) -> bool {
     path.contains('\\')
         || trust == Trust::None
         || is_hidden
-        || decoded.split(['/', '\\']).any(is_taken_out)
+        || has_session(path)
+        || has_session(&decoded)
         || fold(&decoded).split(['/', '\\']).any(is_step)
 }
 
@@ -282,9 +325,7 @@ fn decoded(path: &str) -> (String, Trust) {
         // Some cut at the zero, some take control characters out, some take `%c0%af` for a slash; and IIS takes
         // `%u002f` for one, or for what it holds to look like one.
         let is_odd = bytes.windows(2).any(overlong) || bytes.iter().any(u8::is_ascii_control);
-        // Decoded once more, a session that an app has taken out by then may not look like one.
-        let is_joined = text.contains('(') && text.split(['/', '\\']).any(is_taken_out);
-        if is_odd || is_joined || text.as_bytes().windows(6).any(is_wide) {
+        if is_odd || text.as_bytes().windows(6).any(is_wide) {
             return (String::new(), Trust::None);
         }
         let next = String::from_utf8_lossy(&bytes).into_owned();
@@ -292,11 +333,20 @@ fn decoded(path: &str) -> (String, Trust) {
             break;
         }
         if round > 0 {
+            // Decoded once more, a session that an app has taken out by then may not look like one.
+            if has_session(&text) {
+                return (String::new(), Trust::None);
+            }
             trust = Trust::Doubtful;
         }
         text = next;
     }
     (text, trust)
+}
+
+/// Whether ASP.NET may take a part of a path for a session.
+fn has_session(path: &str) -> bool {
+    path.contains('(') && path.split(['/', '\\']).any(is_taken_out)
 }
 
 /// Whether it is a percent-encoding as browsers' `escape` makes it, and IIS undoes it: `%u0061`.

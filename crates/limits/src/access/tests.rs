@@ -115,6 +115,37 @@ fn however_it_is_written_it_is_there() {
     assert!(is_covered("/a/b/", "/a./b"));
     assert!(is_covered("/a/b/", "/x/(S(y%252fz))/q"));
     assert!(!is_covered("/a/b/", "/a.json/b"));
+    for path in [
+        "/(S(abc))/blog/admin",
+        "/(S(abc))",
+        "/%28S%28abc%29%29/administration",
+        "/blog/(S(admin))/x",
+        "/ad/(S(x))mi/n",
+        "/x/(A(y)S(z))/caf%E9",
+    ] {
+        assert!(!is_covered("/admin/", path), "{path}");
+        assert!(is_covered("/", path), "{path}");
+    }
+    for path in [
+        "/(S(x))/ADMIN.json",
+        "/ad/(S(x))(F(y))min/z",
+        "/%28s%28x%29%29/%61dmin",
+        "/admin/(S(x))",
+        "/ad/\u{ff08}S\u{ff08}x))min",
+        "/(S(x))/index.php/blog/admin",
+        // Of which nobody can say what is left.
+        "/(S(x))/a//b",
+        "/(S(x));a=b/c",
+        "/(S(x))\\b",
+        "/x/(S(y%2fz))/%2561",
+        "/%25/(S(x))2561",
+        "/a/(S(/(S(x))y))/b",
+        "/(S(x))/../b",
+        "/%2528S%2528x))/b",
+    ] {
+        assert!(is_covered("/admin/", path), "{path}");
+    }
+    assert!(Below::new("/(S(x))/a").is_none());
     assert!(!is_covered("/a/b/", "/a"));
     assert!(is_covered("/wp-login.php", "/blog/../wp-login.php/x"));
     assert!(is_covered("/caf%C3%A9", "/CAF%c3%89/x"));
