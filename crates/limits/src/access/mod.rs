@@ -5,6 +5,7 @@ mod except;
 mod future;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+pub(crate) mod index;
 mod layer;
 mod names;
 mod password;

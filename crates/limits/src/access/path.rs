@@ -56,6 +56,10 @@ impl Below {
         (reading.trust == Trust::Plain).then_some(Self(segments))
     }
 
+    pub(super) fn segments(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
     /// How many segments it has.
     pub(crate) const fn depth(&self) -> usize {
         self.0.len()
@@ -63,18 +67,17 @@ impl Below {
 
     /// Whether the path, or some app's reading of it, is this one or lies below it.
     pub(crate) fn covers(&self, asked: &Reading<'_>) -> bool {
-        self.covers_one(asked) || asked.others.iter().any(|other| self.covers_one(other))
+        asked.all().any(|one| self.covers_one(one))
     }
 
     fn covers_one(&self, asked: &Reading<'_>) -> bool {
         let segments: SmallVec<[&str; 16]> = asked.segments().collect();
-        // What follows a program (`/index.php/admin`) is a path as well, to the program.
-        let has_program = { segments.split_last() }
-            .is_some_and(|(_, before)| before.iter().any(|segment| is_program(segment)));
-        match asked.trust {
-            Trust::None => true,
-            Trust::Plain | Trust::OneOf if !has_program => self.begins(&segments),
-            _ => self.is_left_of(&segments),
+        if !asked.is_told() {
+            true
+        } else if asked.may_leave_out(&segments) {
+            self.is_left_of(&segments)
+        } else {
+            self.begins(&segments)
         }
     }
 
@@ -245,6 +248,24 @@ impl<'a> Reading<'a> {
             }
         }
         self
+    }
+
+    /// It, and what else some app reads.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Reading<'_>> {
+        std::iter::once(self as &Reading<'_>).chain(&self.others)
+    }
+
+    /// Whether anybody can say what an app makes of it.
+    pub(super) fn is_told(&self) -> bool {
+        self.trust != Trust::None
+    }
+
+    /// Whether an app may leave out any of its segments, which these are.
+    pub(super) fn may_leave_out(&self, segments: &[&str]) -> bool {
+        // What follows a program (`/index.php/admin`) is a path as well, to the program.
+        let has_program = { segments.split_last() }
+            .is_some_and(|(_, before)| before.iter().any(|segment| is_program(segment)));
+        has_program || self.trust == Trust::Doubtful
     }
 
     /// Whether all apps read the same segments, or say that there is no such path.

@@ -7,6 +7,7 @@ use panoply_core::ClientAddress;
 use percent_encoding::{AsciiSet, percent_encode};
 use smallvec::{SmallVec, smallvec};
 
+use super::index::{BelowIndex, Numbers};
 use super::path::{Below, Reading, Spelled};
 use crate::original::original;
 
@@ -142,6 +143,12 @@ impl<'a> Place<'a> {
         }
         all.extend(meant(request.headers()).map(|one| Self(smallvec![one])));
         all
+    }
+
+    /// The numbers of those paths that it may be read to lie below.
+    pub(crate) fn below(&self, paths: &BelowIndex) -> Numbers {
+        let each = { self.0.iter() }.flat_map(|(_, reading)| paths.covering(reading));
+        each.collect()
     }
 
     /// Whether it may be read to lie below `path`, and is none of `except`, by whatever name.
