@@ -43,7 +43,6 @@ impl fmt::Write for Digest {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::HeadersConfig;
     use crate::parts::Parts;
 

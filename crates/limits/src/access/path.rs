@@ -127,7 +127,7 @@ impl Spelled {
         let is_spelled = if self.literal.ends_with('/') {
             path.starts_with(&*self.literal)
         } else {
-            path == &*self.literal
+            *path == *self.literal
         };
         is_spelled && asked.is_plain() && !asked.runs_a_program()
     }
