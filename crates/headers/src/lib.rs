@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 
-#[cfg(feature = "axum")]
 mod alike;
+#[cfg(feature = "axum")]
 mod axum;
 mod cache_control;
 mod clear_site_data;
