@@ -15,6 +15,12 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode_str;
 use unicode_normalization::UnicodeNormalization as _;
 
+mod latin;
+mod sent;
+
+pub use latin::in_latin;
+pub use sent::{encodes_only_letters, is_path, sent};
+
 /// What a type of a stream begins with, to NTFS: `/admin::$INDEX_ALLOCATION` is `/admin`.
 pub const STREAM: &str = ":$";
 
@@ -96,16 +102,33 @@ pub fn loosely(path: &str, known: &str, steps: bool) -> Option<String> {
     (read != known).then_some(read)
 }
 
-/// Whether some app may read a path as `is` asks for: as the most lenient does, or [loosely].
+/// Whether some app may read a path as `is` asks for: as the most lenient does, [loosely], or [in Latin-1](in_latin).
 pub fn may_be(path: &str, steps: bool, is: impl Fn(&str) -> bool) -> bool {
-    let known = if steps {
-        canonical(path)
-    } else {
-        without_steps(path)
+    let reads = |path: &str| {
+        let known = if steps {
+            canonical(path)
+        } else {
+            without_steps(path)
+        };
+        is(&known)
+            || matches!(known, Cow::Owned(_))
+                && loosely(path, &known, steps).is_some_and(|read| is(&read))
     };
-    is(&known)
-        || matches!(known, Cow::Owned(_))
-            && loosely(path, &known, steps).is_some_and(|read| is(&read))
+    reads(path) || in_latin(path).is_some_and(|latin| reads(&latin))
+}
+
+/// A path as settings name it, in the form that [`canonical`] or [`loosely`] brings all its spellings to.
+///
+/// ```
+/// use panoply_core::spelling::named;
+///
+/// assert_eq!(named("/Caf%C3%A9/"), "/caf\u{e9}");
+/// // In two letters, and in Latin-1.
+/// assert_eq!([named("/cafe\u{301}"), named("/caf%E9")], ["/caf\u{e9}"; 2]);
+/// ```
+pub fn named(path: &str) -> String {
+    let latin = in_latin(path);
+    fold(&canonical(latin.as_deref().unwrap_or(path)))
 }
 
 /// Whether ASP.NET may take a segment's beginning for what cookies hold elsewhere, `(S(…))`, and joins what stands
@@ -125,7 +148,14 @@ fn session(segment: &str) -> Option<&str> {
     }
 }
 
-fn without_sessions(path: &str) -> String {
+/// A path as ASP.NET has it that takes sessions out wherever a segment begins with one.
+///
+/// ```
+/// use panoply_core::spelling::without_sessions;
+///
+/// assert_eq!(without_sessions("/(S(x))/ad/(F(y))min"), "/admin");
+/// ```
+pub fn without_sessions(path: &str) -> String {
     let mut whole = String::with_capacity(path.len());
     for (number, segment) in path.split('/').enumerate() {
         let mut rest = segment;

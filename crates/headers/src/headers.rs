@@ -100,7 +100,7 @@ impl Headers {
             tracing::warn!(key = weakening.key, "{}", weakening.why);
         }
         let render = |parts: &Parts| -> Result<Arc<Rendered>, Error> {
-            let rendered = Rendered::new(&parts.site, &parts.paths, removal(config)?)?
+            let rendered = Rendered::new(parts, removal(config)?)?
                 .over(config.over == Override::Always)
                 .no_store_with_cookie(no_store)
                 .clear(clear_on.clone(), ClearSiteData::value(clear));

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod alike;
 #[cfg(feature = "axum")]
 mod axum;
 mod cache_control;

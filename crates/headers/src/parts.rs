@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use panoply_core::HostNames;
 
+use crate::alike::Alike;
 use crate::content_security_policy::Name;
 use crate::error::check_characters;
 use crate::scope::Prefix;
@@ -14,7 +15,10 @@ use crate::{Directive, Error, Header, HeaderInForce, HeadersConfig, ReportingEnd
 #[derive(Debug)]
 pub(crate) struct Parts {
     pub(crate) site: Resolved,
-    pub(crate) paths: Vec<(Prefix, Resolved)>,
+    /// What is sent below paths, each once, however many send it.
+    pub(crate) policies: Vec<Resolved>,
+    /// By the number of what is sent there.
+    pub(crate) paths: Vec<(Prefix, usize)>,
 }
 
 impl Parts {
@@ -22,6 +26,10 @@ impl Parts {
     pub(crate) fn new(config: &HeadersConfig, mut site: Resolved) -> Result<Self, Error> {
         let preset = config.preset.resolved();
         let mut paths = Vec::new();
+        let mut policies = Vec::new();
+        // The first path of each.
+        let mut firsts = Vec::new();
+        let mut alike = Alike::default();
         let mut seen = HashSet::new();
         for (number, (prefix, settings)) in config.paths.iter().enumerate() {
             let at = |error: Error| error.at(&format!("path.{number}"));
@@ -34,25 +42,46 @@ impl Parts {
                 };
                 return Err(at(error));
             }
-            paths.push((prefix, settings.resolve(&site, &preset).map_err(at)?));
+            let (policy, is_new) = alike.number(settings);
+            if is_new {
+                policies.push(settings.resolve(&site, &preset).map_err(at)?);
+                firsts.push(number);
+            }
+            paths.push((prefix, policy));
         }
         one_report_only(&site)?;
-        for (number, (_, path)) in paths.iter().enumerate() {
-            one_report_only(path).map_err(|error| error.at(&format!("path.{number}")))?;
+        for (number, policy) in firsts.iter().zip(&policies) {
+            one_report_only(policy).map_err(|error| error.at(&format!("path.{number}")))?;
         }
         if let Some(path) = &config.reports_to {
             let at = |error: Error| error.at("reports_to");
             report_to(&mut site, path).map_err(at)?;
-            for (_, path_policies) in &mut paths {
-                report_to(path_policies, path).map_err(at)?;
+            for policies in &mut policies {
+                report_to(policies, path).map_err(at)?;
             }
         }
-        Ok(Self { site, paths })
+        Ok(Self {
+            site,
+            policies,
+            paths,
+        })
     }
 
     /// All that is sent, first that of the whole.
     pub(crate) fn in_force(&self) -> Result<Vec<HeaderInForce>, Error> {
-        in_force(&self.site, &self.paths)
+        let mut all = in_force("/", &self.site)?;
+        let policies: Result<Vec<_>, Error> = { self.policies.iter() }
+            .map(|policy| in_force("", policy))
+            .collect();
+        let policies = policies?;
+        for (prefix, policy) in &self.paths {
+            let headers = policies.get(*policy).into_iter().flatten();
+            all.extend(headers.map(|header| HeaderInForce {
+                path: prefix.as_str().to_owned(),
+                ..header.clone()
+            }));
+        }
+        Ok(all)
     }
 }
 
@@ -86,20 +115,15 @@ fn one_report_only(resolved: &Resolved) -> Result<(), Error> {
     }
 }
 
-fn in_force(site: &Resolved, paths: &[(Prefix, Resolved)]) -> Result<Vec<HeaderInForce>, Error> {
+fn in_force(path: &str, resolved: &Resolved) -> Result<Vec<HeaderInForce>, Error> {
     let mut all = Vec::new();
-    let paths = paths
-        .iter()
-        .map(|(prefix, resolved)| (prefix.as_str(), resolved));
-    for (path, resolved) in std::iter::once(("/", site)).chain(paths) {
-        for (header, checked) in resolved.iter() {
-            for (name, value) in checked.headers(header)? {
-                all.push(HeaderInForce {
-                    path: path.to_owned(),
-                    name,
-                    value: String::from_utf8_lossy(value.as_bytes()).into_owned(),
-                });
-            }
+    for (header, checked) in resolved.iter() {
+        for (name, value) in checked.headers(header)? {
+            all.push(HeaderInForce {
+                path: path.to_owned(),
+                name,
+                value: String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            });
         }
     }
     Ok(all)

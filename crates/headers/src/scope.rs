@@ -3,28 +3,29 @@
 use std::cmp::Reverse;
 
 use panoply_core::PathIndex;
-use panoply_core::spelling::{canonical, is_taken_out, loosely, without_steps};
+use panoply_core::spelling::{
+    canonical, in_latin, is_path, is_taken_out, loosely, named, sent, without_steps,
+};
 
 use crate::Error;
-use crate::error::check_characters;
 
-/// A prefix of paths that ends where a segment ends.
+/// A prefix of paths that ends where a segment ends, as clients send it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Prefix(Box<str>);
 
 impl Prefix {
-    /// `/embed` and `/embed/` are the same.
+    /// `/embed` and `/embed/` are the same, and so are `/café` and `/caf%C3%A9`.
     pub(crate) fn new(prefix: &str) -> Result<Self, Error> {
-        check_characters(prefix, &[' ', '?', '#', '%', '\\'])?;
         // No path that a client sends has a step in place in it.
         let stays = prefix.split('/').any(|segment| segment == ".");
-        if !prefix.starts_with('/') || is_ambiguous(prefix) || stays {
+        let is_odd = is_ambiguous(prefix) || stays || prefix.contains(char::is_control);
+        if !is_path(prefix) || is_odd {
             return Err(Error::form(
-                "a path such as \"/embed\"",
+                "a path such as \"/embed\" or \"/caf\u{e9}\", without a step, a parameter or a pattern",
                 format!("{prefix:?}"),
             ));
         }
-        Ok(Self(prefix.trim_end_matches('/').into()))
+        Ok(Self(sent(prefix).trim_end_matches('/').into()))
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -34,9 +35,22 @@ impl Prefix {
         }
     }
 
+    /// It as it is when case says nothing: encoded, decoded, and with letters of the same meaning made one.
+    fn forms(&self) -> Vec<String> {
+        let root = |form: String| if form == "/" { String::new() } else { form };
+        let named = root(named(&self.0));
+        let mut forms = vec![
+            self.0.to_ascii_lowercase(),
+            root(canonical(&self.0).into_owned()),
+            named,
+        ];
+        forms.dedup();
+        forms
+    }
+
     /// Whether `path` is the prefix itself.
     pub(crate) fn is(&self, path: &str) -> bool {
-        *self.0 == *path.strip_suffix('/').unwrap_or(path)
+        *self.0 == *sent(path.strip_suffix('/').unwrap_or(path))
     }
 }
 
@@ -44,17 +58,25 @@ impl Prefix {
 #[derive(Debug)]
 pub(crate) struct Prefixes {
     index: PathIndex,
-    /// The same without case.
+    /// The same without case, and with their letters in every form that readings have them in.
     lower: PathIndex,
+    /// Whose each of these is.
+    owners: Box<[usize]>,
     lengths: Box<[usize]>,
 }
 
 impl Prefixes {
     /// They are numbered as they come.
     pub(crate) fn new<'a>(prefixes: impl Iterator<Item = &'a Prefix> + Clone) -> Self {
+        let lower = prefixes.clone().enumerate().flat_map(|(number, prefix)| {
+            let forms = prefix.forms().into_iter();
+            forms.map(move |form| (form, number))
+        });
+        let (lower, owners): (Vec<String>, Vec<usize>) = lower.unzip();
         Self {
             index: PathIndex::new(prefixes.clone().map(|prefix| &*prefix.0)),
-            lower: PathIndex::new(prefixes.clone().map(|prefix| prefix.0.to_ascii_lowercase())),
+            lower: PathIndex::new(lower),
+            owners: owners.into(),
             lengths: prefixes.map(|prefix| prefix.0.len()).collect(),
         }
     }
@@ -71,7 +93,8 @@ impl Prefixes {
 
     /// The longest that `path` is or lies below.
     pub(crate) fn longest(&self, path: &str) -> Option<usize> {
-        let longest = self.index.above(path).last();
+        let sent = sent(path);
+        let longest = self.index.above(&sent).last();
         longest.map(|(number, _)| number)
     }
 
@@ -84,14 +107,20 @@ impl Prefixes {
         let least = chosen.map_or(0, length);
         let counts = |number: &usize| Some(*number) != chosen && length(*number) >= least;
         let mut doubted = Vec::new();
+        let owner = |(form, _): (usize, bool)| self.owners.get(form).copied();
         if !ambiguous && is_plain(path) {
             // It reads in one way only, as nearly every path does.
-            let above = self.lower.above(path).map(|(number, _)| number);
+            let above = self.lower.above(path).filter_map(owner);
             doubted.extend(above.filter(counts));
         } else {
-            for reading in readings(path).into_iter().chain(others(path)) {
+            let latin = in_latin(path);
+            let latin = latin.iter().flat_map(|path| others(path));
+            for reading in { readings(path).into_iter() }
+                .chain(others(path))
+                .chain(latin)
+            {
                 let reading = reading.to_ascii_lowercase();
-                let above = self.lower.above(&reading).map(|(number, _)| number);
+                let above = self.lower.above(&reading).filter_map(owner);
                 doubted.extend(above.filter(counts));
             }
         }
@@ -107,7 +136,8 @@ fn is_plain(path: &str) -> bool {
     let reads = |byte: u8| {
         let is_step = matches!((before, byte), (b'/', b'.') | (b'.', b'/'));
         before = byte;
-        !is_step && !byte.is_ascii_uppercase() && !matches!(byte, b'%' | b'(' | b':')
+        let is_odd = matches!(byte, b'%' | b'(' | b':') || !byte.is_ascii();
+        !is_step && !is_odd && !byte.is_ascii_uppercase()
     };
     path.bytes().all(reads) && !path.ends_with('.')
 }
@@ -192,7 +222,9 @@ mod tests {
         let root = Prefix::new("/").unwrap();
         assert_eq!(Prefixes::new([root].iter()).longest("/anything"), Some(0));
         assert!(embed.is("/embed") && embed.is("/embed/") && !embed.is("/embed/a"));
-        for bad in ["embed", "", "/a/../b", "/a b", "/a?b", "/a%2f", "/a/."] {
+        for bad in [
+            "embed", "", "/a/../b", "/a\tb", "/a?b", "/a%2f", "/a/.", "/a/*",
+        ] {
             assert!(Prefix::new(bad).is_err(), "{bad}");
         }
     }
@@ -223,6 +255,38 @@ mod tests {
                 "{path}"
             );
         }
+    }
+
+    #[test]
+    fn letters_are_sent_in_bytes() {
+        for written in ["/caf\u{e9}/", "/caf%c3%a9", "/Caf\u{e9}"] {
+            let other = Prefix::new("/stra\u{df}e x").unwrap();
+            let all = [Prefix::new(written).unwrap(), other];
+            let prefixes = Prefixes::new(all.iter());
+            let is_small = !written.contains('C');
+            let chosen = is_small.then_some(0);
+            for path in ["/caf%C3%A9/x", "/caf%c3%a9", "/caf\u{e9}/x"] {
+                let doubted = if is_small { vec![] } else { vec![0] };
+                assert_eq!(prefixes.of(path), (chosen, doubted), "{written} {path}");
+            }
+            for path in [
+                "/CAF%C3%89/x",
+                "/cafe%CC%81",
+                "/caf%E9/x",
+                "/caf%25E9/x",
+                "/x/..%2fcaf%E9",
+            ] {
+                assert_eq!(prefixes.of(path), (None, vec![0]), "{written} {path}");
+            }
+            for path in ["/caf%C3%A8", "/caf%E8", "/caf%C3%83%C2%A9"] {
+                assert_eq!(prefixes.of(path), (None, vec![]), "{written} {path}");
+            }
+            assert_eq!(prefixes.of("/stra%C3%9Fe%20x/y"), (Some(1), vec![]));
+            assert_eq!(prefixes.of("/STRASSE%20x/y"), (None, vec![1]));
+            assert_eq!(prefixes.of("/stra%DFe%20x/y"), (None, vec![1]));
+        }
+        let on = Prefix::new("/caf\u{e9}").unwrap();
+        assert!(on.is("/caf%C3%A9/") && on.is("/caf%c3%a9") && !on.is("/caf%E9"));
     }
 
     #[test]

@@ -4,7 +4,6 @@ use std::fmt;
 
 use crate::config::Stripped;
 use crate::parts::Parts;
-use crate::scope::Prefix;
 use crate::setting::{Checked, Resolved, Value};
 use crate::{
     ContentSecurityPolicy, CrossOriginEmbedderPolicy, Directive, Header, HeadersConfig, Hsts,
@@ -68,22 +67,28 @@ pub(crate) fn weakenings(config: &HeadersConfig, parts: &Parts) -> Vec<Weakening
         found.push(Weakening::new("helmet.xPoweredBy", "`X-Powered-By` stays"));
     }
     compare(&parts.site, &Preset::Helmet.resolved(), "", &mut found);
-    of_paths(&parts.paths, &mut found);
+    of_paths(parts, &mut found);
     found
 }
 
 /// Adds to what is `found` for the whole what is given up below paths besides.
-fn of_paths(paths: &[(Prefix, Resolved)], found: &mut Vec<Weakening>) {
+fn of_paths(parts: &Parts, found: &mut Vec<Weakening>) {
     let helmet = Preset::Helmet.resolved();
-    for (number, (_, path)) in paths.iter().enumerate() {
-        let mut of_path = Vec::new();
-        compare(path, &helmet, "", &mut of_path);
+    let of_policy = |policy: &Resolved| {
+        let mut of_policy = Vec::new();
+        compare(policy, &helmet, "", &mut of_policy);
         // What is so for the whole site has been said.
-        of_path.retain(|one| !found.contains(one));
-        for mut one in of_path {
+        of_policy.retain(|one| !found.contains(one));
+        of_policy
+    };
+    let policies: Vec<_> = parts.policies.iter().map(of_policy).collect();
+    for (number, (_, policy)) in parts.paths.iter().enumerate() {
+        let of_path = policies.get(*policy).into_iter().flatten();
+        found.extend(of_path.map(|one| {
+            let mut one = one.clone();
             one.key.insert_str(0, &format!("path.{number}."));
-            found.push(one);
-        }
+            one
+        }));
     }
 }
 
@@ -91,7 +96,7 @@ fn of_paths(paths: &[(Prefix, Resolved)], found: &mut Vec<Weakening>) {
 pub(crate) fn of_domain(number: usize, parts: &Parts, found: &mut Vec<Weakening>) {
     let mut of_domain = Vec::new();
     compare(&parts.site, &Preset::Helmet.resolved(), "", &mut of_domain);
-    of_paths(&parts.paths, &mut of_domain);
+    of_paths(parts, &mut of_domain);
     of_domain.retain(|one| !found.contains(one));
     for mut one in of_domain {
         one.key.insert_str(0, &format!("domain.{number}."));

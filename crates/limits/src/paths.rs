@@ -1,13 +1,16 @@
 //! Rules for paths, and which of them a request falls under, however its path is spelled.
 
+use std::collections::HashMap;
+
 use http::Request;
-use panoply_core::{ClientAddress, HostNames};
-use percent_encoding::utf8_percent_encode;
+use panoply_core::spelling::{is_path, sent};
+use panoply_core::{ClientAddress, HostNames, PathIndex};
 use smallvec::SmallVec;
 
 use crate::Error;
-use crate::access::path::{Below, ENCODED, Reading};
-use crate::access::{is_path, meant};
+use crate::access::index::BelowIndex;
+use crate::access::meant;
+use crate::access::path::{Below, Reading};
 use crate::names::{Hosts, names};
 use crate::original::original;
 
@@ -31,7 +34,12 @@ use crate::original::original;
 /// assert_eq!(found("/upload/../a"), (None, vec![0]));
 /// ```
 #[derive(Debug, Default)]
-pub struct PathRules(Box<[Rule]>);
+pub struct PathRules {
+    rules: Box<[Rule]>,
+    /// By what is spelled, and by what may be read.
+    literal: PathIndex,
+    below: BelowIndex,
+}
 
 #[derive(Debug)]
 struct Rule {
@@ -94,6 +102,7 @@ impl PathRules {
     ) -> Result<Self, (usize, Error)> {
         const EXAMPLE: &str = "a path such as `\"/upload\"`, which means all below it as well";
         let mut rules: Vec<Rule> = Vec::new();
+        let mut spelled: HashMap<Box<str>, Vec<usize>> = HashMap::new();
         for (number, (prefix, domains)) in prefixes.into_iter().enumerate() {
             let prefix = prefix.as_ref();
             let wrong = |problem| {
@@ -110,14 +119,15 @@ impl PathRules {
             };
             let below = is_path(prefix).then(|| Below::new(prefix)).flatten();
             let below = below.ok_or_else(|| wrong(format!("is `{prefix}`, which is no path")))?;
-            let literal = utf8_percent_encode(prefix, ENCODED).to_string();
+            let literal = sent(prefix);
             let literal: Box<str> = literal.trim_end_matches('/').into();
             let names = names(domains).map_err(|error| (number, error))?;
-            let is_same =
-                |rule: &Rule| rule.literal == literal && meet(rule.names.as_ref(), names.as_ref());
-            if rules.iter().any(is_same) {
+            let same = spelled.entry(literal.clone()).or_default();
+            let mut same_rules = same.iter().filter_map(|number| rules.get(*number));
+            if same_rules.any(|rule| meet(rule.names.as_ref(), names.as_ref())) {
                 return Err(wrong(format!("is `{prefix}` a second time")));
             }
+            same.push(number);
             rules.push(Rule {
                 literal,
                 below,
@@ -125,35 +135,39 @@ impl PathRules {
                 within: Box::default(),
             });
         }
+        let below = BelowIndex::new(rules.iter().map(|rule| &rule.below));
         let within = |(number, rule): (usize, &Rule)| {
             let reading = Reading::of(if rule.literal.is_empty() {
                 "/"
             } else {
                 &rule.literal
             });
-            let above = rules.iter().enumerate();
+            let above = below.covering(&reading).into_iter();
+            let above = above.filter_map(|number| Some((number, rules.get(number)?)));
             // Of two of one path, the one for some names is more to the point.
             let is_more = |above: &Rule| above.literal == rule.literal && above.names.is_some();
-            let above = above.filter(|(other, above)| {
-                above.below.covers(&reading) && (*other == number || !is_more(above))
-            });
+            let above = above.filter(|(other, above)| *other == number || !is_more(above));
             above.map(|(number, _)| number).collect()
         };
         let within: Vec<Box<[usize]>> = rules.iter().enumerate().map(within).collect();
         for (rule, within) in rules.iter_mut().zip(within) {
             rule.within = within;
         }
-        Ok(Self(rules.into()))
+        Ok(Self {
+            literal: PathIndex::new(rules.iter().map(|rule| &*rule.literal)),
+            rules: rules.into(),
+            below,
+        })
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.rules.is_empty()
     }
 
     /// The longest prefix that `path` has as it is spelled, if every app reads it there, of the rules for all names.
     pub fn certain(&self, path: &str) -> Option<usize> {
-        if self.0.is_empty() {
+        if self.rules.is_empty() {
             return None;
         }
         let nameless = |rule: &Rule| rule.names.is_none().then_some(0);
@@ -162,7 +176,7 @@ impl PathRules {
 
     /// Whether some of them are for some names alone.
     pub fn are_by_name(&self) -> bool {
-        self.0.iter().any(|rule| rule.names.is_some())
+        self.rules.iter().any(|rule| rule.names.is_some())
     }
 
     /// The rules that a request falls under.
@@ -173,7 +187,7 @@ impl PathRules {
     /// The same of a request that does not carry its client yet.
     pub fn find_by<B>(&self, client: Option<&ClientAddress>, request: &Request<B>) -> PathsFound {
         let mut found = PathsFound::default();
-        if self.0.is_empty() {
+        if self.rules.is_empty() {
             return found;
         }
         let whole = original(request.extensions(), request.uri()).path();
@@ -197,12 +211,11 @@ impl PathRules {
         if !reading.is_plain() {
             return None;
         }
-        let has = |rule: &Rule| {
-            let rest = path.strip_prefix(&*rule.literal);
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-                && !reading.has_program_behind(rule.below.depth())
-        };
-        let rules = self.0.iter().enumerate().filter(|(_, rule)| has(rule));
+        let path = sent(path);
+        let rules = self.literal.above(&path);
+        let rules = rules.filter_map(|(number, _)| Some((number, self.rules.get(number)?)));
+        let has = |rule: &Rule| !reading.has_program_behind(rule.below.depth());
+        let rules = rules.filter(|(_, rule)| has(rule));
         let rules = rules.filter_map(|(number, rule)| Some((number, rule, fit(rule)?)));
         let longest = rules.max_by_key(|(_, rule, fit)| (rule.literal.len(), *fit));
         longest.map(|(number, ..)| number)
@@ -211,7 +224,7 @@ impl PathRules {
 
 impl PathsFound {
     fn add<B>(&mut self, rules: &PathRules, reading: &Reading<'_>, hosts: &Hosts<'_, B>) {
-        let certain = self.certain.and_then(|number| rules.0.get(number));
+        let certain = self.certain.and_then(|number| rules.rules.get(number));
         // But of another name that is carried as well, for which the one that is certain is none.
         let is_above = |number: usize, rule: &Rule| {
             let is_for = |certain: &Rule| {
@@ -224,10 +237,11 @@ impl PathsFound {
             let is_there = certain.is_some_and(|certain| certain.literal == rule.literal);
             is_there && hosts.fit(rule.names.as_ref()).is_some() && hosts.are_one()
         };
-        for (number, rule) in rules.0.iter().enumerate() {
+        let covering = rules.below.covering(reading).into_iter();
+        let covering = covering.filter_map(|number| Some((number, rules.rules.get(number)?)));
+        for (number, rule) in covering {
             if !is_above(number, rule)
                 && !says_less(rule)
-                && rule.below.covers(reading)
                 && hosts.may_mean(rule.names.as_ref())
                 && !self.possible.contains(&number)
             {

@@ -2,9 +2,10 @@
 
 use http::Uri;
 use panoply_core::SiteOrigin;
+use panoply_core::spelling::{is_path, sent};
 use serde::Deserialize;
 
-use super::guard::CrossSiteGuard;
+use super::guard::{CrossSiteGuard, is_odd};
 use crate::Error;
 
 /// Which requests that another site causes are let through.
@@ -89,11 +90,17 @@ impl CrossSiteConfig {
     /// When a path or an origin is none.
     pub fn build(&self) -> Result<CrossSiteGuard, Error> {
         for path in &self.paths {
-            if !path.starts_with('/') {
+            if !is_path(path) || is_odd(&sent(path)) {
+                let problem = if is_path(path) {
+                    "may be read as another path, so no request is taken to ask for it"
+                } else {
+                    "is no path"
+                };
                 return Err(Error::Value {
                     key: "cross_site.paths",
-                    problem: format!("`{path}` is no path"),
-                    example: "`[\"/webhooks/\"]`",
+                    problem: format!("`{path}` {problem}"),
+                    example: "paths such as `[\"/webhooks/\", \"/caf\u{e9}/pay\"]`: one alone, or with a slash at its end \
+                              all that lies below it",
                 });
             }
             if path == "/" {
@@ -115,7 +122,10 @@ impl CrossSiteConfig {
         let sources: Result<Vec<SiteOrigin>, Error> = sources.collect();
         Ok(CrossSiteGuard::new(
             self.enabled,
-            self.paths.clone(),
+            self.paths
+                .iter()
+                .map(|path| sent(path).into_owned())
+                .collect(),
             sources?,
             self.without_cookie,
         ))

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use http::header::{AUTHORIZATION, CONNECTION, COOKIE, HeaderName, ORIGIN, UPGRADE};
 use http::{HeaderMap, HeaderValue, Method, Request};
+use panoply_core::spelling::{encodes_only_letters, sent};
 use panoply_core::{Connection, KeptCredentials, SiteOrigin, said_methods};
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -21,6 +22,7 @@ pub struct CrossSiteGuard(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     enabled: bool,
+    /// As clients send them.
     paths: Vec<String>,
     sources: Vec<SiteOrigin>,
     without_cookie: bool,
@@ -97,17 +99,15 @@ impl CrossSiteGuard {
 
     /// Whether every site may cause requests to this path, whoever reads it.
     fn is_open(&self, path: &str) -> bool {
-        let odd = path.contains("..")
-            || path.contains("//")
-            || path.contains("/./")
-            // ASP.NET takes a session out, and joins what stands around it.
-            || path.contains("/(")
-            || path.contains(['\\', ';', '%']);
+        if self.0.paths.is_empty() || is_odd(path) {
+            return false;
+        }
+        let path = &*sent(path);
         let holds = |open: &String| match open.strip_suffix('/') {
             Some(folder) => path.starts_with(open.as_str()) || path == folder,
             None => path == open,
         };
-        !odd && self.0.paths.iter().any(holds)
+        self.0.paths.iter().any(holds)
     }
 
     fn is_listed(&self, origin: Option<&HeaderValue>) -> bool {
@@ -131,6 +131,18 @@ impl CrossSiteGuard {
         let mut told = self.0.told.lock().unwrap_or_else(PoisonError::into_inner);
         told.len() < MOST_TOLD && told.insert(origin.chars().take(200).collect())
     }
+}
+
+/// Whether apps may read a path in several ways, as far as that may lead elsewhere: of what is encoded, letters beyond
+/// ASCII alone do not.
+pub(super) fn is_odd(path: &str) -> bool {
+    path.contains("..")
+        || path.contains("//")
+        || path.contains("/./")
+        // ASP.NET takes a session out, and joins what stands around it.
+        || path.contains("/(")
+        || path.contains(['\\', ';'])
+        || !encodes_only_letters(path)
 }
 
 /// Whether a method changes nothing (RFC 9110 §9.2.1).

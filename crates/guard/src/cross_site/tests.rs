@@ -350,11 +350,54 @@ fn the_host_that_was_meant() {
 }
 
 #[test]
+fn a_path_may_have_letters_and_what_may_be_another_is_none() {
+    for written in ["/caf\u{e9}/", "/caf%C3%A9/", "/caf%c3%a9/"] {
+        let guard = guard(&format!("paths = ['{written}', '/stra\u{df}e']"));
+        let passes = |path: &str| {
+            let request = request("POST", path, &[COOKIE, "origin: https://evil.example"]);
+            guard.verdict(&request) == Verdict::Passes
+        };
+        for path in [
+            "/caf%C3%A9/x",
+            "/caf%c3%a9/stra%C3%9Fe",
+            "/caf\u{e9}",
+            "/stra%C3%9Fe",
+        ] {
+            assert!(passes(path), "{written} {path}");
+        }
+        for path in [
+            "/caf%E9/x",
+            "/cafe%CC%81/x",
+            "/CAF%C3%89/x",
+            "/caf%25C3%25A9/x",
+            "/caf%C3%A9/%2e%2e/x",
+            "/caf%C3%A9/%E2%80%A5/x",
+            "/caf%C3%A9/%EF%BC%8E%EF%BC%8E/x",
+            "/caf%C3%A9/.%E2%80%8B./x",
+            "/caf%C3%A9/a%C0%AFb",
+            "/caf%C3%A9/a%20",
+            "/stra%C3%9Fe/x",
+        ] {
+            assert!(!passes(path), "{written} {path}");
+        }
+    }
+}
+
+#[test]
 fn errors_teach() {
     for (text, told) in [
         (
             "paths = ['webhooks']",
-            "cross_site.paths: `webhooks` is no path; write `[\"/webhooks/\"]`",
+            "cross_site.paths: `webhooks` is no path; write paths such as `[\"/webhooks/\"",
+        ),
+        ("paths = ['/a/*']", "`/a/*` is no path"),
+        (
+            "paths = ['/a/../b']",
+            "`/a/../b` may be read as another path",
+        ),
+        (
+            "paths = ['/caf%E9/']",
+            "`/caf%E9/` may be read as another path",
         ),
         ("paths = ['/']", "is every path"),
         (

@@ -18,17 +18,18 @@ pub(crate) use self::plan::Plan;
 use self::plan::{Channel, nonce_of};
 use self::variant::Scope;
 use crate::Error;
+use crate::parts::Parts;
 use crate::removal::Removal;
 use crate::scope::{Prefix, Prefixes};
-use crate::setting::Resolved;
 
 /// Everything that is sent, for the site and for each path.
 #[derive(Debug)]
 pub(crate) struct Rendered {
     site: Scope,
     prefixes: Prefixes,
-    /// In the order of the prefixes.
-    paths: Vec<Scope>,
+    scopes: Vec<Scope>,
+    /// Which of these is for each prefix.
+    paths: Box<[usize]>,
     removal: Removal,
     always: bool,
     no_store_with_cookie: bool,
@@ -37,17 +38,13 @@ pub(crate) struct Rendered {
 }
 
 impl Rendered {
-    pub(crate) fn new(
-        site: &Resolved,
-        paths: &[(Prefix, Resolved)],
-        removal: Removal,
-    ) -> Result<Self, Error> {
-        let prefixes = Prefixes::new(paths.iter().map(|(prefix, _)| prefix));
-        let scopes = paths.iter().map(|(_, path)| Scope::new(path));
+    pub(crate) fn new(parts: &Parts, removal: Removal) -> Result<Self, Error> {
+        let scopes = parts.policies.iter().map(Scope::new);
         Ok(Self {
-            site: Scope::new(site)?,
-            paths: scopes.collect::<Result<Vec<_>, Error>>()?,
-            prefixes,
+            site: Scope::new(&parts.site)?,
+            scopes: scopes.collect::<Result<Vec<_>, Error>>()?,
+            paths: parts.paths.iter().map(|(_, policy)| *policy).collect(),
+            prefixes: Prefixes::new(parts.paths.iter().map(|(prefix, _)| prefix)),
             removal,
             always: false,
             no_store_with_cookie: false,
@@ -77,7 +74,7 @@ impl Rendered {
     }
 
     pub(crate) fn uses_nonce(&self) -> bool {
-        let scopes = self.paths.iter().chain([&self.site]);
+        let scopes = self.scopes.iter().chain([&self.site]);
         scopes.into_iter().any(Scope::uses_nonce)
     }
 
@@ -120,8 +117,8 @@ impl Rendered {
         for (name, values) in contested.into_iter().filter(|_| !self.always) {
             variant.settle(name, values, headers);
         }
-        let doubted = plan.doubted.iter().filter_map(|one| self.paths.get(*one));
-        for doubted in doubted {
+        let scopes = plan.doubted.iter().filter_map(|one| self.paths.get(*one));
+        for doubted in scopes.filter_map(|one| self.scopes.get(*one)) {
             doubted.variant(plan.channel).tighten(headers);
         }
         if plan.channel == Channel::Local && !scope.has_local_hsts() {
@@ -141,7 +138,8 @@ impl Rendered {
     }
 
     fn scope(&self, path: Option<usize>) -> &Scope {
-        let path = path.and_then(|number| self.paths.get(number));
-        path.unwrap_or(&self.site)
+        let scope = path.and_then(|number| self.paths.get(number));
+        let scope = scope.and_then(|number| self.scopes.get(*number));
+        scope.unwrap_or(&self.site)
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use http::HeaderName;
+use panoply_core::spelling::is_path;
 use panoply_core::{ClientAddress, HostNames, Networks};
 use serde::Deserialize;
 
@@ -356,11 +357,6 @@ impl Access {
     pub(super) fn only_for(&self) -> Option<&Networks> {
         self.allow.as_ref().filter(|_| !self.any)
     }
-}
-
-/// Whether it is written as a path, and not as a pattern or with a query.
-pub(crate) fn is_path(path: &str) -> bool {
-    path.starts_with('/') && !path.contains(['*', '?', '#'])
 }
 
 impl fmt::Display for AccessConfig {

@@ -1,6 +1,7 @@
 //! Paths that are there for everybody, below one that is not.
 
-use super::config::is_path;
+use panoply_core::spelling::is_path;
+
 use super::path::{Below, Reading, Spelled};
 use crate::Error;
 

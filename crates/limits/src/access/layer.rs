@@ -16,6 +16,7 @@ use tower_service::Service;
 
 use super::config::{Access, AccessConfig};
 use super::future::AccessFuture;
+use super::index::{BelowIndex, Numbers};
 use super::password::{Asked, Passwords, Said, answer};
 use super::place::Place;
 use super::user_header::{UserHeaders, tell};
@@ -40,6 +41,7 @@ pub struct AccessLayer(Arc<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     rules: Vec<Access>,
+    index: BelowIndex,
     /// Whether some of them are for some names alone.
     by_name: bool,
     /// What looks at passwords, where some table asks for one.
@@ -106,6 +108,7 @@ impl AccessLayer {
         Ok(Self(Arc::new(Inner {
             user_headers: UserHeaders::new(user_headers),
             by_name: rules.iter().any(Access::is_by_name),
+            index: BelowIndex::new(rules.iter().map(|rule| &rule.path)),
             rules,
             passwords: passwords.map(Arc::new),
             told: AtomicBool::new(false),
@@ -139,7 +142,13 @@ impl AccessLayer {
         if self.0.by_name {
             hosts = HostName::named(request);
         }
-        let rules = self.0.rules.iter();
+        let below = places.iter().flat_map(|place| place.below(&self.0.index));
+        let mut below: Numbers = below.collect();
+        below.sort_unstable();
+        below.dedup();
+        let rules = below
+            .into_iter()
+            .filter_map(|number| self.0.rules.get(number));
         let rules = rules.filter(|rule| rule.is_for(&hosts));
         found.extend(rules.filter(|rule| {
             let mut places = places.iter();

@@ -5,6 +5,7 @@ mod except;
 mod future;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+pub(crate) mod index;
 mod layer;
 mod names;
 mod password;
@@ -16,7 +17,6 @@ mod users;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use config::is_path;
 pub use config::{AccessConfig, Satisfy};
 pub(crate) use except::exception;
 pub use future::AccessFuture;

@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 
-use panoply_core::spelling::{STREAM, fold, is_canonical, is_taken_out};
-use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+use panoply_core::spelling::{
+    STREAM, fold, in_latin, is_canonical, is_taken_out, sent, without_sessions,
+};
+use percent_encoding::percent_decode_str;
 use smallvec::SmallVec;
 
 use crate::login::is_program;
@@ -25,6 +27,8 @@ pub(crate) struct Reading<'a> {
     /// Decoded, without case, parameters, and what says nothing; split by single slashes.
     text: Cow<'a, str>,
     trust: Trust,
+    /// What else some app reads in it.
+    others: Vec<Reading<'static>>,
 }
 
 /// How far a reading says what every app reads.
@@ -32,14 +36,13 @@ pub(crate) struct Reading<'a> {
 enum Trust {
     /// All apps read the same segments, or say that there is no such path.
     Plain,
+    /// Each reads the same segments as others, or those that are left when ASP.NET's sessions are taken out.
+    OneOf,
     /// Some take steps, cut parts off, or do neither: any of the segments may be left, in their order.
     Doubtful,
     /// What an app makes of it nobody can say.
     None,
 }
-
-/// What clients never send as it is.
-pub(crate) const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`');
 
 /// No app undoes more percent-encodings than these.
 const ROUNDS: usize = 4;
@@ -47,9 +50,14 @@ const ROUNDS: usize = 4;
 impl Below {
     /// Nothing if apps could read the path in more than one way.
     pub(crate) fn new(path: &str) -> Option<Self> {
-        let reading = Reading::of(path);
+        let latin = in_latin(path);
+        let reading = Reading::of(latin.as_deref().unwrap_or(path));
         let segments = reading.segments().map(str::to_owned).collect();
         (reading.trust == Trust::Plain).then_some(Self(segments))
+    }
+
+    pub(super) fn segments(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
     }
 
     /// How many segments it has.
@@ -59,14 +67,17 @@ impl Below {
 
     /// Whether the path, or some app's reading of it, is this one or lies below it.
     pub(crate) fn covers(&self, asked: &Reading<'_>) -> bool {
+        asked.all().any(|one| self.covers_one(one))
+    }
+
+    fn covers_one(&self, asked: &Reading<'_>) -> bool {
         let segments: SmallVec<[&str; 16]> = asked.segments().collect();
-        // What follows a program (`/index.php/admin`) is a path as well, to the program.
-        let has_program = { segments.split_last() }
-            .is_some_and(|(_, before)| before.iter().any(|segment| is_program(segment)));
-        match asked.trust {
-            Trust::None => true,
-            Trust::Plain if !has_program => self.begins(&segments),
-            _ => self.is_left_of(&segments),
+        if !asked.is_told() {
+            true
+        } else if asked.may_leave_out(&segments) {
+            self.is_left_of(&segments)
+        } else {
+            self.begins(&segments)
         }
     }
 
@@ -100,7 +111,7 @@ impl Spelled {
     /// Nothing if apps could read the path in more than one way.
     pub(crate) fn new(path: &str) -> Option<Self> {
         let segments = Below::new(path)?.depth();
-        let literal = utf8_percent_encode(path, ENCODED).to_string().into();
+        let literal = sent(path).into();
         Some(Self { literal, segments })
     }
 
@@ -112,10 +123,11 @@ impl Spelled {
     /// Whether `path` is this one or lies below it, to every app, and by every letter of it: what only some read so
     /// is another.
     pub(super) fn is(&self, path: &str, asked: &Reading<'_>) -> bool {
+        let path = sent(path);
         let is_spelled = if self.literal.ends_with('/') {
             path.starts_with(&*self.literal)
         } else {
-            path == &*self.literal
+            *path == *self.literal
         };
         is_spelled && asked.is_plain() && !asked.runs_a_program()
     }
@@ -123,17 +135,69 @@ impl Spelled {
 
 impl<'a> Reading<'a> {
     pub(crate) fn of(path: &'a str) -> Self {
+        let mut reading = Self::in_utf8(path);
+        // What some take for letters of Latin-1, nobody takes for anything but letters.
+        if let Some(latin) = in_latin(path) {
+            let Reading {
+                text,
+                trust,
+                others,
+            } = Reading::in_utf8(&latin);
+            let text = text.into_owned().into();
+            reading.others.push(Reading::new(text, trust));
+            reading.others.extend(others);
+        }
+        reading
+    }
+
+    const fn new(text: Cow<'a, str>, trust: Trust) -> Self {
+        Self {
+            text,
+            trust,
+            others: Vec::new(),
+        }
+    }
+
+    fn in_utf8(path: &'a str) -> Self {
         if is_canonical(path) {
-            return Self {
-                text: path.into(),
-                trust: Trust::Plain,
-            };
+            return Self::new(path.into(), Trust::Plain);
         }
-        let (decoded, trust) = decoded(path);
-        if trust == Trust::None || decoded.split(['/', '\\']).any(is_taken_out) {
+        let Some((one, forms)) = Self::decoded(path) else {
             return Self::anywhere();
+        };
+        let mut joined = forms.iter().filter(|form| has_session(form)).peekable();
+        if joined.peek().is_none() {
+            return one;
         }
+        // Whoever hides a session in something odd hides a path, too.
+        let left = joined.map(|form| {
+            let bare = without_sessions(form);
+            let (left, forms) = Reading::decoded(&bare)?;
+            let is_told = left.is_plain() && !forms.iter().any(|form| has_session(form));
+            is_told.then_some(left)
+        });
+        match left.collect() {
+            Some(others) if one.is_plain() => Self {
+                trust: Trust::OneOf,
+                others,
+                ..one
+            },
+            _ => Self::anywhere(),
+        }
+    }
+
+    /// What is read in a path if no session is taken out, and the forms that it comes in until then.
+    fn decoded(path: &str) -> Option<(Reading<'static>, [Cow<'_, str>; 3])> {
+        let (decoded, trust) = decoded(path);
         let folded = fold(&decoded);
+        (trust != Trust::None).then(|| {
+            let reading = Reading::split(&folded, trust);
+            (reading, [path.into(), decoded.into(), folded.into()])
+        })
+    }
+
+    /// The segments of a path that is decoded, without case.
+    fn split(folded: &str, trust: Trust) -> Reading<'static> {
         // To Windows what stands at an end is nothing, in any order.
         let is_nothing = |c: char| c == '.' || c.is_whitespace();
         // And some drop what they cannot show or do not know, wherever it stands.
@@ -164,26 +228,44 @@ impl<'a> Reading<'a> {
         } else {
             Trust::Plain
         };
-        Self {
-            text: text.into(),
-            trust,
-        }
+        Reading::new(text.into(), trust)
     }
 
     /// One that some app may read as any path.
     pub(super) const fn anywhere() -> Self {
-        Self {
-            text: Cow::Borrowed(""),
-            trust: Trust::None,
-        }
+        Self::new(Cow::Borrowed(""), Trust::None)
     }
 
     /// The same, where it stands in something that apps do not all read alike.
     pub(super) fn doubted(mut self) -> Self {
-        if self.trust == Trust::Plain {
-            self.trust = Trust::Doubtful;
+        if self.trust == Trust::OneOf {
+            return Self::anywhere();
+        }
+        let others = self.others.iter_mut().map(|other| &mut other.trust);
+        for trust in std::iter::once(&mut self.trust).chain(others) {
+            if matches!(trust, Trust::Plain | Trust::OneOf) {
+                *trust = Trust::Doubtful;
+            }
         }
         self
+    }
+
+    /// It, and what else some app reads.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Reading<'_>> {
+        std::iter::once(self as &Reading<'_>).chain(&self.others)
+    }
+
+    /// Whether anybody can say what an app makes of it.
+    pub(super) fn is_told(&self) -> bool {
+        self.trust != Trust::None
+    }
+
+    /// Whether an app may leave out any of its segments, which these are.
+    pub(super) fn may_leave_out(&self, segments: &[&str]) -> bool {
+        // What follows a program (`/index.php/admin`) is a path as well, to the program.
+        let has_program = { segments.split_last() }
+            .is_some_and(|(_, before)| before.iter().any(|segment| is_program(segment)));
+        has_program || self.trust == Trust::Doubtful
     }
 
     /// Whether all apps read the same segments, or say that there is no such path.
@@ -191,10 +273,12 @@ impl<'a> Reading<'a> {
         self.trust == Trust::Plain
     }
 
-    /// Whether a program stands behind so many segments, and a path of its own behind that.
+    /// Whether a program stands behind so many segments, and a path of its own behind that, even if it is empty.
     pub(crate) fn has_program_behind(&self, segments: usize) -> bool {
         let mut rest = self.segments().skip(segments).peekable();
-        std::iter::from_fn(|| rest.next().filter(|_| rest.peek().is_some())).any(is_program)
+        let has_slash = self.text.ends_with('/');
+        std::iter::from_fn(|| rest.next().filter(|_| has_slash || rest.peek().is_some()))
+            .any(is_program)
     }
 
     /// Whether a program stands before a slash: what follows is a path of its own to it, even if that is empty.
@@ -242,7 +326,8 @@ pub fn may_take_steps(path: &str) -> bool {
     path.contains('\\')
         || trust == Trust::None
         || is_hidden
-        || decoded.split(['/', '\\']).any(is_taken_out)
+        || has_session(path)
+        || has_session(&decoded)
         || fold(&decoded).split(['/', '\\']).any(is_step)
 }
 
@@ -261,9 +346,7 @@ fn decoded(path: &str) -> (String, Trust) {
         // Some cut at the zero, some take control characters out, some take `%c0%af` for a slash; and IIS takes
         // `%u002f` for one, or for what it holds to look like one.
         let is_odd = bytes.windows(2).any(overlong) || bytes.iter().any(u8::is_ascii_control);
-        // Decoded once more, a session that an app has taken out by then may not look like one.
-        let is_joined = text.contains('(') && text.split(['/', '\\']).any(is_taken_out);
-        if is_odd || is_joined || text.as_bytes().windows(6).any(is_wide) {
+        if is_odd || text.as_bytes().windows(6).any(is_wide) {
             return (String::new(), Trust::None);
         }
         let next = String::from_utf8_lossy(&bytes).into_owned();
@@ -271,11 +354,20 @@ fn decoded(path: &str) -> (String, Trust) {
             break;
         }
         if round > 0 {
+            // Decoded once more, a session that an app has taken out by then may not look like one.
+            if has_session(&text) {
+                return (String::new(), Trust::None);
+            }
             trust = Trust::Doubtful;
         }
         text = next;
     }
     (text, trust)
+}
+
+/// Whether ASP.NET may take a part of a path for a session.
+fn has_session(path: &str) -> bool {
+    path.contains('(') && path.split(['/', '\\']).any(is_taken_out)
 }
 
 /// Whether it is a percent-encoding as browsers' `escape` makes it, and IIS undoes it: `%u0061`.

@@ -1,9 +1,13 @@
 //! What a request may be read to ask for.
 
+use std::borrow::Cow;
+
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use panoply_core::ClientAddress;
+use percent_encoding::{AsciiSet, percent_encode};
 use smallvec::{SmallVec, smallvec};
 
+use super::index::{BelowIndex, Numbers};
 use super::path::{Below, Reading, Spelled};
 use crate::original::original;
 
@@ -13,6 +17,9 @@ pub(super) static MEANT: [HeaderName; 2] = [
     HeaderName::from_static("x-original-url"),
     HeaderName::from_static("x-rewrite-url"),
 ];
+
+/// No letter of ASCII.
+const BEYOND_ASCII: &AsciiSet = &AsciiSet::EMPTY;
 
 /// Takes off a request the headers in which it may say that another path is meant (`X-Original-URL`, `X-Rewrite-URL`): the
 /// guards read in them the whole path, and an app that is asked for a part of it would read a part.
@@ -71,7 +78,13 @@ pub(crate) fn paths_meant<B>(request: &Request<B>) -> SmallVec<[String; 3]> {
         .iter()
         .flat_map(|name| request.headers().get_all(name));
     for value in values {
-        let text = String::from_utf8_lossy(value.as_bytes());
+        // What is no UTF-8 is so however it is written.
+        let text = match str::from_utf8(value.as_bytes()) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => percent_encode(value.as_bytes(), BEYOND_ASCII)
+                .to_string()
+                .into(),
+        };
         let (path, is_address) = path_of(&text);
         if !is_address || path.starts_with("//") {
             let rest = { path.strip_prefix("http:") }.or_else(|| path.strip_prefix("https:"));
@@ -130,6 +143,12 @@ impl<'a> Place<'a> {
         }
         all.extend(meant(request.headers()).map(|one| Self(smallvec![one])));
         all
+    }
+
+    /// The numbers of those paths that it may be read to lie below.
+    pub(crate) fn below(&self, paths: &BelowIndex) -> Numbers {
+        let each = { self.0.iter() }.flat_map(|(_, reading)| paths.covering(reading));
+        each.collect()
     }
 
     /// Whether it may be read to lie below `path`, and is none of `except`, by whatever name.

@@ -120,6 +120,67 @@ fn however_it_is_written_it_is_there() {
     assert!(is_covered("/caf%C3%A9", "/CAF%c3%89/x"));
 }
 
+#[test]
+fn what_is_no_utf8_is_read_in_latin() {
+    for path in [
+        "/caf%E9/x",
+        "/CAF%c9",
+        "/caf%25E9/x",
+        "/x/..%2fcaf%E9",
+        "/x%FF/..;/caf%E9",
+    ] {
+        for own in ["/caf\u{e9}/", "/cafe\u{301}/", "/caf%C3%A9", "/caf%E9/"] {
+            assert!(is_covered(own, path), "{own} {path}");
+        }
+    }
+    assert!(is_covered("/caf%E9/", "/caf%C3%A9") && is_covered("/\u{20ac}uro", "/%80uro"));
+    for path in [
+        "/caf%E8/",
+        "/x/caf%E9",
+        "/caf%EF%BF%BD",
+        "/caf%E9s",
+        "/caf%C3%83%C2%A9",
+    ] {
+        assert!(!is_covered("/caf\u{e9}/", path), "{path}");
+        assert!(!is_covered("/caf%E9/", path), "{path}");
+    }
+}
+
+#[test]
+fn a_session_is_read_where_it_stands_and_taken_out() {
+    for path in [
+        "/(S(abc))/blog/admin",
+        "/(S(abc))",
+        "/%28S%28abc%29%29/administration",
+        "/blog/(S(admin))/x",
+        "/ad/(S(x))mi/n",
+        "/x/(A(y)S(z))/caf%E9",
+    ] {
+        assert!(!is_covered("/admin/", path), "{path}");
+        assert!(is_covered("/", path), "{path}");
+    }
+    for path in [
+        "/(S(x))/ADMIN.json",
+        "/ad/(S(x))(F(y))min/z",
+        "/%28s%28x%29%29/%61dmin",
+        "/admin/(S(x))",
+        "/ad/\u{ff08}S\u{ff08}x))min",
+        "/(S(x))/index.php/blog/admin",
+        // Of which nobody can say what is left.
+        "/(S(x))/a//b",
+        "/(S(x));a=b/c",
+        "/(S(x))\\b",
+        "/x/(S(y%2fz))/%2561",
+        "/%25/(S(x))2561",
+        "/a/(S(/(S(x))y))/b",
+        "/(S(x))/../b",
+        "/%2528S%2528x))/b",
+    ] {
+        assert!(is_covered("/admin/", path), "{path}");
+    }
+    assert!(Below::new("/(S(x))/a").is_none());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4000))]
 

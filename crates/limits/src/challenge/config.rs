@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use http::header::UPGRADE;
 use http::{Method, Request};
+use panoply_core::spelling::is_path;
 use panoply_core::{Networks, TimeText};
 use serde::Deserialize;
 
 use super::page::Page;
 use crate::Error;
-use crate::access::{Below, Spelled, exception, is_path};
+use crate::access::{Below, Spelled, exception};
 use crate::exempt::exempt;
 use crate::time::Time;
 

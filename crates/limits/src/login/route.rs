@@ -4,7 +4,9 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, Method, Request};
 use http_body::Body;
 use panoply_core::said_methods;
-use panoply_core::spelling::{canonical, is_canonical, loosely, may_be, without_steps};
+use panoply_core::spelling::{
+    canonical, in_latin, is_canonical, loosely, may_be, named, without_steps,
+};
 
 use super::usual;
 use crate::original::original;
@@ -64,10 +66,15 @@ const USUAL: [&str; 8] = [
 
 impl Route {
     pub(super) fn new(paths: &[String], methods: Vec<Method>) -> Self {
-        let paths: Vec<String> = paths
-            .iter()
-            .map(|path| canonical(path).into_owned())
-            .collect();
+        let mut known: Vec<String> = Vec::new();
+        for path in paths {
+            let named = named(path);
+            let canonical = canonical(path).into_owned();
+            // What some take for another letter is that path, too.
+            let other = (named != canonical).then_some(named);
+            known.extend(std::iter::once(canonical).chain(other));
+        }
+        let paths = known;
         let letters = paths.iter().map(|path| letter(path));
         Self {
             letters: letters.fold(0, |all, one| all | one.unwrap_or(u128::MAX)),
@@ -130,16 +137,8 @@ impl Route {
         }
         let (known, all) = (canonical(path), without_steps(path));
         let read = self.reads(request, &known, &all);
-        // To Windows it may be another.
-        let loose = (!is_plain).then(|| {
-            let taken = loosely(path, &known, true);
-            let left = loosely(path, &all, false);
-            let is_other = taken.is_some() || left.is_some();
-            let taken = taken.as_deref().unwrap_or(&known);
-            let left = left.as_deref().unwrap_or(&all);
-            is_other.then(|| self.reads(request, taken, left))
-        });
-        let loose = loose.flatten().flatten();
+        let loose = (!is_plain).then(|| self.reads_loosely(request, path, (&known, &all)));
+        let loose = loose.flatten();
         let fit = read.max(loose)?;
         let by = match fit {
             _ if !acts => By::Head,
@@ -169,6 +168,27 @@ impl Route {
         let stores = || *request.method() == Method::PUT && !is_form_or_json(request.headers());
         let part = || self.part(path, all).filter(|_| !stores());
         self.fit(path).or_else(part)
+    }
+
+    /// The same of what servers of Windows, and those that read Latin-1, make of a path that others read as `known`.
+    fn reads_loosely<B>(
+        &self,
+        request: &Request<B>,
+        path: &str,
+        (known, all): (&str, &str),
+    ) -> Option<Fit> {
+        let taken = loosely(path, known, true);
+        let left = loosely(path, all, false);
+        let is_other = taken.is_some() || left.is_some();
+        let taken = taken.as_deref().unwrap_or(known);
+        let left = left.as_deref().unwrap_or(all);
+        let loose = is_other.then(|| self.reads(request, taken, left)).flatten();
+        let latin = in_latin(path).and_then(|path| {
+            let known = (&*canonical(&path), &*without_steps(&path));
+            let read = self.reads(request, known.0, known.1);
+            read.max(self.reads_loosely(request, &path, known))
+        });
+        loose.max(latin)
     }
 
     /// How a path, in its canonical form, is one of those that are known.

@@ -1,7 +1,7 @@
 //! Which requests a limit is for.
 
 use http::{Method, Request};
-use panoply_core::spelling::canonical;
+use panoply_core::spelling::{named, sent};
 use panoply_core::{HostNames, Networks, said_methods};
 
 use super::config::LimitConfig;
@@ -86,10 +86,18 @@ impl LimitConfig {
                 "a path from the root, such as `/api/`",
             ));
         }
-        let name = self.name.clone().unwrap_or_else(|| self.path.clone());
         let plain = |c: char| matches!(c, ' '..='~') && !matches!(c, '"' | '\\');
+        let of_path = || match &self.path {
+            path if path.chars().all(plain) => path.clone(),
+            path => sent(path).into_owned(),
+        };
+        let name = self.name.clone().unwrap_or_else(of_path);
         if name.is_empty() || name.len() > 64 || !name.chars().all(plain) {
-            let problem = "must be one to 64 printable characters, without quotes".to_owned();
+            let form = "one to 64 printable characters of ASCII, without quotes";
+            let problem = match &self.name {
+                Some(_) => format!("must be {form}"),
+                None => format!("is missing, and `{name}`, which it is without one, is not {form}"),
+            };
             return Err(wrong("name", problem, "`name = \"api\"`"));
         }
         let method = |name: &String| {
@@ -112,7 +120,7 @@ impl LimitConfig {
             exempt: exempt(&self.exempt)?,
             place: Place {
                 below: self.path.ends_with('/'),
-                path: canonical(&self.path).into_owned(),
+                path: named(&self.path),
                 methods,
                 names,
             },

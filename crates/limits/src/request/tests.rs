@@ -1,3 +1,4 @@
+mod letters;
 mod names;
 
 use std::sync::Arc;

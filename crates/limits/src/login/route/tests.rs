@@ -92,6 +92,26 @@ fn to_servers_of_windows_more_is_the_login() {
     ] {
         assert_eq!(by(&own, path), None, "{path}");
     }
+    let other = Route::new(
+        &["/entr\u{e9}e".to_owned(), "/stra\u{df}e".to_owned()],
+        Vec::new(),
+    );
+    for path in [
+        "/entr%E9e",
+        "/ENTR%C9E/",
+        "/entr%25E9e",
+        "/x/../entr%E9e",
+        "/entr%E9e.",
+        "/STRASSE",
+    ] {
+        assert_eq!(by(&other, path).map(|(by, _)| by), Some(By::Path), "{path}");
+    }
+    for path in ["/entr%c3%a9e", "/entr\u{e9}e", "/stra%C3%9Fe"] {
+        assert_eq!(by(&other, path), Some((By::Path, false)), "{path}");
+    }
+    assert_eq!(by(&other, "/entr%E9e/x"), Some((By::End, true)));
+    assert_eq!(by(&other, "/entr%E8e"), None);
+    assert!(other.is_login_page("/entr%E9e?again"));
     // Where such an app leads whoever has failed.
     assert!(own.is_login_page("/(S(x))/login") && own.is_login_page("/(S(x))/app/login?again"));
     assert!(!own.is_login_page("/(S(x))/home"));

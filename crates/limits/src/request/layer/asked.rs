@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use http::{Method, Request};
 use panoply_core::PathIndex;
-use panoply_core::spelling::{canonical, loosely, without_steps};
+use panoply_core::spelling::{canonical, in_latin, loosely, without_steps};
 
 use super::{Asked, Counted, Key, LimitLayer, without_root};
 use crate::access::paths_meant;
@@ -38,8 +38,8 @@ impl LimitLayer {
                 let rule = limit.rule(preflight);
                 // Under one key, whatever else Windows reads as that path.
                 let by_path = limit.keys.contains(&Key::Path);
-                let loose = by_path.then(|| loosely(written, path, true)).flatten();
-                let path = loose.as_deref().unwrap_or(path);
+                let other = by_path.then(|| otherwise(written, path)).flatten();
+                let path = other.as_deref().unwrap_or(path);
                 let key = key(self, (limit, rule), request, path);
                 // Another path that is meant counts by itself, where paths are told apart.
                 if !asked.iter().any(|one| of_it(one) && one.key == key) {
@@ -79,6 +79,19 @@ impl LimitLayer {
 pub(crate) fn above<'a, P: Iterator<Item = &'a str>>(
     index: &PathIndex,
     paths: impl Fn() -> P,
+    asks: (&Method, &str, &Cow<'_, str>),
+    count: &mut impl FnMut(usize, bool),
+) {
+    in_utf8(index, &paths, asks, count);
+    let (method, written, _) = asks;
+    if let Some(latin) = in_latin(written) {
+        in_utf8(index, &paths, (method, &latin, &canonical(&latin)), count);
+    }
+}
+
+fn in_utf8<'a, P: Iterator<Item = &'a str>>(
+    index: &PathIndex,
+    paths: &impl Fn() -> P,
     (method, written, path): (&Method, &str, &Cow<'_, str>),
     count: &mut impl FnMut(usize, bool),
 ) {
@@ -115,6 +128,17 @@ pub(crate) fn above<'a, P: Iterator<Item = &'a str>>(
                 count(number, true);
             }
         }
+    }
+}
+
+/// What servers of Windows make of a path, where that is not its canonical form, `known`.
+fn otherwise(written: &str, known: &str) -> Option<String> {
+    match in_latin(written) {
+        Some(latin) => {
+            let known = canonical(&latin);
+            loosely(&latin, &known, true).or_else(|| Some(known.into_owned()))
+        }
+        None => loosely(written, known, true),
     }
 }
 
