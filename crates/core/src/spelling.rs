@@ -61,33 +61,54 @@ pub fn without_steps(path: &str) -> Cow<'_, str> {
     }
 }
 
-/// A path as servers of Windows and readers of odd bytes may have it, with steps up taken and sessions out, or neither,
-/// where that is not what is `known` of it already, which is rare.
+/// A path as servers of Windows and readers of odd bytes may have it, with steps up taken or left, where that is not what
+/// is `known` of it already, which is rare.
 ///
-/// Parameters go before anything is decoded; over-long UTF-8 is undone, and letters of one meaning are one; the session
-/// that ASP.NET lets stand in a path is taken out; and of a name is left what NTFS goes by.
-pub fn loosely(path: &str, known: &str, steps: bool) -> Option<String> {
+/// Parameters go before anything is decoded; over-long UTF-8 is undone, and letters of one meaning are one; and of a name
+/// is left what NTFS goes by. The session that ASP.NET lets stand in a path is taken out, and in a second reading left.
+///
+/// ```
+/// use panoply_core::spelling::loosely;
+///
+/// assert_eq!(loosely("/a./b", "/a./b", true), ["/a/b"]);
+/// assert_eq!(loosely("/a./(S(x))b", "/a./(s(x))b", true), ["/a.b", "/a/(s(x))b"]);
+/// ```
+pub fn loosely(path: &str, known: &str, steps: bool) -> Vec<String> {
     if !may_be_loose(path) {
-        return None;
+        return Vec::new();
     }
+    let out = loosened(path, steps, true);
+    let left = path
+        .contains(['(', '%'])
+        .then(|| loosened(path, steps, false));
+    let left = left.filter(|left| *left != out);
+    [Some(out), left]
+        .into_iter()
+        .flatten()
+        .filter(|read| read != known)
+        .collect()
+}
+
+fn loosened(path: &str, steps: bool, sessions: bool) -> String {
     let mut decoded = cut(path);
     for _ in 0..2 {
         // What is decoded once more may break a session up.
         decoded = unescaped(&lenient_utf8(&decoded)).replace('\\', "/");
-        if steps {
+        if sessions {
             decoded = without_sessions(&decoded);
         }
     }
     decoded = fold(&decoded).replace('\\', "/");
-    if steps {
+    if sessions {
         decoded = without_sessions(&decoded);
     }
     let is_nothing = |c: char| c == '.' || c.is_whitespace();
     let mut segments: Vec<&str> = Vec::new();
     for segment in decoded.split('/') {
-        let segment = without_parameters(segment);
+        let (whole, segment) = (segment, without_parameters(segment));
+        // A name ends there, whatever in it ends it for others.
         let segment = match segment.split_once(':') {
-            Some((name, _)) if segment.contains(STREAM) => name.trim(),
+            Some((name, _)) if whole.contains(STREAM) => name.trim(),
             _ => segment.trim(),
         };
         if steps && segment == ".." {
@@ -98,8 +119,7 @@ pub fn loosely(path: &str, known: &str, steps: bool) -> Option<String> {
             segments.push(bare);
         }
     }
-    let read = format!("/{}", segments.join("/"));
-    (read != known).then_some(read)
+    format!("/{}", segments.join("/"))
 }
 
 /// Whether some app may read a path as `is` asks for: as the most lenient does, [loosely], or [in Latin-1](in_latin).
@@ -112,7 +132,9 @@ pub fn may_be(path: &str, steps: bool, is: impl Fn(&str) -> bool) -> bool {
         };
         is(&known)
             || matches!(known, Cow::Owned(_))
-                && loosely(path, &known, steps).is_some_and(|read| is(&read))
+                && loosely(path, &known, steps)
+                    .into_iter()
+                    .any(|read| is(&read))
     };
     reads(path) || in_latin(path).is_some_and(|latin| reads(&latin))
 }

@@ -151,9 +151,9 @@ fn others(path: &str) -> impl Iterator<Item = String> {
             without_steps(path)
         };
         let loose = loosely(path, &known, steps);
-        [Some(known.into_owned()), loose]
+        std::iter::once(known.into_owned()).chain(loose)
     };
-    [read(true), read(false)].into_iter().flatten().flatten()
+    [read(true), read(false)].into_iter().flatten()
 }
 
 /// Whether an application might take `path` for one outside of the prefix that it begins with:

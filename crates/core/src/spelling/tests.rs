@@ -17,8 +17,8 @@ proptest! {
         for steps in [true, false] {
             let known = if steps { canonical(&path) } else { without_steps(&path) };
             let read = loosely(&path, &known, steps);
-            prop_assert!(read.is_none() || !is_canonical(&path), "{path}");
-            let read = read.unwrap_or(known.into_owned());
+            prop_assert!(read.is_empty() || !is_canonical(&path), "{path}");
+            let read = read.into_iter().next().unwrap_or(known.into_owned());
             let is_bare = |one: &str| !one.ends_with(['.', ' ']) && !one.contains(STREAM);
             let has_session = path.contains("(S(x))");
             prop_assert!(has_session || read.split('/').all(is_bare), "{path} {read}");
@@ -51,7 +51,7 @@ fn what_windows_reads_is_read() {
         } else {
             without_steps(path)
         };
-        loosely(path, &known, steps)
+        loosely(path, &known, steps).into_iter().next()
     };
     for (path, taken) in [
         ("/(S(abc))/login", "/login"),

@@ -181,6 +181,18 @@ fn a_session_is_read_where_it_stands_and_taken_out() {
     assert!(Below::new("/(S(x))/a").is_none());
 }
 
+#[test]
+fn what_asp_routes_there_is_counted() {
+    for path in [
+        // A session out, and steps that it does not take.
+        "/(S(x))a%64min::$DATA;/%252e%252e",
+        // A name that ends before what ends it for others.
+        "/admin:I30%00:$IN/u%252e",
+    ] {
+        is_counted(path);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4000))]
 

@@ -131,8 +131,7 @@ impl Insured {
 
     /// Takes note of the store's answer.
     fn heard(&self, ops: &[Op<'_>], decision: &Decision) {
-        // What is refused is only looked at, in most stores.
-        if decision.is_granted() && ops.iter().any(|op| op.action != Action::Get) {
+        if ops.iter().any(|op| op.action != Action::Get) {
             self.breaker.works();
         } else {
             self.breaker.answers();

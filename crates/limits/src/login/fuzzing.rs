@@ -177,7 +177,8 @@ pub fn path(data: &[u8]) {
         });
         let read = |path: &str| {
             let known = canonical(path);
-            loosely(path, &known, true).unwrap_or_else(|| known.into_owned())
+            let read = loosely(path, &known, true).into_iter().next();
+            read.unwrap_or_else(|| known.into_owned())
         };
         assert_eq!(read(&long), read(path), "{long}");
     }

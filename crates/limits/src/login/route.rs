@@ -179,10 +179,13 @@ impl Route {
     ) -> Option<Fit> {
         let taken = loosely(path, known, true);
         let left = loosely(path, all, false);
-        let is_other = taken.is_some() || left.is_some();
-        let taken = taken.as_deref().unwrap_or(known);
-        let left = left.as_deref().unwrap_or(all);
-        let loose = is_other.then(|| self.reads(request, taken, left)).flatten();
+        let others =
+            each(known, &taken).flat_map(|one| each(all, &left).map(move |all| (one, all)));
+        // The first of them is known.
+        let loose = others
+            .skip(1)
+            .filter_map(|(one, all)| self.reads(request, one, all));
+        let loose = loose.max();
         let latin = in_latin(path).and_then(|path| {
             let known = (&*canonical(&path), &*without_steps(&path));
             let read = self.reads(request, known.0, known.1);
@@ -295,5 +298,9 @@ fn is_form_or_json(headers: &HeaderMap) -> bool {
     })
 }
 
+/// One reading of a path, and all others.
+fn each<'a>(known: &'a str, others: &'a [String]) -> impl Iterator<Item = &'a str> {
+    std::iter::once(known).chain(others.iter().map(String::as_str))
+}
 #[cfg(test)]
 mod tests;

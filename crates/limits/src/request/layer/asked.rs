@@ -109,7 +109,7 @@ fn in_utf8<'a, P: Iterator<Item = &'a str>>(
     }
     // To Windows it may be another.
     let loose = loosely(written, path, true);
-    if let Some(loose) = &loose {
+    for loose in &loose {
         for (number, whole) in index.above(without_root(loose)) {
             count(number, whole);
         }
@@ -117,9 +117,8 @@ fn in_utf8<'a, P: Iterator<Item = &'a str>>(
     }
     let all = without_steps(written);
     let loose_all = loosely(written, &all, false);
-    let taken = [Some(&**path), loose.as_deref()];
-    for all in [Some(&*all), loose_all.as_deref()].into_iter().flatten() {
-        if taken.contains(&Some(all)) {
+    for all in std::iter::once(&*all).chain(loose_all.iter().map(String::as_str)) {
+        if all == path || loose.iter().any(|loose| loose == all) {
             continue;
         }
         // Some apps take such steps, some a part of them, and some take `..%2f` for a name.
@@ -136,9 +135,10 @@ fn otherwise(written: &str, known: &str) -> Option<String> {
     match in_latin(written) {
         Some(latin) => {
             let known = canonical(&latin);
-            loosely(&latin, &known, true).or_else(|| Some(known.into_owned()))
+            let loose = loosely(&latin, &known, true).into_iter().next();
+            loose.or_else(|| Some(known.into_owned()))
         }
-        None => loosely(written, known, true),
+        None => loosely(written, known, true).into_iter().next(),
     }
 }
 
