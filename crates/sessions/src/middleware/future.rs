@@ -25,6 +25,15 @@ pin_project! {
         accept: Option<HeaderValue>,
         id: Option<RequestId>,
     }
+
+    impl<F: Future> PinnedDrop for SessionFuture<F> {
+        fn drop(this: Pin<&mut Self>) {
+            // Of a client that has gone, or a time limit outside: a task of the handler's may go on.
+            if let Some(session) = this.project().session {
+                session.answer_is_gone();
+            }
+        }
+    }
 }
 
 pin_project! {
@@ -75,9 +84,16 @@ where
                 StateProjection::Calling { call } => {
                     // Changed where it lies: a response is large to be moved.
                     let mut polled = call.poll(cx);
+                    let Poll::Ready(answer) = &mut polled else {
+                        return polled;
+                    };
                     let session = this.session.as_ref();
                     let session = session.filter(|session| !session.is_untouched());
-                    let (Poll::Ready(Ok(response)), Some(session)) = (&mut polled, session) else {
+                    let Some(session) = session else {
+                        return polled;
+                    };
+                    let Ok(response) = answer else {
+                        session.answer_is_gone();
                         return polled;
                     };
                     if let Some(finished) = session.finish_at_once() {

@@ -12,6 +12,7 @@ use crate::{CookieConfig, Error, OnOutage, Secure, Session, SessionConfig, Sessi
 
 mod dropped;
 mod ids;
+mod late;
 mod limits;
 mod log;
 mod nth;

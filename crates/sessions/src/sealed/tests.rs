@@ -281,3 +281,28 @@ async fn what_needs_a_store_says_so() {
         Err(Error::NoStore)
     ));
 }
+
+/// Whether anybody looked at it before the head or not.
+#[tokio::test]
+async fn behind_the_head_nothing_is_kept_and_that_is_said() {
+    for looks in [false, true] {
+        let mut site = Site::new(SessionConfig::new(), Paper::default());
+        for is_there in [false, true] {
+            let kept = Mutex::new(None);
+            site.visit(async |session| {
+                if looks {
+                    assert_eq!(session.get::<u32>("a").await?.is_some(), is_there);
+                }
+                *kept.lock().unwrap() = Some(session);
+                Ok(())
+            })
+            .await;
+            let session = kept.into_inner().unwrap().unwrap();
+            session.insert("b", &2).await.unwrap();
+            let saved = session.save().await;
+            assert!(matches!(saved, Err(Error::Late)), "{looks} {is_there}");
+            site.visit(async |session| session.insert("a", &1).await)
+                .await;
+        }
+    }
+}

@@ -1,9 +1,8 @@
 //! The end of a request: what is committed, and what the browser is told.
 
-use std::sync::atomic::Ordering;
-
 use panoply_core::{SessionChange, StoreError, UserChange};
 
+use super::answer::Answer;
 use super::state::{Out, State};
 use super::{Place, Session};
 use crate::config::Sent;
@@ -31,12 +30,6 @@ pub(crate) enum Refused {
 }
 
 impl Session {
-    /// Whether nobody has looked at the session, so that there is nothing to finish.
-    pub(crate) fn is_untouched(&self) -> bool {
-        let saves = self.0.shared.settings.save_uninitialized;
-        !saves && !self.0.looked.load(Ordering::Acquire)
-    }
-
     /// Whether an answer in which it had a part is not to be kept by caches.
     pub(crate) fn forbids_caching(&self) -> bool {
         self.0.shared.settings.no_store
@@ -46,7 +39,7 @@ impl Session {
     /// the store keeps nobody waiting.
     pub(crate) fn finish_at_once(&self) -> Option<Finished> {
         let shared = &*self.0.shared;
-        let sends_cookies = self.sends_cookies();
+        let answer = self.answer_to_come();
         let mut state = self.0.state.try_lock()?;
         if state.has_failed() || self.has_given_up() {
             return None;
@@ -56,10 +49,10 @@ impl Session {
             if let Err(error) = state.load_now(shared)? {
                 return Some(self.close(&mut state, Err(error)));
             }
-        } else if state.is_settled(shared, sends_cookies) {
+        } else if state.is_settled(shared, answer) {
             return Some(self.close(&mut state, Ok(())));
         }
-        let kept = state.commit_now(shared, sends_cookies)?;
+        let kept = state.commit_now(shared, answer)?;
         Some(self.close(&mut state, kept))
     }
 
@@ -67,7 +60,7 @@ impl Session {
     pub(crate) async fn finish(&self) -> Finished {
         let shared = &*self.0.shared;
         let settings = &shared.settings;
-        let sends_cookies = self.sends_cookies();
+        let answer = self.answer_to_come();
         let mut state = self.0.state.lock().await;
         state.closing = true;
         let mut kept = Ok(());
@@ -75,7 +68,7 @@ impl Session {
             kept = state.load(shared).await;
         }
         if kept.is_ok() && !state.has_failed() && !self.has_given_up() {
-            kept = state.commit(shared, sends_cookies).await;
+            kept = state.commit(shared, answer).await;
         }
         self.close(&mut state, kept)
     }
@@ -84,7 +77,7 @@ impl Session {
     fn close(&self, state: &mut State, kept: Result<(), Error>) -> Finished {
         let shared = &*self.0.shared;
         let settings = &shared.settings;
-        let sends_cookies = self.sends_cookies();
+        let sends_cookies = self.answer_to_come() == Answer::Open;
         let failed = state.has_failed() || self.has_given_up();
         let outage = failed || matches!(kept, Err(Error::Store(_)));
         let refused = match kept {
@@ -100,7 +93,7 @@ impl Session {
                 Some(Refused::Unkept)
             }
         };
-        state.finished = true;
+        self.0.progress.send();
         if outage {
             state.forget_changes();
         }

@@ -2,6 +2,7 @@
 
 use panoply_core::{Committed, SessionChange, UserChange};
 
+use super::answer::Answer;
 use super::state::{Place, State, is_reserved};
 use crate::Error;
 use crate::sessions::{Kind, Shared};
@@ -9,7 +10,7 @@ use crate::sessions::{Kind, Shared};
 impl State {
     /// Whether the request is over and has changed values of the app's own alone, and nothing that
     /// the browser is told of.
-    pub(super) fn is_plain(&self, shared: &Shared, sends_cookies: bool) -> bool {
+    pub(super) fn is_plain(&self, shared: &Shared, answer: Answer) -> bool {
         let Place::Live(live) = &self.place else {
             return false;
         };
@@ -22,7 +23,7 @@ impl State {
             && self.lifetime.is_none()
             && shared.settings.express.is_none()
             && matches!(shared.kind, Kind::Stored(_))
-            && !self.renews(live, shared, sends_cookies)
+            && !self.renews(live, shared, answer)
             && self.max_age(shared).is_none()
     }
 

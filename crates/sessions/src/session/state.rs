@@ -49,8 +49,6 @@ pub(crate) struct State {
     pub(super) unended: super::finish::Unended,
     /// Whether the handler is through.
     pub(super) closing: bool,
-    /// Whether the head of the answer is on its way.
-    pub(super) finished: bool,
     /// Whether the client came by HTTPS.
     pub(super) https: bool,
 }
@@ -120,7 +118,6 @@ impl State {
             failed: false,
             unended: super::finish::Unended::default(),
             closing: false,
-            finished: false,
             https,
         }
     }

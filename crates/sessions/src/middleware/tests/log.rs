@@ -128,3 +128,33 @@ fn a_session_that_was_one_too_many_is_told() {
     assert_eq!(all.lines().count(), 1, "{all}");
     assert!(all.contains("ended=1") && !all.contains("alice"), "{all}");
 }
+
+#[test]
+fn what_is_changed_too_late_is_told_though_nobody_looked_before() {
+    for given_up in [false, true] {
+        let all = told(async {
+            let site = Site::new(config(), true);
+            let browser = site.guest().await;
+            let kept = std::sync::Mutex::new(None);
+            let answer = browser.request(async |session| {
+                if given_up {
+                    session.insert("b", &2).await?;
+                    std::future::pending::<()>().await;
+                }
+                *kept.lock().unwrap() = Some(session);
+                Ok(())
+            });
+            if given_up {
+                let waker = std::task::Waker::noop();
+                let mut cx = std::task::Context::from_waker(waker);
+                assert!(std::pin::pin!(answer).poll(&mut cx).is_pending());
+                return;
+            }
+            answer.await;
+            let session = kept.lock().unwrap().take().unwrap();
+            session.insert("b", &2).await.unwrap();
+        });
+        // A client that goes before its answer is no fault of the app's.
+        assert_eq!(all.contains("and that is lost"), !given_up, "{all}");
+    }
+}
