@@ -15,6 +15,7 @@ mod ids;
 mod late;
 mod limits;
 mod log;
+mod lost;
 mod nth;
 mod races;
 mod states;

@@ -4,6 +4,7 @@ use panoply_core::{Committed, SessionChange, UserChange};
 
 use super::answer::Answer;
 use super::state::{Place, State, is_reserved};
+use super::step::{renews, settles};
 use crate::Error;
 use crate::sessions::{Kind, Shared};
 
@@ -23,7 +24,8 @@ impl State {
             && self.lifetime.is_none()
             && shared.settings.express.is_none()
             && matches!(shared.kind, Kind::Stored(_))
-            && !self.renews(live, shared, answer)
+            && !renews(live, shared, answer)
+            && !settles(live, shared)
             && self.max_age(shared).is_none()
     }
 

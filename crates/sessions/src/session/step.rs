@@ -89,18 +89,13 @@ impl State {
             return false;
         }
         match &self.place {
-            Place::Live(live) => !self.renews(live, shared, answer) && !self.touches(live, shared),
+            Place::Live(live) => {
+                !renews(live, shared, answer)
+                    && !settles(live, shared)
+                    && !self.touches(live, shared)
+            }
             Place::Unread(_) | Place::Behind(_) | Place::None | Place::Closed => true,
         }
-    }
-
-    /// Whether the id is due for another.
-    pub(super) fn renews(&self, live: &Live, shared: &Shared, answer: Answer) -> bool {
-        let is_old = |renew| live.since(live.record.key_since) >= renew;
-        matches!(shared.kind, Kind::Stored(_))
-            && live.current
-            && answer == Answer::Open
-            && shared.settings.renew.is_some_and(is_old)
     }
 
     /// Whether the session's time is to start over.
@@ -117,8 +112,9 @@ impl State {
         let settings = &shared.settings;
         let stored = matches!(shared.kind, Kind::Stored(_));
         let replaces = stored && self.cycle;
-        let renews = self.renews(live, shared, answer);
-        if !self.is_dirty() && !renews && !self.touches(live, shared) {
+        let renews = renews(live, shared, answer);
+        let settles = settles(live, shared);
+        if !self.is_dirty() && !renews && !settles && !self.touches(live, shared) {
             return Ok(None);
         }
         if answer == Answer::Gone && (replaces || !stored) {
@@ -139,6 +135,9 @@ impl State {
             };
             change = change.cycle(cycle(id.key(), settings.grace));
             to = Some(id);
+        } else if settles {
+            // Needs no cookie, and so may come behind the head.
+            change = change.cycle(Cycle::settle(live.key.clone(), settings.grace));
         }
         Ok(Some(Step {
             id: live.id.clone(),
@@ -166,4 +165,27 @@ impl State {
         }
         change
     }
+}
+
+/// Whether the store is to be told that the client has the current id, so that those before it end.
+pub(super) fn settles(live: &Live, shared: &Shared) -> bool {
+    matches!(shared.kind, Kind::Stored(_))
+        && live.current
+        && live.record.is_unsettled(shared.settings.grace, live.now)
+}
+
+/// Whether the id is due for another: the current one for its age, an old one that still opens the
+/// session when the answer with its successor was lost.
+pub(super) fn renews(live: &Live, shared: &Shared, answer: Answer) -> bool {
+    let (record, grace) = (&live.record, shared.settings.grace);
+    let is_due = |renew| {
+        if live.current {
+            live.since(record.key_since) >= renew
+        } else {
+            record.has_lost(&live.key, grace, live.now)
+        }
+    };
+    matches!(shared.kind, Kind::Stored(_))
+        && answer == Answer::Open
+        && shared.settings.renew.is_some_and(is_due)
 }
