@@ -96,7 +96,8 @@ where
                         session.answer_is_gone();
                         return polled;
                     };
-                    if let Some(finished) = session.finish_at_once() {
+                    let is_error = response.status().is_server_error();
+                    if let Some(finished) = session.finish_at_once(is_error) {
                         let no_store = session.forbids_caching();
                         let accept = this.accept.take();
                         close(response, &finished, no_store, accept, *this.id);
@@ -107,7 +108,7 @@ where
                         return polled;
                     };
                     this.state.set(State::Finishing {
-                        finish: Box::pin(async move { session.finish().await }),
+                        finish: Box::pin(async move { session.finish(is_error).await }),
                         response: Some(response),
                     });
                 }

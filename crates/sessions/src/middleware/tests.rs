@@ -11,6 +11,7 @@ use tower::{Layer as _, ServiceExt as _, service_fn};
 use crate::{CookieConfig, Error, OnOutage, Secure, Session, SessionConfig, Sessions};
 
 mod dropped;
+mod failed;
 mod ids;
 mod late;
 mod limits;

@@ -306,3 +306,20 @@ async fn behind_the_head_nothing_is_kept_and_that_is_said() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_login_whose_handler_fails_is_none() {
+    use tower::{Layer as _, ServiceExt as _};
+    let site = Site::new(SessionConfig::new(), Paper::default());
+    for (status, sends) in [(500, false), (404, true)] {
+        let app = tower::service_fn(async |request: Request<()>| {
+            let session = request.extensions().get::<Session>().unwrap().clone();
+            session.login("alice").await.unwrap();
+            let response = Response::builder().status(status).body(bytes::Bytes::new());
+            Ok::<_, std::convert::Infallible>(response.unwrap())
+        });
+        let app = site.sessions.layer().layer(app);
+        let response = app.oneshot(Request::new(())).await.unwrap();
+        assert_eq!(response.headers().contains_key("set-cookie"), sends);
+    }
+}

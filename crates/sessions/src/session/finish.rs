@@ -36,8 +36,8 @@ impl Session {
     }
 
     /// What becomes of the answer, where nothing is left to be committed, as with most requests, or
-    /// the store keeps nobody waiting.
-    pub(crate) fn finish_at_once(&self) -> Option<Finished> {
+    /// the store keeps nobody waiting. `is_error` where it is a server's error.
+    pub(crate) fn finish_at_once(&self, is_error: bool) -> Option<Finished> {
         let shared = &*self.0.shared;
         let answer = self.answer_to_come();
         let mut state = self.0.state.try_lock()?;
@@ -45,6 +45,9 @@ impl Session {
             return None;
         }
         state.closing = true;
+        if is_error {
+            state.give_login_up();
+        }
         if shared.settings.save_uninitialized {
             if let Err(error) = state.load_now(shared)? {
                 return Some(self.close(&mut state, Err(error)));
@@ -57,12 +60,15 @@ impl Session {
     }
 
     /// Commits what is left, and says what becomes of the answer.
-    pub(crate) async fn finish(&self) -> Finished {
+    pub(crate) async fn finish(&self, is_error: bool) -> Finished {
         let shared = &*self.0.shared;
         let settings = &shared.settings;
         let answer = self.answer_to_come();
         let mut state = self.0.state.lock().await;
         state.closing = true;
+        if is_error {
+            state.give_login_up();
+        }
         let mut kept = Ok(());
         if settings.save_uninitialized {
             kept = state.load(shared).await;
@@ -155,6 +161,19 @@ impl State {
     pub(super) fn ended<T>(&mut self, ended: Result<T, StoreError>) -> Result<T, Error> {
         self.unended.own = ended.is_err();
         ended.map_err(|error| self.fail(error))
+    }
+
+    /// Commits no login, nor what goes with it, of a handler that has failed behind it: what it had still to
+    /// look up, or to write down, may have been what the login hangs on.
+    fn give_login_up(&mut self) {
+        if !matches!(self.user, UserChange::Set { .. }) {
+            return;
+        }
+        self.forget_changes();
+        tracing::warn!(
+            "a login is not kept, nor what else its request has changed: the answer is a server's error. \
+             Where it is to stand all the same, call `save` behind `login`"
+        );
     }
 
     /// Whether there is anything to be committed that would be missed.

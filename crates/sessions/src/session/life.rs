@@ -30,6 +30,10 @@ impl Session {
     /// of the user's other sessions those are ended that are too many
     /// ([`most_per_user`](crate::SessionConfig::most_per_user)).
     ///
+    /// It is committed with the answer. If that is a server's error (5xx), as of a handler that has failed
+    /// or panicked behind the login, nobody is logged in and nothing else of this request is kept; the log
+    /// says so. Where it is to stand whatever comes, [`save`](Self::save) it.
+    ///
     /// # Errors
     ///
     /// When the session would be too large.

@@ -158,3 +158,26 @@ fn what_is_changed_too_late_is_told_though_nobody_looked_before() {
         assert_eq!(all.contains("and that is lost"), !given_up, "{all}");
     }
 }
+
+#[test]
+fn a_login_that_was_given_up_is_told_once() {
+    for at_once in [false, true] {
+        let all = told(async {
+            let site = Site::new(config(), at_once);
+            let app = service_fn(async |request: Request<()>| {
+                let session = request.extensions().get::<Session>().unwrap().clone();
+                session.login("alice").await.unwrap();
+                let mut response = Response::new(Bytes::new());
+                *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+                Ok::<_, std::convert::Infallible>(response)
+            });
+            let app = site.sessions.layer().layer(app);
+            app.oneshot(Request::new(())).await.unwrap();
+        });
+        assert_eq!(all.lines().count(), 1, "{all}");
+        assert!(
+            all.contains("WARN") && all.contains("a login is not kept"),
+            "{all}"
+        );
+    }
+}
