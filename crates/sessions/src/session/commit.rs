@@ -124,6 +124,8 @@ impl State {
                 None
             }
             Ok(_) => {
+                let name = self.record().map(SessionRecord::fingerprint);
+                self.missed = name.map(|name| (name, step.key));
                 self.place = Place::Closed;
                 let lost = self.is_dirty();
                 self.forget_changes();

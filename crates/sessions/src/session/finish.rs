@@ -1,12 +1,13 @@
 //! The end of a request: what is committed, and what the browser is told.
 
-use panoply_core::{SessionChange, StoreError, UserChange};
+use panoply_core::{Loaded, SessionChange, SessionFingerprint, StoreError, UserChange};
 
 use super::answer::Answer;
 use super::state::{Out, State};
 use super::{Place, Session};
 use crate::config::Sent;
 use crate::express::COOKIE;
+use crate::sessions::Kind;
 use crate::{Error, OnOutage};
 
 /// What becomes of the answer.
@@ -56,6 +57,12 @@ impl Session {
             return Some(self.close(&mut state, Ok(())));
         }
         let kept = state.commit_now(shared, answer)?;
+        if matches!(kept, Err(Error::Gone))
+            && let (Kind::Stored(store), Some((name, key))) = (&shared.kind, state.missed.take())
+        {
+            let loaded = store.load_now(&key);
+            tell_of_loss(name, matches!(loaded, Some(Ok(Loaded::Replaced))));
+        }
         Some(self.close(&mut state, kept))
     }
 
@@ -76,6 +83,12 @@ impl Session {
         if kept.is_ok() && !state.has_failed() && !self.has_given_up() {
             kept = state.commit(shared, answer).await;
         }
+        if matches!(kept, Err(Error::Gone))
+            && let (Kind::Stored(store), Some((name, key))) = (&shared.kind, state.missed.take())
+        {
+            let loaded = store.load(&key).await;
+            tell_of_loss(name, matches!(loaded, Ok(Loaded::Replaced)));
+        }
         self.close(&mut state, kept)
     }
 
@@ -89,11 +102,8 @@ impl Session {
         let refused = match kept {
             _ if outage && settings.on_outage == OnOutage::Refuse => Some(Refused::Outage),
             _ if outage => None,
-            Ok(()) => None,
-            Err(Error::Gone) => {
-                tracing::debug!("a session was ended while a request was changing it");
-                None
-            }
+            // What became of one that is gone is told where that is known.
+            Ok(()) | Err(Error::Gone) => None,
             Err(error) => {
                 tracing::error!(%error, "a session cannot be kept");
                 Some(Refused::Unkept)
@@ -137,6 +147,19 @@ impl Session {
             involved,
             refused,
         }
+    }
+}
+
+/// Says that what a request has changed is lost, since its session was gone meanwhile.
+fn tell_of_loss(session: SessionFingerprint, is_replaced: bool) {
+    if is_replaced {
+        tracing::warn!(
+            session.fp = %session,
+            "what a request has changed is not kept: another one has logged in or cycled the id meanwhile, \
+             and the old id may be that of somebody who has planted it"
+        );
+    } else {
+        tracing::debug!(session.fp = %session, "a session was ended while a request was changing it");
     }
 }
 

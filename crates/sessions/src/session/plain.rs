@@ -34,10 +34,10 @@ impl State {
         let Kind::Stored(store) = &shared.kind else {
             return None;
         };
-        let key = match std::mem::replace(&mut self.place, Place::Closed) {
+        let (name, key) = match std::mem::replace(&mut self.place, Place::Closed) {
             Place::Live(live) => {
                 self.place = Place::Behind(live.id);
-                live.key
+                (live.record.fingerprint(), live.key)
             }
             other => {
                 self.place = other;
@@ -63,6 +63,7 @@ impl State {
             Ok(Committed::TooLarge { bytes }) => Err(Error::TooLarge { bytes, most }),
             Ok(_) => {
                 self.place = Place::Closed;
+                self.missed = Some((name, key));
                 Err(Error::Gone)
             }
             Err(error) => Err(self.fail(error)),

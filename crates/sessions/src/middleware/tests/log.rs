@@ -181,3 +181,36 @@ fn a_login_that_was_given_up_is_told_once() {
         );
     }
 }
+
+#[test]
+fn what_is_lost_to_a_new_id_is_told_and_what_is_lost_to_an_end_is_not() {
+    for at_once in [false, true] {
+        for (what, lines) in [("login", 1), ("cycle", 1), ("logout", 0), ("nothing", 0)] {
+            let all = told(async {
+                let site = Site::new(config(), at_once);
+                let browser = site.guest().await;
+                let other = browser.clone();
+                let response = browser
+                    .request(async |session| {
+                        session.names().await?;
+                        let during = async |session: Session| match what {
+                            "login" => session.login("alice").await,
+                            "cycle" => session.cycle_id().await,
+                            "logout" => session.logout().await,
+                            _ => Ok(()),
+                        };
+                        other.request(during).await;
+                        session.insert("b", &2).await
+                    })
+                    .await;
+                assert_eq!(response.status(), StatusCode::OK);
+                // Who comes later by the old id is told nothing about: anybody could fill the log with it.
+                let late = browser.request(async |session| session.insert("b", &2).await);
+                late.await;
+            });
+            let warned = all.lines().filter(|line| line.contains("WARN"));
+            assert_eq!(warned.count(), lines, "{what} {at_once}: {all}");
+            assert_eq!(all.contains("session.fp="), what != "nothing");
+        }
+    }
+}
