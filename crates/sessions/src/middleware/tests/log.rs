@@ -82,6 +82,7 @@ fn plain_http_is_told_once_and_https_never() {
         let errors = all.lines().filter(|line| line.contains("ERROR"));
         assert_eq!(errors.count(), 1, "{all}");
         assert!(all.contains("client.trusted_proxies") && all.contains("cookie=\"__Host-id\""));
+        assert!(all.contains("Secure::DangerAuto"), "as it is written");
         let all = told(async {
             let site = Site::new(config(), at_once);
             let mut browser = site.browser();
