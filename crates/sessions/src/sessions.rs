@@ -144,7 +144,8 @@ impl Shared {
             cookie = name,
             "no session is kept: the request came over plain HTTP and `cookie.secure` is true. \
              Behind a proxy that ends TLS, name it in `client.trusted_proxies`; without any TLS, \
-             as on a developer's machine, set `cookie.secure` to \"auto\""
+             as on a developer's machine, write \
+             `.cookie(CookieConfig::new().secure(Secure::DangerAuto))`"
         );
     }
 }

@@ -56,8 +56,8 @@ pub(crate) type Driver = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// What the schema is called by those that know of changes of it.
 ///
-/// 1 knew counters alone, 2 knows sessions.
-const FORMAT: i32 = 2;
+/// 1 knew counters alone, 2 knew sessions, 3 keeps their old keys until the new one is seen.
+const FORMAT: i32 = 3;
 
 /// The lock under which a schema is made.
 const MAKING: i64 = 7_368_620_230;

@@ -84,6 +84,7 @@ declare
     many constant int := coalesce(array_length(new_names, 1), 0);
     lock_number bigint; now bigint; ids bytea[]; way int; cycles boolean := false; evicted bigint := 0;
     s @.sessions; other @.sessions; x @.session_keys; had_bytes bigint := 0;
+    soon bigint; settles boolean; lost boolean; known bigint;
     o_keys bytea[]; o_until bigint[]; o_opens boolean[]; surplus int;
 begin
     if makes or new_key is not null or most is not null then
@@ -139,8 +140,18 @@ begin
             ) m where m.v is not null;
         if s.bytes > room and s.bytes > had_bytes then return array[too_large, s.bytes]; end if;
     end if;
-    cycles := new_key is not null and not makes and (not keeps or way = 3);
-    if cycles then
+    -- By an old key only where the answer with the current one was lost.
+    soon := @.after(now, grace);
+    lost := not makes and keeps and way = 2 and now - s.key_since >= grace
+        and s.old_until[array_position(s.old_keys, k)] > soon;
+    settles := not makes and keeps and new_key is not distinct from k;
+    cycles := new_key is not null and not makes and not settles and (not keeps or way = 3 or lost);
+    settles := settles and way = 3;
+    s.ends := coalesce(@.after(now, new_life), s.ends);
+    if settles then
+        s.old_until := array(select least(o.u, soon)
+            from unnest(s.old_until) with ordinality as o (u, i) order by o.i);
+    elsif cycles then
         select * into x from @.session_keys r where r.key = new_key;
         if x.session is null and x.until > now then return array[taken]; end if;
         if x.session is not null then
@@ -154,11 +165,20 @@ begin
         select coalesce(array_agg(o.k order by o.i), '{}'), coalesce(array_agg(o.u order by o.i), '{}'),
                 coalesce(array_agg(o.p and keeps order by o.i), '{}')
             into o_keys, o_until, o_opens
-            from unnest(s.old_keys, s.old_until, s.old_opens) with ordinality as o (k, u, p, i)
-            where o.u > now;
-        if grace > 0 then
-            o_keys := o_keys || s.key; o_until := o_until || @.after(now, grace);
-            o_opens := o_opens || keeps;
+            from (
+                select a.k, case when lost then a.u else least(a.u, soon) end, a.p, a.i
+                from unnest(s.old_keys, s.old_until, s.old_opens) with ordinality as a (k, u, p, i)
+            ) as o (k, u, p, i)
+            where o.u > now and not (lost and o.k = session_commit.k);
+        known := case when keeps and grace > 0 then s.ends else soon end;
+        if known > now then
+            o_keys := o_keys || s.key; o_until := o_until || known; o_opens := o_opens || keeps;
+        end if;
+        if lost then
+            -- The one that the client has comes last, and is the last to be forgotten.
+            o_keys := o_keys || k;
+            o_until := o_until || s.old_until[array_position(s.old_keys, k)];
+            o_opens := o_opens || true;
         end if;
         surplus := greatest(cardinality(o_keys) - 8, 0);
         o_keys := o_keys[surplus + 1:]; o_until := o_until[surplus + 1:];
@@ -179,7 +199,6 @@ begin
     if not makes and (many > 0 or user_does > 0) then s.version := s.version + 1; end if;
     s.seen := now;
     s.idle := coalesce(new_idle, s.idle);
-    s.ends := coalesce(@.after(now, new_life), s.ends);
     s.look := coalesce(least(s.look, @.session_over(s)), @.session_over(s));
     if makes then
         insert into @.session_keys as r (key, session, until) values (k, k, null)

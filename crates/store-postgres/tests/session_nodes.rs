@@ -283,3 +283,31 @@ async fn sessions_come_to_a_schema_that_has_counters() {
         ["u", "u", "p"]
     );
 }
+
+/// A version before ended an old key after its grace, whether the new one was seen or not.
+#[tokio::test]
+async fn sessions_of_the_format_before_are_read() {
+    const GRACE: Duration = Duration::from_secs(30);
+    let own = server::start().await;
+    let renew = |to| SessionChange::new().cycle(Cycle::renew(key(to), GRACE));
+    let before = server::store(&own).await;
+    make(&before.sessions(), 1, SessionChange::create(HOUR, HOUR)).await;
+    make(&before.sessions(), 1, renew(2)).await;
+    own.sql("update panoply.sessions set old_until = array[key_since + 30000000]");
+    own.sql("update panoply.format set version = 2");
+    own.sql("alter function panoply.session_commit rename to session_commit_before");
+    let store = PostgresStore::builder(own.url()).connect().await.unwrap();
+    assert_eq!(own.sql("select version from panoply.format"), "3");
+    let sessions = store.sessions();
+    let Loaded::Live(live) = sessions.load(&key(1)).await.unwrap() else {
+        panic!("it is in its grace");
+    };
+    assert!(!live.current && !live.record.is_unsettled(GRACE, live.now));
+    make(&sessions, 2, renew(3)).await;
+    let Loaded::Live(live) = sessions.load(&key(2)).await.unwrap() else {
+        panic!("the new one was not seen");
+    };
+    assert!(!live.current && live.record.is_unsettled(GRACE, live.now));
+    // What goes on of the version before is answered.
+    make(&before.sessions(), 2, SessionChange::new().set("a", "1")).await;
+}

@@ -52,11 +52,11 @@ pub enum Error {
         .0.display()
     )]
     Full(PathBuf),
-    /// Another process has it open.
+    /// Another process has it open, or this one has opened it before: a store is to be cloned.
     #[error(
-        "`{}` is in use by another process; two gateways on one file would each let through what \
-         the limit allows: end the other, give this one a file of its own, or let nodes share \
-         Redis or PostgreSQL",
+        "`{}` is in use by another process, or opened a second time in this one; two gateways on one \
+         file would each let through what the limit allows: end the other, give this one a file of \
+         its own, or let nodes share Redis or PostgreSQL. In one process clone the store",
         .0.display()
     )]
     InUse(PathBuf),

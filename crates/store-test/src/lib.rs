@@ -58,6 +58,8 @@ macro_rules! session_suite {
             meaning [merges_by_name touches_keep_the_version makes_what_it_is_told_to
                 compares_versions bounds_size refuses_in_order nothing_revives]
             keys [renewed_keys_lead_on old_keys_are_not_renewed replaced_keys_open_nothing
+                lost_answers_are_made_up_for settled_keys_end_the_old_ones
+                whom_the_client_has_is_forgotten_last
                 taken_keys_are_not_given_out old_keys_are_bounded every_key_ends]
             users [lists_sessions pages_sessions changes_users caps_sessions
                 refused_logins_end_nothing destroys_one destroys_all_but_one]
@@ -65,7 +67,7 @@ macro_rules! session_suite {
                 tombstones_end odd_times]
             hostile [odd_names odd_values many_values]
             races [two_writers_survive a_hundred_lose_nothing counters_lose_nothing one_makes_it
-                no_write_revives no_cycle_escapes caps_hold one_renews one_replaces
+                no_write_revives no_cycle_escapes caps_hold one_renews one_renews_anew one_replaces
                 one_takes_a_key no_session_deadlock]
             walk [as_the_logic_says]
         );

@@ -229,16 +229,31 @@ pub struct Cycle {
 impl Cycle {
     /// A new key because the old one is of some age.
     ///
-    /// For `grace` the old key leads to the session too, for requests that are on their way. Only
-    /// the current key is renewed: of two that try at once the later one comes by a key that is old
+    /// The old key leads to the session too, until somebody has come by the new one and said so
+    /// ([`settle`](Self::settle)), and for `grace` after that: requests are on their way, and the answer
+    /// that brings the new key may be lost. With a `grace` of zero it ends at once.
+    ///
+    /// The current key is renewed: of two that try at once the later one comes by a key that is old
     /// by then, its other changes are done, and the new key is not taken, since the client is about
-    /// to get the first one's.
+    /// to get the first one's. An old key is renewed only when the answer with the current one was lost
+    /// ([`SessionRecord::has_lost`](crate::SessionRecord::has_lost)): `grace` has passed since, and nobody
+    /// has come by it. The current one then leads to the session as the old one does, for its answer may
+    /// still arrive.
     pub fn renew(to: SessionKey, grace: Duration) -> Self {
         Self {
             to,
             grace: whole(grace),
             opens: true,
         }
+    }
+
+    /// No new key: the client has come by `current`, so the keys before it lead to the session for
+    /// `grace` from now on and no longer.
+    ///
+    /// It is a [`renew`](Self::renew) to the key by which the commit comes. By a key that is the current
+    /// one no more nothing comes of it, and the rest of the commit is done.
+    pub fn settle(current: SessionKey, grace: Duration) -> Self {
+        Self::renew(current, grace)
     }
 
     /// A new key because the session may do more than before, as after a login.
@@ -263,6 +278,11 @@ impl Cycle {
     /// How long the old key is known, in whole microseconds.
     pub const fn grace(&self) -> Duration {
         self.grace
+    }
+
+    /// Whether it [settles](Self::settle) the key by which the commit comes.
+    pub fn settles(&self, key: &SessionKey) -> bool {
+        self.opens && self.to == *key
     }
 
     /// Whether the old key leads to the session meanwhile: it is a [`renew`](Self::renew).

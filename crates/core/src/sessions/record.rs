@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::Moment;
 
 use super::{
-    Committed, LiveSession, Loaded, SessionChange, SessionFingerprint, SessionKey, SessionStamp,
-    SessionValues, UserChange, UserKey,
+    Committed, Cycle, LiveSession, Loaded, SessionChange, SessionFingerprint, SessionKey,
+    SessionStamp, SessionValues, UserChange, UserKey,
 };
 
 /// What a store keeps of one session.
@@ -155,6 +155,24 @@ impl SessionRecord {
         self.end.min(now.after(Some(Self::MOST_TOMBSTONE)))
     }
 
+    /// Whether the session has a key that nobody has come by yet, as far as is known at `now`: an older
+    /// one still opens it for longer than `grace`. See [`Cycle::settle`].
+    pub fn is_unsettled(&self, grace: Duration, now: Moment) -> bool {
+        let soon = now.after(Some(grace));
+        self.old_keys
+            .iter()
+            .any(|old| old.opens && old.until > soon)
+    }
+
+    /// Whether a client that comes by `key` at `now` has not got the current one, which is `grace` old and
+    /// was never seen: the answer with it was lost. See [`Cycle::renew`].
+    pub fn has_lost(&self, key: &SessionKey, grace: Duration, now: Moment) -> bool {
+        let soon = now.after(Some(grace));
+        let opens = |old: &OldKey| old.key == *key && old.opens && old.until > soon;
+        let age = now.since(self.key_since);
+        self.key != *key && age.is_some_and(|age| age >= grace) && self.old_keys.iter().any(opens)
+    }
+
     /// Every key that leads here at `now` in any way.
     pub fn keys(&self, now: Moment) -> impl Iterator<Item = &SessionKey> {
         // The first key stays taken even when it opens nothing: the session is kept under it.
@@ -187,16 +205,20 @@ impl SessionRecord {
         if let Some(refused) = record.refuses(change) {
             return (None, refused);
         }
-        let cycle = change.new_key().filter(|_| !change.creates());
-        let cycle = cycle.filter(|cycle| !cycle.keeps_old() || record.key == *key);
+        let asked = change.new_key().filter(|_| !change.creates());
+        let settles = asked.filter(|cycle| cycle.settles(key));
+        let settles = settles.filter(|_| record.key == *key);
+        let cycle = asked.filter(|cycle| record.takes(cycle, key, now));
         if cycle.is_some() && taken {
             return (None, Committed::Taken);
         }
         let mut record = Arc::unwrap_or_clone(record);
-        if let Some(cycle) = cycle {
-            record.cycle(cycle.to(), cycle.grace(), cycle.keeps_old(), now);
-        }
         record.take_over(change, now);
+        if let Some(cycle) = cycle {
+            record.cycle(cycle, key, now);
+        } else if let Some(settles) = settles {
+            record.shorten(settles.grace(), now);
+        }
         let stamp = SessionStamp::new(&record, now, cycle.is_some(), 0);
         (Some(record), Committed::Done(stamp))
     }
@@ -278,21 +300,43 @@ impl SessionRecord {
         others.into_iter().map(|(_, other)| other).collect()
     }
 
-    fn cycle(&mut self, to: &SessionKey, grace: Duration, opens: bool, now: Moment) {
-        self.old_keys.retain(|old| old.until > now);
-        if !opens {
-            for old in &mut self.old_keys {
-                old.opens = false;
-            }
+    /// Whether a cycle that comes by `key` is done, or left out.
+    fn takes(&self, cycle: &Cycle, key: &SessionKey, now: Moment) -> bool {
+        let renews = || self.key == *key || self.has_lost(key, cycle.grace(), now);
+        !cycle.keeps_old() || (!cycle.settles(key) && renews())
+    }
+
+    fn cycle(&mut self, cycle: &Cycle, by: &SessionKey, now: Moment) {
+        let (grace, opens) = (cycle.grace(), cycle.keeps_old());
+        let is_lost = opens && self.key != *by;
+        if !is_lost {
+            self.shorten(grace, now);
         }
-        let old = std::mem::replace(&mut self.key, to.without_id());
-        let until = now.after(Some(grace));
+        self.old_keys.retain(|old| old.until > now);
+        for old in &mut self.old_keys {
+            old.opens &= opens;
+        }
+        let old = std::mem::replace(&mut self.key, cycle.to().without_id());
+        let soon = now.after(Some(grace));
+        let until = if opens && soon > now { self.end } else { soon };
         if until > now {
             self.old_keys.push(OldKey::new(old, until, opens));
+        }
+        if is_lost {
+            // Stable: the one that the client has comes last, and is the last to be forgotten.
+            self.old_keys.sort_by_key(|old| old.key == *by);
         }
         let surplus = self.old_keys.len().saturating_sub(Self::MOST_OLD_KEYS);
         self.old_keys.drain(..surplus);
         self.key_since = now;
+    }
+
+    /// Lets no old key be known for longer than `grace` from now on.
+    fn shorten(&mut self, grace: Duration, now: Moment) {
+        let soon = now.after(Some(grace));
+        for old in &mut self.old_keys {
+            old.until = old.until.min(soon);
+        }
     }
 
     fn way(&self, key: &SessionKey, now: Moment) -> Way {

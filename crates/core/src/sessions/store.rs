@@ -27,8 +27,10 @@ use super::{
 ///
 /// A session is kept under the key that it was made with, its first, and has one current key: the
 /// first until it is cycled. [`MOST_OLD_KEYS`](crate::SessionRecord::MOST_OLD_KEYS) earlier keys at
-/// most are known for their grace; the oldest beyond them end at once. All of them lead to one
-/// session: a write by an old key lands in it, and destroying it by any key ends every key.
+/// most are known: until the session ends while nobody has come by the current one, and for their grace
+/// when somebody has ([`Cycle::settle`](crate::Cycle::settle)). The oldest beyond them end at once. All
+/// of them lead to one session: a write by an old key lands in it, and destroying it by any key ends
+/// every key.
 pub trait SessionStore: fmt::Debug + Send + Sync {
     /// The session that `key` leads to.
     ///
@@ -46,7 +48,8 @@ pub trait SessionStore: fmt::Debug + Send + Sync {
     /// 2. The [version](SessionChange::if_version) is as expected ([`Stale`](Committed::Stale)).
     /// 3. The values do not become [too large](SessionChange::most_bytes).
     /// 4. The [new key](SessionChange::cycle), if it is to be taken, leads nowhere: to no session,
-    ///    by no old key, to no tombstone ([`Taken`](Committed::Taken)).
+    ///    by no old key, to no tombstone ([`Taken`](Committed::Taken)). A
+    ///    [settlement](crate::Cycle::settle) takes none.
     ///
     /// Then values are merged one by one, whoever changed others meanwhile; the user is set, and
     /// those of the user's other sessions destroyed that are too many, counting only sessions that

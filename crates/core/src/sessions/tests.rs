@@ -73,6 +73,11 @@ impl One {
     }
 }
 
+/// That somebody has come by the current key.
+fn settle(current: u8) -> SessionChange {
+    SessionChange::new().cycle(Cycle::settle(key(current), GRACE))
+}
+
 #[test]
 fn changes_of_two_writers_both_survive() {
     let mut one = One::new();
@@ -129,6 +134,7 @@ fn what_is_there_is_not_made_again() {
     one.done(1, &SessionChange::new().cycle(Cycle::renew(key(2), GRACE)));
     assert_eq!(one.commit(1, &create), Committed::Taken);
     assert_eq!(one.commit(2, &create), Committed::Taken);
+    one.done(2, &settle(2));
     one.pass(GRACE);
     assert_eq!(one.commit(1, &create), Committed::Taken);
     assert_eq!(one.commit(1, &SessionChange::new()), Committed::Gone);
@@ -169,9 +175,63 @@ fn an_old_key_writes_into_the_same_session() {
     assert!(matches!(one.load(3), Loaded::Absent));
     assert_eq!(one.live(2).record.values.len(), 1);
     assert_eq!(one.live(2).record.fingerprint(), key(1).fingerprint());
+    one.pass(20 * MINUTE);
+    assert!(!one.live(1).current, "nobody has come by the new one");
+    one.done(2, &settle(2));
     one.pass(GRACE);
     assert!(matches!(one.load(1), Loaded::Absent));
     assert!(one.live(2).current);
+}
+
+#[test]
+fn an_old_key_is_renewed_where_the_answer_was_lost() {
+    let mut one = One::new();
+    let renew = |to| SessionChange::new().cycle(Cycle::renew(key(to), GRACE));
+    one.done(1, &renew(2));
+    let is_lost = |one: &One, by| {
+        let record = one.live(by).record;
+        record.has_lost(&key(by), GRACE, one.now)
+    };
+    assert!(one.live(1).record.is_unsettled(GRACE, one.now));
+    one.pass(Duration::from_micros(29_999_999));
+    assert!(!is_lost(&one, 1) && !one.done(1, &renew(3)).cycled);
+    one.pass(Duration::from_micros(1));
+    assert!(is_lost(&one, 1) && !is_lost(&one, 2));
+    assert!(one.done(1, &renew(3)).cycled);
+    assert!(!one.done(1, &renew(4)).cycled, "one in a grace");
+    for (by, current) in [(1, false), (2, false), (3, true)] {
+        assert_eq!(one.live(by).current, current);
+    }
+    // A later renewal by the current key says as much as a settlement.
+    one.pass(GRACE);
+    one.done(3, &renew(5));
+    assert!(!is_lost(&one, 1), "somebody had the third");
+    one.pass(GRACE);
+    for old in [1, 2] {
+        assert!(matches!(one.load(old), Loaded::Absent));
+    }
+    assert!(is_lost(&one, 3), "nobody has the fifth");
+}
+
+/// What a version before this one has kept ends as it said.
+#[test]
+fn an_old_key_of_a_short_time_is_not_renewed() {
+    let mut one = One::new();
+    let mut record = SessionRecord::clone(&one.live(1).record);
+    record
+        .old_keys
+        .push(OldKey::new(key(7), one.now.after(Some(GRACE)), true));
+    one.slot = Some(SessionSlot::Live(Arc::new(record)));
+    assert!(!one.live(1).record.is_unsettled(GRACE, one.now));
+    one.pass(GRACE / 2);
+    let cycle = Cycle::renew(key(8), Duration::ZERO);
+    let short = SessionChange::new().cycle(Cycle::renew(key(8), GRACE));
+    assert!(!one.done(7, &short).cycled);
+    assert!(
+        one.done(7, &SessionChange::new().cycle(cycle)).cycled,
+        "of no grace at all"
+    );
+    assert!(matches!(one.load(1), Loaded::Absent), "nor is any given");
 }
 
 #[test]

@@ -172,7 +172,13 @@ impl SessionConfig {
     }
 
     /// How long the old id is good after a renewal, for requests on their way: 30 seconds by
-    /// default.
+    /// default, ten minutes at most.
+    ///
+    /// The time runs from when the browser first comes by the new id and its session is looked at: until
+    /// then the answer that brings it may be lost. Who comes by the old id alone, when this time has
+    /// passed since the renewal, is given another. Zero ends the old id with the renewal, whether its
+    /// answer arrives or not. After a login or [`cycle_id`](crate::Session::cycle_id) the old id opens
+    /// nothing.
     #[must_use]
     pub const fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;

@@ -25,6 +25,15 @@ pin_project! {
         accept: Option<HeaderValue>,
         id: Option<RequestId>,
     }
+
+    impl<F: Future> PinnedDrop for SessionFuture<F> {
+        fn drop(this: Pin<&mut Self>) {
+            // Of a client that has gone, or a time limit outside: a task of the handler's may go on.
+            if let Some(session) = this.project().session {
+                session.answer_is_gone();
+            }
+        }
+    }
 }
 
 pin_project! {
@@ -75,12 +84,20 @@ where
                 StateProjection::Calling { call } => {
                     // Changed where it lies: a response is large to be moved.
                     let mut polled = call.poll(cx);
-                    let session = this.session.as_ref();
-                    let session = session.filter(|session| !session.is_untouched());
-                    let (Poll::Ready(Ok(response)), Some(session)) = (&mut polled, session) else {
+                    let Poll::Ready(answer) = &mut polled else {
                         return polled;
                     };
-                    if let Some(finished) = session.finish_at_once() {
+                    let session = this.session.as_ref();
+                    let session = session.filter(|session| !session.is_untouched());
+                    let Some(session) = session else {
+                        return polled;
+                    };
+                    let Ok(response) = answer else {
+                        session.answer_is_gone();
+                        return polled;
+                    };
+                    let is_error = response.status().is_server_error();
+                    if let Some(finished) = session.finish_at_once(is_error) {
                         let no_store = session.forbids_caching();
                         let accept = this.accept.take();
                         close(response, &finished, no_store, accept, *this.id);
@@ -91,7 +108,7 @@ where
                         return polled;
                     };
                     this.state.set(State::Finishing {
-                        finish: Box::pin(async move { session.finish().await }),
+                        finish: Box::pin(async move { session.finish(is_error).await }),
                         response: Some(response),
                     });
                 }

@@ -11,9 +11,12 @@ use tower::{Layer as _, ServiceExt as _, service_fn};
 use crate::{CookieConfig, Error, OnOutage, Secure, Session, SessionConfig, Sessions};
 
 mod dropped;
+mod failed;
 mod ids;
+mod late;
 mod limits;
 mod log;
+mod lost;
 mod nth;
 mod races;
 mod states;

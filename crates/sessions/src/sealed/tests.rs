@@ -281,3 +281,45 @@ async fn what_needs_a_store_says_so() {
         Err(Error::NoStore)
     ));
 }
+
+/// Whether anybody looked at it before the head or not.
+#[tokio::test]
+async fn behind_the_head_nothing_is_kept_and_that_is_said() {
+    for looks in [false, true] {
+        let mut site = Site::new(SessionConfig::new(), Paper::default());
+        for is_there in [false, true] {
+            let kept = Mutex::new(None);
+            site.visit(async |session| {
+                if looks {
+                    assert_eq!(session.get::<u32>("a").await?.is_some(), is_there);
+                }
+                *kept.lock().unwrap() = Some(session);
+                Ok(())
+            })
+            .await;
+            let session = kept.into_inner().unwrap().unwrap();
+            session.insert("b", &2).await.unwrap();
+            let saved = session.save().await;
+            assert!(matches!(saved, Err(Error::Late)), "{looks} {is_there}");
+            site.visit(async |session| session.insert("a", &1).await)
+                .await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_login_whose_handler_fails_is_none() {
+    use tower::{Layer as _, ServiceExt as _};
+    let site = Site::new(SessionConfig::new(), Paper::default());
+    for (status, sends) in [(500, false), (404, true)] {
+        let app = tower::service_fn(async |request: Request<()>| {
+            let session = request.extensions().get::<Session>().unwrap().clone();
+            session.login("alice").await.unwrap();
+            let response = Response::builder().status(status).body(bytes::Bytes::new());
+            Ok::<_, std::convert::Infallible>(response.unwrap())
+        });
+        let app = site.sessions.layer().layer(app);
+        let response = app.oneshot(Request::new(())).await.unwrap();
+        assert_eq!(response.headers().contains_key("set-cookie"), sends);
+    }
+}

@@ -4,40 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use panoply_core::{
-    Committed, Cycle, Loaded, SessionChange, SessionKey, SessionRecord, SessionSlot, SessionStamp,
-    StoreError, UserChange,
+    Committed, Loaded, SessionRecord, SessionSlot, SessionStamp, StoreError, UserChange,
 };
 
-use super::state::{Live, Out, Place, State, is_reserved};
+use super::answer::Answer;
+use super::state::{Live, Out, Place, State};
+use super::step::Step;
 use crate::Error;
 use crate::express::{COOKIE, ExpressCookie};
-use crate::id::SessionId;
 use crate::sealed::Sealed;
 use crate::sessions::{Kind, Shared};
-
-/// One commit to be made.
-struct Step {
-    id: SessionId,
-    key: SessionKey,
-    change: SessionChange,
-    /// The id to come, if it is cycled.
-    to: Option<SessionId>,
-}
-
-impl Step {
-    /// Whether it changes values of the app's own alone, and so nothing that the browser is told of.
-    fn is_plain(&self, shared: &Shared) -> bool {
-        let change = &self.change;
-        matches!(shared.kind, Kind::Stored(_))
-            && shared.settings.express.is_none()
-            && !change.creates()
-            && change.new_key().is_none()
-            && change.new_user() == UserChange::Keep
-            && change.new_idle().is_none()
-            && change.new_lifetime().is_none()
-            && !change.values().any(|(name, _)| is_reserved(name))
-    }
-}
 
 /// How many fresh ids are tried; the second is needed only where somebody else makes them.
 const TRIES: usize = 3;
@@ -52,25 +28,21 @@ fn only_taken() -> Error {
 
 impl State {
     /// Commits what there is to commit, in one round trip.
-    pub(super) async fn commit(
-        &mut self,
-        shared: &Shared,
-        sends_cookies: bool,
-    ) -> Result<(), Error> {
-        if let Some(committed) = self.commit_now(shared, sends_cookies) {
+    pub(super) async fn commit(&mut self, shared: &Shared, answer: Answer) -> Result<(), Error> {
+        if let Some(committed) = self.commit_now(shared, answer) {
             return committed;
         }
         let store = shared.store()?;
         self.make_sure(shared).await?;
         for _ in 0..TRIES {
-            let Some(step) = self.step(shared, sends_cookies)? else {
+            let Some(step) = self.step(shared, answer)? else {
                 return Ok(());
             };
             let creates = step.change.creates().then_some(&step.id);
             self.unsure = step.to.as_ref().or(creates).cloned();
             let committed = store.commit(&step.key, &step.change).await;
             self.unsure = None;
-            if let Some(settled) = self.settle(step, committed, shared) {
+            if let Some(settled) = self.settle(step, committed, shared, answer) {
                 return settled;
             }
         }
@@ -97,16 +69,16 @@ impl State {
     pub(super) fn commit_now(
         &mut self,
         shared: &Shared,
-        sends_cookies: bool,
+        answer: Answer,
     ) -> Option<Result<(), Error>> {
         if matches!(&shared.kind, Kind::Stored(store) if !store.answers_at_once()) {
             return None;
         }
-        if self.is_plain(shared, sends_cookies) {
+        if self.is_plain(shared, answer) {
             return self.commit_plain(shared);
         }
         for _ in 0..TRIES {
-            let mut step = match self.step(shared, sends_cookies) {
+            let mut step = match self.step(shared, answer) {
                 Ok(Some(step)) => step,
                 Ok(None) => return Some(Ok(())),
                 Err(error) => return Some(Err(error)),
@@ -119,7 +91,7 @@ impl State {
                     Err(error) => return Some(Err(error)),
                 },
             };
-            if let Some(settled) = self.settle(step, committed, shared) {
+            if let Some(settled) = self.settle(step, committed, shared, answer) {
                 return Some(settled);
             }
         }
@@ -132,6 +104,7 @@ impl State {
         step: Step,
         committed: Result<Committed, StoreError>,
         shared: &Shared,
+        answer: Answer,
     ) -> Option<Result<(), Error>> {
         match committed {
             Ok(Committed::Done(stamp)) => {
@@ -144,13 +117,15 @@ impl State {
                 let most = shared.settings.most_bytes;
                 Some(Err(Error::TooLarge { bytes, most }))
             }
-            Ok(_) if self.user != UserChange::Keep && !self.finished => {
+            Ok(_) if self.user != UserChange::Keep && answer != Answer::Gone => {
                 // Somebody has shown who they are, so they get a session, of this request's
                 // values and none of the old one's.
                 self.place = Place::None;
                 None
             }
             Ok(_) => {
+                let name = self.record().map(SessionRecord::fingerprint);
+                self.missed = name.map(|name| (name, step.key));
                 self.place = Place::Closed;
                 let lost = self.is_dirty();
                 self.forget_changes();
@@ -173,141 +148,6 @@ impl State {
             step.id = value;
         }
         Ok(committed)
-    }
-
-    /// The next commit, if one is needed.
-    fn step(&mut self, shared: &Shared, sends_cookies: bool) -> Result<Option<Step>, Error> {
-        match &self.place {
-            Place::Unread(_) | Place::Behind(_) => Ok(None),
-            Place::Live(live) => self.step_of(live, shared, sends_cookies),
-            Place::Closed if self.user == UserChange::Keep => {
-                let lost = self.is_dirty();
-                self.forget_changes();
-                if lost { Err(Error::Gone) } else { Ok(None) }
-            }
-            Place::None | Place::Closed => {
-                let something = self.changes.values().any(Option::is_some);
-                let saves = shared.settings.save_uninitialized && sends_cookies;
-                if !something && !saves {
-                    self.forget_changes();
-                    return Ok(None);
-                }
-                if self.finished {
-                    self.forget_changes();
-                    return Err(Error::Late);
-                }
-                if !sends_cookies {
-                    shared.tell_of_plain_http();
-                    self.forget_changes();
-                    return Ok(None);
-                }
-                let id = shared.settings.id()?;
-                let mut change =
-                    SessionChange::create(shared.settings.idle, shared.settings.lifetime);
-                if let Some(express) = &shared.settings.express {
-                    let cookie = ExpressCookie::new(&express.cookie, self.https);
-                    change = change.set(COOKIE, cookie.json());
-                }
-                Ok(Some(Step {
-                    key: id.key(),
-                    id,
-                    change: self.with_all(change, shared),
-                    to: None,
-                }))
-            }
-        }
-    }
-
-    /// Whether there is nothing to commit.
-    pub(super) fn is_settled(&self, shared: &Shared, sends_cookies: bool) -> bool {
-        if self.is_dirty() {
-            return false;
-        }
-        match &self.place {
-            Place::Live(live) => {
-                !self.renews(live, shared, sends_cookies) && !self.touches(live, shared)
-            }
-            Place::Unread(_) | Place::Behind(_) | Place::None | Place::Closed => true,
-        }
-    }
-
-    /// Whether the id is due for another.
-    pub(super) fn renews(&self, live: &Live, shared: &Shared, sends_cookies: bool) -> bool {
-        let is_old = |renew| live.since(live.record.key_since) >= renew;
-        matches!(shared.kind, Kind::Stored(_))
-            && live.current
-            && sends_cookies
-            && !self.finished
-            && shared.settings.renew.is_some_and(is_old)
-    }
-
-    /// Whether the session's time is to start over.
-    fn touches(&self, live: &Live, shared: &Shared) -> bool {
-        let settings = &shared.settings;
-        // Express touches with each request; where the cookie is sent each time, that is seen.
-        let rolls = settings.rolling && settings.express.is_some();
-        let asked = self.touch || self.idle.is_some() || self.lifetime.is_some();
-        asked || rolls || live.since(live.record.seen) >= settings.touch
-    }
-
-    /// The next commit to a session that is there.
-    fn step_of(
-        &self,
-        live: &Live,
-        shared: &Shared,
-        sends_cookies: bool,
-    ) -> Result<Option<Step>, Error> {
-        let settings = &shared.settings;
-        let stored = matches!(shared.kind, Kind::Stored(_));
-        let replaces = stored && self.cycle && !self.finished;
-        let renews = self.renews(live, shared, sends_cookies);
-        if !self.is_dirty() && !renews && !self.touches(live, shared) {
-            return Ok(None);
-        }
-        if !stored && self.finished {
-            return if self.is_dirty() {
-                Err(Error::Late)
-            } else {
-                Ok(None)
-            };
-        }
-        let mut change = self.with_all(SessionChange::new(), shared);
-        let mut to = None;
-        if replaces || renews {
-            let id = settings.id()?;
-            let cycle = if replaces {
-                Cycle::replace
-            } else {
-                Cycle::renew
-            };
-            change = change.cycle(cycle(id.key(), settings.grace));
-            to = Some(id);
-        }
-        Ok(Some(Step {
-            id: live.id.clone(),
-            key: live.key.clone(),
-            change,
-            to,
-        }))
-    }
-
-    fn with_all(&self, mut change: SessionChange, shared: &Shared) -> SessionChange {
-        change = change
-            .most_bytes(shared.settings.most_bytes)
-            .user(self.user);
-        for (name, value) in &self.changes {
-            change = match value {
-                Some(value) => change.set(name.clone(), value.clone()),
-                None => change.remove(name.clone()),
-            };
-        }
-        if let Some(idle) = self.idle {
-            change = change.idle(idle);
-        }
-        if let Some(lifetime) = self.lifetime {
-            change = change.lifetime(lifetime);
-        }
-        change
     }
 
     /// Takes over what a commit has made of the session.

@@ -1,13 +1,13 @@
 //! The end of a request: what is committed, and what the browser is told.
 
-use std::sync::atomic::Ordering;
+use panoply_core::{Loaded, SessionChange, SessionFingerprint, StoreError, UserChange};
 
-use panoply_core::{SessionChange, StoreError, UserChange};
-
+use super::answer::Answer;
 use super::state::{Out, State};
 use super::{Place, Session};
 use crate::config::Sent;
 use crate::express::COOKIE;
+use crate::sessions::Kind;
 use crate::{Error, OnOutage};
 
 /// What becomes of the answer.
@@ -31,51 +31,63 @@ pub(crate) enum Refused {
 }
 
 impl Session {
-    /// Whether nobody has looked at the session, so that there is nothing to finish.
-    pub(crate) fn is_untouched(&self) -> bool {
-        let saves = self.0.shared.settings.save_uninitialized;
-        !saves && !self.0.looked.load(Ordering::Acquire)
-    }
-
     /// Whether an answer in which it had a part is not to be kept by caches.
     pub(crate) fn forbids_caching(&self) -> bool {
         self.0.shared.settings.no_store
     }
 
     /// What becomes of the answer, where nothing is left to be committed, as with most requests, or
-    /// the store keeps nobody waiting.
-    pub(crate) fn finish_at_once(&self) -> Option<Finished> {
+    /// the store keeps nobody waiting. `is_error` where it is a server's error.
+    pub(crate) fn finish_at_once(&self, is_error: bool) -> Option<Finished> {
         let shared = &*self.0.shared;
-        let sends_cookies = self.sends_cookies();
+        let answer = self.answer_to_come();
         let mut state = self.0.state.try_lock()?;
         if state.has_failed() || self.has_given_up() {
             return None;
         }
         state.closing = true;
+        if is_error {
+            state.give_login_up();
+        }
         if shared.settings.save_uninitialized {
             if let Err(error) = state.load_now(shared)? {
                 return Some(self.close(&mut state, Err(error)));
             }
-        } else if state.is_settled(shared, sends_cookies) {
+        } else if state.is_settled(shared, answer) {
             return Some(self.close(&mut state, Ok(())));
         }
-        let kept = state.commit_now(shared, sends_cookies)?;
+        let kept = state.commit_now(shared, answer)?;
+        if matches!(kept, Err(Error::Gone))
+            && let (Kind::Stored(store), Some((name, key))) = (&shared.kind, state.missed.take())
+        {
+            let loaded = store.load_now(&key);
+            tell_of_loss(name, matches!(loaded, Some(Ok(Loaded::Replaced))));
+        }
         Some(self.close(&mut state, kept))
     }
 
     /// Commits what is left, and says what becomes of the answer.
-    pub(crate) async fn finish(&self) -> Finished {
+    pub(crate) async fn finish(&self, is_error: bool) -> Finished {
         let shared = &*self.0.shared;
         let settings = &shared.settings;
-        let sends_cookies = self.sends_cookies();
+        let answer = self.answer_to_come();
         let mut state = self.0.state.lock().await;
         state.closing = true;
+        if is_error {
+            state.give_login_up();
+        }
         let mut kept = Ok(());
         if settings.save_uninitialized {
             kept = state.load(shared).await;
         }
         if kept.is_ok() && !state.has_failed() && !self.has_given_up() {
-            kept = state.commit(shared, sends_cookies).await;
+            kept = state.commit(shared, answer).await;
+        }
+        if matches!(kept, Err(Error::Gone))
+            && let (Kind::Stored(store), Some((name, key))) = (&shared.kind, state.missed.take())
+        {
+            let loaded = store.load(&key).await;
+            tell_of_loss(name, matches!(loaded, Ok(Loaded::Replaced)));
         }
         self.close(&mut state, kept)
     }
@@ -84,23 +96,20 @@ impl Session {
     fn close(&self, state: &mut State, kept: Result<(), Error>) -> Finished {
         let shared = &*self.0.shared;
         let settings = &shared.settings;
-        let sends_cookies = self.sends_cookies();
+        let sends_cookies = self.answer_to_come() == Answer::Open;
         let failed = state.has_failed() || self.has_given_up();
         let outage = failed || matches!(kept, Err(Error::Store(_)));
         let refused = match kept {
             _ if outage && settings.on_outage == OnOutage::Refuse => Some(Refused::Outage),
             _ if outage => None,
-            Ok(()) => None,
-            Err(Error::Gone) => {
-                tracing::debug!("a session was ended while a request was changing it");
-                None
-            }
+            // What became of one that is gone is told where that is known.
+            Ok(()) | Err(Error::Gone) => None,
             Err(error) => {
                 tracing::error!(%error, "a session cannot be kept");
                 Some(Refused::Unkept)
             }
         };
-        state.finished = true;
+        self.0.progress.send();
         if outage {
             state.forget_changes();
         }
@@ -141,6 +150,19 @@ impl Session {
     }
 }
 
+/// Says that what a request has changed is lost, since its session was gone meanwhile.
+fn tell_of_loss(session: SessionFingerprint, is_replaced: bool) {
+    if is_replaced {
+        tracing::warn!(
+            session.fp = %session,
+            "what a request has changed is not kept: another one has logged in or cycled the id meanwhile, \
+             and the old id may be that of somebody who has planted it"
+        );
+    } else {
+        tracing::debug!(session.fp = %session, "a session was ended while a request was changing it");
+    }
+}
+
 /// Sessions that were to be ended, and were not: that the others are does not make up for it. What the
 /// handler does not wait for, as under a time limit of its own, is taken for not done.
 #[derive(Debug, Default)]
@@ -162,6 +184,19 @@ impl State {
     pub(super) fn ended<T>(&mut self, ended: Result<T, StoreError>) -> Result<T, Error> {
         self.unended.own = ended.is_err();
         ended.map_err(|error| self.fail(error))
+    }
+
+    /// Commits no login, nor what goes with it, of a handler that has failed behind it: what it had still to
+    /// look up, or to write down, may have been what the login hangs on.
+    fn give_login_up(&mut self) {
+        if !matches!(self.user, UserChange::Set { .. }) {
+            return;
+        }
+        self.forget_changes();
+        tracing::warn!(
+            "a login is not kept, nor what else its request has changed: the answer is a server's error. \
+             Where it is to stand all the same, call `save` behind `login`"
+        );
     }
 
     /// Whether there is anything to be committed that would be missed.

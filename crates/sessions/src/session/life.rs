@@ -30,6 +30,14 @@ impl Session {
     /// of the user's other sessions those are ended that are too many
     /// ([`most_per_user`](crate::SessionConfig::most_per_user)).
     ///
+    /// What other requests of this session that are under way have changed and not committed is dropped,
+    /// and the log says so: nobody can tell them from those of who has planted the old id. They are
+    /// answered as their handlers say.
+    ///
+    /// It is committed with the answer. If that is a server's error (5xx), as of a handler that has failed
+    /// or panicked behind the login, nobody is logged in and nothing else of this request is kept; the log
+    /// says so. Where it is to stand whatever comes, [`save`](Self::save) it.
+    ///
     /// # Errors
     ///
     /// When the session would be too large.
@@ -64,7 +72,8 @@ impl Session {
     }
 
     /// Gives the session a new id and keeps what is in it; for when it may do more than before.
-    /// [`login`](Self::login) does so by itself.
+    /// [`login`](Self::login) does so by itself, and as with it, what other requests that are under way
+    /// have changed and not committed is dropped.
     ///
     /// # Errors
     ///

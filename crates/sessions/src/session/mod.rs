@@ -14,13 +14,16 @@ use crate::id::SessionId;
 use crate::sessions::Shared;
 use crate::{Error, Sessions};
 
+mod answer;
 mod commit;
 mod finish;
 mod life;
 mod plain;
 mod state;
+mod step;
 mod values;
 
+use answer::Progress;
 pub(crate) use finish::{Finished, Refused};
 pub(crate) use state::USER;
 use state::{Place, State};
@@ -40,7 +43,7 @@ pub struct Session(Arc<Inner>);
 struct Inner {
     shared: Arc<Shared>,
     state: Mutex<State>,
-    looked: AtomicBool,
+    progress: Progress,
     /// Which ends are asked for and wait for their turn: one that is given up is not done.
     waiting: [AtomicBool; 2],
     /// Whether the request came over HTTPS, as far as anybody knows.
@@ -61,7 +64,7 @@ impl Session {
         Self(Arc::new(Inner {
             shared,
             state: Mutex::new(State::new(id, https.unwrap_or(false))),
-            looked: AtomicBool::new(false),
+            progress: Progress::default(),
             waiting: [AtomicBool::new(false), AtomicBool::new(false)],
             https,
         }))
@@ -93,10 +96,11 @@ impl Session {
     /// # Errors
     ///
     /// [`Error::Gone`] when the session was destroyed meanwhile; [`Error::Late`] when it needs a
-    /// cookie and the head has been sent.
+    /// cookie, as a session that is new, a login and [`cycle_id`](Self::cycle_id) do, and the head has
+    /// been sent, or nobody waits for the answer any more. Nothing is kept then.
     pub async fn save(&self) -> Result<(), Error> {
         let mut state = self.loaded().await?;
-        state.commit(&self.0.shared, self.sends_cookies()).await
+        state.commit(&self.0.shared, self.answer()).await
     }
 
     /// What the session is called in logs and lists; none if there is none in the store.
@@ -123,14 +127,8 @@ impl Session {
         Arc::ptr_eq(&self.0.shared, &sessions.0)
     }
 
-    /// Whether the answer can carry the cookie.
-    fn sends_cookies(&self) -> bool {
-        let always = self.0.shared.settings.cookie.is_always_secure();
-        !always || self.0.https != Some(false)
-    }
-
     async fn state(&self) -> MutexGuard<'_, State> {
-        self.0.looked.store(true, Ordering::Release);
+        self.0.progress.look();
         // Seldom do two parts of a handler ask at the same moment.
         match self.0.state.try_lock() {
             Some(state) => state,
@@ -147,7 +145,7 @@ impl Session {
             End::Others => others,
         };
         if let Some(state) = self.0.state.try_lock() {
-            self.0.looked.store(true, Ordering::Release);
+            self.0.progress.look();
             // One that was given up before is made up for.
             waits.store(false, Ordering::Release);
             return state;
@@ -173,7 +171,7 @@ impl Session {
     }
 
     fn loaded_now(&self) -> Option<Result<MutexGuard<'_, State>, Error>> {
-        self.0.looked.store(true, Ordering::Release);
+        self.0.progress.look();
         let mut state = self.0.state.try_lock()?;
         let loaded = state.load_now(&self.0.shared)?;
         Some(loaded.map(|()| state))
@@ -189,7 +187,7 @@ impl Session {
 impl Drop for Inner {
     fn drop(&mut self) {
         let state = self.state.get_mut();
-        if state.finished && state.is_dirty() {
+        if self.progress.is_sent() && state.is_dirty() {
             tracing::warn!(
                 "a session was changed after the head of its answer was sent, and that is lost: \
                  call `save` there"

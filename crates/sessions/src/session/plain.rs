@@ -2,14 +2,16 @@
 
 use panoply_core::{Committed, SessionChange, UserChange};
 
+use super::answer::Answer;
 use super::state::{Place, State, is_reserved};
+use super::step::{renews, settles};
 use crate::Error;
 use crate::sessions::{Kind, Shared};
 
 impl State {
     /// Whether the request is over and has changed values of the app's own alone, and nothing that
     /// the browser is told of.
-    pub(super) fn is_plain(&self, shared: &Shared, sends_cookies: bool) -> bool {
+    pub(super) fn is_plain(&self, shared: &Shared, answer: Answer) -> bool {
         let Place::Live(live) = &self.place else {
             return false;
         };
@@ -22,7 +24,8 @@ impl State {
             && self.lifetime.is_none()
             && shared.settings.express.is_none()
             && matches!(shared.kind, Kind::Stored(_))
-            && !self.renews(live, shared, sends_cookies)
+            && !renews(live, shared, answer)
+            && !settles(live, shared)
             && self.max_age(shared).is_none()
     }
 
@@ -31,10 +34,10 @@ impl State {
         let Kind::Stored(store) = &shared.kind else {
             return None;
         };
-        let key = match std::mem::replace(&mut self.place, Place::Closed) {
+        let (name, key) = match std::mem::replace(&mut self.place, Place::Closed) {
             Place::Live(live) => {
                 self.place = Place::Behind(live.id);
-                live.key
+                (live.record.fingerprint(), live.key)
             }
             other => {
                 self.place = other;
@@ -60,6 +63,7 @@ impl State {
             Ok(Committed::TooLarge { bytes }) => Err(Error::TooLarge { bytes, most }),
             Ok(_) => {
                 self.place = Place::Closed;
+                self.missed = Some((name, key));
                 Err(Error::Gone)
             }
             Err(error) => Err(self.fail(error)),

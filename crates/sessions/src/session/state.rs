@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use litemap::LiteMap;
 use panoply_core::{
-    Destroy, LiveSession, Loaded, Moment, SessionKey, SessionRecord, SessionStamp, StoreError,
-    UserChange, UserKey,
+    Destroy, LiveSession, Loaded, Moment, SessionFingerprint, SessionKey, SessionRecord,
+    SessionStamp, StoreError, UserChange, UserKey,
 };
 
 use crate::Error;
@@ -47,10 +47,10 @@ pub(crate) struct State {
     pub(super) failed: bool,
     /// Whether what was to be ended was not, for the store failed, and has not been since.
     pub(super) unended: super::finish::Unended,
+    /// Of which session, and by which key, a commit found nothing any more.
+    pub(super) missed: Option<(SessionFingerprint, SessionKey)>,
     /// Whether the handler is through.
     pub(super) closing: bool,
-    /// Whether the head of the answer is on its way.
-    pub(super) finished: bool,
     /// Whether the client came by HTTPS.
     pub(super) https: bool,
 }
@@ -119,8 +119,8 @@ impl State {
             modified: false,
             failed: false,
             unended: super::finish::Unended::default(),
+            missed: None,
             closing: false,
-            finished: false,
             https,
         }
     }

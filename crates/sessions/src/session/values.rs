@@ -88,7 +88,7 @@ impl Session {
             let json = write(name, &value)?;
             let (Place::Live(live), Kind::Stored(store)) = (&state.place, &shared.kind) else {
                 state.set(name, Some(json), shared.settings.most_bytes)?;
-                state.commit(shared, self.sends_cookies()).await?;
+                state.commit(shared, self.answer()).await?;
                 return Ok(value);
             };
             let most = shared.settings.most_bytes;

@@ -167,7 +167,8 @@ impl Inner {
         now: Moment,
     ) -> Result<Done, Committed> {
         let entry = self.find(key).ok_or(Committed::Gone)?;
-        let Some(cycle) = change.new_key() else {
+        let cycle = change.new_key().filter(|cycle| !cycle.settles(key));
+        let Some(cycle) = cycle else {
             let (first_key, stamp) = self.apply(&entry, key, change, false)?;
             return Ok((entry, first_key, stamp));
         };

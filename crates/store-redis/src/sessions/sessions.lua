@@ -187,7 +187,15 @@ end
 if bytes > room and bytes > r.bytes then return { LARGE, bytes } end
 r.bytes = bytes
 
-local cycles = to ~= '' and not creates and (opens == 0 or r.key == key)
+-- By an old key only where the answer with the current one was lost.
+local soon, current = now + grace, r.key == key
+local function lost()
+  for _, old in ipairs(r.old) do
+    if old.key == key then return old.opens == 1 and old.till > soon and now - r.since >= grace end
+  end
+end
+local settles = opens == 1 and to == key and current and not creates
+local cycles = to ~= '' and not creates and (opens == 0 or (to ~= key and (current or lost())))
 if cycles then
   local other, buried = locate(to)
   if other or buried then return { TAKEN } end
@@ -208,20 +216,31 @@ local function points(one, till)
   if one ~= r.first then redis.call('SET', root .. 'k' .. one, r.first, 'PXAT', millis(till)) end
 end
 
+if settles or cycles and (opens == 0 or current) then
+  for _, old in ipairs(r.old) do
+    if old.till > soon then
+      old.till = soon
+      points(old.key, soon)
+    end
+  end
+end
 if cycles then
-  local kept = {}
+  local kept, own = {}, nil
   for _, old in ipairs(r.old) do
     if old.till > now then
       if opens == 0 then old.opens = 0 end
-      kept[#kept + 1] = old
+      if opens == 1 and old.key == key then own = old else kept[#kept + 1] = old end
     end
   end
-  if grace > 0 then
-    kept[#kept + 1] = { key = r.key, till = now + grace, opens = opens }
-    points(r.key, now + grace)
+  local till = opens == 1 and grace > 0 and r.ends or soon
+  if till > now then
+    kept[#kept + 1] = { key = r.key, till = till, opens = opens }
+    points(r.key, till)
   else
     redis.call('DEL', root .. 'k' .. r.key)
   end
+  -- The one that the client has comes last, and is the last to be forgotten.
+  kept[#kept + 1] = own
   while #kept > 8 do
     redis.call('DEL', root .. 'k' .. table.remove(kept, 1).key)
   end

@@ -246,6 +246,22 @@ pub async fn one_renews(trial: &SessionTrial) {
     assert_eq!(live.record.values.len(), 20);
 }
 
+/// Of many that come by a key whose successor was lost, one renews it.
+pub async fn one_renews_anew(trial: &SessionTrial) {
+    let key = trial.make("a").await;
+    let (lost, grace) = (trial.key("lost"), trial.units(1.0));
+    let renew = |to| SessionChange::new().cycle(Cycle::renew(to, grace));
+    trial.done(&key, &renew(lost)).await;
+    trial.pass(1.1).await;
+    let to = |number: usize| trial.key(&format!("to/{number}"));
+    let commits = (0..20).map(|number| (key.clone(), renew(to(number)).set("n", "1")));
+    let committed = at_once(trial, commits).await;
+    assert_eq!(done(&committed), 20);
+    let cycled = |committed: &&Committed| matches!(committed, Committed::Done(s) if s.cycled);
+    assert_eq!(committed.iter().filter(cycled).count(), 1);
+    assert!(!trial.live(&key).await.current);
+}
+
 /// Of many that replace one key at once, one does, and to the others the session is gone.
 pub async fn one_replaces(trial: &SessionTrial) {
     let key = trial.make("a").await;

@@ -146,6 +146,8 @@ struct Walk<'a> {
     trial: &'a SessionTrial,
     dice: Dice,
     keys: Vec<SessionKey>,
+    /// The last key that was given another, and the other: what comes next is often by one of them.
+    cycled: Option<[SessionKey; 2]>,
     users: [UserKey; 2],
     times: [Duration; 4],
 }
@@ -158,6 +160,14 @@ impl Walk<'_> {
     fn key(&mut self) -> SessionKey {
         let number = self.roll(self.keys.len());
         self.keys[number].clone()
+    }
+
+    /// The key by which the next call comes.
+    fn caller(&mut self) -> SessionKey {
+        match self.cycled.clone() {
+            Some(pair) if self.roll(2) == 0 => pair[self.roll(2)].clone(),
+            _ => self.key(),
+        }
     }
 
     fn time(&mut self) -> Duration {
@@ -195,9 +205,16 @@ impl Walk<'_> {
             2 => change = change.user(UserChange::Clear),
             _ => {}
         }
-        match self.roll(6) {
+        let by_old = matches!(model.load(key), Loaded::Live(live) if !live.current);
+        match self.roll(9) {
+            5.. if by_old => {
+                // So soon that an answer counts as lost where the clock is not moved, too.
+                let grace = [self.time(), Duration::from_micros(1)][self.roll(2)];
+                change = change.cycle(Cycle::renew(self.key(), grace));
+            }
             0 => change = change.cycle(Cycle::renew(self.key(), self.time())),
             1 => change = change.cycle(Cycle::replace(self.key(), self.time())),
+            2 => change = change.cycle(Cycle::settle(key.clone(), self.time())),
             _ => {}
         }
         change
@@ -249,6 +266,7 @@ pub async fn as_the_logic_says(trial: &SessionTrial) {
         keys: (0..14)
             .map(|number| trial.key(&number.to_string()))
             .collect(),
+        cycled: None,
         users: ["alice", "bob"].map(|name| trial.user(name)),
         times: times.map(|units| trial.units(units)),
     };
@@ -258,6 +276,7 @@ pub async fn as_the_logic_says(trial: &SessionTrial) {
     let start = trial.key("start");
     let stamp = trial.done(&start, &trial.create()).await;
     let mut seen = HashSet::new();
+    let (mut lost, mut settled) = (0, 0);
     model.now = stamp.now;
     for round in 0..rounds {
         if trial.is_exact() && walk.roll(5) == 0 {
@@ -269,7 +288,7 @@ pub async fn as_the_logic_says(trial: &SessionTrial) {
             let fresh = (0..14).map(|number| trial.key(&format!("{round}/{number}")));
             walk.keys = fresh.collect();
         }
-        let key = walk.key();
+        let key = walk.caller();
         let which = walk.roll(24);
         let user = walk.users[walk.roll(2)];
         match which {
@@ -302,11 +321,24 @@ pub async fn as_the_logic_says(trial: &SessionTrial) {
                     model.now = stamp.now;
                 }
                 seen.insert(std::mem::discriminant(&committed));
+                let before = model.load(&key);
                 let expected = model.commit(&key, &change);
                 assert_eq!(committed, expected, "{round}: {change:?}");
+                if let (Some(cycle), Loaded::Live(live), Committed::Done(stamp)) =
+                    (change.new_key(), before, committed)
+                {
+                    if stamp.cycled {
+                        walk.cycled = Some([key.clone(), cycle.to().clone()]);
+                    }
+                    let renewed = cycle.keeps_old() && stamp.cycled;
+                    lost += usize::from(renewed && !live.current);
+                    let waits = live.record.is_unsettled(cycle.grace(), stamp.now);
+                    settled += usize::from(cycle.settles(&key) && live.current && waits);
+                }
                 walk.load(&mut model, &key).await;
             }
         }
     }
     assert_eq!(seen.len(), 5, "the walk has not been everywhere");
+    assert!(lost > 0 && settled > 0, "{lost} {settled}");
 }

@@ -82,6 +82,7 @@ fn plain_http_is_told_once_and_https_never() {
         let errors = all.lines().filter(|line| line.contains("ERROR"));
         assert_eq!(errors.count(), 1, "{all}");
         assert!(all.contains("client.trusted_proxies") && all.contains("cookie=\"__Host-id\""));
+        assert!(all.contains("Secure::DangerAuto"), "as it is written");
         let all = told(async {
             let site = Site::new(config(), at_once);
             let mut browser = site.browser();
@@ -127,4 +128,90 @@ fn a_session_that_was_one_too_many_is_told() {
     });
     assert_eq!(all.lines().count(), 1, "{all}");
     assert!(all.contains("ended=1") && !all.contains("alice"), "{all}");
+}
+
+#[test]
+fn what_is_changed_too_late_is_told_though_nobody_looked_before() {
+    for given_up in [false, true] {
+        let all = told(async {
+            let site = Site::new(config(), true);
+            let browser = site.guest().await;
+            let kept = std::sync::Mutex::new(None);
+            let answer = browser.request(async |session| {
+                if given_up {
+                    session.insert("b", &2).await?;
+                    std::future::pending::<()>().await;
+                }
+                *kept.lock().unwrap() = Some(session);
+                Ok(())
+            });
+            if given_up {
+                let waker = std::task::Waker::noop();
+                let mut cx = std::task::Context::from_waker(waker);
+                assert!(std::pin::pin!(answer).poll(&mut cx).is_pending());
+                return;
+            }
+            answer.await;
+            let session = kept.lock().unwrap().take().unwrap();
+            session.insert("b", &2).await.unwrap();
+        });
+        // A client that goes before its answer is no fault of the app's.
+        assert_eq!(all.contains("and that is lost"), !given_up, "{all}");
+    }
+}
+
+#[test]
+fn a_login_that_was_given_up_is_told_once() {
+    for at_once in [false, true] {
+        let all = told(async {
+            let site = Site::new(config(), at_once);
+            let app = service_fn(async |request: Request<()>| {
+                let session = request.extensions().get::<Session>().unwrap().clone();
+                session.login("alice").await.unwrap();
+                let mut response = Response::new(Bytes::new());
+                *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+                Ok::<_, std::convert::Infallible>(response)
+            });
+            let app = site.sessions.layer().layer(app);
+            app.oneshot(Request::new(())).await.unwrap();
+        });
+        assert_eq!(all.lines().count(), 1, "{all}");
+        assert!(
+            all.contains("WARN") && all.contains("a login is not kept"),
+            "{all}"
+        );
+    }
+}
+
+#[test]
+fn what_is_lost_to_a_new_id_is_told_and_what_is_lost_to_an_end_is_not() {
+    for at_once in [false, true] {
+        for (what, lines) in [("login", 1), ("cycle", 1), ("logout", 0), ("nothing", 0)] {
+            let all = told(async {
+                let site = Site::new(config(), at_once);
+                let browser = site.guest().await;
+                let other = browser.clone();
+                let response = browser
+                    .request(async |session| {
+                        session.names().await?;
+                        let during = async |session: Session| match what {
+                            "login" => session.login("alice").await,
+                            "cycle" => session.cycle_id().await,
+                            "logout" => session.logout().await,
+                            _ => Ok(()),
+                        };
+                        other.request(during).await;
+                        session.insert("b", &2).await
+                    })
+                    .await;
+                assert_eq!(response.status(), StatusCode::OK);
+                // Who comes later by the old id is told nothing about: anybody could fill the log with it.
+                let late = browser.request(async |session| session.insert("b", &2).await);
+                late.await;
+            });
+            let warned = all.lines().filter(|line| line.contains("WARN"));
+            assert_eq!(warned.count(), lines, "{what} {at_once}: {all}");
+            assert_eq!(all.contains("session.fp="), what != "nothing");
+        }
+    }
 }
