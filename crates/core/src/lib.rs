@@ -2,6 +2,7 @@
 
 mod app_time;
 mod body_too_long;
+mod caused_elsewhere;
 mod client_address;
 mod clock;
 mod connection;
@@ -24,10 +25,12 @@ mod secret;
 mod sessions;
 mod site_origin;
 pub mod spelling;
+mod told_once;
 mod unindexed;
 
 pub use app_time::AppTime;
 pub use body_too_long::BodyTooLong;
+pub use caused_elsewhere::CausedElsewhere;
 pub use client_address::{ClientAddress, Scheme};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use connection::{CertificateSource, ClientCertificate, Connection, TlsSession};
@@ -55,4 +58,5 @@ pub use sessions::{
     SessionStamp, SessionStore, SessionValues, UserChange, UserKey,
 };
 pub use site_origin::SiteOrigin;
+pub use told_once::ToldOnce;
 pub use unindexed::unindexed;
