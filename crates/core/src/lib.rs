@@ -47,7 +47,7 @@ pub use networks::{Network, Networks, UnknownNetwork};
 pub use nonce::Nonce;
 pub use password_user::PasswordUser;
 pub use path_index::PathIndex;
-pub use refusal::{OwnPage, PageOfItsOwn, Refusal};
+pub use refusal::{AskedForm, OwnPage, PageOfItsOwn, Refusal};
 pub use refused_or::RefusedOr;
 pub use request_id::RequestId;
 pub use said_methods::said_methods;
