@@ -119,7 +119,9 @@ impl ClientLayer {
             .0
             .client
             .resolve_with_trust(peer, scheme, request.headers());
-        if !trusted {
+        if trusted {
+            claims::remove_odd_prefix(request.headers_mut());
+        } else {
             let removed = claims::remove(request.headers_mut());
             if !removed.is_empty() {
                 self.0.tell_of_unnamed(peer.ip(), &removed);

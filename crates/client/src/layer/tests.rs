@@ -196,3 +196,22 @@ async fn makes_no_address_up() {
     assert!(request.extensions().get::<ClientAddress>().is_none());
     assert_eq!(request.headers().len(), 1);
 }
+
+#[tokio::test]
+async fn a_prefix_of_a_trusted_proxy_is_a_plain_path() {
+    let app = service_fn(|request: Request<()>| async { Ok::<_, Infallible>(request) });
+    let trusting = ClientConfig::new().trusted_proxies(["198.51.100.1"]);
+    let service = ClientLayer::new(trusting.build().unwrap()).layer(app);
+    for (prefix, stays) in [("/shop", true), ("//evil.example", false)] {
+        let mut request = Request::get("/").header("x-forwarded-prefix", prefix);
+        let extensions = request.extensions_mut().unwrap();
+        extensions.insert(from("198.51.100.1:1"));
+        let request = service.clone().oneshot(request.body(()).unwrap()).await;
+        let headers = request.unwrap().into_parts().0.headers;
+        assert_eq!(
+            headers.contains_key("x-forwarded-prefix"),
+            stays,
+            "{prefix}"
+        );
+    }
+}
