@@ -106,9 +106,57 @@ pub(crate) fn remove(headers: &mut HeaderMap) -> Vec<HeaderName> {
     claims
 }
 
+/// Below which path a proxy has an app.
+const PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
+
+/// Removes a prefix that is no plain absolute path: a trusted proxy may pass on what its client says, and apps put it
+/// before their links, where `//evil.example` is another host.
+pub(crate) fn remove_odd_prefix(headers: &mut HeaderMap) {
+    let is_path = |value: &http::HeaderValue| {
+        let path = value.as_bytes();
+        let is_plain = |byte: &u8| byte.is_ascii_graphic() && !b"\\?#\"'<>:@,;%".contains(byte);
+        let twice = path.windows(2).any(|two| two == b"//");
+        path.starts_with(b"/") && !twice && path.iter().all(is_plain)
+    };
+    if !headers.get_all(PREFIX).iter().all(is_path) {
+        headers.remove(PREFIX);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_prefix_is_a_plain_path() {
+        for (prefix, stays) in [
+            ("/shop", true),
+            ("/shop/v1.2/", true),
+            ("/", true),
+            ("//evil.example", false),
+            ("/a//evil.example", false),
+            ("/\\evil.example", false),
+            ("https://evil.example", false),
+            ("javascript:x", false),
+            ("shop", false),
+            ("/a\tb", false),
+            ("/a, //evil.example", false),
+            ("/%2fevil.example", false),
+            ("", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(PREFIX, http::HeaderValue::from_static(prefix));
+            remove_odd_prefix(&mut headers);
+            assert_eq!(headers.contains_key(PREFIX), stays, "{prefix}");
+        }
+        // Of several, apps take any.
+        let mut headers = HeaderMap::new();
+        for prefix in ["/shop", "//evil.example"] {
+            headers.append(PREFIX, http::HeaderValue::from_static(prefix));
+        }
+        remove_odd_prefix(&mut headers);
+        assert!(headers.is_empty());
+    }
 
     #[test]
     fn another_path_is_said_by_no_client() {

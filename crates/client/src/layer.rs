@@ -1,12 +1,13 @@
 //! The tower layer.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use http::header::FORWARDED;
-use http::{HeaderMap, HeaderName, Request};
+use http::{Extensions, HeaderMap, HeaderName, Request};
 use panoply_core::{ClientAddress, Connection, Networks, Scheme};
 use tower_layer::Layer;
 use tower_service::Service;
@@ -23,10 +24,23 @@ use crate::{Client, claims};
 #[derive(Debug, Clone)]
 pub struct ClientLayer(Arc<Shared>);
 
+/// Where a server of another kind says who the peer is.
+#[derive(Clone)]
+struct Found(Arc<Find>);
+
+type Find = dyn Fn(&Extensions) -> Option<Connection> + Send + Sync;
+
+impl fmt::Debug for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Found")
+    }
+}
+
 /// What all clones share: one count of references, since a service is cloned for each request.
 #[derive(Debug)]
 struct Shared {
     client: Client,
+    found: Option<Found>,
     // What is said once:
     no_peer: AtomicBool,
     unnamed: AtomicBool,
@@ -38,8 +52,39 @@ struct Shared {
 impl ClientLayer {
     /// A layer that believes whom `client` believes.
     pub fn new(client: Client) -> Self {
+        Self::made(client, None)
+    }
+
+    /// The same where the server says in a way of its own, in a request's extensions, which connection it came over: as
+    /// tonic's does. It is asked where there is no [`Connection`] and, with the feature `axum`, no `ConnectInfo`.
+    ///
+    /// ```
+    /// use std::net::SocketAddr;
+    /// use panoply_client::{ClientConfig, ClientLayer};
+    /// use panoply_core::Connection;
+    ///
+    /// #[derive(Clone)]
+    /// struct Peer(SocketAddr);
+    ///
+    /// let layer = ClientLayer::new(ClientConfig::new().build()?).connection(|extensions| {
+    ///     let Peer(peer) = extensions.get()?;
+    ///     Some(Connection::new(*peer, None))
+    /// });
+    /// # Ok::<(), panoply_client::Error>(())
+    /// ```
+    #[must_use]
+    pub fn connection(
+        self,
+        find: impl Fn(&Extensions) -> Option<Connection> + Send + Sync + 'static,
+    ) -> Self {
+        let client = self.0.client.clone();
+        Self::made(client, Some(Found(Arc::new(find))))
+    }
+
+    fn made(client: Client, found: Option<Found>) -> Self {
         Self(Arc::new(Shared {
             client,
+            found,
             no_peer: AtomicBool::new(false),
             unnamed: AtomicBool::new(false),
             cdn: AtomicBool::new(false),
@@ -58,11 +103,12 @@ impl ClientLayer {
         if request.extensions().get::<ClientAddress>().is_some() {
             return;
         }
-        let Some(connection) = self.connection(request) else {
+        let Some(connection) = self.peer(request) else {
             if !self.0.no_peer.swap(true, Ordering::Relaxed) {
                 tracing::error!(
-                    "requests carry no peer address, so no client can be told from another; serve \
-                     with into_make_service_with_connect_info::<SocketAddr>()"
+                    "requests carry no peer address, so no client can be told from another: serve a router with \
+                     into_make_service_with_connect_info::<SocketAddr>(), or say where the server, as that of tonic, \
+                     has it: Suit::connection(|extensions| …), or ClientLayer::connection"
                 );
             }
             claims::remove(request.headers_mut());
@@ -73,7 +119,9 @@ impl ClientLayer {
             .0
             .client
             .resolve_with_trust(peer, scheme, request.headers());
-        if !trusted {
+        if trusted {
+            claims::remove_odd_prefix(request.headers_mut());
+        } else {
             let removed = claims::remove(request.headers_mut());
             if !removed.is_empty() {
                 self.0.tell_of_unnamed(peer.ip(), &removed);
@@ -84,17 +132,11 @@ impl ClientLayer {
     }
 
     /// The peer and what it speaks to us.
-    #[cfg_attr(
-        not(feature = "axum"),
-        expect(
-            clippy::unused_self,
-            reason = "only servers that pass on a peer alone leave it open"
-        )
-    )]
-    fn connection<B>(&self, request: &Request<B>) -> Option<(std::net::SocketAddr, Scheme)> {
+    fn peer<B>(&self, request: &mut Request<B>) -> Option<(std::net::SocketAddr, Scheme)> {
         let scheme = |tls| if tls { Scheme::Https } else { Scheme::Http };
+        let of = |one: &Connection| (one.peer, scheme(one.tls.is_some()));
         if let Some(connection) = request.extensions().get::<Connection>() {
-            return Some((connection.peer, scheme(connection.tls.is_some())));
+            return Some(of(connection));
         }
         #[cfg(feature = "axum")]
         {
@@ -112,7 +154,12 @@ impl ClientLayer {
                 return Some((peer, scheme(said || self.client().tls_ends_here)));
             }
         }
-        None
+        let Found(find) = self.0.found.as_ref()?;
+        let connection = find(request.extensions())?;
+        let (peer, said) = of(&connection);
+        request.extensions_mut().insert(connection);
+        let here = said == Scheme::Https || self.client().tls_ends_here;
+        Some((peer, scheme(here)))
     }
 }
 
@@ -231,165 +278,4 @@ where
 }
 
 #[cfg(test)]
-mod tests {
-    use std::convert::Infallible;
-
-    use tower::{ServiceExt as _, service_fn};
-
-    use super::*;
-    use crate::ClientConfig;
-
-    async fn seen(config: ClientConfig, connection: Option<Connection>) -> Request<()> {
-        let app = service_fn(|request: Request<()>| async { Ok::<_, Infallible>(request) });
-        let service = ClientLayer::new(config.build().unwrap()).layer(app);
-        let mut request = Request::builder()
-            .header("x-forwarded-for", "203.0.113.9")
-            .header("x-real-ip", "6.6.6.6")
-            .header("accept", "*/*")
-            .body(())
-            .unwrap();
-        if let Some(connection) = connection {
-            request.extensions_mut().insert(connection);
-        }
-        service.oneshot(request).await.unwrap()
-    }
-
-    fn client(request: &Request<()>) -> &ClientAddress {
-        request.extensions().get().unwrap()
-    }
-
-    fn from(peer: &str) -> Connection {
-        Connection::new(peer.parse().unwrap(), None)
-    }
-
-    #[tokio::test]
-    async fn hands_on_the_address_and_drops_what_nobody_may_claim() {
-        let request = seen(ClientConfig::new(), Some(from("198.51.100.1:1"))).await;
-        assert_eq!(client(&request).ip().to_string(), "198.51.100.1");
-        assert_eq!(request.headers().len(), 1);
-
-        let trusting = ClientConfig::new().trusted_proxies(["198.51.100.0/24"]);
-        let request = seen(trusting, Some(from("198.51.100.1:1"))).await;
-        assert_eq!(client(&request).ip().to_string(), "203.0.113.9");
-        assert_eq!(request.headers().len(), 3);
-    }
-
-    #[tokio::test]
-    async fn what_the_outermost_has_found_stays() {
-        let trusting = ClientConfig::new().trusted_proxies(["198.51.100.0/24"]);
-        let app = service_fn(|request: Request<()>| async { Ok::<_, Infallible>(request) });
-        let inner = ClientLayer::new(ClientConfig::new().build().unwrap()).layer(app);
-        let service = ClientLayer::new(trusting.build().unwrap()).layer(inner);
-        let mut request = Request::get("/").header("x-forwarded-for", "203.0.113.9");
-        let extensions = request.extensions_mut().unwrap();
-        extensions.insert(from("198.51.100.1:1"));
-        let request = service.oneshot(request.body(()).unwrap()).await.unwrap();
-        assert_eq!(client(&request).ip().to_string(), "203.0.113.9");
-    }
-
-    #[cfg(feature = "axum")]
-    #[tokio::test]
-    async fn where_tls_ends_here_whoever_comes_came_by_it() {
-        let scheme = async |config: ClientConfig, forwarded: Option<&str>| {
-            let app = service_fn(|request: Request<()>| async { Ok::<_, Infallible>(request) });
-            let service = ClientLayer::new(config.build().unwrap()).layer(app);
-            let peer: std::net::SocketAddr = "198.51.100.1:1".parse().unwrap();
-            let request = Request::get("/").extension(axum::extract::ConnectInfo(peer));
-            let request = forwarded.into_iter().fold(request, |request, proto| {
-                request.header("x-forwarded-proto", proto)
-            });
-            let request = service.oneshot(request.body(()).unwrap()).await.unwrap();
-            client(&request).scheme()
-        };
-        let plain = ClientConfig::new;
-        let here = || ClientConfig::new().tls_ends_here(true);
-        let behind = || here().trusted_proxies(["198.51.100.1"]);
-        assert_eq!(scheme(plain(), Some("https")).await, Scheme::Http);
-        assert_eq!(scheme(here(), Some("http")).await, Scheme::Https);
-        assert_eq!(scheme(behind(), Some("http")).await, Scheme::Http);
-        assert_eq!(scheme(behind(), None).await, Scheme::Https);
-    }
-
-    #[cfg(feature = "axum")]
-    #[tokio::test]
-    async fn a_peer_that_a_test_makes_up_is_taken_where_nothing_was_served() {
-        use axum::extract::connect_info::{ConnectInfo, MockConnectInfo};
-        let app = service_fn(|request: Request<()>| async { Ok::<_, Infallible>(request) });
-        let service = ClientLayer::new(ClientConfig::new().build().unwrap()).layer(app);
-        let peer = |text: &str| text.parse::<std::net::SocketAddr>().unwrap();
-        let seen = async |request: Request<()>| {
-            let request = service.clone().oneshot(request).await.unwrap();
-            client(&request).ip().to_string()
-        };
-        let mut request = Request::new(());
-        request
-            .extensions_mut()
-            .insert(MockConnectInfo(peer("198.51.100.1:1")));
-        assert_eq!(seen(request.clone()).await, "198.51.100.1");
-        request
-            .extensions_mut()
-            .insert(ConnectInfo(peer("198.51.100.2:1")));
-        assert_eq!(seen(request).await, "198.51.100.2");
-    }
-
-    #[test]
-    fn a_proxy_that_nobody_has_named_is_told_of_once() {
-        let told = |peer: &str, name: &'static str| {
-            let layer = ClientLayer::new(ClientConfig::new().build().unwrap());
-            let tell = || {
-                let removed = [HeaderName::from_static(name)];
-                let header = layer.0.unnamed(peer.parse().unwrap(), &removed);
-                header.map(str::to_owned)
-            };
-            let first = tell();
-            assert_eq!(tell(), None);
-            first
-        };
-        for peer in [
-            "127.0.0.1",
-            "::1",
-            "::ffff:10.1.2.3",
-            "172.17.0.1",
-            "fd00::1",
-        ] {
-            for name in ["x-forwarded-for", "forwarded", "x-real-ip"] {
-                assert_eq!(told(peer, name).as_deref(), Some(name), "{peer}");
-            }
-            assert_eq!(told(peer, "x-forwarded-proto"), None);
-        }
-        // Anybody may write it.
-        assert_eq!(told("198.51.100.1", "x-forwarded-for"), None);
-    }
-
-    #[test]
-    fn a_cdn_that_nobody_has_named_is_told_of_once() {
-        let told = |peer: &str, removed: &'static str, name: &'static str| {
-            let layer = ClientLayer::new(ClientConfig::new().build().unwrap());
-            let headers = HeaderMap::from_iter([(
-                HeaderName::from_static(name),
-                http::HeaderValue::from_static("x"),
-            )]);
-            let removed = [HeaderName::from_static(removed)];
-            let peer = peer.parse().unwrap();
-            let first = layer.0.of_cdn(peer, &removed, &headers);
-            assert_eq!(layer.0.of_cdn(peer, &removed, &headers), None);
-            first
-        };
-        for name in ["cdn-loop", "cf-ray"] {
-            for peer in ["198.51.100.1", "2001:db8::1"] {
-                assert_eq!(told(peer, "x-forwarded-for", name), Some(name));
-                assert_eq!(told(peer, "x-forwarded-proto", name), None);
-            }
-            // Of one that is near is told already.
-            assert_eq!(told("10.0.0.1", "x-forwarded-for", name), None);
-        }
-        assert_eq!(told("198.51.100.1", "x-forwarded-for", "via"), None);
-    }
-
-    #[tokio::test]
-    async fn makes_no_address_up() {
-        let request = seen(ClientConfig::new().hops(1), None).await;
-        assert!(request.extensions().get::<ClientAddress>().is_none());
-        assert_eq!(request.headers().len(), 1);
-    }
-}
+mod tests;

@@ -2,6 +2,7 @@
 
 mod app_time;
 mod body_too_long;
+mod caused_elsewhere;
 mod client_address;
 mod clock;
 mod connection;
@@ -25,10 +26,12 @@ mod sessions;
 mod site_origin;
 pub mod spelling;
 mod time_text;
+mod told_once;
 mod unindexed;
 
 pub use app_time::AppTime;
 pub use body_too_long::BodyTooLong;
+pub use caused_elsewhere::CausedElsewhere;
 pub use client_address::{ClientAddress, Scheme};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use connection::{CertificateSource, ClientCertificate, Connection, TlsSession};
@@ -45,7 +48,7 @@ pub use networks::{Network, Networks, UnknownNetwork};
 pub use nonce::Nonce;
 pub use password_user::PasswordUser;
 pub use path_index::PathIndex;
-pub use refusal::{OwnPage, PageOfItsOwn, Refusal};
+pub use refusal::{AskedForm, OwnPage, PageOfItsOwn, Refusal};
 pub use refused_or::RefusedOr;
 pub use request_id::RequestId;
 pub use said_methods::said_methods;
@@ -57,4 +60,5 @@ pub use sessions::{
 };
 pub use site_origin::SiteOrigin;
 pub use time_text::TimeText;
+pub use told_once::ToldOnce;
 pub use unindexed::unindexed;

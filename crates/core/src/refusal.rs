@@ -4,10 +4,16 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use http::{Extensions, HeaderMap, HeaderValue, Request, Response, StatusCode};
 
 use crate::{BlockId, RequestId};
+
+mod form;
+mod grpc;
+
+pub use form::AskedForm;
+use form::Form;
 
 /// A request that is not passed on: the status, the rule that made it so, and words for people.
 ///
@@ -119,22 +125,53 @@ impl Refusal {
 
     /// The answer, in the form that the request's `Accept` asks for: a page, a problem document
     /// (RFC 9457) or plain text. The refusal itself goes along in the extensions, for the log.
+    ///
+    /// A gRPC client, which sends `application/grpc`, reads none of these: it is answered with 200, and in `grpc-status`
+    /// and `grpc-message` what was refused. What was decided is [`decided`](Self::decided) by then.
     pub fn into_response(self, request: &HeaderMap) -> Response<Bytes> {
-        let mut response = self.written(request);
+        self.answer_as(&AskedForm::of(request))
+    }
+
+    /// The same where only that is left of a request that has been passed on.
+    pub fn answer_as(self, asked: &AskedForm) -> Response<Bytes> {
+        let mut response = match asked.form() {
+            None => grpc::answer(&self),
+            Some(form) => self.written(form),
+        };
         response.extensions_mut().insert(self);
         response
     }
 
+    /// The status of an answer with these extensions, or that of the refusal in it, which a gRPC client is not told by it.
+    ///
+    /// ```
+    /// use http::{HeaderMap, StatusCode, header::CONTENT_TYPE};
+    /// use panoply_core::Refusal;
+    ///
+    /// let refusal = Refusal::new(StatusCode::FORBIDDEN, "blocks", "Not from there.");
+    /// let asked = HeaderMap::from_iter([(CONTENT_TYPE, "application/grpc".parse()?)]);
+    /// let answer = refusal.into_response(&asked);
+    /// assert_eq!(answer.status(), StatusCode::OK);
+    /// assert_eq!(Refusal::decided(answer.status(), answer.extensions()), StatusCode::FORBIDDEN);
+    /// # Ok::<(), http::header::InvalidHeaderValue>(())
+    /// ```
+    pub fn decided(status: StatusCode, extensions: &Extensions) -> StatusCode {
+        let refusal = extensions.get::<Self>();
+        refusal
+            .filter(|_| status == StatusCode::OK)
+            .map_or(status, Self::status)
+    }
+
     /// The same answer for what is no refusal, but an error of the app's own that is told in our form:
     /// an [`OwnPage`] goes along, and the log counts nothing as refused.
-    pub fn into_page(self, request: &HeaderMap) -> Response<Bytes> {
-        let mut response = self.written(request);
+    pub fn into_page(self, asked: &AskedForm) -> Response<Bytes> {
+        let mut response = self.written(asked.form().unwrap_or(Form::Text));
         response.extensions_mut().insert(OwnPage(self));
         response
     }
 
-    fn written(&self, request: &HeaderMap) -> Response<Bytes> {
-        let (content_type, body) = match Form::asked_for(request) {
+    fn written(&self, form: Form) -> Response<Bytes> {
+        let (content_type, body) = match form {
             Form::Html => ("text/html; charset=utf-8", self.page()),
             Form::Problem => ("application/problem+json", self.problem()),
             Form::Text => ("text/plain; charset=utf-8", self.text()),
@@ -234,34 +271,6 @@ impl Default for PageOfItsOwn {
     }
 }
 
-/// The forms an answer can take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
-    Html,
-    Problem,
-    Text,
-}
-
-impl Form {
-    /// The first form that `Accept` names; a browser names `text/html` first, curl nothing.
-    fn asked_for(request: &HeaderMap) -> Self {
-        let accept = request
-            .get(ACCEPT)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or("");
-        let form = |range: &str| {
-            let media = range.split(';').next().unwrap_or("").trim();
-            match media.to_ascii_lowercase().as_str() {
-                "text/html" | "application/xhtml+xml" => Some(Self::Html),
-                "application/json" | "application/problem+json" => Some(Self::Problem),
-                "text/plain" => Some(Self::Text),
-                _ => None,
-            }
-        };
-        accept.split(',').find_map(form).unwrap_or(Self::Text)
-    }
-}
-
 fn escape_html(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
@@ -289,6 +298,8 @@ fn escape_json(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use http::header::ACCEPT;
+
     use super::*;
 
     fn answer(accept: &'static str) -> (String, String) {

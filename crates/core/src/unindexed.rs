@@ -5,6 +5,9 @@ use http::HeaderValue;
 /// The value, marked so that HPACK does not keep it in its table (RFC 7541 §6.2.3): one that the next
 /// answer has not would only push out those that come again.
 ///
+/// The mark is that of secrets: `{:?}` writes `Sensitive` for the value, and so do logs and snapshots of headers. There is no
+/// other by which `h2` leaves a value out of its table.
+///
 /// ```
 /// use http::HeaderValue;
 ///

@@ -65,6 +65,33 @@ async fn points_are_spent_and_told() {
     assert_eq!(ask(&layer, request("/api/x")).await.status(), 200);
 }
 
+/// A layer that stands alone goes by the peer, and takes nobody's word for another.
+#[tokio::test]
+async fn without_a_client_layer_a_client_is_the_peer() {
+    let limit = LimitConfig::new(1, MINUTE).exempt(["203.0.113.7"]);
+    let layer = layer(&ManualClock::new(), [limit]);
+    let status = async |peer: &str, axum: bool| {
+        let mut request = Request::get("/").header("x-forwarded-for", "198.51.100.1");
+        let extensions = request.extensions_mut().unwrap();
+        let peer: std::net::SocketAddr = peer.parse().unwrap();
+        let _ = axum;
+        #[cfg(feature = "axum")]
+        if axum {
+            extensions.insert(axum::extract::ConnectInfo(peer));
+        }
+        if !axum || cfg!(not(feature = "axum")) {
+            extensions.insert(panoply_core::Connection::new(peer, None));
+        }
+        let request = request.body(Full::default()).unwrap();
+        ask(&layer, request).await.status().as_u16()
+    };
+    for (axum, first) in [(false, "203.0.113.1:1"), (true, "203.0.113.2:1")] {
+        assert_eq!(status(first, axum).await, 200);
+        assert_eq!(status(first, axum).await, 429);
+        assert_eq!(status("203.0.113.7:1", axum).await, 200);
+    }
+}
+
 #[tokio::test]
 async fn who_is_exempt_is_limited_by_what_does_not_say_so() {
     let few = LimitConfig::new(1, MINUTE).exempt(["203.0.113.0/24", "2001:db8::9"]);

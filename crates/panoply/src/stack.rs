@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use http::Extensions;
 use panoply_client::{ClientLayer, ClientService};
 use panoply_cookies::KeyRing;
-use panoply_core::{BlockId, ClientAddress, Clock, Scheme};
+use panoply_core::{BlockId, ClientAddress, Clock, Connection, Scheme};
 use panoply_guard::{
     CookieGuardLayer, CookieGuardService, CrossSiteLayer, CrossSiteService, ReadableLayer,
     ReadableService,
@@ -113,6 +114,35 @@ impl Suit {
     #[must_use]
     pub fn observed(mut self, observer: Arc<dyn Observer>, clock: Arc<dyn Clock>) -> Self {
         self.outside.trace = TraceLayer::new(observer, clock);
+        self
+    }
+
+    /// Says where a server that is neither the gateway nor axum's has the peer of a request, among its extensions, as
+    /// [`ClientLayer::connection`] says. tonic's own server, say:
+    ///
+    /// ```
+    /// use panoply::{Connection, Panoply};
+    /// # mod tonic { pub mod transport { pub mod server {
+    /// #     #[derive(Clone)]
+    /// #     pub struct TcpConnectInfo { pub remote_addr: Option<std::net::SocketAddr> }
+    /// #     impl TcpConnectInfo {
+    /// #         pub fn remote_addr(&self) -> Option<std::net::SocketAddr> { self.remote_addr }
+    /// #     }
+    /// # } } }
+    /// use tonic::transport::server::TcpConnectInfo;
+    ///
+    /// let suit = Panoply::recommended().build()?.connection(|extensions| {
+    ///     let peer = extensions.get::<TcpConnectInfo>()?.remote_addr()?;
+    ///     Some(Connection::new(peer, None))
+    /// });
+    /// # Ok::<(), panoply::Error>(())
+    /// ```
+    #[must_use]
+    pub fn connection(
+        mut self,
+        find: impl Fn(&Extensions) -> Option<Connection> + Send + Sync + 'static,
+    ) -> Self {
+        self.outside.client = self.outside.client.connection(find);
         self
     }
 

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, LOCATION};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
+use http::header::{CONTENT_TYPE, LOCATION};
+use http::{HeaderValue, Request, Response, StatusCode, Version};
 use panoply::limits::{GuardedBody, LoginReport};
-use panoply_core::{ClientAddress, Connection, Refusal, RequestId};
+use panoply_core::{AskedForm, ClientAddress, Connection, Refusal, RequestId};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
@@ -244,7 +244,7 @@ where
 pub(crate) struct Asked {
     client: Option<IpAddr>,
     id: Option<RequestId>,
-    accept: Option<HeaderValue>,
+    form: AskedForm,
     version: Version,
 }
 
@@ -253,7 +253,7 @@ impl Asked {
         Self {
             client: request.extensions().get().map(ClientAddress::ip),
             id: request.extensions().get().copied(),
-            accept: request.headers().get(ACCEPT).cloned(),
+            form: AskedForm::of(request.headers()),
             version: request.version(),
         }
     }
@@ -267,8 +267,8 @@ impl Asked {
             verdict = "refused"
         );
         let (closes, version) = (closes(&refusal), self.version);
-        let (refusal, asked) = self.told(refusal);
-        let mut response = refusal.into_response(&asked);
+        let (refusal, form) = self.told(refusal);
+        let mut response = refusal.answer_as(&form);
         if closes {
             close(&mut response, version);
         }
@@ -277,14 +277,13 @@ impl Asked {
 
     /// What is told of an error of the app's own, in the form that was asked for.
     pub(crate) fn page(self, words: Refusal) -> Response<Bytes> {
-        let (words, asked) = self.told(words);
-        words.into_page(&asked)
+        let (words, form) = self.told(words);
+        words.into_page(&form)
     }
 
-    fn told(self, refusal: Refusal) -> (Refusal, HeaderMap) {
+    fn told(self, refusal: Refusal) -> (Refusal, AskedForm) {
         let refusal = self.id.into_iter().fold(refusal, Refusal::with_id);
-        let asked = self.accept.map(|accept| (ACCEPT, accept));
-        (refusal, asked.into_iter().collect())
+        (refusal, self.form)
     }
 
     fn refuse(self, refusal: Refusal) -> Answer {

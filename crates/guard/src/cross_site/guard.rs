@@ -1,19 +1,20 @@
 //! Who caused a request.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use http::header::{AUTHORIZATION, CONNECTION, COOKIE, HeaderName, ORIGIN, UPGRADE};
 use http::{HeaderMap, HeaderValue, Method, Request};
 use panoply_core::spelling::{encodes_only_letters, sent};
-use panoply_core::{Connection, KeptCredentials, SiteOrigin, said_methods};
+use panoply_core::{
+    CausedElsewhere, Connection, KeptCredentials, SiteOrigin, ToldOnce, said_methods,
+};
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// A client's certificate (RFC 9440).
 const CLIENT_CERT: HeaderName = HeaderName::from_static("client-cert");
 
-/// Tells requests that another site's page has caused, as Go's `CrossOriginProtection` does.
+/// Tells requests that another site's page has caused, by what Go's `CrossOriginProtection` tells them by.
 ///
 /// Clones are one and the same.
 #[derive(Debug, Clone)]
@@ -26,7 +27,7 @@ struct Inner {
     paths: Vec<String>,
     sources: Vec<SiteOrigin>,
     without_cookie: bool,
-    told: Mutex<HashSet<String>>,
+    told: Arc<ToldOnce>,
 }
 
 /// What is thought of a request.
@@ -37,10 +38,10 @@ pub enum Verdict {
     Passes,
     /// Another site has caused it.
     CrossSite,
+    /// Another site has caused it, but with nothing that its user is known by: it passes, unless it is a login with a
+    /// password.
+    Bare,
 }
-
-/// How many origins are remembered to have been told of.
-const MOST_TOLD: usize = 64;
 
 impl CrossSiteGuard {
     pub(super) fn new(
@@ -54,7 +55,7 @@ impl CrossSiteGuard {
             paths,
             sources,
             without_cookie,
-            told: Mutex::default(),
+            told: Arc::default(),
         }))
     }
 
@@ -75,10 +76,7 @@ impl CrossSiteGuard {
     pub fn verdict<B>(&self, request: &Request<B>) -> Verdict {
         let headers = request.headers();
         let reads = is_safe(request.method()) && !is_websocket(headers);
-        if !self.0.enabled
-            || reads && !request.uri().query().is_some_and(may_say_a_method)
-            || !self.0.without_cookie && !brings_rights(request)
-        {
+        if !self.0.enabled || reads && !request.uri().query().is_some_and(may_say_a_method) {
             return Verdict::Passes;
         }
         let site = headers.get(FETCH_SITE).map(HeaderValue::as_bytes);
@@ -94,7 +92,11 @@ impl CrossSiteGuard {
         if passes || still_reads() || self.is_listed(origin) || self.is_open(request.uri().path()) {
             return Verdict::Passes;
         }
-        Verdict::CrossSite
+        if self.0.without_cookie || brings_rights(request) {
+            Verdict::CrossSite
+        } else {
+            Verdict::Bare
+        }
     }
 
     /// Whether every site may cause requests to this path, whoever reads it.
@@ -126,10 +128,9 @@ impl CrossSiteGuard {
         origin.filter(|origin| self.is_listed(Some(origin)))
     }
 
-    /// Whether this is the first time that this origin is told of.
-    pub(super) fn first_told(&self, origin: &str) -> bool {
-        let mut told = self.0.told.lock().unwrap_or_else(PoisonError::into_inner);
-        told.len() < MOST_TOLD && told.insert(origin.chars().take(200).collect())
+    /// What whoever refuses a request says.
+    pub(super) fn caused(&self) -> CausedElsewhere {
+        CausedElsewhere::new(Arc::clone(&self.0.told))
     }
 }
 

@@ -3,18 +3,17 @@
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::ORIGIN;
-use http::{HeaderMap, Request, Response, StatusCode};
-use panoply_core::{Refusal, RefusedOr};
+use http::{Request, Response};
+use panoply_core::RefusedOr;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{CrossSiteGuard, Verdict};
 
-/// The rule of its refusals.
-const RULE: &str = "cross-site";
-
 /// Refuses what another site's page has caused, with 403.
+///
+/// What brings nothing that its user is known by goes on, with a [`CausedElsewhere`](panoply_core::CausedElsewhere) in
+/// its extensions, by which a login guard within refuses a password.
 #[derive(Debug, Clone)]
 pub struct CrossSiteLayer(CrossSiteGuard);
 
@@ -56,32 +55,28 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        if self.guard.verdict(&request) == Verdict::Passes {
-            return RefusedOr::passed(self.inner.call(request));
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        match self.guard.verdict(&request) {
+            Verdict::Passes => {}
+            Verdict::Bare => {
+                request.extensions_mut().insert(self.guard.caused());
+            }
+            Verdict::CrossSite => {
+                let caused = self.guard.caused();
+                // Whoever runs the site learns what to write if a partner was refused: once for each.
+                if let Some(origin) = caused.to_tell(request.headers()) {
+                    tracing::info!(
+                        origin,
+                        "a request that another site caused is refused; if that site is yours or a \
+                         partner's, name it in `cross_site.origins`, or the path in `cross_site.paths`"
+                    );
+                }
+                return RefusedOr::refused(caused.refusal().answer_to(&request));
+            }
         }
-        self.tell(request.headers());
-        let detail = "A page of another site has sent this request. If you meant to do it, open this \
-                      site by itself and do it there.";
-        let refusal = Refusal::new(StatusCode::FORBIDDEN, RULE, detail);
-        RefusedOr::refused(refusal.answer_to(&request))
+        RefusedOr::passed(self.inner.call(request))
     }
 }
 
 /// The future of [`CrossSiteService`].
 pub type CrossSiteFuture<F> = RefusedOr<F>;
-
-impl<S> CrossSiteService<S> {
-    /// Whoever runs the site learns what to write if a partner was refused: once for each.
-    fn tell(&self, headers: &HeaderMap) {
-        let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
-        let origin = origin.unwrap_or("(unknown)");
-        if self.guard.first_told(origin) {
-            tracing::info!(
-                origin,
-                "a request that another site caused is refused; if that site is yours or a \
-                 partner's, name it in `cross_site.origins`, or the path in `cross_site.paths`"
-            );
-        }
-    }
-}

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, header::ACCEPT};
+use http::{Method, Request, Response, StatusCode};
 use panoply_core::spelling::canonical;
 use panoply_core::{
-    ClientAddress, CounterKeys, CounterStore, Networks, PathIndex, Rule, StoreError,
+    AskedForm, ClientAddress, CounterKeys, CounterStore, Networks, PathIndex, Rule, StoreError,
 };
 use smallvec::SmallVec;
 use tower_layer::Layer;
@@ -255,7 +255,7 @@ impl AnswerLayer {
             path: canonical(uri.path()).into_owned(),
             limits,
             id: request.extensions().get().copied(),
-            accept: request.headers().get(ACCEPT).cloned(),
+            form: AskedForm::of(request.headers()),
         }))
     }
 

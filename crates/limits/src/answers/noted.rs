@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header::ACCEPT};
+use http::{Response, StatusCode};
 use panoply_core::{
-    Action, BlockId, ClientAddress, CounterKey, Decision, Op, Refusal, RequestId, StoreError,
-    Subject,
+    Action, AskedForm, BlockId, ClientAddress, CounterKey, Decision, Op, Refusal, RequestId,
+    StoreError, Subject,
 };
 use smallvec::SmallVec;
 
@@ -22,7 +22,7 @@ pub(super) struct Noted {
     /// The limits that it falls under, by number.
     pub(super) limits: SmallVec<[usize; 4]>,
     pub(super) id: Option<RequestId>,
-    pub(super) accept: Option<HeaderValue>,
+    pub(super) form: AskedForm,
 }
 
 /// What is to become of an answer.
@@ -174,16 +174,12 @@ impl Noted {
         let Some((id, left)) = refused else {
             return Verdict::Passes;
         };
-        let mut asked = HeaderMap::new();
-        if let Some(accept) = &self.accept {
-            asked.insert(ACCEPT, accept.clone());
-        }
         let refusal = refusal(id, left);
         let refusal = match self.id {
             Some(id) => refusal.with_id(id),
             None => refusal,
         };
-        Verdict::Refused(refusal.into_response(&asked))
+        Verdict::Refused(refusal.answer_as(&self.form))
     }
 
     /// Says in the log, once for each time, who is held out and why.

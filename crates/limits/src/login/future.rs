@@ -299,8 +299,9 @@ where
                         return Poll::Ready(Ok(response.map(GuardedBody::untouched)));
                     }
                     let (parts, body) = response.into_parts();
+                    let status = Refusal::decided(parts.status, &parts.extensions);
                     let mut guards = this.guards.iter();
-                    let needs = guards.find(|one| one.needs_body(parts.status, &parts.headers));
+                    let needs = guards.find(|one| one.needs_body(status, &parts.headers));
                     let needs = needs.filter(|_| this.verdict.said().is_none());
                     let bound = needs.map_or(0, |_| LoginLayer::MOST_ANSWER);
                     let patience = needs.map_or(Duration::ZERO, |one| one.settings.peek_for);
@@ -332,8 +333,10 @@ where
                     };
                     let path = std::mem::take(this.path);
                     let bytes = body.bytes();
+                    // What a layer within refuses a gRPC client with looks right by its own.
+                    let status = Refusal::decided(parts.status, &parts.extensions);
                     let answer = Answer {
-                        status: parts.status,
+                        status,
                         headers: &parts.headers,
                         body: &bytes,
                         whole: end == End::Whole && !this.trail.is_without_body(),
@@ -345,9 +348,9 @@ where
                     let read = |one: &Guarding| said.unwrap_or_else(|| one.read(&answer));
                     let reads: SmallVec<[Read; 1]> = guards.iter().map(read).collect();
                     for (one, read) in guards.iter().zip(&reads) {
-                        one.note(&path, parts.status, *read);
+                        one.note(&path, status, *read);
                         tracing::debug!(
-                            status = parts.status.as_u16(),
+                            status = status.as_u16(),
                             read_as = %read.outcome,
                             because = read.reason,
                             "login"

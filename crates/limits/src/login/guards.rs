@@ -14,7 +14,7 @@ use super::layer::Settings;
 use super::outcome::{self, Answer, Outcome, Read};
 use super::route::By;
 use super::steps::{claim, claim_if_login, fail, settle, too_many};
-use super::{Attempt, Claim, Denied, LoginGuard, Refused};
+use super::{Attempt, Claim, Denied, LoginGuard, Refused, elsewhere};
 
 /// All of them.
 pub(super) type Guards = Vec<Guarding>;
@@ -37,12 +37,15 @@ pub(super) fn may_be_none(guards: &[Guarding]) -> bool {
     guards.iter().all(|one| one.by == By::End)
 }
 
-/// Who tries, for each of those for which it is a login: others are left.
+/// Who tries, for each of those for which it is a login: others are left. What another site sends is no try.
 pub(super) fn claims(
     guards: &mut Guards,
     parts: &Parts,
     read: Option<Vec<u8>>,
 ) -> Result<SmallVec<[Claim; 1]>, Refusal> {
+    if let Some(refusal) = elsewhere::refusal(parts, read.as_deref()) {
+        return Err(refusal);
+    }
     let mut claims = SmallVec::new();
     let mut wrong = None;
     let mut copies = std::iter::repeat_n(read, guards.len());

@@ -5,6 +5,7 @@ mod body;
 mod claim;
 mod config;
 mod device;
+mod elsewhere;
 mod future;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;

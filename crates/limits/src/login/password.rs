@@ -30,6 +30,18 @@ pub fn sends_a_password(body: &[u8]) -> bool {
     plain.len() < body.len() && has_field(&plain)
 }
 
+/// The same of a form as it is sent. Only what stands between `&` or `;` is the name of a field: what an identity provider
+/// sends in one may by chance look like a name with its `=` once all of it is decoded, as base64 in lines does.
+pub(super) fn form_sends_a_password(form: &[u8]) -> bool {
+    let is_password = |field: &[u8]| {
+        let name = field.split(|byte| *byte == b'=').next().unwrap_or(field);
+        let name = Cow::from(percent_decode(name)).to_ascii_lowercase();
+        let has = |word: &&[u8]| memchr::memmem::find(&name, word).is_some();
+        WORDS.iter().any(has)
+    };
+    has_field(&unescaped(form)) || form.split(|byte| b"&;".contains(byte)).any(is_password)
+}
+
 /// JSON's escapes of ASCII as what they stand for.
 fn unescaped(body: &[u8]) -> Cow<'_, [u8]> {
     let Some(first) = memchr::memmem::find(body, b"\\u") else {

@@ -111,7 +111,7 @@ fn client(parts: &Parts) -> Result<&ClientAddress, Refusal> {
 }
 
 /// A body as an app reads it, and how it came where that is otherwise.
-fn read(parts: &Parts, body: Vec<u8>) -> Result<(Vec<u8>, Option<Vec<u8>>), Refusal> {
+pub(super) fn read(parts: &Parts, body: Vec<u8>) -> Result<(Vec<u8>, Option<Vec<u8>>), Refusal> {
     let as_sent = parts
         .headers
         .contains_key(CONTENT_ENCODING)

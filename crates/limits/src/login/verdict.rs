@@ -3,7 +3,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+#[cfg(feature = "axum")]
+use panoply_core::ToldOnce;
+
 use super::outcome::{Outcome, Read};
+#[cfg(feature = "axum")]
+use crate::original::original;
+
+/// The paths of logins that nobody guards.
+#[cfg(feature = "axum")]
+static TOLD: ToldOnce = ToldOnce::new();
 
 /// Lets a handler within the app say how a login went, where the answer would not tell.
 #[derive(Debug, Clone, Default)]
@@ -35,17 +44,19 @@ impl LoginVerdict {
 impl<T: Send + Sync> axum_core::extract::FromRequestParts<T> for LoginVerdict {
     type Rejection = std::convert::Infallible;
 
-    /// The verdict of this login; elsewhere one that nobody reads, of which the log is told where a request does
-    /// something: that login is not guarded.
+    /// The verdict of this login; elsewhere one that nobody reads, of which the log is told once a path, where a
+    /// request does something: that login is not guarded.
     async fn from_request_parts(
         parts: &mut http::request::Parts,
         _: &T,
     ) -> Result<Self, Self::Rejection> {
         let guarded = parts.extensions.get().cloned();
         let harmless = [http::Method::GET, http::Method::HEAD, http::Method::OPTIONS];
-        if guarded.is_none() && !harmless.contains(&parts.method) {
+        // As the client wrote it, which is what a route is best given, and once: anybody may ask for it.
+        let path = original(&parts.extensions, &parts.uri).path();
+        if guarded.is_none() && !harmless.contains(&parts.method) && TOLD.is_first(path) {
             tracing::warn!(
-                path = parts.uri.path(),
+                path,
                 "a login that nobody guards: no suit or `LoginLayer` stands around it, or none that has its \
                  path (`LoginConfig::route`)"
             );
@@ -82,10 +93,23 @@ mod tests {
         assert_eq!(told("POST", true), "");
         assert_eq!(told("GET", false), "");
         let unguarded = told("POST", false);
+        assert_eq!(told("PUT", false), "", "once a path");
         assert!(unguarded.contains("nobody guards"), "{unguarded}");
         assert!(
             unguarded.contains("/enter") && !unguarded.contains("secret"),
             "{unguarded}"
         );
+    }
+
+    #[test]
+    fn a_path_is_told_of_as_the_client_wrote_it() {
+        let told = said(|| {
+            let (mut parts, ()) = http::Request::post("/in").body(()).unwrap().into_parts();
+            let whole = axum::extract::OriginalUri("/shop/in".parse().unwrap());
+            parts.extensions.insert(whole);
+            let found = LoginVerdict::from_request_parts(&mut parts, &());
+            drop(futures_executor::block_on(found).unwrap());
+        });
+        assert!(told.contains("/shop/in"), "{told}");
     }
 }

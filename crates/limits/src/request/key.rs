@@ -1,10 +1,11 @@
 //! The key under which a request is counted.
 
-use std::net::IpAddr;
+use std::borrow::Cow;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use http::{Method, Request};
-use panoply_core::{ClientAddress, CounterKey, Rule};
+use http::{Extensions, Method, Request};
+use panoply_core::{ClientAddress, Connection, CounterKey, Rule, Scheme};
 use smallvec::SmallVec;
 
 use super::layer::{Key, Limit, LimitLayer, LimitedUser};
@@ -60,8 +61,8 @@ pub(super) fn key<B>(
 }
 
 fn of_client<B>(layer: &LimitLayer, request: &Request<B>) -> Part {
-    let client = request.extensions().get().map(ClientAddress::network);
-    match client {
+    let client = client(request.extensions());
+    match client.map(|client| client.network()) {
         Some(IpAddr::V4(client)) => Part::new(b'c', &client.octets()),
         Some(IpAddr::V6(client)) => Part::new(b'c', &client.octets()),
         None => {
@@ -69,6 +70,30 @@ fn of_client<B>(layer: &LimitLayer, request: &Request<B>) -> Part {
             Part::new(b'c', b"")
         }
     }
+}
+
+/// Who the client layer has found, or, where none stands before, the peer, whose word on others nobody takes.
+pub(super) fn client(extensions: &Extensions) -> Option<Cow<'_, ClientAddress>> {
+    if let Some(found) = extensions.get() {
+        return Some(Cow::Borrowed(found));
+    }
+    let peer = peer(extensions)?;
+    Some(Cow::Owned(ClientAddress::direct(peer, Scheme::Http)))
+}
+
+fn peer(extensions: &Extensions) -> Option<SocketAddr> {
+    if let Some(connection) = extensions.get::<Connection>() {
+        return Some(connection.peer);
+    }
+    #[cfg(feature = "axum")]
+    {
+        use axum::extract::connect_info::{ConnectInfo, MockConnectInfo};
+        let served = || extensions.get().map(|ConnectInfo(peer)| *peer);
+        let mocked = || extensions.get().map(|MockConnectInfo(peer)| *peer);
+        served().or_else(mocked)
+    }
+    #[cfg(not(feature = "axum"))]
+    None
 }
 
 /// What tells a limit without a name from others without one: FNV-1a, the same on every node.

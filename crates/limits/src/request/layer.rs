@@ -8,8 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use panoply_core::{
-    Action, ClientAddress, CounterKey, CounterKeys, CounterStore, Decision, HostNames, Networks,
-    Op, PathIndex, Refusal, Rule, StoreError, Subject,
+    Action, CounterKey, CounterKeys, CounterStore, Decision, HostNames, Networks, Op, PathIndex,
+    Refusal, Rule, StoreError, Subject,
 };
 use smallvec::SmallVec;
 use tower_layer::Layer;
@@ -18,6 +18,7 @@ use tower_service::Service;
 use super::config::{Algorithm, LimitConfig, ShowHeaders};
 use super::future::LimitFuture;
 use super::headers::Standing;
+use super::key::client;
 use super::place::have;
 use crate::Error;
 use crate::outage::Outage;
@@ -48,6 +49,10 @@ impl LimitedUser {
 /// When the store is away, requests go on uncounted: a limit of requests protects the app from too
 /// much, which an outage of its own must not do worse. Insure the store with
 /// [`Insured`](crate::Insured) to keep a limit.
+///
+/// A client is whom the client layer has found. Where none stands around it is the peer, of a
+/// [`Connection`](panoply_core::Connection) or, with the feature `axum`, of `ConnectInfo`: behind a proxy all clients are
+/// that one then.
 #[derive(Debug, Clone)]
 pub struct LimitLayer(Arc<Inner>);
 
@@ -302,7 +307,7 @@ impl Limit {
 
     /// Whether it does not hold for whom the request is from.
     fn spares<B>(&self, request: &Request<B>) -> bool {
-        let from = || request.extensions().get().map(ClientAddress::ip);
+        let from = || Some(client(request.extensions())?.ip());
         !self.exempt.is_empty() && from().is_some_and(|client| self.exempt.contains(client))
     }
 
@@ -361,7 +366,7 @@ where
         if asked.is_empty() {
             return LimitFuture::passed(self.inner.call(request), Standing::default());
         }
-        let client = request.extensions().get::<ClientAddress>();
+        let client = client(request.extensions());
         let subject = client.map_or(Subject::Hidden, |client| Subject::Client(client.network()));
         if let Some(decided) = self.layer.decide_now(&asked, subject) {
             return match self.layer.verdict(&asked, decided, &request) {

@@ -25,7 +25,7 @@ pub struct Exchange {
     pub user_agent: Option<HeaderValue>,
     /// The version of HTTP the client speaks.
     pub version: Version,
-    /// The answer's status; 499, as nginx has it, where the client did not wait for one, and 500 where the
+    /// The answer's status, of a refusal the one that was decided, which a gRPC client is told otherwise; 499, as nginx has it, where the client did not wait for one, and 500 where the
     /// service panicked or failed in place of one.
     pub status: StatusCode,
     /// Bytes of the answer's body that were sent.

@@ -138,7 +138,7 @@ where
         };
         let record = this.record.take().map(|mut record| {
             record.exchange.first_byte = record.elapsed();
-            record.exchange.status = response.status();
+            record.exchange.status = Refusal::decided(response.status(), response.extensions());
             record.exchange.app = response.extensions().get().copied();
             let refusal = response.extensions().get::<Refusal>();
             record.exchange.rule = refusal.map(Refusal::rule);

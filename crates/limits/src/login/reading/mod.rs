@@ -10,6 +10,7 @@ mod multipart;
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 
@@ -96,6 +97,12 @@ pub(super) fn names(
         return Err(Unreadable::TooMany);
     }
     Ok(names)
+}
+
+/// Whether a body is text of which the letters that matter stand as they are, and not in UTF-16 or EBCDIC.
+pub(super) fn is_plain(headers: &HeaderMap, body: &[u8]) -> bool {
+    let is_wide = WIDE_MARKS.iter().any(|mark| body.starts_with(mark));
+    !is_wide && Kind::of(headers).is_ok_and(|kind| kind.charset.check(body).is_ok())
 }
 
 /// Makes sure that a text has no more fields than are looked at, if it is a form, whose fields semicolons may part too.
