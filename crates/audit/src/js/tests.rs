@@ -9,6 +9,7 @@ use crate::report::Report;
 
 mod express;
 mod language;
+mod lost;
 mod robust;
 mod rules;
 mod untold;

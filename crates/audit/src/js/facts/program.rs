@@ -86,6 +86,9 @@ pub(crate) enum EventKind {
     Escape(Rc<str>),
 }
 
+/// The name of an escape into a property of something that is not known.
+pub(crate) const LOST: &str = "=";
+
 /// `use`, or a route.
 #[derive(Debug, Clone)]
 pub(crate) struct Use {

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 use crate::js::facts::{
-    Cond, Event, EventKind, Kind, Loc, Matches, Program, Route, Stack, StackId, StackKind, Val,
-    Value,
+    Cond, Event, EventKind, Kind, LOST, Loc, Matches, Program, Route, Stack, StackId,
+    StackKind, Val, Value,
 };
 
 /// More layers than any app has; mounts that multiply stop there.
@@ -30,6 +30,8 @@ pub(super) struct App {
     pub(super) listens: Vec<(Loc, bool)>,
     /// Whether something unknown may have told it more.
     pub(super) escapes: bool,
+    /// Whether it is kept in something that is not known, so that most of it is told there.
+    pub(super) is_lost: bool,
 }
 
 /// A handler under a path.
@@ -85,6 +87,7 @@ impl App {
             settings: Vec::new(),
             listens: Vec::new(),
             escapes: false,
+            is_lost: false,
         }
     }
 
@@ -129,7 +132,10 @@ pub(super) fn apps(program: &Program) -> Vec<App> {
                 EventKind::Listen { secure } if event.cond.in_production() => {
                     app.listens.push((event.at, *secure));
                 }
-                EventKind::Escape(name) => app.escapes |= !is_harmless(name),
+                EventKind::Escape(name) => {
+                    app.is_lost |= &**name == LOST;
+                    app.escapes |= !is_harmless(name);
+                }
                 _ => {}
             }
         }
