@@ -8,6 +8,7 @@ use crate::project::Project;
 use crate::report::Report;
 
 mod express;
+mod headers;
 mod language;
 mod lost;
 mod robust;

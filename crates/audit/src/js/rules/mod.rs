@@ -1,6 +1,7 @@
 //! The rules, over what the interpreter saw.
 
 mod auth;
+mod by_hand;
 mod chain;
 mod cookie;
 mod errors;
