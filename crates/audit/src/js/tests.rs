@@ -11,6 +11,7 @@ mod express;
 mod headers;
 mod language;
 mod lost;
+mod redirects;
 mod robust;
 mod rules;
 mod untold;
