@@ -1,3 +1,4 @@
+mod cookies;
 mod values;
 
 use std::fs;
