@@ -14,6 +14,7 @@ mod lost;
 mod redirects;
 mod robust;
 mod rules;
+mod settings;
 mod untold;
 
 /// A report on a project of these files.

@@ -8,6 +8,7 @@ mod errors;
 mod fingerprint;
 mod headers;
 mod helmet;
+mod keys;
 mod limiter;
 mod lost;
 mod options;
@@ -16,6 +17,7 @@ mod proxy;
 mod redirect;
 mod secrets;
 mod session;
+mod set_cookie;
 mod tls;
 mod untold;
 
@@ -86,6 +88,7 @@ pub(crate) fn apply(
     rules.sessions();
     rules.cookies();
     rules.secrets();
+    rules.keys();
     rules.proxies();
     rules.logins();
     rules.redirects();
