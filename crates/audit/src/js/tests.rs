@@ -8,9 +8,13 @@ use crate::project::Project;
 use crate::report::Report;
 
 mod express;
+mod headers;
 mod language;
+mod lost;
+mod redirects;
 mod robust;
 mod rules;
+mod settings;
 mod untold;
 
 /// A report on a project of these files.

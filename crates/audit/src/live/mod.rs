@@ -11,6 +11,7 @@ mod options;
 pub(crate) mod page;
 mod scene;
 mod target;
+pub(crate) mod values;
 mod visit;
 
 pub use options::{LiveOptions, LoginProbe, Progress};

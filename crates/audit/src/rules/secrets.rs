@@ -6,7 +6,7 @@ pub(crate) static HARDCODED: Rule = Rule {
     id: "secrets/hardcoded",
     severity: Severity::High,
     title: "a secret stands in the source",
-    why: "Whoever has seen the repository can sign sessions and tokens of any user.",
+    why: "Whoever has seen the repository can sign sessions and tokens of any user, or use what a key or password opens.",
     help: "Take it from the environment, without a default, and change it now that it was written down.",
     article: Article::Cookies,
     seen: Seen::Static,

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use syn::Expr;
+use syn::{Expr, ExprCall, ExprMethodCall, Item, UseTree};
 
 use super::chain::{self, Chain};
 use super::code::{Code, Function, inner, is_false, place, string};
@@ -11,6 +11,24 @@ use crate::finding::{Confidence, Finding, Place};
 use crate::report::Report;
 use crate::rule::{Rule, Severity};
 use crate::rules::cookie::{NO_HTTP_ONLY, NO_SAME_SITE, NO_SECURE};
+
+/// Crates whose `Cookie` is sent to clients.
+const CRATES: [&str; 6] = [
+    "actix_web",
+    "axum_extra",
+    "cookie",
+    "panoply",
+    "panoply_cookies",
+    "tower_cookies",
+];
+/// Methods that take a cookie away from the client.
+const REMOVES: [&str; 5] = [
+    "add_removal_cookie",
+    "del_cookie",
+    "remove",
+    "remove_cookie",
+    "force_remove",
+];
 
 pub(super) fn check(code: &Code<'_>, report: &mut Report) {
     for function in &code.functions {
@@ -29,11 +47,91 @@ pub(super) fn check(code: &Code<'_>, report: &mut Report) {
             let new = chain
                 .begins("Cookie", "build")
                 .or_else(|| chain.begins("Cookie", "new"));
-            if let Some(name) = new.and_then(|new| new.args.first()) {
+            let new = new.filter(|new| is_of_cookies(function, new));
+            let Some(name) = new.and_then(|new| new.args.first()) else {
+                continue;
+            };
+            if !is_removed(code, function, chain, &chains) {
                 of_cookie(code, function, chain, &set, name, report);
             }
         }
     }
+}
+
+/// Whether `Cookie` is one that is sent, and no type of the app's own that is called so.
+fn is_of_cookies(function: &Function<'_>, new: &ExprCall) -> bool {
+    let Expr::Path(path) = inner(&new.func) else {
+        return false;
+    };
+    let mut segments = path
+        .path
+        .segments
+        .iter()
+        .map(|segment| segment.ident.to_string());
+    let from = match path.path.segments.len() {
+        0..=2 => imported(&function.file.ast.items),
+        _ => segments.next(),
+    };
+    // What comes along with `*` may be it.
+    from.is_none_or(|from| CRATES.contains(&&*from))
+}
+
+/// The crate, or `crate` and its like, that a file has its `Cookie` from.
+fn imported(items: &[Item]) -> Option<String> {
+    items.iter().find_map(|item| match item {
+        Item::Struct(of) if of.ident == "Cookie" => Some("self".to_owned()),
+        Item::Use(of) => {
+            let UseTree::Path(first) = &of.tree else {
+                return None;
+            };
+            brings(&first.tree).then(|| first.ident.to_string())
+        }
+        _ => None,
+    })
+}
+
+fn brings(tree: &UseTree) -> bool {
+    match tree {
+        UseTree::Path(of) => brings(&of.tree),
+        UseTree::Name(of) => of.ident == "Cookie",
+        UseTree::Rename(of) => of.rename == "Cookie",
+        UseTree::Group(of) => of.items.iter().any(brings),
+        UseTree::Glob(_) => false,
+    }
+}
+
+/// Whether this very cookie is taken away from the client, by itself or by what it is given to.
+fn is_removed<'a>(
+    code: &Code<'a>,
+    function: &Function<'a>,
+    cookie: &Chain<'a>,
+    chains: &[Chain<'a>],
+) -> bool {
+    let is_it = |expr: &'a Expr| {
+        let from = Chain::of(chain::resolved(code, function, expr)).root;
+        std::ptr::eq(from, cookie.root)
+    };
+    let ends = |call: &&ExprMethodCall| {
+        let is_zero = || {
+            call.args.first().is_some_and(|age| {
+                let text = quote(age);
+                text.contains("ZERO") || text.contains("(0)")
+            })
+        };
+        match call.method.to_string().as_str() {
+            "removal" | "make_removal" => true,
+            "max_age" | "set_max_age" => is_zero(),
+            _ => false,
+        }
+    };
+    cookie.calls.iter().any(ends)
+        || chains.iter().any(|other| {
+            let by_itself = other.calls.iter().any(ends) && is_it(other.root);
+            let given = |call: &&'a ExprMethodCall| {
+                REMOVES.iter().any(|name| call.method == name) && call.args.iter().any(is_it)
+            };
+            by_itself || other.calls.iter().any(given)
+        })
 }
 
 fn of_cookie<'a>(
@@ -44,18 +142,6 @@ fn of_cookie<'a>(
     name: &'a Expr,
     report: &mut Report,
 ) {
-    let removes = ["removal", "make_removal", "remove", "del_cookie"]
-        .iter()
-        .any(|name| set.contains(*name));
-    let is_zero = ["max_age", "set_max_age"].iter().any(|method| {
-        chain.argument(method).is_some_and(|age| {
-            let text = quote(age);
-            text.contains("ZERO") || text.contains("(0)")
-        })
-    });
-    if removes || is_zero {
-        return;
-    }
     // `("name", "value")`, or the name alone.
     let name = match inner(name) {
         Expr::Tuple(pair) => pair.elems.first().unwrap_or(name),

@@ -41,14 +41,7 @@ pub(super) fn services(project: &Project) -> Vec<Service> {
     let services = manifests
         .filter(|path| !is_sample(path))
         .filter_map(|path| {
-            let table: toml::Table = project.read(path)?.text().parse().ok()?;
-            table.get("package")?;
-            // `axum.workspace = true` asks for it as well as a version does.
-            let mut dependencies = BTreeSet::new();
-            for (name, wanted) in table.get("dependencies")?.as_table()? {
-                let real = wanted.get("package").and_then(toml::Value::as_str);
-                dependencies.insert(real.unwrap_or(name).to_owned());
-            }
+            let dependencies = dependencies(project, path)?;
             let dir = parent(path).to_owned();
             SIGNS
                 .iter()
@@ -56,6 +49,19 @@ pub(super) fn services(project: &Project) -> Vec<Service> {
                 .then_some(Service { dir, dependencies })
         });
     services.collect()
+}
+
+/// What the package of a `Cargo.toml` asks for.
+pub(super) fn dependencies(project: &Project, path: &str) -> Option<BTreeSet<String>> {
+    let table: toml::Table = project.read(path)?.text().parse().ok()?;
+    table.get("package")?;
+    // `axum.workspace = true` asks for it as well as a version does.
+    let mut dependencies = BTreeSet::new();
+    for (name, wanted) in table.get("dependencies")?.as_table()? {
+        let real = wanted.get("package").and_then(toml::Value::as_str);
+        dependencies.insert(real.unwrap_or(name).to_owned());
+    }
+    Some(dependencies)
 }
 
 /// A file of a service.
@@ -137,7 +143,8 @@ impl Files {
     }
 }
 
-fn is_program(project: &Project, dir: &str) -> bool {
+/// Whether a crate can be started.
+pub(super) fn is_program(project: &Project, dir: &str) -> bool {
     let bin = join(dir, "src/bin/");
     project.has(&join(dir, "src/main.rs")) || project.paths().any(|path| path.starts_with(&bin))
 }

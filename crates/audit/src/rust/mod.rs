@@ -8,6 +8,7 @@ mod eval;
 mod headers;
 mod layer;
 mod limits;
+mod others;
 mod redirect;
 mod route;
 mod router;
@@ -29,6 +30,7 @@ const STACK: usize = 64 << 20;
 /// Adds what is found.
 pub(crate) fn check(project: &Project, options: &Options, report: &mut Report) {
     let services = crates::services(project);
+    others::check(project, !services.is_empty(), report);
     if services.is_empty() {
         return;
     }

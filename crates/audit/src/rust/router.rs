@@ -2,7 +2,10 @@
 
 use std::collections::HashSet;
 
-use super::code::Code;
+use syn::Expr;
+
+use super::chain::{self, Chain};
+use super::code::{Code, Function, inner, last};
 use super::eval::{Eval, Known};
 use super::layer::Layer;
 use crate::source::Location;
@@ -46,7 +49,11 @@ pub(super) fn all(code: &Code<'_>, own: &[String]) -> Vec<Router> {
         served.append(&mut eval.served);
         returned.extend(tail.map(|router| (at, router)));
     }
-    returned.retain(|(at, _)| !known.called.contains(at));
+    let nested = nested(code);
+    returned.retain(|(at, _)| {
+        let name = code.functions.get(*at).map(Function::name);
+        !known.called.contains(at) && !name.is_some_and(|name| nested.contains(&name))
+    });
     // Whoever takes it from there may put anything around it.
     served.extend(returned.into_iter().map(|(at, mut router)| {
         let function = code.functions.get(at);
@@ -65,6 +72,29 @@ pub(super) fn all(code: &Code<'_>, own: &[String]) -> Vec<Router> {
         seen.insert((key, routes))
     });
     served
+}
+
+/// Functions whose routers are put into others, by name: which of several it is nobody has to know.
+fn nested(code: &Code<'_>) -> HashSet<String> {
+    let mut names = HashSet::new();
+    for function in &code.functions {
+        let chains = chain::all(function).into_iter();
+        for call in chains.flat_map(|chain| chain.calls) {
+            let nests = ["nest", "merge", "nest_service", "nest_api_service"];
+            if !nests.iter().any(|name| call.method == name) {
+                continue;
+            }
+            let given = call.args.last().map(|given| Chain::of(given).root);
+            if let Some(Expr::Call(given)) = given
+                && let Expr::Path(path) = inner(&given.func)
+            {
+                names.extend(last(&path.path));
+            }
+        }
+    }
+    // Of `Router::new()` it says nothing.
+    names.retain(|name| !matches!(name.as_str(), "new" | "default" | "from"));
+    names
 }
 
 impl Router {

@@ -1,3 +1,4 @@
+mod cookies;
 mod values;
 
 use std::fs;
@@ -328,17 +329,6 @@ fn what_is_not_rust_is_said_and_the_rest_goes_on() {
             .iter()
             .any(|entry| entry.reason.contains("nested deeper"))
     );
-    let other = look(
-        &[
-            (
-                "Cargo.toml",
-                "[package]\nname = \"x\"\n[dependencies]\nserde = \"1\"",
-            ),
-            ("src/main.rs", "fn ("),
-        ],
-        &Options::new(),
-    );
-    assert!(other.not_checked.is_empty());
 }
 
 /// The suit of the one is enough; the other is a route that has moved out of an app, without the
@@ -356,4 +346,42 @@ fn our_own_examples_are_told_rightly() {
         .collect();
     rules.sort_unstable();
     assert_eq!(rules, ["auth/no-rate-limit", "headers/helmet-missing"]);
+}
+
+#[test]
+fn what_is_no_service_on_axum_or_actix_is_said_not_to_be_read() {
+    let said = |files: &[(&str, &str)]| {
+        let mut all = look(files, &Options::new()).not_checked;
+        all.retain(|entry| entry.rule.id == "redirect/open");
+        let all = all.into_iter().map(|entry| entry.reason);
+        all.collect::<Vec<_>>()
+    };
+    let manifest = |dependency: &str| {
+        format!("[package]\nname = \"shop\"\n[dependencies]\n{dependency} = \"1\"\n")
+    };
+    let main = ("src/main.rs", "fn main() {}");
+    let of = |name: &str| {
+        format!(
+            "`Cargo.toml` asks for {name}; of services in Rust, those on axum and actix-web are read"
+        )
+    };
+    for other in ["rocket", "warp", "poem", "hyper"] {
+        let toml = manifest(other);
+        assert_eq!(said(&[("Cargo.toml", &toml), main]), [of(other)]);
+    }
+    // With a sign of a service, but none that is read.
+    let toml = "[package]\nname = \"shop\"\n[dependencies]\nwarp = \"1\"\ntower-http = \"1\"\n";
+    assert_eq!(said(&[("Cargo.toml", toml), main]), [of("warp")]);
+    let bare = manifest("serde");
+    let nothing = "no service on axum or actix-web is there; in Rust, only such are read";
+    assert_eq!(said(&[("Cargo.toml", &bare), main]), [nothing]);
+    let none = [""; 0];
+    // A part of an app in JavaScript; a client; one that is read.
+    assert_eq!(
+        said(&[("native/Cargo.toml", &bare), ("package.json", "{}")]),
+        none
+    );
+    let client = manifest("hyper");
+    let shop = [("Cargo.toml", AXUM), main, ("client/Cargo.toml", &client)];
+    assert_eq!(said(&shop), none);
 }

@@ -65,7 +65,13 @@ impl Cond {
         self.worlds == EVERYWHERE && self.tests.is_none()
     }
 
-    fn tests(&self) -> &[(u32, bool)] {
+    /// Whether tests may have been left out of it.
+    pub(crate) fn is_full(&self) -> bool {
+        self.tests().len() >= MAX_TESTS
+    }
+
+    /// Unknown tests, and how they came out.
+    pub(crate) fn tests(&self) -> &[(u32, bool)] {
         self.tests.as_deref().unwrap_or_default()
     }
 

@@ -29,6 +29,8 @@ pub(crate) struct Program {
     pub(crate) stacks: Vec<Stack>,
     pub(crate) handlers: Vec<Handler>,
     pub(crate) checks: Vec<Check>,
+    /// Tests of several parts, each with those of its parts.
+    pub(crate) compound: Vec<(u32, Vec<u32>)>,
     /// What was written into a part of the request or of the response: `session.user`.
     pub(crate) writes: Vec<Write>,
     /// All packages that are asked for, and where first.
@@ -85,6 +87,9 @@ pub(crate) enum EventKind {
     /// It was given to something that is not known, which may tell it more.
     Escape(Rc<str>),
 }
+
+/// The name of an escape into a property of something that is not known.
+pub(crate) const LOST: &str = "=";
 
 /// `use`, or a route.
 #[derive(Debug, Clone)]
@@ -163,6 +168,8 @@ pub(crate) struct Check {
     pub(crate) of: Rc<str>,
     pub(crate) kind: CheckKind,
     pub(crate) within: Option<HandlerId>,
+    /// The test that it is all of, if that is known, and how that comes out where the comparison holds.
+    pub(crate) test: Option<(u32, Option<bool>)>,
 }
 
 /// How something was compared.
@@ -214,6 +221,18 @@ impl Program {
     /// All apps and routers.
     pub(crate) fn stack_ids(&self) -> impl Iterator<Item = (StackId, &Stack)> {
         (0_u32..).map(StackId).zip(&self.stacks)
+    }
+
+    /// How a test comes out under a condition: one way, either (`None` inside), or the condition does not say.
+    pub(crate) fn outcome(&self, test: u32, cond: &Cond) -> Option<Option<bool>> {
+        if let Some((_, holds)) = cond.tests().iter().find(|(have, _)| *have == test) {
+            return Some(Some(*holds));
+        }
+        let of = |have: u32| self.compound.iter().find(|(whole, _)| *whole == have);
+        let mut tests = cond.tests().iter();
+        let in_one =
+            tests.any(|(have, _)| of(*have).is_some_and(|(_, parts)| parts.contains(&test)));
+        (in_one || cond.is_full()).then_some(None)
     }
 
     /// The bytes of a file.

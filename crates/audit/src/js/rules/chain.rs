@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 use crate::js::facts::{
-    Cond, Event, EventKind, Kind, Loc, Matches, Program, Route, Stack, StackId, StackKind, Val,
-    Value,
+    Cond, Event, EventKind, Kind, LOST, Loc, Matches, Obj, Program, Route, Stack, StackId,
+    StackKind, Val, Value,
 };
 
 /// More layers than any app has; mounts that multiply stop there.
@@ -30,6 +30,8 @@ pub(super) struct App {
     pub(super) listens: Vec<(Loc, bool)>,
     /// Whether something unknown may have told it more.
     pub(super) escapes: bool,
+    /// Whether it is kept in something that is not known, so that most of it is told there.
+    pub(super) is_lost: bool,
 }
 
 /// A handler under a path.
@@ -85,6 +87,7 @@ impl App {
             settings: Vec::new(),
             listens: Vec::new(),
             escapes: false,
+            is_lost: false,
         }
     }
 
@@ -120,6 +123,7 @@ pub(super) fn apps(program: &Program) -> Vec<App> {
     let app = |(id, stack): (StackId, &Stack)| {
         let mut app = App::new(program, id, stack);
         app.is_mounted = mounted.contains(&id);
+        app.settings = written(program, id);
         for event in &stack.events {
             match &event.kind {
                 EventKind::Set(name, val) => {
@@ -129,7 +133,10 @@ pub(super) fn apps(program: &Program) -> Vec<App> {
                 EventKind::Listen { secure } if event.cond.in_production() => {
                     app.listens.push((event.at, *secure));
                 }
-                EventKind::Escape(name) => app.escapes |= !is_harmless(name),
+                EventKind::Escape(name) => {
+                    app.is_lost |= &**name == LOST;
+                    app.escapes |= !is_harmless(name);
+                }
                 _ => {}
             }
         }
@@ -157,6 +164,18 @@ pub(super) fn apps(program: &Program) -> Vec<App> {
         app.escapes |= places.iter().filter(|at| **at == app.at).count() > 1;
     }
     apps
+}
+
+/// `app.settings['trust proxy'] = true`: what stands there without `set`, in front of what is set.
+fn written(program: &Program, id: StackId) -> Vec<(Rc<str>, Val, Cond, Loc)> {
+    let is_it = |obj: &&Obj| matches!(obj.kind, Kind::Stack(have) if have == id);
+    let stacks = program.heap.iter().filter(is_it);
+    let settings = stacks.filter_map(|obj| program.obj(obj.prop("settings")?.val.object()?));
+    let props = settings.flat_map(|obj| &obj.props);
+    let props = props.filter(|(name, _)| &**name != "env");
+    props
+        .map(|(name, prop)| (name.clone(), prop.val.clone(), Cond::ALWAYS, prop.at))
+        .collect()
 }
 
 /// Routers that are mounted nowhere, each by itself.

@@ -63,6 +63,7 @@ impl Rules<'_> {
         for cookie in self.all_cookies() {
             self.cookie(&cookie, &mut found);
         }
+        self.written_cookies(&mut found);
         self.report.findings.extend(found);
     }
 
@@ -276,7 +277,7 @@ impl Rules<'_> {
 }
 
 /// Whether a cookie of this name lets its holder in.
-fn is_credential(name: &str) -> bool {
+pub(super) fn is_credential(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     if is_for_script(&name) {
         return false;
@@ -306,7 +307,7 @@ fn is_credential(name: &str) -> bool {
 }
 
 /// Whether page script has to read a cookie of this name.
-fn is_for_script(name: &str) -> bool {
+pub(super) fn is_for_script(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     name.contains("csrf") || name.contains("xsrf")
 }

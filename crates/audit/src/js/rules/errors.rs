@@ -3,7 +3,7 @@
 use super::chain::{App, Layer, made_by};
 use super::{Rules, is_unknown};
 use crate::finding::{Confidence, Finding};
-use crate::js::facts::{Call, Callee, Kind, Part, Val, Value};
+use crate::js::facts::{Call, Callee, Kind, Matches, Part, Val, Value};
 use crate::rules::errors::{DEFAULT_404, DEFAULT_HANDLER, DEV_HANDLER};
 
 impl Rules<'_> {
@@ -167,26 +167,46 @@ impl Rules<'_> {
     /// `app.use(errorhandler())` in production.
     fn errorhandler_package(&self, found: &mut Vec<Finding>) {
         for app in &self.apps {
-            for (_, layer) in app.in_production() {
+            for (number, layer) in app.in_production() {
                 if made_by(self.program, &layer.handler) != Some("errorhandler") {
                     continue;
                 }
                 // Behind an early return is where an app runs that has started; behind another test is a guard.
                 let always = layer.cond.covers(&app.born);
                 let mut aside = self.program.aside.iter();
-                if always || aside.any(|(_, goes_on)| layer.cond.covers(goes_on)) {
-                    let sure = if always {
-                        Confidence::Certain
-                    } else {
-                        Confidence::Likely
-                    };
-                    let message =
-                        "`errorhandler` sends stack traces to clients, and runs in production";
-                    let finding = self.finding(&DEV_HANDLER, layer.at, message);
-                    found.extend(finding.map(|finding| finding.confidence(sure)));
+                if !always && !aside.any(|(_, goes_on)| layer.cond.covers(goes_on)) {
+                    continue;
                 }
+                let Some(fails) = self.before(app, number, layer) else {
+                    continue;
+                };
+                let sure = if always {
+                    Confidence::Certain
+                } else {
+                    Confidence::Likely
+                };
+                let message =
+                    "`errorhandler` sends stack traces to clients, and runs in production";
+                let finding = self.finding(&DEV_HANDLER, layer.at, message);
+                found.extend(finding.map(|finding| finding.confidence(sure.min(fails))));
             }
         }
+    }
+
+    /// How sure it is that something in front of an error handler fails, which is all that reaches it.
+    fn before(&self, app: &App, number: usize, handler: &Layer) -> Option<Confidence> {
+        let before = app.in_production().filter(|(at, layer)| {
+            let meets = layer.path.leads_to(&handler.path) != Matches::No
+                || handler.path.leads_to(&layer.path) != Matches::No;
+            *at < number && meets && !self.is_error_handler(layer)
+        });
+        let layers: Vec<&Layer> = before.map(|(_, layer)| layer).collect();
+        let answers = |layer: &&Layer| layer.method.is_some() || self.answers(layer);
+        if layers.iter().any(answers) {
+            return Some(Confidence::Certain);
+        }
+        // A body that is no JSON is an error as well.
+        (!layers.is_empty()).then_some(Confidence::Likely)
     }
 
     /// `res.send(err.stack)` and its like.

@@ -37,6 +37,7 @@ impl Rules<'_> {
             }
         }
         self.weakened_apart(app, found);
+        self.weakened_by_hand(app, &helmets, found);
         let is_nest = app.kind == StackKind::Nest;
         if is_nest && helmets.is_empty() && pieces.is_empty() && self.imports_helmet() {
             // A module of it may apply what is not used here; `nest` says so.
@@ -47,7 +48,9 @@ impl Rules<'_> {
             || app
                 .in_production()
                 .any(|(_, layer)| is_unknown(&layer.handler));
-        let sure = if unknown {
+        let sure = if helmets.is_empty() && self.may_set_headers(app) {
+            Confidence::Possible
+        } else if unknown {
             Confidence::Likely
         } else {
             Confidence::Certain
@@ -65,6 +68,27 @@ impl Rules<'_> {
             self.weakened(&helmet.options, &set, layer.cond.is_certain(), found);
         }
         self.order(app, &helmets, found);
+    }
+
+    /// Whether an app may get its headers from what is not followed: a Helmet that no app is seen to use, or
+    /// a package's function that is called as if it set them.
+    fn may_set_headers(&self, app: &App) -> bool {
+        let uses_helmet = |app: &App| {
+            let mut layers = app.in_production();
+            layers.any(|(_, layer)| !matches!(self.sets(layer), Sets::Nothing))
+        };
+        if self.imports_helmet() && !self.apps.iter().any(uses_helmet) {
+            return true;
+        }
+        let mut layers = app.in_production();
+        layers.any(|(_, layer)| {
+            let name = made_by(self.program, &layer.handler).map(str::to_ascii_lowercase);
+            let words = ["secur", "header", "helmet"];
+            let named = |name: String| words.iter().any(|word| name.contains(word));
+            layer.method.is_none()
+                && name.is_some_and(named)
+                && matches!(self.sets(layer), Sets::Nothing)
+        })
     }
 
     fn without_helmet(

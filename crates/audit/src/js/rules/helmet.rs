@@ -161,21 +161,24 @@ impl Rules<'_> {
         let calls = self.calls_in(handler).iter().copied();
         for call in calls.filter(|call| call.cond.in_production()) {
             match &call.callee {
-                Callee::Response(name)
-                    if matches!(
-                        &**name,
-                        "set" | "setHeader" | "header" | "append" | "removeHeader"
-                    ) =>
-                {
-                    set.extend(self.header_names(&call.args));
+                Callee::Response(name) if is_setting(name) => {
+                    let headers = self.headers_set(&call.args);
+                    set.extend(headers.into_iter().map(|(header, ..)| header));
                 }
-                Callee::External(path) if &**path == "helmet" => {
-                    let options = first_or_nothing(&call.args, call.at);
-                    return Sets::Helmet(Helmet { options });
+                // Of the others, that it is not there is what is wanted.
+                Callee::Response(name) if &**name == "removeHeader" => {
+                    let headers = self.headers_set(&call.args);
+                    let headers = headers.into_iter().map(|(header, ..)| header);
+                    set.extend(headers.filter(|header| *header == Header::PoweredBy));
                 }
                 Callee::External(path) => {
-                    if let Some(Sets::Some(more)) = self.of_package(path, Some(call), call.at) {
-                        set.extend(more);
+                    // `helmet()(req, res, next)`: the options stand where the middleware is made.
+                    let made = call.this.as_ref().filter(|_| path.ends_with("()"));
+                    let made = made.and_then(|made| self.program.as_call(made));
+                    match self.of_package(path, made.or(Some(call)), call.at) {
+                        Some(Sets::Some(more)) => set.extend(more),
+                        Some(sets @ Sets::Helmet(_)) => return sets,
+                        _ => {}
                     }
                 }
                 _ => {}
@@ -191,17 +194,27 @@ impl Rules<'_> {
     }
 
     /// `set('Name', value)`, and `set({ Name: value })`.
-    fn header_names(&self, args: &[Val]) -> Vec<Header> {
+    pub(super) fn headers_set(&self, args: &[Val]) -> Vec<(Header, Option<Val>, Loc)> {
         let Some(first) = args.first() else {
             return Vec::new();
         };
         if let Some(name) = first.text() {
-            return Header::by_name(name).into_iter().collect();
+            let header = Header::by_name(name);
+            return { header.into_iter() }
+                .map(|header| (header, args.get(1).cloned(), first.at))
+                .collect();
         }
         let props = first.object().and_then(|id| self.program.obj(id));
         let props = props.into_iter().flat_map(|obj| &obj.props);
         props
-            .filter_map(|(name, _)| Header::by_name(name))
+            .filter_map(|(name, prop)| {
+                Some((Header::by_name(name)?, Some(prop.val.clone()), prop.at))
+            })
             .collect()
     }
+}
+
+/// Whether a method of the response sets headers.
+pub(super) fn is_setting(name: &str) -> bool {
+    matches!(name, "set" | "setHeader" | "header" | "append")
 }

@@ -3,7 +3,10 @@
 use super::Rules;
 use super::chain::{Layer, made_by};
 use super::options::{Setting, first_or_nothing};
-use crate::js::facts::{Call, Callee, Loc, Val};
+use crate::js::facts::{Call, Callee, Loc, Val, Value};
+
+/// Attempts at once that stop nobody: every password that people choose.
+const ENDLESS: f64 = 10_000.0;
 
 /// Something that limits.
 #[derive(Debug, Clone)]
@@ -28,7 +31,7 @@ impl Rules<'_> {
         if let Some(path) = made_by(self.program, val) {
             if let Some(call) = self.program.as_call(val) {
                 if is_limiting(path) {
-                    return Some(self.of_call(call));
+                    return (!self.limits_nothing(call)).then(|| self.of_call(call));
                 }
                 // `wrap(limiter)`
                 let inner = call.args.iter().find_map(|arg| self.limiter_val(arg, at));
@@ -50,6 +53,29 @@ impl Rules<'_> {
             return Some(own(at));
         }
         self.limits_by_hand(val, at)
+    }
+
+    /// Whether a limiter's options let everybody try for ever.
+    fn limits_nothing(&self, call: &Call) -> bool {
+        let options = first_or_nothing(&call.args, call.at);
+        let option = |names: &[&str]| Setting::of(self.program, &options, names);
+        let most = option(&["max", "limit"]);
+        let endless = most.all(|most| matches!(most, Value::Number(most) if *most >= ENDLESS));
+        let skip = option(&["skip"]);
+        let skips = skip.val().is_some_and(|skip| self.says_yes(skip));
+        let key = option(&["keyGenerator"]);
+        let source = key.val().and_then(|key| self.source_of(key));
+        // Another key each time is a limit of its own each time.
+        let ever_new = source.is_some_and(|source| {
+            let new = [
+                "Date.now(",
+                "Math.random(",
+                "randomUUID(",
+                "performance.now(",
+            ];
+            new.iter().any(|word| source.contains(word))
+        });
+        endless || skips || ever_new
     }
 
     /// What a package's limiter counts by.

@@ -1,25 +1,29 @@
 //! The rules, over what the interpreter saw.
 
 mod auth;
+mod by_hand;
 mod chain;
 mod cookie;
 mod errors;
 mod fingerprint;
 mod headers;
 mod helmet;
+mod keys;
 mod limiter;
+mod lost;
 mod options;
 mod parts;
 mod proxy;
 mod redirect;
 mod secrets;
 mod session;
+mod set_cookie;
 mod tls;
 mod untold;
 
 use std::collections::HashMap;
 
-use super::facts::{Call, Callee, Handler, HandlerId, Loc, ObjId, Program, Val, Value};
+use super::facts::{Call, Callee, Handler, HandlerId, Loc, ObjId, Program, StackKind, Val, Value};
 use super::files::Files;
 use crate::finding::{Confidence, Finding, Place};
 use crate::options::Options;
@@ -77,12 +81,14 @@ pub(crate) fn apply(
     }
     rules.unread();
     rules.untold();
+    rules.lost();
     rules.headers();
     rules.fingerprint();
     rules.errors();
     rules.sessions();
     rules.cookies();
     rules.secrets();
+    rules.keys();
     rules.proxies();
     rules.logins();
     rules.redirects();
@@ -205,7 +211,8 @@ impl<'a> Rules<'a> {
             self.report
                 .not_checked(&crate::rules::redirect::OPEN, reason);
         }
-        if has_express && self.program.stacks.is_empty() {
+        let mut stacks = self.program.stacks.iter();
+        if has_express && stacks.all(|stack| stack.kind == StackKind::Router) {
             let reason = "express is asked for, but no call of it was found that makes an app";
             self.report
                 .not_checked(&crate::rules::headers::HELMET_MISSING, reason);

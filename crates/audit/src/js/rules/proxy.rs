@@ -6,8 +6,11 @@ use super::options::{Setting, first_or_nothing};
 use super::session::{is_cookie_session, is_express_session};
 use super::{Rules, sureness};
 use crate::finding::{Confidence, Finding};
-use crate::js::facts::{Loc, Value};
+use crate::js::facts::{Loc, Val, Value};
 use crate::rules::proxy::{TRUST_ALL, TRUST_UNSET};
+
+/// Proxies in a row that nobody has; what is said to be behind so many believes whoever says so.
+const MANY_HOPS: f64 = 20.0;
 
 impl Rules<'_> {
     pub(super) fn proxies(&mut self) {
@@ -23,14 +26,9 @@ impl Rules<'_> {
         let (val, at, cond) = app.setting("trust proxy")?;
         let val = val.in_production();
         let all = val.alternatives();
-        let always = |val: &Value| match val {
-            Value::Bool(true) => true,
-            Value::Object(_) => false,
-            _ => false,
-        };
         let believed = all
             .iter()
-            .filter(|(_, val)| always(&val.v) || self.says_yes(val))
+            .filter(|(_, val)| self.trusts_all(val) || self.says_yes(val))
             .count();
         if believed == 0 {
             return None;
@@ -45,8 +43,26 @@ impl Rules<'_> {
         Some(finding.confidence(sure))
     }
 
+    /// `true`, more hops than anybody has, or networks that hold every address.
+    fn trusts_all(&self, val: &Val) -> bool {
+        let everybody = |text: &str| {
+            let mut networks = text.split(',').map(str::trim);
+            networks.any(|network| network.ends_with("/0"))
+        };
+        match &val.v {
+            Value::Bool(true) => true,
+            Value::Number(hops) => *hops >= MANY_HOPS,
+            Value::Text(text) => everybody(text),
+            Value::Object(_) => {
+                let mut items = self.program.items(val).unwrap_or_default().iter();
+                items.any(|item| item.text().is_some_and(everybody))
+            }
+            _ => false,
+        }
+    }
+
     /// `() => true`.
-    fn says_yes(&self, val: &crate::js::facts::Val) -> bool {
+    pub(super) fn says_yes(&self, val: &Val) -> bool {
         let Some(closure) = self.program.closure(val) else {
             return false;
         };

@@ -12,6 +12,21 @@ pub(super) const COOKIE_OPTIONS: [&str; 8] = [
     "maxAge", "expires", "path", "domain", "sameSite", "secure", "httpOnly", "signed",
 ];
 
+/// Files that may name a cookie beside the program's own.
+const NAMING: [&str; 11] = [
+    "html", "ejs", "pug", "hbs", "vue", "svelte", "conf", "yml", "yaml", "py", "lua",
+];
+/// Packages by which cookies are read without express-session.
+const READERS: [&str; 7] = [
+    "cookie",
+    "cookie-signature",
+    "passport.socketio",
+    "socket.io",
+    "sockjs",
+    "universal-cookie",
+    "ws",
+];
+
 impl Rules<'_> {
     pub(super) fn sessions(&mut self) {
         let mut found = Vec::new();
@@ -69,13 +84,48 @@ impl Rules<'_> {
             at,
             "the session cookie is called `connect.sid`, as every Express app's",
         )?;
-        let finding = finding
-            .confidence(self.sureness_of(call))
-            .help("`name: 'sessionId'`");
+        let finding = finding.confidence(self.sureness_of(call));
+        if let Some(reader) = self.reads_the_name(call) {
+            let help = format!(
+                "`name: 'sessionId'`, and the same name where {reader} reads the cookie; everybody has to log in again once."
+            );
+            return Some(finding.help(help));
+        }
+        let finding = finding.help("`name: 'sessionId'`; everybody has to log in again once.");
         Some(match self.naming(options) {
             Some(fix) if name.is_absent() => finding.fix(fix),
             _ => finding,
         })
+    }
+
+    /// What else goes by the name of the session cookie: a file that has it, or a package that reads cookies.
+    fn reads_the_name(&self, call: &Call) -> Option<String> {
+        let mut files = (0_u32..).zip(&self.files.all);
+        let named = files.find(|(number, file)| {
+            let text = file.source.text();
+            // What the session itself is told does not count.
+            let own = call.at.span.start as usize..call.at.span.end as usize;
+            let is_own = |at: usize| *number == call.at.file && own.contains(&at);
+            let mut names = text.match_indices("connect.sid");
+            names.any(|(at, _)| !is_own(at)) || text.contains("headers.cookie")
+        });
+        let named = named.map(|(_, file)| file);
+        if let Some(file) = named {
+            return Some(format!("`{}`", file.source.path()));
+        }
+        let others = self.project.paths().filter(|path| {
+            let ext = path.rsplit('.').next().unwrap_or_default();
+            NAMING.contains(&ext)
+        });
+        for path in others {
+            let source = self.project.read(path);
+            if source.is_some_and(|source| source.text().contains("connect.sid")) {
+                return Some(format!("`{path}`"));
+            }
+        }
+        let mut packages = self.program.packages.iter();
+        let package = packages.find(|(name, _)| READERS.contains(&&**name));
+        package.map(|(name, _)| format!("what `{name}` is told"))
     }
 
     /// `name: 'sessionId'` in front of the other options.

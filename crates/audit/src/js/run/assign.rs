@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::super::facts::LOST;
 use super::super::facts::Write;
 use super::super::facts::{Cond, Kind, Loc, ObjId, Prop, Val, Value};
 use super::super::ir::{Expr, ExprKind, Key, Pattern};
@@ -186,7 +187,8 @@ impl Interp<'_> {
                 self.written(&path, val, at);
             }
             Value::Response => self.written(&format!("response.{name}"), val, at),
-            _ => {}
+            // Whoever has that object tells the app what is not seen here.
+            _ => self.escapes(LOST, &[val], at),
         }
     }
 

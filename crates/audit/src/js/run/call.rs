@@ -137,7 +137,9 @@ impl Interp<'_> {
         args: Vec<Val>,
         at: Loc,
     ) -> Val {
-        if let Some(prop) = self.inherited(id, name) {
+        // `promise.resolve = resolve` holds what the object does anyway, and is no way further.
+        let prop = self.inherited(id, name);
+        if let Some(prop) = prop.filter(|prop| !self.is_same_method(&prop.val, id, name)) {
             let callee = if prop.getter {
                 self.call(&prop.val, this.clone(), Vec::new(), at, name)
             } else {
@@ -254,9 +256,12 @@ impl Interp<'_> {
         at: Loc,
         hint: &str,
     ) -> Val {
-        if !self.step() {
-            return Val::unknown(at);
-        }
+        // Methods of packages, getters and bound functions lead into calls without a frame of their own.
+        let val = self.nested(|it| it.step().then(|| it.call_one(callee, this, args, at, hint)));
+        val.flatten().unwrap_or_else(|| Val::unknown(at))
+    }
+
+    fn call_one(&mut self, callee: &Val, this: Val, args: Vec<Val>, at: Loc, hint: &str) -> Val {
         match &callee.v {
             Value::OneOf(all) => self.of_each(all, at, |it, callee| {
                 it.call(callee, this.clone(), args.clone(), at, hint)
@@ -498,5 +503,20 @@ impl Interp<'_> {
             }
         }
         None
+    }
+
+    /// Whether a value is the method of this name that an object has by itself.
+    fn is_same_method(&self, val: &Val, of: ObjId, name: &str) -> bool {
+        let is_method = |val: &Val| match &val.v {
+            Value::External { path, .. } => path.strip_prefix("method:") == Some(name),
+            _ => false,
+        };
+        let obj = val.object().and_then(|id| self.obj(id));
+        match obj.map(|obj| &obj.kind) {
+            Some(Kind::Bound { callee, this, .. }) => {
+                is_method(callee) && this.object() == Some(of)
+            }
+            _ => is_method(val),
+        }
     }
 }

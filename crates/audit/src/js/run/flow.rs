@@ -49,9 +49,31 @@ impl Interp<'_> {
                 (when, neither)
             }
             _ => {
+                let (from, known) = (self.program.checks.len(), self.next_test);
                 let val = self.eval(test, scope);
-                self.split(&val)
+                let inner = self.next_test;
+                let sides = self.split(&val);
+                // What other functions compare comes back as a value, whose own tests say more.
+                if inner == known && self.next_test > inner && self.frames.len() == 1 {
+                    self.tie(from, test);
+                }
+                sides
             }
+        }
+    }
+
+    /// Remembers of which test the comparisons from this one on are.
+    fn tie(&mut self, from: usize, test: &Expr) {
+        let number = self.next_test;
+        for check in self.program.checks.iter_mut().skip(from) {
+            let is_equal = matches!(check.kind, CheckKind::Equal(_));
+            let holds = match &test.kind {
+                ExprKind::Binary(Binary::Equal, ..) if is_equal => Some(true),
+                ExprKind::Binary(Binary::Unequal, ..) if is_equal => Some(false),
+                ExprKind::Call(..) | ExprKind::Index(..) => Some(true),
+                _ => None,
+            };
+            check.test = Some((number, holds));
         }
     }
 
@@ -62,6 +84,8 @@ impl Interp<'_> {
             return Some(rest);
         }
         let test = self.fresh_test();
+        let parts = part.tests().iter().map(|(test, _)| *test).collect();
+        self.program.compound.push((test, parts));
         whole.and(&Cond::test(EVERYWHERE, test, true))
     }
 
@@ -129,10 +153,21 @@ impl Interp<'_> {
     /// `a || b`, `a && b`, `a ?? b`.
     pub(super) fn logical(&mut self, op: Logical, a: &Expr, b: &Expr, scope: u32, at: Loc) -> Val {
         let before = self.path.clone();
+        let from = self.program.checks.len();
         let first = self.eval(a, scope);
-        let (when, unless) = match op {
-            Logical::Coalesce => self.nullish(&first),
-            _ => self.split(&first),
+        // `pages[name] || name`: there may be none, and that it is looked for says nothing of the second.
+        let is_listed = op != Logical::And
+            && matches!(a.kind, ExprKind::Index(..))
+            && self.program.checks.len() > from;
+        let (when, unless) = if is_listed {
+            let test = self.fresh_test();
+            self.tie(from, a);
+            let side = |holds| before.and(&Cond::test(EVERYWHERE, test, holds));
+            (side(true), side(false))
+        } else if op == Logical::Coalesce {
+            self.nullish(&first)
+        } else {
+            self.split(&first)
         };
         // Where the first is the answer, and where the second is.
         let (keep, second) = match op {
@@ -224,7 +259,14 @@ impl Interp<'_> {
             };
             let of = of.split("()").next().map_or(of.clone(), Rc::from);
             if self.program.checks.len() < 20_000 {
-                self.program.checks.push(Check { of, kind, within });
+                let test = None;
+                let check = Check {
+                    of,
+                    kind,
+                    within,
+                    test,
+                };
+                self.program.checks.push(check);
             }
         }
     }

@@ -8,7 +8,8 @@ use std::rc::Rc;
 use serde_json::Value as Json;
 
 use super::super::facts::{
-    Cond, EVERYWHERE, EventKind, Handler, HandlerId, Kind, Loc, ObjId, Program, StackId, Val, Value,
+    Cond, EVERYWHERE, EventKind, Handler, HandlerId, Kind, LOST, Loc, ObjId, Program, StackId, Val,
+    Value,
 };
 use super::super::files::{Content, Files, Package, normal};
 use super::super::ir::{Class, Function};
@@ -50,13 +51,21 @@ pub(crate) fn run(files: &Files) -> Program {
             }
         }
     }
-    for entry in entries(files) {
+    let (leads, others) = entries(files);
+    for entry in leads {
         interp.entry(entry);
+    }
+    // A launcher for development sets what production does not.
+    let env = interp.env.clone();
+    for entry in others {
+        interp.entry(entry);
+        interp.env.clone_from(&env);
     }
     let all: Vec<u32> = (0_u32..).zip(&files.all).map(|(at, _)| at).collect();
     for module in all {
         if interp.is_worth_running(module) {
             interp.entry(module);
+            interp.env.clone_from(&env);
         }
     }
     interp.handlers();
@@ -64,29 +73,29 @@ pub(crate) fn run(files: &Files) -> Program {
     interp.program
 }
 
-/// The modules that `package.json` starts, else those with a usual name.
-fn entries(files: &Files) -> Vec<u32> {
-    let mut out = Vec::new();
+/// The modules that `package.json` starts, else those with a usual name; and others that may be started.
+fn entries(files: &Files) -> (Vec<u32>, Vec<u32>) {
+    let (mut out, mut others) = (Vec::new(), Vec::new());
     let mut packages: Vec<&Package> = files.packages.iter().collect();
     packages.sort_by_key(|package| package.dir.len());
     for package in packages {
         if is_sample(&format!("{}/x", package.dir)) {
             continue;
         }
-        let scripts = [
+        let scripts = |names: &[&str]| -> Vec<String> {
+            let scripts = names
+                .iter()
+                .filter_map(|script| package.json.get("scripts")?.get(script)?.as_str());
+            scripts.flat_map(started).collect()
+        };
+        let mut wanted = scripts(&[
             "start",
             "start:prod",
             "prod",
             "production",
             "serve",
             "server",
-            "dev",
-            "start:dev",
-        ];
-        let scripts = scripts
-            .iter()
-            .filter_map(|script| package.json.get("scripts")?.get(script)?.as_str());
-        let mut wanted: Vec<String> = scripts.flat_map(started).collect();
+        ]);
         wanted.extend(
             package
                 .json
@@ -94,6 +103,14 @@ fn entries(files: &Files) -> Vec<u32> {
                 .and_then(Json::as_str)
                 .map(str::to_owned),
         );
+        let find = |wanted: Vec<String>| -> Vec<u32> {
+            let found = wanted
+                .iter()
+                .filter_map(|main| files.built_from(&package.dir, main));
+            found.collect()
+        };
+        let leads = find(wanted);
+        let mut wanted = scripts(&["dev", "start:dev"]);
         match package.json.get("bin") {
             Some(Json::String(path)) => wanted.push(path.clone()),
             Some(Json::Object(all)) => {
@@ -101,21 +118,27 @@ fn entries(files: &Files) -> Vec<u32> {
             }
             _ => {}
         }
-        let found = wanted
-            .iter()
-            .filter_map(|main| files.built_from(&package.dir, main));
-        out.extend(found);
+        // Of a program that is nothing else, they are what is started.
+        let more = find(wanted);
+        if leads.is_empty() {
+            out.extend(more);
+        } else {
+            out.extend(leads);
+            others.extend(more);
+        }
         let usual = USUAL
             .iter()
             .filter_map(|name| files.file_or_folder(&normal(&format!("{}/{name}", package.dir))));
         out.extend(usual);
     }
     let mut seen = HashSet::new();
-    out.retain(|entry| {
+    let mut counts = |entry: &u32| {
         let path = files.get(*entry).map_or("", |file| file.source.path());
         !is_sample(path) && !path.ends_with(".json") && seen.insert(*entry)
-    });
-    out
+    };
+    out.retain(&mut counts);
+    others.retain(counts);
+    (out, others)
 }
 
 /// The files that a script of `package.json` starts.
@@ -393,7 +416,9 @@ impl Interp<'_> {
         if let Some(obj) = this.object().and_then(|id| self.obj_mut(id)) {
             obj.open = true;
         }
-        self.call_function(id, this, args, at);
+        self.call_function(id, this.clone(), args, at);
+        // What it stands for is somebody else's, who tells what is kept there more.
+        self.escapes(LOST, &[this], at);
         self.path = Cond::ALWAYS;
         self.drain();
     }

@@ -65,6 +65,10 @@ fn hostile_programs_end() {
         format!("x = {}", vec!["y"; 4_000].join(" + ")),
         format!("if (a) {{}} {}", "else if (b) {} ".repeat(800)),
         "require('./app'); module.exports = require('./app'); module.exports.app = module;".to_owned(),
+        "const p = new Promise((r) => { done = r; }); p.resolve = done; p.resolve({});".to_owned(),
+        "const p = new Promise((r) => { done = r; }); p.resolve = done; const q = Promise.resolve(p); q.then(p.resolve); p.resolve(p);".to_owned(),
+        "let l = []; l.push = l.pop; l.pop = l.push; l.push(1); l.map = l.filter; l.filter = l.map; l.map((x) => x);".to_owned(),
+        "const { push, pop } = []; const l = []; l.push = pop; l.pop = push; l.push(1); const { then } = Promise.resolve(1); const t = { then, get x() { return this.x(); } }; t.x(); t.then(t.then);".to_owned(),
         "var a = b => a(b); a(a); [1].map(a).map(a); setTimeout(function t() { setTimeout(t); });".to_owned(),
     ] {
         survives(&format!("{head}{text}"));

@@ -412,7 +412,7 @@ fn helmet_weakened() {
         one("headers", &app(pieces)),
         ["app.js:2 headers/helmet-partial"]
     );
-    let by_hand = "app.use((q, s, n) => { s.set({ 'X-Frame-Options': 'DENY', 'x-content-type-options': 'nosniff' }); s.setHeader('Content-Security-Policy', \"default-src 'self'\"); s.header('Strict-Transport-Security', 'max-age=1'); n(); }); app.get('/', (q, s) => s.end());";
+    let by_hand = "app.use((q, s, n) => { s.set({ 'X-Frame-Options': 'DENY', 'x-content-type-options': 'nosniff' }); s.setHeader('Content-Security-Policy', \"default-src 'self'\"); s.header('Strict-Transport-Security', 'max-age=31536000'); n(); }); app.get('/', (q, s) => s.end());";
     assert_eq!(one("headers", &app(by_hand)), [""; 0]);
 }
 

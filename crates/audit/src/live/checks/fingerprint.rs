@@ -11,7 +11,8 @@ pub(super) fn check(scene: &Scene<'_>, report: &mut Report) {
     let mut said = Vec::new();
     for answer in scene.answers() {
         let powered = answer.filled("x-powered-by");
-        if let Some(value) = powered.filter(|value| !said.contains(value)) {
+        let powered = powered.filter(|value| !said.contains(value) && tells(value));
+        if let Some(value) = powered {
             let message = format!("`X-Powered-By: {value}` tells what runs here");
             let finding = Finding::new(&X_POWERED_BY, place(answer), message);
             report.push(if value == "Express" {
@@ -30,6 +31,21 @@ pub(super) fn check(scene: &Scene<'_>, report: &mut Report) {
     }
 }
 
+/// Whether an `X-Powered-By` says anything, or only that it does not.
+fn tells(value: &str) -> bool {
+    let value = value.trim().to_ascii_lowercase();
+    let nothing = [
+        "hidden",
+        "none",
+        "unknown",
+        "null",
+        "undefined",
+        "n/a",
+        "redacted",
+    ];
+    value.contains(char::is_alphanumeric) && !nothing.contains(&&*value)
+}
+
 /// Whether a `Server` tells a version, such as `nginx/1.18.0`.
 fn has_version(value: &str) -> bool {
     value.split_whitespace().any(|word| {
@@ -41,6 +57,16 @@ fn has_version(value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_hidden_tells_nothing() {
+        for value in ["hidden", "None", "-", "***", "n/a"] {
+            assert!(!tells(value), "{value}");
+        }
+        for value in ["Express", "PHP/8.3", "a hidden power"] {
+            assert!(tells(value), "{value}");
+        }
+    }
 
     #[test]
     fn a_version_is_a_number_behind_a_name() {

@@ -2,17 +2,15 @@
 
 use super::super::client::Answer;
 use super::super::domain::{is_address, is_loopback};
-use super::super::grade::{PRIVATE, Policy, max_age};
+use super::super::grade::{PRIVATE, Policy};
 use super::super::page::Page;
 use super::super::scene::Scene;
+use super::super::values;
 use super::{place, wall};
 use crate::finding::Finding;
 use crate::report::Report;
 use crate::rule::{Rule, Severity};
 use crate::rules::headers::{COOP, CORP, CSP, FRAME, HSTS, NOSNIFF, REFERRER};
-
-/// Half a year, with which browsers come through a holiday.
-const LONG_ENOUGH: u64 = 15_552_000;
 
 pub(super) fn check(scene: &Scene<'_>, report: &mut Report) {
     let Some(visit) = scene.visit() else { return };
@@ -68,30 +66,8 @@ fn hsts(scene: &Scene<'_>, report: &mut Report) {
             report.push(without_hsts(answer, host));
             continue;
         };
-        let days = |seconds: u64| seconds / (24 * 60 * 60);
-        match max_age(&value) {
-            Some(0) => report.push(finding(
-                &HSTS,
-                answer,
-                format!("`Strict-Transport-Security: {value}` makes browsers forget it"),
-            )),
-            Some(seconds) if seconds < LONG_ENOUGH => report.push(
-                finding(
-                    &HSTS,
-                    answer,
-                    format!(
-                        "`Strict-Transport-Security: {value}` lasts {} days only",
-                        days(seconds)
-                    ),
-                )
-                .severity(Severity::Low),
-            ),
-            Some(_) => {}
-            None => report.push(finding(
-                &HSTS,
-                answer,
-                format!("`Strict-Transport-Security: {value}` is not one that browsers read"),
-            )),
+        if let Some((severity, message)) = values::hsts(&value) {
+            report.push(finding(&HSTS, answer, message).severity(severity));
         }
     }
     if seen.is_empty() {
@@ -113,16 +89,13 @@ fn without_hsts(answer: &Answer, host: &str) -> Finding {
 
 fn nosniff(answer: &Answer, report: &mut Report) {
     let value = answer.filled("x-content-type-options").unwrap_or_default();
-    // Fetch standard: the first of several counts.
-    let first = value.split(',').next().unwrap_or_default().trim();
     if value.is_empty() {
         report.push(finding(
             &NOSNIFF,
             answer,
             "there is no `X-Content-Type-Options: nosniff`",
         ));
-    } else if !first.eq_ignore_ascii_case("nosniff") {
-        let message = format!("`X-Content-Type-Options: {value}` is none that browsers know");
+    } else if let Some(message) = values::nosniff(&value) {
         report.push(finding(&NOSNIFF, answer, message));
     }
 }
@@ -249,14 +222,7 @@ fn frame(answer: &Answer, page: Option<&Page>, report: &mut Report) {
         ));
         return;
     };
-    let known = |word: &str| {
-        let word = word.trim();
-        word.eq_ignore_ascii_case("deny") || word.eq_ignore_ascii_case("sameorigin")
-    };
-    if !value.split(',').all(known) {
-        let message = format!(
-            "`X-Frame-Options: {value}` is none that browsers heed: `DENY` and `SAMEORIGIN` are"
-        );
+    if let Some(message) = values::frame(&value) {
         report.push(finding(&FRAME, answer, message));
     }
 }
@@ -282,8 +248,7 @@ fn content_policy(answer: &Answer, page: Option<&Page>, report: &mut Report) {
         .flat_map(|value| value.split(','))
         .map(str::to_owned);
     let all: Vec<String> = sent.chain(meta.iter().cloned()).collect();
-    let read = |text: &String| Policy::read(std::slice::from_ref(text)).ok();
-    let policies: Vec<Policy> = all.iter().filter_map(read).collect();
+    let policies: Vec<Policy> = all.iter().filter_map(|text| values::read(text)).collect();
     if policies.is_empty() {
         let message = format!(
             "`Content-Security-Policy: {}` cannot be read",
@@ -297,66 +262,8 @@ fn content_policy(answer: &Answer, page: Option<&Page>, report: &mut Report) {
         );
         return;
     }
-    let weak = policies.iter().map(weakness).min();
+    let weak = policies.iter().map(values::weakness).min();
     if let Some(Some((severity, message))) = weak {
         report.push(finding(&CSP, answer, message).severity(severity));
     }
-}
-
-/// What a policy lets scripts do, if that is too much; the least comes first.
-fn weakness(policy: &Policy) -> Option<(Severity, String)> {
-    let Some(name) = policy.deciding("script-src") else {
-        return Some((
-            Severity::High,
-            "the Content-Security-Policy says nothing of scripts: `script-src` and `default-src` are missing".to_owned(),
-        ));
-    };
-    let sources = policy.get(name)?;
-    let has = |word: &str| sources.contains(word);
-    let proof = sources.iter().any(|source| {
-        ["'nonce-", "'sha256-", "'sha384-", "'sha512-"]
-            .iter()
-            .any(|start| source.starts_with(start))
-    });
-    // Browsers that know nonces ignore `'unsafe-inline'` beside one, and hosts beside `'strict-dynamic'`.
-    let dynamic = proof && has("'strict-dynamic'");
-    if has("'unsafe-inline'") && !proof && !has("'strict-dynamic'") {
-        let message = format!(
-            "`{name}` of the Content-Security-Policy has `'unsafe-inline'`: a script that gets into a page runs"
-        );
-        return Some((Severity::Medium, message));
-    }
-    let broad = [
-        "*",
-        "https:",
-        "http:",
-        "data:",
-        "blob:",
-        "https://*",
-        "http://*",
-        "http://*.*",
-        "https://*.*",
-    ];
-    if let Some(source) = broad
-        .into_iter()
-        .find(|source| has(source))
-        .filter(|_| !dynamic)
-    {
-        let message = format!(
-            "`{name}` of the Content-Security-Policy has `{source}`: scripts may come from anywhere"
-        );
-        return Some((Severity::Medium, message));
-    }
-    if has("'unsafe-eval'") {
-        let message = format!(
-            "`{name}` of the Content-Security-Policy has `'unsafe-eval'`: text may be run as script"
-        );
-        return Some((Severity::Low, message));
-    }
-    if policy.deciding("object-src").is_none() {
-        let message =
-            "the Content-Security-Policy says nothing of plugins: `object-src 'none'` is missing";
-        return Some((Severity::Low, message.to_owned()));
-    }
-    None
 }
