@@ -50,13 +50,11 @@ pub(crate) fn frame(value: &str) -> Option<String> {
 
 /// Of `Content-Security-Policy`, as far as scripts are concerned.
 pub(crate) fn policy(value: &str) -> Option<(Severity, String)> {
-    match read(value) {
-        Some(policy) => weakness(&policy),
-        None => {
-            let message = format!("`Content-Security-Policy: {value}` cannot be read");
-            Some((Severity::Medium, message))
-        }
-    }
+    let Some(policy) = read(value) else {
+        let message = format!("`Content-Security-Policy: {value}` cannot be read");
+        return Some((Severity::Medium, message));
+    };
+    weakness(&policy)
 }
 
 /// A policy, if it can be read.

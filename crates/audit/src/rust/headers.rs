@@ -14,7 +14,7 @@ const HELP: &str = "Put Panoply's suit around the router, `.layer(Panoply::recom
 pub(super) fn check(code: &Code<'_>, routers: &[Router], report: &mut Report) {
     for router in routers
         .iter()
-        .filter(|router| !router.routes.is_empty() || router.is_unknown)
+        .filter(|router| !router.is_nested && (!router.routes.is_empty() || router.is_unknown))
     {
         let Some(place) = &router.place else { continue };
         // A library hands its routes to a program that is not here.

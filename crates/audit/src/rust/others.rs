@@ -1,7 +1,5 @@
 //! Services on something else than axum or actix-web: it is said that they are not read.
 
-use std::collections::BTreeSet;
-
 use super::crates::{dependencies, is_program};
 use crate::deps::manifest::{name, parent};
 use crate::project::{Project, is_sample};
@@ -44,9 +42,9 @@ pub(super) fn check(project: &Project, any: bool, report: &mut Report) {
         // Who is no program asks for `hyper` as a client, or for others.
         let serves = |name: &&&str| **name != "hyper" || is_program(project, parent(path));
         let other = OTHERS.iter().filter(serves).find(|name| has(name));
-        if let (Some(other), false) = (other, READ.iter().any(|name| has(&name))) {
+        if let (Some(other), false) = (other, READ.iter().any(has)) {
             tell(
-                format!(
+                &format!(
                     "`{path}` asks for {other}; of services in Rust, those on axum and actix-web are read"
                 ),
                 report,
@@ -58,13 +56,13 @@ pub(super) fn check(project: &Project, any: bool, report: &mut Report) {
     let alone = !project.paths().any(|path| name(path) == "package.json");
     if !any && !said && alone && !manifests.is_empty() {
         tell(
-            "no service on axum or actix-web is there; in Rust, only such are read".to_owned(),
+            "no service on axum or actix-web is there; in Rust, only such are read",
             report,
         );
     }
 }
 
-fn tell(reason: String, report: &mut Report) {
+fn tell(reason: &str, report: &mut Report) {
     for rule in [
         &rules::headers::HELMET_MISSING,
         &rules::session::MEMORY_STORE,
@@ -72,6 +70,6 @@ fn tell(reason: String, report: &mut Report) {
         &rules::auth::NO_RATE_LIMIT,
         &rules::redirect::OPEN,
     ] {
-        report.not_checked(rule, reason.clone());
+        report.not_checked(rule, reason);
     }
 }

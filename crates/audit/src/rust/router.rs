@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use syn::Expr;
+use syn::{Expr, ExprMethodCall};
 
 use super::chain::{self, Chain};
 use super::code::{Code, Function, inner, last};
@@ -32,6 +32,8 @@ pub(super) struct Router {
     pub(super) routes: Vec<Route>,
     /// Whether a part of it could not be followed.
     pub(super) is_unknown: bool,
+    /// Whether it is, by its function's name, a part of another.
+    pub(super) is_nested: bool,
     /// Layers put on it so far.
     pub(super) applied: Vec<Layer>,
     /// Actix puts its middleware around all routes, also those that come later.
@@ -50,13 +52,12 @@ pub(super) fn all(code: &Code<'_>, own: &[String]) -> Vec<Router> {
         returned.extend(tail.map(|router| (at, router)));
     }
     let nested = nested(code);
-    returned.retain(|(at, _)| {
-        let name = code.functions.get(*at).map(Function::name);
-        !known.called.contains(at) && !name.is_some_and(|name| nested.contains(&name))
-    });
+    returned.retain(|(at, _)| !known.called.contains(at));
     // Whoever takes it from there may put anything around it.
     served.extend(returned.into_iter().map(|(at, mut router)| {
         let function = code.functions.get(at);
+        // One that nests others itself is their app, though it may be called as they are.
+        router.is_nested = function.is_some_and(|it| nested.contains(&it.name()) && !nests(it));
         router.is_unknown |= function.is_none_or(|function| function.signature.ident != "main");
         router
     }));
@@ -80,8 +81,7 @@ fn nested(code: &Code<'_>) -> HashSet<String> {
     for function in &code.functions {
         let chains = chain::all(function).into_iter();
         for call in chains.flat_map(|chain| chain.calls) {
-            let nests = ["nest", "merge", "nest_service", "nest_api_service"];
-            if !nests.iter().any(|name| call.method == name) {
+            if !is_nesting(call) {
                 continue;
             }
             let given = call.args.last().map(|given| Chain::of(given).root);
@@ -95,6 +95,16 @@ fn nested(code: &Code<'_>) -> HashSet<String> {
     // Of `Router::new()` it says nothing.
     names.retain(|name| !matches!(name.as_str(), "new" | "default" | "from"));
     names
+}
+
+fn nests(function: &Function<'_>) -> bool {
+    let mut chains = chain::all(function).into_iter();
+    chains.any(|chain| chain.calls.into_iter().any(is_nesting))
+}
+
+fn is_nesting(call: &ExprMethodCall) -> bool {
+    let nests = ["nest", "merge", "nest_service", "nest_api_service"];
+    nests.iter().any(|name| call.method == name)
 }
 
 impl Router {

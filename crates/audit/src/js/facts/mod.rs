@@ -13,7 +13,7 @@ pub(crate) use cond::{Cond, DEVELOPMENT, EVERYWHERE, PRODUCTION, TEST};
 pub(crate) use heap::{Closure, Kind, Obj, ObjId, Prop};
 pub(crate) use paths::{Matches, Route};
 pub(crate) use program::{
-    Call, CallId, Callee, Check, CheckKind, Event, EventKind, Handler, HandlerId, LOST, Program,
-    Stack, StackId, StackKind, Use, Write,
+    Call, CallId, Callee, Check, CheckKind, Event, EventKind, Handler, HandlerId, LOST, Outcome,
+    Program, Stack, StackId, StackKind, Use, Write,
 };
 pub(crate) use value::{Loc, Part, Val, Value};

@@ -191,6 +191,17 @@ pub(crate) enum CheckKind {
     Asked(Rc<str>),
 }
 
+/// How a test comes out under a condition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// So.
+    Is(bool),
+    /// The condition depends on it; how it comes out is not known.
+    Either,
+    /// The condition does not depend on it.
+    Apart,
+}
+
 /// A value that was put into the request or the response.
 #[derive(Debug, Clone)]
 pub(crate) struct Write {
@@ -223,16 +234,20 @@ impl Program {
         (0_u32..).map(StackId).zip(&self.stacks)
     }
 
-    /// How a test comes out under a condition: one way, either (`None` inside), or the condition does not say.
-    pub(crate) fn outcome(&self, test: u32, cond: &Cond) -> Option<Option<bool>> {
+    /// How a test comes out under a condition.
+    pub(crate) fn outcome(&self, test: u32, cond: &Cond) -> Outcome {
         if let Some((_, holds)) = cond.tests().iter().find(|(have, _)| *have == test) {
-            return Some(Some(*holds));
+            return Outcome::Is(*holds);
         }
         let of = |have: u32| self.compound.iter().find(|(whole, _)| *whole == have);
         let mut tests = cond.tests().iter();
         let in_one =
             tests.any(|(have, _)| of(*have).is_some_and(|(_, parts)| parts.contains(&test)));
-        (in_one || cond.is_full()).then_some(None)
+        if in_one || cond.is_full() {
+            Outcome::Either
+        } else {
+            Outcome::Apart
+        }
     }
 
     /// The bytes of a file.

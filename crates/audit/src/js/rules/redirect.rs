@@ -3,7 +3,7 @@
 use super::Rules;
 use super::chain::App;
 use crate::finding::{Confidence, Finding};
-use crate::js::facts::{Call, Callee, CheckKind, Cond, HandlerId, Loc, Part, Val, Value};
+use crate::js::facts::{Call, Callee, CheckKind, Cond, HandlerId, Loc, Outcome, Part, Val, Value};
 use crate::rules::redirect::OPEN;
 
 impl<'a> Rules<'a> {
@@ -121,8 +121,11 @@ impl<'a> Rules<'a> {
             let Some((test, holds)) = check.test else {
                 return Some((&check.kind, None));
             };
-            let outcome = self.program.outcome(test, when)?;
-            let holds = holds.and_then(|holds| outcome.map(|outcome| holds == outcome));
+            let holds = match self.program.outcome(test, when) {
+                Outcome::Is(outcome) => holds.map(|holds| holds == outcome),
+                Outcome::Either => None,
+                Outcome::Apart => return None,
+            };
             Some((&check.kind, holds))
         });
         let here: Vec<(&CheckKind, Option<bool>)> = here.collect();

@@ -144,8 +144,9 @@ fn a_limit_that_lets_everybody_try_is_none() {
             "{APP}const rate = require('express-rate-limit');\n{limit}\napp.post('/login', guard, (req, res) => {{ check(req.body.password); res.end(); }});"
         );
         let mut all = one("auth/no-rate-limit", &text);
-        all.iter_mut()
-            .for_each(|it| *it = it.trim_end_matches('?').to_owned());
+        for it in &mut all {
+            *it = it.trim_end_matches('?').to_owned();
+        }
         all
     };
     for wrong in [
