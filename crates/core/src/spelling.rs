@@ -94,9 +94,12 @@ fn loosened(path: &str, steps: bool, sessions: bool) -> String {
     for _ in 0..2 {
         // What is decoded once more may break a session up.
         decoded = unescaped(&lenient_utf8(&decoded)).replace('\\', "/");
-        if sessions {
-            decoded = without_sessions(&decoded);
-        }
+        decoded = if sessions {
+            without_sessions(&decoded)
+        } else {
+            // A slash that is encoded once more may be in a name's stream, to who decodes once.
+            without_streams(&decoded)
+        };
     }
     decoded = fold(&decoded).replace('\\', "/");
     if sessions {
@@ -191,6 +194,20 @@ pub fn without_sessions(path: &str) -> String {
         whole.push_str(rest);
     }
     whole
+}
+
+fn without_streams(path: &str) -> String {
+    let name = |segment: &str| {
+        let cut = segment
+            .contains(STREAM)
+            .then(|| segment.find(':'))
+            .flatten();
+        segment
+            .get(..cut.unwrap_or(segment.len()))
+            .unwrap_or(segment)
+            .to_owned()
+    };
+    path.split('/').map(name).collect::<Vec<String>>().join("/")
 }
 
 /// Whether [`loosely`] can read another path than [`canonical`]: few have any of these.

@@ -101,7 +101,10 @@ impl Below {
             .iter()
             .any(|prefix| {
                 let rest = path.strip_prefix(*prefix);
-                rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'/' | b'?' | b'#')))
+                // A backslash is a slash to browsers.
+                rest.is_some_and(|rest| {
+                    matches!(rest.first(), None | Some(b'/' | b'\\' | b'?' | b'#'))
+                })
             })
     }
 
@@ -231,6 +234,7 @@ mod tests {
             ("/api/v1/a", "/api/v1/a"),
             ("/api/v1", "/api/v1"),
             ("/api/v1?x", "/api/v1?x"),
+            ("/api/v1\\a", "/api/v1\\a"),
             ("/api/v10", "/api/v1/api/v10"),
             // What is relative, and what is elsewhere.
             ("a/b", "a/b"),

@@ -188,6 +188,9 @@ fn what_asp_routes_there_is_counted() {
         "/(S(x))a%64min::$DATA;/%252e%252e",
         // A name that ends before what ends it for others.
         "/admin:I30%00:$IN/u%252e",
+        "/(S(x))admin%2f..%252f",
+        // A slash in a stream.
+        "/admin::$DATA(F(y%252fz))/users",
     ] {
         is_counted(path);
     }
