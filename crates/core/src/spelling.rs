@@ -79,7 +79,7 @@ pub fn loosely(path: &str, known: &str, steps: bool) -> Vec<String> {
     }
     let out = loosened(path, steps, true);
     let left = path
-        .contains(['(', '%'])
+        .contains(['(', '%', '\\'])
         .then(|| loosened(path, steps, false));
     let left = left.filter(|left| *left != out);
     [Some(out), left]
@@ -90,7 +90,7 @@ pub fn loosely(path: &str, known: &str, steps: bool) -> Vec<String> {
 }
 
 fn loosened(path: &str, steps: bool, sessions: bool) -> String {
-    let mut decoded = cut(path);
+    let mut decoded = cut(path, sessions);
     for _ in 0..2 {
         // What is decoded once more may break a session up.
         decoded = unescaped(&lenient_utf8(&decoded)).replace('\\', "/");
@@ -218,7 +218,15 @@ fn may_be_loose(path: &str) -> bool {
         let next = bytes.get(at + 1);
         next.is_none_or(|next| !next.is_ascii_alphanumeric() && !matches!(next, b'-' | b'_' | b'~'))
     };
+    // Whether a backslash may be in a parameter.
+    let slash = memchr::memrchr(b'\\', bytes);
+    let is_behind = || {
+        slash
+            .and_then(|at| memchr::memchr(b';', bytes.get(..at)?))
+            .is_some()
+    };
     memchr::memchr3(b'(', b':', b'%', bytes).is_some()
+        || is_behind()
         || memchr::memchr_iter(b'.', bytes).any(is_end)
         || !path.is_ascii()
 }
@@ -285,13 +293,15 @@ fn unescaped(text: &str) -> String {
     whole
 }
 
-/// A path without parameters (`;…`), as those cut them who decode what is left: in `/;x%2fy/login` they see `/login`.
-fn cut(path: &str) -> String {
+/// A path without parameters (`;…`), as those cut them who decode what is left: in `/;x%2fy/login` they see `/login`. A
+/// backslash ends one, or is in it.
+fn cut(path: &str, at_backslash: bool) -> String {
     let mut is_kept = true;
     let keeps = |letter: &char| {
         is_kept = match letter {
             ';' => false,
-            '/' | '\\' => true,
+            '/' => true,
+            '\\' if at_backslash => true,
             _ => is_kept,
         };
         is_kept

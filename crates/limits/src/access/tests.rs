@@ -182,13 +182,15 @@ fn a_session_is_read_where_it_stands_and_taken_out() {
 }
 
 #[test]
-fn what_asp_routes_there_is_counted() {
+fn what_few_apps_route_there_is_counted() {
     for path in [
         // A session out, and steps that it does not take.
         "/(S(x))a%64min::$DATA;/%252e%252e",
         // A name that ends before what ends it for others.
         "/admin:I30%00:$IN/u%252e",
         "/(S(x))admin%2f..%252f",
+        // A backslash in a parameter.
+        "/;\\users/admin",
         // A slash in a stream.
         "/admin::$DATA(F(y%252fz))/users",
     ] {
