@@ -29,7 +29,7 @@ fn shown(app: &App, user: &str) -> u64 {
         .unwrap_or_else(|| digits.parse().unwrap())
 }
 
-fn guess(gateway: &Gateway, version: &str, number: u32, user: &str) -> Value {
+pub(super) fn guess(gateway: &Gateway, version: &str, number: u32, user: &str) -> Value {
     let ca = gateway.ca();
     let number = number.to_string();
     let environment = [("CA", ca.to_str().unwrap())];
@@ -592,27 +592,4 @@ fn a_reload_with_another_secret_forgets_nobody() {
     assert_eq!(right.status, 429, "the lock is there");
     let told = ["store.secret", "only after a restart"];
     gateway.process.line_with(&told, limit);
-}
-
-#[test]
-fn locks_without_the_secret_of_their_time_are_told_of() {
-    let app = App::start(&test_app("logins.mjs"));
-    let before = Gateway::before(&app.origin(), "");
-    assert_eq!(guess(&before, "1", 15, "ada")["401"].as_u64(), Some(10));
-    let (mut process, dir) = (before.process, before.dir);
-    process.signal(Signal::TERM);
-    process.status(Duration::from_secs(20));
-    let state = dir.path().join("state");
-    std::fs::remove_file(state.join("secret")).unwrap();
-    let _restored = Gateway::setup()
-        .upstream(&app.origin())
-        .state_in(&state)
-        .start();
-    wait_for("a warning", Duration::from_secs(10), || {
-        let mut status = panoply();
-        let status = status.arg("status").arg("--state").arg(&state).output();
-        text(&status.unwrap().stdout)
-            .contains("the locks in the store do not hold")
-            .then_some(())
-    });
 }

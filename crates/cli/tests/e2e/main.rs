@@ -62,6 +62,7 @@ mod privilege;
 mod process;
 mod proxy_protocol;
 mod reports;
+mod restored;
 mod routes;
 mod secrets;
 mod semantics;
