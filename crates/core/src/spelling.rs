@@ -108,12 +108,8 @@ fn loosened(path: &str, steps: bool, sessions: bool) -> String {
     let is_nothing = |c: char| c == '.' || c.is_whitespace();
     let mut segments: Vec<&str> = Vec::new();
     for segment in decoded.split('/') {
-        let (whole, segment) = (segment, without_parameters(segment));
-        // A name ends there, whatever in it ends it for others.
-        let segment = match segment.split_once(':') {
-            Some((name, _)) if whole.contains(STREAM) => name.trim(),
-            _ => segment.trim(),
-        };
+        // A name ends at its stream, whatever behind that ends it for others.
+        let segment = without_parameters(without_stream(segment)).trim();
         if steps && segment == ".." {
             segments.pop();
         }
@@ -197,17 +193,16 @@ pub fn without_sessions(path: &str) -> String {
 }
 
 fn without_streams(path: &str) -> String {
-    let name = |segment: &str| {
-        let cut = segment
-            .contains(STREAM)
-            .then(|| segment.find(':'))
-            .flatten();
-        segment
-            .get(..cut.unwrap_or(segment.len()))
-            .unwrap_or(segment)
-            .to_owned()
-    };
-    path.split('/').map(name).collect::<Vec<String>>().join("/")
+    let names: Vec<&str> = path.split('/').map(without_stream).collect();
+    names.join("/")
+}
+
+/// A segment up to its stream, if it names one.
+fn without_stream(segment: &str) -> &str {
+    match segment.split_once(':') {
+        Some((name, _)) if segment.contains(STREAM) => name,
+        _ => segment,
+    }
 }
 
 /// Whether [`loosely`] can read another path than [`canonical`]: few have any of these.
